@@ -1,0 +1,39 @@
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: install install-dev demo test check bench lock clean
+
+install: .venv/installed
+install-dev: .venv/installed-dev
+
+.venv/installed: requirements.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	touch $@
+
+.venv/installed-dev: requirements-dev.txt .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	touch $@
+
+demo: install
+	$(BIN)/python -m tests.demo
+
+test: install-dev
+	$(BIN)/python -m pytest -n auto
+
+check: install-dev
+	$(BIN)/ruff format --check bot tests
+	$(BIN)/ruff check bot tests
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -m "not slow and not postgres and not npm" -n auto
+
+bench: install-dev
+	$(BIN)/python -m tests.benchmarks
+
+# Needs uv (https://docs.astral.sh/uv/).
+lock:
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras --custom-compile-command "make lock" requirements.in -o requirements.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras --custom-compile-command "make lock" requirements-dev.in -o requirements-dev.txt
+
+clean:
+	rm -rf .venv node_modules

@@ -1,0 +1,1 @@
+"""The rim: one outside thing per file, with its retries, timeouts and limits. Nothing here decides anything."""

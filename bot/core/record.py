@@ -1,0 +1,72 @@
+"""Jobs and reports as JSON, for the durable queue, `/jobs/<id>` and the request log.
+
+The request log's columns are the contract's (README, "The request log"); both stores write exactly `log_row`.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from bot.core.types import Job, Report
+
+Json = dict[str, Any]
+
+
+@cache
+def _jobs() -> TypeAdapter[Job]:
+    return TypeAdapter(Job)
+
+
+@cache
+def _reports() -> TypeAdapter[Report]:
+    return TypeAdapter(Report)
+
+
+def dump_job(job: Job) -> Json:
+    dumped: Json = _jobs().dump_python(job, mode="json")
+    return dumped
+
+
+def load_job(json: Json) -> Job:
+    return _jobs().validate_python(json)
+
+
+def dump_report(report: Report) -> Json:
+    dumped: Json = _reports().dump_python(report, mode="json")
+    return dumped
+
+
+def load_report(json: Json) -> Report:
+    return _reports().validate_python(json)
+
+
+def log_row(report: Report) -> Json:
+    """The row of `tinygen_requests`; every column is present. PostgreSQL's text holds no NUL, so none is left."""
+    job, usage = report.job, report.usage
+    row: Json = {
+        "id": job.id,
+        "source": job.source,
+        "delivery_id": job.delivery_id,
+        "installation_id": job.target.installation_id,
+        "repo": job.target.repo,
+        "issue_number": job.target.issue_number,
+        "actor": job.actor,
+        "prompt": job.command.prompt,
+        "mode": report.mode,
+        "state": report.state,
+        "base_sha": report.patch.base_sha if report.patch else None,
+        "diff": report.patch.text if report.patch else None,
+        "pull_request_url": report.pull_request_url,
+        "model": report.model,
+        "model_calls": usage.calls,
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "cost_usd": usage.cost_usd,
+        "error": f"{report.failure.message} {report.failure.next_step}".strip() if report.failure else None,
+        "created_at": report.created_at,
+        "finished_at": report.finished_at,
+    }
+    return {name: value.replace("\0", "") if isinstance(value, str) else value for name, value in row.items()}

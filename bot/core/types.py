@@ -1,0 +1,324 @@
+"""The values that pass through the house: plain, frozen, and free of behaviour that touches the world.
+
+Paths are git's, `/`-separated and relative to the repository's root, as `str` with undecodable bytes kept as
+surrogates (`surrogateescape`). File contents are `bytes`; words are `str`. A sha is 40 hexadecimal digits; a ref is
+a name. Numbers carry their unit in their name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Mode = Literal["diff", "pr"]
+Source = Literal["comment", "review_comment", "run"]
+State = Literal["queued", "running", "done", "failed", "cancelled", "refused"]
+StepState = Literal["waiting", "running", "done", "failed"]
+Verb = Literal["solve", "apply", "retry", "cancel", "status", "help"]
+Permission = Literal["none", "read", "triage", "write", "maintain", "admin"]
+
+PERMISSIONS: tuple[Permission, ...] = ("none", "read", "triage", "write", "maintain", "admin")
+"""In rising order. https://docs.github.com/en/organizations/managing-user-access-to-your-organizations-repositories"""
+
+FINAL_STATES: frozenset[State] = frozenset({"done", "failed", "cancelled", "refused"})
+
+
+# ---- what was asked -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What a comment (or a call) asks for. `mode` and `base` are None where the asker did not say."""
+
+    verb: Verb
+    prompt: str = ""
+    mode: Mode | None = None
+    base: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The repository, and the place in it, that a job works for. Outside GitHub threads the numbers are None."""
+
+    repo: str
+    """`owner/name` as GitHub spells it."""
+    installation_id: int | None = None
+    issue_number: int | None = None
+    is_pull: bool = False
+    comment_id: int | None = None
+    """The comment that holds the command."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One request, from acceptance to its end. `id` names workflow, branch, comment marker and log row."""
+
+    id: str
+    source: Source
+    target: Target
+    command: Command
+    actor: str | None = None
+    actor_is_bot: bool = False
+    delivery_id: str | None = None
+
+
+# ---- what the repository holds --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """One entry of a commit's tree. `mode` is git's: 100644, 100755 (executable), 120000 (symlink), 160000 (submodule,
+    whose `size_bytes` is 0 and whose content cannot be read)."""
+
+    path: str
+    mode: str
+    oid: str
+    size_bytes: int
+
+
+ReadBlobs = Callable[[Iterable[Blob]], Iterator[bytes]]
+"""The blobs' contents, in order. Content is addressed by its hash, so reading it late gives what reading it early
+would have: a snapshot stays a value though its bytes are not all in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Every file of a repository at one commit, readable without a checkout. An empty repository has no blobs."""
+
+    sha: str
+    blobs: Mapping[str, Blob]
+    """By path, in git's order."""
+    read: ReadBlobs
+
+
+# ---- what the model says, and what comes of it ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One thing that a reply asks to change.
+
+    replace: the one place in `path` that holds `search` gets `replace`; an empty `search` creates the file.
+    write: `path` becomes `replace`, whole. delete: `path` goes. move: `path` becomes `to` (edits of `to` may follow).
+    """
+
+    action: Literal["replace", "write", "delete", "move"]
+    path: str
+    search: str = ""
+    replace: str = ""
+    to: str = ""
+    line: int | None = None
+    """The 1-based line where a diff's hunk says that `search` begins: a hint, since models count badly."""
+    anchors: tuple[str, ...] = ()
+    """Lines that stand somewhere above the place (`@@ def f` of the apply-patch form), outermost first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A wish of the model to see more. `start` and `end` are 1-based, inclusive line numbers of a read, or None."""
+
+    kind: Literal["read", "search", "list"]
+    argument: str
+    start: int | None = None
+    end: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyParts:
+    """A reply, taken apart, in the order in which it was said. `problems` are sentences for the model."""
+
+    edits: tuple[Edit, ...]
+    requests: tuple[Request, ...]
+    prose: str
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a path holds after the edits. `content` None: the path is gone. A move is one of each."""
+
+    path: str
+    content: bytes | None
+    mode: str = "100644"
+
+
+Changes = Mapping[str, Change]
+"""All that differs from the base, by path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """An edit that could not be applied; `message` tells the model why and what to send instead."""
+
+    edit: Edit
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The outcome of a reply's edits. `held` are the edits that were applied; nothing of a rejected one was."""
+
+    changes: Changes
+    held: tuple[Edit, ...]
+    rejected: tuple[Rejection, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FileStat:
+    path: str
+    added: int
+    removed: int
+    status: Literal["added", "modified", "deleted", "renamed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """A diff in git's own format that `git apply` takes at `base_sha`; `text` is "" where nothing differs."""
+
+    base_sha: str
+    text: str
+    files: tuple[FileStat, ...] = ()
+
+
+# ---- the conversation with the model --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    role: Literal["system", "user", "assistant"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What is sent in one call: one system message first, then user and assistant in turn."""
+
+    purpose: Literal["generate", "repair", "more", "reflect"]
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back. `finish` is "length" also where the stream ended without a reason: the text may be cut."""
+
+    text: str
+    finish: Literal["stop", "length"]
+    model: str
+    prompt_tokens: int
+    completion_tokens: int
+    seconds: float
+    cached_tokens: int = 0
+    tokens_are_estimated: bool = False
+    """True where the server did not report usage."""
+    cost_usd: float | None = None
+    """Where the server reports it, or prices are set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What reflection said. `reason` is the model's prose, shown to people."""
+
+    confident: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """Part of a file as shown to the model: 1-based, inclusive lines. `why` is a few words for people."""
+
+    path: str
+    start: int
+    end: int
+    text: str
+    tokens: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the model is shown. `ranking` is best first, 100 paths at most; `outline` is the repository in brief."""
+
+    ranking: tuple[str, ...]
+    shown: tuple[Excerpt, ...]
+    outline: str
+    tokens: int
+    """The estimate for `shown` and `outline` together; never above the budget that was given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One state of the change. The first is what was generated; each later one is what reflection made of it."""
+
+    patch: Patch
+    changes: Changes
+    summary: str
+    """The model's own prose about it."""
+    verdict: Verdict | None = None
+    """What reflection said of this revision, where it was asked."""
+    rejected: tuple[Rejection, ...] = ()
+
+
+# ---- what people and programs are told ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A line of the checklist."""
+
+    title: str
+    state: StepState = "waiting"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    cost_usd: float | None = None
+    seconds: float = 0.0
+    """Spent waiting for the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a job did not end well, in words for its asker. `retryable`: the same command may succeed later."""
+
+    message: str
+    next_step: str
+    retryable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ShownFile:
+    path: str
+    start: int
+    end: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All there is to tell about a job at one moment: the comment, `/jobs/<id>` and the log row are made from it."""
+
+    job: Job
+    state: State
+    steps: tuple[Step, ...] = ()
+    mode: Mode = "diff"
+    base_ref: str | None = None
+    patch: Patch | None = None
+    summary: str = ""
+    reflections: tuple[str, ...] = ()
+    """What each round of reflection found, in order."""
+    notes: tuple[str, ...] = ()
+    """Sentences the reader should know: what could not be done as asked, and why."""
+    shown: tuple[ShownFile, ...] = ()
+    pull_request_url: str | None = None
+    commit_url: str | None = None
+    model: str | None = None
+    usage: Usage = field(default_factory=Usage)
+    failure: Failure | None = None
+    created_at: str = ""
+    """ISO 8601, UTC."""
+    finished_at: str | None = None

@@ -1,0 +1,74 @@
+"""Every failure that TinyGen expects, by who acts next.
+
+    TinyGenError
+    ├── AskerError         the person who asked can mend it: shown, never retried
+    │   ├── BadRequest     what was asked cannot be read
+    │   ├── NotPermitted   the person may not ask this
+    │   ├── NotFound       no such repository, branch, issue or job, or no access to it
+    │   ├── LimitReached   a limit of this installation was met
+    │   └── Unworkable     the request was understood, but no change came of it that may be delivered
+    ├── OutsideError       GitHub, git, the model or the database failed: retried where that is safe, then shown
+    │   └── TimedOut       it took longer than it may
+    └── SetupError         the operator must act: stops at the start, or names the setting to mend
+
+A message says what happened; `next_step` says what to do about it. Both may be shown in public: neither ever holds
+a secret, a URL that carries one, or file contents.
+"""
+
+from __future__ import annotations
+
+
+class TinyGenError(Exception):
+    """`str()` gives the message and the next step as one line or two sentences."""
+
+    def __init__(self, message: str, *, next_step: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.next_step = next_step
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.next_step}".strip()
+
+
+class AskerError(TinyGenError):
+    pass
+
+
+class BadRequest(AskerError):
+    pass
+
+
+class NotPermitted(AskerError):
+    pass
+
+
+class NotFound(AskerError):
+    pass
+
+
+class LimitReached(AskerError):
+    pass
+
+
+class Unworkable(AskerError):
+    pass
+
+
+class OutsideError(TinyGenError):
+    """`retry_in_s` is what the other side asked for, where it did."""
+
+    def __init__(self, message: str, *, next_step: str, retry_in_s: float | None = None) -> None:
+        super().__init__(message, next_step=next_step)
+        self.retry_in_s = retry_in_s
+
+
+class TimedOut(OutsideError):
+    pass
+
+
+class SetupError(TinyGenError):
+    pass
+
+
+class Cancelled(Exception):
+    """The asker no longer wants the answer. Not a failure: the job ends as cancelled."""

@@ -1,0 +1,162 @@
+"""The outside world as TinyGen needs it: five Protocols that `adapters/` implements and `job.py` calls.
+
+Every method that fails raises an error of `bot.errors`: AskerError where asking again will not help, OutsideError
+after the adapter's own retries. Every method that creates something is safe to call twice with the same arguments:
+it looks before it creates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from bot.core.types import Changes, Job, Patch, Permission, Prompt, Reply, Report, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """An issue or a pull request as it stands now."""
+
+    number: int
+    title: str
+    body: str
+    author: str
+    is_pull: bool
+    state: Literal["open", "closed"]
+    locked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    id: int
+    body: str
+    author: str
+    author_is_bot: bool
+    author_association: str
+    by_this_app: bool
+    created_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequest:
+    """`head_repo` is None where the fork is gone."""
+
+    number: int
+    url: str
+    state: Literal["open", "closed"]
+    head_ref: str
+    head_sha: str
+    head_repo: str | None
+    base_ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """Where git reads a repository: an https URL with the token apart, or a directory on this machine.
+
+    `token` never appears in `repr`, in arguments, or in a URL.
+    """
+
+    url: str
+    token: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Remote({self.url!r})"
+
+
+class GitHub(Protocol):
+    """One repository on GitHub, reached with tokens for it alone."""
+
+    def thread(self, number: int) -> Thread: ...
+
+    def comments(self, number: int) -> tuple[Comment, ...]:
+        """All comments of the thread, oldest first."""
+
+    def permission(self, login: str) -> Permission: ...
+
+    def react(self, comment_id: int, content: Literal["eyes", "rocket", "confused"]) -> None:
+        """A comment that is gone is no failure."""
+
+    def post_comment(self, number: int, body: str, *, marker: str) -> int:
+        """The id of this App's comment that begins with `marker`: the existing one if there is one, else a new one."""
+
+    def edit_comment(self, comment_id: int, body: str) -> None: ...
+
+    def resolve(self, ref: str | None) -> tuple[str, str]:
+        """The branch's name and its head sha; None means the default branch. A full sha resolves to itself.
+
+        An empty repository's sha is "". NotFound names the branch.
+        """
+
+    def pull(self, number: int) -> PullRequest: ...
+
+    def remote(self) -> Remote:
+        """Where git reads this repository, with a token that can read its contents and nothing else."""
+
+    def may_write_workflows(self) -> bool:
+        """Whether the installation lets this App change `.github/workflows/`."""
+
+    def push(self, branch: str, base_sha: str, changes: Changes, *, message: str, tree_sha: str, create: bool) -> str:
+        """The sha of one commit on top of `base_sha` that holds `changes`, with `branch` pointing at it.
+
+        `create`: the branch is new, made from the commit (found again if an earlier call made it). Otherwise it is
+        moved forward, never by force; where it moved meanwhile an OutsideError says so. `tree_sha` is what git says
+        the tree must be: GitHub's answer is compared with it. Both calls are safe to repeat.
+        """
+
+    def open_pull(self, branch: str, base: str, *, title: str, body: str, draft: bool) -> PullRequest:
+        """The pull request from `branch`: the existing one if there is one, in whatever state, else a new one."""
+
+
+Connect = Callable[[str, int | None], GitHub]
+"""(repo, installation id or None) -> the repository. None: the App's installation there if it has one, else
+GITHUB_TOKEN, else anonymous."""
+
+
+class Git(Protocol):
+    """Repositories read and compared without a checkout, through a cache of bare ones."""
+
+    def fetch(self, repo: str, remote: Remote, sha: str) -> None:
+        """Brings exactly that commit into the cache of `repo`; nothing is transferred if it is there."""
+
+    def snapshot(self, repo: str, sha: str) -> Snapshot:
+        """`sha` "" gives the empty snapshot."""
+
+    def diff(self, repo: str, base_sha: str, changes: Changes) -> Patch:
+        """The patch from the base to the base with `changes`, proven by applying it to the base again."""
+
+    def apply(self, repo: str, patch: Patch) -> tuple[Changes, str]:
+        """What the patch makes of its base, and the resulting tree's sha. Unworkable where it does not apply."""
+
+
+class Model(Protocol):
+    def ask(self, prompt: Prompt, *, stop: Callable[[], bool], deadline_s: float) -> Reply:
+        """One call. `stop` is asked at least once a second while it runs: True closes the stream and raises
+        Cancelled. `deadline_s` bounds the whole call, retries included (TimedOut)."""
+
+
+class Store(Protocol):
+    """The request log: one row per request, written from its report."""
+
+    def write(self, report: Report) -> None:
+        """Inserts the row, or brings it to this report's state; an older state never replaces a final one."""
+
+
+class Inbox(Protocol):
+    """What the web part accepted and no worker has taken yet."""
+
+    def accept(self, job: Job) -> None:
+        """Stored when this returns. A job id that is already known is no error and starts nothing."""
+
+    def waiting(self, limit: int) -> Sequence[Job]: ...
+
+    def taken(self, job_id: str) -> None: ...
+
+
+class Reports(Protocol):
+    """The newest report of each job, for `/jobs/<id>`, `status` and `apply`."""
+
+    def save(self, report: Report) -> None: ...
+
+    def load(self, job_id: str) -> Report | None: ...
