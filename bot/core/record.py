@@ -57,7 +57,7 @@ def log_row(report: Report) -> Json:
         "prompt": job.command.prompt,
         "mode": report.mode,
         "state": report.state,
-        "base_sha": report.patch.base_sha if report.patch else None,
+        "base_sha": report.base_sha,
         "diff": report.patch.text if report.patch else None,
         "pull_request_url": report.pull_request_url,
         "model": report.model,
@@ -66,7 +66,7 @@ def log_row(report: Report) -> Json:
         "completion_tokens": usage.completion_tokens,
         "cost_usd": usage.cost_usd,
         "error": f"{report.failure.message} {report.failure.next_step}".strip() if report.failure else None,
-        "created_at": report.created_at,
+        "created_at": job.received_at,
         "finished_at": report.finished_at,
     }
     return {name: value.replace("\0", "") if isinstance(value, str) else value for name, value in row.items()}

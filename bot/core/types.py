@@ -35,6 +35,8 @@ class Command:
     prompt: str = ""
     mode: Mode | None = None
     base: str | None = None
+    problem: str = ""
+    """Why it cannot be carried out, in words for the asker; "" where it can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +61,11 @@ class Job:
     target: Target
     command: Command
     actor: str | None = None
+    actor_id: int | None = None
     actor_is_bot: bool = False
     delivery_id: str | None = None
+    received_at: str = ""
+    """ISO 8601, UTC."""
 
 
 # ---- what the repository holds --------------------------------------------------------------------------------------
@@ -307,7 +312,9 @@ class Report:
     steps: tuple[Step, ...] = ()
     mode: Mode = "diff"
     base_ref: str | None = None
+    base_sha: str | None = None
     patch: Patch | None = None
+    """Set once there is a result; its text is "" where no change is needed."""
     summary: str = ""
     reflections: tuple[str, ...] = ()
     """What each round of reflection found, in order."""
@@ -319,6 +326,5 @@ class Report:
     model: str | None = None
     usage: Usage = field(default_factory=Usage)
     failure: Failure | None = None
-    created_at: str = ""
-    """ISO 8601, UTC."""
     finished_at: str | None = None
+    """ISO 8601, UTC."""

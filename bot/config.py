@@ -1,0 +1,210 @@
+"""The settings: read once, from the environment and `.env`, into one frozen value. Nothing else reads the environment.
+
+A field's alias is the setting's name, its description the comment in `.env.example` (`python -m bot.config` prints that
+file; a test holds the two together). An empty value counts as not set.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+
+from bot.core.types import Mode, Permission
+from bot.errors import SetupError
+
+Count = Annotated[int, Field(ge=1)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+HttpUrl = Annotated[str, Field(pattern=r"^https?://[^\s/?#]+[^\s?#]*$")]
+
+
+def _setting(name: str, default: Any, meaning: str) -> Any:
+    return Field(default=default, alias=name, description=meaning)
+
+
+class Config(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    openai_api_key: SecretStr | None = _setting("OPENAI_API_KEY", None, "The model server's key.")
+    openai_base_url: HttpUrl = _setting(
+        "OPENAI_BASE_URL", "https://api.openai.com/v1", "Any server that speaks OpenAI chat completions."
+    )
+    openai_model: str = _setting("OPENAI_MODEL", "gpt-5.1", "The model's name at that server.")
+
+    github_app_id: int | None = _setting("GITHUB_APP_ID", None, "The GitHub App. `python -m bot setup` makes one.")
+    github_private_key: SecretStr | None = _setting(
+        "GITHUB_PRIVATE_KEY", None, "The App's key: PEM, with real or \\n newlines, or base64 of it."
+    )
+    github_private_key_path: Path | None = _setting("GITHUB_PRIVATE_KEY_PATH", None, "Or the file that holds it.")
+    github_webhook_secret: SecretStr | None = _setting(
+        "GITHUB_WEBHOOK_SECRET", None, "The App's webhook secret. The receiver does not start without it."
+    )
+    github_token: SecretStr | None = _setting(
+        "GITHUB_TOKEN", None, "For /run and the command line, on repositories without an installation."
+    )
+    github_api_url: HttpUrl = _setting(
+        "GITHUB_API_URL", "https://api.github.com", "GitHub Enterprise Server: https://HOST/api/v3."
+    )
+    github_server_url: HttpUrl = _setting("GITHUB_SERVER_URL", "https://github.com", "Where repositories are fetched.")
+
+    supabase_url: HttpUrl | None = _setting(
+        "SUPABASE_URL", None, "The request log. Without it the log stays in the embedded database."
+    )
+    supabase_key: SecretStr | None = _setting("SUPABASE_KEY", None, "The secret (service role) key.")
+
+    data_dir: Path = _setting("TINYGEN_DATA_DIR", Path("./data"), "Embedded database and repository cache.")
+    database_url: SecretStr | None = _setting(
+        "TINYGEN_DATABASE_URL", None, "postgresql://... for many machines; SQLite in the data directory without it."
+    )
+    host: str = _setting("TINYGEN_HOST", "127.0.0.1", "Where the web part listens.")
+    port: Port = _setting("TINYGEN_PORT", 8000, "Where the web part listens.")
+    web_processes: Count = _setting("TINYGEN_WEB_PROCESSES", 2, "Processes of the web part.")
+    web_threads: Count = _setting("TINYGEN_WEB_THREADS", 8, "Threads in each of them.")
+    api_keys: tuple[SecretStr, ...] = _setting(
+        "TINYGEN_API_KEYS",
+        (),
+        "Comma-separated bearer keys for /run and the job pages. Without any, only callers on loopback are answered.",
+    )
+    run_wait_s: Count = _setting(
+        "TINYGEN_RUN_WAIT_SECONDS", 600, "How long /run waits for its diff before it answers 504."
+    )
+
+    mode: Mode = _setting("TINYGEN_MODE", "diff", "What a bare command delivers: diff or pr.")
+    draft: bool = _setting("TINYGEN_DRAFT", False, "Whether pull requests are opened as drafts.")
+    min_permission: Permission = _setting(
+        "TINYGEN_MIN_PERMISSION", "write", "The least repository permission: read, triage, write, maintain or admin."
+    )
+    max_revisions: Annotated[int, Field(ge=0, le=10)] = _setting(
+        "TINYGEN_MAX_REVISIONS", 2, "Reflection rounds that may change the result."
+    )
+    context_tokens: Annotated[int, Field(ge=1000)] = _setting(
+        "TINYGEN_CONTEXT_TOKENS", 24000, "Budget for repository text in the first request."
+    )
+    max_calls: Count = _setting("TINYGEN_MAX_CALLS", 12, "Model calls that one job may make.")
+    max_tokens: Count = _setting("TINYGEN_MAX_TOKENS", 400_000, "Tokens, in and out, that one job may use.")
+    call_s: Count = _setting("TINYGEN_CALL_SECONDS", 300, "How long one model call may take.")
+    job_s: Count = _setting("TINYGEN_JOB_SECONDS", 1800, "How long one job may take.")
+    concurrency: Count = _setting("TINYGEN_CONCURRENCY", 8, "Jobs that one worker runs at once.")
+    price_input: Annotated[float, Field(ge=0)] | None = _setting(
+        "TINYGEN_PRICE_INPUT", None, "US dollars for a million tokens in, to show what a job cost."
+    )
+    price_output: Annotated[float, Field(ge=0)] | None = _setting(
+        "TINYGEN_PRICE_OUTPUT", None, "US dollars for a million tokens out."
+    )
+
+    log_format: Literal["text", "json"] = _setting("TINYGEN_LOG_FORMAT", "text", "text or json.")
+    log_level: Literal["debug", "info", "warning", "error"] = _setting(
+        "TINYGEN_LOG_LEVEL", "info", "debug, info, warning or error."
+    )
+
+    @field_validator("openai_base_url", "github_api_url", "github_server_url", "supabase_url")
+    @classmethod
+    def _without_slash(cls, url: str | None) -> str | None:
+        return url.rstrip("/") if url else url
+
+    @field_validator("min_permission")
+    @classmethod
+    def _some_permission(cls, permission: Permission) -> Permission:
+        if permission == "none":
+            raise ValueError("would let everybody command the bot; use read, triage, write, maintain or admin")
+        return permission
+
+    @field_validator("api_keys", mode="before")
+    @classmethod
+    def _split(cls, keys: object) -> object:
+        return tuple(key.strip() for key in keys.split(",") if key.strip()) if isinstance(keys, str) else keys
+
+    @field_validator("github_private_key")
+    @classmethod
+    def _pem(cls, key: SecretStr | None) -> SecretStr | None:
+        return SecretStr(read_pem(key.get_secret_value())) if key else None
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, url: SecretStr | None) -> SecretStr | None:
+        if url and not url.get_secret_value().startswith(("postgresql://", "postgres://", "sqlite:///")):
+            raise ValueError("must begin with postgresql://")
+        return url
+
+    @model_validator(mode="after")
+    def _complete(self) -> Config:
+        if (self.supabase_url is None) != (self.supabase_key is None):
+            raise ValueError("SUPABASE_URL and SUPABASE_KEY go together")
+        if self.github_private_key and self.github_private_key_path:
+            raise ValueError("GITHUB_PRIVATE_KEY and GITHUB_PRIVATE_KEY_PATH: give one of them")
+        return self
+
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret value, so that none of them is ever written or sent anywhere it does not belong."""
+        single = [value.get_secret_value() for _, value in self if isinstance(value, SecretStr)]
+        return (*single, *(key.get_secret_value() for key in self.api_keys))
+
+
+def load_config(environment: Mapping[str, str], env_file: Path | None = Path(".env")) -> Config:
+    """The settings; the environment wins over the file. One SetupError names every setting that is odd."""
+    from_file = dotenv_values(env_file, interpolate=False) if env_file and env_file.is_file() else {}
+    given = {name: value for name, value in {**from_file, **environment}.items() if value}
+    try:
+        config = Config.model_validate(given)
+    except ValidationError as error:
+        odd = "; ".join(
+            f"{fault['loc'][0] if fault['loc'] else 'settings'}: {fault['msg'].removeprefix('Value error, ')}"
+            for fault in error.errors(include_url=False, include_input=False)
+        )
+        raise SetupError(
+            f"Settings that cannot be used: {odd}.", next_step="Mend them in .env; see .env.example."
+        ) from None
+    return _with_key_file(config)
+
+
+def read_pem(text: str) -> str:
+    """The PEM in a setting, whichever of the accepted forms it has."""
+    text = text.replace("\\n", "\n").strip()
+    if "-----BEGIN" not in text:
+        try:
+            text = base64.b64decode("".join(text.split()), validate=True).decode("ascii").strip()
+        except (binascii.Error, UnicodeDecodeError):
+            text = ""
+    if "PRIVATE KEY-----" not in text:
+        raise ValueError("is not a private key as PEM, PEM with \\n, or base64 of PEM")
+    return text + "\n"
+
+
+def render_env_example() -> str:
+    """`.env.example`: every setting with its meaning and default, commented out."""
+    lines = ["# TinyGen's settings. Copy to .env and fill in what you need; all have a default or are optional."]
+    for field in Config.model_fields.values():
+        default = (
+            ""
+            if field.default in (None, ())
+            else str(field.default).lower()
+            if isinstance(field.default, bool)
+            else field.default
+        )
+        lines += ["", f"# {field.description}", f"#{field.alias}={default}"]
+    return "\n".join(lines) + "\n"
+
+
+def _with_key_file(config: Config) -> Config:
+    path = config.github_private_key_path
+    if path is None:
+        return config
+    try:
+        key = SecretStr(read_pem(path.read_text()))
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise SetupError(
+            f"GITHUB_PRIVATE_KEY_PATH cannot be used: {reason}.",
+            next_step="Name the .pem file that GitHub gave you, readable by TinyGen's user.",
+        ) from None
+    return config.model_copy(update={"github_private_key": key})
+
+
+if __name__ == "__main__":
+    sys.stdout.write(render_env_example())

@@ -1,0 +1,136 @@
+"""The grammar of `/tinygen`: which comments are commands, and what they ask.
+
+A command stands at the start of a line, where a reader would see it as the writer's own words: not in code, a quote or
+an HTML comment. What Markdown holds to be code or a quote is asked of a Markdown parser; its inline level does not
+report positions, so code spans and comments inside a paragraph are blanked out here.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import replace
+from functools import cache
+from typing import get_args
+
+from markdown_it import MarkdownIt
+
+from bot.core.types import Command, Verb
+
+MAX_BODY_CHARS = 262_144
+"""GitHub's own bound for a comment is 65,536; what is longer than this is not read at all."""
+
+_COMMAND = re.compile(r"^ {0,3}/tinygen(?=\s|\Z)", re.IGNORECASE | re.MULTILINE)
+_BACKTICKS = re.compile(r"\\`|`+")
+_HTML_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+_FLAG = re.compile(r"--(?P<name>[a-z][a-z-]*)(?:=(?P<value>\S+))?(?=\s|\Z)", re.IGNORECASE)
+_BRANCH = re.compile(r"(?![-/.])(?!.*(?:\.\.|//|@\{|\.lock(?:/|\Z)|/\.))[^\s~^:?*\[\\\x00-\x1f\x7f]{1,200}(?<![/.])")
+"""What `git check-ref-format --branch` takes, a little narrower. https://git-scm.com/docs/git-check-ref-format"""
+
+_LONE_WORDS: tuple[Verb, ...] = tuple(verb for verb in get_args(Verb) if verb != "solve")
+_FLAGS = ("pr", "diff", "base")
+
+
+def parse_command(body: str) -> Command | None:
+    """The command in a comment's Markdown; None where there is none. Everything after `/tinygen` and its flags is the
+    prompt, verbatim but for white space around it."""
+    if len(body) > MAX_BODY_CHARS or not _COMMAND.search(body):
+        return None
+    start = _command_end(body)
+    return None if start is None else parse_words(body[start:])
+
+
+def parse_words(words: str) -> Command:
+    """The command that the words after `/tinygen` make."""
+    rest, command = words.strip(), Command("solve")
+    if rest.casefold() in _LONE_WORDS:
+        return Command(next(verb for verb in _LONE_WORDS if verb == rest.casefold()))
+    while (flag := _FLAG.match(rest)) and not command.problem:
+        rest = rest[flag.end() :].lstrip()
+        name, value = flag["name"].casefold(), flag["value"]
+        if name == "base" and value is None:
+            value, _, rest = rest.partition(" ") if not re.match(r"\S*\n", rest) else rest.partition("\n")
+            rest = rest.lstrip()
+        command = _with_flag(command, name, value)
+    return replace(command, prompt=rest)
+
+
+def is_branch(name: str) -> bool:
+    """Whether `name` may be a branch's name."""
+    return _BRANCH.fullmatch(name) is not None
+
+
+def _with_flag(command: Command, name: str, value: str | None) -> Command:
+    if name == "pr" and value is None:
+        return replace(command, mode="pr")
+    if name == "diff" and value is None:
+        return replace(command, mode="diff")
+    if name == "base":
+        if value and is_branch(value):
+            return replace(command, base=value)
+        return replace(command, problem="`--base` needs the name of a branch after it, as in `--base main`.")
+    near = difflib.get_close_matches(name, _FLAGS, n=1, cutoff=0.5)
+    meant = f" Did you mean `--{near[0]}`?" if near else ""
+    return replace(command, problem=f"`--{name}` is not one of `--pr`, `--diff`, `--base BRANCH`.{meant}")
+
+
+def _command_end(body: str) -> int | None:
+    """Where the first command's word ends in `body`, or None."""
+    text = re.sub(r"\r(?!\n)", "\n", body)  # Markdown's line ends, at unchanged offsets
+    offsets = [0]
+    for line in text.split("\n"):
+        offsets.append(offsets[-1] + len(line) + 1)
+    for first, last in _prose_ranges(text):
+        start = offsets[first]
+        found = _COMMAND.search(_without_code(text[start : offsets[last]]))
+        if found:
+            return start + found.end()
+    return None
+
+
+def _prose_ranges(text: str) -> list[tuple[int, int]]:
+    """The line ranges (first, past the last) of paragraphs that are the writer's own words. A paragraph above a line of
+    dashes is a heading to Markdown, and no less the writer's."""
+    ranges: list[tuple[int, int]] = []
+    quotes = 0
+    for token in _parser().parse(text):
+        if token.type in ("blockquote_open", "blockquote_close"):
+            quotes += token.nesting
+        elif token.type in ("paragraph_open", "heading_open") and token.map and not quotes:
+            ranges.append((token.map[0], token.map[1]))
+    return ranges
+
+
+def _without_code(paragraph: str) -> str:
+    """The paragraph with code spans and HTML comments blanked out, every character in its place."""
+    pieces, done = [], 0
+    for start, end in _code_spans(paragraph):
+        pieces += [paragraph[done:start], _blank(paragraph[start:end])]
+        done = end
+    return _HTML_COMMENT.sub(lambda found: _blank(found[0]), "".join(pieces) + paragraph[done:])
+
+
+def _blank(text: str) -> str:
+    return re.sub(r"[^\n]", "\0", text)
+
+
+def _code_spans(text: str) -> list[tuple[int, int]]:
+    """A run of backticks opens a span that the next run of the same length closes.
+    https://spec.commonmark.org/0.31.2/#code-spans"""
+    runs = [run.span() for run in _BACKTICKS.finditer(text) if run[0][0] == "`"]
+    last_of_length = {end - start: index for index, (start, end) in enumerate(runs)}
+    spans: list[tuple[int, int]] = []
+    index = 0
+    while index < len(runs):
+        start, end = runs[index]
+        length = end - start
+        if last_of_length[length] > index:
+            index = next(i for i in range(index + 1, len(runs)) if runs[i][1] - runs[i][0] == length)
+            spans.append((start, runs[index][1]))
+        index += 1
+    return spans
+
+
+@cache
+def _parser() -> MarkdownIt:
+    return MarkdownIt("commonmark").disable("inline")

@@ -1,0 +1,156 @@
+"""What GitHub said, and what it asks of us: pure functions of headers and bytes.
+
+Verify, then read, then decide. Only the ten fields that TinyGen needs are read, so a payload of any age and of GitHub
+Enterprise Server is understood. Payloads:
+https://docs.github.com/en/webhooks/webhook-events-and-payloads#issue_comment
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import BaseModel, Field, ValidationError
+
+from bot.core.command import parse_command
+from bot.core.types import Job, Target
+from bot.errors import BadRequest
+
+EVENTS = ("issue_comment",)
+"""The events that this App subscribes to; app.yml lists the same."""
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A delivery whose signature was right. `id` names the job that it may start."""
+
+    id: str
+    event: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """Not for us, and why, in a few words for whoever reads the App's deliveries."""
+
+    reason: str
+
+
+class _Account(BaseModel):
+    id: int
+    login: str
+    type: str = "User"
+
+
+class _App(BaseModel):
+    id: int
+
+
+class _Comment(BaseModel):
+    id: int
+    body: str | None
+    user: _Account | None
+    performed_via_github_app: _App | None = None
+
+
+class _Issue(BaseModel):
+    number: int
+    pull_request: object = None
+
+
+class _Repository(BaseModel):
+    full_name: str = Field(pattern=r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$")
+
+
+class _Installation(BaseModel):
+    id: int
+
+
+class _IssueComment(BaseModel):
+    action: str
+    comment: _Comment
+    issue: _Issue
+    repository: _Repository
+    installation: _Installation | None = None
+
+
+def verify_signature(secret: str, body: bytes, signature: str | None) -> bool:
+    """Whether `X-Hub-Signature-256` is this body's, in constant time.
+    https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries"""
+    expected = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    return hmac.compare_digest(expected.encode(), (signature or "").encode("utf-8", "surrogateescape"))
+
+
+def read_delivery(headers: Mapping[str, str], body: bytes) -> Delivery:
+    """The delivery, its headers known to be GitHub's. BadRequest says what is not."""
+    event, delivery_id = headers.get("X-GitHub-Event", ""), headers.get("X-GitHub-Delivery", "")
+    if not event or not _ID.fullmatch(delivery_id):
+        raise BadRequest(
+            "The headers X-GitHub-Event and X-GitHub-Delivery are missing or odd.",
+            next_step="Let GitHub send the delivery; a proxy must pass its headers on unchanged.",
+        )
+    return Delivery(delivery_id, event, body)
+
+
+def job_for(delivery: Delivery, *, app_id: int, received_at: str) -> Job | Ignored:
+    """The job that a delivery asks for. BadRequest where the body is not JSON of GitHub's shape."""
+    if delivery.event not in EVENTS:
+        _check_json_object(delivery.body)
+        return Ignored(f"the event {delivery.event[:40]!r} is not one that TinyGen acts on")
+    payload = _read_comment(delivery.body)
+    if payload.action != "created":
+        return Ignored("only newly created comments are commands")
+    if payload.comment.performed_via_github_app and payload.comment.performed_via_github_app.id == app_id:
+        return Ignored("the comment is TinyGen's own")
+    command = parse_command(payload.comment.body or "")
+    if command is None:
+        return Ignored("the comment holds no command")
+    if payload.installation is None or payload.comment.user is None:
+        return Ignored("the delivery names no installation or no author")
+    user = payload.comment.user
+    return Job(
+        id=delivery.id,
+        source="comment",
+        target=Target(
+            repo=payload.repository.full_name,
+            installation_id=payload.installation.id,
+            issue_number=payload.issue.number,
+            is_pull=payload.issue.pull_request is not None,
+            comment_id=payload.comment.id,
+        ),
+        command=command,
+        actor=user.login,
+        actor_id=user.id,
+        actor_is_bot=user.type == "Bot" or user.login.endswith("[bot]"),
+        delivery_id=delivery.id,
+        received_at=received_at,
+    )
+
+
+def _read_comment(body: bytes) -> _IssueComment:
+    try:
+        return _IssueComment.model_validate_json(body)
+    except ValidationError as error:
+        where = ".".join(str(part) for part in error.errors(include_url=False, include_input=False)[0]["loc"])
+        raise BadRequest(
+            f"The payload is not an issue_comment of GitHub's shape (at {where or 'its start'}).",
+            next_step="Send GitHub's payload unchanged.",
+        ) from None
+
+
+def _check_json_object(body: bytes) -> None:
+    try:
+        is_object = isinstance(json.loads(body), dict)
+    except (ValueError, RecursionError):
+        is_object = False
+    if not is_object:
+        raise BadRequest(
+            "The body is not a JSON object.",
+            next_step="Set the App's webhook content type to application/json.",
+        )
