@@ -35,7 +35,7 @@ class Config(BaseModel):
     openai_base_url: HttpUrl = _setting(
         "OPENAI_BASE_URL", "https://api.openai.com/v1", "Any server that speaks OpenAI chat completions."
     )
-    openai_model: str = _setting("OPENAI_MODEL", "gpt-5.1", "The model's name at that server.")
+    openai_model: str = _setting("OPENAI_MODEL", "gpt-5.4", "The model's name at that server.")
 
     github_app_id: int | None = _setting("GITHUB_APP_ID", None, "The GitHub App. `python -m bot setup` makes one.")
     github_private_key: SecretStr | None = _setting(

@@ -190,6 +190,19 @@ class Patch:
 
 
 @dataclass(frozen=True, slots=True)
+class Task:
+    """What is to be done, in the words of whoever may ask for it, and the thread that it belongs to (material)."""
+
+    repo: str
+    prompt: str
+    """"" where the thread's own text is the task."""
+    title: str = ""
+    body: str = ""
+    comments: tuple[str, ...] = ()
+    """What was said before the command, each beginning with its author."""
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     role: Literal["system", "user", "assistant"]
     text: str
@@ -241,6 +254,14 @@ class Excerpt:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownFile:
+    path: str
+    start: int
+    end: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """What the model is shown. `ranking` is best first, 100 paths at most; `outline` is the repository in brief."""
 
@@ -259,9 +280,21 @@ class Revision:
     changes: Changes
     summary: str
     """The model's own prose about it."""
-    verdict: Verdict | None = None
-    """What reflection said of this revision, where it was asked."""
     rejected: tuple[Rejection, ...] = ()
+    problems: tuple[str, ...] = ()
+    """What checks without execution found wrong with it."""
+    verdict: Verdict | None = None
+    """What reflection said of it, where it was asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """What a run of the loop came to. The last revision is the result; it may be an empty patch, never be missing."""
+
+    revisions: tuple[Revision, ...]
+    shown: tuple[ShownFile, ...]
+    notes: tuple[str, ...] = ()
+    """Sentences for people: what was left undone, and why."""
 
 
 # ---- what people and programs are told ------------------------------------------------------------------------------
@@ -293,14 +326,6 @@ class Failure:
     message: str
     next_step: str
     retryable: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ShownFile:
-    path: str
-    start: int
-    end: int
-    why: str
 
 
 @dataclass(frozen=True, slots=True)

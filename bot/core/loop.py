@@ -1,0 +1,234 @@
+"""The loop: generate, apply, mend what did not match, then reflect on the diff until it holds or the rounds are used up.
+
+The model and git are callables, so the same replies give the same result: a run can be replayed from its transcript,
+and a job that was killed goes on from the replies that were recorded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from bot.core import prompts
+from bot.core.context import answer_requests, choose_context
+from bot.core.edits import apply_edits, find_problems, read_reply
+from bot.core.types import (
+    Changes,
+    Context,
+    Message,
+    Patch,
+    Prompt,
+    Rejection,
+    Reply,
+    ReplyParts,
+    Request,
+    Revision,
+    ShownFile,
+    Snapshot,
+    Solution,
+    Task,
+    Verdict,
+)
+from bot.errors import ContextTooLong, LimitReached, Unworkable
+
+Ask = Callable[[Prompt], Reply]
+Diff = Callable[[Changes], Patch]
+Tell = Callable[[str], None]
+
+MAX_REPAIRS = 2
+"""How often one draft's failed edits are asked for again."""
+MAX_REQUESTS = 3
+"""How often one draft's wish to see more is answered."""
+PLACE_LINES = 25
+"""Lines shown around a changed place when the model reflects."""
+
+_HUNK = re.compile(r"@@ -\d+(?:,\d+)? \+(\d+)(?:,(\d+))? @@")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one run may use. `calls` and `tokens` (in and out) are counted over all calls."""
+
+    revisions: int = 2
+    calls: int = 12
+    tokens: int = 400_000
+    context_tokens: int = 24_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """What a conversation came to: the state of the change, the model's words, and the edits that never matched."""
+
+    changes: Changes
+    summary: str
+    rejected: tuple[Rejection, ...]
+    shown: tuple[ShownFile, ...]
+    first_reply: str
+
+
+class _Meter:
+    """Asks, and refuses once the limits are used up."""
+
+    def __init__(self, ask: Ask, limits: Limits) -> None:
+        self._ask, self._limits = ask, limits
+        self._calls = self._tokens = 0
+
+    def __call__(self, prompt: Prompt) -> Reply:
+        if self._calls >= self._limits.calls or self._tokens >= self._limits.tokens:
+            raise LimitReached(
+                f"The job used up its limit of {self._limits.calls} model calls or {self._limits.tokens} tokens.",
+                next_step="Ask for less at once, or let the operator raise TINYGEN_MAX_CALLS or TINYGEN_MAX_TOKENS.",
+            )
+        reply = self._ask(prompt)
+        self._calls += 1
+        self._tokens += reply.prompt_tokens + reply.completion_tokens
+        return reply
+
+
+def solve(
+    task: Task, base: Snapshot, ask: Ask, diff: Diff, *, limits: Limits, tell: Tell = lambda _step: None
+) -> Solution:
+    """The revisions that the model made of the task, best last.
+
+    Unworkable where the model sent edits but none could be applied; LimitReached where the limits end before there is
+    a first revision.
+    """
+    meter = _Meter(ask, limits)
+    tell("generate")
+    draft = _generate(task, base, meter, limits.context_tokens)
+    revisions = [_revision(base, draft, diff)]
+    if not revisions[0].patch.text and draft.rejected:
+        raise Unworkable(
+            "The model's edits did not match the files, and did not after it was told why.",
+            next_step="Try `/tinygen retry`, or say more exactly what to change and where.",
+        )
+    tell("reflect")
+    notes: list[str] = []
+    shown = list(draft.shown)
+    while revisions[-1].patch.text and len(revisions) <= limits.revisions:
+        try:
+            verdict, better = _reflect(task, base, revisions[-1], meter, limits)
+        except (LimitReached, ContextTooLong) as error:
+            notes.append(f"Reflection ended early: {error.message}")
+            break
+        revisions[-1] = replace(revisions[-1], verdict=verdict)
+        shown += better.shown
+        revision = _revision(base, better, diff)
+        end = _why_to_stop(verdict, revisions, revision)
+        if end is not None:
+            notes += [end] if end else []
+            break
+        revisions.append(revision)
+    return Solution(tuple(revisions), tuple(dict.fromkeys(shown)), (*notes, *_left_over(revisions[-1])))
+
+
+def _generate(task: Task, base: Snapshot, ask: Ask, budget_tokens: int) -> _Draft:
+    """The first draft. A context that the model says is too long is cut by a third, once."""
+    context = choose_context(base, prompts.task_words(task), budget_tokens=budget_tokens)
+    try:
+        draft = _converse(prompts.generation_prompt(task, context), base, {}, ask, budget_tokens)
+    except ContextTooLong:
+        budget_tokens = budget_tokens * 2 // 3
+        context = choose_context(base, prompts.task_words(task), budget_tokens=budget_tokens)
+        draft = _converse(prompts.generation_prompt(task, context), base, {}, ask, budget_tokens)
+    return replace(draft, shown=(*_shown(context), *draft.shown))
+
+
+def _reflect(task: Task, base: Snapshot, now: Revision, ask: Ask, limits: Limits) -> tuple[Verdict, _Draft]:
+    """The model's verdict on the current state, and what its further edits make of it."""
+    places = answer_requests(base, now.changes, _changed_places(now.patch), budget_tokens=limits.context_tokens)
+    found = (*now.problems, *(rejection.message for rejection in now.rejected))
+    prompt = prompts.reflection_prompt(task, now.patch, places.text, found)
+    draft = _converse(prompt, base, now.changes, ask, limits.context_tokens)
+    verdict = prompts.read_verdict(draft.first_reply)
+    confident = verdict.confident if verdict else draft.changes == now.changes
+    reason = prompts.without_verdict(draft.summary)
+    return Verdict(confident, reason), replace(draft, summary=now.summary)
+
+
+def _why_to_stop(verdict: Verdict, revisions: Sequence[Revision], new: Revision) -> str | None:
+    """None to go on with the new revision; else a sentence for people, "" where there is nothing to say."""
+    if verdict.confident:
+        return ""
+    if any(new.patch.text == old.patch.text for old in revisions):
+        return "Reflection asked for a revision but changed nothing further."
+    if not new.patch.text:
+        return "Reflection would have undone the whole change; the change before it was kept."
+    if len(new.problems) > len(revisions[-1].problems):
+        return "Reflection made the change worse by the checks; the change before it was kept."
+    return None
+
+
+def _converse(prompt: Prompt, base: Snapshot, changes: Changes, ask: Ask, budget_tokens: int) -> _Draft:
+    """Asks until every edit holds and nothing more is requested, or the rounds for that are used up."""
+    repairs, requests = MAX_REPAIRS, MAX_REQUESTS
+    first_reply, prose = "", []
+    shown: list[ShownFile] = []
+    while True:
+        reply = ask(prompt)
+        parts = read_reply(reply.text)
+        applied = apply_edits(base, changes, parts.edits)
+        changes = applied.changes
+        first_reply = first_reply or reply.text
+        prose.append(parts.prose)
+        cut = reply.finish == "length"
+        if parts.requests and requests:
+            requests -= 1
+            answers = answer_requests(base, changes, parts.requests, budget_tokens=budget_tokens // 2)
+            shown += answers.shown
+            words = _joined(
+                prompts.repair_words(applied.rejected, 0, parts.problems, cut=cut) if applied.rejected else "",
+                prompts.more_words(answers.text, len(applied.held)),
+            )
+        elif repairs and _unfinished(parts, applied.rejected, cut):
+            repairs -= 1
+            words = prompts.repair_words(applied.rejected, len(applied.held), parts.problems, cut=cut)
+            words = _joined(words, prompts.NO_MORE_REQUESTS if parts.requests else "")
+        else:
+            return _Draft(changes, _first(prose), applied.rejected, tuple(shown), first_reply)
+        said = (Message("assistant", reply.text), Message("user", words))
+        prompt = Prompt("more" if parts.requests else "repair", (*prompt.messages, *said))
+
+
+def _unfinished(parts: ReplyParts, rejected: Sequence[Rejection], cut: bool) -> bool:
+    return bool(rejected or parts.problems or parts.requests or cut)
+
+
+def _revision(base: Snapshot, draft: _Draft, diff: Diff) -> Revision:
+    patch = diff(draft.changes)
+    return Revision(patch, draft.changes, draft.summary, draft.rejected, find_problems(base, draft.changes))
+
+
+def _changed_places(patch: Patch) -> tuple[Request, ...]:
+    """The places of a patch as requests to read them, wide enough to see what stands around."""
+    places: list[Request] = []
+    files = iter(patch.files)
+    path = ""
+    for line in patch.text.split("\n"):
+        if line.startswith("diff --git "):
+            path = next(files).path
+        elif hunk := _HUNK.match(line):
+            start, count = int(hunk[1]), int(hunk[2] or 1)
+            if count:
+                places.append(Request("read", path, max(1, start - PLACE_LINES), start + count + PLACE_LINES))
+    return tuple(places)
+
+
+def _shown(context: Context) -> tuple[ShownFile, ...]:
+    return tuple(ShownFile(part.path, part.start, part.end, part.why) for part in context.shown)
+
+
+def _left_over(last: Revision) -> tuple[str, ...]:
+    undone = f"{len(last.rejected)} of the model's edits did not match and were left out: " + ", ".join(
+        sorted({f"`{rejection.edit.path}`" for rejection in last.rejected})
+    )
+    return (*((undone + ".",) if last.rejected else ()), *last.problems)
+
+
+def _first(prose: Sequence[str]) -> str:
+    return next((text for text in prose if text.strip()), "").strip()
+
+
+def _joined(*parts: str) -> str:
+    return "\n\n".join(part for part in parts if part)
