@@ -1,4 +1,4 @@
-"""The loop: generate, apply, mend what did not match, then reflect on the diff until it holds or the rounds are used up.
+"""The loop: generate, apply, mend what did not match, then reflect on the diff until it holds or the rounds end.
 
 The model and git are callables, so the same replies give the same result: a run can be replayed from its transcript,
 and a job that was killed goes on from the replies that were recorded.

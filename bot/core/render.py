@@ -1,0 +1,246 @@
+"""All words to people: the comment, the pull request, the commit.
+
+What the model or a user wrote passes through `quiet`, so that nothing in it pings a person, closes an issue, loads an
+image, makes a link or breaks out of its place. State is never the model's to tell: it is rendered from the report.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+from bot.core.types import Failure, Job, Mode, Permission, Report, StepState, Task, Usage
+
+MAX_COMMENT_CHARS = 65_536
+"""GitHub refuses a longer body. https://docs.github.com/en/rest/issues/comments#create-an-issue-comment"""
+MAX_PROSE_CHARS = 4_000
+MAX_TITLE_CHARS = 72
+
+_BOX: dict[StepState, str] = {"waiting": "[ ]", "running": "[ ]", "done": "[x]", "failed": "[ ]"}
+_INVISIBLE_BREAK = "\u200b"
+_LOUD = re.compile(
+    r"(?P<mention>@)(?=\w)"
+    r"|(?P<number>#|\bGH-|/(?:issues|pull|discussions|commit)/)(?=\w)"
+    r"|(?P<tag><)(?=[A-Za-z/!?])"
+    r"|(?P<link>!?\[|\](?=[(:\[]))"
+    r"|(?P<url>\b(?:https?|ftp):(?=//)|\bwww(?=\.))"
+    r"|(?P<fence>`(?=``)|~(?=~~))",
+    re.IGNORECASE,
+)
+
+HELP = """\
+Comments that begin a line with `/tinygen` are for me:
+
+| | |
+| --- | --- |
+| `/tinygen PROMPT` | shows the change as a diff (`--pr`: opens a pull request; `--base BRANCH`: from there) |
+| `/tinygen` | takes the issue's own text as the prompt |
+| `/tinygen apply` | opens a pull request with exactly the diff last shown here |
+| `/tinygen retry` | runs the last request of this thread again |
+| `/tinygen cancel` | stops what is running in this thread |
+| `/tinygen status` | says what is queued, running and done here |
+| `/tinygen help` | shows this |
+"""
+
+
+# ---- names ----------------------------------------------------------------------------------------------------------
+
+
+def marker(job_id: str) -> str:
+    """What this job's comment begins with, whatever its state."""
+    return f"<!-- tinygen:job={job_id} "
+
+
+def branch_name(job: Job) -> str:
+    """The branch of a job's pull request: always the same one, so that making it twice is harmless."""
+    short = hashlib.sha256(job.id.encode()).hexdigest()[:8]
+    return f"tinygen/issue-{job.target.issue_number}-{short}"
+
+
+# ---- the comment ----------------------------------------------------------------------------------------------------
+
+
+def render_comment(report: Report, *, with_diff: bool = True) -> str:
+    """The job's one comment in its present state."""
+    parts = [
+        f"{marker(report.job.id)}state={report.state} -->\n{_headline(report)}",
+        _steps(report) if report.state in ("queued", "running") else "",
+        *(_result(report, with_diff=with_diff) if report.state == "done" else ()),
+        "\n".join(f"- {quiet(note)}" for note in report.notes),
+        _provenance(report) if report.usage.calls else "",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def fits_comment(report: Report) -> bool:
+    """Whether GitHub takes the comment with its diff. Counted in UTF-16 units, the strictest reading of the limit."""
+    return len(render_comment(report).encode("utf-16-le", "surrogatepass")) // 2 <= MAX_COMMENT_CHARS
+
+
+def _headline(report: Report) -> str:
+    if report.state == "queued":
+        return "**TinyGen** has taken this request."
+    if report.state == "running":
+        return "**TinyGen** is working on this request."
+    if report.state == "cancelled":
+        return "**TinyGen** stopped: the request was cancelled. `/tinygen retry` starts it again."
+    if report.state in ("failed", "refused") and report.failure:
+        return _failed(report.failure, refused=report.state == "refused")
+    if report.job.command.verb in ("help", "status", "cancel"):
+        return report.summary
+    return _summary(report)
+
+
+def _failed(failure: Failure, *, refused: bool) -> str:
+    opening = "**TinyGen** cannot do this." if refused else "**TinyGen** could not finish this."
+    again = " The same request may succeed later: `/tinygen retry`." if failure.retryable else ""
+    return f"{opening} {quiet(failure.message)} {quiet(failure.next_step)}{again}".rstrip()
+
+
+def _summary(report: Report) -> str:
+    title, rest = split_summary(report.summary)
+    if report.patch is None or not report.patch.text:
+        reason = quiet(f"{title}\n\n{rest}".strip()) or "The model gave no reason."
+        return f"**No change is needed.** {reason}"
+    return f"**{quiet(title)}**\n\n{quiet(rest)}".strip() if title else "**The change is ready.**"
+
+
+def _result(report: Report, *, with_diff: bool) -> tuple[str, ...]:
+    patch = report.patch
+    if patch is None or report.job.command.verb in ("help", "status", "cancel"):
+        return ()
+    base = f"Base: `{patch.base_sha}`" + (f" ({code(report.base_ref)})" if report.base_ref else "")
+    if not patch.text:
+        return (base,)
+    added, removed = sum(file.added for file in patch.files), sum(file.removed for file in patch.files)
+    size = f"{base} · {_count(len(patch.files), 'file')}, +{added} −{removed}"
+    if report.pull_request_url or report.commit_url:
+        what = "Pull request" if report.pull_request_url else "Commit"
+        return (f"{what}: {report.pull_request_url or report.commit_url}", size, _files(report))
+    if not with_diff:
+        return (size, _files(report))
+    closing = "`/tinygen apply` delivers exactly this diff; `git apply` takes it at the base above."
+    return (size, fence(patch.text, "diff"), closing if report.job.target.issue_number else "")
+
+
+def _files(report: Report) -> str:
+    files = report.patch.files if report.patch else ()
+    lines = [f"- {code(file.path)} {file.status}, +{file.added} −{file.removed}" for file in files[:50]]
+    return "\n".join([*lines, f"- and {len(files) - 50} more"] if len(files) > 50 else lines)
+
+
+def _steps(report: Report) -> str:
+    marks = {"running": " …", "failed": " (failed)"}
+    return "\n".join(f"- {_BOX[step.state]} {step.title}{marks.get(step.state, '')}" for step in report.steps)
+
+
+def _provenance(report: Report) -> str:
+    found = [
+        f"{number}. {quiet(text) or 'Nothing was found wrong.'}" for number, text in enumerate(report.reflections, 1)
+    ]
+    shown = [f"- {code(part.path)} lines {part.start}–{part.end}: {quiet(part.why)}" for part in report.shown[:60]]
+    more = [f"- and {len(report.shown) - 60} more places"] if len(report.shown) > 60 else []
+    sections = [
+        "<details><summary>How this came about</summary>",
+        _usage(report.model, report.usage),
+        "**What reflection found**\n\n" + "\n".join(found) if found else "",
+        "**Shown to the model**\n\n" + "\n".join(shown + more) if shown else "",
+        "</details>",
+    ]
+    return "\n\n".join(section for section in sections if section)
+
+
+def _usage(model: str | None, usage: Usage) -> str:
+    cost = f", ${usage.cost_usd:.4f}" if usage.cost_usd is not None else ""
+    cached = f" ({usage.cached_tokens:,} cached)" if usage.cached_tokens else ""
+    return (
+        f"{code(model or 'model')}: {_count(usage.calls, 'call')}, {usage.prompt_tokens:,} tokens in{cached}, "
+        f"{usage.completion_tokens:,} out{cost}, {usage.seconds:.0f} s"
+    )
+
+
+# ---- the pull request and its commit --------------------------------------------------------------------------------
+
+
+def render_title(summary: str, task: Task) -> str:
+    """A commit's and a pull request's title: the model's own where it gave one, else the thread's."""
+    first = split_summary(summary)[0] or task.title or task.prompt.strip().partition("\n")[0] or "Change by TinyGen"
+    return shorten(quiet(first), MAX_TITLE_CHARS)
+
+
+def render_commit_message(report: Report, title: str, *, server_host: str) -> str:
+    """Title, reason and the requester as co-author.
+    https://docs.github.com/en/pull-requests/committing-changes-to-your-project/creating-and-editing-commits"""
+    job = report.job
+    body = quiet(split_summary(report.summary)[1])
+    trailer = ""
+    if job.actor and job.actor_id:
+        trailer = f"Co-authored-by: {job.actor} <{job.actor_id}+{job.actor}@users.noreply.{server_host}>"
+    return "\n\n".join(part for part in (title, body, trailer) if part) + "\n"
+
+
+def render_pull_body(report: Report) -> str:
+    """What the pull request says of itself."""
+    issue = report.job.target.issue_number
+    parts = [
+        quiet(split_summary(report.summary)[1]),
+        f"Closes #{issue}" if issue and not report.job.target.is_pull else "",
+        f"Asked for by {code(report.job.actor)} in a comment on #{issue}." if report.job.actor and issue else "",
+        "\n".join(f"- {quiet(note)}" for note in report.notes),
+        _provenance(report) if report.usage.calls else "",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def refusal(login: str, has: Permission, needs: Permission) -> Failure:
+    """Why a person's command is not carried out."""
+    return Failure(
+        f"Commands need the permission {code(needs)} on this repository; {code(login)} has {code(has)}.",
+        "Ask a maintainer to give this command, or to change the permission.",
+    )
+
+
+def delivered_instead(wanted: Mode, reason: str) -> str:
+    """A note that the change is delivered in the other way."""
+    other = "a diff" if wanted == "pr" else "a pull request"
+    return f"Delivered as {other}: {reason}"
+
+
+# ---- pieces ---------------------------------------------------------------------------------------------------------
+
+
+def split_summary(summary: str) -> tuple[str, str]:
+    """The model's first line, as a title, and the rest. A first line too long for a title is part of the rest."""
+    first, _, rest = summary.strip().partition("\n")
+    title = re.sub(r"^[#*_\s]+|[*_\s]+$", "", first)
+    if len(title) > MAX_TITLE_CHARS + 30:
+        return "", summary.strip()
+    return title, rest.strip()
+
+
+def quiet(text: str) -> str:
+    """The text, cut to a bound, with an invisible break wherever GitHub would act on it."""
+    text = shorten(text.replace("\r", ""), MAX_PROSE_CHARS)
+    return _LOUD.sub(lambda found: found[0] + _INVISIBLE_BREAK, text)
+
+
+def fence(text: str, language: str) -> str:
+    """The text in a fence longer than any run of backticks inside. https://spec.commonmark.org/0.31.2/#fenced-code-blocks"""
+    ticks = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", text)), default=0))
+    return f"{ticks}{language}\n{text}{'' if text.endswith(chr(10)) else chr(10)}{ticks}"
+
+
+def code(text: str | None) -> str:
+    """The text as inline code, on one line."""
+    line = re.sub(r"[\x00-\x1f\x7f]+", " ", text or "").encode("utf-8", "backslashreplace").decode()
+    ticks = "`" * (1 + max((len(run) for run in re.findall(r"`+", line)), default=0))
+    pad = " " if line.startswith("`") or line.endswith("`") else ""
+    return f"{ticks}{pad}{line}{pad}{ticks}"
+
+
+def shorten(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
