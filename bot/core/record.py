@@ -5,6 +5,7 @@ The request log's columns are the contract's (README, "The request log"); both s
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Any
 
@@ -13,6 +14,8 @@ from pydantic import TypeAdapter
 from bot.core.types import Job, Report
 
 Json = dict[str, Any]
+
+_NOT_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
 @cache
@@ -44,7 +47,8 @@ def load_report(json: Json) -> Report:
 
 
 def log_row(report: Report) -> Json:
-    """The row of `tinygen_requests`; every column is present. PostgreSQL's text holds no NUL, so none is left."""
+    """The row of `tinygen_requests`; every column is present. PostgreSQL's text holds neither NUL nor undecodable
+    bytes, so U+FFFD stands for them."""
     job, usage = report.job, report.usage
     row: Json = {
         "id": job.id,
@@ -69,4 +73,4 @@ def log_row(report: Report) -> Json:
         "created_at": job.received_at,
         "finished_at": report.finished_at,
     }
-    return {name: value.replace("\0", "") if isinstance(value, str) else value for name, value in row.items()}
+    return {name: _NOT_TEXT.sub("\ufffd", value) if isinstance(value, str) else value for name, value in row.items()}

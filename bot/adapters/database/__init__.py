@@ -1,0 +1,179 @@
+"""The embedded database: what was accepted, the newest report of each job, and the request log.
+
+One URL: `sqlite:////absolute/path` on one machine (the durable engine's tables are in the same file), or
+`postgresql://…` for many. Every method is safe to call from many threads and processes, and raises OutsideError
+where the database fails: within a few seconds, with nothing half-stored.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import get_args
+
+from sqlalchemy import Table, and_, delete, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from bot.adapters.database.connection import WAIT_S, migrate, open_engine, reading, writing
+from bot.adapters.database.group_commit import GroupCommit, Row
+from bot.adapters.database.schema import inbox, reports, requests
+from bot.core.record import dump_job, dump_report, load_job, load_report, log_row
+from bot.core.types import FINAL_STATES, Job, Report, State
+
+CLAIM_S = 5.0
+"""How long jobs that `waiting` gave to one worker are kept from the others."""
+
+KEEP_S = 30 * 86_400.0
+"""How long a job's id is remembered. GitHub redelivers what is at most three days old:
+https://docs.github.com/en/webhooks/testing-and-troubleshooting-webhooks/redelivering-webhooks"""
+
+
+class Database:
+    """Inbox, Reports and Store of `bot.ports`."""
+
+    def __init__(self, url: str, *, clock: Callable[[], float] = time.time) -> None:
+        self._engine = open_engine(url)
+        self._clock = clock
+        self._accepting = GroupCommit(self._insert_jobs, wait_s=WAIT_S + 1)
+        self._is_waiting = inbox.c.taken_at.is_(None)
+
+    def create(self) -> None:
+        """Makes the tables or brings them up to date. Nothing stays open, so a process may fork afterwards."""
+        migrate(self._engine)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    # ---- the inbox
+
+    def accept(self, job: Job) -> None:
+        """Stored when this returns, and safe from a power cut. A job id that is already known starts nothing."""
+        row = {"id": job.id, "job": json.dumps(dump_job(job)), "accepted_at": self._clock(), "claimed_until": 0.0}
+        self._accepting.add(row)
+
+    def _insert_jobs(self, rows: Sequence[Row]) -> None:
+        # In one order everywhere: two transactions with the same ids would else wait for each other.
+        ordered = sorted(rows, key=lambda row: str(row["id"]))
+        with writing(self._engine) as connection:
+            connection.execute(self._insert(inbox).on_conflict_do_nothing(), ordered)
+
+    def waiting(self, limit: int) -> Sequence[Job]:
+        """Oldest first. They are the caller's for CLAIM_S: until then they are not given out again, to anyone."""
+        now = self._clock()
+        # A claim that ends later than any made now is another clock's, or this one was set back: it does not count.
+        free = and_(self._is_waiting, ~inbox.c.claimed_until.between(now, now + CLAIM_S))
+        with reading(self._engine) as connection:
+            if connection.execute(select(inbox.c.id).where(free).limit(1)).first() is None:
+                return ()
+        oldest = select(inbox.c.id, inbox.c.job).where(free).order_by(inbox.c.accepted_at, inbox.c.id).limit(limit)
+        with writing(self._engine) as connection:
+            rows = connection.execute(oldest.with_for_update(skip_locked=True)).all()
+            claim = update(inbox).where(inbox.c.id.in_([row.id for row in rows]))
+            connection.execute(claim.values(claimed_until=now + CLAIM_S))
+        return tuple(load_job(json.loads(row.job)) for row in rows)
+
+    def taken(self, job_id: str) -> None:
+        """The job is the worker's now; its id stays known. Its first report is `queued`, unless there is one."""
+        this = and_(inbox.c.id == job_id, self._is_waiting)
+        with writing(self._engine) as connection:
+            row = connection.execute(select(inbox.c.job, inbox.c.accepted_at).where(this)).one_or_none()
+            if row is None:
+                return
+            report = self._report_row(_queued(row.job)) | {"created_at": row.accepted_at}
+            connection.execute(self._insert(reports).values(report).on_conflict_do_nothing())
+            connection.execute(update(inbox).where(this).values(job="", taken_at=self._clock()))
+
+    def oldest_waiting_s(self) -> float:
+        """How long the oldest job has waited to be taken; 0 where none waits."""
+        with reading(self._engine) as connection:
+            oldest = connection.execute(select(func.min(inbox.c.accepted_at)).where(self._is_waiting)).scalar_one()
+        return 0.0 if oldest is None else max(0.0, self._clock() - oldest)
+
+    # ---- the reports
+
+    def save(self, report: Report) -> None:
+        """The job's newest report; one of an earlier state never replaces a final one."""
+        self._upsert(reports, self._report_row(report))
+
+    def load(self, job_id: str) -> Report | None:
+        """A job that was accepted and not yet taken is `queued`."""
+        with reading(self._engine) as connection:
+            # In this order: a job that is taken between the two is found by the second.
+            job = connection.execute(select(inbox.c.job).where(inbox.c.id == job_id, self._is_waiting)).scalar()
+            report = connection.execute(select(reports.c.report).where(reports.c.id == job_id)).scalar()
+        if report is not None:
+            return load_report(json.loads(report))
+        return None if job is None else _queued(job)
+
+    def latest(self, repo: str, issue_number: int, limit: int = 20) -> tuple[Report, ...]:
+        """The reports of the jobs that a thread asked for, the newest job's first."""
+        newest = (
+            select(reports.c.report)
+            .where(reports.c.repo == repo, reports.c.issue_number == issue_number)
+            .order_by(reports.c.created_at.desc(), reports.c.id.desc())
+            .limit(limit)
+        )
+        with reading(self._engine) as connection:
+            return tuple(load_report(json.loads(text)) for text in connection.execute(newest).scalars())
+
+    def counts(self) -> Mapping[State, int]:
+        """How many jobs are in each state; those not yet taken are `queued`."""
+        with reading(self._engine) as connection:
+            waiting = connection.execute(select(func.count()).select_from(inbox).where(self._is_waiting)).scalar_one()
+            rows = connection.execute(select(reports.c.state, func.count()).group_by(reports.c.state)).all()
+        counts: dict[State, int] = dict.fromkeys(get_args(State), 0)
+        for state, count in rows:
+            counts[state] = count
+        counts["queued"] += waiting
+        return counts
+
+    # ---- the request log
+
+    def write(self, report: Report) -> None:
+        """One row per job; the first one's `created_at` stays, and an older state never replaces a final one."""
+        row = log_row(report)
+        row["created_at"] = row["created_at"] or _iso(self._clock())
+        self._upsert(requests, row)
+
+    # ---- upkeep
+
+    def prune(self, older_than_s: float = KEEP_S) -> int:
+        """How many rows were removed: the ids of jobs accepted, and the reports that ended, before that. The request
+        log is the operator's to keep."""
+        before = self._clock() - older_than_s
+        old_ids = delete(inbox).where(inbox.c.taken_at.is_not(None), inbox.c.accepted_at < before)
+        old_reports = delete(reports).where(reports.c.state.in_(FINAL_STATES), reports.c.updated_at < before)
+        with writing(self._engine) as connection:
+            return connection.execute(old_ids).rowcount + connection.execute(old_reports).rowcount
+
+    def _report_row(self, report: Report) -> dict[str, object]:
+        now = self._clock()
+        return {
+            "id": report.job.id,
+            "repo": report.job.target.repo,
+            "issue_number": report.job.target.issue_number,
+            "state": report.state,
+            "created_at": now,
+            "updated_at": now,
+            "report": json.dumps(dump_report(report)),
+        }
+
+    def _upsert(self, table: Table, row: Mapping[str, object]) -> None:
+        insert = self._insert(table).values(row)
+        changed = {name: insert.excluded[name] for name in row if name not in ("id", "created_at")}
+        newer = or_(insert.excluded.state.in_(FINAL_STATES), table.c.state.not_in(FINAL_STATES))
+        with writing(self._engine) as connection:
+            connection.execute(insert.on_conflict_do_update(index_elements=["id"], set_=changed, where=newer))
+
+    def _insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+        return postgresql.insert(table) if self._engine.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+def _queued(job: str) -> Report:
+    return Report(load_job(json.loads(job)), "queued")
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()

@@ -1,0 +1,142 @@
+"""Engines, transactions and migrations on SQLite and PostgreSQL, with every wait bounded.
+
+SQLite runs in WAL mode, where readers never wait, and with `synchronous=FULL`: with NORMAL a power cut loses the
+commits since the last checkpoint (https://www.sqlite.org/pragma.html#pragma_synchronous), which here are deliveries
+that were answered with 202 and that GitHub does not send again. Many deliveries share one commit, so it costs little.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+
+from bot.adapters.database.schema import MIGRATION_TABLE, MIGRATIONS
+from bot.errors import OutsideError, SetupError
+
+WAIT_S = 3
+"""How long a statement may run or wait for a lock before it fails."""
+
+_MIGRATION_WAIT_S = 60
+_MIGRATION_LOCK = 7_449_106  # any number that is the same in every process
+_READS = "tinygen_reads"
+
+
+def open_engine(url: str) -> Engine:
+    """An engine that has not connected yet. SetupError where the URL is no SQLite or PostgreSQL URL."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise _unusable_url() from None
+    if parsed.drivername.startswith("sqlite") and parsed.database:
+        return _open_sqlite(parsed)
+    if parsed.drivername.partition("+")[0] in ("postgresql", "postgres"):
+        return _open_postgresql(parsed.set(drivername="postgresql+psycopg"))
+    raise _unusable_url()
+
+
+def _unusable_url() -> SetupError:
+    return SetupError(
+        "TINYGEN_DATABASE_URL cannot be used.",
+        next_step="Give postgresql://USER:PASSWORD@HOST/NAME or sqlite:////absolute/path, or leave it out.",
+    )
+
+
+def _open_sqlite(url: URL) -> Engine:
+    # The driver's own transactions are off: they begin too late, as readers, and then fail instead of waiting.
+    arguments = {"timeout": WAIT_S, "isolation_level": None}
+    engine = create_engine(url, connect_args=arguments, hide_parameters=True, pool_timeout=WAIT_S)
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: sqlite3.Connection, _record: object) -> None:
+        connection.execute("PRAGMA journal_mode = WAL").close()
+        connection.execute("PRAGMA synchronous = FULL").close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        reads = connection.get_execution_options().get(_READS, False)
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _open_postgresql(url: URL) -> Engine:
+    # Prepared statements and session settings do not survive a pooler such as Supabase's, so neither is used.
+    arguments = {"connect_timeout": WAIT_S, "tcp_user_timeout": WAIT_S * 1000, "prepare_threshold": None}
+    engine = create_engine(
+        url, connect_args=arguments, hide_parameters=True, pool_timeout=WAIT_S, pool_pre_ping=True, max_overflow=11
+    )
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        _limit(connection, WAIT_S)
+
+    return engine
+
+
+def _limit(connection: Connection, wait_s: int) -> None:
+    """Bounds each statement of this transaction, and how long the server keeps it for a client that went away."""
+    connection.exec_driver_sql(
+        f"SELECT set_config('statement_timeout', '{wait_s}s', true), "
+        f"set_config('idle_in_transaction_session_timeout', '{wait_s * 4}s', true)"
+    )
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """One transaction that holds SQLite's only write lock from its beginning. OutsideError: nothing was stored."""
+    with _named_errors(), engine.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """One transaction that never waits for a writer."""
+    with _named_errors(), engine.execution_options(**{_READS: True}).begin() as connection:
+        yield connection
+
+
+@contextmanager
+def _named_errors() -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise OutsideError(
+            f"The database failed ({_reason(error)}).",
+            next_step="Try again; if it lasts, the operator should look at the database and its disk.",
+        ) from error
+
+
+def _reason(error: SQLAlchemyError) -> str:
+    """SQLite's words are a fixed set; PostgreSQL's may name the host and the user, so only its code is told."""
+    cause = error.orig if isinstance(error, DBAPIError) else None
+    if isinstance(cause, sqlite3.Error):
+        return str(cause)
+    return f"{type(cause or error).__name__} {getattr(cause, 'sqlstate', None) or ''}".strip()
+
+
+def migrate(engine: Engine) -> None:
+    """Brings the tables up to date; several processes may call it at once. No connection stays open: a process may
+    fork afterwards."""
+    if engine.dialect.name == "sqlite":
+        Path(engine.url.database or "").parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with writing(engine) as connection:
+        if engine.dialect.name == "postgresql":
+            _limit(connection, _MIGRATION_WAIT_S)
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+        _run_migrations(connection)
+    engine.dispose()
+
+
+def _run_migrations(connection: Connection) -> None:
+    connection.execute(text(MIGRATION_TABLE))
+    done = connection.execute(text("SELECT coalesce(max(version), 0) FROM tinygen_migrations")).scalar_one()
+    for version, migration in enumerate(MIGRATIONS[done:], start=done + 1):
+        private = migration.postgresql if connection.dialect.name == "postgresql" else ()
+        for statement in (*migration.statements, *private):
+            connection.execute(text(statement))
+        connection.execute(text("INSERT INTO tinygen_migrations VALUES (:version)"), {"version": version})

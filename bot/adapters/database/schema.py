@@ -1,0 +1,133 @@
+"""The tables, twice: as the migrations that made them and as the columns that the code uses (a test compares the two).
+
+`tinygen_requests` has the columns, types and name of the migration under `deploy/supabase/`: an operator who gives
+Supabase's own database for everything may let either of them come first. There, tables of the public schema can be
+read through Supabase's API unless row security is on, so it is on for all of them; the owner, TinyGen, passes it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import TIMESTAMP, BigInteger, Column, Double, Integer, MetaData, Numeric, Table, Text
+
+moment = Text().with_variant(TIMESTAMP(timezone=True), "postgresql")
+"""ISO 8601 text, which PostgreSQL makes a `timestamptz` of."""
+
+metadata = MetaData()
+
+inbox = Table(
+    "tinygen_inbox",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("job", Text, nullable=False),  # JSON; emptied once it is taken
+    Column("accepted_at", Double, nullable=False),  # these three in seconds since 1970
+    Column("claimed_until", Double, nullable=False),
+    Column("taken_at", Double),
+)
+
+reports = Table(
+    "tinygen_reports",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("repo", Text, nullable=False),
+    Column("issue_number", Integer),
+    Column("state", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    Column("report", Text, nullable=False),  # JSON; last, so that SQLite reads the rest without it
+)
+
+requests = Table(
+    "tinygen_requests",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("delivery_id", Text),
+    Column("installation_id", BigInteger),
+    Column("repo", Text, nullable=False),
+    Column("issue_number", Integer),
+    Column("actor", Text),
+    Column("prompt", Text, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("base_sha", Text),
+    Column("diff", Text),
+    Column("pull_request_url", Text),
+    Column("model", Text),
+    Column("model_calls", Integer, nullable=False),
+    Column("prompt_tokens", BigInteger, nullable=False),
+    Column("completion_tokens", BigInteger, nullable=False),
+    Column("cost_usd", Numeric(asdecimal=False)),
+    Column("error", Text),
+    Column("created_at", moment, nullable=False),
+    Column("finished_at", moment),
+)
+
+MIGRATION_TABLE = "CREATE TABLE IF NOT EXISTS tinygen_migrations (version integer PRIMARY KEY)"
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """Statements that are run once, in order; `postgresql` ones after the others, and there alone."""
+
+    statements: tuple[str, ...]
+    postgresql: tuple[str, ...] = ()
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(
+        (
+            """CREATE TABLE tinygen_inbox (
+                id text PRIMARY KEY,
+                job text NOT NULL,
+                accepted_at double precision NOT NULL,
+                claimed_until double precision NOT NULL,
+                taken_at double precision
+            )""",
+            "CREATE INDEX tinygen_inbox_waiting ON tinygen_inbox (accepted_at) WHERE taken_at IS NULL",
+            """CREATE TABLE tinygen_reports (
+                id text PRIMARY KEY,
+                repo text NOT NULL,
+                issue_number integer,
+                state text NOT NULL,
+                created_at double precision NOT NULL,
+                updated_at double precision NOT NULL,
+                report text NOT NULL
+            )""",
+            "CREATE INDEX tinygen_reports_thread ON tinygen_reports (repo, issue_number, created_at)",
+            "CREATE INDEX tinygen_reports_state ON tinygen_reports (state)",
+            """CREATE TABLE IF NOT EXISTS tinygen_requests (
+                id text PRIMARY KEY,
+                source text NOT NULL,
+                delivery_id text,
+                installation_id bigint,
+                repo text NOT NULL,
+                issue_number integer,
+                actor text,
+                prompt text NOT NULL,
+                mode text NOT NULL,
+                state text NOT NULL,
+                base_sha text,
+                diff text,
+                pull_request_url text,
+                model text,
+                model_calls integer NOT NULL,
+                prompt_tokens bigint NOT NULL,
+                completion_tokens bigint NOT NULL,
+                cost_usd numeric,
+                error text,
+                created_at timestamptz NOT NULL,
+                finished_at timestamptz
+            )""",
+            "CREATE INDEX IF NOT EXISTS tinygen_requests_repo ON tinygen_requests (repo, created_at)",
+        ),
+        postgresql=(
+            "ALTER TABLE tinygen_migrations ENABLE ROW LEVEL SECURITY",
+            "ALTER TABLE tinygen_inbox ENABLE ROW LEVEL SECURITY",
+            "ALTER TABLE tinygen_reports ENABLE ROW LEVEL SECURITY",
+            "ALTER TABLE tinygen_requests ENABLE ROW LEVEL SECURITY",
+        ),
+    ),
+)
+"""Append only: a migration that ran somewhere is never changed."""
