@@ -160,3 +160,6 @@ class Reports(Protocol):
     def save(self, report: Report) -> None: ...
 
     def load(self, job_id: str) -> Report | None: ...
+
+    def latest(self, repo: str, issue_number: int, limit: int = 20) -> Sequence[Report]:
+        """The reports of one thread, newest first."""

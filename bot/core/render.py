@@ -116,7 +116,8 @@ def _result(report: Report, *, with_diff: bool) -> tuple[str, ...]:
     size = f"{base} · {_count(len(patch.files), 'file')}, +{added} −{removed}"
     if report.pull_request_url or report.commit_url:
         what = "Pull request" if report.pull_request_url else "Commit"
-        return (f"{what}: {report.pull_request_url or report.commit_url}", size, _files(report))
+        withheld = fence(report.withheld.text, "diff") if report.withheld and with_diff else ""
+        return (f"{what}: {report.pull_request_url or report.commit_url}", size, _files(report), withheld)
     if not with_diff:
         return (size, _files(report))
     closing = "`/tinygen apply` delivers exactly this diff; `git apply` takes it at the base above."

@@ -348,6 +348,8 @@ class Report:
     shown: tuple[ShownFile, ...] = ()
     pull_request_url: str | None = None
     commit_url: str | None = None
+    withheld: Patch | None = None
+    """The part of the patch that could not be delivered as a commit."""
     model: str | None = None
     usage: Usage = field(default_factory=Usage)
     failure: Failure | None = None

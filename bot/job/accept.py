@@ -1,0 +1,124 @@
+"""What happens at once when a command arrives: who may, the acknowledgement, and the commands that are quick.
+
+It is a workflow of its own so that the answer does not wait behind the repository's running job.
+"""
+
+from __future__ import annotations
+
+from bot.core.record import dump_job, dump_report, load_job, load_report
+from bot.core.render import HELP, code, refusal
+from bot.core.types import FINAL_STATES, PERMISSIONS, Failure, Job, Permission, Report, Step
+from bot.errors import BadRequest, Cancelled, TinyGenError
+from bot.job.engine import Json
+from bot.job.house import House
+from bot.job.tell import STEPS, Teller
+
+_BOT = Failure("Bots do not command TinyGen.", "Let a person with the needed permission give the command.")
+
+
+def accept(house: House, payload: Json) -> None:
+    """Refuses, answers or queues one job."""
+    job = load_job(payload)
+    steps = tuple(Step(title) for title in STEPS.values()) if job.command.verb in ("solve", "apply", "retry") else ()
+    teller = Teller(house, Report(job, "queued", steps, mode=job.command.mode or house.rules.mode), None)
+    try:
+        _accept(house, job, teller)
+    except TinyGenError as error:
+        teller.stopped(error)
+
+
+def run_id(job_id: str) -> str:
+    """The id of the workflow that does a job's work."""
+    return f"{job_id}-run"
+
+
+def cancel_id(job_id: str) -> str:
+    """The id of the workflow whose existence says that a job is to be cancelled."""
+    return f"{job_id}-cancel"
+
+
+def _accept(house: House, job: Job, teller: Teller) -> None:
+    teller.record()
+    if job.source != "run":
+        failure = house.engine.step("permission", lambda: _refusal(house, job))
+        if failure is not None:
+            teller.refused(Failure(**failure), silently=job.actor_is_bot)
+            return
+        house.engine.step("eyes", lambda: _see(house, job))
+        teller.open_comment("comment")
+    if job.command.problem:
+        raise BadRequest(job.command.problem, next_step="`/tinygen help` shows all commands.")
+    if job.command.verb in ("help", "status", "cancel"):
+        teller.done(summary=_answer(house, job))
+        return
+    payload = {"id": job.id, "job": dump_job(job), "comment_id": teller.comment_id}
+    house.engine.enqueue("jobs", "run", run_id(job.id), payload, key=job.target.repo.lower())
+
+
+def _refusal(house: House, job: Job) -> Json:
+    if job.actor_is_bot or job.actor is None:
+        return {"message": _BOT.message, "next_step": _BOT.next_step}
+    has = house.connect(job.target.repo, job.target.installation_id).permission(job.actor)
+    if may_command(has, house.rules.min_permission):
+        return None
+    failure = refusal(job.actor, has, house.rules.min_permission)
+    return {"message": failure.message, "next_step": failure.next_step}
+
+
+def may_command(has: Permission, needs: Permission) -> bool:
+    return PERMISSIONS.index(has) >= PERMISSIONS.index(needs)
+
+
+def _see(house: House, job: Job) -> None:
+    if job.target.comment_id is not None:
+        house.connect(job.target.repo, job.target.installation_id).react(job.target.comment_id, "eyes")
+
+
+def _answer(house: House, job: Job) -> str:
+    if job.command.verb == "help":
+        return HELP
+    if job.command.verb == "status":
+        lines: list[str] = house.engine.step("status", lambda: [_status(report) for report in _thread(house, job)])
+        return "\n".join(lines) or "Nothing was asked of TinyGen in this thread yet."
+    open_jobs: list[str] = house.engine.step(
+        "find jobs", lambda: [report.job.id for report in _thread(house, job) if report.state not in FINAL_STATES]
+    )
+    for job_id in open_jobs:
+        _cancel(house, job_id)
+    return f"Cancelled: {len(open_jobs)} of this thread's requests." if open_jobs else "Nothing runs in this thread."
+
+
+def _thread(house: House, job: Job) -> list[Report]:
+    """What else was asked in the thread, newest first."""
+    number = job.target.issue_number
+    reports = house.reports.latest(job.target.repo, number) if number is not None else ()
+    return [
+        report
+        for report in reports
+        if report.job.id != job.id and report.job.command.verb in ("solve", "apply", "retry")
+    ]
+
+
+def _status(report: Report) -> str:
+    at = next((step.title for step in report.steps if step.state == "running"), "")
+    words = code(report.job.command.prompt.partition("\n")[0][:60] or report.job.command.verb)
+    return f"- {words}: {report.state}{f' ({at})' if at else ''}, asked at {report.job.received_at}"
+
+
+def _cancel(house: House, job_id: str) -> None:
+    """Asks a job to stop. One that runs sees it within a second and ends itself; one that waits is ended here."""
+    house.engine.start("cancel", cancel_id(job_id), {"id": job_id})
+    waiting = house.engine.step(f"drop {job_id}", lambda: _drop(house, job_id))
+    if waiting is not None:
+        teller = Teller(house, load_report(waiting), None)
+        teller.open_comment(f"find comment of {job_id}")
+        teller.stopped(Cancelled())
+
+
+def _drop(house: House, job_id: str) -> Json:
+    """The report of a job that was still waiting and now will not run; None for any other."""
+    if house.engine.state(run_id(job_id)) != "queued":
+        return None
+    house.engine.drop(run_id(job_id))
+    report = house.reports.load(job_id)
+    return dump_report(report) if report else None

@@ -1,0 +1,133 @@
+"""A patch on its way to people: as a diff in the comment, as a commit on a pull request's branch, or as a new one.
+
+The patch text is the one truth: what is pushed is what `git apply` makes of it at its base, compared by tree with what
+GitHub made of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urlsplit
+
+from bot.core.render import (
+    branch_name,
+    delivered_instead,
+    fits_comment,
+    render_commit_message,
+    render_pull_body,
+    render_title,
+)
+from bot.core.types import Change, Changes, Job, Patch, Task
+from bot.job.engine import Json
+from bot.job.house import House
+from bot.job.tell import Teller
+
+WORKFLOWS = ".github/workflows/"
+"""Changing these needs a permission of its own, which this App does not ask for unless its operator adds it.
+https://docs.github.com/en/apps/creating-github-apps/registering-a-github-app/choosing-permissions-for-a-github-app"""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a job's change belongs: on top of `base_sha` of the branch `base_ref`.
+
+    `push`: "new", a new branch and a pull request into `base_ref`; "head", one more commit on `base_ref`, a pull
+    request's own branch; "fork", a branch that is not ours to push to; "none", nowhere (`/run`).
+    `branch_of` names the new branch: the job whose diff is delivered.
+    """
+
+    base_ref: str
+    base_sha: str
+    push: Literal["new", "head", "fork", "none"]
+    branch_of: Job
+
+
+def deliver(house: House, teller: Teller, place: Place, task: Task) -> None:
+    """Ends the job: with its diff shown, or with the commit or pull request made."""
+    report = teller.report
+    patch = report.patch
+    if patch is None or not patch.text:
+        teller.done(mode="diff")
+        return
+    if report.mode == "pr" and place.push == "fork":
+        _as_diff(teller, "this branch belongs to a fork, which TinyGen cannot push to.")
+    elif report.mode == "pr" and place.push != "none":
+        _push(house, teller, place, task)
+    elif place.push in ("none", "fork") or fits_comment(report):
+        _show(teller)
+    else:
+        teller.update(mode="pr", notes=(*report.notes, delivered_instead("diff", "it is too long for a comment.")))
+        _push(house, teller, place, task)
+
+
+def _show(teller: Teller) -> None:
+    notes = teller.report.notes
+    if teller.report.job.target.issue_number is not None and not fits_comment(teller.report):
+        notes = (*notes, f"The diff is too long for a comment. It is kept at /jobs/{teller.report.job.id}.diff.")
+    teller.done(mode="diff", notes=notes)
+
+
+def _as_diff(teller: Teller, reason: str) -> None:
+    teller.update(mode="diff", notes=(*teller.report.notes, delivered_instead("pr", reason)))
+    _show(teller)
+
+
+def _push(house: House, teller: Teller, place: Place, task: Task) -> None:
+    patch = teller.report.patch
+    if patch is None:
+        return
+    ours, withheld = _split(house, teller, patch)
+    if not ours.text:
+        _as_diff(teller, "changes of workflow files need the App's workflows permission.")
+        return
+    if withheld.text:
+        words = "The change of workflow files is delivered as a diff: the App lacks the workflows permission."
+        teller.update(withheld=withheld, notes=(*teller.report.notes, words))
+    title = render_title(teller.report.summary, task)
+    branch = branch_name(place.branch_of) if place.push == "new" else place.base_ref
+    sha = house.engine.step("push", lambda: _commit(house, teller, ours, branch, title, create=place.push == "new"))
+    if place.push == "head":
+        target = teller.report.job.target
+        teller.done(mode="pr", commit_url=f"{house.rules.server_url}/{target.repo}/commit/{sha}")
+        return
+    url = house.engine.step("open pull request", lambda: _open_pull(house, teller, branch, place.base_ref, title))
+    teller.done(mode="pr", pull_request_url=url)
+
+
+def _split(house: House, teller: Teller, patch: Patch) -> tuple[Patch, Patch]:
+    """The patch as (what may be pushed, what may not)."""
+    nothing = Patch(patch.base_sha, "")
+    if not any(file.path.startswith(WORKFLOWS) for file in patch.files) and WORKFLOWS not in patch.text:
+        return patch, nothing
+    target = teller.report.job.target
+    allowed = house.engine.step(
+        "may write workflows", lambda: house.connect(target.repo, target.installation_id).may_write_workflows()
+    )
+    changes, _tree = house.git.apply(target.repo, patch)
+    ours = {path: change for path, change in changes.items() if not path.startswith(WORKFLOWS)}
+    if allowed or len(ours) == len(changes):
+        return patch, nothing
+    theirs = {path: change for path, change in changes.items() if path not in ours}
+    return _diff(house, target.repo, patch, ours), _diff(house, target.repo, patch, theirs)
+
+
+def _diff(house: House, repo: str, patch: Patch, changes: Mapping[str, Change]) -> Patch:
+    return house.git.diff(repo, patch.base_sha, changes)
+
+
+def _commit(house: House, teller: Teller, patch: Patch, branch: str, title: str, *, create: bool) -> Json:
+    target = teller.report.job.target
+    changes: Changes
+    changes, tree_sha = house.git.apply(target.repo, patch)
+    message = render_commit_message(teller.report, title, server_host=urlsplit(house.rules.server_url).netloc)
+    github = house.connect(target.repo, target.installation_id)
+    return github.push(branch, patch.base_sha, changes, message=house.clean(message), tree_sha=tree_sha, create=create)
+
+
+def _open_pull(house: House, teller: Teller, branch: str, base: str, title: str) -> Json:
+    target = teller.report.job.target
+    github = house.connect(target.repo, target.installation_id)
+    body = house.clean(render_pull_body(teller.report))
+    return github.open_pull(branch, base, title=house.clean(title), body=body, draft=house.rules.draft).url

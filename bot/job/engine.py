@@ -1,0 +1,166 @@
+"""The durable engine: workflows whose finished steps are never run again, whatever dies in between.
+
+dbos keeps each workflow's input and each finished step's output in the database; after a restart a workflow is run from
+its start and every finished step answers from there. So a workflow's body may only branch on what steps returned, and
+what touches the world is inside a step. A step's outcome is plain JSON, errors included: the engine's own way to store
+an exception does not bring the same type back.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import structlog
+from dbos import DBOS, SetEnqueueOptions, SetWorkflowID, StepOptions, WorkflowSerializationFormat
+from dbos._error import DBOSException
+
+from bot import errors
+from bot.errors import Cancelled, OutsideError, SetupError, TinyGenError
+
+Json = Any
+EngineError = DBOSException
+"""What the engine raises of itself: never a job's failure, so never caught as one."""
+
+APPLICATION_VERSION = "tinygen-1"
+"""Constant: by default the engine strands jobs in flight when a workflow's source changes. Raise it only with a change
+that jobs in flight cannot go on with, after the queue has drained."""
+MAX_RECOVERIES = 50
+"""A job that was in flight at so many restarts is the likely cause of them, and is given up."""
+POLL_S = 0.1
+
+_log = structlog.get_logger()
+
+
+class Engine:
+    """Workflows by name, steps, and queues. One per process; one worker process per SQLite file.
+
+    `executor_id` names this worker: with SQLite always the same, so that a restart finds its own jobs again.
+    """
+
+    def __init__(self, database_url: str, *, executor_id: str, concurrency: int, poll_s: float = POLL_S) -> None:
+        self._concurrency, self._poll_s = concurrency, poll_s
+        self._workflows: dict[str, Callable[[Json], Json]] = {}
+        if database_url.startswith("sqlite:///"):
+            _use_wal(Path(database_url.removeprefix("sqlite:///")))
+        DBOS(
+            config={
+                "name": "tinygen",
+                "system_database_url": database_url,
+                "executor_id": executor_id,
+                "application_version": APPLICATION_VERSION,
+                "log_level": "ERROR",
+                "max_executor_threads": concurrency + 32,
+                "notification_listener_polling_interval_sec": 1.0,
+            }
+        )
+
+    def workflow(self, name: str, body: Callable[[Json], Json]) -> None:
+        """Registers a workflow. All are registered before `launch`, since that is when jobs in flight go on."""
+
+        @DBOS.workflow(
+            name=name,
+            max_recovery_attempts=MAX_RECOVERIES,
+            serialization_type=WorkflowSerializationFormat.PORTABLE,
+        )
+        def run(payload: Json) -> Json:
+            with structlog.contextvars.bound_contextvars(job=payload.get("id"), workflow=name):
+                return body(payload)
+
+        self._workflows[name] = run
+
+    def launch(self) -> None:
+        try:
+            DBOS.launch()
+        except DBOSException as error:
+            raise SetupError(
+                f"The job database cannot be used: {type(error).__name__}.",
+                next_step="Check TINYGEN_DATABASE_URL, and that its user may create tables.",
+            ) from error
+        DBOS.register_queue(
+            "jobs",
+            polling_interval_sec=self._poll_s,
+            worker_concurrency=self._concurrency,
+            partition_concurrency=1,
+            on_conflict="always_update",
+        )
+        DBOS.register_queue("log", polling_interval_sec=1.0, worker_concurrency=4, on_conflict="always_update")
+
+    def stop(self, drain_s: int) -> None:
+        """Lets running jobs go on for `drain_s`; what is not done by then goes on at the next start."""
+        DBOS.destroy(workflow_completion_timeout_sec=drain_s, destroy_registry=True)
+
+    # -- workflows --
+
+    def start(self, name: str, workflow_id: str, payload: Json) -> None:
+        """Starts it here and now. An id that was started before starts nothing."""
+        with SetWorkflowID(workflow_id):
+            DBOS.start_workflow(self._workflows[name], payload)
+
+    def enqueue(self, queue: Literal["jobs", "log"], name: str, workflow_id: str, payload: Json, key: str = "") -> None:
+        """Queues it. Of the same `key` one runs at a time. An id that was queued before queues nothing."""
+        with SetWorkflowID(workflow_id), SetEnqueueOptions(queue_partition_key=key or None):
+            DBOS.enqueue_workflow(queue, self._workflows[name], payload)
+
+    def state(self, workflow_id: str) -> Literal["unknown", "queued", "running", "ended"]:
+        status = DBOS.get_workflow_status(workflow_id)
+        if status is None:
+            return "unknown"
+        if status.status in ("ENQUEUED", "DELAYED"):
+            return "queued"
+        return "running" if status.status == "PENDING" else "ended"
+
+    def drop(self, workflow_id: str) -> None:
+        """Takes a workflow out of its queue. One that already runs does not begin another step."""
+        DBOS.cancel_workflow(workflow_id)
+
+    # -- inside a workflow --
+
+    def step(self, name: str, body: Callable[[], Json]) -> Json:
+        """What `body` returned, now or before a restart. An error of the house is raised again as what it was."""
+        outcome = DBOS.run_step(StepOptions(name=name), lambda: _outcome(name, body))
+        if "error" in outcome:
+            raise _error(outcome["error"])
+        return outcome["value"]
+
+    def sleep(self, seconds: float) -> None:
+        """A sleep that a restart does not begin anew."""
+        DBOS.sleep(seconds)
+
+
+def _outcome(name: str, body: Callable[[], Json]) -> Json:
+    began = time.monotonic()
+    try:
+        outcome: Json = {"value": body()}
+        said = "ok"
+    except Cancelled:
+        outcome, said = {"error": {"type": "Cancelled"}}, "cancelled"
+    except TinyGenError as error:
+        outcome, said = {"error": _dump_error(error)}, f"{type(error).__name__}: {error.message}"
+    _log.info("step", step=name, outcome=said, seconds=round(time.monotonic() - began, 3))
+    return outcome
+
+
+def _dump_error(error: TinyGenError) -> Json:
+    dumped: Json = {"type": type(error).__name__, "message": error.message, "next_step": error.next_step}
+    if isinstance(error, OutsideError):
+        dumped["retry_in_s"] = error.retry_in_s
+    return dumped
+
+
+def _error(dumped: Json) -> Exception:
+    kind = getattr(errors, dumped["type"])
+    given = {name: value for name, value in dumped.items() if name != "type"}
+    error: Exception = kind(given.pop("message"), **given) if given else kind()
+    return error
+
+
+def _use_wal(path: Path) -> None:
+    """The engine leaves SQLite in rollback-journal mode; the write-ahead log is faster, and stays set in the file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(path, timeout=30)
+    connection.execute("pragma journal_mode=wal")
+    connection.close()

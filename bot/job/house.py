@@ -1,0 +1,40 @@
+"""What every part of a job is given: the engine, the outside world, and the operator's rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.core.loop import Limits
+from bot.core.types import Mode, Permission
+from bot.job.engine import Engine
+from bot.ports import Connect, Git, Model, Reports, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    mode: Mode
+    draft: bool
+    min_permission: Permission
+    limits: Limits
+    call_s: float
+    job_s: float
+    server_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    engine: Engine
+    connect: Connect
+    git: Git
+    model: Model
+    reports: Reports
+    log: Store
+    """The embedded request log: always written, at once."""
+    remote_log: Store | None
+    """A copy elsewhere, written when that place can be reached."""
+    now: Callable[[], datetime]
+    clean: Callable[[str], str]
+    """Takes this installation's secrets out of a text."""
+    rules: Rules
