@@ -1,0 +1,126 @@
+"""The App as GitHub knows it, and by what right TinyGen reaches a repository: an installation, a token, or none."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.adapters.github.calls import Call, Calls, Credentials, Server
+from bot.adapters.github.shapes import App, Hook, Installation, IssueComment, User
+from bot.adapters.github.tokens import AppKey, FixedToken, Grant, InstallationToken, Permissions, Tokens
+from bot.errors import NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class AppFacts:
+    """What GitHub has on file for the App. `installations` is None where this server does not say."""
+
+    slug: str
+    name: str
+    permissions: dict[str, str]
+    events: tuple[str, ...]
+    installations: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class HookFacts:
+    """Where GitHub sends the App's deliveries. `checks_tls`: whether it checks the certificate there."""
+
+    url: str
+    content_type: str
+    checks_tls: bool
+
+
+class AppItself:
+    """What can be asked with the App's own key."""
+
+    def __init__(self, server: Server, app_id: str, private_key: str) -> None:
+        self._calls = Calls(server, AppKey(server, app_id, private_key))
+        self.tokens = Tokens(server, self._calls)
+        self._lock = threading.Lock()
+        self._identity: App | None = None
+
+    def identity(self) -> App:
+        """The App's id and slug, asked once per process: the id in the settings may be its client id instead."""
+        with self._lock:
+            if self._identity is None:
+                self._identity = self._read()
+            return self._identity
+
+    def facts(self) -> AppFacts:
+        app = self._read()
+        return AppFacts(app.slug, app.name, app.permissions, tuple(app.events), app.installations_count)
+
+    def hook(self) -> HookFacts:
+        hook = self._calls.read(Hook, Call("GET", "/app/hook/config", "read where GitHub sends the App's deliveries"))
+        return HookFacts(hook.url, hook.content_type, str(hook.insecure_ssl) == "0")
+
+    def installation_id(self, repo: str) -> int | None:
+        """The App's installation on the repository, None where there is none."""
+        call = Call("GET", f"/repos/{repo}/installation", f"find the App's installation on {repo}")
+        try:
+            return self._calls.read(Installation, call).id
+        except NotFound:
+            return None
+
+    def granted(self, installation_id: int) -> dict[str, str]:
+        """The permissions that the installation's owner accepted."""
+        call = Call("GET", f"/app/installations/{installation_id}", "read what the App's installation may do")
+        return self._calls.read(Installation, call).permissions
+
+    def _read(self) -> App:
+        return self._calls.read(App, Call("GET", "/app", "read the App's own registration"))
+
+
+class Access(Protocol):
+    """By what right one repository is reached."""
+
+    def credentials(self, permissions: Permissions) -> Credentials: ...
+
+    def wrote(self, comment: IssueComment) -> bool:
+        """Whether the comment is TinyGen's own."""
+
+    def may_write_workflows(self) -> bool: ...
+
+
+class InstalledAccess:
+    """The App's installation on the repository."""
+
+    def __init__(self, app: AppItself, repo: str, installation_id: int) -> None:
+        self._app = app
+        self._repo = repo
+        self._installation_id = installation_id
+
+    def credentials(self, permissions: Permissions) -> Credentials:
+        return InstallationToken(self._app.tokens, Grant(self._installation_id, self._repo, permissions))
+
+    def wrote(self, comment: IssueComment) -> bool:
+        via, author = comment.performed_via_github_app, comment.user
+        if via is not None:
+            return via.id == self._app.identity().id
+        return author is not None and author.type == "Bot" and author.login == f"{self._app.identity().slug}[bot]"
+
+    def may_write_workflows(self) -> bool:
+        return self._app.granted(self._installation_id).get("workflows") == "write"
+
+
+class TokenAccess:
+    """GITHUB_TOKEN, or nobody in particular."""
+
+    def __init__(self, server: Server, token: str | None) -> None:
+        self._token = token
+        self._calls = Calls(server, FixedToken(token))
+
+    def credentials(self, permissions: Permissions) -> Credentials:  # noqa: ARG002 - a fixed token cannot be narrowed
+        return FixedToken(self._token)
+
+    def wrote(self, comment: IssueComment) -> bool:
+        if self._token is None or comment.user is None or comment.performed_via_github_app is not None:
+            return False
+        owner = self._calls.read(User, Call("GET", "/user", "find out whose GITHUB_TOKEN this is"))
+        return comment.user.login == owner.login
+
+    def may_write_workflows(self) -> bool:
+        """What a fixed token may do is not to be asked; nothing is risked."""
+        return False

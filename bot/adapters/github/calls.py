@@ -1,0 +1,225 @@
+"""Requests to GitHub as they must be made: bounded in time, repeated only where that is safe, patient with limits.
+
+githubkit signs for the App and holds the HTTP client. Its own `request` is not used: it repeats POSTs, waits for rate
+limits without a bound, misses secondary limits that come without `Retry-After`, and fails on a `Retry-After` that is
+no whole number.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from bot.adapters.github.errors import (
+    TRY_LATER,
+    UnclearOutcome,
+    error_for,
+    limit_error,
+    limit_wait_s,
+    retry_after_s,
+)
+from bot.errors import OutsideError
+
+if TYPE_CHECKING:
+    from githubkit import GitHub, UnauthAuthStrategy
+
+    Kit = GitHub[UnauthAuthStrategy]
+
+Shape = TypeVar("Shape", bound=BaseModel)
+
+_TRIES = 4
+_BACKOFF_S = (1.0, 2.0, 4.0)
+_PATIENCE_S = 120.0
+"""The most that one call waits for limits and outages together, in seconds; beyond it, the job waits instead."""
+_CONNECT_S = 5.0
+_REDIRECTS = 3
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_HEADERS = {"X-GitHub-Api-Version": "2022-11-28"}
+"""https://docs.github.com/en/rest/about-the-rest-api/api-versions"""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request. `doing` completes "TinyGen could not ...". `repeatable`: doing it twice is as good as once."""
+
+    method: str
+    path: str
+    doing: str
+    params: Mapping[str, str | int] = field(default_factory=dict)
+    json: object = None
+    repeatable: bool = True
+
+
+class Credentials(Protocol):
+    def token(self, refused: str | None = None) -> str | None:
+        """What to send, None for nothing. `refused` was answered with 401: another one where one can be had."""
+
+
+class Server:
+    """One GitHub server's connections, shared by all threads. `close` it, or leave its `with`."""
+
+    def __init__(self, api_url: str, *, timeout_s: float, sleep: Callable[[float], None], clock: Callable[[], float]):
+        self.api_url = api_url.rstrip("/")
+        self.sleep = sleep
+        self.clock = clock
+        self._timeout = httpx.Timeout(timeout_s, connect=min(_CONNECT_S, timeout_s))
+        self._lock = threading.RLock()
+        self._open = ExitStack()
+        self._kit: Kit | None = None
+        self._client: httpx.Client | None = None
+
+    def kit(self) -> Kit:
+        """githubkit with nothing left to its defaults that a long-lived worker would regret."""
+        from githubkit import GitHub
+        from githubkit.cache import MemCacheStrategy
+
+        with self._lock:
+            if self._kit is None:
+                self._kit = GitHub(
+                    None,
+                    base_url=self.api_url,
+                    user_agent="TinyGen",
+                    follow_redirects=False,
+                    timeout=self._timeout,
+                    cache_strategy=MemCacheStrategy(),  # the default one is shared by all servers of the process
+                    http_cache=False,  # with it, no timeout is honoured: github.com/karpetrosyan/hishel/issues/484
+                    auto_retry=False,
+                )
+            return self._kit
+
+    def exchange(self, call: Call, token: str | None) -> httpx.Response:
+        """One request and its answer, whatever it is; redirects within the server are followed, verb and all."""
+        headers = {**_HEADERS, "Authorization": f"Bearer {token}"} if token else _HEADERS
+        client, url = self._shared_client(), self.api_url + call.path
+        response = client.request(call.method, url, params=call.params, json=call.json, headers=headers)
+        for _ in range(_REDIRECTS):
+            onward = response.next_request
+            # httpx makes a GET of a redirected POST, as browsers do: its answer would pass for the thing created
+            if onward is None or onward.method != call.method or onward.url.host != response.url.host:
+                break
+            response = client.send(onward)
+        return response
+
+    def _shared_client(self) -> httpx.Client:
+        """A client outlives the call, and serves every thread: githubkit makes a new one, with new connections, per
+        request or per thread."""
+        kit = self.kit()
+        with self._lock:
+            if self._client is None:
+                self._client = self._open.enter_context(kit.get_sync_client())
+            return self._client
+
+    def close(self) -> None:
+        with self._lock:
+            self._open.close()
+            self._client = None
+
+
+class Calls:
+    """Requests under one kind of credentials."""
+
+    def __init__(self, server: Server, credentials: Credentials) -> None:
+        self._server = server
+        self._credentials = credentials
+
+    def send(self, call: Call) -> httpx.Response:
+        """A successful answer, or an error of `bot.errors`. UnclearOutcome only where `call` is not repeatable."""
+        patience = _Patience(self._server)
+        token, renewed = self._credentials.token(), False
+        while True:
+            response = self._attempt(call, token, patience)
+            if response is None:
+                continue
+            if response.status_code == 401 and not renewed:
+                refused, token, renewed = token, self._credentials.token(refused=token), True
+                if token != refused:
+                    continue
+            if response.is_success:
+                return response
+            raise error_for(response, call.doing, token)
+
+    def read(self, shape: type[Shape], call: Call) -> Shape:
+        """The answer's body, checked."""
+        return checked(shape, call, self.send(call))
+
+    def pages(self, shape: type[Shape], call: Call, *, newest_first: bool = False) -> Iterator[Shape]:
+        """All pages of a list, 100 items each; of a list that grows meanwhile, those that were there at the start."""
+        first = replace(call, params={**call.params, "per_page": 100})
+        response = self.send(first)
+        others = range(2, _last_page(response) + 1)
+        if not newest_first:
+            yield checked(shape, call, response)
+        for page in reversed(others) if newest_first else others:
+            yield self.read(shape, replace(first, params={**first.params, "page": page}))
+        if newest_first:
+            yield checked(shape, call, response)
+
+    def pause(self, seconds: float) -> None:
+        self._server.sleep(seconds)
+
+    def _attempt(self, call: Call, token: str | None, patience: _Patience) -> httpx.Response | None:
+        """The answer; None where another attempt is due, after the wait that it asks for."""
+        try:
+            response = self._server.exchange(call, token)
+        except httpx.HTTPError as fault:
+            message = f"TinyGen could not {call.doing}: GitHub did not answer ({type(fault).__name__})."
+            patience.failed(call, message, acted=not isinstance(fault, _NEVER_SENT))
+            return None
+        now = self._server.clock()
+        if (wait_s := limit_wait_s(response, now)) is not None:
+            patience.limited(call, wait_s)
+            return None
+        if response.status_code >= 500:
+            message = str(error_for(response, call.doing, token).message)
+            patience.failed(call, message, acted=True, asked_s=retry_after_s(response, now) or 0.0)
+            return None
+        return response
+
+
+class _Patience:
+    """What one call may still wait, and how often it may still fail."""
+
+    def __init__(self, server: Server) -> None:
+        self._sleep = server.sleep
+        self._left_s = _PATIENCE_S
+        self._failures = 0
+
+    def limited(self, call: Call, wait_s: float) -> None:
+        self._wait(wait_s * 2**self._failures, limit_error(call.doing, wait_s))
+
+    def failed(self, call: Call, message: str, *, acted: bool, asked_s: float = 0.0) -> None:
+        """`acted`: GitHub may have done what was asked, though it did not say so."""
+        if acted and not call.repeatable:
+            raise UnclearOutcome(message, next_step=TRY_LATER)
+        wait_s = max(asked_s, _BACKOFF_S[min(self._failures, len(_BACKOFF_S) - 1)])
+        self._wait(wait_s, OutsideError(message, next_step=TRY_LATER, retry_in_s=asked_s or None))
+
+    def _wait(self, seconds: float, error: OutsideError) -> None:
+        self._failures += 1
+        if self._failures == _TRIES or seconds > self._left_s:
+            raise error
+        self._left_s -= seconds
+        self._sleep(seconds)
+
+
+def checked(shape: type[Shape], call: Call, response: httpx.Response) -> Shape:
+    """The answer's body as `shape`."""
+    try:
+        return shape.model_validate_json(response.content)
+    except ValidationError as odd:
+        message = f"TinyGen could not {call.doing}: GitHub's answer has an unknown form ({odd.error_count()} faults)."
+        kind = OutsideError if call.repeatable else UnclearOutcome
+        raise kind(message, next_step="Check that GITHUB_API_URL is GitHub's API, then try again.") from None
+
+
+def _last_page(response: httpx.Response) -> int:
+    """https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api"""
+    last = response.links.get("last", {}).get("url", "")
+    page = httpx.URL(last).params.get("page", "1")
+    return int(page) if page.isdecimal() else 1

@@ -1,0 +1,182 @@
+"""One repository on GitHub: its threads, its branches, its pull requests. Implements `bot.ports.GitHub`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Literal, TypeVar
+from urllib.parse import quote
+
+from bot.adapters.github.app import Access
+from bot.adapters.github.calls import Call, Calls, Server
+from bot.adapters.github.errors import UnclearOutcome
+from bot.adapters.github.push import GitData, Push, touches_workflows
+from bot.adapters.github.shapes import Collaborator, CommentPage, Created, Issue, Pull, PullPage, RepositoryFacts
+from bot.adapters.github.tokens import PUSH, PUSH_WORKFLOWS, READ, TALK
+from bot.core.types import Changes, Permission
+from bot.errors import BadRequest, NotFound, NotPermitted, Unworkable
+from bot.ports import Comment, PullRequest, Remote, Thread
+
+Found = TypeVar("Found")
+
+_LOOK_AGAIN_S = (2.0, 5.0, 10.0)
+_SHA = re.compile(r"[0-9a-fA-F]{40}")
+_NO_BRANCH_NAME = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|//|@\{|^[/-]|[/.]$")
+"""https://git-scm.com/docs/git-check-ref-format"""
+
+
+class Repository:
+    """Usable from any thread."""
+
+    def __init__(self, repo: str, url: str, server: Server, access: Access) -> None:
+        self._repo = repo
+        self._url = url
+        self._server = server
+        self._access = access
+        self._calls = Calls(server, access.credentials(TALK))
+        self._at = f"/repos/{repo}"
+
+    # ---- threads ----------------------------------------------------------------------------------------------------
+
+    def thread(self, number: int) -> Thread:
+        return self._calls.read(
+            Issue, Call("GET", f"{self._at}/issues/{number}", f"read {self._named(number)}")
+        ).thread()
+
+    def comments(self, number: int) -> tuple[Comment, ...]:
+        pages = self._calls.pages(CommentPage, self._comments(number))
+        return tuple(c.comment(by_this_app=self._access.wrote(c)) for page in pages for c in page.root)
+
+    def permission(self, login: str) -> Permission:
+        """A person's level; "none" also for who GitHub does not know here."""
+        path = f"{self._at}/collaborators/{quote(login, safe='')}/permission"
+        try:
+            return self._calls.read(
+                Collaborator, Call("GET", path, f"read what {login} may do in {self._repo}")
+            ).level()
+        except NotFound:
+            return "none"
+
+    def react(self, comment_id: int, content: Literal["eyes", "rocket", "confused"]) -> None:
+        """GitHub keeps one reaction of a kind per author. Comments on a diff have ids of their own."""
+        for kind in ("issues", "pulls"):
+            path = f"{self._at}/{kind}/comments/{comment_id}/reactions"
+            call = Call("POST", path, f"react to a comment in {self._repo}", json={"content": content})
+            try:
+                self._calls.send(call)
+            except NotFound:
+                continue
+            return
+
+    def post_comment(self, number: int, body: str, *, marker: str) -> int:
+        """Always looks first: a process that died may have posted it, and nothing here would know."""
+        path, doing = f"{self._at}/issues/{number}/comments", f"comment on {self._named(number)}"
+        call = Call("POST", path, doing, json={"body": body}, repeatable=False)
+        return self._once(
+            look=lambda: self._own_comment(number, marker),
+            create=lambda: self._calls.read(Created, call).id,
+        )
+
+    def edit_comment(self, comment_id: int, body: str) -> None:
+        path = f"{self._at}/issues/comments/{comment_id}"
+        self._calls.send(Call("PATCH", path, f"edit its comment in {self._repo}", json={"body": body}))
+
+    def _own_comment(self, number: int, marker: str) -> int | None:
+        for page in self._calls.pages(CommentPage, self._comments(number), newest_first=True):
+            for comment in page.root:
+                if (comment.body or "").startswith(marker) and self._access.wrote(comment):
+                    return comment.id
+        return None
+
+    def _comments(self, number: int) -> Call:
+        return Call("GET", f"{self._at}/issues/{number}/comments", f"read the comments of {self._named(number)}")
+
+    def _named(self, number: int) -> str:
+        return f"{self._repo}#{number}"
+
+    # ---- branches and commits ---------------------------------------------------------------------------------------
+
+    def resolve(self, ref: str | None) -> tuple[str, str]:
+        if ref and _SHA.fullmatch(ref):
+            return ref.lower(), self._known_commit(ref.lower())
+        branch = (ref or self._default_branch()).removeprefix("refs/heads/")
+        head = None if _NO_BRANCH_NAME.search(branch) else GitData(self._calls, self._repo).head(branch)
+        if head is None and not ref:
+            head = ""  # an empty repository has a default branch by name only
+        if head is None:
+            message = f"{self._repo} has no branch {branch!r}."
+            raise NotFound(message, next_step="Name an existing branch, or none for the default one.")
+        return branch, head
+
+    def _default_branch(self) -> str:
+        return self._calls.read(RepositoryFacts, Call("GET", self._at, f"read {self._repo}")).default_branch
+
+    def _known_commit(self, sha: str) -> str:
+        try:
+            return GitData(self._calls, self._repo).commit(sha).sha
+        except BadRequest as refusal:
+            raise NotFound(
+                f"{self._repo} has no commit {sha}.", next_step="Name a commit that was pushed."
+            ) from refusal
+
+    def remote(self) -> Remote:
+        return Remote(self._url, self._access.credentials(READ).token())
+
+    def may_write_workflows(self) -> bool:
+        return self._access.may_write_workflows()
+
+    def push(self, branch: str, base_sha: str, changes: Changes, *, message: str, tree_sha: str, create: bool) -> str:
+        calls = Calls(self._server, self._access.credentials(PUSH))
+        if touches_workflows(changes):
+            if not self.may_write_workflows():
+                refusal = f"The App may not change .github/workflows/ in {self._repo}."
+                raise NotPermitted(refusal, next_step="Give it the workflows permission, or apply that diff by hand.")
+            calls = Calls(self._server, self._access.credentials(PUSH_WORKFLOWS))
+        push = Push(branch, base_sha, tree_sha, message, create)
+        return GitData(calls, self._repo).push(push, changes)
+
+    # ---- pull requests ----------------------------------------------------------------------------------------------
+
+    def pull(self, number: int) -> PullRequest:
+        call = Call("GET", f"{self._at}/pulls/{number}", f"read pull request {self._named(number)}")
+        return self._calls.read(Pull, call).pull_request()
+
+    def open_pull(self, branch: str, base: str, *, title: str, body: str, draft: bool) -> PullRequest:
+        wanted = {"title": title, "body": body, "head": branch, "base": base, "draft": draft}
+        return self._once(look=lambda: self._pull_of(branch), create=lambda: self._create_pull(wanted))
+
+    def _pull_of(self, branch: str) -> PullRequest | None:
+        """GitHub ignores a `head` that it does not understand and lists all: what comes back is checked."""
+        owner = self._repo.partition("/")[0]
+        params = {"head": f"{owner}:{branch}", "state": "all"}
+        call = Call("GET", f"{self._at}/pulls", f"list the pull requests of {self._repo}", params=params)
+        pulls = (pull.pull_request() for page in self._calls.pages(PullPage, call) for pull in page.root)
+        ours = [p for p in pulls if p.head_ref == branch and (p.head_repo or "").lower() == self._repo.lower()]
+        return min(ours, key=lambda pull: (pull.state != "open", -pull.number), default=None)
+
+    def _create_pull(self, wanted: dict[str, object]) -> PullRequest:
+        doing = f"open a pull request in {self._repo}"
+        call = Call("POST", f"{self._at}/pulls", doing, json=wanted, repeatable=False)
+        try:
+            return self._calls.read(Pull, call).pull_request()
+        except BadRequest as refusal:
+            # drafts are no part of a free plan's private repositories
+            if wanted["draft"] and "draft" in refusal.message.lower():
+                return self._create_pull({**wanted, "draft": False})
+            found = self._pull_of(str(wanted["head"])) if "already exists" in refusal.message else None
+            if found is not None:
+                return found
+            raise Unworkable(refusal.message, next_step=refusal.next_step) from refusal
+
+    def _once(self, *, look: Callable[[], Found | None], create: Callable[[], Found]) -> Found:
+        """What `look` finds, else what `create` makes. After an answer that was lost it looks again, never creates
+        blindly: GitHub may have acted before it failed."""
+        for pause_s in _LOOK_AGAIN_S:
+            if (found := look()) is not None:
+                return found
+            try:
+                return create()
+            except UnclearOutcome:
+                self._calls.pause(pause_s)
+        found = look()
+        return create() if found is None else found

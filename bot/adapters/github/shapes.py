@@ -1,0 +1,158 @@
+"""What TinyGen reads of GitHub's JSON, and nothing more: a field that GitHub adds or drops elsewhere breaks nothing.
+
+https://docs.github.com/en/rest
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, RootModel
+
+from bot.core.types import PERMISSIONS, Permission
+from bot.ports import Comment, PullRequest, Thread
+
+
+class User(BaseModel):
+    login: str
+    type: str = "User"
+
+
+GHOST = User(login="ghost")
+"""Whom GitHub shows where an account is gone: the field is null there."""
+
+
+class AppRef(BaseModel):
+    id: int
+
+
+class Issue(BaseModel):
+    number: int
+    title: str
+    body: str | None = None
+    user: User | None = None
+    state: Literal["open", "closed"]
+    locked: bool = False
+    pull_request: object | None = None
+
+    def thread(self) -> Thread:
+        return Thread(
+            number=self.number,
+            title=self.title,
+            body=self.body or "",
+            author=(self.user or GHOST).login,
+            is_pull=self.pull_request is not None,
+            state=self.state,
+            locked=self.locked,
+        )
+
+
+class IssueComment(BaseModel):
+    id: int
+    body: str | None = None
+    user: User | None = None
+    author_association: str = "NONE"
+    created_at: str
+    performed_via_github_app: AppRef | None = None
+
+    def comment(self, *, by_this_app: bool) -> Comment:
+        author = self.user or GHOST
+        return Comment(
+            id=self.id,
+            body=self.body or "",
+            author=author.login,
+            author_is_bot=author.type == "Bot",
+            author_association=self.author_association,
+            by_this_app=by_this_app,
+            created_at=self.created_at,
+        )
+
+
+class CommentPage(RootModel[list[IssueComment]]):
+    pass
+
+
+class Created(BaseModel):
+    id: int
+
+
+class Collaborator(BaseModel):
+    """`role_name` may be an organization's own role; `permission` then says which of the old four it rests on."""
+
+    permission: str
+    role_name: str = ""
+
+    def level(self) -> Permission:
+        named = (known for name in (self.role_name, self.permission) for known in PERMISSIONS if known == name)
+        return next(named, "none")
+
+
+class RepositoryFacts(BaseModel):
+    default_branch: str
+
+
+class GitObject(BaseModel):
+    sha: str
+
+
+class Ref(BaseModel):
+    object: GitObject
+
+
+class Commit(BaseModel):
+    sha: str
+    tree: GitObject
+    parents: list[GitObject]
+
+
+class _RepoName(BaseModel):
+    full_name: str
+
+
+class _Side(BaseModel):
+    ref: str
+    sha: str
+    repo: _RepoName | None = None
+
+
+class Pull(BaseModel):
+    number: int
+    html_url: str
+    state: Literal["open", "closed"]
+    head: _Side
+    base: _Side
+
+    def pull_request(self) -> PullRequest:
+        return PullRequest(
+            number=self.number,
+            url=self.html_url,
+            state=self.state,
+            head_ref=self.head.ref,
+            head_sha=self.head.sha,
+            head_repo=self.head.repo.full_name if self.head.repo else None,
+            base_ref=self.base.ref,
+        )
+
+
+class PullPage(RootModel[list[Pull]]):
+    pass
+
+
+class Installation(BaseModel):
+    id: int
+    permissions: dict[str, str] = {}
+
+
+class App(BaseModel):
+    id: int
+    slug: str
+    name: str = ""
+    permissions: dict[str, str] = {}
+    events: list[str] = []
+    installations_count: int | None = None
+
+
+class Hook(BaseModel):
+    url: str = ""
+    content_type: str = ""
+    insecure_ssl: str | int = "0"
