@@ -1,0 +1,186 @@
+"""A repository of the double, and what people do in it.
+
+The REST routes call the same methods as tests do, so an App's comment and a person's make the same events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tests.doubles.github import payloads, payloads_pulls
+from tests.doubles.github.git import Bare
+from tests.doubles.github.state import ROLES, App, Comment, Issue, Json, Pull, Reaction, Role, User, World
+
+
+@dataclass(eq=False)
+class Repository:
+    """`permissions` are roles by login; the owner is always admin. Everyone may read what is not private."""
+
+    world: World
+    id: int
+    owner: User
+    name: str
+    git: Bare
+    private: bool
+    default_branch: str
+    created_at: str
+    permissions: dict[str, Role] = field(default_factory=dict)
+    parent: Repository | None = None
+    archived: bool = False
+    has_issues: bool = True
+    issues: dict[int, Issue] = field(default_factory=dict)
+    comments: dict[int, Comment] = field(default_factory=dict)
+    signed: set[str] = field(default_factory=set)
+    """The commits that GitHub signed: an App's, made without a named author."""
+    diffs: dict[tuple[str, str], list[Json]] = field(default_factory=dict)
+    """What was compared before; commits do not change."""
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.owner.login}/{self.name}"
+
+    def role(self, user: User) -> Role:
+        if user is self.owner:
+            return "admin"
+        given = self.permissions.get(user.login, "none")
+        return given if given != "none" or self.private else "read"
+
+    def may(self, user: User, role: Role) -> bool:
+        return ROLES.index(self.role(user)) >= ROLES.index(role)
+
+    def thread(self, number: int) -> tuple[Comment, ...]:
+        """The comments of an issue or pull request, oldest first, without those on the diff."""
+        return tuple(c for c in self.comments.values() if c.number == number and c.path is None)
+
+    @property
+    def pulls(self) -> tuple[Issue, ...]:
+        return tuple(issue for issue in self.issues.values() if issue.pull)
+
+    # ---- what people and Apps do -------------------------------------------------------------------------------------
+
+    def open_issue(self, author: str | User, title: str, body: str | None = "", *, via: App | None = None) -> Issue:
+        issue = self._add_issue(author, title, body, via)
+        self._tell("issues", "opened", issue.author, issue=payloads.issue(self, issue))
+        return issue
+
+    def open_pull(
+        self,
+        author: str | User,
+        title: str,
+        *,
+        head: str,
+        base: str | None = None,
+        body: str | None = "",
+        draft: bool = False,
+        via: App | None = None,
+    ) -> Issue:
+        """`head` is a branch of this repository, or `login:branch` of a fork."""
+        source, branch = self.source(head)
+        sha = source.git.branch(branch)
+        assert sha is not None, f"{source.full_name} has no branch {branch}"
+        issue = self._add_issue(author, title, body, via)
+        issue.pull = Pull(source, source.owner, branch, sha, base or self.default_branch, draft)
+        self.head(issue)
+        self._tell(
+            "pull_request", "opened", issue.author, number=issue.number, pull_request=payloads_pulls.pull(self, issue)
+        )
+        return issue
+
+    def source(self, head: str) -> tuple[Repository, str]:
+        """The repository and branch that a pull request's `head` names; KeyError where there is no such fork."""
+        login, _, branch = head.rpartition(":")
+        if login.lower() in ("", self.owner.login.lower()):
+            return self, branch
+        forks = {r.owner.login.lower(): r for r in self.world.repositories.values() if r.parent is self}
+        return forks[login.lower()], branch
+
+    def head(self, issue: Issue) -> str:
+        """The pull request's head sha as of now, kept as `refs/pull/<n>/head`, as GitHub keeps it."""
+        pull = issue.pull
+        assert pull is not None
+        now = pull.head_repo.git.branch(pull.head_ref) if pull.head_repo and issue.state == "open" else None
+        pull.head_sha = now or pull.head_sha
+        kept = f"refs/pull/{issue.number}/head"
+        if self.git.sha(kept) != pull.head_sha:
+            if pull.head_repo is not self and pull.head_repo is not None:
+                self.git.run("fetch", "--quiet", "--no-tags", str(pull.head_repo.git.path), pull.head_sha)
+            self.git.set_ref(kept, pull.head_sha)
+        return pull.head_sha
+
+    def comment(self, number: int, author: str | User, body: str, *, via: App | None = None) -> Comment:
+        comment = self._add_comment(number, author, body, via)
+        self._tell_comment("created", comment)
+        return comment
+
+    def review_comment(
+        self, number: int, author: str | User, body: str, *, path: str, line: int, in_reply_to: int | None = None
+    ) -> Comment:
+        """A comment on the pull request's diff, at `line` of the new `path`."""
+        comment = self._add_comment(number, author, body, None)
+        comment.path, comment.line, comment.in_reply_to = path, line, in_reply_to
+        comment.commit_id = self.head(self.issues[number])
+        pull = payloads_pulls.pull(self, self.issues[number])
+        shown = payloads_pulls.review_comment(self, comment)
+        self._tell("pull_request_review_comment", "created", comment.author, comment=shown, pull_request=pull)
+        return comment
+
+    def edit_comment(self, comment: Comment, body: str, *, by: User | None = None) -> None:
+        before = comment.body
+        comment.body, comment.updated_at = body, self.world.now()
+        self._tell_comment("edited", comment, sender=by, changes={"body": {"from": before}})
+
+    def delete_comment(self, comment: Comment, *, by: User | None = None) -> None:
+        del self.comments[comment.id]
+        self._tell_comment("deleted", comment, sender=by)
+
+    def react(self, to: Comment | Issue, user: User, content: str) -> tuple[Reaction, bool]:
+        """The reaction, and whether it is new: one person reacts once in each way."""
+        for known in to.reactions:
+            if known.user is user and known.content == content:
+                return known, False
+        reaction = Reaction(next(self.world.ids), user, content, self.world.now())
+        to.reactions.append(reaction)
+        return reaction, True
+
+    def close(self, number: int, *, by: str | User | None = None) -> None:
+        issue = self.issues[number]
+        if issue.pull:
+            self.head(issue)
+        issue.state, issue.closed_at = "closed", self.world.now()
+        sender = self._person(by or self.owner)
+        self._tell("issues", "closed", sender, issue=payloads.issue(self, issue))
+
+    def rename(self, name: str) -> None:
+        """The former name goes on leading here."""
+        self.name = name
+        self.world.names[self.full_name.lower()] = self
+
+    # ---- how ---------------------------------------------------------------------------------------------------------
+
+    def _person(self, who: str | User) -> User:
+        return who if isinstance(who, User) else self.world.user(who)
+
+    def _add_issue(self, author: str | User, title: str, body: str | None, via: App | None) -> Issue:
+        now, number = self.world.now(), len(self.issues) + 1
+        issue = Issue(next(self.world.ids), number, self._person(author), title, body, now, now, via)
+        self.issues[number] = issue
+        return issue
+
+    def _add_comment(self, number: int, author: str | User, body: str, via: App | None) -> Comment:
+        now = self.world.now()
+        comment = Comment(next(self.world.ids), number, self._person(author), body, now, now, via)
+        self.comments[comment.id] = comment
+        return comment
+
+    def _tell_comment(
+        self, action: str, comment: Comment, *, sender: User | None = None, changes: Mapping[str, object] | None = None
+    ) -> None:
+        issue = self.issues[comment.number]
+        part: Json = {"issue": payloads.issue(self, issue), "comment": payloads.comment(self, comment)}
+        if changes is not None:
+            part["changes"] = changes
+        self._tell("issue_comment", action, sender or comment.author, **part)
+
+    def _tell(self, event: str, action: str, sender: User, **part: object) -> None:
+        self.world.emit(self, sender, event, {"action": action, **part})

@@ -1,0 +1,123 @@
+"""Routes about pull requests. https://docs.github.com/en/rest/pulls/pulls"""
+
+from __future__ import annotations
+
+from tests.doubles.github import payloads_pulls
+from tests.doubles.github.payloads_pulls import commits_between, diff_entries, merge_base
+from tests.doubles.github.refusals import Refused, invalid, not_found
+from tests.doubles.github.repository import Repository
+from tests.doubles.github.rest_issues import check_body
+from tests.doubles.github.routing import Call, paged, respond, route
+from tests.doubles.github.state import Issue
+from tests.doubles.server import Response
+
+
+def _pull(call: Call) -> Issue:
+    if call.issue.pull is None:
+        raise not_found()
+    return call.issue
+
+
+@route("GET", "/repos/{owner}/{repo}/pulls/{number:int}", "pull_requests:read")
+def get_pull(call: Call) -> Response:
+    return respond(payloads_pulls.pull(call.repo, _pull(call)))
+
+
+@route("GET", "/repos/{owner}/{repo}/pulls", "pull_requests:read")
+def list_pulls(call: Call) -> Response:
+    query = call.request.query
+    state, head, base = query.get("state", "open"), query.get("head"), query.get("base")
+    found = [
+        issue
+        for issue in reversed(call.repo.pulls)
+        if state in ("all", issue.state) and (not base or _base(issue) == base) and (not head or _head(issue) == head)
+    ]
+    page, headers = paged(call, found)
+    return respond([payloads_pulls.pull_simple(call.repo, issue) for issue in page], headers=headers)
+
+
+def _base(issue: Issue) -> str:
+    return issue.pull.base_ref if issue.pull else ""
+
+
+def _head(issue: Issue) -> str:
+    return f"{issue.pull.head_owner.login}:{issue.pull.head_ref}" if issue.pull else ""
+
+
+@route("POST", "/repos/{owner}/{repo}/pulls", "pull_requests:write")
+def create_pull(call: Call) -> Response:
+    title, head, base = call.text("title"), call.text("head"), call.text("base")
+    body = check_body("PullRequest", call.json.get("body") or "")
+    if not title.strip():
+        raise invalid("PullRequest", "missing_field", "title")
+    _check_ends(call.repo, head, base)
+    issue = call.repo.open_pull(
+        call.caller.actor,
+        title,
+        head=head,
+        base=base,
+        body=body,
+        draft=bool(call.json.get("draft")),
+        via=call.caller.via,
+    )
+    shown = payloads_pulls.pull(call.repo, issue)
+    return respond(shown, 201, {"Location": shown["url"]})
+
+
+def _check_ends(repo: Repository, head: str, base: str) -> None:
+    try:
+        source, branch = repo.source(head)
+    except KeyError:
+        raise invalid("PullRequest", "invalid", "head") from None
+    new, old = source.git.branch(branch), repo.git.branch(base)
+    if new is None:
+        raise invalid("PullRequest", "invalid", "head")
+    if old is None:
+        raise invalid("PullRequest", "invalid", "base")
+    label = f"{source.owner.login}:{branch}"
+    if any(issue.state == "open" and _head(issue) == label and _base(issue) == base for issue in repo.pulls):
+        raise invalid("PullRequest", "custom", message=f"A pull request already exists for {label}.")
+    if source is repo and not commits_between(repo, old, new):
+        raise invalid("PullRequest", "custom", message=f"No commits between {base} and {branch}")
+
+
+@route("PATCH", "/repos/{owner}/{repo}/pulls/{number:int}", "pull_requests:write")
+def edit_pull(call: Call) -> Response:
+    issue, asked = _pull(call), call.json
+    issue.title = asked.get("title", issue.title)
+    issue.body = check_body("PullRequest", asked.get("body") or "") if "body" in asked else issue.body
+    if asked.get("state") == "closed" and issue.state == "open":
+        call.repo.close(issue.number, by=call.caller.actor)
+    elif asked.get("state") == "open":
+        issue.state, issue.closed_at = "open", None
+    issue.updated_at = call.world.now()
+    return respond(payloads_pulls.pull(call.repo, issue))
+
+
+@route("GET", "/repos/{owner}/{repo}/pulls/{number:int}/files", "pull_requests:read")
+def list_files(call: Call) -> Response:
+    issue = _pull(call)
+    head = call.repo.head(issue)
+    base = call.repo.git.branch(_base(issue))
+    if base is None:
+        raise Refused(422, "Sorry, the base branch is gone.")
+    page, headers = paged(call, diff_entries(call.repo, merge_base(call.repo, base, head), head))
+    return respond(page, headers=headers)
+
+
+@route("GET", "/repos/{owner}/{repo}/pulls/{number:int}/comments", "pull_requests:read")
+def list_review_comments(call: Call) -> Response:
+    number = _pull(call).number
+    ours = [each for each in call.repo.comments.values() if each.number == number and each.path is not None]
+    page, headers = paged(call, ours)
+    return respond([payloads_pulls.review_comment(call.repo, each) for each in page], headers=headers)
+
+
+@route("POST", "/repos/{owner}/{repo}/pulls/{number:int}/comments/{id:int}/replies", "pull_requests:write")
+def reply_to_review_comment(call: Call) -> Response:
+    issue, body = _pull(call), check_body("PullRequestReviewComment", call.text("body"))
+    above = call.comment
+    reply = call.repo.review_comment(
+        issue.number, call.caller.actor, body, path=above.path or "", line=above.line or 1, in_reply_to=above.id
+    )
+    return respond(payloads_pulls.review_comment(call.repo, reply), 201)

@@ -1,0 +1,140 @@
+"""Routes about repositories, branches, commits, people and limits."""
+
+from __future__ import annotations
+
+from tests.doubles.github import payloads, payloads_pulls
+from tests.doubles.github.git import EMPTY_TREE, is_ref_name
+from tests.doubles.github.payloads_pulls import commits_between, diff_entries, merge_base, read_commit
+from tests.doubles.github.refusals import Refused, not_found
+from tests.doubles.github.repository import Repository
+from tests.doubles.github.routing import Call, respond, route
+from tests.doubles.github.state import Json, Role
+from tests.doubles.server import Response
+
+LEGACY: dict[Role, str] = {"maintain": "write", "triage": "read"}
+EMPTY = "Git Repository is empty."
+
+
+@route("GET", "/repos/{owner}/{repo}", "metadata:read")
+def get_repo(call: Call) -> Response:
+    return respond(payloads.full_repository(call.repo))
+
+
+@route("GET", "/repos/{owner}/{repo}/collaborators/{login}/permission", "metadata:read")
+def get_permission(call: Call) -> Response:
+    """https://docs.github.com/en/rest/collaborators/collaborators#get-repository-permissions-for-a-user"""
+    token = call.caller.token
+    if token is None:
+        raise Refused(401, "Requires authentication")
+    if not (token.reaches(call.repo) if token.installation else token.user and call.repo.may(token.user, "write")):
+        raise Refused(403, "Must have push access to view collaborator permission.")
+    user = call.world.users.get(call.parts["login"].lower())
+    if user is None:
+        raise Refused(404, f"{call.parts['login']} is not a user")
+    role = call.repo.role(user)
+    flags: dict[str, Role] = {"pull": "read", "triage": "triage", "push": "write", "maintain": "maintain"}
+    permissions = {name: call.repo.may(user, needed) for name, needed in {**flags, "admin": "admin"}.items()}
+    shown = {**payloads.user(call.world, user), "permissions": permissions, "role_name": role}
+    return respond({"permission": LEGACY.get(role, role), "role_name": role, "user": shown})
+
+
+@route("GET", "/repos/{owner}/{repo}/branches/{branch:path}", "contents:read")
+def get_branch(call: Call) -> Response:
+    name = call.parts["branch"]
+    sha = call.repo.git.branch(name)
+    if sha is None:
+        raise Refused(404, "Branch not found")
+    url = f"{call.world.api_url}/repos/{call.repo.full_name}/branches/{name}"
+    page = f"{call.world.url}/{call.repo.full_name}/tree/{name}"
+    answer = {
+        "name": name,
+        "commit": _commit(call.repo, sha),
+        "_links": {"self": url, "html": page},
+        "protected": False,
+        "protection": {"enabled": False, "required_status_checks": {"contexts": [], "checks": []}},
+        "protection_url": f"{url}/protection",
+    }
+    return respond(answer)
+
+
+@route("GET", "/repos/{owner}/{repo}/commits/{ref:path}", "contents:read")
+def get_commit(call: Call) -> Response:
+    name = call.parts["ref"]
+    sha = find_commit(call.repo, name)
+    if sha is None:
+        raise (
+            Refused(409, EMPTY) if not call.repo.git.refs("refs/") else Refused(422, f"No commit found for SHA: {name}")
+        )
+    if call.request.headers.get("Accept") == "application/vnd.github.sha":
+        return Response(200, sha.encode(), {"Content-Type": "application/vnd.github.sha; charset=utf-8"})
+    commit = read_commit(call.repo, sha)
+    assert commit
+    old = commit.parents[0] if commit.parents else EMPTY_TREE
+    files = diff_entries(call.repo, old, sha)
+    added, removed = (sum(entry[of] for entry in files) for of in ("additions", "deletions"))
+    stats = {"additions": added, "deletions": removed, "total": added + removed}
+    return respond({**payloads_pulls.commit(call.repo, commit), "stats": stats, "files": files})
+
+
+def find_commit(repo: Repository, name: str) -> str | None:
+    """The commit's sha that a branch, tag, full ref or (full) sha names."""
+    tries = (name,) if len(name) == 40 else (f"refs/heads/{name}", f"refs/tags/{name}", f"refs/{name}")
+    found = (repo.git.read(each) for each in tries if is_ref_name(each))
+    return next((each.oid for each in found if each and each.kind == "commit"), None)
+
+
+def _commit(repo: Repository, sha: str) -> Json:
+    commit = read_commit(repo, sha)
+    assert commit
+    return payloads_pulls.commit(repo, commit)
+
+
+@route("GET", "/repos/{owner}/{repo}/compare/{basehead:path}", "contents:read")
+def compare(call: Call) -> Response:
+    base, dots, head = call.parts["basehead"].partition("...")
+    old, new = find_commit(call.repo, base), find_commit(call.repo, head.removeprefix(f"{call.repo.owner.login}:"))
+    if not dots or old is None or new is None:
+        raise not_found()
+    fork_point = merge_base(call.repo, old, new)
+    if fork_point == EMPTY_TREE:
+        raise Refused(404, f"No common ancestor between {base} and {head}.")
+    ahead, behind = commits_between(call.repo, old, new), commits_between(call.repo, new, old)
+    states = {(False, False): "identical", (True, False): "ahead", (False, True): "behind"}
+    page = f"{call.world.url}/{call.repo.full_name}/compare/{base}...{head}"
+    answer = {
+        "url": f"{call.world.api_url}/repos/{call.repo.full_name}/compare/{base}...{head}",
+        "html_url": page,
+        "permalink_url": f"{call.world.url}/{call.repo.full_name}/compare/{old[:7]}...{new[:7]}",
+        "diff_url": f"{page}.diff",
+        "patch_url": f"{page}.patch",
+        "base_commit": _commit(call.repo, old),
+        "merge_base_commit": _commit(call.repo, fork_point),
+        "status": states.get((bool(ahead), bool(behind)), "diverged"),
+        "ahead_by": len(ahead),
+        "behind_by": len(behind),
+        "total_commits": len(ahead),
+        "commits": [_commit(call.repo, sha) for sha in ahead],
+        "files": diff_entries(call.repo, fork_point, new),
+    }
+    return respond(answer)
+
+
+@route("GET", "/users/{login}")
+def get_user(call: Call) -> Response:
+    user = call.world.users.get(call.parts["login"].lower())
+    if user is None:
+        raise not_found()
+    return respond(payloads.public_user(call.world, user))
+
+
+@route("GET", "/user")
+def get_authenticated_user(call: Call) -> Response:
+    if call.caller.kind == "installation":
+        raise Refused(403, "Resource not accessible by integration")
+    return respond(payloads.public_user(call.world, call.caller.actor))
+
+
+@route("GET", "/rate_limit")
+def get_rate_limit(call: Call) -> Response:
+    rate = call.limits.state(call.caller)
+    return respond({"resources": {"core": rate, "search": {**rate, "limit": 30}}, "rate": rate})
