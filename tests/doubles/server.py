@@ -9,8 +9,8 @@ from __future__ import annotations
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from email.message import Message
 from http import HTTPStatus
@@ -34,10 +34,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A body that is not `bytes` is sent piece by piece, each as soon as it is there."""
+    """A body that is not `bytes` is sent piece by piece, each as soon as it is there, and closed in the end."""
 
     status: int = 200
-    body: bytes | Iterable[bytes] = b""
+    body: bytes | Generator[bytes, None, None] = b""
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -149,8 +149,9 @@ class _Connection(BaseHTTPRequestHandler):
             self.wfile.write(head + (b"" if self.command == "HEAD" else body))
             return
         self.wfile.write(head)
-        for piece in body:
-            self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+        with closing(body):
+            for piece in body:
+                self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
         self.wfile.write(b"0\r\n\r\n")
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
