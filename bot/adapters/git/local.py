@@ -1,0 +1,91 @@
+"""A git directory on this machine, for the command line: read, never written to, whoever owns it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bot.adapters.git.bare import checked_sha
+from bot.adapters.git.process import GitFailed, Runner
+from bot.adapters.git.store import ObjectStore
+from bot.core.types import Changes, Patch, Snapshot
+from bot.errors import BadRequest, NotFound, OutsideError
+from bot.ports import Remote
+
+
+class LocalGit:
+    """The Git port over the repository that `path` is in: bare or not, a linked worktree too.
+
+    The methods' `repo` is only a name for messages. Naming the repository's own directory to git, and reading its
+    objects from a scratch repository, needs no `safe.directory` and runs nothing that its configuration names.
+    """
+
+    def __init__(self, path: Path, *, timeout_s: float = 120.0, max_output_bytes: int = 64 << 20) -> None:
+        self._path = path
+        self._runner = Runner(timeout_s, max_output_bytes)
+
+    def resolve(self, ref: str | None) -> str:
+        """The sha of the commit that `ref` (a branch, tag, sha or any revision git knows; HEAD by default) names.
+
+        "" where the repository has no commit yet; NotFound names the ref.
+        """
+        git_dir = self._git_dir()
+        try:
+            return self._commit(git_dir, ref or "HEAD")
+        except GitFailed as error:
+            if ref is None and not self._runner.run(git_dir, "for-each-ref", "--count=1"):
+                return ""
+            raise NotFound(
+                f"There is no commit {ref or 'HEAD'} in this repository.", next_step="Name an existing branch or sha."
+            ) from error
+
+    def fetch(self, repo: str, remote: Remote, sha: str) -> None:
+        """Nothing is transferred: NotFound where the directory lacks the commit."""
+        del remote
+        if sha:
+            try:
+                self._commit(self._git_dir(), checked_sha(sha))
+            except GitFailed as error:
+                raise NotFound(
+                    f"{repo} has no commit {sha[:12]}.", next_step="Fetch it into that directory."
+                ) from error
+
+    def snapshot(self, repo: str, sha: str) -> Snapshot:
+        return self._store(repo).snapshot(sha)
+
+    def diff(self, repo: str, base_sha: str, changes: Changes) -> Patch:
+        return self._store(repo).diff(base_sha, changes)
+
+    def apply(self, repo: str, patch: Patch) -> tuple[Changes, str]:
+        return self._store(repo).apply(patch)
+
+    def _commit(self, git_dir: Path, revision: str) -> str:
+        if revision.startswith("-") or "\0" in revision:
+            raise GitFailed("rev-parse", "not a revision")
+        return self._runner.run(git_dir, "rev-parse", "--verify", "--quiet", revision + "^{commit}").decode().strip()
+
+    def _store(self, repo: str) -> ObjectStore:
+        def on_damage() -> OutsideError:
+            return OutsideError(
+                f"git cannot read all of that commit of {repo}.",
+                next_step="See `git fsck`; in a partial clone, fetch the missing files first.",
+            )
+
+        words = self._runner.run(self._git_dir(), "rev-parse", "--show-object-format", "--git-path", "objects")
+        hash_name, _, objects = words.decode("utf-8", "surrogateescape").rstrip("\n").partition("\n")
+        if hash_name != "sha1":
+            raise BadRequest(
+                f"{repo} names its objects by {hash_name}.", next_step="Use a repository with SHA-1 names."
+            )
+        return ObjectStore(self._runner, self._path / objects, on_damage)
+
+    def _git_dir(self) -> Path:
+        """As git looks for it, from `path` upwards, but without its question who owns it."""
+        start = self._path.resolve()
+        for directory in (start, *start.parents):
+            if (directory / ".git").exists():
+                return directory / ".git"
+            if all((directory / name).exists() for name in ("HEAD", "objects", "refs")):
+                return directory
+        raise NotFound(
+            "There is no git repository in that directory.", next_step="Name a git directory or a GitHub URL."
+        )

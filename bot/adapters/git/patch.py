@@ -1,0 +1,159 @@
+"""Makes a patch from changed files, and changed files from a patch, in a scratch repository.
+
+The steps are git's plumbing: an index of the base, the changes put into it, its tree, and the difference of the two
+trees. A patch is handed out only after `git apply` has made the same tree of it.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from bot.adapters.git.bare import EMPTY_TREE, c_quoted, scratch, write_blob
+from bot.adapters.git.output import Diff, Entry, parse_diff
+from bot.adapters.git.process import GitFailed, Runner
+from bot.adapters.git.read import SUBMODULE, read_objects
+from bot.core.types import Change, Changes, Patch
+from bot.errors import Unworkable
+
+_FILE_MODES = frozenset({"100644", "100755", "120000"})
+_NO_OID = "0" * 40
+_DIFF = (
+    "diff-tree -r -z --raw --numstat -p --binary --full-index -M --no-ext-diff --no-textconv --no-color"
+    " --src-prefix=a/ --dst-prefix=b/"
+)
+
+
+def make_patch(runner: Runner, objects: Path, base_sha: str, changes: Changes) -> Patch:
+    """The patch from the base, or from nothing where that is "", to the base with `changes`."""
+    with scratch(objects) as git_dir:
+        base = base_sha or EMPTY_TREE
+        runner.run(git_dir, "read-tree", base)
+        shutil.copyfile(git_dir / "index", git_dir / "index.base")
+        _put_into_index(runner, git_dir, changes)
+        tree = _write_tree(runner, git_dir)
+        diff = _textual_diff(runner, git_dir, base, tree)
+        patch = Patch(base_sha, diff.text(), diff.stats())
+        (git_dir / "index.base").replace(git_dir / "index")
+        _check_reproduces(runner, git_dir, patch, tree)
+    return patch
+
+
+def apply_patch(runner: Runner, objects: Path, patch: Patch) -> tuple[Changes, str]:
+    """What the patch makes of its base, renames as a removal and an addition, and the sha of the resulting tree."""
+    with scratch(objects) as git_dir:
+        base = patch.base_sha or EMPTY_TREE
+        runner.run(git_dir, "read-tree", base)
+        _apply(runner, git_dir, patch)
+        tree = _write_tree(runner, git_dir)
+        raw = runner.run(git_dir, "diff-tree", "-r", "-z", "--raw", "--no-renames", base, tree)
+        return _read_changes(runner, git_dir, parse_diff(raw).entries), tree
+
+
+def _put_into_index(runner: Runner, git_dir: Path, changes: Changes) -> None:
+    # What goes makes room first: a file may give way to a directory of its name, and the other way round.
+    ordered = sorted(changes.values(), key=lambda change: change.content is not None)
+    lines = b"".join(_index_line(git_dir, change) for change in ordered)
+    try:
+        runner.run(git_dir, "update-index", "-z", "--index-info", stdin=lines)
+    except GitFailed as error:
+        if error.disk_full:
+            raise
+        raise Unworkable(
+            "The change has a path that git does not take, or a file and a directory of one name.",
+            next_step="Ask for other paths.",
+        ) from error
+
+
+def _index_line(git_dir: Path, change: Change) -> bytes:
+    path = _path_bytes(change.path)
+    if change.content is None:
+        return b"0 %s\t%s\0" % (_NO_OID.encode(), path)
+    if change.mode not in _FILE_MODES:
+        raise Unworkable(f"A file cannot have the mode {change.mode}.", next_step="Leave submodules as they are.")
+    return b"%s %s\t%s\0" % (change.mode.encode(), write_blob(git_dir, change.content).encode(), path)
+
+
+def _path_bytes(path: str) -> bytes:
+    try:
+        encoded = path.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        encoded = b""
+    if not encoded or b"\0" in encoded:
+        raise Unworkable("The change has a path that no file can have.", next_step="Ask for other paths.")
+    return encoded
+
+
+def _write_tree(runner: Runner, git_dir: Path) -> str:
+    return runner.run(git_dir, "write-tree").decode().strip()
+
+
+def _textual_diff(runner: Runner, git_dir: Path, base: str, tree: str) -> Diff:
+    """The difference as UTF-8 text; what is not text is in git's own ASCII form of a binary patch.
+
+    That form is asked for by path, through attributes; these reach neither symlinks nor very long paths, for which
+    the whole patch takes it.
+    """
+    diff = parse_diff(runner.run(git_dir, *_DIFF.split(), base, tree))
+    if untextual := diff.untextual():
+        (git_dir / "info/attributes").write_bytes(b"".join(map(_binary_attribute, sorted(untextual))))
+        diff = parse_diff(runner.run(git_dir, *_DIFF.split(), base, tree))
+    if diff.untextual():
+        diff = parse_diff(runner.run(git_dir, "-c", "diff.default.binary=true", *_DIFF.split(), base, tree))
+    return diff
+
+
+def _binary_attribute(path: bytes) -> bytes:
+    """https://git-scm.com/docs/gitattributes: a pattern is a glob, anchored by its leading slash."""
+    return c_quoted(b"/" + re.sub(rb"([*?\[\\])", rb"\\\1", path)) + b" -diff\n"
+
+
+def _check_reproduces(runner: Runner, git_dir: Path, patch: Patch, tree: str) -> None:
+    _apply(runner, git_dir, patch)
+    if _write_tree(runner, git_dir) != tree:
+        raise Unworkable(
+            "The patch of this change does not give the same files again, so it is not delivered.",
+            next_step="Ask for the change in other words, and report this.",
+        )
+
+
+def _apply(runner: Runner, git_dir: Path, patch: Patch) -> None:
+    """Applies the patch to the index."""
+    if not patch.text:
+        return
+    try:
+        runner.run(git_dir, "apply", "--cached", "--whitespace=nowarn", stdin=_patch_bytes(patch))
+    except GitFailed as error:
+        if error.disk_full:
+            raise
+        raise Unworkable(
+            f"The patch does not apply at {patch.base_sha[:12] or 'an empty repository'}: {_reasons(error.said)}",
+            next_step="Ask for the change anew, so that it is made from the present files.",
+        ) from error
+
+
+def _patch_bytes(patch: Patch) -> bytes:
+    try:
+        return patch.text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise Unworkable("The patch is not text.", next_step="Ask for the change anew.") from error
+
+
+def _reasons(said: str) -> str:
+    """The first of git's complaints: they name paths and lines of the repository, and quote nothing."""
+    complaints = re.findall(r"^(?:error|fatal): (.*)$", said, re.MULTILINE)
+    return "; ".join(complaints[:3]) or "git gave no reason"
+
+
+def _read_changes(runner: Runner, git_dir: Path, entries: Iterable[Entry]) -> Changes:
+    kept = [entry for entry in entries if entry.status != "D"]
+    if any(entry.new_mode == SUBMODULE for entry in kept):
+        raise Unworkable("The patch changes a submodule.", next_step="Change submodules by hand.")
+    contents = dict(zip(kept, read_objects(runner, git_dir, [entry.new_oid for entry in kept]), strict=True))
+    changes = {}
+    for entry in entries:
+        path = entry.path.decode("utf-8", "surrogateescape")
+        changes[path] = Change(path, contents.get(entry), entry.new_mode) if entry in contents else Change(path, None)
+    return changes

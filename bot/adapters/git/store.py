@@ -1,0 +1,53 @@
+"""A directory of git objects, with what can be asked of it: the part that the cache and a local directory share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.adapters.git.bare import checked_sha
+from bot.adapters.git.patch import apply_patch, make_patch
+from bot.adapters.git.process import GitFailed, Runner
+from bot.adapters.git.read import list_blobs, read_blobs
+from bot.core.types import Blob, Changes, Patch, Snapshot
+from bot.errors import OutsideError
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectStore:
+    """`objects` is a repository's objects directory; `on_damage` acts where git cannot read it, and explains."""
+
+    runner: Runner
+    objects: Path
+    on_damage: Callable[[], OutsideError]
+
+    def snapshot(self, sha: str) -> Snapshot:
+        if not sha:
+            return Snapshot("", {}, self.read)
+        with self._damage_explained():
+            return Snapshot(sha, list_blobs(self.runner, self.objects, checked_sha(sha)), self.read)
+
+    def read(self, blobs: Iterable[Blob]) -> Iterator[bytes]:
+        with self._damage_explained():
+            yield from read_blobs(self.runner, self.objects, blobs)
+
+    def diff(self, base_sha: str, changes: Changes) -> Patch:
+        with self._damage_explained():
+            return make_patch(self.runner, self.objects, base_sha and checked_sha(base_sha), changes)
+
+    def apply(self, patch: Patch) -> tuple[Changes, str]:
+        if patch.base_sha:
+            checked_sha(patch.base_sha)
+        with self._damage_explained():
+            return apply_patch(self.runner, self.objects, patch)
+
+    @contextmanager
+    def _damage_explained(self) -> Iterator[None]:
+        try:
+            yield
+        except GitFailed as error:
+            if error.disk_full:
+                raise
+            raise self.on_damage() from error
