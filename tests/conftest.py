@@ -1,0 +1,33 @@
+"""Fixtures that several tests share, and what becomes of tests whose npm packages are not installed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.doubles.github import GitHubDouble
+
+NPM = Path(__file__).parent / "node_modules"
+
+
+def absent(what: str, remedy: str) -> None:
+    """Skips the test for want of `what`; in CI (`CI=true`), where nothing may be wanting, fails it."""
+    message = f"{what} is not here: {remedy}"
+    if os.environ.get("CI") == "true":
+        pytest.fail(message, pytrace=False)
+    pytest.skip(message)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("npm") and not (NPM / "@octokit" / "openapi").is_dir():
+        absent("tests/node_modules", "run `npm ci --ignore-scripts --prefix tests`")
+
+
+@pytest.fixture
+def github(tmp_path: Path) -> Iterator[GitHubDouble]:
+    """A double of GitHub with nothing in it."""
+    with GitHubDouble(tmp_path / "github") as double:
+        yield double
