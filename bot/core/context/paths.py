@@ -1,0 +1,120 @@
+"""What a path alone says of a file: whether it is source or something that a task seldom changes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Literal
+
+from bot.core.context.words import word_set
+from bot.core.types import Blob
+
+Kind = Literal["source", "config", "docs", "test", "example", "generated", "other"]
+
+_LANGUAGES = """
+    python:py pyi pyx pxd pxi  javascript:js jsx mjs cjs  typescript:ts tsx mts cts vue svelte
+    java:java kt kts scala groovy  csharp:cs fs  go:go  rust:rs  ruby:rb rake  php:php
+    c:c h cc cpp cxx hpp hh hxx ino m mm cu  swift:swift  dart:dart
+    shell:sh bash zsh fish ps1 bat  lua:lua  perl:pl pm  elixir:ex exs  erlang:erl hrl  haskell:hs
+    other:clj cljs coffee cr d el elm f f90 gd jl lisp ml mli nim pas r rkt scm sol sql tcl v vb vhd zig
+    other:css scss sass less html htm j2 jinja jinja2 erb ejs hbs liquid mustache tmpl tpl twig proto graphql
+    other:jq y l ll asm s tf cmake bzl
+"""
+LANGUAGE_OF: dict[str, str] = {
+    extension: language
+    for language, extensions in re.findall(r"(\w+):((?: ?\b\w+\b(?!:))+)", _LANGUAGES)
+    for extension in extensions.split()
+}
+"""By the extension, without its dot."""
+
+_PROSE = word_set("md markdown mdx rst txt adoc asciidoc org rdoc pod tex 1 2 3 4 5 6 7 8")
+_CONFIG = word_set("toml cfg ini yml yaml json json5 xml gradle properties conf env mk in am ac gemspec nix")
+_CONFIG_NAMES = word_set("makefile dockerfile rakefile gemfile justfile procfile cmakelists.txt")
+_LOCK_NAMES = word_set(
+    "package-lock.json npm-shrinkwrap.json pnpm-lock.yaml go.sum cargo.lock uv.lock bun.lockb gradle.lockfile"
+)
+_VENDORED = word_set(
+    "vendor vendored _vendor node_modules bower_components third_party thirdparty 3rdparty externals godeps"
+)
+_TRANSLATED = word_set("locale locales translations")
+_TESTS = word_set("tests test spec specs __tests__ __mocks__ e2e fixtures testdata test-data features cypress")
+_BENCHES = word_set("bench benches benchmark benchmarks asv_bench")
+_EXAMPLES = word_set("example examples sample samples demo demos tutorial tutorials")
+_DOCS = word_set("doc docs documentation website site man changelog changelogs changes news .changeset")
+
+_GENERATED_NAME = re.compile(
+    r"\.min\.(js|css)$|[-.]bundle\.js$|\.map$|_pb2(_grpc)?\.pyi?$|\.pb\.(go|cc|h)$|\.g\.dart$|\.generated\.|\.snap$"
+    r"|\.lock$|\.po$|\.pot$|\.xlf$|\.svg$"
+)
+_TEST_NAME = re.compile(
+    r"^(test_.*|tests|.*_tests?|conftest)\.(py|pyx)$|[._-](test|tests|spec)\.[a-z]+$|_(test|spec)\.(go|rb|exs|dart|cc|cpp|c)$"
+    r"|^(Test[A-Z].*|.*(Test|Tests|TestCase|IT|Spec))\.(java|kt|scala|cs|groovy|php|swift)$|\.feature$"
+)
+_JAVA_PACKAGE = re.compile(r"(^|/)(com|org|net|io)/example(/|$)")
+_DOC_NAME = re.compile(r"^(readme|changelog|changes|history|news|authors|contributing|license|copying|todo)\b", re.I)
+
+
+def language_of(path: str) -> str | None:
+    """The language family that the extension names, or None where the file is no code."""
+    return LANGUAGE_OF.get(extension_of(path))
+
+
+def extension_of(path: str) -> str:
+    name = path.rpartition("/")[2]
+    return name.rpartition(".")[2].lower() if "." in name[1:] else ""
+
+
+def is_shown(blob: Blob) -> bool:
+    """Whether the entry may be named to a model: a regular file, its path printable UTF-8."""
+    return blob.mode.startswith("100") and blob.path.isprintable()
+
+
+def kinds_of(paths: Iterable[str]) -> dict[str, Kind]:
+    """The kind of each path. Directories called `test` or `testing` are read beside what lies in them: frameworks
+    keep source there."""
+    known = list(paths)
+    framework = _framework_directories(known)
+    return {path: _kind_of(path, framework) for path in known}
+
+
+def _framework_directories(paths: list[str]) -> frozenset[str]:
+    """The directories called `test` that lie in a Python package and hold modules, but no test modules."""
+    packages: set[str] = set()
+    tests: set[str] = set()
+    for path in paths:
+        directory, _, name = path.rpartition("/")
+        if directory.endswith("/test"):
+            if name == "__init__.py":
+                packages.add(directory)
+            elif _TEST_NAME.search(name):
+                tests.add(directory)
+    return frozenset(packages - tests)
+
+
+def _kind_of(path: str, framework: frozenset[str]) -> Kind:
+    directory, _, name = path.rpartition("/")
+    folders = set(directory.lower().split("/"))
+    if folders & _VENDORED or folders & _TRANSLATED or name.lower() in _LOCK_NAMES or _GENERATED_NAME.search(name):
+        return "generated"
+    if _is_test(directory, name, folders, framework):
+        return "test"
+    if folders & _DOCS or extension_of(path) in _PROSE or _DOC_NAME.search(name):
+        return "docs"
+    if folders & _EXAMPLES and not _JAVA_PACKAGE.search(directory):
+        return "example"
+    return _kind_of_code(path, name)
+
+
+def _is_test(directory: str, name: str, folders: set[str], framework: frozenset[str]) -> bool:
+    if directory in framework:
+        return False
+    return bool(folders & (_TESTS | _BENCHES)) or directory.startswith("testing") or bool(_TEST_NAME.search(name))
+
+
+def _kind_of_code(path: str, name: str) -> Kind:
+    extension = extension_of(path)
+    if extension in LANGUAGE_OF:
+        return "source"
+    if extension in _CONFIG or name.lower() in _CONFIG_NAMES or name.startswith("."):
+        return "config"
+    return "other"

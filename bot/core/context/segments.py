@@ -1,0 +1,111 @@
+"""A file cut into pieces that make sense alone: its head, then definition by definition, long ones at blank lines."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from bot.core.context.definitions import Definition, find_definitions
+from bot.core.text import read_text
+
+MAX_SEGMENT_LINES = 60
+_MIN_CHUNK_LINES = 25
+MAX_LINE_CHARS = 2_000
+"""A file with a longer line is shown only whole: such lines are data or minified code."""
+
+_LEADING = re.compile(r"\s*(@|#(?!\s*(if|else|endif|include|define))|//|/\*|\*|--|\"\"\"|<!--|\[\w)")
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """1-based, inclusive lines. `definition` is what begins there; `parent` the definition around it."""
+
+    start: int
+    end: int
+    definition: Definition | None = None
+    parent: Definition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A text file's lines, ends kept, and its definitions."""
+
+    path: str
+    lines: tuple[str, ...]
+    definitions: tuple[Definition, ...]
+    has_long_lines: bool
+
+    def text(self, start: int, end: int) -> str:
+        return "".join(self.lines[start - 1 : end])
+
+
+def read_source(path: str, content: bytes) -> Source | None:
+    """None where the content is no text that may be shown."""
+    text = read_text(content)
+    if text is None:
+        return None
+    lines = tuple(re.findall(r"[^\n]*\n|[^\n]+", text))
+    long = any(len(line) > MAX_LINE_CHARS for line in lines)
+    return Source(path, lines, () if long else find_definitions(path, content), long)
+
+
+def cut(source: Source) -> tuple[Segment, ...]:
+    """The file as consecutive segments, without gaps."""
+    starts = _starts(source)
+    bounds = [1, *(line for line, _, _ in starts if line > 1), len(source.lines) + 1]
+    owners = {line: (definition, parent) for line, definition, parent in starts}
+    return tuple(
+        segment
+        for begin, after in pairwise(bounds)
+        if after > begin
+        for segment in _split(source, begin, after - 1, *owners.get(begin, (None, None)))
+    )
+
+
+def _starts(source: Source) -> list[tuple[int, Definition, Definition | None]]:
+    """Where segments begin: each definition at the top of the file or directly inside another, with the comments and
+    decorators above it."""
+    stack: list[tuple[int, Definition]] = []
+    starts: list[tuple[int, Definition, Definition | None]] = []
+    for definition in source.definitions:
+        if definition.line > len(source.lines):
+            break
+        indent = _indent(source.lines[definition.line - 1])
+        while stack and stack[-1][0] >= indent:
+            stack.pop()
+        if len(stack) < 2:
+            begin = _with_leading(source.lines, definition.line, starts[-1][0] + 1 if starts else 1)
+            starts.append((begin, definition, stack[-1][1] if stack else None))
+        stack.append((indent, definition))
+    return starts
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip(" \t"))
+
+
+def _with_leading(lines: Sequence[str], line: int, lowest: int) -> int:
+    while line - 1 > lowest and _LEADING.match(lines[line - 2]):
+        line -= 1
+    return line
+
+
+def _split(
+    source: Source, start: int, end: int, definition: Definition | None, parent: Definition | None
+) -> Iterator[Segment]:
+    """A long segment in chunks that end at blank lines where there are some."""
+    while end - start >= MAX_SEGMENT_LINES:
+        stop = start + MAX_SEGMENT_LINES - 1
+        blank = next((n for n in range(stop, start + _MIN_CHUNK_LINES, -1) if not source.lines[n - 1].strip()), stop)
+        yield Segment(start, blank, definition, parent)
+        start = blank + 1
+    yield Segment(start, end, definition, parent)
+
+
+def segment_at(segments: Sequence[Segment], line: int) -> Segment | None:
+    """The segment that holds the line."""
+    index = bisect_right(segments, line, key=lambda segment: segment.start) - 1
+    return segments[index] if index >= 0 and line <= segments[index].end else None

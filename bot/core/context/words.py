@@ -1,0 +1,69 @@
+"""Words, as tasks and source files share them: identifiers, the parts they are made of, and their stems."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+
+def word_set(words: str) -> frozenset[str]:
+    """The words of a list that is written as one string."""
+    return frozenset(words.split())
+
+
+_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_a-zA-Z]+")
+_WORD_BYTES = bytes(
+    byte if byte >= 0x80 or byte == 0x5F or chr(byte).isalnum() else 0x20  # "_", and all that is not ASCII
+    for byte in range(256)
+)
+LONGEST_WORD = 64
+"""Longer ones are data (base64, hashes): nobody asks for them by name."""
+
+_COMMON = word_set(
+    """a about above after again all also am an and any are as at be because been before being below between both but
+    by can cannot could did do does doing done down during each etc few for from further get gets getting got had has
+    have having he her here hers him his how however i if in instead into is it its itself just let like me more most
+    my no nor not now of off on once one only or other our out over own please rather same see she should since so
+    some such than that the their them then there these they this those through thus to too two under until up us use
+    used uses using very via want was way we well were what when where whether which while who whom why will with
+    within without would yes yet you your hi hello thanks thank currently still actually really also make makes made
+    need needs needed seems seem think try trying tried know think e g ie eg don doesn didn isn won aren wasn ve ll re
+    true false none null self def class import return print pass else elif try except raise lambda new var const
+    description expected actual result results steps reproduce behavior behaviour issue issues bug problem fix fixes
+    fixed pull request merge last modified version versions example following code"""
+)
+
+
+def split_words(content: bytes) -> list[bytes]:
+    """All identifiers and words of a file, as they stand there, in order."""
+    return content.translate(_WORD_BYTES).split()
+
+
+@lru_cache(maxsize=1 << 16)
+def parts_of(word: str) -> tuple[str, ...]:
+    """The stems of the parts of an identifier: `getHTTPUrls` gives get, http, url."""
+    return tuple(stem(part.lower()) for part in _PART.findall(word[:LONGEST_WORD]))
+
+
+def stem(word: str) -> str:
+    """The word without its commonest English endings, so that `queries` meets `query` and `parsing` meets `parse`."""
+    if len(word) < 4 or not word.isascii():
+        return word
+    for ending, replacement in (("ies", "y"), ("sses", "ss"), ("ing", ""), ("ed", ""), ("es", "e"), ("s", "")):
+        if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith(("ss", "us", "is")):
+            word = word[: len(word) - len(ending)] + replacement
+            break
+    if len(word) > 4 and word[-1] == word[-2] and word[-1] not in "lse":
+        word = word[:-1]
+    return word[:-1] if len(word) > 3 and word.endswith("e") else word
+
+
+def is_common(word: str) -> bool:
+    """Whether the word says nothing of what a task is about."""
+    return len(word) < 2 or word in _COMMON or word.isdigit()
+
+
+def is_identifier(word: str) -> bool:
+    """Whether the word is spelt as only code spells: `snake_case`, `camelCase`, `utf8`."""
+    inner = word.strip("_")
+    return "_" in inner or word.startswith("_") or bool(re.search(r"[a-z][A-Z]|[A-Z]{2}[a-z]|[a-zA-Z]\d", inner))
