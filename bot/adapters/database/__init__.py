@@ -16,7 +16,7 @@ from typing import get_args
 from sqlalchemy import Table, and_, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from bot.adapters.database.connection import WAIT_S, migrate, open_engine, reading, writing
+from bot.adapters.database.connection import migrate, open_engine, reading, writing
 from bot.adapters.database.group_commit import GroupCommit, Row
 from bot.adapters.database.schema import inbox, reports, requests
 from bot.core.record import dump_job, dump_report, load_job, load_report, log_row
@@ -33,10 +33,11 @@ https://docs.github.com/en/webhooks/testing-and-troubleshooting-webhooks/redeliv
 class Database:
     """Inbox, Reports and Store of `bot.ports`."""
 
-    def __init__(self, url: str, *, clock: Callable[[], float] = time.time) -> None:
-        self._engine = open_engine(url)
+    def __init__(self, url: str, *, clock: Callable[[], float] = time.time, wait_s: float = 3.0) -> None:
+        """`clock` gives seconds since 1970; `wait_s` is how long a statement may wait for a lock or an answer."""
+        self._engine = open_engine(url, wait_s)
         self._clock = clock
-        self._accepting = GroupCommit(self._insert_jobs, wait_s=WAIT_S + 1)
+        self._accepting = GroupCommit(self._insert_jobs, wait_s=wait_s + 1)
         self._is_waiting = inbox.c.taken_at.is_(None)
 
     def create(self) -> None:
@@ -49,7 +50,10 @@ class Database:
     # ---- the inbox
 
     def accept(self, job: Job) -> None:
-        """Stored when this returns, and safe from a power cut. A job id that is already known starts nothing."""
+        """Stored when this returns, and safe from a power cut. A job id that is already known starts nothing.
+
+        Where it raises, after little more than `wait_s` at most, nothing is stored.
+        """
         row = {"id": job.id, "job": json.dumps(dump_job(job)), "accepted_at": self._clock(), "claimed_until": 0.0}
         self._accepting.add(row)
 
@@ -99,6 +103,8 @@ class Database:
 
     def load(self, job_id: str) -> Report | None:
         """A job that was accepted and not yet taken is `queued`."""
+        if not job_id.isprintable():  # NUL and the like, which no id holds and PostgreSQL refuses to compare
+            return None
         with reading(self._engine) as connection:
             # In this order: a job that is taken between the two is found by the second.
             job = connection.execute(select(inbox.c.job).where(inbox.c.id == job_id, self._is_waiting)).scalar()

@@ -7,6 +7,7 @@ that were answered with 202 and that GitHub does not send again. Many deliveries
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,24 +19,24 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from bot.adapters.database.schema import MIGRATION_TABLE, MIGRATIONS
 from bot.errors import OutsideError, SetupError
 
-WAIT_S = 3
-"""How long a statement may run or wait for a lock before it fails."""
-
-_MIGRATION_WAIT_S = 60
+_MIGRATION_WAIT_MS = 60_000
 _MIGRATION_LOCK = 7_449_106  # any number that is the same in every process
 _READS = "tinygen_reads"
 
 
-def open_engine(url: str) -> Engine:
-    """An engine that has not connected yet. SetupError where the URL is no SQLite or PostgreSQL URL."""
+def open_engine(url: str, wait_s: float) -> Engine:
+    """An engine that has not connected yet, whose statements wait at most `wait_s` for a lock or an answer.
+
+    SetupError where the URL is no SQLite or PostgreSQL URL.
+    """
     try:
         parsed = make_url(url)
     except ArgumentError:
         raise _unusable_url() from None
     if parsed.drivername.startswith("sqlite") and parsed.database:
-        return _open_sqlite(parsed)
+        return _open_sqlite(parsed, wait_s)
     if parsed.drivername.partition("+")[0] in ("postgresql", "postgres"):
-        return _open_postgresql(parsed.set(drivername="postgresql+psycopg"))
+        return _open_postgresql(parsed.set(drivername="postgresql+psycopg"), wait_s)
     raise _unusable_url()
 
 
@@ -46,10 +47,10 @@ def _unusable_url() -> SetupError:
     )
 
 
-def _open_sqlite(url: URL) -> Engine:
+def _open_sqlite(url: URL, wait_s: float) -> Engine:
     # The driver's own transactions are off: they begin too late, as readers, and then fail instead of waiting.
-    arguments = {"timeout": WAIT_S, "isolation_level": None}
-    engine = create_engine(url, connect_args=arguments, hide_parameters=True, pool_timeout=WAIT_S)
+    arguments = {"timeout": wait_s, "isolation_level": None}
+    engine = create_engine(url, connect_args=arguments, hide_parameters=True, pool_timeout=wait_s)
 
     @event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, _record: object) -> None:
@@ -64,25 +65,26 @@ def _open_sqlite(url: URL) -> Engine:
     return engine
 
 
-def _open_postgresql(url: URL) -> Engine:
+def _open_postgresql(url: URL, wait_s: float) -> Engine:
     # Prepared statements and session settings do not survive a pooler such as Supabase's, so neither is used.
-    arguments = {"connect_timeout": WAIT_S, "tcp_user_timeout": WAIT_S * 1000, "prepare_threshold": None}
+    wait_ms = round(wait_s * 1000)
+    arguments = {"connect_timeout": math.ceil(wait_s), "tcp_user_timeout": wait_ms, "prepare_threshold": None}
     engine = create_engine(
-        url, connect_args=arguments, hide_parameters=True, pool_timeout=WAIT_S, pool_pre_ping=True, max_overflow=11
+        url, connect_args=arguments, hide_parameters=True, pool_timeout=wait_s, pool_pre_ping=True, max_overflow=11
     )
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        _limit(connection, WAIT_S)
+        _limit(connection, wait_ms)
 
     return engine
 
 
-def _limit(connection: Connection, wait_s: int) -> None:
+def _limit(connection: Connection, wait_ms: int) -> None:
     """Bounds each statement of this transaction, and how long the server keeps it for a client that went away."""
     connection.exec_driver_sql(
-        f"SELECT set_config('statement_timeout', '{wait_s}s', true), "
-        f"set_config('idle_in_transaction_session_timeout', '{wait_s * 4}s', true)"
+        f"SELECT set_config('statement_timeout', '{wait_ms}ms', true), "
+        f"set_config('idle_in_transaction_session_timeout', '{wait_ms * 4}ms', true)"
     )
 
 
@@ -126,7 +128,7 @@ def migrate(engine: Engine) -> None:
         Path(engine.url.database or "").parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with writing(engine) as connection:
         if engine.dialect.name == "postgresql":
-            _limit(connection, _MIGRATION_WAIT_S)
+            _limit(connection, _MIGRATION_WAIT_MS)
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
         _run_migrations(connection)
     engine.dispose()

@@ -32,6 +32,10 @@ class GroupCommit:
         self._turn = threading.Lock()
         self._waiting: deque[_Entry] = deque()
 
+    def __len__(self) -> int:
+        """How many rows wait for the next write."""
+        return len(self._waiting)
+
     def add(self, row: Row) -> None:
         """The row is stored when this returns, and is not when it raises (OutsideError, or what `write` raised)."""
         entry = _Entry(row)

@@ -1,0 +1,119 @@
+"""Rows of many threads in one write: who is told what, whatever the write does."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+
+from bot.adapters.database.group_commit import GroupCommit, Row
+from bot.errors import OutsideError
+
+
+class Disk:
+    """Each write waits until the test releases `go_on`, having released `begun`."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Semaphore(0)
+        self.go_on = threading.Semaphore(0)
+        self.error: Exception | None = None
+        self.takes_s = 0.0
+        self.writes: list[list[str]] = []
+
+    def write(self, rows: Sequence[Row]) -> None:
+        self.begun.release()
+        assert self.go_on.acquire(timeout=10)
+        threading.Event().wait(self.takes_s)
+        if self.error:
+            raise self.error
+        self.writes.append(sorted(str(row["id"]) for row in rows))
+
+
+class Desk:
+    """Hands rows in, each from a thread of its own."""
+
+    def __init__(self, pool: ThreadPoolExecutor, wait_s: float = 10) -> None:
+        self.disk = Disk()
+        self.group = GroupCommit(self.disk.write, wait_s=wait_s)
+        self._pool = pool
+
+    def add(self, name: str) -> Future[None]:
+        return self._pool.submit(self.group.add, {"id": name})
+
+    def add_while_writing(self, *names: str) -> list[Future[None]]:
+        """Returns once a write is under way and all of these wait behind it."""
+        assert self.disk.begun.acquire(timeout=10)
+        added = [self.add(name) for name in names]
+        while len(self.group) < len(names):
+            threading.Event().wait(0.001)
+        return added
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(8) as pool:
+        yield pool
+
+
+def test_rows_that_come_during_a_write_are_written_together(pool: ThreadPoolExecutor) -> None:
+    desk = Desk(pool)
+    first = desk.add("a")
+    others = desk.add_while_writing("b", "c", "d")
+    desk.disk.go_on.release(2)
+    for future in (first, *others):
+        future.result(timeout=10)
+    assert desk.disk.writes == [["a"], ["b", "c", "d"]]
+
+
+def test_a_failed_write_fails_for_all_that_were_in_it_or_came_during_it(pool: ThreadPoolExecutor) -> None:
+    desk = Desk(pool)
+    desk.disk.error = OutsideError("The disk is full.", next_step="Make room.")
+    first = desk.add("a")
+    others = desk.add_while_writing("b", "c")
+    desk.disk.go_on.release()
+    assert str(first.exception(timeout=10)) == "The disk is full. Make room."
+    assert [type(future.exception(timeout=10)) for future in others] == [OutsideError, OutsideError]
+    desk.disk.error = None
+    desk.disk.go_on.release()
+    desk.add("d").result(timeout=10)
+    assert desk.disk.writes == [["d"]]
+
+
+def test_a_mistake_in_the_write_is_success_for_nobody(pool: ThreadPoolExecutor) -> None:
+    desk = Desk(pool)
+    desk.disk.error = ValueError("a mistake")
+    first = desk.add("a")
+    (other,) = desk.add_while_writing("b")
+    desk.disk.go_on.release()
+    assert isinstance(first.exception(timeout=10), ValueError)
+    assert isinstance(other.exception(timeout=10), OutsideError)
+
+
+def test_a_row_that_waited_too_long_is_withdrawn(pool: ThreadPoolExecutor) -> None:
+    desk = Desk(pool, wait_s=0.05)
+    first = desk.add("a")
+    assert desk.disk.begun.acquire(timeout=10)
+    with pytest.raises(OutsideError, match="nothing was stored"):
+        desk.group.add({"id": "late"})
+    desk.disk.go_on.release(2)
+    first.result(timeout=10)
+    desk.add("b").result(timeout=10)
+    assert desk.disk.writes == [["a"], ["b"]]
+
+
+@pytest.mark.parametrize("error", [None, OutsideError("The disk is full.", next_step="Make room.")])
+def test_a_row_in_a_write_slower_than_the_wait_learns_what_became_of_it(
+    pool: ThreadPoolExecutor, error: OutsideError | None
+) -> None:
+    desk = Desk(pool, wait_s=0.2)
+    first = desk.add("a")
+    others = desk.add_while_writing("b", "c")
+    desk.disk.go_on.release()
+    first.result(timeout=10)
+    desk.disk.takes_s = 0.5
+    desk.disk.error = error
+    desk.disk.go_on.release()
+    outcomes = [future.exception(timeout=10) for future in others]
+    assert [type(outcome) for outcome in outcomes] == [type(error), type(error)]
