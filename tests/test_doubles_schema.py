@@ -1,0 +1,188 @@
+"""Every answer of the GitHub double, and every webhook, against GitHub's own description of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+
+from tests.doubles.github import GitHubDouble, Repository
+from tests.doubles.github.routing import ROUTES
+from tests.doubles.github.schema import answer_problems, webhook_problems
+
+pytestmark = [pytest.mark.npm, pytest.mark.slow]
+
+PERMISSIONS = {"contents": "write", "issues": "write", "pull_requests": "write", "workflows": "write"}
+EVENTS = ("issue_comment", "issues", "pull_request", "pull_request_review_comment")
+
+
+class Judged:
+    """A client whose every answer is judged."""
+
+    def __init__(self, http: httpx.Client, credential: str) -> None:
+        self.http, self.headers = http, {"Authorization": f"Bearer {credential}"}
+
+    def __call__(self, method: str, path: str, body: object = None, *, status: int = 200) -> Any:
+        answer = self.http.request(method, path, json=body, headers=self.headers)
+        shown = answer.json() if answer.content else None
+        assert answer.status_code == status, shown
+        assert answer_problems(method, path.partition("?")[0], status, shown) == []
+        return shown
+
+
+@pytest.fixture
+def repo(github: GitHubDouble) -> Repository:
+    app = github.add_app(permissions=PERMISSIONS, events=EVENTS, webhook_url=f"{github.url}/nobody", webhook_secret="s")
+    files = {"a.py": b"print(1)\n", "src/b.py": b"x\ny\n"}
+    repo = github.add_repository("octocat/hello", files=files, permissions={"alice": "triage"})
+    github.install(app, "octocat", repositories=[repo])
+    return repo
+
+
+@pytest.fixture
+def http(github: GitHubDouble) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=github.api_url) as client:
+        yield client
+
+
+@pytest.fixture
+def as_app(github: GitHubDouble, repo: Repository, http: httpx.Client) -> Judged:
+    claims = {"iss": "12345", "iat": int(github.world.clock()), "exp": int(github.world.clock()) + 600}
+    return Judged(http, jwt.encode(claims, github.world.apps[12345].private_key or "", "RS256"))
+
+
+@pytest.fixture
+def as_bot(github: GitHubDouble, as_app: Judged) -> Judged:
+    number = next(iter(github.world.installations))
+    return Judged(as_app.http, as_app("POST", f"/app/installations/{number}/access_tokens", status=201)["token"])
+
+
+def test_every_answer_is_complete_by_githubs_description(
+    github: GitHubDouble, repo: Repository, as_app: Judged, as_bot: Judged
+) -> None:
+    about_apps(github, repo, as_app, as_bot)
+    about_git(as_bot)
+    about_issues(repo, as_bot)
+    about_pulls(repo, as_bot)
+    asked = {(each.method, each.path) for each in github.requests if each.status and each.status < 300}
+    missed = [
+        route.handler.__name__
+        for route in ROUTES
+        if not any(method == route.method and route.pattern.fullmatch(path) for method, path in asked)
+    ]
+    assert missed == []
+
+
+def about_apps(github: GitHubDouble, repo: Repository, as_app: Judged, as_bot: Judged) -> None:
+    as_app("GET", "/app")
+    number = as_app("GET", "/app/installations")[0]["id"]
+    as_app("GET", f"/app/installations/{number}")
+    as_app("GET", "/repos/octocat/hello/installation")
+    as_app("GET", "/users/octocat/installation")
+    narrowed = {"repositories": ["hello"], "permissions": {"contents": "read"}}
+    token = as_app("POST", f"/app/installations/{number}/access_tokens", narrowed, status=201)["token"]
+    as_app("POST", f"/app/installations/{number}/access_tokens", {"permissions": {"actions": "write"}}, status=422)
+    Judged(as_app.http, token)("DELETE", "/installation/token", status=204)
+    as_app("GET", "/app/hook/config")
+    as_app("PATCH", "/app/hook/config", {"secret": "t"})
+    repo.open_issue("alice", "First", None)
+    delivery = as_app("GET", "/app/hook/deliveries?per_page=1")[0]["id"]
+    as_app("GET", f"/app/hook/deliveries/{delivery}")
+    as_app("POST", f"/app/hook/deliveries/{delivery}/attempts", status=202)
+    github.world.manifests["code"] = {"name": "New App", "default_events": ["issues"]}
+    as_app("POST", "/app-manifests/code/conversions", status=201)
+    as_bot("GET", "/installation/repositories")
+    as_bot("GET", "/repos/octocat/hello")
+    as_bot("GET", "/repos/octocat/nobody", status=404)
+    as_bot("GET", "/repos/octocat/hello/collaborators/alice/permission")
+    as_bot("GET", "/users/octocat")
+    as_bot("GET", "/users/tinygen%5Bbot%5D")
+    as_bot("GET", "/rate_limit")
+    Judged(as_app.http, github.add_token("alice"))("GET", "/user")
+
+
+def about_git(as_bot: Judged) -> None:
+    git = "/repos/octocat/hello/git"
+    branch = as_bot("GET", "/repos/octocat/hello/branches/main")
+    base = as_bot("GET", f"{git}/ref/heads/main")["object"]["sha"]
+    assert base == branch["commit"]["sha"]
+    as_bot("GET", f"{git}/ref/heads/nobody", status=404)
+    tree = as_bot("GET", f"{git}/commits/{base}")["tree"]["sha"]
+    entries = as_bot("GET", f"{git}/trees/{tree}?recursive=1")["tree"]
+    as_bot("GET", f"{git}/blobs/{entries[0]['sha']}")
+    blob = as_bot("POST", f"{git}/blobs", {"content": "/w==", "encoding": "base64"}, status=201)["sha"]
+    changes = [
+        {"path": "bin", "mode": "100755", "type": "blob", "sha": blob},
+        {"path": "a.py", "mode": "100644", "type": "blob", "content": "print(2)\n"},
+        {"path": "src/b.py", "mode": "100644", "type": "blob", "sha": None},
+    ]
+    changed = as_bot("POST", f"{git}/trees", {"base_tree": tree, "tree": changes}, status=201)["sha"]
+    new = {"message": "Change", "tree": changed, "parents": [base]}
+    commit = as_bot("POST", f"{git}/commits", new, status=201)["sha"]
+    ref = {"ref": "refs/heads/tinygen/issue-1", "sha": base}
+    as_bot("POST", f"{git}/refs", ref, status=201)
+    as_bot("POST", f"{git}/refs", ref, status=422)
+    as_bot("PATCH", f"{git}/refs/heads/tinygen/issue-1", {"sha": commit})
+    as_bot("GET", f"{git}/matching-refs/heads/tiny")
+    as_bot("GET", f"/repos/octocat/hello/commits/{commit}")
+    as_bot("GET", "/repos/octocat/hello/compare/main...tinygen/issue-1")
+    as_bot("POST", f"{git}/refs", {"ref": "refs/heads/gone", "sha": base}, status=201)
+    as_bot("DELETE", f"{git}/refs/heads/gone", status=204)
+
+
+def about_issues(repo: Repository, as_bot: Judged) -> None:
+    issues = "/repos/octocat/hello/issues"
+    number = as_bot("POST", issues, {"title": "Bug", "body": "It broke."}, status=201)["number"]
+    as_bot("GET", f"{issues}/{number}")
+    as_bot("PATCH", f"{issues}/{number}", {"state": "closed"})
+    as_bot("GET", f"{issues}/99", status=404)
+    comment = as_bot("POST", f"{issues}/{number}/comments", {"body": "Hello."}, status=201)["id"]
+    as_bot("POST", f"{issues}/{number}/comments", {"body": "x" * 65_537}, status=422)
+    as_bot("GET", f"{issues}/{number}/comments")
+    as_bot("GET", f"{issues}/comments/{comment}")
+    as_bot("PATCH", f"{issues}/comments/{comment}", {"body": "Changed."})
+    as_bot("POST", f"{issues}/{number}/reactions", {"content": "eyes"}, status=201)
+    as_bot("GET", f"{issues}/{number}/reactions")
+    reactions = f"{issues}/comments/{comment}/reactions"
+    reaction = as_bot("POST", reactions, {"content": "eyes"}, status=201)["id"]
+    as_bot("POST", reactions, {"content": "eyes"}, status=200)
+    as_bot("GET", reactions)
+    as_bot("DELETE", f"{reactions}/{reaction}", status=204)
+    as_bot("DELETE", f"{issues}/comments/{comment}", status=204)
+
+
+def about_pulls(repo: Repository, as_bot: Judged) -> None:
+    pulls = "/repos/octocat/hello/pulls"
+    asked = {"title": "Mend", "head": "tinygen/issue-1", "base": "main", "body": "Closes #1", "draft": True}
+    number = as_bot("POST", pulls, asked, status=201)["number"]
+    as_bot("POST", pulls, asked, status=422)
+    as_bot("GET", f"{pulls}/{number}")
+    as_bot("GET", f"{pulls}?head=octocat:tinygen/issue-1&state=all")
+    as_bot("GET", f"{pulls}/{number}/files")
+    as_bot("PATCH", f"{pulls}/{number}", {"title": "Mend it", "state": "closed"})
+    as_bot("GET", f"/repos/octocat/hello/issues/{number}")
+    comment = repo.review_comment(number, "alice", "Why?", path="a.py", line=1)
+    as_bot("GET", f"{pulls}/{number}/comments")
+    as_bot("GET", f"{pulls}/comments/{comment.id}")
+    as_bot("POST", f"{pulls}/comments/{comment.id}/reactions", {"content": "confused"}, status=201)
+    as_bot("GET", f"{pulls}/comments/{comment.id}/reactions")
+    as_bot("POST", f"{pulls}/{number}/comments/{comment.id}/replies", {"body": "Because."}, status=201)
+
+
+def test_every_webhook_is_complete_by_githubs_description(github: GitHubDouble, repo: Repository) -> None:
+    issue = repo.open_issue("alice", "Bug", "It broke.")
+    comment = repo.comment(issue.number, "alice", "/tinygen mend it")
+    repo.edit_comment(comment, "/tinygen mend it now")
+    repo.delete_comment(comment)
+    repo.close(issue.number)
+    repo.git.commit({"a.py": b"print(2)\n"}, branch="work")
+    pull = repo.open_pull("alice", "Work", head="work")
+    repo.comment(pull.number, "alice", "/tinygen")
+    repo.review_comment(pull.number, "alice", "/tinygen", path="a.py", line=1)
+    seen = [(each.event, webhook_problems(each.event, json.loads(each.body))) for each in github.deliveries]
+    assert [event for event, problems in seen if problems] == [], seen
+    assert len(seen) == 8
