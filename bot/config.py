@@ -90,6 +90,9 @@ class Config(BaseModel):
     max_tokens: Count = _setting("TINYGEN_MAX_TOKENS", 400_000, "Tokens, in and out, that one job may use.")
     call_s: Count = _setting("TINYGEN_CALL_SECONDS", 300, "How long one model call may take.")
     job_s: Count = _setting("TINYGEN_JOB_SECONDS", 1800, "How long one job may take.")
+    drain_s: Annotated[int, Field(ge=0)] = _setting(
+        "TINYGEN_DRAIN_SECONDS", 30, "How long a worker that is told to stop lets its jobs go on."
+    )
     concurrency: Count = _setting("TINYGEN_CONCURRENCY", 8, "Jobs that one worker runs at once.")
     price_input: Annotated[float, Field(ge=0)] | None = _setting(
         "TINYGEN_PRICE_INPUT", None, "US dollars for a million tokens in, to show what a job cost."

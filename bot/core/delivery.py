@@ -11,7 +11,6 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pydantic import BaseModel, Field, ValidationError
@@ -87,10 +86,9 @@ def verify_signature(secret: str, body: bytes, signature: str | None) -> bool:
     return hmac.compare_digest(expected.encode(), (signature or "").encode("utf-8", "surrogateescape"))
 
 
-def read_delivery(headers: Mapping[str, str], body: bytes) -> Delivery:
-    """The delivery, its headers known to be GitHub's. BadRequest says what is not."""
-    event, delivery_id = headers.get("X-GitHub-Event", ""), headers.get("X-GitHub-Delivery", "")
-    if not event or not _ID.fullmatch(delivery_id):
+def read_delivery(event: str | None, delivery_id: str | None, body: bytes) -> Delivery:
+    """The delivery that the headers X-GitHub-Event and X-GitHub-Delivery name. BadRequest says what is odd."""
+    if not event or not delivery_id or not _ID.fullmatch(delivery_id):
         raise BadRequest(
             "The headers X-GitHub-Event and X-GitHub-Delivery are missing or odd.",
             next_step="Let GitHub send the delivery; a proxy must pass its headers on unchanged.",

@@ -14,7 +14,7 @@ from bot.core.loop import solve
 from bot.core.material import clean_material
 from bot.core.record import dump_report, load_job, load_report
 from bot.core.types import Job, Message, Prompt, Reply, Report, Snapshot, Solution, Task, Usage
-from bot.errors import BadRequest, Cancelled, NotFound, TimedOut, TinyGenError
+from bot.errors import BadRequest, Cancelled, OutsideError, TimedOut, TinyGenError
 from bot.job.accept import cancel_id
 from bot.job.deliver import Place, deliver
 from bot.job.engine import EngineError, Json
@@ -180,7 +180,7 @@ class _Run:
         target = self._job.target
         try:
             return self._house.git.snapshot(target.repo, place.base_sha)
-        except NotFound:
+        except OutsideError:
             github = self._house.connect(target.repo, target.installation_id)
             self._house.git.fetch(target.repo, github.remote(), place.base_sha)
             return self._house.git.snapshot(target.repo, place.base_sha)

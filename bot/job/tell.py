@@ -132,4 +132,4 @@ class Teller:
 
 def failure_of(error: TinyGenError) -> Failure:
     retryable = isinstance(error, OutsideError) or not isinstance(error, AskerError | LimitReached)
-    return Failure(error.message, error.next_step, retryable)
+    return Failure(error.message, error.next_step, retryable, type(error).__name__)

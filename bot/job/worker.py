@@ -70,15 +70,13 @@ def send_row(house: House, payload: Json) -> None:
     for _ in range(MAX_LOG_TRIES):
         try:
             house.engine.step("send row", lambda: _send(house, payload["id"]))
-        except OutsideError as error:
-            _log.warning("the request log is away", error=error.message, again_in_s=wait_s)
+        except TinyGenError as error:
+            _log.warning("the request log did not take a row", error=str(error), again_in_s=wait_s)
             house.engine.sleep(wait_s)
             wait_s = min(wait_s * 2, MAX_LOG_RETRY_S)
-        except TinyGenError as error:
-            _log.error("the request log refused a row", error=str(error))
-            return
         else:
             return
+    _log.error("the request log took a row in none of its tries; it is in the embedded log", job=payload["id"])
 
 
 def _send(house: House, job_id: str) -> Any:

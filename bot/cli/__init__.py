@@ -1,0 +1,100 @@
+"""The command line. Exit status: 0 done, 1 failed, 2 wrong usage or configuration; one line on stderr says why."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from bot import __version__
+from bot.config import Config, load_config
+from bot.errors import SetupError, TinyGenError
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs one command; its exit status."""
+    options = build_parser().parse_args(arguments)
+    command: Callable[[Config, argparse.Namespace], int] = options.command
+    try:
+        return command(load_config(os.environ), options)
+    except SetupError as error:
+        return _say(error, 2)
+    except TinyGenError as error:
+        return _say(error, 1)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader of our output has seen enough
+        sys.stderr.close()
+        return 1
+
+
+def _say(error: TinyGenError, status: int) -> int:
+    print("tinygen:", " ".join(str(error).split()), file=sys.stderr)
+    return status
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m bot", description="TinyGen turns a comment into a diff or a pull request."
+    )
+    parser.add_argument("--version", action="version", version=f"TinyGen {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_processes(commands)
+    _add_repository_commands(commands)
+    _add_operator_commands(commands)
+    return parser
+
+
+def _add_processes(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from bot.cli import serve
+
+    for name, run, words in (
+        ("serve", serve.serve, "web and worker on this machine"),
+        ("web", serve.web, "the web part alone"),
+        ("worker", serve.worker, "a worker alone"),
+    ):
+        command = commands.add_parser(name, help=words, description=words)
+        command.set_defaults(command=run)
+        if name != "serve":
+            command.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+
+
+def _add_repository_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from bot.cli import repository
+
+    run = commands.add_parser("run", help="the diff for a prompt", description="Prints the diff for a prompt.")
+    context = commands.add_parser(
+        "context", help="what the model would be shown", description="Prints what the model would be shown, and why."
+    )
+    apply = commands.add_parser(
+        "apply", help="the diff of a model's reply", description="Prints the diff that a model's reply makes."
+    )
+    for command, what in ((run, "PROMPT"), (context, "PROMPT"), (apply, "REPLY_FILE")):
+        command.add_argument("repo", metavar="REPO", help="a GitHub URL or a local git directory")
+        command.add_argument(what.lower(), metavar=what)
+        command.add_argument("--ref", help="branch or commit (default: the default branch, or HEAD)")
+    run.add_argument("--json", action="store_true", help="diff, summary, reflections and usage as JSON")
+    context.add_argument("--budget", type=_tokens, metavar="TOKENS", help="default: TINYGEN_CONTEXT_TOKENS")
+    context.add_argument("--json", action="store_true", help="ranking and excerpts as JSON")
+    run.set_defaults(command=repository.run)
+    context.set_defaults(command=repository.context)
+    apply.set_defaults(command=repository.apply)
+
+
+def _add_operator_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from bot.cli import doctor, setup
+
+    check = commands.add_parser("doctor", help="checks keys, permissions, model, log and clock")
+    check.set_defaults(command=doctor.doctor)
+    register = commands.add_parser("setup", help="registers the GitHub App and writes .env")
+    register.add_argument("--url", help="where GitHub will reach this bot, as https://bot.example.com")
+    register.add_argument("--organization", help="the organization that will own the App (default: you)")
+    register.set_defaults(command=setup.setup)
+
+
+def _tokens(text: str) -> int:
+    tokens = int(text)
+    if tokens < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return tokens

@@ -1,0 +1,119 @@
+"""The processes: gunicorn with the web part, the worker, and both under one parent for a single machine."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from gunicorn.app.base import BaseApplication
+
+from bot.config import Config
+from bot.wiring import build_web, build_worker, lock_worker, set_up_logs
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+RESTART_S = 1.0
+"""How long after its end a child is started again."""
+SETUP_STATUS = 2
+
+_log = structlog.get_logger()
+
+
+def web(config: Config, options: argparse.Namespace) -> int:
+    """Serves until it is told to stop."""
+    set_up_logs(config)
+    if options.child:
+        _end_with_parent()
+    _Server(config, build_web(config)).run()
+    return 0
+
+
+def worker(config: Config, options: argparse.Namespace) -> int:
+    """Runs jobs until it is told to stop; what is not done in TINYGEN_DRAIN_SECONDS goes on at the next start."""
+    set_up_logs(config)
+    if options.child:
+        _end_with_parent()
+    lock = lock_worker(config)
+    stop = _stop_event()
+    running = build_worker(config)
+    running.start()
+    stop.wait()
+    running.stop(config.drain_s)
+    sys.stderr.flush()
+    if lock is not None:
+        lock.close()
+    os._exit(0)  # a step that did not end in time would hold the process for as long as it likes
+
+
+def serve(config: Config, _options: argparse.Namespace) -> int:
+    """Web and worker as two children. One that dies is started again; one that cannot be set up ends it all."""
+    set_up_logs(config)
+    stop = _stop_event()
+    children = {name: _start(name) for name in ("worker", "web")}
+    status = 0
+    while not stop.wait(0.2) and not status:
+        for name, child in children.items():
+            ended = child.poll()
+            if ended == SETUP_STATUS:
+                status = SETUP_STATUS
+            elif ended is not None:
+                _log.error("a process ended and is started again", process=name, status=ended)
+                time.sleep(RESTART_S)
+                children[name] = _start(name)
+    for child in children.values():
+        child.terminate()
+    for child in children.values():
+        child.wait()
+    return status
+
+
+def _start(name: str) -> subprocess.Popen[bytes]:
+    """The child reads its standard input, which ends when this process does, however that dies."""
+    return subprocess.Popen([sys.executable, "-m", "bot", name, "--child"], stdin=subprocess.PIPE)
+
+
+def _end_with_parent() -> None:
+    def wait() -> None:
+        sys.stdin.buffer.read()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name="parent", daemon=True).start()
+
+
+def _stop_event() -> threading.Event:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn is not typed
+    def __init__(self, config: Config, app: Flask) -> None:
+        self._config, self._app = config, app
+        super().__init__()
+
+    def load_config(self) -> None:
+        settings: dict[str, Any] = {
+            "bind": f"{self._config.host}:{self._config.port}",
+            "workers": self._config.web_processes,
+            "threads": self._config.web_threads,
+            "worker_class": "gthread",
+            "preload_app": True,
+            "graceful_timeout": 30,
+            "loglevel": "warning",
+            "control_socket_disable": True,
+            "proc_name": "tinygen-web",
+        }
+        for name, value in settings.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        return self._app

@@ -1,0 +1,113 @@
+"""Errors as RFC 9457 says: every answer that is not a success carries a title, a status, and what to do next."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+import structlog
+from flask import Flask, Response, current_app, request
+from pydantic import BaseModel, ValidationError
+from werkzeug.exceptions import HTTPException
+
+from bot.core.types import Failure
+from bot.errors import AskerError, TinyGenError
+
+STATUS_OF = {
+    "BadRequest": 400,
+    "NotFound": 404,
+    "NotPermitted": 404,
+    "LimitReached": 429,
+    "Unworkable": 422,
+    "OutsideError": 502,
+    "TimedOut": 504,
+}
+"""By the name of the error; any other of a job's failures is 502 where it may be retried, else 422."""
+
+_DETAILS = {
+    404: "There is nothing at this address; /docs/ lists what is.",
+    405: "This address does not take that method; the Allow header says which it takes.",
+    413: "The body is larger than 25 MB. Send less.",
+    415: "Send the body as application/json.",
+}
+
+_log = structlog.get_logger()
+
+
+class Problem(BaseModel):
+    """https://www.rfc-editor.org/rfc/rfc9457"""
+
+    title: str
+    status: int
+    detail: str
+
+
+class Unauthorized(HTTPException):
+    code = 401
+
+
+class Unavailable(HTTPException):
+    code = 503
+
+
+class NoSuchJob(HTTPException):
+    code = 404
+
+
+def register(app: Flask) -> None:
+    """Makes every error of the application a problem."""
+    app.register_error_handler(HTTPException, _http_problem)
+    app.register_error_handler(TinyGenError, _problem_of)
+    app.register_error_handler(Exception, _fault)
+
+
+def problem_error(status: int, detail: str) -> HTTPException:
+    """To be raised."""
+    return HTTPException(response=_problem(status, detail))
+
+
+def failed(failure: Failure) -> HTTPException:
+    """A job's failure, to be raised."""
+    status = STATUS_OF.get(failure.kind, 502 if failure.retryable else 422)
+    return problem_error(status, f"{failure.message} {failure.next_step}".strip())
+
+
+def invalid(error: ValidationError) -> Response:
+    """A body or a path that is not of the described shape."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    if request.url_rule and request.url_rule.rule.startswith("/jobs/"):
+        return _problem(404, "There is no such job. Its id is in the answer that accepted it.")
+    if not first["loc"]:
+        return _problem(400, 'The body is not a JSON object. Send {"repoUrl": ..., "prompt": ...} as application/json.')
+    return _problem(422, f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}. Mend that field.")
+
+
+def _problem(status: int, detail: str) -> Response:
+    body = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail)
+    response = current_app.response_class(body.model_dump_json(), status, content_type="application/problem+json")
+    if status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    if status in (429, 503):
+        response.headers["Retry-After"] = "5"
+    return response
+
+
+def _http_problem(error: HTTPException) -> Response:
+    if isinstance(error.response, Response):
+        return error.response
+    code = error.code or 500
+    ours = isinstance(error, Unauthorized | Unavailable | NoSuchJob)
+    detail = error.description if ours else _DETAILS.get(code, error.description)
+    response = _problem(code, detail or HTTPStatus(code).description)
+    if allowed := getattr(error, "valid_methods", None):
+        response.headers["Allow"] = ", ".join(sorted(allowed))
+    return response
+
+
+def _problem_of(error: TinyGenError) -> Response:
+    fallback = 422 if isinstance(error, AskerError) else 502
+    return _problem(STATUS_OF.get(type(error).__name__, fallback), str(error))
+
+
+def _fault(error: Exception) -> Response:
+    _log.error("a request met a fault of TinyGen's own", path=request.path, exc_info=error)
+    return _problem(500, "TinyGen met a fault of its own. Its operator finds the cause in the log.")

@@ -1,0 +1,163 @@
+"""Concrete meets abstract, here and nowhere else."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from bot.config import Config
+from bot.core.loop import Limits
+from bot.errors import SetupError
+from bot.logs import cleaner, configure_logs
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from bot.adapters.database import Database
+    from bot.adapters.git import GitCache
+    from bot.adapters.github import GitHubApp
+    from bot.adapters.supabase import SupabaseStore
+    from bot.job.worker import Worker
+    from bot.ports import Model
+
+
+def set_up_logs(config: Config) -> None:
+    configure_logs(config.log_format, config.log_level, cleaner(config.secrets()))
+
+
+def database_url(config: Config) -> str:
+    """The operator's, in the form that SQLAlchemy takes, or SQLite in the data directory."""
+    if config.database_url is None:
+        return f"sqlite:///{config.data_dir.resolve() / 'tinygen.sqlite'}"
+    url = config.database_url.get_secret_value()
+    scheme, _, rest = url.partition("://")
+    return f"postgresql+psycopg://{rest}" if scheme in ("postgresql", "postgres") else url
+
+
+def build_database(config: Config) -> Database:
+    """The embedded database, its tables made."""
+    from bot.adapters.database import Database
+
+    try:
+        config.data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SetupError(
+            f"TINYGEN_DATA_DIR cannot be used: {error.strerror}.", next_step="Name a directory that TinyGen may write."
+        ) from None
+    database = Database(database_url(config))
+    database.create()
+    return database
+
+
+def build_web(config: Config) -> Flask:
+    """The web part. It connects lazily, so gunicorn may fork after this."""
+    from bot.metrics import render_metrics
+    from bot.web import create_app
+
+    database = build_database(config)
+    return create_app(config, database, database, lambda: render_metrics(database))
+
+
+def build_github(config: Config) -> GitHubApp:
+    from bot.adapters.github import GitHubApp
+
+    key, token = config.github_private_key, config.github_token
+    return GitHubApp(
+        app_id=str(config.github_app_id) if config.github_app_id else None,
+        private_key=key.get_secret_value() if key else None,
+        token=token.get_secret_value() if token else None,
+        api_url=config.github_api_url,
+        server_url=config.github_server_url,
+    )
+
+
+def build_git(config: Config) -> GitCache:
+    from bot.adapters.git import GitCache
+
+    return GitCache(config.data_dir.resolve() / "repositories", protocols=(urlsplit(config.github_server_url).scheme,))
+
+
+def build_model(config: Config) -> Model:
+    from bot.adapters.model import OpenAIModel
+
+    key = config.openai_api_key
+    return OpenAIModel(
+        base_url=config.openai_base_url,
+        api_key=key.get_secret_value() if key else None,
+        model=config.openai_model,
+        price_input=config.price_input,
+        price_output=config.price_output,
+    )
+
+
+def build_supabase(config: Config) -> SupabaseStore | None:
+    from bot.adapters.supabase import SupabaseStore
+
+    if config.supabase_url is None or config.supabase_key is None:
+        return None
+    return SupabaseStore(config.supabase_url, config.supabase_key.get_secret_value())
+
+
+def build_limits(config: Config) -> Limits:
+    return Limits(config.max_revisions, config.max_calls, config.max_tokens, config.context_tokens)
+
+
+def build_worker(config: Config) -> Worker:
+    """The worker, not yet started."""
+    from bot.job.engine import Engine
+    from bot.job.house import House, Rules
+    from bot.job.worker import Worker
+
+    database = build_database(config)
+    house = House(
+        engine=Engine(database_url(config), executor_id=_executor_id(config), concurrency=config.concurrency),
+        connect=build_github(config).connect,
+        git=build_git(config),
+        model=build_model(config),
+        reports=database,
+        log=database,
+        remote_log=build_supabase(config),
+        now=lambda: datetime.now(UTC),
+        clean=cleaner(config.secrets()),
+        rules=Rules(
+            mode=config.mode,
+            draft=config.draft,
+            min_permission=config.min_permission,
+            limits=build_limits(config),
+            call_s=config.call_s,
+            job_s=config.job_s,
+            server_url=config.github_server_url,
+        ),
+    )
+    return Worker(house, database)
+
+
+def lock_worker(config: Config) -> IO[bytes] | None:
+    """With SQLite one worker runs at a time: the open file is its lock, which the system drops with the process."""
+    if config.database_url and not config.database_url.get_secret_value().startswith("sqlite"):
+        return None
+    path = Path(config.data_dir) / "worker.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = path.open("ab")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise SetupError(
+            "Another worker already runs on this data directory.",
+            next_step="Stop it first, or set TINYGEN_DATABASE_URL to PostgreSQL to run several.",
+        ) from None
+    return file
+
+
+def _executor_id(config: Config) -> str:
+    """The same at every start with SQLite, so that a restart finds its jobs; else this process's alone."""
+    if config.database_url is None:
+        return "local"
+    return f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
