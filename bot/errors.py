@@ -8,7 +8,8 @@
     │   ├── LimitReached   a limit of this installation was met
     │   └── Unworkable     the request was understood, but no change came of it that may be delivered
     ├── OutsideError       GitHub, git, the model or the database failed: retried where that is safe, then shown
-    │   └── TimedOut       it took longer than it may
+    │   ├── TimedOut       it took longer than it may
+    │   └── ContextTooLong the model cannot take that many tokens: show it less, then ask again
     └── SetupError         the operator must act: stops at the start, or names the setting to mend
 
 A message says what happened; `next_step` says what to do about it. Both may be shown in public: neither ever holds
@@ -63,6 +64,10 @@ class OutsideError(TinyGenError):
 
 
 class TimedOut(OutsideError):
+    pass
+
+
+class ContextTooLong(OutsideError):
     pass
 
 

@@ -326,6 +326,8 @@ class Failure:
     message: str
     next_step: str
     retryable: bool = False
+    kind: str = "AskerError"
+    """The name of the error in bot/errors.py."""
 
 
 @dataclass(frozen=True, slots=True)
