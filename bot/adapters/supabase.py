@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 TABLE = "tinygen_requests"
 
-_TIMEOUT_S = 5.0
 _LATER = "Try again later."
 _MIGRATE = "Run the SQL under deploy/supabase/migrations in the project's SQL editor."
 _SET_KEY = "Set SUPABASE_KEY to the project's secret (service role) key."
@@ -37,9 +36,11 @@ _NO_SUCH_TABLE_OR_COLUMN = frozenset({"42P01", "PGRST205", "42703", "PGRST204"})
 class SupabaseStore:
     """Store of `bot.ports`, for any number of threads. No error of it holds the key or a value of a row."""
 
-    def __init__(self, url: str, key: str) -> None:
+    def __init__(self, url: str, key: str, *, timeout_s: float = 5.0) -> None:
+        """`timeout_s` bounds each wait for the project: to connect, and for each piece of its answer."""
         self._url = url
         self._key = key
+        self._timeout_s = timeout_s
         self._client: Client | None = None
         self._connecting = threading.Lock()
 
@@ -78,11 +79,11 @@ class SupabaseStore:
 
     def _table(self) -> SyncRequestBuilder:
         with self._connecting:
-            self._client = self._client or _connect(self._url, self._key)
+            self._client = self._client or _connect(self._url, self._key, self._timeout_s)
         return self._client.table(TABLE)
 
 
-def _connect(url: str, key: str) -> Client:
+def _connect(url: str, key: str, timeout_s: float) -> Client:
     """The library takes 0.3 s to import, and any text for a key: one that no header can hold fails only later, with
     itself in the message."""
     import httpx
@@ -90,7 +91,7 @@ def _connect(url: str, key: str) -> Client:
 
     if not key.isascii() or not key.isprintable() or " " in key:
         raise SetupError("SUPABASE_KEY holds characters that no key has.", next_step=_SET_KEY)
-    http = httpx.Client(timeout=_TIMEOUT_S, event_hooks={"response": [_sort]})
+    http = httpx.Client(timeout=timeout_s, event_hooks={"response": [_sort]})
     try:
         return create_client(url, key, ClientOptions(httpx_client=http, postgrest_client_retry=False))
     except SupabaseException:
@@ -105,7 +106,7 @@ def _named_errors() -> Iterator[None]:
     try:
         yield
     except httpx.TimeoutException:
-        raise TimedOut(f"Supabase did not answer within {_TIMEOUT_S:.0f} s.", next_step=_LATER) from None
+        raise TimedOut("Supabase did not answer in time.", next_step=_LATER) from None
     except httpx.TransportError as error:
         raise OutsideError(f"Supabase cannot be reached ({type(error).__name__}).", next_step=_LATER) from None
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from bot.adapters.database import Database
+from tests.conftest import absent
 from tests.doubles.supabase import Supabase, ToolMissing, find_postgres, find_postgrest, fresh_database, postgres
 from tests.doubles.supabase import supabase as start_supabase
 
@@ -17,11 +17,10 @@ from tests.doubles.supabase import supabase as start_supabase
 def postgres_server() -> Iterator[str]:
     """The URL of a PostgreSQL server for this run. Without its tools: skipped, but failed in CI."""
     try:
-        find_postgres(), find_postgrest()
+        find_postgres()
+        find_postgrest()
     except ToolMissing as missing:
-        if os.environ.get("CI") == "true":
-            pytest.fail(str(missing))
-        pytest.skip(str(missing))
+        absent(missing.what, missing.remedy)
     with postgres() as url:
         yield url
 

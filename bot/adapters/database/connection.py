@@ -7,7 +7,9 @@ that were answered with 202 and that GitHub does not send again. Many deliveries
 
 from __future__ import annotations
 
+import fcntl
 import math
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,7 +35,7 @@ def open_engine(url: str, wait_s: float) -> Engine:
         parsed = make_url(url)
     except ArgumentError:
         raise _unusable_url() from None
-    if parsed.drivername.startswith("sqlite") and parsed.database:
+    if parsed.drivername.startswith("sqlite") and parsed.database not in (None, "", ":memory:"):
         return _open_sqlite(parsed, wait_s)
     if parsed.drivername.partition("+")[0] in ("postgresql", "postgres"):
         return _open_postgresql(parsed.set(drivername="postgresql+psycopg"), wait_s)
@@ -123,15 +125,34 @@ def _reason(error: SQLAlchemyError) -> str:
 
 def migrate(engine: Engine) -> None:
     """Brings the tables up to date; several processes may call it at once. No connection stays open: a process may
-    fork afterwards."""
+    fork afterwards. SetupError where the directory of a SQLite file cannot be made."""
     if engine.dialect.name == "sqlite":
-        Path(engine.url.database or "").parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with writing(engine) as connection:
-        if engine.dialect.name == "postgresql":
+        with _only_one(Path(engine.url.database or "").parent), writing(engine) as connection:
+            _run_migrations(connection)
+    else:
+        with writing(engine) as connection:
             _limit(connection, _MIGRATION_WAIT_MS)
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
-        _run_migrations(connection)
+            _run_migrations(connection)
     engine.dispose()
+
+
+@contextmanager
+def _only_one(directory: Path) -> Iterator[None]:
+    """One process at a time: SQLite does not wait for a lock where it turns a new file to WAL mode."""
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(directory, os.O_RDONLY)
+    except OSError as error:
+        raise SetupError(
+            f"The data directory cannot be used ({error.strerror}).",
+            next_step="Set TINYGEN_DATA_DIR to a directory that this user may write.",
+        ) from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _run_migrations(connection: Connection) -> None:

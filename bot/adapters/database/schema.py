@@ -79,7 +79,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(
         (
             """CREATE TABLE tinygen_inbox (
-                id text PRIMARY KEY,
+                id text NOT NULL PRIMARY KEY,
                 job text NOT NULL,
                 accepted_at double precision NOT NULL,
                 claimed_until double precision NOT NULL,
@@ -87,7 +87,7 @@ MIGRATIONS: tuple[Migration, ...] = (
             )""",
             "CREATE INDEX tinygen_inbox_waiting ON tinygen_inbox (accepted_at) WHERE taken_at IS NULL",
             """CREATE TABLE tinygen_reports (
-                id text PRIMARY KEY,
+                id text NOT NULL PRIMARY KEY,
                 repo text NOT NULL,
                 issue_number integer,
                 state text NOT NULL,
@@ -98,7 +98,7 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE INDEX tinygen_reports_thread ON tinygen_reports (repo, issue_number, created_at)",
             "CREATE INDEX tinygen_reports_state ON tinygen_reports (state)",
             """CREATE TABLE IF NOT EXISTS tinygen_requests (
-                id text PRIMARY KEY,
+                id text NOT NULL PRIMARY KEY,
                 source text NOT NULL,
                 delivery_id text,
                 installation_id bigint,

@@ -1,0 +1,126 @@
+"""The tables: made once however many processes begin at once, the columns that the code expects, closed to others."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, Table, create_engine, inspect, text
+
+from bot.adapters.database import Database
+from bot.adapters.database.schema import MIGRATIONS, metadata
+from bot.core.record import log_row
+from bot.core.types import Report
+from bot.errors import OutsideError, SetupError
+from tests.adapters.test_database import job
+from tests.doubles.supabase import Supabase, run_sql
+
+
+@contextmanager
+def reader(url: str) -> Iterator[Connection]:
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    with closing(engine.connect()) as connection:
+        yield connection
+    engine.dispose()
+
+
+def create(url: str) -> None:
+    with closing(Database(url)) as database:
+        database.create()
+
+
+@pytest.mark.parametrize("table", metadata.sorted_tables, ids=lambda table: table.name)
+def test_the_migrations_make_the_columns_that_the_code_uses(
+    database: Database, database_url: str, table: Table
+) -> None:
+    with reader(database_url) as connection:
+        made = {(column["name"], column["nullable"]) for column in inspect(connection).get_columns(table.name)}
+        key = inspect(connection).get_pk_constraint(table.name)["constrained_columns"]
+    assert made == {(column.name, bool(column.nullable)) for column in table.columns}
+    assert key == ["id"]
+
+
+def test_the_log_has_exactly_the_contracts_columns() -> None:
+    assert list(metadata.tables["tinygen_requests"].columns.keys()) == list(log_row(Report(job(), "queued")))
+
+
+def test_migrating_again_changes_nothing(database: Database, database_url: str) -> None:
+    database.accept(job())
+    create(database_url)
+    assert database.waiting(10) == (job(),)
+    with reader(database_url) as connection:
+        versions = connection.execute(text("SELECT version FROM tinygen_migrations ORDER BY version")).scalars().all()
+    assert versions == list(range(1, len(MIGRATIONS) + 1))
+
+
+@pytest.mark.slow
+def test_processes_that_start_together_make_the_tables_once(database_url: str) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    processes = [spawn.Process(target=create, args=(database_url,)) for _ in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0] * 4
+
+
+def test_before_the_tables_are_made_a_job_is_refused(database_url: str) -> None:
+    with closing(Database(database_url.replace("/data/", "/"))) as database, pytest.raises(OutsideError):
+        database.accept(job())
+
+
+@pytest.mark.parametrize("url", ["", "nonsense", "mysql://host/name", "sqlite://", "sqlite:///:memory:"])
+def test_a_url_of_another_kind_is_a_fault_of_the_settings(url: str) -> None:
+    with pytest.raises(SetupError, match="TINYGEN_DATABASE_URL"):
+        Database(url)
+
+
+def test_a_directory_that_cannot_be_made_is_a_fault_of_the_settings(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SetupError, match="TINYGEN_DATA_DIR"):
+        create(f"sqlite:///{tmp_path}/file/tinygen.sqlite")
+
+
+def test_the_data_directory_is_made_and_closed_to_others(tmp_path: Path) -> None:
+    create(f"sqlite:///{tmp_path}/new/tinygen.sqlite")
+    assert (tmp_path / "new").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.postgres
+def test_no_table_is_open_to_supabases_api(postgres_url: str) -> None:
+    create(postgres_url)
+    tables = text("SELECT relname, relrowsecurity FROM pg_class WHERE relname LIKE 'tinygen%' AND relkind = 'r'")
+    with reader(postgres_url) as connection:
+        secured = connection.execute(tables).all()
+    assert sorted(secured) == [(table, True) for table in sorted([*metadata.tables, "tinygen_migrations"])]
+
+
+@pytest.mark.postgres
+def test_the_embedded_log_has_the_types_of_supabases(postgres_url: str, supabase: Supabase) -> None:
+    create(postgres_url)
+    columns = text(
+        "SELECT column_name, data_type, is_nullable FROM information_schema.columns"
+        " WHERE table_name = 'tinygen_requests' ORDER BY ordinal_position"
+    )
+    with reader(postgres_url) as embedded, reader(supabase.database_url) as hosted:
+        assert embedded.execute(columns).all() == hosted.execute(columns).all()
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("embedded_first", [True, False])
+def test_one_database_may_hold_both_logs(supabase: Supabase, embedded_first: bool) -> None:
+    """As where TINYGEN_DATABASE_URL is Supabase's own: whichever comes first, both can write."""
+    if embedded_first:
+        run_sql(supabase.database_url, "drop table tinygen_requests")
+    create(supabase.database_url)
+    supabase.migrate()
+    with closing(Database(supabase.database_url)) as database:
+        database.write(Report(job(), "queued"))
+    with closing(supabase.store()) as store:
+        store.check()
+        store.write(Report(job(), "done"))
+    with reader(supabase.database_url) as connection:
+        assert connection.execute(text("SELECT state FROM tinygen_requests")).scalars().all() == ["done"]

@@ -1,0 +1,136 @@
+"""What the request log makes of answers that Supabase gives on bad days."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from bot.adapters.supabase import SupabaseStore
+from bot.core.types import Report
+from bot.errors import OutsideError, SetupError, TimedOut
+from tests.adapters.test_database import job
+from tests.doubles.server import Dropped, Request, Response, Server
+
+KEY = "sb_secret_planted"
+QUEUED = Report(job(prompt="the prompt"), "queued")
+
+
+class Project:
+    """Answers every request with `response`; None drops the connection."""
+
+    def __init__(self) -> None:
+        self.response: Response | None = None
+        self.requests = 0
+
+    def answer(self, _request: Request) -> Response:
+        self.requests += 1
+        if self.response is None:
+            raise Dropped
+        return self.response
+
+
+@pytest.fixture
+def project() -> Project:
+    return Project()
+
+
+@pytest.fixture
+def store(project: Project) -> Iterator[SupabaseStore]:
+    with Server(project.answer) as server, closing(SupabaseStore(server.url, KEY)) as store:
+        yield store
+
+
+def problem(status: int, code: str | None = None, **headers: str) -> Response:
+    body = json.dumps({"message": f"secret words about {KEY}", "code": code, "details": "the prompt", "hint": None})
+    return Response(status, body.encode(), {"Content-Type": "application/json"} | headers)
+
+
+def told(store: SupabaseStore, kind: type[OutsideError | SetupError]) -> str:
+    with pytest.raises(kind) as caught:
+        store.write(QUEUED)
+    told = f"{caught.value} {caught.value.__cause__}"
+    assert KEY not in told
+    assert "the prompt" not in told
+    return told
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+def test_an_outage_is_told_as_one_and_the_library_repeats_nothing(
+    project: Project, store: SupabaseStore, status: int
+) -> None:
+    project.response = problem(status)
+    assert f"Supabase answered {status}." in told(store, OutsideError)
+    assert project.requests == 1
+    with pytest.raises(OutsideError):
+        store.check()
+    assert project.requests == 2
+
+
+@pytest.mark.parametrize(("header", "wait_s"), [("30", 30.0), ("soon", None), ("", None)])
+def test_retry_after_is_passed_on(project: Project, store: SupabaseStore, header: str, wait_s: float | None) -> None:
+    project.response = problem(429, **{"Retry-After": header})
+    with pytest.raises(OutsideError) as caught:
+        store.write(QUEUED)
+    assert caught.value.retry_in_s == wait_s
+
+
+@pytest.mark.parametrize(
+    ("response", "words"),
+    [
+        (problem(404, "PGRST205"), "deploy/supabase/migrations"),
+        (problem(404, "42P01"), "deploy/supabase/migrations"),
+        (problem(400, "PGRST204"), "deploy/supabase/migrations"),
+        (problem(401), "SUPABASE_KEY"),
+        (problem(401, "PGRST301"), "SUPABASE_KEY"),
+        (problem(403, "42501"), "SUPABASE_KEY"),
+        (problem(405, "25006"), "25006"),
+        (problem(404), "SUPABASE_URL"),
+        (Response(404, b"<html>"), "SUPABASE_URL"),
+        (Response(200, b"<html>"), "SUPABASE_URL"),
+        (Response(200, b""), "SUPABASE_URL"),
+        (Response(302, b"", {"Location": "https://example.com/"}), "SUPABASE_URL"),
+        (Response(400, b'["code"]', {"Content-Type": "application/json"}), "SUPABASE_URL"),
+        (Response(400, b'{"code": 1}', {"Content-Type": "application/json"}), "SUPABASE_URL"),
+        (Response(400, b"\xff{", {"Content-Type": "application/json"}), "SUPABASE_URL"),
+    ],
+)
+def test_what_the_operator_must_mend_is_named(
+    project: Project, store: SupabaseStore, response: Response, words: str
+) -> None:
+    project.response = response
+    assert words in told(store, SetupError)
+
+
+def test_a_dropped_connection_is_an_outage(store: SupabaseStore) -> None:
+    assert "cannot be reached" in told(store, OutsideError)
+
+
+def test_a_project_that_is_not_there_is_an_outage() -> None:
+    with closing(SupabaseStore("http://127.0.0.1:1", KEY)) as store:
+        assert "cannot be reached (ConnectError)" in told(store, OutsideError)
+
+
+def test_a_project_that_does_not_answer_is_waited_for_only_so_long() -> None:
+    def never(_request: Request) -> Response:
+        server.stopping.wait()
+        raise Dropped
+
+    server = Server(never)
+    with server, closing(SupabaseStore(server.url, KEY, timeout_s=0.1)) as store:
+        assert "did not answer" in told(store, TimedOut)
+
+
+@pytest.mark.parametrize("key", ["with space", "line\nbreak", "ünïcode", ""])
+def test_a_key_that_no_header_can_hold_is_a_fault_of_the_settings(key: str) -> None:
+    store = SupabaseStore("http://127.0.0.1:1", key)
+    with pytest.raises(SetupError, match="SUPABASE_KEY") as caught:
+        store.check()
+    assert not key or key not in f"{caught.value} {caught.value.__cause__}"
+
+
+def test_a_url_that_is_none_is_a_fault_of_the_settings() -> None:
+    with closing(SupabaseStore("project.supabase.co", KEY)) as store, pytest.raises(SetupError, match="SUPABASE_URL"):
+        store.check()
