@@ -10,11 +10,14 @@ from bot.core.context.outline import render_outline
 from bot.core.context.packing import pack
 from bot.core.context.paths import is_shown, kinds_of
 from bot.core.context.ranking import Ranked, rank, term_weights
+from bot.core.context.requests import Answers, answer_requests
 from bot.core.context.scan import MAX_FILE_BYTES, Matcher, scan
 from bot.core.context.segments import Source, read_source
 from bot.core.context.task import read_task
 from bot.core.tokens import estimate_tokens
 from bot.core.types import Context, Snapshot
+
+__all__ = ["Answers", "Index", "answer_requests", "choose_context"]
 
 MAX_RANKING = 100
 _CANDIDATES = 40

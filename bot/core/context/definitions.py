@@ -14,7 +14,9 @@ _MODIFIERS = (
     r"|inline|virtual|readonly|partial|data|suspend|unsafe|synchronized|native|extern|const|pub(?:\([\w:]+\))?) )*"
 )
 _TYPES = "(?:class|interface|enum|struct|union|trait|record|module|namespace|object|protocol|extension|mixin|type)"
-_STATEMENTS = r"(?:if|for|while|switch|catch|return|new|else|throw|case|assert|do|try|synchronized|when|await|yield|with|function)"
+_STATEMENTS = (
+    "(?:if|for|while|switch|catch|return|new|else|throw|case|assert|do|try|synchronized|when|await|yield|with|function)"
+)
 _JAVA = (
     rf"^·(?:@\w+ )*{_MODIFIERS}(?:{_TYPES}|fun(?: <[^>\n]*>)?|def) (?:\w+\.)?(?P<a>\w+)",
     rf"^ {_MODIFIERS}(?!{_STATEMENTS}\b)(?:<[^\n(]{{1,80}}> )?[\w.]+(?:<[^\n(;=]{{0,80}}>)?(?:\[\])* "

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Literal
+from typing import Literal, get_args
 
 from bot.core.context.words import word_set
 from bot.core.types import Blob
 
-Kind = Literal["source", "config", "docs", "test", "example", "generated", "other"]
+Kind = Literal["source", "config", "test", "docs", "example", "other", "generated"]
+READ_ORDER: tuple[Kind, ...] = get_args(Kind)
 
 _LANGUAGES = """
     python:py pyi pyx pxd pxi  javascript:js jsx mjs cjs  typescript:ts tsx mts cts vue svelte

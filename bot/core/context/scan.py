@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from bot.core.context.definitions import defined_names
-from bot.core.context.paths import Kind, extension_of
+from bot.core.context.paths import READ_ORDER, Kind, extension_of
 from bot.core.context.task import Task
 from bot.core.context.words import LONGEST_WORD, parts_of, split_words, word_set
 from bot.core.types import Blob, Snapshot
@@ -21,7 +21,6 @@ MAX_FILE_BYTES = 1_000_000
 MAX_SCAN_BYTES = 250_000_000
 """What one pass reads at most, source first: some four seconds."""
 
-_READ_ORDER: tuple[Kind, ...] = ("source", "config", "test", "docs", "example", "other", "generated")
 _NOT_TEXT = word_set(
     """png jpg jpeg gif ico bmp webp tif tiff psd pdf zip gz tgz bz2 xz 7z jar war class pyc so o a dll dylib exe bin
     dat mo ttf otf woff woff2 eot mp3 mp4 mov avi wav ogg sqlite db pickle pkl npy npz parquet wasm asc sig"""
@@ -82,13 +81,14 @@ def scan(snapshot: Snapshot, kinds: Mapping[str, Kind], task: Task) -> list[Scan
     return [scanned.get(path) or Scanned(snapshot.blobs[path], kind, 0, {}, {}) for path, kind in kinds.items()]
 
 
+def is_readable(blob: Blob) -> bool:
+    """Whether the content is worth reading: small enough, and not of a binary format by its name."""
+    return 0 < blob.size_bytes <= MAX_FILE_BYTES and extension_of(blob.path) not in _NOT_TEXT
+
+
 def _readable(blobs: Iterable[Blob], kinds: Mapping[str, Kind]) -> list[Blob]:
-    candidates = [
-        blob
-        for blob in blobs
-        if blob.path in kinds and 0 < blob.size_bytes <= MAX_FILE_BYTES and extension_of(blob.path) not in _NOT_TEXT
-    ]
-    candidates.sort(key=lambda blob: _READ_ORDER.index(kinds[blob.path]))
+    candidates = [blob for blob in blobs if blob.path in kinds and is_readable(blob)]
+    candidates.sort(key=lambda blob: READ_ORDER.index(kinds[blob.path]))
     left = MAX_SCAN_BYTES
     taken = []
     for blob in candidates:

@@ -1,0 +1,189 @@
+"""Answering what the model asks to see: files, searches and directories, of the repository as it stands now."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from bot.core.context.current import Current
+from bot.core.context.pattern import Pattern
+from bot.core.context.pattern_parser import BadPattern
+from bot.core.context.segments import Source
+from bot.core.tokens import estimate_tokens
+from bot.core.types import Changes, Request, ShownFile, Snapshot
+
+MAX_REQUESTS = 12
+MAX_MATCHES = 60
+MAX_ENTRIES = 200
+MAX_LINE_CHARS = 300
+"""What is shown of a line that a search found."""
+MAX_SEARCH_CHARS = 8_000_000
+"""What one search looks at, character by character: about a second."""
+MAX_SEARCH_EFFORT = 5_000_000
+"""The same for patterns that cost more than a look-up a character."""
+MAX_SEARCHED_LINE_CHARS = 4_000
+"""Of a longer line the beginning is searched."""
+_MAX_SIGNATURES = 40
+_HEADER_TOKENS = 60
+_WHY = "the model asked for it"
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """One block per request, in order. `shown` lists the files of which lines are in the text."""
+
+    text: str
+    shown: tuple[ShownFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    heading: str
+    body: str = ""
+    shown: tuple[ShownFile, ...] = ()
+
+
+def answer_requests(
+    snapshot: Snapshot, changes: Changes, requests: Sequence[Request], *, budget_tokens: int
+) -> Answers:
+    """The answers to at most `MAX_REQUESTS` different requests, at most `budget_tokens` together; what was left out
+    for room is said, with how to ask for it."""
+    current = Current(snapshot, changes)
+    asked = list(dict.fromkeys(requests))[:MAX_REQUESTS]
+    text = ""
+    shown: list[ShownFile] = []
+    for n, request in enumerate(asked):
+        left = budget_tokens - estimate_tokens(text)
+        answer = _answer(current, request, left // (len(asked) - n) - _HEADER_TOKENS)
+        block = _rendered(answer)
+        if estimate_tokens(text + block) > budget_tokens:
+            break
+        text += block
+        shown += answer.shown
+    return Answers(text, tuple(shown))
+
+
+def _answer(current: Current, request: Request, budget_tokens: int) -> _Answer:
+    if request.kind == "read":
+        return _read(current, request, budget_tokens)
+    if request.kind == "search":
+        return _search(current, request.argument, budget_tokens)
+    return _list(current, request.argument, budget_tokens)
+
+
+def _rendered(answer: _Answer) -> str:
+    if not answer.body:
+        return f"{answer.heading}\n\n"
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", answer.body)), default=0))
+    end = "" if answer.body.endswith("\n") else "\n"
+    return f"{answer.heading}\n{fence}\n{answer.body}{end}{fence}\n\n"
+
+
+# ---- read -----------------------------------------------------------------------------------------------------------
+
+
+def _read(current: Current, request: Request, budget_tokens: int) -> _Answer:
+    path = current.find(request.argument)
+    if path is None:
+        near = ", ".join(get_close_matches(request.argument[:200], current.near(request.argument), n=5, cutoff=0.3))
+        return _Answer(f"read {request.argument[:200]}: there is no such file.{f' Near: {near}.' if near else ''}")
+    source = current.source(path)
+    if source is None:
+        return _Answer(f"read {path}: the file is not text, or too large to show.")
+    total = len(source.lines)
+    start = max(1, request.start or 1)
+    end = min(total, request.end or total)
+    if start > end:
+        return _Answer(f"read {path}: the file has {total} lines.")
+    last = _last_that_fits(source, start, end, budget_tokens)
+    if last < start:
+        return _Answer(f"read {path}: line {start} alone is longer than the room that is left.")
+    heading = f"{path}, lines {start}-{last} of {total}:"
+    if last < end:
+        heading = f"{_outlined(source, last)}\n{heading[:-1]} (ask `read {path}:{last + 1}-{end}` for more):"
+    return _Answer(heading.strip(), source.text(start, last), (ShownFile(path, start, last, _WHY),))
+
+
+def _last_that_fits(source: Source, start: int, end: int, budget_tokens: int) -> int:
+    last, size = start - 1, 0
+    while last < end and (size := size + estimate_tokens(source.lines[last])) <= budget_tokens:
+        last += 1
+    return last
+
+
+def _outlined(source: Source, after: int) -> str:
+    """Where the definitions stand that did not fit."""
+    hidden = [each for each in source.definitions if each.line > after][:_MAX_SIGNATURES]
+    return "; ".join(f"{each.name} {each.line}" for each in hidden)
+
+
+# ---- search ---------------------------------------------------------------------------------------------------------
+
+
+def _search(current: Current, argument: str, budget_tokens: int) -> _Answer:
+    note = ""
+    try:
+        pattern = Pattern(argument)
+    except BadPattern as bad:
+        pattern = Pattern(re.sub(r"([^\w\s])", r"\\\1", argument[:200]))
+        note = f" (the pattern {bad}: searched for literally)"
+    found: list[str] = []
+    count, size = 0, 0
+    looked_at_all = True
+    for path, line, text in _matches(current, pattern):
+        if path == "":
+            looked_at_all = False
+            break
+        count += 1
+        shown = f"{path}:{line}: {text.strip()[:MAX_LINE_CHARS]}\n"
+        size += estimate_tokens(shown)
+        if len(found) < MAX_MATCHES and size <= budget_tokens:
+            found.append(shown)
+    more = "" if count == len(found) else f", the first {len(found)} of them here"
+    partly = "" if looked_at_all else "; a part of the repository was not searched"
+    return _Answer(f"search {argument[:200]}{note}: {count} lines{more}{partly}.", "".join(found))
+
+
+def _matches(current: Current, pattern: Pattern) -> Iterator[tuple[str, int, str]]:
+    """Path, line number, line. An empty path means that the limit was met."""
+    left = MAX_SEARCH_CHARS
+    for path, text in current.texts():
+        if not _may_match(pattern, text):
+            continue
+        for number, line in enumerate(text.split("\n"), 1):
+            if not _may_match(pattern, line):
+                continue
+            if left < 0 or pattern.effort > MAX_SEARCH_EFFORT:
+                yield "", 0, ""
+                return
+            left -= len(line)
+            if pattern.search(line[:MAX_SEARCHED_LINE_CHARS].removesuffix("\r")):
+                yield path, number, line
+
+
+def _may_match(pattern: Pattern, text: str) -> bool:
+    if not pattern.literals:
+        return True
+    folded = text.lower() if pattern.ignores_case else text
+    return any(literal in folded for literal in pattern.literals)
+
+
+# ---- list -----------------------------------------------------------------------------------------------------------
+
+
+def _list(current: Current, argument: str, budget_tokens: int) -> _Answer:
+    directory = "/".join(part for part in argument.split("/") if part not in ("", "."))
+    entries = current.entries(directory)
+    if not entries:
+        return _Answer(f"list {argument[:200]}: there is no such directory.")
+    shown: list[str] = []
+    size = 0
+    for entry in entries[:MAX_ENTRIES]:
+        size += estimate_tokens(entry + "\n")
+        if size > budget_tokens:
+            break
+        shown.append(entry + "\n")
+    more = "" if len(shown) == len(entries) else f", the first {len(shown)} of them here"
+    return _Answer(f"{directory or 'The top directory'}: {len(entries)} entries{more}.", "".join(shown))
