@@ -76,7 +76,8 @@ def postgres() -> Iterator[str]:
     try:
         if os.geteuid() == 0:
             shutil.chown(directory, "postgres", "postgres")
-        _run_postgres("initdb", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync", "-D", f"{directory}/data")
+        options = ("-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-locale", "--no-sync")
+        _run_postgres("initdb", *options, "-D", f"{directory}/data")
         control = ("pg_ctl", "-D", f"{directory}/data", "-w")
         _run_postgres(*control, "-o", settings, "-l", f"{directory}/log", "start")
         try:
