@@ -1,0 +1,259 @@
+"""A model behind OpenAI's chat completions, as every compatible server speaks them.
+
+Text in, text out, streamed. No tools, no JSON mode, no sampling options: OpenAI, Azure, Ollama, vLLM, llama.cpp and
+OpenRouter differ on everything beyond. Each call runs in an event loop of its own, because only there can a silent
+server be left at once: cancelling the task closes its connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from bot.adapters.model.answer import Answer, Usage, read_answer
+from bot.adapters.model.faults import (
+    FILTERED,
+    TRY_LATER,
+    Asked,
+    MayPass,
+    Refusal,
+    Refused,
+    fault_of,
+    quoted,
+    read_refusal,
+)
+from bot.core.types import Prompt, Reply
+from bot.errors import Cancelled, OutsideError, SetupError, TimedOut, Unworkable
+
+if TYPE_CHECKING:
+    import ssl
+
+    from openai import AsyncOpenAI
+
+OPENAI_URL = "https://api.openai.com/v1"
+
+_TRIES = 5
+_BACKOFF_S = (1.0, 2.0, 4.0, 8.0)
+_POLL_S = 0.5
+_CONNECT_S = 10.0
+_BYTES_PER_TOKEN = 3.5
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """US dollars per million tokens. `cached` is for prompt tokens that the server had in its cache."""
+
+    prompt: float
+    completion: float
+    cached: float | None = None
+
+    def cost_usd(self, usage: Usage) -> float:
+        cached = self.prompt if self.cached is None else self.cached
+        fresh_tokens = usage.prompt_tokens - usage.cached_tokens
+        spent = fresh_tokens * self.prompt + usage.cached_tokens * cached + usage.completion_tokens * self.completion
+        return spent / 1_000_000
+
+
+class OpenAIModel:
+    """Implements `bot.ports.Model`. Usable from any thread that runs no event loop of its own.
+
+    `base_url` None is OpenAI. `max_reply_tokens` None leaves the reply's length to the server. `silence_s` is how
+    long a server may send nothing: a large model on a small machine reads its prompt for minutes.
+    """
+
+    def __init__(
+        self,
+        base_url: str | None,
+        api_key: str | None,
+        model: str,
+        *,
+        max_reply_tokens: int | None = None,
+        prices: Prices | None = None,
+        silence_s: float = 600.0,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._base_url = base_url or OPENAI_URL
+        self._api_key = api_key or None
+        self._model = model
+        self._max_reply_tokens = max_reply_tokens
+        self._prices = prices
+        self._silence_s = silence_s
+        self._sleep = sleep
+        self._clock = clock
+        self._refused: set[str] = set()
+        """Options that this server is known not to take."""
+
+    def ask(self, prompt: Prompt, *, stop: Callable[[], bool], deadline_s: float) -> Reply:
+        """One reply; see `bot.ports.Model`. ContextTooLong where the prompt has too many tokens for the model."""
+        if self._api_key and not (self._api_key.isascii() and self._api_key.isprintable()):
+            step = "Copy the key again, without quotes, spaces or line ends."
+            raise SetupError("OPENAI_API_KEY holds characters that no key has.", next_step=step)
+        return asyncio.run(self._ask(prompt, stop, deadline_s))
+
+    async def _ask(self, prompt: Prompt, stop: Callable[[], bool], deadline_s: float) -> Reply:
+        """Watches over the call: whatever the server does, this ends in time."""
+        began = self._clock()
+        call = asyncio.create_task(self._answered(prompt, began, began + deadline_s))
+        try:
+            while not call.done():
+                left_s = began + deadline_s - self._clock()
+                if stop():
+                    raise Cancelled
+                if left_s <= 0:
+                    message = f"The model {self._model} did not answer within {deadline_s:.0f} seconds."
+                    raise TimedOut(message, next_step="Try again, or ask for less at once.")
+                await asyncio.wait({call}, timeout=min(_POLL_S, left_s))
+            return call.result()
+        finally:
+            call.cancel()
+            await asyncio.gather(call, return_exceptions=True)
+
+    async def _answered(self, prompt: Prompt, began: float, ends: float) -> Reply:
+        """Tries again where that may help, as long as the deadline is not passed by waiting."""
+        asked = Asked(_server(self._base_url), self._model, self._api_key, _text(prompt))
+        for pause_s in (*_BACKOFF_S, None):
+            try:
+                answer = await self._attempt(prompt, asked)
+                return self._reply(answer, asked, self._clock() - began)
+            except MayPass as fault:
+                wait_s = max(fault.wait_s, pause_s or 0.0)
+                if pause_s is None or self._clock() + wait_s >= ends:
+                    raise fault.error from None
+            await self._sleep(wait_s)
+        raise AssertionError("the last pause is None")
+
+    # ---- one request ------------------------------------------------------------------------------------------------
+
+    async def _attempt(self, prompt: Prompt, asked: Asked) -> Answer:
+        import anyio
+        import httpx2
+        import openai
+
+        options = self._options()
+        try:
+            return await self._exchange(prompt, options)
+        except Refused as error:
+            refusal = error.refusal
+        except openai.APIStatusError as error:
+            refusal = read_refusal(error.status_code, error.response.content, error.response.headers)
+        except (openai.OpenAIError, httpx2.HTTPError, OSError, anyio.EndOfStream) as error:
+            message = f"The model's server {asked.server} did not answer ({type(error).__name__})."
+            raise MayPass(OutsideError(message, next_step=TRY_LATER)) from None
+        if self._learns(refusal, options):
+            return await self._attempt(prompt, asked)
+        raise fault_of(refusal, asked)
+
+    async def _exchange(self, prompt: Prompt, options: Mapping[str, Any]) -> Answer:
+        messages: Any = [{"role": message.role, "content": _encodable(message.text)} for message in prompt.messages]
+        async with self._client() as client:
+            completions = client.chat.completions.with_streaming_response
+            wanted = completions.create(model=self._model, messages=messages, stream=True, **options)
+            async with wanted as response:
+                return await read_answer(response.iter_bytes())
+
+    def _client(self) -> AsyncOpenAI:
+        import httpx2
+        import openai
+
+        timeout = httpx2.Timeout(self._silence_s, connect=_CONNECT_S)
+        http = openai.DefaultAsyncHttpxClient(verify=self._tls, timeout=timeout)
+        # without a key the library would look for one in the environment; local servers want none
+        key = self._api_key or "none"
+        return openai.AsyncOpenAI(
+            base_url=self._base_url, api_key=key, max_retries=0, timeout=timeout, http_client=http
+        )
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        """Made once: reading the machine's certificates takes longer than a request."""
+        import httpx2
+
+        return httpx2.create_ssl_context()
+
+    def _options(self) -> dict[str, Any]:
+        """`max_completion_tokens` is OpenAI's newer name; older servers take it for nothing and set no limit."""
+        options: dict[str, Any] = {"stream_options": {"include_usage": True}}
+        if self._max_reply_tokens is not None:
+            name = "max_completion_tokens" if "max_tokens" in self._refused else "max_tokens"
+            options[name] = self._max_reply_tokens
+        return {name: value for name, value in options.items() if name not in self._refused}
+
+    def _learns(self, refusal: Refusal, sent: Iterable[str]) -> bool:
+        """Whether the server refused an option that was sent, which is left out from now on."""
+        if refusal.status not in (400, 422) or refusal.is_too_long:
+            return False
+        refused = {name for name in sent if name in refusal.words}
+        self._refused |= refused
+        return bool(refused)
+
+    # ---- the reply --------------------------------------------------------------------------------------------------
+
+    def _reply(self, answer: Answer, asked: Asked, seconds: float) -> Reply:
+        text = _without_thinking(answer.text)
+        if not text.strip():
+            raise _empty(answer, asked)
+        if answer.finish == "content_filter":
+            raise fault_of(FILTERED, asked)
+        reported = answer.usage if answer.usage and answer.usage.prompt_tokens else None
+        usage = reported or _estimated(asked.prompt, answer.text)
+        cost = usage.cost
+        if cost is None and self._prices is not None:
+            cost = self._prices.cost_usd(usage)
+        return Reply(
+            text=text,
+            finish="length" if answer.finish in (None, "length") else "stop",
+            model=answer.model or self._model,
+            prompt_tokens=usage.prompt_tokens,
+            completion_tokens=usage.completion_tokens,
+            seconds=seconds,
+            cached_tokens=usage.cached_tokens,
+            tokens_are_estimated=reported is None,
+            cost_usd=cost,
+        )
+
+
+def _empty(answer: Answer, asked: Asked) -> Exception:
+    """Why there is no text."""
+    if answer.refusal:
+        message = f"The model {asked.model} refused{quoted(answer.refusal, asked)}."
+        return Unworkable(message, next_step="Put the request in other words.")
+    if answer.finish == "content_filter":
+        return fault_of(FILTERED, asked)
+    if answer.finish == "length":
+        message = f"The model {asked.model} used up the length of its reply before it said anything."
+        return OutsideError(message, next_step="Raise or remove the limit on the reply's tokens, or use another model.")
+    return MayPass(OutsideError(f"The model {asked.model} answered nothing.", next_step=TRY_LATER))
+
+
+def _without_thinking(text: str) -> str:
+    """Some servers leave a reasoning model's thoughts in front of its reply; edits in them were not meant."""
+    if not text.lstrip().startswith("<think>"):
+        return text
+    return text.partition("</think>")[2].lstrip()
+
+
+def _estimated(prompt: str, reply: str) -> Usage:
+    tokens = [math.ceil(len(text.encode("utf-8", "replace")) / _BYTES_PER_TOKEN) for text in (prompt, reply)]
+    return Usage(prompt_tokens=tokens[0], completion_tokens=tokens[1])
+
+
+def _encodable(text: str) -> str:
+    """Paths that are not UTF-8 hold surrogates, which no request can."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _text(prompt: Prompt) -> str:
+    return "\n".join(message.text for message in prompt.messages)
+
+
+def _server(base_url: str) -> str:
+    """Host and port: what else a URL may hold is not for the public."""
+    url = urlsplit(base_url)
+    return f"{url.hostname}:{url.port}" if url.port else str(url.hostname)
