@@ -239,9 +239,12 @@ def test_stop_ends_a_call_while_the_server_says_nothing() -> None:
 
 
 def test_stop_closes_a_running_stream() -> None:
-    with ModelDouble(["x" * 16_000], wait_s=0.01) as double, pytest.raises(Cancelled):
-        ask(double, stop=lambda: bool(double.requests))
-    assert double.broken_off == 1
+    with ModelDouble(["x" * 16_000], wait_s=0.01) as double:
+        with pytest.raises(Cancelled):
+            ask(double, stop=lambda: bool(double.requests))
+        noticed = threading.Event()
+        while not double.broken_off:  # the server notices at its next piece
+            noticed.wait(0.01)
 
 
 def test_stop_before_the_start_sends_nothing() -> None:
