@@ -7,6 +7,7 @@ no whole number.
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -40,7 +41,7 @@ _PATIENCE_S = 120.0
 _CONNECT_S = 5.0
 _REDIRECTS = 3
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-_HEADERS = {"X-GitHub-Api-Version": "2022-11-28"}
+_HEADERS = {"X-GitHub-Api-Version": "2022-11-28", "Content-Type": "application/json"}
 """https://docs.github.com/en/rest/about-the-rest-api/api-versions"""
 
 
@@ -97,7 +98,7 @@ class Server:
         """One request and its answer, whatever it is; redirects within the server are followed, verb and all."""
         headers = {**_HEADERS, "Authorization": f"Bearer {token}"} if token else _HEADERS
         client, url = self._shared_client(), self.api_url + call.path
-        response = client.request(call.method, url, params=call.params, json=call.json, headers=headers)
+        response = client.request(call.method, url, params=call.params, content=_encoded(call.json), headers=headers)
         for _ in range(_REDIRECTS):
             onward = response.next_request
             # httpx makes a GET of a redirected POST, as browsers do: its answer would pass for the thing created
@@ -206,6 +207,11 @@ class _Patience:
             raise error
         self._left_s -= seconds
         self._sleep(seconds)
+
+
+def _encoded(value: object) -> bytes | None:
+    """Surrogates, which stand for bytes that are not UTF-8, become question marks: no request can hold them."""
+    return None if value is None else json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def checked(shape: type[Shape], call: Call, response: httpx.Response) -> Shape:
