@@ -135,7 +135,7 @@ class Asked:
 class ModelDouble:
     """`url` is the base URL for clients (it ends in `/v1`), `requests` what was asked, in order.
 
-    `broken_off` counts the streams that a client closed before their end.
+    `broken_off` is set when a client has closed a stream before its end.
 
     `piece` is the number of characters in each piece of a stream, and `wait_s` the pause before each. Usage counts a
     token for every four characters; `usage=False` is a server that does not report it.
@@ -152,7 +152,7 @@ class ModelDouble:
         port: int = 0,
     ) -> None:
         self.requests: list[Asked] = []
-        self.broken_off = 0
+        self.broken_off = threading.Event()
         self.model = model
         self._piece, self._wait_s, self._usage = piece, wait_s, usage
         self._reply = replies if callable(replies) else None
@@ -217,7 +217,8 @@ class ModelDouble:
                 yield b"data: " + json.dumps({**chunk, "choices": [], "usage": used}).encode() + b"\n\n"
             yield b"data: [DONE]\n\n"
         except GeneratorExit:
-            self.broken_off += 1
+            if not self._server.stopping.is_set():
+                self.broken_off.set()
             raise
 
     def _pieces(self, chunk: Json, how: Fault) -> Generator[bytes, None, None]:

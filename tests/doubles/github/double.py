@@ -17,6 +17,7 @@ from tests.doubles.github.git import Bare
 from tests.doubles.github.http_git import answer_git
 from tests.doubles.github.limits import Limits
 from tests.doubles.github.repository import Repository
+from tests.doubles.github.site import answer_page
 from tests.doubles.github.state import App, Installation, Json, Role, Token, User, World
 from tests.doubles.github.webhooks import Delivery, Post, payload
 from tests.doubles.server import Dropped, Request, Response, Server
@@ -216,6 +217,7 @@ class GitHubDouble:
 
     def _act(self, request: Request, is_rest: bool) -> tuple[Response, Caller]:
         if not is_rest:
-            return answer_git(self.world, request)
+            page = answer_page(self.world, request)
+            return (page, Caller()) if page else answer_git(self.world, request)
         with self.post.in_background():
             return rest.answer(self.world, self.post, self.limits, request)

@@ -224,8 +224,9 @@ class Bare:
         modes: Mapping[str, str] | None = None,
         when_s: int = 1_700_000_000,
     ) -> str:
-        """The sha of a new commit on `branch` (made if there is none) that writes `files`; None deletes."""
-        parent = self.branch(branch)
+        """The sha of a new commit on `branch` (made from the default one if need be) that writes `files`; None
+        deletes."""
+        parent = self.branch(branch) or self.sha("HEAD")
         changes = {
             path: None
             if content is None

@@ -1,0 +1,67 @@
+"""A repository with an App on it, and the App's own view of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import jwt
+import pytest
+
+from tests.doubles.github import GitHubDouble, Repository
+from tests.doubles.github.state import App, Installation, Json
+
+R = "/repos/octocat/hello"
+C = f"{R}/issues/1/comments"
+
+
+class Client:
+    """Bare HTTP with one credential."""
+
+    def __init__(self, http: httpx.Client, credential: str = "") -> None:
+        self.http, self.credential = http, credential
+        self.headers = {"Authorization": f"Bearer {credential}"} if credential else {}
+
+    def __call__(self, method: str, path: str, body: object = None, **headers: str) -> httpx.Response:
+        return self.http.request(method, path, json=body, headers=self.headers | headers)
+
+
+@pytest.fixture
+def http(github: GitHubDouble) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=github.api_url) as client:
+        yield client
+
+
+@pytest.fixture
+def app(github: GitHubDouble) -> App:
+    return github.add_app()
+
+
+@pytest.fixture
+def repo(github: GitHubDouble) -> Repository:
+    files = {"a.py": b"print(1)\n", "src/b.py": b"x\n", "src/deep/c.py": b"y\n"}
+    repo = github.add_repository("octocat/hello", files=files, private=True, permissions={"mona": "maintain"})
+    repo.open_issue("mona", "Broken", "It is.")
+    return repo
+
+
+@pytest.fixture
+def installation(github: GitHubDouble, app: App, repo: Repository) -> Installation:
+    return github.install(app, "octocat")
+
+
+@pytest.fixture
+def bot(github: GitHubDouble, http: httpx.Client, app: App, installation: Installation) -> Client:
+    return Client(http, mint(github, http, installation)["token"])
+
+
+def sign_jwt(github: GitHubDouble, app: App, **claims: object) -> str:
+    now = int(github.world.clock())
+    whole = {"iss": str(app.id), "iat": now - 60, "exp": now + 540, **claims}
+    return jwt.encode(whole, app.private_key or "", "RS256")
+
+
+def mint(github: GitHubDouble, http: httpx.Client, installation: Installation, **narrowed: object) -> Json:
+    client = Client(http, sign_jwt(github, installation.app))
+    answer: Json = client("POST", f"/app/installations/{installation.id}/access_tokens", narrowed).json()
+    return answer

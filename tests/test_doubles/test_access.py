@@ -1,0 +1,91 @@
+"""Who may do what, by which credential."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+import jwt
+import pytest
+
+from tests.doubles.github import GitHubDouble
+from tests.doubles.github.state import App, Installation
+from tests.test_doubles.conftest import C, Client, R, mint, sign_jwt
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [{"exp": 10**10}, {"exp": 1}, {"iat": 10**10}],
+    ids=["longer than ten minutes", "expired", "issued in the future"],
+)
+def test_a_jwt_that_github_would_refuse_is_refused(
+    github: GitHubDouble, http: httpx.Client, app: App, claims: dict[str, int]
+) -> None:
+    assert Client(http, sign_jwt(github, app))("GET", "/app").status_code == 200
+    assert Client(http, sign_jwt(github, app, **claims))("GET", "/app").status_code == 401
+
+
+def test_a_jwt_of_another_key_is_refused(github: GitHubDouble, http: httpx.Client, app: App) -> None:
+    forged = jwt.encode({"iss": "12345", "iat": 1, "exp": 10**10}, "k" * 32, "HS256")
+    assert Client(http, forged)("GET", "/app").status_code == 401
+
+
+def test_a_token_ends_after_an_hour(tmp_path: Path) -> None:
+    now = [1_700_000_000.0]
+    with GitHubDouble(tmp_path, clock=lambda: now[0]) as github, httpx.Client(base_url=github.api_url) as http:
+        github.add_repository("octocat/hello", private=True)
+        token = mint(github, http, github.install(github.add_app(), "octocat"))
+        assert token["expires_at"] == "2023-11-14T23:13:20Z"
+        bot = Client(http, token["token"])
+        assert bot("GET", R).status_code == 200
+        now[0] += 3600
+        assert bot("GET", R).status_code == 401
+
+
+def test_a_revoked_or_unknown_token_is_refused(github: GitHubDouble, bot: Client) -> None:
+    assert Client(bot.http, "ghs_nobody")("GET", R).status_code == 401
+    github.revoke_tokens()
+    assert bot("GET", R).status_code == 401
+
+
+def test_a_token_holds_no_more_than_was_asked_for(
+    github: GitHubDouble, http: httpx.Client, installation: Installation
+) -> None:
+    github.add_repository("octocat/secret", private=True)
+    github.add_repository("octocat/open")
+    narrow = mint(github, http, installation, repositories=["hello"], permissions={"contents": "read"})
+    bot = Client(http, narrow["token"])
+    assert bot("GET", f"{R}/branches/main").status_code == 200
+    assert bot("POST", C, {"body": "Hello."}).json()["message"] == "Resource not accessible by integration"
+    assert bot("GET", "/repos/octocat/secret").status_code == 404
+    assert bot("GET", "/repos/octocat/open").status_code == 200
+    assert bot("POST", "/repos/octocat/open/issues", {"title": "Hello"}).status_code == 403
+
+
+def test_a_token_cannot_hold_more_than_the_installation(
+    github: GitHubDouble, http: httpx.Client, installation: Installation
+) -> None:
+    assert "not granted" in mint(github, http, installation, permissions={"workflows": "write"})["message"]
+    assert "does not exist" in mint(github, http, installation, repositories=["nobody"])["message"]
+
+
+def test_strangers_read_what_is_public_and_see_nothing_else(github: GitHubDouble, http: httpx.Client) -> None:
+    github.add_repository("octocat/open")
+    github.add_repository("octocat/shut", private=True)
+    anyone = Client(http)
+    assert anyone("GET", "/repos/octocat/open").status_code == 200
+    assert anyone("POST", "/repos/octocat/open/issues", {"title": "Hello"}).status_code == 401
+    assert anyone("GET", "/repos/octocat/shut").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("login", "legacy", "role"),
+    [("octocat", "admin", "admin"), ("mona", "write", "maintain"), ("lisa", "none", "none")],
+)
+def test_permission_is_told_in_both_of_githubs_ways(
+    github: GitHubDouble, bot: Client, login: str, legacy: str, role: str
+) -> None:
+    github.add_user("lisa")
+    told = bot("GET", f"{R}/collaborators/{login}/permission").json()
+    assert (told["permission"], told["role_name"]) == (legacy, role)
+    assert bot("GET", f"{R}/collaborators/nobody/permission").status_code == 404

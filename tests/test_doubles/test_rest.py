@@ -1,0 +1,84 @@
+"""What GitHub refuses is refused, and what it keeps is kept."""
+
+from __future__ import annotations
+
+import httpx
+
+from tests.doubles.github import GitHubDouble, Repository
+from tests.test_doubles.conftest import C, Client, R
+
+
+def test_a_comment_is_neither_empty_nor_too_long(bot: Client) -> None:
+    assert bot("POST", C, {"body": " "}).status_code == 422
+    assert bot("POST", C, {"body": "😀" * 65_536}).status_code == 201
+    refused = bot("POST", C, {"body": "x" * 65_537})
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["message"] == "Body is too long (maximum is 65536 characters)"
+
+
+def test_what_is_archived_or_locked_takes_no_comment(repo: Repository, bot: Client) -> None:
+    repo.issues[1].locked = True
+    assert bot("POST", C, {"body": "Hello."}).status_code == 403
+    repo.issues[1].locked, repo.archived = False, True
+    assert bot("POST", C, {"body": "Hello."}).json()["message"] == "Repository was archived so is read-only."
+
+
+def test_a_workflow_needs_its_own_permission(github: GitHubDouble, repo: Repository, bot: Client) -> None:
+    tree = {"tree": [{"path": ".github/workflows/ci.yml", "mode": "100644", "type": "blob", "content": "on: push\n"}]}
+    assert bot("POST", f"{R}/git/trees", tree).status_code == 403
+    for token in github.world.tokens.values():
+        token.permissions["workflows"] = "write"
+    assert bot("POST", f"{R}/git/trees", tree).status_code == 201
+
+
+def test_a_branch_moves_forward_only(repo: Repository, bot: Client) -> None:
+    first = repo.git.branch("main")
+    second = repo.git.commit({"a.py": b"print(2)\n"}, branch="main")
+    assert bot("PATCH", f"{R}/git/refs/heads/main", {"sha": first}).json()["message"] == "Update is not a fast forward"
+    assert repo.git.branch("main") == second
+    assert bot("PATCH", f"{R}/git/refs/heads/main", {"sha": first, "force": True}).status_code == 200
+    assert bot("PATCH", f"{R}/git/refs/heads/main", {"sha": second}).status_code == 200
+
+
+def test_a_second_pull_request_of_one_head_is_refused(repo: Repository, bot: Client) -> None:
+    repo.git.commit({"a.py": b"print(1)\n"}, branch="same")
+    repo.git.set_ref("refs/heads/same", repo.git.branch("main") or "")
+    asked = {"title": "Mend", "head": "same", "base": "main"}
+    assert bot("POST", f"{R}/pulls", asked).json()["errors"][0]["message"] == "No commits between main and same"
+    repo.git.commit({"a.py": b"print(2)\n"}, branch="same")
+    assert bot("POST", f"{R}/pulls", asked).status_code == 201
+    assert "already exists for octocat:same" in bot("POST", f"{R}/pulls", asked).json()["errors"][0]["message"]
+
+
+def test_an_empty_repository_says_so(github: GitHubDouble, http: httpx.Client) -> None:
+    github.add_repository("octocat/new")
+    assert Client(http)("GET", "/repos/octocat/new/git/ref/heads/main").status_code == 409
+    assert Client(http)("GET", "/repos/octocat/new/commits/main").status_code == 409
+    assert Client(http)("GET", "/repos/octocat/new/branches/main").status_code == 404
+
+
+def test_a_former_name_leads_to_the_new_one(github: GitHubDouble, repo: Repository, bot: Client) -> None:
+    repo.rename("hallo")
+    answer = bot("GET", f"{R}/branches/main")
+    assert answer.status_code == 301
+    assert answer.headers["Location"] == f"{github.api_url}/repositories/{repo.id}/branches/main"
+    assert bot("GET", answer.headers["Location"]).json()["name"] == "main"
+
+
+def test_comments_come_in_pages(repo: Repository, bot: Client) -> None:
+    for n in range(5):
+        repo.comment(1, "mona", f"{n}")
+    second = bot("GET", f"{C}?per_page=2&page=2")
+    assert [comment["body"] for comment in second.json()] == ["2", "3"]
+    assert {rel: link["url"][-1] for rel, link in second.links.items()} == {
+        "prev": "1",
+        "next": "3",
+        "last": "3",
+        "first": "1",
+    }
+
+
+def test_an_apps_comment_is_by_its_bot(bot: Client) -> None:
+    made = bot("POST", C, {"body": "Hello."}).json()
+    assert (made["user"]["login"], made["user"]["type"]) == ("tinygen[bot]", "Bot")
+    assert made["performed_via_github_app"]["id"] == 12345
