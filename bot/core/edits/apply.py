@@ -1,0 +1,178 @@
+"""Edits laid on a snapshot, in order, each one whole or not at all.
+
+What is decided here, beyond where a search stands (`match`):
+
+- A delete or a move of what an earlier edit already took away holds; of what never was, it is refused.
+- An empty search makes a file. On an existing file it holds where the file already reads so, and is refused otherwise.
+- A write that leaves out what it stands for (`… rest unchanged …`), or that drops most of a large file, is refused
+  unless the reply deletes that file first.
+- An edit that was given before in the same reply, or whose outcome an earlier one already made, holds.
+- Symlinks and submodules are never touched; binary files and Git LFS pointers may be deleted or moved, not written.
+- A file keeps its mode; a new one is 100644. What comes to equal the base again is no change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from bot.core.edits import whole, words
+from bot.core.edits.blocks import other_splits
+from bot.core.edits.carry import carry
+from bot.core.edits.files import MAX_FILE_BYTES, MAX_FILES, Files, Refused
+from bot.core.edits.lines import Text, encode, exact, split
+from bot.core.edits.match import Miss, Place, find, find_within_lines, places
+from bot.core.types import Applied, Changes, Edit, Rejection, Snapshot
+
+MAX_EDITS = 2_000
+"""How many edits of one reply are looked at."""
+_LEAST_SIGNS = 8
+"""The least letters and digits of a replacement that, standing in the file, shows that the edit was made before."""
+
+
+def apply_edits(
+    base: Snapshot,
+    current: Changes,
+    edits: Sequence[Edit],
+    *,
+    max_files: int = MAX_FILES,
+    max_file_bytes: int = MAX_FILE_BYTES,
+    max_edits: int = MAX_EDITS,
+) -> Applied:
+    """What `base` with `current` becomes by the edits, and which of them held."""
+    files = Files(base, current, max_files=max_files, max_file_bytes=max_file_bytes)
+    files.prefetch(edit.path for edit in edits[:max_edits])
+    held: dict[Edit, None] = {}
+    rejected: list[Rejection] = []
+    order: list[Edit] = []
+    for number, edit in enumerate(edits):
+        try:
+            if number >= max_edits:
+                raise Refused(f"The reply has more than {max_edits} edits. Send this one in a later reply.")
+            if edit not in held:
+                _ACTIONS[edit.action](files, edit)
+            held[edit] = None
+            order.append(edit)
+        except Refused as refusal:
+            rejected.append(Rejection(edit, str(refusal)))
+    return Applied(files.changes, tuple(order), tuple(rejected))
+
+
+def _replace(files: Files, edit: Edit) -> None:
+    path = files.checked(edit.path)
+    exists = files.exists(path)
+    if not edit.search.strip() and not (exists and files.content(path)):
+        files.put(path, _made(path, edit.replace))
+        return
+    if not exists:
+        raise Refused(words.missing_file(path, files.paths()))
+    if not edit.search.strip():
+        if split(files.text(path)).bodies != split(edit.replace).bodies:
+            raise Refused(words.exists_already(path))
+        return
+    _replace_in(files, path, edit)
+
+
+def _replace_in(files: Files, path: str, edit: Edit) -> None:
+    source = files.text(path)
+    text = files.lines(path)
+    if _was_made(files, path, text, edit):
+        return
+    found = _find(text, edit, trust_line=path not in files.misnumbered)
+    if isinstance(found, Miss):
+        _replace_part(files, path, source, text, edit, found)
+        return
+    if edit.line is not None and found.start + 1 != edit.line:
+        files.misnumbered.add(path)
+    carried = carry(text, found, path)
+    if carried is None:
+        raise Refused(words.indentation_unclear(path, text, found.start, found.end - found.start))
+    if edit.search == edit.replace and found.key is not exact:
+        raise Refused(words.same_sides(path))
+    files.put(path, _encoded(carried.render()))
+
+
+def _find(text: Text, edit: Edit, *, trust_line: bool) -> Place | Miss:
+    """Where a file itself holds `=======`, the longest search that stands in it is the one that was meant."""
+    for other in other_splits(edit):
+        found = find(text, other, trust_line=trust_line)
+        if isinstance(found, Place):
+            return found
+    return find(text, edit, trust_line=trust_line)
+
+
+def _was_made(files: Files, path: str, text: Text, edit: Edit) -> bool:
+    """Whether an earlier edit already put the whole replacement there, around what the search would find again."""
+    if not files.is_changed(path) or not edit.replace.strip() or len(edit.replace) < len(edit.search):
+        return False
+    lines = split(edit.replace).bodies
+    return bool(places(text, lines, exact, most=1)) and not places(files.base_lines(path), lines, exact, most=1)
+
+
+def _replace_part(files: Files, path: str, source: str, text: Text, edit: Edit, miss: Miss) -> None:
+    """The last resorts where no run of whole lines is meant: the outcome stands there already, or part of a line."""
+    if miss.reason == "ambiguous":
+        raise Refused(words.ambiguous(path, text, edit.search, miss.lines))
+    lines = split(edit.replace).bodies
+    if sum(map(str.isalnum, edit.replace)) >= _LEAST_SIGNS and len(places(text, lines, exact, most=2)) == 1:
+        return
+    start = find_within_lines(source, edit.search)
+    if start is None:
+        raise Refused(words.not_found(path, text, edit.search))
+    end = start + len(edit.search.removesuffix("\n"))
+    files.put(path, _encoded(source[:start] + edit.replace.removesuffix("\n") + source[end:]))
+
+
+def _write(files: Files, edit: Edit) -> None:
+    path = files.checked(edit.path)
+    if not (files.exists(path) and files.content(path)):
+        files.put(path, _made(path, edit.replace))
+        return
+    old = files.lines(path)
+    fault = whole.fault(old, split(edit.replace))
+    if fault:
+        raise Refused(words.partial_file(path, fault))
+    files.put(path, _encoded(whole.carry_whole(old, edit.replace, path).render()))
+
+
+def _made(path: str, content: str) -> bytes:
+    if whole.leaves_out(split(content), split("")):
+        raise Refused(words.partial_file(path, "leaves lines out"))
+    return _encoded(content)
+
+
+def _delete(files: Files, edit: Edit) -> None:
+    path = files.checked(edit.path)
+    if files.exists(path):
+        files.remove(path)
+    elif not files.was_removed(path):
+        raise Refused(words.missing_file(path, files.paths()))
+
+
+def _move(files: Files, edit: Edit) -> None:
+    path, to = files.checked(edit.path), files.checked(edit.to)
+    if not files.exists(path):
+        if files.was_removed(path) and files.exists(to):
+            return
+        raise Refused(words.missing_file(path, files.paths()))
+    if path == to:
+        raise Refused(f"The edit moves {path} to itself. Leave it out.")
+    if files.exists(to):
+        raise Refused(f"{path} cannot move to {to}: that file exists. Delete it first, or choose another path.")
+    files.move(path, to)
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return encode(text)
+    except UnicodeEncodeError:
+        raise Refused(
+            "The edit holds characters that no file can hold (half of a surrogate pair). Send it again."
+        ) from None
+
+
+_ACTIONS: dict[str, Callable[[Files, Edit], None]] = {
+    "replace": _replace,
+    "write": _write,
+    "delete": _delete,
+    "move": _move,
+}

@@ -1,0 +1,120 @@
+"""Search/replace blocks: where each one ends, and what stands on its two sides.
+
+Files hold conflict markers and headings underlined with `=======` themselves. A block's markers are those of its own
+length whose words say so; where several lines could divide it, the first is taken here and the matcher tries the
+others (`other_splits`).
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from bot.core.edits.lines import split_kept
+from bot.core.types import Edit
+
+_OPEN = re.compile(r"\s{0,12}(<{5,12})\s*(?:SEARCH|ORIGINAL)\b[\s:(]*([^<>]{0,400}?)\)?\s*", re.IGNORECASE)
+_CLOSE = re.compile(r"\s{0,12}(>{5,12})\s*(?:(REPLACE|UPDATED?)\b.{0,400})?", re.IGNORECASE)
+_MAX_MARKER_CHARS = 500
+_MAX_SPLITS = 8
+_DIVIDER = re.compile(r"\s{0,12}(={5,12})\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Lines [start, end) of the reply are one block; `named` is what its first line says after SEARCH."""
+
+    start: int
+    end: int
+    named: str
+    search: str
+    replace: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """The line at `start` opens a block that cannot be read; reading goes on at `end`."""
+
+    start: int
+    end: int
+    reason: str
+
+
+class Markers:
+    """Every marker line of a reply, found once, so that no block has to look for its end line by line."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self._lines = lines
+        self._opens: dict[int, list[int]] = defaultdict(list)
+        self._closes: dict[int, list[int]] = defaultdict(list)
+        self._bare_closes: dict[int, list[int]] = defaultdict(list)
+        self._dividers: dict[int, list[int]] = defaultdict(list)
+        for number, line in enumerate(lines):
+            self._note(number, line)
+
+    def _note(self, number: int, line: str) -> None:
+        if len(line) > _MAX_MARKER_CHARS:
+            return
+        first = line.lstrip()[:1]
+        if first == "<" and (opens := _OPEN.fullmatch(line)):
+            self._add(self._opens, len(opens[1]), number)
+        elif first == ">" and (closes := _CLOSE.fullmatch(line)):
+            self._add(self._closes if closes[2] else self._bare_closes, len(closes[1]), number)
+        elif first == "=" and (divides := _DIVIDER.fullmatch(line)):
+            self._add(self._dividers, len(divides[1]), number)
+
+    def _add(self, table: dict[int, list[int]], length: int, number: int) -> None:
+        table[length].append(number)
+        table[0].append(number)
+
+    def opens_at(self, number: int) -> bool:
+        return _OPEN.fullmatch(self._lines[number]) is not None
+
+    def opens_between(self, start: int, end: int) -> bool:
+        found = _after(self._opens[0], start - 1)
+        return found is not None and found < end
+
+    def read(self, start: int) -> Block | Fault:
+        """The block that the marker at line `start` opens."""
+        opening = _OPEN.fullmatch(self._lines[start])
+        if opening is None:
+            raise ValueError(f"line {start} opens no block")
+        length = len(opening[1])
+        for width in (length, 0):
+            limit = _after(self._opens[length], start) or len(self._lines)
+            end = _after(self._closes[width], start) or len(self._lines)
+            if end >= limit:
+                end = _after(self._bare_closes[width], start) or len(self._lines)
+            if end < limit:
+                return self._divide(start, end, opening[2], length)
+        return Fault(start, start + 1, "has no `>>>>>>> REPLACE` line: it may have been cut off")
+
+    def _divide(self, start: int, end: int, named: str, length: int) -> Block | Fault:
+        for width in (length, 0):
+            middle = _after(self._dividers[width], start)
+            if middle is not None and middle < end:
+                search, replacement = self._lines[start + 1 : middle], self._lines[middle + 1 : end]
+                return Block(start, end + 1, named, _text(search), _text(replacement))
+        return Fault(start, end + 1, "has no `=======` line between its two sides")
+
+
+def other_splits(edit: Edit) -> Iterator[Edit]:
+    """The same block divided at each later `=======`, longest search first: a file may hold such lines itself."""
+    lines = split_kept(edit.replace) if "=====" in edit.replace else []
+    at = [number for number, line in enumerate(lines) if len(line) < _MAX_MARKER_CHARS and _DIVIDER.fullmatch(line)]
+    for number in reversed(at[:_MAX_SPLITS]):
+        divider = lines[at[0]]
+        search = edit.search + divider + "".join(lines[:number])
+        yield replace(edit, search=search, replace="".join(lines[number + 1 :]))
+
+
+def _after(numbers: Sequence[int], start: int) -> int | None:
+    index = bisect_right(numbers, start)
+    return numbers[index] if index < len(numbers) else None
+
+
+def _text(lines: Sequence[str]) -> str:
+    return "".join(line + "\n" for line in lines)

@@ -1,0 +1,219 @@
+"""A replacement carried into the file's own style: what the edit leaves alone keeps its very bytes, what is new takes
+on the indentation, quotes and line ends that stand around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from bot.core.edits.align import align
+from bot.core.edits.lines import Text, exact, folded, is_blank, plain, trimmed
+from bot.core.edits.match import Place
+
+Restyle = Callable[[str], str | None]
+"""A new line in the file's style; None where that cannot be told."""
+
+_UNITS = ("\t", "    ", "  ", "        ", "   ")
+_QUOTES = ("‘’“”", "'\"")
+_SPACES = ("\u00a0\u202f", " ")
+_PROSE = (".md", ".markdown", ".rst", ".txt", ".adoc", ".html", ".htm", ".tex", ".po", ".xml", ".textile")
+
+
+def carry(text: Text, place: Place, path: str) -> Text | None:
+    """The whole file with the place replaced; None where the replacement's indentation cannot be told."""
+    region = Text("", text.bodies[place.start : place.end], text.ends[place.start : place.end])
+    keeps_ends = _speaks_of_ends(place, region)
+    kept = {new: old for old, new in _shared(place, keeps_ends=keeps_ends)}
+    restyle = _restyle(
+        text, region, place, [line for n, line in enumerate(place.replace.bodies) if n not in kept], path
+    )
+    bodies: list[str] = []
+    ends: list[str] = []
+    for number, body in enumerate(place.replace.bodies):
+        if number in kept:
+            bodies.append(region.bodies[kept[number]])
+            ends.append(region.ends[kept[number]])
+            continue
+        new = restyle(body) if restyle and not is_blank(body) else body
+        if new is None or restyle is None:
+            return None
+        bodies.append(new)
+        ends.append(place.replace.ends[number] if keeps_ends else _end_near(ends, region, text))
+    _finish(text, place, bodies, ends)
+    return Text(
+        text.bom,
+        text.bodies[: place.start] + bodies + text.bodies[place.end :],
+        text.ends[: place.start] + ends + text.ends[place.end :],
+    )
+
+
+def _speaks_of_ends(place: Place, region: Text) -> bool:
+    """Whether the edit was written with the file's real line ends, so that its own are meant."""
+    said = place.search.ends
+    return (
+        "\r\n" in (*said, *place.replace.ends) and said[:-1] == region.ends[:-1] and said[-1] in (region.ends[-1], "")
+    )
+
+
+def _shared(place: Place, *, keeps_ends: bool) -> list[tuple[int, int]]:
+    old, new = place.search, place.replace
+    if not keeps_ends:
+        return align(old.bodies, new.bodies)
+    return align(_whole(old), _whole(new))
+
+
+def _whole(text: Text) -> list[str]:
+    return [body + end for body, end in zip(text.bodies, text.ends, strict=True)]
+
+
+def _end_near(ends: Sequence[str], region: Text, text: Text) -> str:
+    near = next((end for end in (*ends[-1:], *region.ends[:1]) if end), None)
+    return near or text.line_end
+
+
+def _finish(text: Text, place: Place, bodies: list[str], ends: list[str]) -> None:
+    """Every line but the file's last has an end; that one has what the file had, unless the edit says otherwise."""
+    if not bodies:
+        return
+    for number, end in enumerate(ends):
+        ends[number] = end or text.line_end
+    if place.end < len(text.bodies):
+        return
+    had = text.ends[-1] != ""
+    said_before, said_after = bool(place.search.ends[-1]), bool(place.replace.ends[-1])
+    if not (had if said_before == said_after else said_after):
+        ends[-1] = ""
+
+
+# ---- style
+
+
+def _restyle(text: Text, region: Text, place: Place, new: Sequence[str], path: str) -> Restyle | None:
+    pairs = list(zip(place.search.bodies, region.bodies, strict=True))
+    indent: Restyle | None
+    if place.key in (exact, trimmed):
+        words = _foreign_words(text, place, path)
+        indent = _foreign_indent(text, pairs, new)
+    else:
+        words = _unfolder(text, pairs)
+        indent = _same if place.key is folded else indent_map(pairs)
+    if indent is None:
+        return None
+
+    reindent = indent
+
+    def restyle(line: str) -> str | None:
+        line = words(line)
+        body = line.lstrip(" \t")
+        start = reindent(line[: len(line) - len(body)])
+        return None if start is None else start + body
+
+    return restyle
+
+
+def _same(line: str) -> str:
+    return line
+
+
+def _unfolder(text: Text, pairs: Iterable[tuple[str, str]]) -> Callable[[str], str]:
+    """Plain characters for typographic ones, where the search had those and the file has not."""
+    if not any(plain(sign) != sign and sign not in real for said, real in pairs if not said.isascii() for sign in said):
+        return _same
+    own = {sign for body in text.bodies if not body.isascii() for sign in body}
+    return lambda line: "".join(sign if sign in own else plain(sign) for sign in line)
+
+
+def _foreign_words(text: Text, place: Place, path: str) -> Callable[[str], str]:
+    """As `_unfolder`, where the search happens to hold no sign that would tell: the edit never uses the plain form,
+    the file never the typographic one."""
+    said = "".join((*place.search.bodies, *place.replace.bodies))
+    if said.isascii() or path.lower().endswith(_PROSE):
+        return _same
+    whole = "".join(text.bodies)
+    signs = "".join(
+        fancy
+        for fancy, simple in (_QUOTES, _SPACES)
+        if not any(sign in said for sign in simple)
+        and any(sign in whole for sign in simple)
+        and not any(sign in whole for sign in fancy)
+    )
+    return (lambda line: "".join(plain(sign) if sign in signs else sign for sign in line)) if signs else _same
+
+
+@dataclass(frozen=True, slots=True)
+class _Units:
+    """Indentation by `said` in the reply is indentation by `real` in the file, `deeper` levels further in."""
+
+    said: str
+    real: str
+    deeper: int = 0
+
+    def __call__(self, indent: str) -> str | None:
+        if self.real == "\t" and indent.startswith("\t"):
+            return indent
+        levels, rest = _levels(indent, self.said)
+        return None if levels + self.deeper < 0 else self.real * (levels + self.deeper) + rest
+
+
+@dataclass(frozen=True, slots=True)
+class _Shift:
+    """Every line of the reply lost `lost` at its start, or gained `gained`."""
+
+    lost: str = ""
+    gained: str = ""
+
+    def __call__(self, indent: str) -> str | None:
+        return self.lost + indent.removeprefix(self.gained) if indent.startswith(self.gained) else None
+
+
+def indent_map(pairs: Sequence[tuple[str, str]]) -> Restyle | None:
+    """How the reply's indentation becomes the file's, from lines that are the same but for it: a shift of all of them,
+    or other units; None where no rule fits them all."""
+    seen = {(_indent(plain(said)), _indent(real)) for said, real in pairs if not is_blank(said)}
+    for rule in _rules(seen):
+        if all(rule(said) == real for said, real in seen):
+            return rule
+    return None
+
+
+def _rules(seen: set[tuple[str, str]]) -> Iterable[Restyle]:
+    said, real = next(iter(seen))
+    yield _same
+    if real.endswith(said):
+        yield _Shift(lost=real[: len(real) - len(said)])
+    if said.endswith(real):
+        yield _Shift(gained=said[: len(said) - len(real)])
+    pairs = [(a, b) for a in _UNITS for b in _UNITS if a != b]
+    yield from (_Units(a, b) for a, b in pairs)
+    for a, b in pairs:
+        deeper = _levels(real, b)[0] - _levels(said, a)[0]
+        if "\t" in (a, b) and abs(deeper) < 10:
+            yield _Units(a, b, deeper)
+
+
+def _foreign_indent(text: Text, pairs: Sequence[tuple[str, str]], new: Sequence[str]) -> Restyle:
+    """Where no line of the search is indented, new lines indented by what the file never uses take on its own."""
+    indents = {_indent(line) for line in new if not is_blank(line)} - {""}
+    if not indents or any(_indent(said) for said, _ in pairs):
+        return _same
+    own = [_indent(body) for body in text.bodies if body[:1] in (" ", "\t") and not is_blank(body)]
+    if len(own) < 3:
+        return _same
+    if all(set(indent) == {"\t"} for indent in own) and all(set(indent) == {" "} for indent in indents):
+        unit = min(indents, key=len)
+        even = all(len(indent) % len(unit) == 0 for indent in indents)
+        return _Units(unit, "\t") if unit in _UNITS and even else _same
+    if not any("\t" in indent for indent in own) and all(set(indent) == {"\t"} for indent in indents):
+        return _Units("\t", min(own, key=len))
+    return _same
+
+
+def _indent(line: str) -> str:
+    return line[: len(line) - len(line.lstrip(" \t"))]
+
+
+def _levels(indent: str, unit: str) -> tuple[int, str]:
+    levels = 0
+    while indent.startswith(unit, levels * len(unit)):
+        levels += 1
+    return levels, indent[levels * len(unit) :]

@@ -1,0 +1,154 @@
+"""The files that edits work on: the base with the changes so far, read late, and guarded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from bot.core.edits.lines import Text, decode, split
+from bot.core.edits.paths import Tree, new_path_fault, path_fault
+from bot.core.text import is_binary, is_lfs_pointer
+from bot.core.types import Blob, Change, Changes, Snapshot
+
+MAX_FILES = 300
+"""How many files one change may touch: more is no change that a person can look over."""
+MAX_FILE_BYTES = 4_000_000
+"""The size of a file that may be edited or made."""
+
+
+class Refused(Exception):
+    """An edit that is not applied; the message is for the model."""
+
+
+class Files:
+    """`changes` is what differs from the base; a path that comes to equal the base again leaves it."""
+
+    def __init__(self, base: Snapshot, current: Changes, *, max_files: int, max_file_bytes: int) -> None:
+        self.changes: dict[str, Change] = dict(current)
+        self.misnumbered: set[str] = set()
+        """Files in which a hunk stood elsewhere than its header said: no header is followed there any more."""
+        self._base = base
+        self._tree = Tree(base.blobs, self.changes)
+        self._max_files = max_files
+        self._max_file_bytes = max_file_bytes
+        self._contents: dict[str, bytes] = {}
+        self._lines: dict[str, Text] = {}
+        self._base_lines: dict[str, Text] = {}
+
+    def prefetch(self, paths: Iterable[str]) -> None:
+        """Reads in one go what the edits will need of the base."""
+        wanted = {self._tree.resolve(path) for path in paths}
+        blobs = [blob for path in sorted(wanted) if (blob := self._base.blobs.get(path)) and self._readable(blob)]
+        self._contents = {blob.path: content for blob, content in zip(blobs, self._base.read(blobs), strict=True)}
+
+    def checked(self, path: str) -> str:
+        """The path that is meant, if edits may name it at all."""
+        path = self._tree.resolve(path)
+        fault = path_fault(path)
+        if fault:
+            raise Refused(f"The path {path[:200]!r} {fault}. Name a file inside the repository.")
+        link = self._tree.link_above(path)
+        if link:
+            raise Refused(f"{path} is, or leads through, {link}: a symlink or a submodule, which edits may not touch.")
+        return path
+
+    def exists(self, path: str) -> bool:
+        return self._tree.has(path)
+
+    def paths(self) -> Iterator[str]:
+        return (path for path in {**self._base.blobs, **self.changes} if self._tree.has(path))
+
+    def was_removed(self, path: str) -> bool:
+        change = self.changes.get(path)
+        return change is not None and change.content is None
+
+    def is_changed(self, path: str) -> bool:
+        return path in self.changes
+
+    def content(self, path: str) -> bytes:
+        change = self.changes.get(path)
+        if change:
+            return change.content or b""
+        return self._base_content(path)
+
+    def text(self, path: str) -> str:
+        content = self.content(path)
+        if is_binary(content):
+            raise Refused(f"{path} is a binary file, which edits may not touch.")
+        if is_lfs_pointer(content):
+            raise Refused(f"{path} is kept in Git LFS, which edits may not touch.")
+        return decode(content)
+
+    def lines(self, path: str) -> Text:
+        if path not in self._lines:
+            self._lines[path] = split(self.text(path))
+        return self._lines[path]
+
+    def base_lines(self, path: str) -> Text:
+        if path not in self._base_lines:
+            self._base_lines[path] = split(decode(self._base_content(path)) if path in self._base.blobs else "")
+        return self._base_lines[path]
+
+    def put(self, path: str, content: bytes) -> None:
+        """Makes or changes a file; an existing one keeps its mode."""
+        if self.exists(path):
+            self.text(path)
+        else:
+            self._check_new(path)
+        if len(content) > self._max_file_bytes:
+            raise Refused(f"{path} would be larger than {self._max_file_bytes} bytes. Make it smaller.")
+        if is_binary(content):
+            raise Refused(f"The edit of {path} holds a NUL character, which text files may not. Send it without.")
+        self._set(path, Change(path, content, self._mode(path)))
+
+    def remove(self, path: str) -> None:
+        self._set(path, Change(path, None, self._mode(path)))
+
+    def move(self, path: str, to: str) -> None:
+        content, mode = self.content(path), self._mode(path)
+        self._tree.note(path, exists=False)
+        try:
+            self._check_new(to)
+        finally:
+            self._tree.note(path, exists=True)
+        self._set(path, Change(path, None, mode))
+        self._set(to, Change(to, content, mode))
+
+    def _check_new(self, path: str) -> None:
+        fault = new_path_fault(path) or self._tree.place_fault(path)
+        if fault and path not in self._base.blobs:
+            raise Refused(f"A new file {path} cannot be made: it {fault}. Choose another path.")
+
+    def _set(self, path: str, change: Change) -> None:
+        is_new = path not in self.changes
+        if is_new and len(self.changes) >= self._max_files:
+            raise Refused(f"The change would touch more than {self._max_files} files. Make it smaller.")
+        self._tree.note(path, exists=change.content is not None)
+        self._lines.pop(path, None)
+        if self._is_base(path, change):
+            self.changes.pop(path, None)
+        else:
+            self.changes[path] = change
+
+    def _is_base(self, path: str, change: Change) -> bool:
+        blob = self._base.blobs.get(path)
+        if blob is None or change.content is None:
+            return blob is None and change.content is None
+        return blob.mode == change.mode and change.content == self._base_content(path)
+
+    def _mode(self, path: str) -> str:
+        change = self.changes.get(path)
+        if change:
+            return change.mode
+        blob = self._base.blobs.get(path)
+        return blob.mode if blob else "100644"
+
+    def _base_content(self, path: str) -> bytes:
+        blob = self._base.blobs[path]
+        if not self._readable(blob):
+            raise Refused(f"{path} is larger than {self._max_file_bytes} bytes, which edits may not touch.")
+        if path not in self._contents:
+            self._contents[path] = next(iter(self._base.read([blob])))
+        return self._contents[path]
+
+    def _readable(self, blob: Blob) -> bool:
+        return blob.mode in ("100644", "100755") and blob.size_bytes <= self._max_file_bytes

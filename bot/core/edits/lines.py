@@ -1,0 +1,129 @@
+"""A file's bytes as lines that an edit can be compared with, and that give back the same bytes.
+
+Line ends and a byte-order mark are kept beside the words: an edit says nothing about them, so nothing of them may
+change. Bytes that are not UTF-8 travel as surrogates and come back as they were.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+BOM = "\ufeff"
+
+_PLAIN = {
+    **dict.fromkeys(map(ord, "‘’‚‛′ʼ"), "'"),
+    **dict.fromkeys(map(ord, "“”„‟″«»"), '"'),
+    **dict.fromkeys(map(ord, "‐‑‒–—―−"), "-"),
+    **dict.fromkeys([0x00A0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000], " "),
+    **dict.fromkeys([0x200B, 0x2060, 0xFEFF], ""),
+    ord("…"): "...",
+}
+"""What typography, chat windows and models make of plain characters, and what those were."""
+
+
+def plain(text: str) -> str:
+    """The text with typographic quotes, dashes, spaces and ellipses as a keyboard types them."""
+    if text.isascii():
+        return text
+    return unicodedata.normalize("NFC", text.translate(_PLAIN))
+
+
+Key = Callable[[str], str]
+
+
+def exact(line: str) -> str:
+    return line
+
+
+def trimmed(line: str) -> str:
+    return line.rstrip()
+
+
+def folded(line: str) -> str:
+    return plain(line).rstrip()
+
+
+def unindented(line: str) -> str:
+    return plain(line).strip()
+
+
+def collapsed(line: str) -> str:
+    return " ".join(plain(line).split())
+
+
+@dataclass(frozen=True, eq=False)
+class Text:
+    """`bodies[i] + ends[i]` are the file's lines; an end is "\\n", "\\r\\n", "\\r", or "" after the last line where
+    nothing ends it."""
+
+    bom: str
+    bodies: list[str]
+    ends: list[str]
+    _keyed: dict[Key, str] = field(default_factory=dict, repr=False)
+
+    def keyed(self, key: Key) -> str:
+        """All lines by `key`, each one between two newlines, so that a run of lines is found as one string."""
+        if key not in self._keyed:
+            self._keyed[key] = joined(map(key, self.bodies))
+        return self._keyed[key]
+
+    @property
+    def line_end(self) -> str:
+        """The one that most lines have; "\\n" for a file without any."""
+        return max(("\n", "\r\n", "\r"), key=self.ends.count)
+
+    def render(self) -> str:
+        return self.bom + "".join(body + end for body, end in zip(self.bodies, self.ends, strict=True))
+
+
+def joined(lines: Iterable[str]) -> str:
+    return "\n" + "".join(line + "\n" for line in lines)
+
+
+def split_kept(text: str) -> list[str]:
+    """The lines with their newlines; only LF ends one."""
+    *lines, last = text.split("\n")
+    return [line + "\n" for line in lines] + ([last] if last else [])
+
+
+def decode(content: bytes) -> str:
+    return content.decode("utf-8", "surrogateescape")
+
+
+def encode(text: str) -> bytes:
+    """Raises UnicodeEncodeError where a reply holds half of a surrogate pair that no file can hold."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def split(text: str) -> Text:
+    """Lines end at LF or CRLF only, or at CR in a file that has no LF at all: never at a form feed or U+2028."""
+    bom = BOM if text.startswith(BOM) else ""
+    text = text[len(bom) :]
+    separator = "\r" if "\r" in text and "\n" not in text else "\n"
+    bodies = text.split(separator)
+    ends = [separator] * (len(bodies) - 1)
+    last = bodies.pop()
+    for number, body in enumerate(bodies):
+        if body.endswith("\r"):
+            bodies[number], ends[number] = body[:-1], "\r\n"
+    if last:
+        bodies.append(last)
+        ends.append("")
+    return Text(bom, bodies, ends)
+
+
+def is_blank(line: str) -> bool:
+    return not line.strip()
+
+
+def blank_ends(lines: Sequence[str]) -> tuple[int, int]:
+    """How many blank lines stand at the start and at the end; a wholly blank sequence counts as all start."""
+    start = 0
+    while start < len(lines) and is_blank(lines[start]):
+        start += 1
+    end = 0
+    while end < len(lines) - start and is_blank(lines[len(lines) - 1 - end]):
+        end += 1
+    return start, end

@@ -1,0 +1,238 @@
+"""Where in a file an edit's search stands: exactly, or with one tolerance, and only where that is the only place.
+
+The ladder goes up in risk. The first rung on which anything matches decides: one place is taken, several are told
+apart by a diff's line number or heading, or refused. Nothing is matched by likeness.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+from bot.core.edits.lines import (
+    Key,
+    Text,
+    blank_ends,
+    collapsed,
+    exact,
+    folded,
+    is_blank,
+    joined,
+    split,
+    trimmed,
+    unindented,
+)
+from bot.core.types import Edit
+
+LADDER: tuple[tuple[Key, bool], ...] = (
+    (exact, False),
+    (trimmed, False),
+    (exact, True),
+    (trimmed, True),
+    (folded, False),
+    (folded, True),
+    (unindented, True),
+    (collapsed, True),
+)
+"""How lines are compared, and whether blank lines around the search are left out."""
+
+_MAX_PLACES = 200
+_MIN_SIGNS = 8
+"""The least letters and digits that a part of a line must hold to be found by itself."""
+_ELISION = re.compile(r"\s*(?:#|//|/\*|<!--|--|;|%)?\s*(?:\.\.\.|…)(?:[^.…].{0,80})?")
+_NUMBERED = re.compile(r"\s{0,8}(\d{1,7})(?:\s?[|:│→]|\t) ?(.*)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Lines [start, end) of the file are what the search means; `search` has as many lines."""
+
+    start: int
+    end: int
+    search: Text
+    replace: Text
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """No single place. `lines` are the 1-based lines of the several ones."""
+
+    reason: Literal["absent", "ambiguous"]
+    lines: tuple[int, ...] = ()
+
+
+def find(text: Text, edit: Edit, *, trust_line: bool = True) -> Place | Miss:
+    """The one place that the edit's search means."""
+    line = edit.line if trust_line else None
+    for candidate in (edit, *_unnumbered(edit)):
+        search, replacement = split(candidate.search), split(candidate.replace)
+        found = _climb(text, search, replacement, line, edit.anchors)
+        if isinstance(found, Place) or found.reason == "ambiguous":
+            return found
+    return _find_elided(text, split(edit.search), split(edit.replace))
+
+
+def _climb(text: Text, search: Text, replacement: Text, line: int | None, anchors: Sequence[str]) -> Place | Miss:
+    for key, trims in LADDER:
+        at, wanted = 0, replacement
+        sought = search
+        if trims:
+            sought, wanted, at = _without_blank_ends(search, replacement)
+        if not sought.bodies or all(map(is_blank, sought.bodies)):
+            continue
+        starts = places(text, sought.bodies, key)
+        if len(starts) > 1:
+            starts = _told_apart(text, starts, None if line is None else line - 1 + at, anchors)
+        if len(starts) > 1:
+            return Miss("ambiguous", tuple(start + 1 for start in starts))
+        if starts:
+            return Place(starts[0], starts[0] + len(sought.bodies), sought, wanted, key)
+    return Miss("absent")
+
+
+def places(text: Text, lines: Sequence[str], key: Key, *, most: int = _MAX_PLACES) -> list[int]:
+    """The 0-based lines where `lines` stand, compared by `key`; `most` at most."""
+    needle, hay = joined(map(key, lines)), text.keyed(key)
+    found: list[int] = []
+    position, line = 0, 0
+    while len(found) < most:
+        start = hay.find(needle, position)
+        if start < 0:
+            break
+        line += hay.count("\n", position, start)
+        found.append(line)
+        position, line = start + 1, line + 1
+    return found
+
+
+def _told_apart(text: Text, starts: list[int], line: int | None, anchors: Sequence[str]) -> list[int]:
+    if line in starts:
+        return [line]
+    if not anchors:
+        return starts
+    inside, below = _scoped(text, starts, anchors)
+    for some in (inside, below):
+        if len(some) == 1:
+            return some
+    return starts
+
+
+def _scoped(text: Text, starts: list[int], anchors: Sequence[str]) -> tuple[list[int], list[int]]:
+    """Which starts are inside what the innermost anchor opens, and which are anywhere below it."""
+    spans = [(-1, len(text.bodies))]
+    for anchor in anchors:
+        spans = [span for outer in spans for span in _spans(text, anchor, outer)][:_MAX_PLACES]
+    inside = [start for start in starts if any(first < start < last for first, last in spans)]
+    below = [start for start in starts if len(spans) == 1 and start > spans[0][0]]
+    return inside, below
+
+
+def _spans(text: Text, anchor: str, outer: tuple[int, int]) -> Iterator[tuple[int, int]]:
+    """For each line that is the anchor: it, and the next line that is indented no deeper."""
+    wanted = unindented(anchor)
+    for first in range(outer[0] + 1, outer[1]):
+        line = unindented(text.bodies[first])
+        if line == wanted or (len(wanted) >= 40 and line.startswith(wanted)):
+            depth = _indent(text.bodies[first])
+            deeper = (
+                n for n in range(first + 1, outer[1]) if text.bodies[n].strip() and _indent(text.bodies[n]) <= depth
+            )
+            yield first, next(deeper, outer[1])
+
+
+def _indent(line: str) -> int:
+    line = line.expandtabs(8)
+    return len(line) - len(line.lstrip())
+
+
+def _without_blank_ends(search: Text, replacement: Text) -> tuple[Text, Text, int]:
+    """Both sides without the blank lines that the search has at its ends, and how many it had at its start."""
+    top, bottom = blank_ends(search.bodies)
+    top_new, bottom_new = blank_ends(replacement.bodies)
+    bottom_new = min(bottom, bottom_new)
+    return _slice(search, top, bottom), _slice(replacement, min(top, top_new), bottom_new), top
+
+
+def _slice(text: Text, top: int, bottom: int) -> Text:
+    end = len(text.bodies) - bottom
+    return Text("", text.bodies[top:end], text.ends[top:end])
+
+
+def _unnumbered(edit: Edit) -> Iterator[Edit]:
+    """The edit without the line numbers that its search was copied with."""
+    search = _strip_numbers(edit.search, must=True)
+    if search is not None:
+        replacement = _strip_numbers(edit.replace, must=False)
+        yield Edit("replace", edit.path, search, replacement or "", line=edit.line, anchors=edit.anchors)
+
+
+def _strip_numbers(text: str, *, must: bool) -> str | None:
+    lines = text.split("\n")
+    found = [_NUMBERED.fullmatch(line) for line in lines]
+    numbers = [int(match[1]) for match in found if match]
+    rising = all(after == before + 1 for before, after in pairwise(numbers))
+    whole = all(match or not line for match, line in zip(found, lines, strict=True))
+    if must and not (numbers and rising and whole):
+        return None
+    return "\n".join(match[2] if match else line for match, line in zip(found, lines, strict=True))
+
+
+def _find_elided(text: Text, search: Text, replacement: Text) -> Place | Miss:
+    """The place of a search that leaves lines out with `...`: its parts stand once each, in order.
+
+    Where the replacement leaves out as many times, the file's own lines stay there; where it does not at all, the
+    whole of the place gives way to it.
+    """
+    parts = _parts(search.bodies)
+    new_parts = _parts(replacement.bodies)
+    if len(parts) < 2 or len(new_parts) not in (1, len(parts)) or not all(any(map(str.strip, part)) for part in parts):
+        return Miss("absent")
+    for key in (exact, trimmed, folded):
+        spots = [places(text, part, key, most=2) for part in parts]
+        if all(len(spot) == 1 for spot in spots):
+            starts = [spot[0] for spot in spots]
+            ends = [start + len(part) for start, part in zip(starts, parts, strict=True)]
+            if all(end <= start for end, start in zip(ends, starts[1:], strict=False)):
+                return _filled(text, parts, new_parts, starts, key)
+    return Miss("absent")
+
+
+def _filled(text: Text, parts: list[list[str]], new_parts: list[list[str]], starts: list[int], key: Key) -> Place:
+    gaps = [
+        text.bodies[start + len(part) : after] for start, part, after in zip(starts, parts, starts[1:], strict=False)
+    ]
+    search = [*parts[0], *(line for gap, part in zip(gaps, parts[1:], strict=True) for line in (*gap, *part))]
+    replacement = [*new_parts[0]]
+    if len(new_parts) > 1:
+        replacement.extend(line for gap, part in zip(gaps, new_parts[1:], strict=True) for line in (*gap, *part))
+    return Place(starts[0], starts[0] + len(search), _text(search), _text(replacement), key)
+
+
+def _text(lines: Sequence[str]) -> Text:
+    return Text("", list(lines), ["\n"] * len(lines))
+
+
+def _parts(lines: Sequence[str]) -> list[list[str]]:
+    parts: list[list[str]] = [[]]
+    for line in lines:
+        if len(line) < 200 and _ELISION.fullmatch(line):
+            parts.append([])
+        else:
+            parts[-1].append(line)
+    return parts
+
+
+def find_within_lines(text: str, search: str) -> int | None:
+    """Where a search that is part of a line (or runs over several) stands: exactly, once, and not inside a word."""
+    search = search.removesuffix("\n")
+    if sum(map(str.isalnum, search)) < _MIN_SIGNS:
+        return None
+    start = text.find(search)
+    if start < 0 or text.find(search, start + 1) >= 0:
+        return None
+    around = text[max(0, start - 1) : start] + search[0], search[-1] + text[start + len(search) :][:1]
+    return None if any(len(pair) == 2 and pair.replace("_", "a").isalnum() for pair in around) else start

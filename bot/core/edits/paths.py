@@ -1,0 +1,170 @@
+"""Which paths an edit may name: inside the repository, never git's own directory, and the same file everywhere.
+
+Git refuses most disguises of `.git` itself (`core.protectNTFS`, `core.protectHFS`); GitHub's API and other people's
+machines are behind it, so all are refused here on every system.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+
+from bot.core.types import Blob, Changes
+from bot.errors import BadRequest
+
+_MAX_PATH_BYTES = 1000
+_MAX_NAME_BYTES = 255
+_IGNORED_BY_HFS = dict.fromkeys(
+    [*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF, 0x200B, 0x2060, 0x00AD]
+)
+"""https://github.com/git/git/blob/master/utf8.c (next_hfs_char), and further signs that cannot be seen."""
+_SHORT_GIT = re.compile(r"\.?git~\d+")
+_RESERVED = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])(?:[. ].*)?", re.IGNORECASE)
+"""https://learn.microsoft.com/en-us/windows/win32/fileio/naming-a-file"""
+_UNPORTABLE = frozenset('<>:"|?*')
+
+
+def check_path(path: str) -> None:
+    """Raises BadRequest where no file of this path may be made in any repository."""
+    fault = path_fault(path) or new_path_fault(path)
+    if fault:
+        raise BadRequest(f"The path {path[:200]!r} {fault}.", next_step="Name a file inside the repository.")
+
+
+def path_fault(path: str) -> str | None:
+    """What forbids any edit of `path`, as the end of a sentence; None where nothing does."""
+    if not path:
+        return "is empty"
+    if path.startswith(("/", "~/")) or re.match(r"[A-Za-z]:", path):
+        return "is not relative to the repository's root"
+    if "\\" in path:
+        return "has a backslash; use `/`"
+    if any(unicodedata.category(sign) == "Cc" for sign in path):
+        return "has control characters"
+    try:
+        size_bytes = len(path.encode("utf-8", "surrogateescape"))
+    except UnicodeEncodeError:
+        return "has characters that no path can hold"
+    if size_bytes > _MAX_PATH_BYTES:
+        return f"is longer than {_MAX_PATH_BYTES} bytes"
+    return next((fault for part in path.split("/") if (fault := _part_fault(part))), None)
+
+
+def new_path_fault(path: str) -> str | None:
+    """What forbids making `path` anew, though a repository that already has it may keep it: names that Windows cannot
+    hold, and signs that make a name look like another."""
+    for part in path.split("/"):
+        if _RESERVED.fullmatch(part):
+            return f"has the name {part!r}, which Windows reserves"
+        if part != part.rstrip(". ") or part != part.lstrip():
+            return "has a part that begins with a space or ends in a dot or a space"
+        if _UNPORTABLE.intersection(part):
+            return "has a character that Windows forbids in names"
+        if part != part.translate(_IGNORED_BY_HFS):
+            return "has invisible characters"
+    return None
+
+
+def _part_fault(part: str) -> str | None:
+    if not part:
+        return "has an empty part"
+    if part in (".", ".."):
+        return f"has a part `{part}`"
+    if len(part.encode("utf-8", "surrogateescape")) > _MAX_NAME_BYTES:
+        return f"has a part longer than {_MAX_NAME_BYTES} bytes"
+    name = unicodedata.normalize("NFKC", part.translate(_IGNORED_BY_HFS)).casefold()
+    name = re.split(r"[:\\]", name, maxsplit=1)[0].rstrip(". ")
+    if name == ".git" or _SHORT_GIT.fullmatch(name):
+        return "is inside git's own directory"
+    return None
+
+
+class Tree:
+    """Which paths exist: the base's, with the changes so far."""
+
+    def __init__(self, blobs: Mapping[str, Blob], changes: Changes) -> None:
+        self._blobs = blobs
+        self._changes = changes
+        self._names: _Names | None = None
+
+    def has(self, path: str) -> bool:
+        change = self._changes.get(path)
+        return change.content is not None if change else path in self._blobs
+
+    def resolve(self, path: str) -> str:
+        """The path that is meant by `./x`, or by `a/x` and `b/x` where a diff's prefix was left on it."""
+        while path.startswith("./"):
+            path = path[2:]
+        short = path[2:]
+        if path[:2] in ("a/", "b/") and short and not self.has(path) and (self.has(short) or not self.is_dir(path[0])):
+            return short
+        return path
+
+    def is_dir(self, path: str) -> bool:
+        return self.names.dirs[path] > 0
+
+    @property
+    def names(self) -> _Names:
+        if self._names is None:
+            gone = {path for path, change in self._changes.items() if change.content is None}
+            self._names = _Names(path for path in {**self._blobs, **self._changes} if path not in gone)
+        return self._names
+
+    def note(self, path: str, *, exists: bool) -> None:
+        """Tells of a change before it is made."""
+        if self._names is not None and self.has(path) != exists:
+            self._names.note(path, 1 if exists else -1)
+
+    def link_above(self, path: str) -> str | None:
+        """The symlink or submodule that the path leads through or is."""
+        for part in (*_parents(path), path):
+            blob = self._blobs.get(part)
+            if blob and blob.mode in ("120000", "160000"):
+                return part
+        return None
+
+    def place_fault(self, path: str) -> str | None:
+        """What is in the way of a new file at `path`, as the end of a sentence."""
+        above = next((part for part in _parents(path) if self.has(part)), None)
+        if above:
+            return f"needs a directory where `{above}` is a file"
+        if self.is_dir(path):
+            return "is a directory"
+        twin = next((twin for part in (*_parents(path), path) if (twin := self.names.twin(part))), None)
+        return f"differs from `{twin}` only in case, which many systems cannot keep apart" if twin else None
+
+
+class _Names:
+    """Counts of the files under each directory, and all names without regard to case."""
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self.dirs: Counter[str] = Counter()
+        self._files: Counter[str] = Counter()
+        self._twins: dict[str, set[str]] = {}
+        for path in paths:
+            self.note(path, 1)
+
+    def note(self, path: str, step: int) -> None:
+        self._files[path] += step
+        self._twins.setdefault(_fold(path), set()).add(path)
+        for part in _parents(path):
+            if part not in self.dirs:
+                self._twins.setdefault(_fold(part), set()).add(part)
+            self.dirs[part] += step
+
+    def twin(self, path: str) -> str | None:
+        others = self._twins.get(_fold(path), set()) - {path}
+        return next((other for other in sorted(others) if self._files[other] > 0 or self.dirs[other] > 0), None)
+
+
+def _parents(path: str) -> Iterator[str]:
+    slash = path.find("/")
+    while slash >= 0:
+        yield path[:slash]
+        slash = path.find("/", slash + 1)
+
+
+def _fold(path: str) -> str:
+    return path.lower() if path.isascii() else unicodedata.normalize("NFC", path).casefold()

@@ -1,0 +1,123 @@
+"""What the model is told about an edit that was not applied: why, how the file really reads, and what to send."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+
+from bot.core.edits.lines import Text, split, unindented
+
+_SHOWN_LINES = 24
+_SHOWN_CHARS = 200
+_MAX_LINES = 20_000
+_MAX_REPEATS = 20
+_LEAST_LIKENESS = 0.3
+
+
+def not_found(path: str, text: Text, search: str) -> str:
+    start = nearest(text, split(search).bodies)
+    if start is None:
+        return (
+            f"The search text for {path} is not in the file, nor anything like it. "
+            "Ask to read the file, and send the edit with lines copied exactly."
+        )
+    return (
+        f"The search text for {path} is not in the file. The nearest lines are:\n"
+        f"{numbered(text, start, len(split(search).bodies))}\n"
+        "Send that edit again with the search copied exactly from these lines, without the numbers."
+    )
+
+
+def ambiguous(path: str, text: Text, search: str, lines: Sequence[int]) -> str:
+    shown = ", ".join(map(str, lines[:8])) + (", …" if len(lines) > 8 else "")
+    return (
+        f"The search text for {path} stands at {len(lines)} places (lines {shown}). The first is:\n"
+        f"{numbered(text, lines[0] - 3, len(split(search).bodies) + 4)}\n"
+        "Send that edit again with more lines above or below, so that it is found at one place only."
+    )
+
+
+def indentation_unclear(path: str, text: Text, start: int, count: int) -> str:
+    return (
+        f"The search text for {path} fits only without its indentation, and how deep the new lines belong cannot be "
+        f"told. The file reads:\n{numbered(text, start, count)}\n"
+        "Send that edit again with the file's own indentation."
+    )
+
+
+def exists_already(path: str) -> str:
+    return (
+        f"{path} exists already, and an edit with an empty search makes a new file. "
+        "Send the lines to change in the search, or the whole file in a fence under its path."
+    )
+
+
+def same_sides(path: str) -> str:
+    return (
+        f"The two sides of an edit of {path} are the same, so it changes nothing. Leave it out, or send what changes."
+    )
+
+
+def partial_file(path: str, fault: str) -> str:
+    return (
+        f"The new text of {path} {fault}, so it was not written. Send search/replace edits for the lines that change, "
+        "or the whole file with every line; to drop most of a file, delete it first in the same reply."
+    )
+
+
+def missing_file(path: str, paths: Iterable[str]) -> str:
+    near = similar(path, paths)
+    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    return (
+        f"There is no file {path}.{hint} Send the edit with an existing path, or with an empty search to make the file."
+    )
+
+
+def similar(path: str, paths: Iterable[str]) -> list[str]:
+    """Up to three paths of the repository with the same name, or nearly so."""
+    name = path.rsplit("/", 1)[-1].lower()
+    by_name: dict[str, list[str]] = defaultdict(list)
+    for other in paths:
+        by_name[other.rsplit("/", 1)[-1].lower()].append(other)
+    names = (
+        [name] if name in by_name else difflib.get_close_matches(name[:80], list(by_name)[:_MAX_LINES], n=2, cutoff=0.8)
+    )
+    return [other for found in names for other in by_name[found]][:3]
+
+
+def numbered(text: Text, start: int, count: int) -> str:
+    first = max(0, start)
+    last = min(len(text.bodies), first + min(max(count, 4), _SHOWN_LINES))
+    return "\n".join(f"{n + 1:>6} | {_printable(text.bodies[n])}" for n in range(first, last))
+
+
+def nearest(text: Text, search: Sequence[str]) -> int | None:
+    """The 0-based line where most lines of the search would stand in place; None where nothing is alike."""
+    keys = [unindented(line) for line in search[:_MAX_LINES]]
+    at: dict[str, list[int]] = defaultdict(list)
+    for number, line in enumerate(text.bodies[:_MAX_LINES]):
+        at[unindented(line)].append(number)
+    votes: Counter[int] = Counter()
+    for offset, key in enumerate(keys):
+        for number in at[key][:_MAX_REPEATS] if len(key) > 2 else ():
+            votes[number - offset] += len(key) // len(at[key]) + 1
+    if votes:
+        return max(0, votes.most_common(1)[0][0])
+    return _most_alike(text.bodies[:_MAX_LINES], max(keys, key=len, default=""))
+
+
+def _most_alike(lines: Sequence[str], wanted: str) -> int | None:
+    words = set(wanted[:_SHOWN_CHARS].split())
+    best, found = _LEAST_LIKENESS, None
+    for number, line in enumerate(lines):
+        own = set(line[:_SHOWN_CHARS].split())
+        likeness = len(words & own) / len(words | own) if words and own else 0.0
+        if likeness > best:
+            best, found = likeness, number
+    return found
+
+
+def _printable(line: str) -> str:
+    shown = line if len(line) <= _SHOWN_CHARS else line[:_SHOWN_CHARS] + "…"
+    return shown.encode("utf-8", "replace").decode("utf-8")
