@@ -44,6 +44,9 @@ class FixedToken:
         self._token = token
 
     def token(self, refused: str | None = None) -> str | None:  # noqa: ARG002 - there is no other one
+        if self._token and not (self._token.isascii() and self._token.isprintable()):
+            step = "Copy the token again, without quotes, spaces or line ends."
+            raise SetupError("GITHUB_TOKEN holds characters that no token has.", next_step=step)
         return self._token
 
 
