@@ -70,7 +70,7 @@ class Server:
 
     def start(self) -> None:
         listener = self._listener = _Listener(self._address, self)
-        self._thread = threading.Thread(target=listener.serve_forever, args=(0.02,), daemon=True)
+        self._thread = threading.Thread(target=listener.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
 
     def stop(self) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 import httpx
 import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from tests.doubles.github import GitHubDouble, Repository
 from tests.doubles.github.state import App, Installation, Json
@@ -28,7 +31,7 @@ class Client:
 
 @pytest.fixture
 def http(github: GitHubDouble) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=github.api_url) as client:
+    with httpx.Client(base_url=github.api_url, verify=False) as client:
         yield client
 
 
@@ -58,7 +61,15 @@ def bot(github: GitHubDouble, http: httpx.Client, app: App, installation: Instal
 def sign_jwt(github: GitHubDouble, app: App, **claims: object) -> str:
     now = int(github.world.clock())
     whole = {"iss": str(app.id), "iat": now - 60, "exp": now + 540, **claims}
-    return jwt.encode(whole, app.private_key or "", "RS256")
+    return jwt.encode(whole, _loaded(app.private_key or ""), "RS256")
+
+
+@cache
+def _loaded(pem: str) -> RSAPrivateKey:
+    """Reading a key takes longer than most tests."""
+    key = load_pem_private_key(pem.encode(), password=None)
+    assert isinstance(key, RSAPrivateKey)
+    return key
 
 
 def mint(github: GitHubDouble, http: httpx.Client, installation: Installation, **narrowed: object) -> Json:

@@ -56,7 +56,9 @@ def test_a_token_holds_no_more_than_was_asked_for(
     narrow = mint(github, http, installation, repositories=["hello"], permissions={"contents": "read"})
     bot = Client(http, narrow["token"])
     assert bot("GET", f"{R}/branches/main").status_code == 200
-    assert bot("POST", C, {"body": "Hello."}).json()["message"] == "Resource not accessible by integration"
+    refused = bot("POST", C, {"body": "Hello."})
+    assert refused.json()["message"] == "Resource not accessible by integration"
+    assert refused.headers["X-Accepted-GitHub-Permissions"] == "issues=write; pull_requests=write"
     assert bot("GET", "/repos/octocat/secret").status_code == 404
     assert bot("GET", "/repos/octocat/open").status_code == 200
     assert bot("POST", "/repos/octocat/open/issues", {"title": "Hello"}).status_code == 403

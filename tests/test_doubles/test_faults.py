@@ -31,7 +31,7 @@ def test_an_answer_may_be_lost_after_the_deed(github: GitHubDouble, repo: Reposi
     assert bot("POST", C, {"body": "Hello."}).status_code == 502
     assert len(repo.thread(1)) == 2
     seen = [(each.status, each.caller) for each in github.requests.of("POST", C)]
-    assert seen == [(None, "installation"), (None, "anonymous"), (502, "installation")]
+    assert seen == [(None, "installation"), (None, "installation"), (502, "installation")]
 
 
 def test_githubs_limits_are_told_as_github_tells_them(github: GitHubDouble, bot: Client) -> None:

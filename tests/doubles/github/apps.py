@@ -22,6 +22,7 @@ def make_key() -> str:
     ).decode()
 
 
+@cache
 def public_part(pem: str) -> str:
     """The public key, of a private or public one."""
     if "PRIVATE" not in pem:

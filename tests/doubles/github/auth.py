@@ -129,7 +129,9 @@ def check_access(caller: Caller, repo: Repository, needs: tuple[str, ...]) -> No
         raise Refused(401, "Requires authentication")
     if not any(_may(caller, repo, need) for need in needs):
         what = "integration" if caller.kind == "installation" else "personal access token"
-        raise Refused(403, f"Resource not accessible by {what}")
+        accepted = "; ".join(need.replace(":", "=") for need in needs)
+        headers = {"X-Accepted-GitHub-Permissions": accepted}
+        raise Refused(403, f"Resource not accessible by {what}", headers=headers)
     if repo.archived and not reading:
         raise Refused(403, "Repository was archived so is read-only.")
 

@@ -11,11 +11,12 @@ from types import TracebackType
 from typing import Self
 
 from tests.doubles.github import apps, rest
-from tests.doubles.github.auth import Caller
+from tests.doubles.github.auth import identify
 from tests.doubles.github.faults import Fault, Faults
 from tests.doubles.github.git import Bare
 from tests.doubles.github.http_git import answer_git
 from tests.doubles.github.limits import Limits
+from tests.doubles.github.refusals import Refused
 from tests.doubles.github.repository import Repository
 from tests.doubles.github.site import answer_page
 from tests.doubles.github.state import App, Installation, Json, Role, Token, User, World
@@ -170,6 +171,10 @@ class GitHubDouble:
         self.world.tokens[token.value] = token
         return token.value
 
+    def uninstall(self, installation: Installation) -> None:
+        """Its tokens are bad from now on."""
+        del self.world.installations[installation.id]
+
     def revoke_tokens(self) -> None:
         """Every token that was handed out is bad from now on."""
         for token in self.world.tokens.values():
@@ -201,23 +206,23 @@ class GitHubDouble:
         fault = self.faults.meet(asked)
         if fault and fault.delay_s:
             self._server.stopping.wait(fault.delay_s)
-        caller = Caller()
-        response: Response | None = None
-        if fault is None or fault.acts or (fault.status is None and not fault.drop):
-            response, caller = self._act(asked, is_rest)
-        if fault and fault.drop:
-            response = None
-        elif fault and fault.status is not None:
+        response = self._act(asked, is_rest) if fault is None or fault.acts else None
+        if fault and not fault.is_true:
             response = fault.answer
         status = response.status if response else None
-        self.requests.append(Recorded(asked.method, asked.path, status, caller.kind, asked.body, fault))
+        self.requests.append(Recorded(asked.method, asked.path, status, self._kind(asked), asked.body, fault))
         if response is None:
             raise Dropped
         return response
 
-    def _act(self, request: Request, is_rest: bool) -> tuple[Response, Caller]:
+    def _act(self, request: Request, is_rest: bool) -> Response:
         if not is_rest:
-            page = answer_page(self.world, request)
-            return (page, Caller()) if page else answer_git(self.world, request)
+            return answer_page(self.world, request) or answer_git(self.world, request)
         with self.post.in_background():
             return rest.answer(self.world, self.post, self.limits, request)
+
+    def _kind(self, request: Request) -> str:
+        try:
+            return identify(self.world, request.headers).kind
+        except Refused:
+            return "refused"

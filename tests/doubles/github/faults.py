@@ -12,8 +12,10 @@ from tests.doubles.server import Request, Response
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`status` None answers truly; `drop` closes the connection instead of answering. With `acts` the request takes
-    effect before its answer is lost, which is what makes a blind repeat harmful."""
+    """The answer is `status` with `body`; `drop` closes the connection instead; neither: the true answer, late.
+
+    With `acts` the request takes effect before its answer is lost, which is what makes a blind repeat harmful.
+    """
 
     status: int | None = None
     body: bytes = b""
@@ -23,9 +25,16 @@ class Fault:
     delay_s: float = 0.0
 
     @property
-    def answer(self) -> Response:
+    def is_true(self) -> bool:
+        return self.status is None and not self.drop
+
+    @property
+    def answer(self) -> Response | None:
+        """None: the connection closes."""
+        if self.status is None:
+            return None
         kind = "text/html" if self.body.startswith(b"<") else "application/json; charset=utf-8"
-        return Response(self.status or 200, self.body, {"Content-Type": kind, **self.headers})
+        return Response(self.status, self.body, {"Content-Type": kind, **self.headers})
 
 
 def _message(text: str) -> bytes:
@@ -62,7 +71,7 @@ def dropped(*, acts: bool = False) -> Fault:
 
 
 def delayed(seconds: float) -> Fault:
-    return Fault(delay_s=seconds)
+    return Fault(delay_s=seconds, acts=True)
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import subprocess
 
-from tests.doubles.github.auth import Caller, can_see, check_access, identify
+from tests.doubles.github.auth import can_see, check_access, identify
 from tests.doubles.github.git import environment
 from tests.doubles.github.refusals import Refused
 from tests.doubles.github.state import World
@@ -17,38 +17,31 @@ from tests.doubles.server import Request, Response
 PATH = re.compile(r"/(?P<owner>[^/]+)/(?P<repo>[^/]+?)(?:\.git)?(?P<rest>/info/refs|/git-(?:upload|receive)-pack)")
 
 
-def answer_git(world: World, request: Request) -> tuple[Response, Caller]:
+def answer_git(world: World, request: Request) -> Response:
     """What git's client is answered. Credentials are asked for where the repository is not to be seen without."""
     match = PATH.fullmatch(request.path)
     if match is None:
-        return _say(404, "Not Found"), Caller()
-    writes = "git-receive-pack" in (match["rest"], request.query.get("service")) or "receive-pack" in match["rest"]
+        return _say(404, "Not Found")
+    name, rest = f"{match['owner']}/{match['repo']}", match["rest"]
+    is_push = "git-receive-pack" in (rest.lstrip("/"), request.query.get("service"))
     try:
         with world.lock:
             caller = identify(world, request.headers)
-            repo = world.names.get(f"{match['owner']}/{match['repo']}".lower())
+            repo = world.names.get(name.lower())
             if repo is None or not can_see(caller, repo):
-                return _hidden(caller), caller
-            if writes:
-                check_access(caller, repo, ("contents:write",))
-            if f"{match['owner']}/{match['repo']}".lower() != repo.full_name.lower():
-                return _moved(world, repo.full_name, match["rest"], request.query_string), caller
+                return _say(404 if caller.token else 401, "Repository not found.")
+            check_access(caller, repo, ("contents:write" if is_push else "contents:read",))
+            if name.lower() != repo.full_name.lower():
+                query = f"?{request.query_string}" if request.query_string else ""
+                return Response(301, b"", {"Location": f"{world.url}/{repo.full_name}.git{rest}{query}"})
     except Refused as refused:
-        return _say(refused.status, str(refused)), Caller()
-    return _run(request, f"{repo.git.path}{match['rest']}"), caller
-
-
-def _hidden(caller: Caller) -> Response:
-    return _say(404, "Repository not found.") if caller.token else _say(401, "Repository not found.")
+        return _say(refused.status, str(refused))
+    return _run(request, f"{repo.git.path}{rest}")
 
 
 def _say(status: int, text: str) -> Response:
     ask = {"WWW-Authenticate": 'Basic realm="GitHub"'} if status == 401 else {}
     return Response(status, text.encode(), {"Content-Type": "text/plain", **ask})
-
-
-def _moved(world: World, name: str, rest: str, query: str) -> Response:
-    return Response(301, b"", {"Location": f"{world.url}/{name}.git{rest}{'?' + query if query else ''}"})
 
 
 def _run(request: Request, path: str) -> Response:

@@ -29,6 +29,8 @@ class Repository:
     parent: Repository | None = None
     archived: bool = False
     has_issues: bool = True
+    has_drafts: bool = True
+    """False where the account's plan has no draft pull requests."""
     issues: dict[int, Issue] = field(default_factory=dict)
     comments: dict[int, Comment] = field(default_factory=dict)
     signed: set[str] = field(default_factory=set)

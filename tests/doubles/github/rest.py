@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import uuid
 from dataclasses import replace
+from email.utils import formatdate
 
 from tests.doubles.github import rest_apps, rest_git, rest_issues, rest_pulls, rest_repos
 from tests.doubles.github.auth import Caller, check_access, identify
@@ -20,8 +22,7 @@ MODULES = (rest_apps, rest_git, rest_issues, rest_pulls, rest_repos)
 _BY_NUMBER = re.compile(r"/repositories/(\d+)(/.*)?")
 
 
-def answer(world: World, post: Post, limits: Limits, request: Request) -> tuple[Response, Caller]:
-    """GitHub's answer, and who it took the caller for."""
+def answer(world: World, post: Post, limits: Limits, request: Request) -> Response:
     caller = Caller()
     with world.lock:
         try:
@@ -30,12 +31,14 @@ def answer(world: World, post: Post, limits: Limits, request: Request) -> tuple[
                 limits.count(caller)
             response = _dispatch(Call(world, request, caller, post, limits))
         except Refused as refused:
-            kind = caller.kind if refused.status != 401 or caller.token or caller.app else "refused"
-            caller = replace(caller, kind=kind)
             response = respond(refused.json, refused.status, refused.headers)
-        known = Caller() if caller.kind == "refused" else caller
-        headers = {"X-GitHub-Media-Type": "github.v3; format=json", **limits.headers(known)}
-        return replace(response, headers={**headers, **response.headers}), caller
+        headers = {
+            "Date": formatdate(world.clock(), usegmt=True),
+            "X-GitHub-Media-Type": "github.v3; format=json",
+            "X-GitHub-Request-Id": uuid.uuid4().hex.upper(),
+            **limits.headers(caller),
+        }
+        return replace(response, headers={**headers, **response.headers})
 
 
 def _dispatch(call: Call) -> Response:

@@ -50,6 +50,8 @@ def create_pull(call: Call) -> Response:
     body = check_body("PullRequest", call.json.get("body") or "")
     if not title.strip():
         raise invalid("PullRequest", "missing_field", "title")
+    if call.json.get("draft") and not call.repo.has_drafts:
+        raise Refused(422, "Draft pull requests are not supported in this repository.")
     _check_ends(call.repo, head, base)
     issue = call.repo.open_pull(
         call.caller.actor,
