@@ -1,7 +1,13 @@
-"""githubkit, which TinyGen uses, finds its way about in the double."""
+"""Those who talk to the double: githubkit, as TinyGen does, and the demo, which starts it as a process."""
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
 import pytest
 from githubkit import AppAuthStrategy, AppInstallationAuthStrategy, GitHub
 from githubkit.exception import RequestFailed
@@ -31,3 +37,23 @@ def test_githubkit_signs_in_comments_and_opens_a_pull_request(
         with pytest.raises(RequestFailed) as refused:
             as_bot.rest.pulls.create("octocat", "hello", title="Mend", head="work", base="main")
         assert refused.value.response.status_code == 422
+
+
+def test_the_double_runs_as_a_process_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "files" / "src").mkdir(parents=True)
+    (tmp_path / "files" / "src" / "a.py").write_bytes(b"print(1)\n")
+    command = [sys.executable, "-m", "tests.doubles.github", str(tmp_path / "github")]
+    command += ["--repository", f"octocat/hello={tmp_path / 'files'}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        told = json.loads(process.stdout.readline())
+        try:
+            with httpx.Client(base_url=told["api_url"], verify=False) as http:
+                http.headers["Authorization"] = f"Bearer {told['tokens']['octocat']}"
+                assert http.get("/repos/octocat/hello/branches/main").status_code == 200
+                made = http.post("/repos/octocat/hello/issues", json={"title": "Hello"}).json()
+                assert made["user"]["login"] == "octocat"
+        finally:
+            process.terminate()
+        assert process.wait(timeout=10) == 0
+    assert Path(told["private_key_path"]).read_text().startswith("-----BEGIN RSA PRIVATE KEY-----")
