@@ -1,4 +1,4 @@
-"""The logs: one event per step, `key=value` or JSON on standard error, with the job's id and never with a secret.
+"""The logs: one event per step, `key=value` or JSON on standard error, with its job and never with a secret."""
 
 from __future__ import annotations
 

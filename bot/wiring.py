@@ -84,15 +84,14 @@ def build_git(config: Config) -> GitCache:
 
 
 def build_model(config: Config) -> Model:
-    from bot.adapters.model import OpenAIModel
+    from bot.adapters.model import OpenAIModel, Prices
 
-    key = config.openai_api_key
+    key, known = config.openai_api_key, config.price_input is not None or config.price_output is not None
     return OpenAIModel(
         base_url=config.openai_base_url,
         api_key=key.get_secret_value() if key else None,
         model=config.openai_model,
-        price_input=config.price_input,
-        price_output=config.price_output,
+        prices=Prices(config.price_input or 0.0, config.price_output or 0.0) if known else None,
     )
 
 

@@ -82,7 +82,7 @@ def _start(name: str) -> subprocess.Popen[bytes]:
 
 def _end_with_parent() -> None:
     def wait() -> None:
-        sys.stdin.buffer.read()
+        os.read(sys.stdin.fileno(), 1)  # not through sys.stdin, whose lock would stand in the way of a normal end
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=wait, name="parent", daemon=True).start()
@@ -95,7 +95,7 @@ def _stop_event() -> threading.Event:
     return stop
 
 
-class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn is not typed
+class _Server(BaseApplication):
     def __init__(self, config: Config, app: Flask) -> None:
         self._config, self._app = config, app
         super().__init__()
@@ -115,5 +115,5 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn is not typed
         for name, value in settings.items():
             self.cfg.set(name, value)
 
-    def load(self) -> Flask:
+    def load(self) -> Any:
         return self._app

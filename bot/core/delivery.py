@@ -64,7 +64,7 @@ class _Issue(BaseModel):
 
 
 class _Repository(BaseModel):
-    full_name: str = Field(pattern=r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$")
+    full_name: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]*/[A-Za-z0-9_.-]+$")
 
 
 class _Installation(BaseModel):

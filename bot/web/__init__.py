@@ -70,26 +70,46 @@ def create_app(config: Config, inbox: Inbox, reports: Reports, metrics: Callable
     )
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     problems.register(app)
-    _Routes(config, inbox, reports, metrics).register(app)
+    _add_routes(app, _Routes(config, inbox, reports), metrics)
     return app
 
 
+def _add_routes(app: OpenAPI, routes: _Routes, metrics: Callable[[], bytes]) -> None:
+    app.before_request(routes.check_caller)
+
+    @app.post("/webhook", doc_ui=False)
+    def webhook() -> tuple[dict[str, str], int]:
+        return routes.webhook()
+
+    @app.post("/run", summary="The diff for a prompt", responses={"200": RunAnswer})
+    def run(body: RunRequest) -> dict[str, str] | tuple[dict[str, str], int, dict[str, str]]:
+        return routes.run(body)
+
+    @app.get("/jobs/<job_id>", summary="State, steps, usage and result of a job")
+    def job(path: JobPath) -> dict[str, object]:
+        return job_page(routes.find(path.job_id))
+
+    @app.get("/jobs/<job_id>.diff", summary="A job's diff as text")
+    def job_diff(path: JobPath) -> Response:
+        patch = routes.find(path.job_id).patch
+        return Response(patch.text if patch else "", content_type="text/x-diff; charset=utf-8")
+
+    @app.get("/healthz", doc_ui=False)
+    def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/metrics", doc_ui=False)
+    def show_metrics() -> Response:
+        return Response(metrics(), content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
 class _Routes:
-    def __init__(self, config: Config, inbox: Inbox, reports: Reports, metrics: Callable[[], bytes]) -> None:
-        self._config, self._inbox, self._reports, self._metrics = config, inbox, reports, metrics
+    def __init__(self, config: Config, inbox: Inbox, reports: Reports) -> None:
+        self._config, self._inbox, self._reports = config, inbox, reports
         secret = config.github_webhook_secret
         self._secret = secret.get_secret_value() if secret else ""
         self._app_id = config.github_app_id or 0
         self._waiters = threading.BoundedSemaphore(max(1, config.web_threads // 2))
-
-    def register(self, app: OpenAPI) -> None:
-        app.before_request(self.check_caller)
-        app.post("/webhook", doc_ui=False)(self.webhook)
-        app.post("/run", summary="The diff for a prompt", responses={"200": RunAnswer})(self.run)
-        app.get("/jobs/<job_id>", summary="State, steps, usage and result of a job")(self.job)
-        app.get("/jobs/<job_id>.diff", summary="A job's diff as text")(self.job_diff)
-        app.get("/healthz", doc_ui=False)(lambda: {"status": "ok"})
-        app.get("/metrics", doc_ui=False)(lambda: Response(self._metrics(), content_type="text/plain; version=0.0.4"))
 
     # -- GitHub --
 
@@ -142,16 +162,7 @@ class _Routes:
             time.sleep(POLL_S)
         raise TimedOut("The diff is not ready yet.", next_step=f"The job goes on: ask /jobs/{job_id} for it.")
 
-    # -- jobs --
-
-    def job(self, path: JobPath) -> dict[str, object]:
-        return job_page(self._find(path.job_id))
-
-    def job_diff(self, path: JobPath) -> Response:
-        report = self._find(path.job_id)
-        return Response(report.patch.text if report.patch else "", content_type="text/x-diff; charset=utf-8")
-
-    def _find(self, job_id: str) -> Report:
+    def find(self, job_id: str) -> Report:
         report = self._reports.load(job_id)
         if report is None:
             raise NoSuchJob(f"There is no job {job_id}, or no longer. Its id is in the answer that accepted it.")

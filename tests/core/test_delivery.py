@@ -1,0 +1,123 @@
+"""What GitHub's deliveries ask of us."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from bot.core.delivery import Delivery, Ignored, job_for, read_delivery, verify_signature
+from bot.core.types import Command, Job, Target
+from bot.errors import BadRequest
+
+APP_ID = 12345
+
+
+def payload(**changes: Any) -> dict[str, Any]:
+    """The fields of an issue_comment that are read."""
+    return {
+        "action": "created",
+        "comment": {"id": 7, "body": "/tinygen fix", "user": {"id": 1, "login": "octocat", "type": "User"}},
+        "issue": {"number": 3},
+        "repository": {"full_name": "octocat/hello"},
+        "installation": {"id": 99},
+        **changes,
+    }
+
+
+def ask(body: object, event: str = "issue_comment") -> Job | Ignored:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return job_for(Delivery("d-1", event, content), app_id=APP_ID, received_at="now")
+
+
+def test_githubs_own_example_of_a_signature_is_right() -> None:
+    # https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries#testing-the-webhook-payload-validation
+    signature = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
+    assert verify_signature("It's a Secret to Everybody", b"Hello, World!", signature)
+
+
+@pytest.mark.parametrize("signature", [None, "", "sha256=", "sha1=757107ea", "sha256=" + "0" * 64, "\udcff"])
+def test_any_other_signature_is_wrong(signature: str | None) -> None:
+    assert not verify_signature("secret", b"Hello, World!", signature)
+
+
+def test_a_command_becomes_a_job_named_by_its_delivery() -> None:
+    assert ask(payload()) == Job(
+        id="d-1",
+        source="comment",
+        target=Target("octocat/hello", 99, 3, is_pull=False, comment_id=7),
+        command=Command("solve", "fix"),
+        actor="octocat",
+        actor_id=1,
+        delivery_id="d-1",
+        received_at="now",
+    )
+
+
+def test_a_pull_request_is_told_from_an_issue() -> None:
+    job = ask(payload(issue={"number": 3, "pull_request": {"url": "x"}}))
+    assert isinstance(job, Job)
+    assert job.target.is_pull
+
+
+def test_a_bots_command_is_known_as_a_bots() -> None:
+    bot = {"id": 2, "login": "other[bot]", "type": "Bot"}
+    job = ask(payload(comment={"id": 7, "body": "/tinygen x", "user": bot}))
+    assert isinstance(job, Job)
+    assert job.actor_is_bot
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (payload(action="edited"), "newly created"),
+        (payload(action="deleted"), "newly created"),
+        (payload(comment={"id": 7, "body": "hi", "user": None}), "no command"),
+        (payload(comment={"id": 7, "body": None, "user": None}), "no command"),
+        (payload(comment={"id": 7, "body": "/tinygen x", "user": None}), "no author"),
+        (payload(installation=None), "no installation"),
+        (
+            payload(comment={"id": 7, "body": "/tinygen", "user": None, "performed_via_github_app": {"id": APP_ID}}),
+            "TinyGen's own",
+        ),
+    ],
+)
+def test_what_is_not_for_us_is_ignored_with_the_reason(body: dict[str, Any], reason: str) -> None:
+    asked = ask(body)
+    assert isinstance(asked, Ignored)
+    assert reason in asked.reason
+
+
+def test_other_events_are_ignored_by_name() -> None:
+    assert "'push'" in getattr(ask({}, "push"), "reason", "")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"[]", b"1", b"{", b"\xff\xfe{}", b"null", b'{"action": 1}', b"[" * 100_000, payload(issue={"number": "x"})],
+)
+@pytest.mark.parametrize("event", ["issue_comment"])
+def test_what_is_not_of_githubs_shape_is_a_bad_request(body: object, event: str) -> None:
+    with pytest.raises(BadRequest):
+        ask(body, event)
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b"\xff", b"[" * 100_000])
+def test_what_is_no_json_object_is_a_bad_request_for_every_event(body: bytes) -> None:
+    with pytest.raises(BadRequest):
+        ask(body, "ping")
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b/c", "a b/c", ""])
+def test_a_repository_has_a_repositorys_name(name: str) -> None:
+    with pytest.raises(BadRequest):
+        ask(payload(repository={"full_name": name}))
+
+
+@pytest.mark.parametrize(
+    ("event", "delivery_id"), [(None, "a"), ("push", None), ("", "a"), ("push", "a b"), ("push", "x" * 65)]
+)
+def test_the_headers_name_event_and_delivery(event: str | None, delivery_id: str | None) -> None:
+    with pytest.raises(BadRequest):
+        read_delivery(event, delivery_id, b"{}")

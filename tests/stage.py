@@ -1,0 +1,167 @@
+"""The real bot, as its own processes, between the double of GitHub and a model: for the demo, the tests that look from
+outside, and the benchmarks."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+from tests.doubles.github import GitHubDouble
+
+ROOT = Path(__file__).parent.parent
+SECRET = "stage-webhook-secret"
+PERMISSIONS = {"contents": "write", "issues": "write", "metadata": "read", "pull_requests": "write"}
+_STATE = re.compile(r"\A<!-- tinygen:job=(?P<job>\S+) state=(?P<state>\w+) -->")
+
+Value = TypeVar("Value")
+
+
+class Stage:
+    """`github` is the double; `url` the bot's address. The bot runs from `with` to its end, or from `start` to `stop`.
+
+    `settings` are added to the bot's; its log goes to `log`.
+    """
+
+    def __init__(self, root: Path, model_url: str, settings: Mapping[str, str] | None = None) -> None:
+        self.root = root
+        self.data_dir = root / "data"
+        self.log = root / "bot.log"
+        self.github = GitHubDouble(root / "github")
+        self.port = _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._model_url = model_url
+        self._settings = dict(settings or {})
+        self._bot: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.github.__enter__()
+        self.app = self.github.add_app(
+            permissions=PERMISSIONS,
+            events=["issue_comment"],
+            webhook_url=f"{self.url}/webhook",
+            webhook_secret=SECRET,
+        )
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+        self.github.__exit__(kind, error, at)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
+        return {
+            **kept,
+            "OPENAI_API_KEY": "sk-stage-of-tinygen-0123456789",
+            "OPENAI_BASE_URL": self._model_url,
+            "OPENAI_MODEL": "double-1",
+            "GITHUB_APP_ID": str(self.app.id),
+            "GITHUB_PRIVATE_KEY": (self.app.private_key or "").replace("\n", "\\n"),
+            "GITHUB_WEBHOOK_SECRET": SECRET,
+            "GITHUB_API_URL": self.github.api_url,
+            "GITHUB_SERVER_URL": self.github.url,
+            "TINYGEN_DATA_DIR": str(self.data_dir),
+            "TINYGEN_PORT": str(self.port),
+            "TINYGEN_DRAIN_SECONDS": "2",
+            **self._settings,
+        }
+
+    def start(self) -> None:
+        """Starts the bot and returns when it answers."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            self._bot = subprocess.Popen(
+                [sys.executable, "-m", "bot", "serve"],
+                cwd=ROOT,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.wait(self._is_healthy, "the bot to answer /healthz")
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """Ends the bot; with SIGKILL all of its processes at once."""
+        if self._bot is None:
+            return
+        if number == signal.SIGKILL:
+            os.killpg(self._bot.pid, signal.SIGKILL)
+        else:
+            self._bot.send_signal(number)
+        self._bot.wait(timeout=60)
+        self._bot = None
+
+    def pids(self, part: str) -> list[int]:
+        """The running processes of one part: web (gunicorn's), or worker."""
+        found = subprocess.run(
+            ["pgrep", "-s", str(self._bot.pid if self._bot else 0), "-f", f"bot {part}"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return [int(pid) for pid in found.stdout.split()]
+
+    def wait(self, look: Callable[[], Value | None], what: str, within_s: float = 60.0) -> Value:
+        """What `look` sees as soon as it sees something."""
+        until = time.monotonic() + within_s
+        while time.monotonic() < until:
+            seen = look()
+            if seen:
+                return seen
+            if self._bot is not None and self._bot.poll() is not None:
+                break
+            time.sleep(0.02)
+        raise AssertionError(f"waited in vain for {what}; the bot's log:\n{self.log.read_text()[-4000:]}")
+
+    def finished(self, repo: str, number: int, count: int = 1, within_s: float = 60.0) -> str:
+        """The body of the bot's `count`-th comment in the thread, once it has ended."""
+
+        def look() -> str | None:
+            bodies = self.bot_comments(repo, number)
+            states = [state_of(body) for body in bodies]
+            ended = len(bodies) >= count and states[count - 1] in ("done", "failed", "cancelled", "refused")
+            return bodies[count - 1] if ended else None
+
+        return self.wait(look, f"comment {count} of {repo}#{number} to be finished", within_s)
+
+    def bot_comments(self, repo: str, number: int) -> list[str]:
+        """The bodies of the bot's own comments, oldest first."""
+        thread = self.github.world.names[repo.lower()].thread(number)
+        return [comment.body for comment in thread if comment.author.login == f"{self.app.slug}[bot]"]
+
+    def _is_healthy(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/healthz", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+
+def state_of(comment: str) -> str:
+    """The state that a bot's comment says its job is in."""
+    found = _STATE.match(comment)
+    return found["state"] if found else ""
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

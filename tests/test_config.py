@@ -1,0 +1,97 @@
+"""The settings, and the files that speak of them."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from bot.config import Config, load_config, read_pem, render_env_example
+from bot.errors import SetupError
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def pem() -> str:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    form, plain = serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+    return key.private_bytes(serialization.Encoding.PEM, form, plain).decode()
+
+
+def test_the_example_file_is_the_settings() -> None:
+    assert (ROOT / ".env.example").read_text() == render_env_example(), "run `python -m bot.config > .env.example`"
+
+
+def test_the_contracts_defaults_hold() -> None:
+    config = load_config({}, None)
+    assert (config.host, config.port, config.mode, config.min_permission) == ("127.0.0.1", 8000, "diff", "write")
+    assert (config.max_revisions, config.context_tokens, config.data_dir) == (2, 24000, Path("data"))
+    assert (config.github_api_url, config.github_server_url) == ("https://api.github.com", "https://github.com")
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text('TINYGEN_PORT=1\nTINYGEN_MODE=pr\nOPENAI_MODEL="a $b"\n')
+    config = load_config({"TINYGEN_PORT": "2"}, tmp_path / ".env")
+    assert (config.port, config.mode, config.openai_model) == (2, "pr", "a $b")
+
+
+def test_an_empty_value_is_not_set() -> None:
+    assert load_config({"TINYGEN_PORT": "", "GITHUB_TOKEN": ""}, None) == load_config({}, None)
+
+
+def test_all_odd_settings_are_named_at_once_and_no_value_is_repeated() -> None:
+    odd = {
+        "TINYGEN_PORT": "hunter2",
+        "TINYGEN_MODE": "hunter2",
+        "TINYGEN_MIN_PERMISSION": "none",
+        "GITHUB_PRIVATE_KEY": "hunter2",
+        "SUPABASE_URL": "hunter2",
+        "TINYGEN_DATABASE_URL": "mysql://hunter2",
+    }
+    with pytest.raises(SetupError) as error:
+        load_config(odd, None)
+    assert all(name in str(error.value) for name in odd)
+    assert "hunter2" not in str(error.value)
+
+
+def test_supabase_needs_both_of_its_settings() -> None:
+    with pytest.raises(SetupError, match="go together"):
+        load_config({"SUPABASE_URL": "https://x.supabase.co"}, None)
+
+
+def test_a_private_key_may_have_any_of_its_forms(pem: str, tmp_path: Path) -> None:
+    path = tmp_path / "app.pem"
+    path.write_text(pem)
+    forms = [pem, pem.replace("\n", "\\n"), base64.b64encode(pem.encode()).decode(), f"\n{pem}\n"]
+    configs = [load_config({"GITHUB_PRIVATE_KEY": form}, None) for form in forms]
+    configs.append(load_config({"GITHUB_PRIVATE_KEY_PATH": str(path)}, None))
+    assert {_key(config) for config in configs} == {read_pem(pem)}
+
+
+def test_a_key_file_that_is_not_there_is_a_setup_error() -> None:
+    with pytest.raises(SetupError, match="GITHUB_PRIVATE_KEY_PATH"):
+        load_config({"GITHUB_PRIVATE_KEY_PATH": "/nowhere.pem"}, None)
+
+
+def test_every_secret_is_known_as_one(pem: str) -> None:
+    given = {
+        "OPENAI_API_KEY": "sk-1",
+        "GITHUB_PRIVATE_KEY": pem,
+        "GITHUB_WEBHOOK_SECRET": "w",
+        "GITHUB_TOKEN": "t",
+        "SUPABASE_URL": "https://x",
+        "SUPABASE_KEY": "s",
+        "TINYGEN_DATABASE_URL": "postgresql://u:p@h/d",
+        "TINYGEN_API_KEYS": "a, b",
+    }
+    config = load_config(given, None)
+    assert set(config.secrets()) == {"sk-1", read_pem(pem), "w", "t", "s", "postgresql://u:p@h/d", "a", "b"}
+    assert "sk-1" not in repr(config)
+
+
+def _key(config: Config) -> str:
+    return config.github_private_key.get_secret_value() if config.github_private_key else ""
