@@ -104,7 +104,8 @@ def _play(stage: Stage) -> None:
     shown = stage.finished(REPO, issue.number, 1, within_s=600)
     _say("TinyGen answers in one comment, edited as it went", shown)
     if state_of(shown) != "done" or "```diff" not in shown:
-        raise SystemExit("The demo ended without a diff; the comment above says why.")
+        print(stage.log.read_text()[-6000:], file=sys.stderr)
+        raise SystemExit("The demo ended without a diff; the comment above says why, and the bot's log.")
 
     _say("octocat likes the diff", "/tinygen apply")
     repo.comment(issue.number, "octocat", "/tinygen apply")

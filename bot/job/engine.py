@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import structlog
-from dbos import DBOS, SetEnqueueOptions, SetWorkflowID, StepOptions, WorkflowSerializationFormat
+from dbos import DBOS, DBOSClient, SetEnqueueOptions, SetWorkflowID, StepOptions, WorkflowSerializationFormat
 from dbos._error import DBOSException
 
 from bot import errors
@@ -25,6 +25,7 @@ Json = Any
 EngineError = DBOSException
 """What the engine raises of itself: never a job's failure, so never caught as one."""
 
+NAME = "tinygen"
 APPLICATION_VERSION = "tinygen-1"
 """Constant: by default the engine strands jobs in flight when a workflow's source changes. Raise it only with a change
 that jobs in flight cannot go on with, after the queue has drained."""
@@ -46,9 +47,11 @@ class Engine:
         self._workflows: dict[str, Callable[[Json], Json]] = {}
         if database_url.startswith("sqlite:///"):
             _use_wal(Path(database_url.removeprefix("sqlite:///")))
+        # Its own connection: the engine's own question is refused inside a step that runs an event loop.
+        self._look = DBOSClient(system_database_url=database_url, application_name=NAME, lazy=True)
         DBOS(
             config={
-                "name": "tinygen",
+                "name": NAME,
                 "system_database_url": database_url,
                 "executor_id": executor_id,
                 "application_version": APPLICATION_VERSION,
@@ -92,6 +95,7 @@ class Engine:
     def stop(self, drain_s: int) -> None:
         """Lets running jobs go on for `drain_s`; what is not done by then goes on at the next start."""
         DBOS.destroy(workflow_completion_timeout_sec=drain_s, destroy_registry=True)
+        self._look.destroy()
 
     # -- workflows --
 
@@ -106,16 +110,17 @@ class Engine:
             DBOS.enqueue_workflow(queue, self._workflows[name], payload)
 
     def state(self, workflow_id: str) -> Literal["unknown", "queued", "running", "ended"]:
-        status = DBOS.get_workflow_status(workflow_id)
-        if status is None:
+        found = self._look.list_workflows(workflow_ids=[workflow_id], load_input=False, load_output=False)
+        if not found:
             return "unknown"
+        status = found[0]
         if status.status in ("ENQUEUED", "DELAYED"):
             return "queued"
         return "running" if status.status == "PENDING" else "ended"
 
     def drop(self, workflow_id: str) -> None:
         """Takes a workflow out of its queue. One that already runs does not begin another step."""
-        DBOS.cancel_workflow(workflow_id)
+        self._look.cancel_workflow(workflow_id)
 
     # -- inside a workflow --
 
