@@ -10,6 +10,7 @@ import httpx
 import jwt
 import pytest
 
+from tests.conftest import NPM
 from tests.doubles.github import GitHubDouble, Repository
 from tests.doubles.github.routing import ROUTES
 from tests.doubles.github.schema import answer_problems, webhook_problems
@@ -186,3 +187,32 @@ def test_every_webhook_is_complete_by_githubs_description(github: GitHubDouble, 
     seen = [(each.event, webhook_problems(each.event, json.loads(each.body))) for each in github.deliveries]
     assert [event for event, problems in seen if problems] == [], seen
     assert len(seen) == 8
+
+
+def example(event: str, action: str) -> dict[str, Any]:
+    """A real delivery to an App, as GitHub published it."""
+    index = NPM / "@octokit" / "webhooks-examples" / "api.github.com" / "index.json"
+    [named] = [each for each in json.loads(index.read_bytes()) if each["name"] == event]
+    found: list[dict[str, Any]] = [each for each in named["examples"] if each["action"] == action]
+    return next((each for each in found if "installation" in each), found[0])
+
+
+def missing(real: object, ours: object, at: str = "") -> list[str]:
+    """Where the real payload has a name that ours has not; lists and nulls tell nothing."""
+    if not isinstance(real, dict) or not isinstance(ours, dict):
+        return []
+    here = [f"{at}/{name}" for name in real if name not in ours]
+    return here + [gap for name in real if name in ours for gap in missing(real[name], ours[name], f"{at}/{name}")]
+
+
+@pytest.mark.parametrize("action", ["created", "edited", "deleted"])
+def test_a_comments_webhook_has_all_that_a_real_one_had(github: GitHubDouble, repo: Repository, action: str) -> None:
+    issue = repo.open_issue("alice", "Bug", "It broke.")
+    comment = repo.comment(issue.number, "alice", "/tinygen mend it")
+    repo.edit_comment(comment, "/tinygen mend it now")
+    repo.delete_comment(comment)
+    [sent] = [
+        each.payload for each in github.deliveries if each.payload["action"] == action and "comment" in each.payload
+    ]
+    of_an_organization = {"/organization", "/repository/custom_properties", "/issue/draft"}
+    assert set(missing(example("issue_comment", action), sent)) <= of_an_organization

@@ -177,7 +177,7 @@ class GitHubDouble:
 
     def revoke_tokens(self) -> None:
         """Every token that was handed out is bad from now on."""
-        for token in self.world.tokens.values():
+        for token in list(self.world.tokens.values()):
             token.revoked = True
 
     # ---- deliveries --------------------------------------------------------------------------------------------------

@@ -140,7 +140,7 @@ def installation(world: World, of: Installation) -> Json:
 def repository(repo: Repository) -> Json:
     world, name = repo.world, repo.full_name
     url, page = f"{world.api_url}/repos/{name}", f"{world.url}/{name}"
-    open_issues = sum(issue.state == "open" for issue in repo.issues.values())
+    open_issues = sum(issue.state == "open" for issue in list(repo.issues.values()))
     host = world.url.partition("//")[2]
     return {
         "id": repo.id,

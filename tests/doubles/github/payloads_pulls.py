@@ -209,7 +209,7 @@ def pull(repo: Repository, of: Issue) -> Json:
     head = repo.head(of)
     base = repo.git.branch(of.pull.base_ref) or head
     files = diff_entries(repo, merge_base(repo, base, head), head)
-    comments = [comment for comment in repo.comments.values() if comment.number == of.number]
+    comments = [comment for comment in list(repo.comments.values()) if comment.number == of.number]
     return {
         **pull_simple(repo, of),
         "merged": of.pull.merged_at is not None,

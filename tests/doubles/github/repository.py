@@ -15,7 +15,10 @@ from tests.doubles.github.state import ROLES, App, Comment, Issue, Json, Pull, R
 
 @dataclass(eq=False)
 class Repository:
-    """`permissions` are roles by login; the owner is always admin. Everyone may read what is not private."""
+    """`permissions` are roles by login; the owner is always admin. Everyone may read what is not private.
+
+    Tests act while the App's requests are answered, so what may grow meanwhile is copied before it is gone through.
+    """
 
     world: World
     id: int
@@ -53,11 +56,11 @@ class Repository:
 
     def thread(self, number: int) -> tuple[Comment, ...]:
         """The comments of an issue or pull request, oldest first, without those on the diff."""
-        return tuple(c for c in self.comments.values() if c.number == number and c.path is None)
+        return tuple(c for c in list(self.comments.values()) if c.number == number and c.path is None)
 
     @property
     def pulls(self) -> tuple[Issue, ...]:
-        return tuple(issue for issue in self.issues.values() if issue.pull)
+        return tuple(issue for issue in list(self.issues.values()) if issue.pull)
 
     # ---- what people and Apps do -------------------------------------------------------------------------------------
 
@@ -164,9 +167,11 @@ class Repository:
         return who if isinstance(who, User) else self.world.user(who)
 
     def _add_issue(self, author: str | User, title: str, body: str | None, via: App | None) -> Issue:
-        now, number = self.world.now(), len(self.issues) + 1
-        issue = Issue(next(self.world.ids), number, self._person(author), title, body, now, now, via)
-        self.issues[number] = issue
+        now = self.world.now()
+        with self.world.lock:
+            number = len(self.issues) + 1
+            issue = Issue(next(self.world.ids), number, self._person(author), title, body, now, now, via)
+            self.issues[number] = issue
         return issue
 
     def _add_comment(self, number: int, author: str | User, body: str, via: App | None) -> Comment:

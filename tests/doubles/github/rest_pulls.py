@@ -110,7 +110,7 @@ def list_files(call: Call) -> Response:
 @route("GET", "/repos/{owner}/{repo}/pulls/{number:int}/comments", "pull_requests:read")
 def list_review_comments(call: Call) -> Response:
     number = _pull(call).number
-    ours = [each for each in call.repo.comments.values() if each.number == number and each.path is not None]
+    ours = [each for each in list(call.repo.comments.values()) if each.number == number and each.path is not None]
     page, headers = paged(call, ours)
     return respond([payloads_pulls.review_comment(call.repo, each) for each in page], headers=headers)
 
