@@ -7,27 +7,28 @@ one: all of it can be fetched again.
 
 from __future__ import annotations
 
-import fcntl
 import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bot.adapters.git.bare import checked_sha, disk_errors_named, make_bare
+from bot.adapters.git.lock import locked
 from bot.adapters.git.process import GitFailed, Runner
-from bot.adapters.git.remote import fetch_failure, token_environment
+from bot.adapters.git.remote import explain_refusal, token_environment
 from bot.adapters.git.store import ObjectStore
 from bot.core.types import Changes, Patch, Snapshot
-from bot.errors import BadRequest, OutsideError, TimedOut
+from bot.errors import BadRequest, OutsideError
 from bot.ports import Remote
 
 # https://docs.github.com/en/rest/repos/repos: the characters that names of owners and repositories may have.
 _REPO = re.compile(r"[A-Za-z0-9_-]{1,100}/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}")
-_LOCK_POLL_S = 0.02
+_FETCH = "fetch --depth=1 --no-tags --no-write-fetch-head --quiet --"
+_RETRY_WAITS_S = (0.5, 2.0)
 _MAX_PACKS = 50
 
 
@@ -47,22 +48,25 @@ class GitCache:
         timeout_s: float = 120.0,
         max_output_bytes: int = 64 << 20,
         max_fetch_bytes: int = 1 << 30,
+        wait: Callable[[float], None] = time.sleep,
     ) -> None:
         self._root = root
         self._protocols = protocols
         self._runner = Runner(timeout_s, max_output_bytes)
         self._max_fetch_bytes = max_fetch_bytes
+        self._wait = wait
 
     def fetch(self, repo: str, remote: Remote, sha: str) -> None:
         if not sha:
             return
         want = _Want(repo, remote, checked_sha(sha))
         directory = self._directory(repo)
-        if self._holds(directory, sha):
-            return
-        with disk_errors_named(), self._locked(directory) as lock:
-            if not self._holds(directory, sha) and not self._added(directory, want, lock):
-                self._fetch_anew(directory, want, lock)
+        with disk_errors_named():
+            if self._holds(directory, sha):
+                return
+            with self._locked(directory) as lock:
+                if not self._holds(directory, sha) and not self._added(directory, want, lock):
+                    self._fetch_anew(directory, want, lock)
 
     def snapshot(self, repo: str, sha: str) -> Snapshot:
         return self._store(repo, sha).snapshot(sha)
@@ -96,70 +100,67 @@ class GitCache:
         _sweep(directory)
         try:
             if len(list(directory.glob("objects/pack/*.pack"))) > _MAX_PACKS:
-                self._runner.run(directory, "repack", "-a", "-d", "-q", keep_open=(lock,))
+                replace(self._runner, keep_open=(lock,)).run(directory, "repack", "-a", "-d", "-q")
             self._fetch_into(directory, want, lock)
-        except GitFailed as error:
-            failure = fetch_failure(error, want.repo, want.sha, self._max_fetch_bytes)
-            if error.disk_full or not isinstance(failure, OutsideError):
-                raise failure from error
+        except GitFailed:
             return False
         return self._holds(directory, want.sha)
 
     def _fetch_anew(self, directory: Path, want: _Want, lock: int) -> None:
         """A new cache in place of the old one, if there was one; visible only when it is whole."""
-        for leftover in directory.parent.glob(f"{directory.name}.new-*"):
+        for leftover in directory.parent.glob(f"{directory.name}+new-*"):
             shutil.rmtree(leftover)
-        new = Path(tempfile.mkdtemp(prefix=f"{directory.name}.new-", dir=directory.parent))
-        make_bare(new)
+        new = Path(tempfile.mkdtemp(prefix=f"{directory.name}+new-", dir=directory.parent))
         try:
-            self._fetch_into(new, want, lock)
-        except GitFailed as error:
-            raise fetch_failure(error, want.repo, want.sha, self._max_fetch_bytes) from error
-        else:
+            make_bare(new)
+            self._fetch_patiently(new, want, lock)
             _remove(directory)
             new.rename(directory)
         finally:
             shutil.rmtree(new, ignore_errors=True)
 
+    def _fetch_patiently(self, directory: Path, want: _Want, lock: int) -> None:
+        for wait_s in (*_RETRY_WAITS_S, None):
+            try:
+                self._fetch_into(directory, want, lock)
+                return
+            except GitFailed as error:
+                if wait_s is None:
+                    message = f"git could not fetch {want.repo}."
+                    raise OutsideError(message, next_step="Try again in a few minutes.") from error
+                self._wait(wait_s)
+
     def _fetch_into(self, directory: Path, want: _Want, lock: int) -> None:
-        self._runner.run(
-            directory,
-            *["fetch", "--depth=1", "--no-tags", "--no-write-fetch-head", "--quiet", "--"],
-            want.remote.url,
-            f"+{want.sha}:refs/tinygen/{want.sha}",
-            env={"GIT_ALLOW_PROTOCOL": ":".join(self._protocols), **token_environment(want.remote)},
-            keep_open=(lock,),
+        runner = replace(
+            self._runner,
             max_file_bytes=self._max_fetch_bytes,
+            keep_open=(lock,),
+            environment={"GIT_ALLOW_PROTOCOL": ":".join(self._protocols), **token_environment(want.remote)},
         )
+        refspec = f"+{want.sha}:refs/tinygen/{want.sha}"
+        try:
+            runner.run(directory, *_FETCH.split(), want.remote.url, refspec)
+        except GitFailed as error:
+            if refusal := explain_refusal(error.said, want.repo, want.sha, self._max_fetch_bytes):
+                raise refusal from error
+            raise
 
     def _store(self, repo: str, sha: str) -> ObjectStore:
         directory = self._directory(repo)
         if sha and not _ref(directory, checked_sha(sha)).exists():
             raise OutsideError(f"{repo} at {sha[:12]} is not in the cache any more.", next_step="Try again.")
-        inode = directory.stat().st_ino if sha else None
+        made_at_ns = _made_at_ns(directory)
 
         def on_damage() -> OutsideError:
             with disk_errors_named(), self._locked(directory):
-                if directory.exists() and directory.stat().st_ino == inode:
+                if _made_at_ns(directory) == made_at_ns:
                     _remove(directory)
             return OutsideError(f"The cache of {repo} was damaged and is thrown away.", next_step="Try again.")
 
         return ObjectStore(self._runner, directory / "objects", on_damage)
 
-    @contextmanager
-    def _locked(self, directory: Path) -> Iterator[int]:
-        """The descriptor of the repository's lock, which ends with the last process that holds it open.
-
-        A git that outlives its killed worker holds it too, so nobody works beside it.
-        """
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        deadline = time.monotonic() + self._runner.timeout_s
-        with directory.with_suffix(".lock").open("ab") as file:
-            while not _lock(file.fileno()):
-                if time.monotonic() > deadline:
-                    raise TimedOut("Another job is fetching this repository.", next_step="Try again in a few minutes.")
-                time.sleep(_LOCK_POLL_S)
-            yield file.fileno()
+    def _locked(self, directory: Path) -> AbstractContextManager[int]:
+        return locked(directory.with_suffix(".lock"), self._runner.timeout_s, self._wait)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,12 +174,10 @@ def _ref(directory: Path, sha: str) -> Path:
     return directory / "refs/tinygen" / sha
 
 
-def _lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+def _made_at_ns(directory: Path) -> int | None:
+    """When this cache was made, which tells it from one that came in its place; None where there is none."""
+    config = directory / "config"
+    return config.stat().st_mtime_ns if config.exists() else None
 
 
 def _sweep(directory: Path) -> None:
@@ -191,6 +190,6 @@ def _sweep(directory: Path) -> None:
 def _remove(directory: Path) -> None:
     """Gone at one moment for those who come now; those who read on finish with what they have open."""
     if directory.exists():
-        aside = Path(tempfile.mkdtemp(prefix=f"{directory.name}.new-", dir=directory.parent))
+        aside = Path(tempfile.mkdtemp(prefix=f"{directory.name}+new-", dir=directory.parent))
         shutil.rmtree(directory.rename(aside / "old"), ignore_errors=True)
         aside.rmdir()

@@ -22,8 +22,9 @@ _STATUS: dict[str, Literal["added", "modified", "deleted", "renamed"]] = {
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One changed path. `status` is git's letter; of a renamed file, `path` is the new one."""
+    """One changed path. `status` is git's letter; only of a renamed file does `old_path` differ from `path`."""
 
+    old_path: bytes
     path: bytes
     status: str
     new_mode: str
@@ -89,10 +90,9 @@ class _Fields:
 def _entries(fields: _Fields) -> Iterable[Entry]:
     while fields.first_byte() == b":":
         _, new_mode, _, new_oid, status = fields.take().decode().split(" ")
-        path = fields.take()
-        if status.startswith("R"):
-            path = fields.take()
-        yield Entry(path, status[0], new_mode, new_oid)
+        old_path = fields.take()
+        path = fields.take() if status.startswith("R") else old_path
+        yield Entry(old_path, path, status[0], new_mode, new_oid)
 
 
 def _counts(fields: _Fields) -> Iterable[tuple[bytes, tuple[int, int]]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from bot.adapters.git.bare import EMPTY_TREE, c_quoted, scratch, write_blob
@@ -35,6 +36,7 @@ def make_patch(runner: Runner, objects: Path, base_sha: str, changes: Changes) -
         _put_into_index(runner, git_dir, changes)
         tree = _write_tree(runner, git_dir)
         diff = _textual_diff(runner, git_dir, base, tree)
+        _check_nothing_else(diff, changes)
         patch = Patch(base_sha, diff.text(), diff.stats())
         (git_dir / "index.base").replace(git_dir / "index")
         _check_reproduces(runner, git_dir, patch, tree)
@@ -57,14 +59,9 @@ def _put_into_index(runner: Runner, git_dir: Path, changes: Changes) -> None:
     ordered = sorted(changes.values(), key=lambda change: change.content is not None)
     lines = b"".join(_index_line(git_dir, change) for change in ordered)
     try:
-        runner.run(git_dir, "update-index", "-z", "--index-info", stdin=lines)
+        replace(runner, silent=True).run(git_dir, "update-index", "-z", "--index-info", stdin=lines)
     except GitFailed as error:
-        if error.disk_full:
-            raise
-        raise Unworkable(
-            "The change has a path that git does not take, or a file and a directory of one name.",
-            next_step="Ask for other paths.",
-        ) from error
+        raise _unusable_path() from error
 
 
 def _index_line(git_dir: Path, change: Change) -> bytes:
@@ -82,8 +79,12 @@ def _path_bytes(path: str) -> bytes:
     except UnicodeEncodeError:
         encoded = b""
     if not encoded or b"\0" in encoded:
-        raise Unworkable("The change has a path that no file can have.", next_step="Ask for other paths.")
+        raise _unusable_path()
     return encoded
+
+
+def _unusable_path() -> Unworkable:
+    return Unworkable("The change has a path that git does not take.", next_step="Ask for other paths.")
 
 
 def _write_tree(runner: Runner, git_dir: Path) -> str:
@@ -110,6 +111,16 @@ def _binary_attribute(path: bytes) -> bytes:
     return c_quoted(b"/" + re.sub(rb"([*?\[\\])", rb"\\\1", path)) + b" -diff\n"
 
 
+def _check_nothing_else(diff: Diff, changes: Changes) -> None:
+    """git lets a new file take the place of a directory, and of a file that is in the way of its own directory."""
+    touched = {path for entry in diff.entries for path in (entry.old_path, entry.path)}
+    if not touched <= {_path_bytes(path) for path in changes}:
+        raise Unworkable(
+            "The change has a file in the place of a directory, or the other way round.",
+            next_step="Delete what is in the way, or ask for another path.",
+        )
+
+
 def _check_reproduces(runner: Runner, git_dir: Path, patch: Patch, tree: str) -> None:
     _apply(runner, git_dir, patch)
     if _write_tree(runner, git_dir) != tree:
@@ -126,8 +137,6 @@ def _apply(runner: Runner, git_dir: Path, patch: Patch) -> None:
     try:
         runner.run(git_dir, "apply", "--cached", "--whitespace=nowarn", stdin=_patch_bytes(patch))
     except GitFailed as error:
-        if error.disk_full:
-            raise
         raise Unworkable(
             f"The patch does not apply at {patch.base_sha[:12] or 'an empty repository'}: {_reasons(error.said)}",
             next_step="Ask for the change anew, so that it is made from the present files.",

@@ -12,7 +12,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, cast
 
@@ -36,105 +36,93 @@ _FIXED = {
     "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_OPTIONAL_LOCKS": "0",
 }
-_LIMITED = 'ulimit -f "$0" && exec git "$@"'
+# Deaf to the signal, git says "File too large" instead of dying without a word.
+_LIMITED = 'trap "" XFSZ && ulimit -f "$0" && exec git "$@"'
 _ULIMIT_BLOCK_BYTES = 512
+_CHUNK_BYTES = 1 << 16
 _STDERR_TAIL_BYTES = 4000
 
 
 class GitFailed(OutsideError):
-    """git ended with an error. `said` is the end of its stderr: for logs and for telling causes apart, not for show."""
+    """git ended with an error. `said` is the end of its stderr: for telling causes apart, not for show."""
 
     def __init__(self, command: str, said: str) -> None:
-        self.disk_full = "No space left on device" in said
-        super().__init__(
-            f"git {command} failed: the bot's disk is full." if self.disk_full else f"git {command} failed.",
-            next_step="The operator must free disk space." if self.disk_full else "Try again in a few minutes.",
-        )
+        super().__init__(f"git {command} failed.", next_step="Try again in a few minutes.")
         self.said = said
+
+
+class DiskFull(OutsideError):
+    def __init__(self) -> None:
+        super().__init__("The bot's disk is full.", next_step="The operator must free space on it.")
 
 
 @dataclass(frozen=True, slots=True)
 class Runner:
-    """Runs git commands, each bounded by `timeout_s` and, where its output is gathered, by `max_output_bytes`."""
+    """Runs git. `dataclasses.replace` makes one with other limits."""
 
     timeout_s: float = 120.0
+    """For one command, from its start to its end."""
     max_output_bytes: int = 64 << 20
+    """Of a command whose output is gathered."""
+    max_file_bytes: int | None = None
+    """The most that any one file which git writes may grow to."""
+    silent: bool = False
+    """Whether a word on stderr is a failure: git only warns of some things that it leaves out."""
+    keep_open: tuple[int, ...] = ()
+    """Descriptors that git and its children hold while they live."""
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
-    def run(
-        self,
-        git_dir: Path,
-        *arguments: str,
-        stdin: bytes = b"",
-        env: Mapping[str, str] | None = None,
-        keep_open: tuple[int, ...] = (),
-        max_file_bytes: int | None = None,
-    ) -> bytes:
+    def run(self, git_dir: Path, *arguments: str, stdin: bytes = b"") -> bytes:
         """What git wrote to stdout. LimitReached over `max_output_bytes`; otherwise as `stream`."""
-        running = self.stream(
-            git_dir, *arguments, stdin=stdin, env=env, keep_open=keep_open, max_file_bytes=max_file_bytes
-        )
-        with running as output:
-            gathered = output.read(self.max_output_bytes + 1)
-            if len(gathered) > self.max_output_bytes:
-                raise LimitReached(
-                    f"git {arguments[0]} gave more than {self.max_output_bytes >> 20} MB.",
-                    next_step="Ask for a smaller change, or work on a smaller repository.",
-                )
-        return gathered
+        gathered = bytearray()
+        with self.stream(git_dir, *arguments, stdin=stdin) as output:
+            while chunk := output.read(_CHUNK_BYTES):
+                gathered += chunk
+                if len(gathered) > self.max_output_bytes:
+                    raise LimitReached(
+                        f"git {arguments[0]} gave more than {self.max_output_bytes >> 20} MB.",
+                        next_step="Ask for a smaller change, or work on a smaller repository.",
+                    )
+        return bytes(gathered)
 
     @contextmanager
-    def stream(
-        self,
-        git_dir: Path,
-        *arguments: str,
-        stdin: bytes = b"",
-        env: Mapping[str, str] | None = None,
-        keep_open: tuple[int, ...] = (),
-        max_file_bytes: int | None = None,
-    ) -> Iterator[IO[bytes]]:
+    def stream(self, git_dir: Path, *arguments: str, stdin: bytes = b"") -> Iterator[IO[bytes]]:
         """git's stdout while it runs; left early, git is killed with all that it started.
 
-        `keep_open` are descriptors that git and its children hold while they live. `max_file_bytes` is the most that
-        any one file they write may grow to. TimedOut past the deadline; GitFailed where git says so.
+        TimedOut past the deadline, GitFailed or DiskFull where git fails, SetupError where there is no git.
         """
         with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as said:
             asked.write(stdin)
             asked.seek(0)
-            process = subprocess.Popen(
-                _command(arguments, max_file_bytes),
+            process = self._start(git_dir, arguments, asked, said)
+            with _watched(process, arguments[0], self.timeout_s) as output:
+                yield output
+            words = _tail(said)
+            if process.returncode or (self.silent and words):
+                raise DiskFull if "No space left on device" in words else GitFailed(arguments[0], words)
+
+    def _start(
+        self, git_dir: Path, arguments: tuple[str, ...], asked: IO[bytes], said: IO[bytes]
+    ) -> subprocess.Popen[bytes]:
+        kept = {name: os.environ[name] for name in _INHERITED.split() if name in os.environ}
+        try:
+            return subprocess.Popen(
+                self._command(arguments),
                 stdin=asked,
                 stdout=subprocess.PIPE,
                 stderr=said,
-                cwd=git_dir,
-                env=_environment(git_dir, env or {}),
+                cwd="/",
+                env={**kept, **_FIXED, "GIT_DIR": str(git_dir.absolute()), **self.environment},
                 start_new_session=True,
-                pass_fds=keep_open,
+                pass_fds=self.keep_open,
             )
-            with _watched(process, arguments[0], self.timeout_s) as output:
-                yield output
-            if process.returncode:
-                raise GitFailed(arguments[0], _tail(said))
+        except FileNotFoundError as error:
+            raise SetupError("git cannot be run.", next_step="Install git 2.31 or newer.") from error
 
-
-def require_git() -> None:
-    """SetupError where there is no git, or one that is too old to take a token through its environment (2.31)."""
-    try:
-        words = subprocess.run(["git", "version"], capture_output=True, check=True, text=True).stdout.split()
-    except (FileNotFoundError, subprocess.CalledProcessError) as error:
-        raise SetupError("git cannot be run.", next_step="Install git 2.31 or newer.") from error
-    if tuple(int(part) for part in words[2].split(".")[:2]) < (2, 31):
-        raise SetupError(f"git {words[2]} is too old.", next_step="Install git 2.31 or newer.")
-
-
-def _command(arguments: tuple[str, ...], max_file_bytes: int | None) -> list[str]:
-    if max_file_bytes is None:
-        return ["git", *arguments]
-    return ["sh", "-c", _LIMITED, str(max_file_bytes // _ULIMIT_BLOCK_BYTES), *arguments]
-
-
-def _environment(git_dir: Path, extra: Mapping[str, str]) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in _INHERITED.split() if name in os.environ}
-    return {**kept, **_FIXED, "GIT_DIR": str(git_dir), **extra}
+    def _command(self, arguments: tuple[str, ...]) -> list[str]:
+        if self.max_file_bytes is None:
+            return ["git", *arguments]
+        return ["sh", "-c", _LIMITED, str(self.max_file_bytes // _ULIMIT_BLOCK_BYTES), *arguments]
 
 
 @contextmanager

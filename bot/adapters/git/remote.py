@@ -5,17 +5,15 @@ from __future__ import annotations
 import base64
 import re
 
-from bot.adapters.git.process import GitFailed
-from bot.errors import LimitReached, NotFound, OutsideError, TinyGenError
+from bot.errors import LimitReached, NotFound, TinyGenError
 from bot.ports import Remote
 
 _NO_ACCESS = re.compile(
-    r"not found|could not read Username|Authentication failed|does not appear to be a git repository"
-    r"|returned error: (401|403|404)"
+    r"repository '.*' not found|Repository not found|does not appear to be a git repository"
+    r"|could not read Username|Authentication failed|returned error: (401|403|404)"
 )
 _NO_COMMIT = re.compile(r"not our ref|couldn't find remote ref|unadvertised object")
 _MOVED = re.compile(r"returned error: 30\d|unable to update url base from redirection")
-_TOO_BIG = re.compile(r"died of signal 25|File too large")
 
 
 def token_environment(remote: Remote) -> dict[str, str]:
@@ -37,20 +35,18 @@ def _credentials(token: str) -> str:
     return base64.b64encode(f"x-access-token:{token}".encode()).decode()
 
 
-def fetch_failure(error: GitFailed, repo: str, sha: str, max_bytes: int) -> TinyGenError:
-    """The error to raise where a fetch failed, by whose turn it is."""
-    if error.disk_full:
-        return error
-    if _NO_COMMIT.search(error.said):
+def explain_refusal(said: str, repo: str, sha: str, max_fetch_bytes: int) -> TinyGenError | None:
+    """The error to raise where asking again will not help; None for what may be the network's fault, or a cache's."""
+    if _NO_COMMIT.search(said):
         return NotFound(
             f"{repo} has no commit {sha[:12]}.", next_step="It may be gone: ask again on the present branch."
         )
-    if _MOVED.search(error.said):
+    if _MOVED.search(said):
         return NotFound(f"{repo} has moved.", next_step="Use its present name.")
-    if _NO_ACCESS.search(error.said):
+    if _NO_ACCESS.search(said):
         return NotFound(f"There is no repository {repo}, or no access to it.", next_step="Check its name and access.")
-    if _TOO_BIG.search(error.said):
+    if "File too large" in said:
         return LimitReached(
-            f"{repo} is larger than {max_bytes >> 20} MB at that commit.", next_step="Work on a smaller repository."
+            f"{repo} is larger than {max_fetch_bytes >> 20} MB at that commit.", next_step="Ask for a smaller one."
         )
-    return OutsideError(f"git could not fetch {repo}.", next_step="Try again in a few minutes.")
+    return None

@@ -48,6 +48,4 @@ class ObjectStore:
         try:
             yield
         except GitFailed as error:
-            if error.disk_full:
-                raise
             raise self.on_damage() from error
