@@ -192,7 +192,9 @@ class _Patience:
         self._failures = 0
 
     def limited(self, call: Call, wait_s: float) -> None:
-        self._wait(wait_s * 2**self._failures, limit_error(call.doing, wait_s))
+        """Longer each time, as GitHub asks of those who meet a limit again."""
+        wait_s *= 2**self._failures
+        self._wait(wait_s, limit_error(call.doing, wait_s))
 
     def failed(self, call: Call, message: str, *, acted: bool, asked_s: float = 0.0) -> None:
         """`acted`: GitHub may have done what was asked, though it did not say so."""
