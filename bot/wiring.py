@@ -108,7 +108,10 @@ def build_limits(config: Config) -> Limits:
 
 
 def build_worker(config: Config) -> Worker:
-    """The worker, not yet started."""
+    """The worker, not yet started. What the first job would have to wait for is imported now."""
+    import githubkit  # noqa: F401
+    import openai  # noqa: F401
+
     from bot.job.engine import Engine
     from bot.job.house import House, Rules
     from bot.job.worker import Worker

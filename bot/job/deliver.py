@@ -78,6 +78,7 @@ def _push(house: House, teller: Teller, place: Place, task: Task) -> None:
     patch = teller.report.patch
     if patch is None:
         return
+    teller.progress("deliver")
     ours, withheld = _split(house, teller, patch)
     if not ours.text:
         _as_diff(teller, "changes of workflow files need the App's workflows permission.")

@@ -65,20 +65,18 @@ class _Run:
     def work(self) -> None:
         self._began = self._step("begin", time.time)
         self._stop_if_cancelled()
-        self._teller.progress("locate")
         if self._job.command.verb == "apply":
             self._apply()
             return
         if self._job.command.verb == "retry":
             self._take_up_again()
+        self._teller.progress("read")
         task = self._task()
         place = self._place(self._job.command.base)
         self._teller.update(base_ref=place.base_ref, base_sha=place.base_sha)
-        self._teller.progress("read")
         snapshot = self._snapshot(place)
         solution = self._solve(task, place, snapshot)
         self._report(solution)
-        self._teller.progress("deliver")
         deliver(self._house, self._teller, place, task)
 
     # -- the task and where it belongs --
@@ -112,7 +110,6 @@ class _Run:
         self._teller.update(
             mode="pr", base_ref=place.base_ref, base_sha=place.base_sha, patch=shown.patch, summary=shown.summary
         )
-        self._teller.progress("deliver")
         self._fetch(place)
         deliver(self._house, self._teller, place, self._task())
 

@@ -22,8 +22,7 @@ from bot.ports import GitHub
 _log = structlog.get_logger()
 
 STEPS = {
-    "locate": "Read the task",
-    "read": "Read the repository",
+    "read": "Read the task and the repository",
     "generate": "Write the change",
     "reflect": "Review the change",
     "deliver": "Deliver",
