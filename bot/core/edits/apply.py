@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 
 from bot.core.edits import whole, words
 from bot.core.edits.blocks import other_splits
-from bot.core.edits.carry import carry
+from bot.core.edits.carry import carry, fancy_only
 from bot.core.edits.files import MAX_FILE_BYTES, MAX_FILES, Files, Refused
 from bot.core.edits.lines import Text, encode, exact, split
 from bot.core.edits.match import Miss, Place, find, find_within_lines, places
@@ -40,6 +40,7 @@ def apply_edits(
 ) -> Applied:
     """What `base` with `current` becomes by the edits, and which of them held."""
     files = Files(base, current, max_files=max_files, max_file_bytes=max_file_bytes)
+    files.fancy = fancy_only(edits[:max_edits])
     files.prefetch(edit.path for edit in edits[:max_edits])
     held: dict[Edit, None] = {}
     rejected: list[Rejection] = []
@@ -83,7 +84,7 @@ def _replace_in(files: Files, path: str, edit: Edit) -> None:
         return
     if edit.line is not None and found.start + 1 != edit.line:
         files.misnumbered.add(path)
-    carried = carry(text, found, path)
+    carried = carry(text, found, files.fancy)
     if carried is None:
         raise Refused(words.indentation_unclear(path, text, found.start, found.end - found.start))
     if edit.search == edit.replace and found.key is not exact:
@@ -131,7 +132,7 @@ def _write(files: Files, edit: Edit) -> None:
     fault = whole.fault(old, split(edit.replace))
     if fault:
         raise Refused(words.partial_file(path, fault))
-    files.put(path, _encoded(whole.carry_whole(old, edit.replace, path).render()))
+    files.put(path, _encoded(whole.carry_whole(old, edit.replace, files.fancy).render()))
 
 
 def _made(path: str, content: str) -> bytes:

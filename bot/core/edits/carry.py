@@ -3,29 +3,31 @@ on the indentation, quotes and line ends that stand around it."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from bot.core.edits.align import align
 from bot.core.edits.lines import Text, exact, folded, is_blank, plain, trimmed
 from bot.core.edits.match import Place
+from bot.core.types import Edit
 
 Restyle = Callable[[str], str | None]
 """A new line in the file's style; None where that cannot be told."""
 
 _UNITS = ("\t", "    ", "  ", "        ", "   ")
-_QUOTES = ("‘’“”", "'\"")
-_SPACES = ("\u00a0\u202f", " ")
-_PROSE = (".md", ".markdown", ".rst", ".txt", ".adoc", ".html", ".htm", ".tex", ".po", ".xml", ".textile")
+_TWINS = (("‘’", re.compile("'")), ("“”", re.compile('"')), ("\u00a0\u202f", re.compile(r"\S \S")))
+"""Typographic signs, and where their plain form is used as text uses it."""
 
 
-def carry(text: Text, place: Place, path: str) -> Text | None:
-    """The whole file with the place replaced; None where the replacement's indentation cannot be told."""
+def carry(text: Text, place: Place, fancy: str = "") -> Text | None:
+    """The whole file with the place replaced; None where the replacement's indentation cannot be told. `fancy` is
+    what `fancy_only` says of the reply."""
     region = Text("", text.bodies[place.start : place.end], text.ends[place.start : place.end])
     keeps_ends = _speaks_of_ends(place, region)
     kept = {new: old for old, new in _shared(place, keeps_ends=keeps_ends)}
     restyle = _restyle(
-        text, region, place, [line for n, line in enumerate(place.replace.bodies) if n not in kept], path
+        text, region, place, [line for n, line in enumerate(place.replace.bodies) if n not in kept], fancy
     )
     bodies: list[str] = []
     ends: list[str] = []
@@ -88,11 +90,11 @@ def _finish(text: Text, place: Place, bodies: list[str], ends: list[str]) -> Non
 # ---- style
 
 
-def _restyle(text: Text, region: Text, place: Place, new: Sequence[str], path: str) -> Restyle | None:
+def _restyle(text: Text, region: Text, place: Place, new: Sequence[str], fancy: str) -> Restyle | None:
     pairs = list(zip(place.search.bodies, region.bodies, strict=True))
     indent: Restyle | None
     if place.key in (exact, trimmed):
-        words = _foreign_words(text, place, path)
+        words = _foreign_words(text, place, fancy)
         indent = _foreign_indent(text, pairs, new)
     else:
         words = _unfolder(text, pairs)
@@ -123,21 +125,25 @@ def _unfolder(text: Text, pairs: Iterable[tuple[str, str]]) -> Callable[[str], s
     return lambda line: "".join(sign if sign in own else plain(sign) for sign in line)
 
 
-def _foreign_words(text: Text, place: Place, path: str) -> Callable[[str], str]:
-    """As `_unfolder`, where the search happens to hold no sign that would tell: the edit never uses the plain form,
+def fancy_only(edits: Iterable[Edit]) -> str:
+    """The typographic signs whose plain form no edit of the reply uses: it cannot say what it means by them."""
+    sides = [side for edit in edits for side in (edit.search, edit.replace)]
+    return "".join(fancy for fancy, simple in _TWINS if not any(simple.search(side) for side in sides))
+
+
+def _foreign_words(text: Text, place: Place, fancy: str) -> Callable[[str], str]:
+    """As `_unfolder`, where the search happens to hold no sign that would tell: the reply never uses the plain form,
     the file never the typographic one."""
-    said = "".join((*place.search.bodies, *place.replace.bodies))
-    if said.isascii() or path.lower().endswith(_PROSE):
+    if not fancy or all(body.isascii() for body in place.replace.bodies):
         return _same
-    whole = "".join(text.bodies)
     signs = "".join(
-        fancy
-        for fancy, simple in (_QUOTES, _SPACES)
-        if not any(sign in said for sign in simple)
-        and any(sign in whole for sign in simple)
-        and not any(sign in whole for sign in fancy)
+        some
+        for some, simple in _TWINS
+        if some in fancy
+        and any(map(simple.search, text.bodies))
+        and not any(set(some) & set(body) for body in text.bodies)
     )
-    return (lambda line: "".join(plain(sign) if sign in signs else sign for sign in line)) if signs else _same
+    return lambda line: "".join(plain(sign) if sign in signs else sign for sign in line)
 
 
 @dataclass(frozen=True, slots=True)

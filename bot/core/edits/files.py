@@ -26,6 +26,8 @@ class Files:
         self.changes: dict[str, Change] = dict(current)
         self.misnumbered: set[str] = set()
         """Files in which a hunk stood elsewhere than its header said: no header is followed there any more."""
+        self.fancy = ""
+        """Typographic signs that the reply uses in place of plain ones."""
         self._base = base
         self._tree = Tree(base.blobs, self.changes)
         self._max_files = max_files

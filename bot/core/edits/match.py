@@ -41,7 +41,7 @@ LADDER: tuple[tuple[Key, bool], ...] = (
 
 _MAX_PLACES = 200
 _MIN_SIGNS = 8
-"""The least letters and digits that a part of a line must hold to be found by itself."""
+"""The least letters and digits of a part of a line, or of a search, that is found by itself."""
 _ELISION = re.compile(r"\s*(?:#|//|/\*|<!--|--|;|%)?\s*(?:\.\.\.|…)(?:[^.…].{0,80})?")
 _NUMBERED = re.compile(r"\s{0,8}(\d{1,7})(?:\s?[|:│→]|\t) ?(.*)", re.DOTALL)
 
@@ -182,7 +182,8 @@ def _strip_numbers(text: str, *, must: bool) -> str | None:
 
 
 def _find_elided(text: Text, search: Text, replacement: Text) -> Place | Miss:
-    """The place of a search that leaves lines out with `...`: its parts stand once each, in order.
+    """The place of a search that leaves lines out with `...`: the one stretch that holds its parts in order, as near
+    to each other as they stand.
 
     Where the replacement leaves out as many times, the file's own lines stay there; where it does not at all, the
     whole of the place gives way to it.
@@ -192,13 +193,30 @@ def _find_elided(text: Text, search: Text, replacement: Text) -> Place | Miss:
     if len(parts) < 2 or len(new_parts) not in (1, len(parts)) or not all(any(map(str.strip, part)) for part in parts):
         return Miss("absent")
     for key in (exact, trimmed, folded):
-        spots = [places(text, part, key, most=2) for part in parts]
-        if all(len(spot) == 1 for spot in spots):
-            starts = [spot[0] for spot in spots]
-            ends = [start + len(part) for start, part in zip(starts, parts, strict=True)]
-            if all(end <= start for end, start in zip(ends, starts[1:], strict=False)):
-                return _filled(text, parts, new_parts, starts, key)
+        stretches = _stretches(parts, [places(text, part, key) for part in parts])
+        if len(stretches) > 1:
+            return Miss("ambiguous", tuple(starts[0] + 1 for starts in stretches))
+        if stretches:
+            return _filled(text, parts, new_parts, stretches[0], key)
     return Miss("absent")
+
+
+def _stretches(parts: list[list[str]], spots: list[list[int]]) -> list[list[int]]:
+    """Where the parts stand in order: for each end the nearest start. A part of few signs must stand only once."""
+    if any(len(spot) > 1 and _signs(part) < _MIN_SIGNS for part, spot in zip(parts, spots, strict=True)):
+        return []
+    shortest: dict[int, list[int]] = {}
+    for first in spots[0]:
+        starts = [first]
+        for part, spot in zip(parts, spots[1:], strict=False):
+            starts.extend([start for start in spot if start >= starts[-1] + len(part)][:1])
+        if len(starts) == len(parts):
+            shortest[starts[-1]] = starts
+    return list(shortest.values())
+
+
+def _signs(lines: Sequence[str]) -> int:
+    return sum(map(str.isalnum, "".join(lines)))
 
 
 def _filled(text: Text, parts: list[list[str]], new_parts: list[list[str]], starts: list[int], key: Key) -> Place:
@@ -229,7 +247,7 @@ def _parts(lines: Sequence[str]) -> list[list[str]]:
 def find_within_lines(text: str, search: str) -> int | None:
     """Where a search that is part of a line (or runs over several) stands: exactly, once, and not inside a word."""
     search = search.removesuffix("\n")
-    if sum(map(str.isalnum, search)) < _MIN_SIGNS:
+    if _signs(search) < _MIN_SIGNS:
         return None
     start = text.find(search)
     if start < 0 or text.find(search, start + 1) >= 0:
