@@ -1,0 +1,96 @@
+"""`python -m bot setup`: registers the GitHub App by GitHub's manifest flow and writes its keys to `.env`.
+
+https://docs.github.com/en/apps/sharing-github-apps/registering-a-github-app-from-a-manifest
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+from bot.cli.setup.conversion import fetch_new_app
+from bot.cli.setup.env_file import add_settings, check_env_file
+from bot.cli.setup.manifest import read_manifest
+from bot.cli.setup.page import Page
+from bot.config import Config
+from bot.errors import SetupError
+
+ENV_FILE = Path(".env")
+WAIT_S = 3600.0
+"""GitHub's own bound on the three steps together."""
+_WRITTEN = ("GITHUB_APP_ID", "GITHUB_PRIVATE_KEY", "GITHUB_WEBHOOK_SECRET")
+_MUST_BE_ABSENT = (*_WRITTEN, "GITHUB_PRIVATE_KEY_PATH")
+_URL = re.compile(r"(https://[^\s/?#@]+|http://(127\.0\.0\.1|localhost)(:\d+)?)(/[^\s?#]*)?")
+_LOGIN = re.compile(r"[A-Za-z0-9_-]+")
+_ASK = """\
+GitHub sends each comment to this bot, so it needs an https address that GitHub reaches: that of your host
+(deploy/README.md), or of a tunnel to this machine, as `cloudflared tunnel --url http://127.0.0.1:{port}` or
+`ngrok http {port}` print it. It can be changed later on the App's page.
+URL: """
+
+
+def setup(config: Config, options: argparse.Namespace) -> int:
+    """Registers the App with a person's help; nothing is overwritten."""
+    _check_absent(config)
+    url = _read_url(options.url or _ask_url(config))
+    manifest = read_manifest()
+
+    def finish(code: str) -> str:
+        app = fetch_new_app(config, code)
+        values = (str(app.id), app.pem.get_secret_value(), app.webhook_secret.get_secret_value())
+        add_settings(ENV_FILE, dict(zip(_WRITTEN, values, strict=True)))
+        return f"{app.html_url}/installations/new"
+
+    new_app_url = _new_app_url(config.github_server_url, options.organization)
+    with Page(new_app_url, lambda redirect_url: manifest.to_post(url, redirect_url), finish) as page:
+        _say(f"Open {page.url} in a browser, and confirm the App on GitHub.")
+        _say(f"From another machine, first: ssh -L {page.port}:127.0.0.1:{page.port} this-machine")
+        install_url = page.wait(WAIT_S)
+    _say(f"Wrote {', '.join(_WRITTEN)} to {ENV_FILE}.")
+    _say(f"Now install the App on your repositories: {install_url}")
+    _say("Then look whether all is well: python -m bot doctor")
+    return 0
+
+
+def _check_absent(config: Config) -> None:
+    check_env_file(ENV_FILE, _MUST_BE_ABSENT)
+    if config.github_app_id or config.github_private_key or config.github_webhook_secret:
+        raise SetupError(
+            f"The environment already sets one of {', '.join(_MUST_BE_ABSENT)}, and wins over {ENV_FILE}.",
+            next_step="Unset it, then run setup again.",
+        )
+
+
+def _ask_url(config: Config) -> str:
+    if not sys.stdin.isatty():
+        raise SetupError("Setup does not know this bot's address.", next_step="Give --url https://bot.example.com.")
+    try:
+        return input(_ASK.format(port=config.port))
+    except EOFError:
+        return ""
+
+
+def _read_url(text: str) -> str:
+    """The bot's address, without `/webhook` and the last slash."""
+    text = text.strip().rstrip("/").removesuffix("/webhook")
+    if not _URL.fullmatch(text):
+        raise SetupError(
+            f"{text[:100]!r} is no address for webhooks.", next_step="Give one as https://bot.example.com."
+        )
+    return text
+
+
+def _new_app_url(server_url: str, organization: str | None) -> str:
+    if organization is None:
+        return f"{server_url}/settings/apps/new"
+    if not _LOGIN.fullmatch(organization):
+        raise SetupError(
+            f"{organization[:100]!r} names no organization.", next_step="Give its login, as in github.com/LOGIN."
+        )
+    return f"{server_url}/organizations/{organization}/settings/apps/new"
+
+
+def _say(words: str) -> None:
+    print(words, flush=True)
