@@ -165,11 +165,13 @@ def _converse(prompt: Prompt, base: Snapshot, changes: Changes, ask: Ask, budget
     repairs, requests = MAX_REPAIRS, MAX_REQUESTS
     first_reply, prose = "", []
     shown: list[ShownFile] = []
+    rejected: tuple[Rejection, ...] = ()
     while True:
         reply = ask(prompt)
         parts = read_reply(reply.text)
         applied = apply_edits(base, changes, parts.edits)
         changes = applied.changes
+        rejected = applied.rejected if parts.edits else rejected  # an answer without edits mends none
         first_reply = first_reply or reply.text
         prose.append(parts.prose)
         cut = reply.finish == "length"
@@ -186,7 +188,7 @@ def _converse(prompt: Prompt, base: Snapshot, changes: Changes, ask: Ask, budget
             words = prompts.repair_words(applied.rejected, len(applied.held), parts.problems, cut=cut)
             words = _joined(words, prompts.NO_MORE_REQUESTS if parts.requests else "")
         else:
-            return _Draft(changes, _first(prose), applied.rejected, tuple(shown), first_reply)
+            return _Draft(changes, _first(prose), rejected, tuple(shown), first_reply)
         said = (Message("assistant", reply.text), Message("user", words))
         prompt = Prompt("more" if parts.requests else "repair", (*prompt.messages, *said))
 

@@ -1,0 +1,200 @@
+"""The words to people."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from bot.core.command import parse_command
+from bot.core.render import (
+    HELP,
+    MAX_COMMENT_CHARS,
+    branch_name,
+    code,
+    fence,
+    fits_comment,
+    marker,
+    quiet,
+    render_comment,
+    render_commit_message,
+    render_pull_body,
+    render_title,
+    split_summary,
+)
+from bot.core.types import (
+    Command,
+    Failure,
+    FileStat,
+    Job,
+    Patch,
+    Report,
+    ShownFile,
+    State,
+    Step,
+    Target,
+    Task,
+    Usage,
+)
+
+JOB = Job("d-1", "comment", Target("o/r", 9, 3, comment_id=7), Command("solve", "fix"), "ada", 5)
+DIFF = "diff --git a/x.md b/x.md\n--- a/x.md\n+++ b/x.md\n@@ -1 +1 @@\n-````\n+```` @ada fixes #1\n"
+DONE = Report(
+    JOB,
+    "done",
+    steps=(Step("Read", "done"),),
+    base_ref="main",
+    base_sha="b" * 40,
+    patch=Patch("b" * 40, DIFF, (FileStat("x.md", 1, 1, "modified"),)),
+    summary="Use longer fences\n\nThe fence was too short.",
+    reflections=("Confident. It is right.",),
+    shown=(ShownFile("x.md", 1, 4, "named in the request"),),
+    model="m",
+    usage=Usage(2, 100, 20, 0, 0.0123, 3.2),
+)
+
+
+@pytest.mark.parametrize("state", ["queued", "running", "done", "failed", "cancelled", "refused"])
+def test_the_first_line_names_job_and_state(state: State) -> None:
+    body = render_comment(replace(DONE, state=state, failure=Failure("It broke.", "Mend it.", retryable=True)))
+    assert body.splitlines()[0] == f"<!-- tinygen:job=d-1 state={state} -->"
+    assert body.startswith(marker("d-1"))
+
+
+def test_a_finished_comment_holds_the_whole_diff_in_one_fence_longer_than_any_inside() -> None:
+    body = render_comment(DONE)
+    fences = [token for token in MarkdownIt().parse(body) if token.type == "fence"]
+    assert [(token.info, token.content) for token in fences] == [("diff", DIFF)]
+    assert fences[0].markup == "`````"
+    assert "b" * 40 in body
+    assert "Use longer fences" in body
+
+
+def test_it_says_how_the_change_came_about() -> None:
+    body = render_comment(DONE)
+    for part in ("2 calls", "100 tokens in", "20 out", "$0.0123", "3 s", "It is right.", "`x.md` lines 1–4: named"):
+        assert part in body
+
+
+def test_an_empty_diff_says_that_no_change_is_needed_and_why() -> None:
+    body = render_comment(replace(DONE, patch=Patch("b" * 40, ""), summary="It works already."))
+    assert "**No change is needed.** It works already." in body
+    assert "```" not in body
+
+
+def test_a_failure_says_what_and_what_to_do_and_whether_to_retry() -> None:
+    failed = replace(DONE, state="failed", failure=Failure("GitHub is away.", "Wait.", retryable=True))
+    assert "GitHub is away. Wait. The same request may succeed later: `/tinygen retry`." in render_comment(failed)
+    final = replace(failed, failure=Failure("No.", "Ask."))
+    assert "retry" not in render_comment(final)
+
+
+def test_a_running_job_shows_its_checklist() -> None:
+    steps = (Step("Read", "done"), Step("Write", "running"), Step("Review"))
+    body = render_comment(replace(DONE, state="running", steps=steps))
+    assert "- [x] Read\n- [ ] Write …\n- [ ] Review" in body
+
+
+def test_a_pull_request_is_linked_and_the_diff_not_repeated() -> None:
+    body = render_comment(replace(DONE, mode="pr", pull_request_url="https://h/o/r/pull/4"))
+    assert "Pull request: https://h/o/r/pull/4" in body
+    assert "`x.md` modified, +1 −1" in body
+    assert "diff --git" not in body
+
+
+def test_the_limit_counts_as_github_might() -> None:
+    room = MAX_COMMENT_CHARS - len(render_comment(replace(DONE, patch=Patch("b" * 40, "x\n")))) + 2
+    assert fits_comment(replace(DONE, patch=Patch("b" * 40, "y" * (room - 1) + "\n")))
+    assert not fits_comment(replace(DONE, patch=Patch("b" * 40, "y" * (room + 3) + "\n")))
+    assert not fits_comment(replace(DONE, patch=Patch("b" * 40, "😀" * (room // 2 + 2) + "\n")))
+
+
+@pytest.mark.parametrize(
+    "loud",
+    [
+        "@ada", "@org/team", "fixes #12", "closes GH-12", "resolves o/r#12", "fixes https://github.com/o/r/issues/12",
+        "![i](https://x/y.png)", "[l](https://x)", "[a]: https://x", "<img src=x>", "<!-- x", "</details>", "www.x.org",
+        "```\nopen fence", "~~~\nopen",
+    ],
+)  # fmt: skip
+def test_nothing_in_prose_acts_on_github(loud: str) -> None:
+    body = render_comment(replace(DONE, summary=f"Title\n\n{loud} end", reflections=(loud,), notes=(loud,)))
+    assert loud not in quiet(loud)
+    rendered = MarkdownIt("gfm-like", {"linkify": False}).render(body)
+    assert "<img" not in rendered
+    assert "<a " not in rendered
+    assert body.count("</details>") == 1
+    assert len([t for t in MarkdownIt().parse(body) if t.type == "fence"]) == 1
+
+
+@given(st.text(max_size=200))
+def test_prose_never_breaks_out_of_its_place(prose: str) -> None:
+    body = render_comment(replace(DONE, summary=prose, reflections=(prose,), notes=(prose,)))
+    fences = [token.content for token in MarkdownIt().parse(body) if token.type == "fence"]
+    assert DIFF in fences
+    assert body.count("<details>") == body.count("</details>") == 1
+
+
+@given(st.text(alphabet="`a\n", max_size=40))
+def test_a_fence_holds_any_text(text: str) -> None:
+    tokens = MarkdownIt().parse(fence(text, "diff"))
+    assert [token.content.rstrip("\n") for token in tokens] == [text.rstrip("\n")] or text.strip("\n") == ""
+
+
+@given(st.text(max_size=40))
+def test_code_stays_on_one_line(text: str) -> None:
+    assert "\n" not in code(text)
+
+
+def test_none_of_our_comments_is_a_command() -> None:
+    states: tuple[State, ...] = ("queued", "running", "done", "failed", "cancelled")
+    failure = Failure("a", "b", retryable=True)
+    assert all(parse_command(render_comment(replace(DONE, state=state, failure=failure))) is None for state in states)
+    assert parse_command(HELP) is None
+
+
+def test_a_branch_has_one_name_for_a_job_and_another_for_another() -> None:
+    assert branch_name(JOB) == branch_name(replace(JOB, actor="bob"))
+    assert branch_name(JOB).startswith("tinygen/issue-3-")
+    assert branch_name(JOB) != branch_name(replace(JOB, id="d-2"))
+
+
+@pytest.mark.parametrize(
+    ("summary", "title"),
+    [
+        ("Use longer fences\n\nWhy.", "Use longer fences"),
+        ("**Use longer fences**\nWhy.", "Use longer fences"),
+        ("# Use longer fences", "Use longer fences"),
+        ("", "The issue"),
+        ("So " * 60, "The issue"),
+    ],
+)
+def test_a_title_is_the_models_first_line_else_the_threads(summary: str, title: str) -> None:
+    assert render_title(summary, Task("o/r", "do", "The issue")) == title
+
+
+def test_a_title_is_bounded_and_quiet() -> None:
+    title = render_title("", Task("o/r", "do", "fixes #1 @ada " + "x" * 100))
+    assert len(title) <= 72
+    assert "#1" not in title
+
+
+def test_a_long_first_line_is_kept_in_the_text() -> None:
+    assert split_summary("So " * 60)[1] == ("So " * 60).strip()
+
+
+def test_the_commit_names_its_requester_as_co_author() -> None:
+    message = render_commit_message(DONE, "Use longer fences", server_host="github.com")
+    assert message == (
+        "Use longer fences\n\nThe fence was too short.\n\nCo-authored-by: ada <5+ada@users.noreply.github.com>\n"
+    )
+
+
+def test_the_pull_request_closes_its_issue_once() -> None:
+    body = render_pull_body(replace(DONE, summary="T\n\ncloses #99"))
+    assert "Closes #3" in body
+    assert "closes #99" not in body
+    assert "`ada`" in body
