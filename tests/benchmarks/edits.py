@@ -13,6 +13,7 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -139,8 +140,12 @@ def _snapshot(repo: Path, sha: str) -> Snapshot:
         mode, _, oid, size = facts.split()
         blobs[path] = Blob(path, mode, oid, 0 if size == "-" else int(size))
 
+    @cache
+    def content(oid: str) -> bytes:
+        return _git(repo, "cat-file", "blob", oid)
+
     def read(wanted: Iterable[Blob]) -> Iterator[bytes]:
-        return (_git(repo, "cat-file", "blob", blob.oid) for blob in wanted)
+        return (content(blob.oid) for blob in wanted)
 
     return Snapshot(parent[0] if parent else "", blobs, read)
 

@@ -11,6 +11,8 @@ from tests.benchmarks.edits_replies import Dirt, FileChange, Form, OnPieces, Pie
 
 _SMART = str.maketrans({"'": "’"})
 _TYPOGRAPHIC = re.compile("[‘’“”\u00a0–—…]")
+_TELLING_SIGNS = 20
+"""Letters and digits that are left on each side of what is left out."""
 _LABELS: tuple[Form, ...] = ("blocks", "whole")
 _MATCHED: tuple[Form, ...] = ("blocks", "envelope", "diff")
 
@@ -102,7 +104,7 @@ def _elide(*, both: bool) -> Callable[[Piece, random.Random], Iterable[Piece]]:
         for start in range(1, len(piece.search) - 4):
             run = piece.search[start : start + 4]
             at = _find(piece.replace, run)
-            if at is None or not any(line.strip() for line in piece.search[start + 4 :]):
+            if at is None or min(_signs(piece.search[:start]), _signs(piece.search[start + 4 :])) < _TELLING_SIGNS:
                 continue
             search = (*piece.search[:start], "...", *piece.search[start + 4 :])
             new = (*piece.replace[:at], "...", *piece.replace[at + 4 :]) if both else piece.replace
@@ -110,6 +112,10 @@ def _elide(*, both: bool) -> Callable[[Piece, random.Random], Iterable[Piece]]:
         return [piece]
 
     return change_piece
+
+
+def _signs(lines: Iterable[str]) -> int:
+    return sum(map(str.isalnum, "".join(lines)))
 
 
 def _find(lines: tuple[str, ...], run: tuple[str, ...]) -> int | None:

@@ -13,20 +13,18 @@ What is decided here, beyond where a search stands (`match`):
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from bot.core.edits import whole, words
 from bot.core.edits.blocks import other_splits
 from bot.core.edits.carry import carry, fancy_only
 from bot.core.edits.files import MAX_FILE_BYTES, MAX_FILES, Files, Refused
-from bot.core.edits.lines import Text, encode, exact, split
-from bot.core.edits.match import Miss, Place, find, find_within_lines, places
+from bot.core.edits.lines import Text, encode, exact, signs, split, unindented
+from bot.core.edits.match import LEAST_SIGNS, Miss, Place, find, find_within_lines, leaves_out, places
 from bot.core.types import Applied, Changes, Edit, Rejection, Snapshot
 
 MAX_EDITS = 2_000
 """How many edits of one reply are looked at."""
-_LEAST_SIGNS = 8
-"""The least letters and digits of a replacement that, standing in the file, shows that the edit was made before."""
 
 
 def apply_edits(
@@ -113,14 +111,29 @@ def _replace_part(files: Files, path: str, source: str, text: Text, edit: Edit, 
     """The last resorts where no run of whole lines is meant: the outcome stands there already, or part of a line."""
     if miss.reason == "ambiguous":
         raise Refused(words.ambiguous(path, text, edit.search, miss.lines))
-    lines = split(edit.replace).bodies
-    if sum(map(str.isalnum, edit.replace)) >= _LEAST_SIGNS and len(places(text, lines, exact, most=2)) == 1:
+    if _stands(text, edit):
         return
     start = find_within_lines(source, edit.search)
     if start is None:
         raise Refused(words.not_found(path, text, edit.search))
     end = start + len(edit.search.removesuffix("\n"))
     files.put(path, _encoded(source[:start] + edit.replace.removesuffix("\n") + source[end:]))
+
+
+def _stands(text: Text, edit: Edit) -> bool:
+    """Whether the outcome of an edit whose search is gone is there: its new lines at one place, or, where it only takes
+    lines away, the lines around them without those."""
+    old, new = split(edit.search).bodies, split(edit.replace).bodies
+    if leaves_out(old) or len(places(text, new, exact, most=2)) != 1:
+        return False
+    fresh, gone = _without(new, old), _without(old, new)
+    left = _without(gone, map(unindented, text.bodies))
+    return max(signs(fresh), signs(left)) >= LEAST_SIGNS and (not gone or signs(left) > 0)
+
+
+def _without(lines: Iterable[str], others: Iterable[str]) -> list[str]:
+    known = set(map(unindented, others))
+    return [line for line in map(unindented, lines) if line not in known]
 
 
 def _write(files: Files, edit: Edit) -> None:

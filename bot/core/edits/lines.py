@@ -114,6 +114,11 @@ def split(text: str) -> Text:
     return Text(bom, bodies, ends)
 
 
+def signs(lines: Iterable[str]) -> int:
+    """How many letters and digits there are: what lines can be known by."""
+    return sum(map(str.isalnum, "".join(lines)))
+
+
 def is_blank(line: str) -> bool:
     return not line.strip()
 

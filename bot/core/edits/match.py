@@ -21,6 +21,7 @@ from bot.core.edits.lines import (
     folded,
     is_blank,
     joined,
+    signs,
     split,
     trimmed,
     unindented,
@@ -40,8 +41,9 @@ LADDER: tuple[tuple[Key, bool], ...] = (
 """How lines are compared, and whether blank lines around the search are left out."""
 
 _MAX_PLACES = 200
-_MIN_SIGNS = 8
-"""The least letters and digits of a part of a line, or of a search, that is found by itself."""
+_MAX_PARTS = 20
+LEAST_SIGNS = 8
+"""The least letters and digits by which part of a line, or of a search, is known."""
 _ELISION = re.compile(r"\s*(?:#|//|/\*|<!--|--|;|%)?\s*(?:\.\.\.|…)(?:[^.…].{0,80})?")
 _NUMBERED = re.compile(r"\s{0,8}(\d{1,7})(?:\s?[|:│→]|\t) ?(.*)", re.DOTALL)
 
@@ -190,7 +192,11 @@ def _find_elided(text: Text, search: Text, replacement: Text) -> Place | Miss:
     """
     parts = _parts(search.bodies)
     new_parts = _parts(replacement.bodies)
-    if len(parts) < 2 or len(new_parts) not in (1, len(parts)) or not all(any(map(str.strip, part)) for part in parts):
+    if (
+        not 2 <= len(parts) <= _MAX_PARTS
+        or len(new_parts) not in (1, len(parts))
+        or not all(any(map(str.strip, part)) for part in parts)
+    ):
         return Miss("absent")
     for key in (exact, trimmed, folded):
         stretches = _stretches(parts, [places(text, part, key) for part in parts])
@@ -203,7 +209,7 @@ def _find_elided(text: Text, search: Text, replacement: Text) -> Place | Miss:
 
 def _stretches(parts: list[list[str]], spots: list[list[int]]) -> list[list[int]]:
     """Where the parts stand in order: for each end the nearest start. A part of few signs must stand only once."""
-    if any(len(spot) > 1 and _signs(part) < _MIN_SIGNS for part, spot in zip(parts, spots, strict=True)):
+    if any(len(spot) > 1 and signs(part) < LEAST_SIGNS for part, spot in zip(parts, spots, strict=True)):
         return []
     shortest: dict[int, list[int]] = {}
     for first in spots[0]:
@@ -213,10 +219,6 @@ def _stretches(parts: list[list[str]], spots: list[list[int]]) -> list[list[int]
         if len(starts) == len(parts):
             shortest[starts[-1]] = starts
     return list(shortest.values())
-
-
-def _signs(lines: Sequence[str]) -> int:
-    return sum(map(str.isalnum, "".join(lines)))
 
 
 def _filled(text: Text, parts: list[list[str]], new_parts: list[list[str]], starts: list[int], key: Key) -> Place:
@@ -234,6 +236,11 @@ def _text(lines: Sequence[str]) -> Text:
     return Text("", list(lines), ["\n"] * len(lines))
 
 
+def leaves_out(lines: Sequence[str]) -> bool:
+    """Whether a line stands for others, as `...` does."""
+    return len(_parts(lines)) > 1
+
+
 def _parts(lines: Sequence[str]) -> list[list[str]]:
     parts: list[list[str]] = [[]]
     for line in lines:
@@ -247,7 +254,7 @@ def _parts(lines: Sequence[str]) -> list[list[str]]:
 def find_within_lines(text: str, search: str) -> int | None:
     """Where a search that is part of a line (or runs over several) stands: exactly, once, and not inside a word."""
     search = search.removesuffix("\n")
-    if _signs(search) < _MIN_SIGNS:
+    if signs(search) < LEAST_SIGNS:
         return None
     start = text.find(search)
     if start < 0 or text.find(search, start + 1) >= 0:
