@@ -26,8 +26,10 @@ def test_a_jwt_that_github_would_refuse_is_refused(
 
 
 def test_a_jwt_of_another_key_is_refused(github: GitHubDouble, http: httpx.Client, app: App) -> None:
-    forged = jwt.encode({"iss": "12345", "iat": 1, "exp": 10**10}, "k" * 32, "HS256")
-    assert Client(http, forged)("GET", "/app").status_code == 401
+    now = int(github.world.clock())
+    forged = jwt.encode({"iss": str(app.id), "iat": now - 60, "exp": now + 540}, "k" * 32, "HS256")
+    answer = Client(http, forged)("GET", "/app")
+    assert (answer.status_code, answer.json()["message"]) == (401, "A JSON web token could not be decoded")
 
 
 def test_a_token_ends_after_an_hour(tmp_path: Path) -> None:

@@ -136,10 +136,10 @@ def test_a_repository_that_was_brought_along_is_served_in_place(
 
 def test_a_pull_request_from_a_fork_can_be_fetched_here(github: GitHubDouble, repo: Repository, bot: Client) -> None:
     fork = github.fork(repo, "lisa")
-    sha = fork.git.commit({"a.py": b"print(3)\n"}, branch="mine")
+    sha = fork.git.commit({"a.py": b"print(3)\nprint(4)\n"}, branch="mine")
     issue = repo.open_pull("lisa", "Mine", head="lisa:mine")
     shown = bot("GET", f"{R}/pulls/{issue.number}").json()
     assert (shown["head"]["repo"]["full_name"], shown["head"]["sha"]) == ("lisa/hello", sha)
-    assert shown["additions"] == shown["deletions"] == shown["changed_files"] == shown["commits"] == 1
+    assert [shown[name] for name in ("additions", "deletions", "changed_files", "commits")] == [2, 1, 1, 1]
     assert repo.git.sha(f"refs/pull/{issue.number}/head") == sha
     assert bot("GET", f"{R}/pulls?head=lisa:mine").json()[0]["number"] == issue.number

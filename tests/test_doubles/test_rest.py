@@ -78,7 +78,7 @@ def test_comments_come_in_pages(repo: Repository, bot: Client) -> None:
     }
 
 
-def test_an_apps_comment_is_by_its_bot(bot: Client) -> None:
-    made = bot("POST", C, {"body": "Hello."}).json()
-    assert (made["user"]["login"], made["user"]["type"]) == ("tinygen[bot]", "Bot")
-    assert made["performed_via_github_app"]["id"] == 12345
+def test_what_an_app_writes_is_by_its_bot(bot: Client) -> None:
+    for made in (bot("POST", C, {"body": "Hello."}).json(), bot("POST", f"{R}/issues", {"title": "Hello"}).json()):
+        assert (made["user"]["login"], made["user"]["type"]) == ("tinygen[bot]", "Bot")
+        assert made["performed_via_github_app"]["id"] == 12345
