@@ -8,7 +8,7 @@ https://docs.github.com/en/rest/git
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -95,9 +95,10 @@ class GitData:
     # ---- blobs and trees --------------------------------------------------------------------------------------------
 
     def _tree(self, base_tree: str, changes: Changes) -> str:
-        for chunk in _chunks([self._entry(change) for change in _in_order(changes)]):
-            entries = {"base_tree": base_tree, "tree": chunk}
-            base_tree = self._post("trees", f"write {len(chunk)} files to {self._repo}", entries).sha
+        for group in _groups(changes):
+            for chunk in _chunks(self._entry(change) for change in group):
+                entries = {"base_tree": base_tree, "tree": chunk}
+                base_tree = self._post("trees", f"write {len(chunk)} files to {self._repo}", entries).sha
         return base_tree
 
     def _entry(self, change: Change) -> Entry:
@@ -124,13 +125,13 @@ class GitData:
         forward = Call("PATCH", path, doing, json={"sha": commit, "force": False})
         try:
             self._calls.send(create if push.create else forward)
-        except BadRequest:
+        except BadRequest as refusal:
             head = self.head(push.branch)
             if head and push.made(self.commit(head)):
                 return head
             if not push.create and head != push.base_sha:
-                raise _moved(push) from None
-            raise
+                raise _moved(push) from refusal
+            raise Unworkable(refusal.message, next_step=refusal.next_step) from refusal
         return commit
 
 
@@ -165,25 +166,26 @@ def _inline_text(content: bytes) -> str | None:
         return None
 
 
-def _in_order(changes: Changes) -> list[Change]:
-    """What is written first, so that no tree on the way is empty; but what makes room for another path before that.
-
-    A file may become a directory, or the other way round."""
-    written = {path for path, change in changes.items() if change.content is not None}
-    above = {path[:at] for path in written for at, sign in enumerate(path) if sign == "/"}
-
-    def makes_room(path: str) -> bool:
-        return path in above or any(path.startswith(f"{other}/") for other in written)
-
-    def rank(change: Change) -> int:
-        if change.content is not None:
-            return 1
-        return 0 if makes_room(change.path) else 2
-
-    return sorted(changes.values(), key=rank)
+def _groups(changes: Changes) -> list[list[Change]]:
+    """The changes, so that no group asks for two things at one place: what makes room for a file that becomes a
+    directory, or the other way round, goes first. Deletions go last, lest a tree on the way be empty."""
+    gone = {path for path, change in changes.items() if change.content is None}
+    written = changes.keys() - gone
+    above_gone = {above for path in gone for above in _above(path)}
+    blocked = {path for path in written if path in above_gone or not gone.isdisjoint(_above(path))}
+    above_blocked = {above for path in blocked for above in _above(path)}
+    room = {path for path in gone if path in above_blocked or not blocked.isdisjoint(_above(path))}
+    first, then = (written - blocked, room), (blocked, gone - room)
+    ordered = [[changes[path] for part in parts for path in sorted(part)] for parts in (first, then)]
+    return ordered if blocked else [ordered[0] + ordered[1]]
 
 
-def _chunks(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
+def _above(path: str) -> list[str]:
+    """The directories that the path is in."""
+    return [path[:at] for at, sign in enumerate(path) if sign == "/"]
+
+
+def _chunks(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
     chunk: list[Entry] = []
     size_bytes = 0
     for entry in entries:

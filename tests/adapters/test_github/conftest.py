@@ -40,9 +40,12 @@ class Stage:
     pauses: list[float] = field(default_factory=list)
     """What the adapter would have slept."""
     _open: list[GitHubApp] = field(default_factory=list)
+    _usual: GitHubApp | None = None
 
     def github(self, **changes: Any) -> GitHubApp:
-        """The adapter, configured for this App unless `changes` say otherwise."""
+        """The adapter, configured for this App unless `changes` say otherwise; without any, always the same one."""
+        if not changes and self._usual is not None:
+            return self._usual
         settings: dict[str, Any] = {
             "app_id": str(self.app.id),
             "private_key": self.app.private_key,
@@ -53,6 +56,8 @@ class Stage:
             "clock": self.clock,
         }
         self._open.append(GitHubApp(**{**settings, **changes}))
+        if not changes:
+            self._usual = self._open[-1]
         return self._open[-1]
 
     def here(self, **changes: Any) -> Here:
