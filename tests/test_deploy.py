@@ -1,0 +1,276 @@
+"""What deploy/ promises, held to the code, and to nginx and systemd themselves."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import shlex
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from werkzeug.serving import make_server
+
+from bot.cli import build_parser
+from bot.config import Config
+from bot.core.types import Job, Report
+from bot.web import create_app
+from tests.conftest import absent
+
+DEPLOY = Path(__file__).parent.parent / "deploy"
+SITE = (DEPLOY / "nginx" / "tinygen.conf").read_text()
+UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
+HOST = "bot.example.com"
+GUNICORN_GRACEFUL_S = 30
+
+
+def defaults() -> Config:
+    return Config.model_validate({"GITHUB_WEBHOOK_SECRET": "0123456789abcdef"})
+
+
+class Nothing:
+    """An inbox and reports without a job."""
+
+    def accept(self, job: Job) -> None: ...
+
+    def waiting(self, limit: int) -> Sequence[Job]:
+        return ()
+
+    def taken(self, job_id: str) -> None: ...
+
+    def save(self, report: Report) -> None: ...
+
+    def load(self, job_id: str) -> Report | None:
+        return None
+
+    def latest(self, repo: str, issue_number: int, limit: int = 20) -> Sequence[Report]:
+        return ()
+
+
+# ---- nginx ----------------------------------------------------------------------------------------------------------
+
+
+def public_paths() -> set[str]:
+    """What the TLS server of the site passes on."""
+    blocks = re.findall(r"location (?:= )?(/\S*) \{([^}]*)\}", SITE)
+    return {path.rstrip("/") for path, body in blocks if "proxy_pass" in body}
+
+
+def test_nginx_passes_on_every_route_of_the_web_part_but_metrics() -> None:
+    app = create_app(defaults(), Nothing(), Nothing(), lambda: b"")
+    routes = {"/" + rule.rule.split("/")[1] for rule in app.url_map.iter_rules()}
+    assert public_paths() == routes - {"/metrics", "/static"}
+
+
+def test_nginx_waits_longer_for_run_than_the_web_part_does() -> None:
+    block = re.search(r"location = /run \{[^}]*proxy_read_timeout (\d+)s;", SITE)
+    assert block is not None
+    assert int(block[1]) > defaults().run_wait_s
+
+
+def test_nginx_lets_through_all_that_github_may_send() -> None:
+    allowed = re.search(r"client_max_body_size (\d+)m;", SITE)
+    assert allowed is not None
+    assert int(allowed[1]) > 25
+
+
+def nginx() -> str:
+    found = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+    if found is None:
+        absent("nginx", "install nginx-light")
+    return str(found)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def make_certificate(folder: Path) -> None:
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, HOST)])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    (folder / "fullchain.pem").write_bytes(certificate.public_bytes(pem))
+    plain = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (folder / "privkey.pem").write_bytes(plain)
+
+
+class Nginx:
+    """nginx with the site as it is, but for its ports, its certificate and where TinyGen listens."""
+
+    def __init__(self, folder: Path, upstream_port: int) -> None:
+        make_certificate(folder)
+        self.tls_port, self.plain_port = free_port(), free_port()
+        site = re.sub(r" *listen \[::\].*\n", "", SITE)
+        for there, here in (
+            ("listen 443 ssl;", f"listen 127.0.0.1:{self.tls_port} ssl;"),
+            ("listen 80;", f"listen 127.0.0.1:{self.plain_port};"),
+            (f"/etc/letsencrypt/live/{HOST}", str(folder)),
+            ("http://127.0.0.1:8000", f"http://127.0.0.1:{upstream_port}"),
+        ):
+            assert there in site
+            site = site.replace(there, here)
+        temporary = "".join(
+            f"{kind}_temp_path {folder}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        )
+        whole = (
+            f"master_process off;\npid {folder}/pid;\nerror_log {folder}/error.log;\nevents {{}}\n"
+            f"http {{\naccess_log off;\n{temporary}{site}}}\n"
+        )
+        self._arguments = (nginx(), "-e", str(folder / "error.log"), "-c", str(folder / "nginx.conf"))
+        (folder / "nginx.conf").write_text(whole)
+        context = ssl.create_default_context(cafile=folder / "fullchain.pem")
+        self.client = httpx.Client(verify=context, headers={"Host": HOST}, trust_env=False)
+
+    def run(self, *options: str) -> str:
+        ended = subprocess.run([*self._arguments, *options], capture_output=True, text=True, timeout=20, check=True)
+        return ended.stderr
+
+    def ask(self, method: str, path: str, **headers: str) -> httpx.Response:
+        return self.client.request(
+            method,
+            f"https://127.0.0.1:{self.tls_port}{path}",
+            headers=headers,
+            extensions={"sni_hostname": HOST},
+        )
+
+
+@pytest.fixture
+def upstream_port() -> Iterator[int]:
+    """The web part, without API keys."""
+    app = create_app(defaults(), Nothing(), Nothing(), lambda: b"secret figures")
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield server.server_port
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def site(tmp_path: Path, upstream_port: int) -> Iterator[Nginx]:
+    proxy = Nginx(tmp_path, upstream_port)
+    proxy.run()
+    yield proxy
+    proxy.client.close()
+    proxy.run("-s", "stop")
+
+
+def test_nginx_accepts_the_site_without_a_warning(tmp_path: Path) -> None:
+    said = Nginx(tmp_path, 8000).run("-t")
+    assert "test is successful" in said
+    assert "[warn]" not in said
+
+
+def test_nginx_passes_on_what_is_public(site: Nginx) -> None:
+    assert site.ask("GET", "/healthz").json() == {"status": "ok"}
+    assert site.ask("POST", "/webhook").json()["status"] == 401
+    assert site.ask("GET", "/docs/openapi.json").status_code == 200
+    assert site.ask("GET", "/docs/").status_code == 200
+
+
+def test_nginx_keeps_all_else_to_itself(site: Nginx) -> None:
+    assert site.ask("GET", "/metrics").status_code == 403
+    assert [site.ask("GET", path).status_code for path in ("/", "/metrics/", "/static/x", "/runs")] == [404] * 4
+
+
+@pytest.mark.parametrize("path", ["/run", "/jobs/abc", "/jobs/abc.diff"])
+def test_a_caller_through_nginx_is_never_taken_for_a_local_one(site: Nginx, path: str) -> None:
+    method = "POST" if path == "/run" else "GET"
+    assert site.ask(method, path).status_code == 401
+    assert site.ask(method, path, **{"X-Forwarded-For": "127.0.0.1"}).status_code == 401
+
+
+def test_plain_http_is_sent_to_https(site: Nginx) -> None:
+    answer = site.client.get(f"http://127.0.0.1:{site.plain_port}/healthz")
+    assert (answer.status_code, answer.headers["Location"]) == (301, f"https://{HOST}/healthz")
+
+
+def test_a_stopped_bot_is_a_problem_in_json(tmp_path: Path) -> None:
+    proxy = Nginx(tmp_path, free_port())
+    proxy.run()
+    try:
+        answer = proxy.ask("GET", "/healthz")
+    finally:
+        proxy.run("-s", "stop")
+        proxy.client.close()
+    assert (answer.status_code, answer.json()["status"]) == (503, 503)
+    assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+# ---- systemd --------------------------------------------------------------------------------------------------------
+
+
+def read_unit(path: Path) -> configparser.ConfigParser:
+    unit = configparser.ConfigParser(interpolation=None, comment_prefixes=("#",))
+    unit.optionxform = str  # type: ignore[assignment,method-assign]  # its documented use; mypy sees a method
+    unit.read(path)
+    return unit
+
+
+def test_there_is_a_unit_for_each_of_the_two_parts() -> None:
+    assert [unit.stem for unit in UNITS] == ["tinygen-web", "tinygen-worker"]
+
+
+@pytest.mark.parametrize("path", UNITS, ids=lambda path: path.stem)
+def test_a_unit_starts_a_command_that_exists(path: Path) -> None:
+    python, dash_m, package, *arguments = shlex.split(read_unit(path)["Service"]["ExecStart"])
+    assert (python, dash_m, package) == ("/opt/tinygen/.venv/bin/python", "-m", "bot")
+    assert build_parser().parse_args(arguments).command.__name__ == path.stem.removeprefix("tinygen-")
+
+
+@pytest.mark.parametrize("path", UNITS, ids=lambda path: path.stem)
+def test_systemd_waits_longer_than_a_stop_takes(path: Path) -> None:
+    service = read_unit(path)["Service"]
+    assert int(service["TimeoutStopSec"]) > max(defaults().drain_s, GUNICORN_GRACEFUL_S) + 10
+    assert service["KillMode"] == "mixed"
+
+
+@pytest.mark.parametrize("path", UNITS, ids=lambda path: path.stem)
+def test_a_unit_starts_again_except_where_a_setting_is_wrong(path: Path) -> None:
+    service = read_unit(path)["Service"]
+    assert (service["Restart"], service["RestartPreventExitStatus"]) == ("always", "2")
+
+
+@pytest.mark.parametrize("path", UNITS, ids=lambda path: path.stem)
+def test_a_unit_may_write_to_its_data_alone(path: Path) -> None:
+    service = read_unit(path)["Service"]
+    assert (service["User"], service["NoNewPrivileges"], service["ProtectSystem"]) == ("tinygen", "yes", "strict")
+    assert service["ReadWritePaths"] == "/var/lib/tinygen"
+
+
+@pytest.mark.parametrize("path", UNITS, ids=lambda path: path.stem)
+def test_systemd_finds_no_fault_with_a_unit(path: Path, tmp_path: Path) -> None:
+    if shutil.which("systemd-analyze") is None:
+        absent("systemd-analyze", "install systemd")
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.symlink_to("/bin/true")
+    unit = tmp_path / path.name
+    unit.write_text(path.read_text().replace("/opt/tinygen", str(tmp_path)))
+    verified = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
+    assert (verified.returncode, verified.stderr) == (0, "")
