@@ -15,6 +15,8 @@ from githubkit.exception import RequestFailed
 from tests.doubles.github import GitHubDouble, Repository
 from tests.doubles.github.state import App, Installation
 
+pytestmark = pytest.mark.slow
+
 
 def test_githubkit_signs_in_comments_and_opens_a_pull_request(
     github: GitHubDouble, repo: Repository, app: App, installation: Installation

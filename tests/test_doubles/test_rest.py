@@ -57,6 +57,14 @@ def test_an_empty_repository_says_so(github: GitHubDouble, http: httpx.Client) -
     assert Client(http)("GET", "/repos/octocat/new/branches/main").status_code == 404
 
 
+def test_a_commit_is_found_by_each_of_its_names(repo: Repository, bot: Client) -> None:
+    sha = repo.git.branch("main") or ""
+    repo.git.set_ref("refs/tags/v1", sha)
+    names = ("main", "v1", "heads/main", sha, sha[:7])
+    assert {bot("GET", f"{R}/commits/{name}").json()["sha"] for name in names} == {sha}
+    assert bot("GET", f"{R}/commits/nobody").json()["message"] == "No commit found for SHA: nobody"
+
+
 def test_a_former_name_leads_to_the_new_one(github: GitHubDouble, repo: Repository, bot: Client) -> None:
     repo.rename("hallo")
     answer = bot("GET", f"{R}/branches/main")

@@ -32,6 +32,10 @@ def not_found() -> Refused:
     return Refused(404, "Not Found")
 
 
+def empty_repository() -> Refused:
+    return Refused(409, "Git Repository is empty.")
+
+
 def invalid(resource: str, code: str, field: str | None = None, message: str | None = None) -> Refused:
     """422 https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api#validation-failed"""
     error = {"resource": resource, "code": code, "field": field, "message": message}

@@ -9,12 +9,11 @@ from datetime import datetime
 from tests.doubles.github import payloads, payloads_pulls
 from tests.doubles.github.auth import grants
 from tests.doubles.github.git import EMPTY_TREE, Bare, Entry, commit_text, is_ref_name, tree_of
-from tests.doubles.github.refusals import Refused, not_found
+from tests.doubles.github.refusals import Refused, empty_repository, not_found
 from tests.doubles.github.routing import Call, respond, route
 from tests.doubles.github.state import Json
 from tests.doubles.server import Response
 
-EMPTY = "Git Repository is empty."
 MODES = {"100644": "blob", "100755": "blob", "120000": "blob", "040000": "tree", "160000": "commit"}
 WORKFLOWS = ".github/workflows/"
 MOST_ENTRIES = 100_000
@@ -27,7 +26,7 @@ def _url(call: Call, kind: str, oid: str) -> str:
 
 def _check_not_empty(call: Call) -> Bare:
     if not call.repo.git.refs("refs/"):
-        raise Refused(409, EMPTY)
+        raise empty_repository()
     return call.repo.git
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.doubles.github import payloads, payloads_pulls
 from tests.doubles.github.git import EMPTY_TREE, is_ref_name
 from tests.doubles.github.payloads_pulls import commits_between, diff_entries, merge_base, read_commit
-from tests.doubles.github.refusals import Refused, not_found
+from tests.doubles.github.refusals import Refused, empty_repository, not_found
 from tests.doubles.github.repository import Repository
 from tests.doubles.github.routing import Call, respond, route
 from tests.doubles.github.state import Json, Role
 from tests.doubles.server import Response
 
 LEGACY: dict[Role, str] = {"maintain": "write", "triage": "read"}
-EMPTY = "Git Repository is empty."
 
 
 @route("GET", "/repos/{owner}/{repo}", "metadata:read")
@@ -62,9 +63,9 @@ def get_commit(call: Call) -> Response:
     name = call.parts["ref"]
     sha = find_commit(call.repo, name)
     if sha is None:
-        raise (
-            Refused(409, EMPTY) if not call.repo.git.refs("refs/") else Refused(422, f"No commit found for SHA: {name}")
-        )
+        if not call.repo.git.refs("refs/"):
+            raise empty_repository()
+        raise Refused(422, f"No commit found for SHA: {name}")
     if call.request.headers.get("Accept") == "application/vnd.github.sha":
         return Response(200, sha.encode(), {"Content-Type": "application/vnd.github.sha; charset=utf-8"})
     commit = read_commit(call.repo, sha)
@@ -77,8 +78,9 @@ def get_commit(call: Call) -> Response:
 
 
 def find_commit(repo: Repository, name: str) -> str | None:
-    """The commit's sha that a branch, tag, full ref or (full) sha names."""
-    tries = (name,) if len(name) == 40 else (f"refs/heads/{name}", f"refs/tags/{name}", f"refs/{name}")
+    """The commit's sha that a branch, tag, full ref or sha (whole, or its beginning) names."""
+    tries = [f"refs/heads/{name}", f"refs/tags/{name}", f"refs/{name}"]
+    tries += [name] if re.fullmatch("[0-9a-f]{7,40}", name) else []
     found = (repo.git.read(each) for each in tries if is_ref_name(each))
     return next((each.oid for each in found if each and each.kind == "commit"), None)
 
