@@ -73,6 +73,10 @@ class Markers:
     def opens_at(self, number: int) -> bool:
         return _OPEN.fullmatch(self._lines[number]) is not None
 
+    def next_after(self, number: int) -> int | None:
+        """The next line below that opens a block."""
+        return _after(self._opens[0], number)
+
     def opens_between(self, start: int, end: int) -> bool:
         found = _after(self._opens[0], start - 1)
         return found is not None and found < end

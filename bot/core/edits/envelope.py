@@ -17,7 +17,6 @@ _BEGIN = re.compile(r"\s{0,12}\*{3} Begin Patch\s*", re.IGNORECASE)
 _END = re.compile(r"\s{0,12}\*{3} End Patch\s*", re.IGNORECASE)
 _FILE = re.compile(r"\*{3} (Add|Update|Delete|Move to)(?: File)? ?: ?(\S.*?)\s*", re.IGNORECASE)
 _END_OF_FILE = re.compile(r"\*{3} End of File\s*", re.IGNORECASE)
-_FENCE = re.compile(r"\s{0,3}(?:`{3,}|~{3,})\s*")
 _MAX_MARKER_CHARS = 500
 
 
@@ -46,18 +45,18 @@ def opens_at(lines: Sequence[str], number: int) -> bool:
     return _BEGIN.fullmatch(line) is not None or (section is not None and section.action != "move to")
 
 
-def read_envelope(lines: Sequence[str], start: int) -> Parts:
-    """Reads from line `start` to the end marker, a closing fence, or the end of the reply."""
-    parts = Parts(len(lines))
+def read_envelope(lines: Sequence[str], start: int, end: int, *, cut: bool) -> Parts:
+    """Reads from line `start` to the end marker, or to line `end`. `cut`: nothing says that it ends there, so what it
+    ends with is left out."""
+    parts = Parts(end)
     section: _Section | None = None
-    for number in range(start, len(lines)):
+    for number in range(start, end):
         line = lines[number]
         short = len(line) <= _MAX_MARKER_CHARS
         opened = _section(line) if short else None
-        if short and (_END.fullmatch(line) or _FENCE.fullmatch(line)):
-            _finish(parts, section)
-            parts.end = number + 1 if _END.fullmatch(line) else number
-            return parts
+        if short and _END.fullmatch(line):
+            parts.end, cut = number + 1, False
+            break
         if opened and opened.action == "move to" and section:
             section.to = opened.path
         elif opened:
@@ -65,10 +64,12 @@ def read_envelope(lines: Sequence[str], start: int) -> Parts:
             section = opened
         elif section:
             section.lines.append(line)
-    if section:
+    if section and cut:
         parts.problems.append(
             f"The patch of {section.path} has no `*** End Patch`: it may have been cut off. Send it again."
         )
+    else:
+        _finish(parts, section)
     return parts
 
 

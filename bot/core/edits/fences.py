@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 _FENCE = re.compile(r"(\s{0,12})(?:(`{3,})([^`]*)|(~{3,})(.*))")
@@ -22,9 +22,9 @@ class Fence:
     info: str
 
     @property
-    def is_deep(self) -> bool:
-        """Whether it is indented so far that CommonMark takes it for code."""
-        return self.indent > 3
+    def depth(self) -> int:
+        """0 at the margin, 1 a little way in, 2 so far in that CommonMark takes it for code."""
+        return (self.indent > 0) + (self.indent > 3)
 
 
 class Fences:
@@ -33,23 +33,29 @@ class Fences:
         self._all = [fence for fence in found if fence]
         self._at = {fence.line: fence for fence in self._all}
         self._lines = [fence.line for fence in self._all]
-        self._closing: dict[tuple[str, int, bool], list[int]] = defaultdict(list)
+        self._margin = [fence.line for fence in self._all if fence.depth == 0]
+        self._closing: dict[tuple[str, int, int], list[int]] = defaultdict(list)
         for fence in self._all:
             if not fence.info:
-                self._closing[fence.sign, min(fence.length, _MAX_RUN), fence.is_deep].append(fence.line)
+                self._closing[fence.sign, min(fence.length, _MAX_RUN), fence.depth].append(fence.line)
 
     def at(self, number: int) -> Fence | None:
         return self._at.get(number)
 
+    def next_after(self, number: int) -> int | None:
+        """The next line below that is a fence at the margin."""
+        index = bisect_right(self._margin, number)
+        return self._margin[index] if index < len(self._margin) else None
+
     def close(self, fence: Fence) -> int | None:
         """The line that closes the fence: the first bare one of its sign, at least as long, and not indented as code
         unless the fence is."""
-        found = (
-            self._next(fence, length, deep)
-            for length in range(min(fence.length, _MAX_RUN), _MAX_RUN + 1)
-            for deep in {False, fence.is_deep}
-        )
-        return min((line for line in found if line is not None), default=None)
+        return self._close(fence, range(max(1, fence.depth) + 1))
+
+    def close_of_hunks(self, fence: Fence) -> int | None:
+        """As `close`, where every line inside has a sign before it: a fence behind a space is one of the file's."""
+        flush = self._close(fence, range(1)) if fence.depth == 0 else None
+        return self.close(fence) if flush is None else flush
 
     def close_around(self, fence: Fence) -> int | None:
         """The line that closes a fence whose content may hold whole fences of the same length: one with an info
@@ -57,15 +63,20 @@ class Fences:
         depth = 1
         for index in range(bisect_right(self._lines, fence.line), len(self._all)):
             inner = self._all[index]
-            if inner.sign != fence.sign or inner.length < fence.length or inner.is_deep > fence.is_deep:
+            if inner.sign != fence.sign or inner.length < fence.length or inner.depth > max(1, fence.depth):
                 continue
             depth += 1 if inner.info else -1
             if depth == 0:
                 return inner.line
         return None
 
-    def _next(self, fence: Fence, length: int, deep: bool) -> int | None:
-        lines = self._closing.get((fence.sign, length, deep), [])
+    def _close(self, fence: Fence, depths: Iterable[int]) -> int | None:
+        lengths = range(min(fence.length, _MAX_RUN), _MAX_RUN + 1)
+        found = (self._next(fence, length, depth) for depth in depths for length in lengths)
+        return min((line for line in found if line is not None), default=None)
+
+    def _next(self, fence: Fence, length: int, depth: int) -> int | None:
+        lines = self._closing.get((fence.sign, length, depth), [])
         index = bisect_right(lines, fence.line)
         return lines[index] if index < len(lines) else None
 

@@ -69,12 +69,13 @@ class _Reader:
         if self._markers.opens_at(number):
             return self._block(number)
         if envelope.opens_at(self.lines, number):
-            return self._take(envelope.read_envelope(self.lines, number), number)
-        if unified.opens_at(self.lines, number):
             end = self._end_of_open()
-            return self._take(
-                unified.read_unified(self.lines, number, end, label=None, cut=end == len(self.lines)), number
-            )
+            parts = envelope.read_envelope(self.lines, number, end or len(self.lines), cut=end is None)
+            return self._take(parts, number)
+        if unified.opens_at(self.lines, number):
+            end = self._end_of_open() or self._end_of_bare_diff(number)
+            parts = unified.read_unified(self.lines, number, end or len(self.lines), label=None, cut=end is None)
+            return self._take(parts, number)
         fence = self._fences.at(number)
         if fence:
             return self._fence(fence)
@@ -111,7 +112,7 @@ class _Reader:
             self._open = fence
             return number + 1
         if self._is_diff(word, number, end):
-            return self._diff(fence, end, cut=close is None)
+            return self._diff(fence)
         return self._file_or_prose(fence, close)
 
     def _wishes(self, number: int, close: int | None) -> int:
@@ -121,9 +122,11 @@ class _Reader:
         self.problems.extend(problems)
         return self._consumed(end + 1, number)
 
-    def _diff(self, fence: Fence, end: int, *, cut: bool) -> int:
+    def _diff(self, fence: Fence) -> int:
         label = self._label_above(fence.line + 1, "")
-        parts = unified.read_unified(self.lines, fence.line + 1, end, label=label, cut=cut)
+        close = self._fences.close_of_hunks(fence)
+        end = len(self.lines) if close is None else close
+        parts = unified.read_unified(self.lines, fence.line + 1, end, label=label, cut=close is None)
         parts.end = end + 1
         return self._take(parts, fence.line)
 
@@ -228,9 +231,12 @@ class _Reader:
         while self.prose and (not self.prose[-1].strip() or read_label(self.prose[-1])):
             self.prose.pop()
 
-    def _end_of_open(self) -> int:
-        close = self._fences.close(self._open) if self._open else None
-        return len(self.lines) if close is None else close
+    def _end_of_open(self) -> int | None:
+        return self._fences.close_of_hunks(self._open) if self._open else None
+
+    def _end_of_bare_diff(self, number: int) -> int | None:
+        ends = (self._fences.next_after(number), self._markers.next_after(number))
+        return min((end for end in ends if end is not None), default=None)
 
 
 def _dedented(line: str, indent: int) -> str:
