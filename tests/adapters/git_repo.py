@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from bot.core.types import Changes
+from bot.core.types import Change, Changes
 from bot.ports import Remote
 
 _ENV = {
@@ -75,6 +75,10 @@ def files_of(directory: Path, tree: str) -> dict[str, File]:
 
 def _file(entry: bytes | File) -> File:
     return (entry, "100644") if isinstance(entry, bytes) else entry
+
+
+def changes_of(*changes: Change) -> Changes:
+    return {change.path: change for change in changes}
 
 
 def changed(files: Mapping[str, bytes | File], changes: Changes) -> dict[str, File]:

@@ -75,6 +75,7 @@ def test_later_and_earlier_commits_join_the_first(origin: Path, cache: GitCache)
     assert [contents(cache, sha)["a"] for sha in shas[1:]] == [b"0\n", b"1\n", b"2\n", b"3\n"]
 
 
+@pytest.mark.slow
 def test_many_small_packs_become_one(origin: Path, cache: GitCache, tmp_path: Path) -> None:
     shas = [commit(origin, {"a": b"%d\n" % number}) for number in range(54)]
 

@@ -27,13 +27,12 @@ def test_a_ref_is_whatever_names_a_commit(tmp_path: Path) -> None:
     assert [local.resolve(ref) for ref in ("old", "v1", "main~1")] == [first] * 3
 
 
-@pytest.mark.parametrize("ref", ["nope", "--all", "-h", "1" * 40, "a\0b", "main:a", "main^{tree}", ""])
+@pytest.mark.parametrize("ref", ["nope", "--all", "-h", "1" * 40, "a\0b", "main:a", "main^{tree}"])
 def test_a_ref_that_names_no_commit_is_not_found(ref: str, tmp_path: Path) -> None:
     make_repo(tmp_path, {"a": b"1"})
 
-    if ref:
-        with pytest.raises(NotFound, match="There is no commit"):
-            LocalGit(tmp_path).resolve(ref)
+    with pytest.raises(NotFound, match="There is no commit"):
+        LocalGit(tmp_path).resolve(ref)
 
 
 def test_an_empty_repository_resolves_to_nothing(tmp_path: Path) -> None:
@@ -81,6 +80,13 @@ def test_a_clone_that_borrows_its_objects_is_read(tmp_path: Path) -> None:
     snapshot = local.snapshot("o/n", sha)
 
     assert list(snapshot.read(snapshot.blobs.values())) == [b"1"]
+
+
+def test_a_directory_that_only_looks_like_a_repository_is_passed_over(tmp_path: Path) -> None:
+    sha = make_repo(tmp_path, {"a": b"1"})
+    (tmp_path / "d/.git").mkdir(parents=True)
+
+    assert LocalGit(tmp_path / "d").resolve(None) == sha
 
 
 def test_a_directory_without_git_is_not_found() -> None:

@@ -6,20 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
 
 from bot.adapters.git import LocalGit
 from bot.adapters.git.patch import make_patch
 from bot.adapters.git.process import Runner
 from bot.core.types import Change, Changes, FileStat, Patch
 from bot.errors import LimitReached, Unworkable
-from tests.adapters.git_repo import File, applied_in_a_checkout, changed, commit, files_of, git, make_repo
-
-
-def changes_of(*changes: Change) -> Changes:
-    return {change.path: change for change in changes}
-
+from tests.adapters.git_repo import File, applied_in_a_checkout, changed, changes_of, commit, files_of, git, make_repo
 
 ODD_NAMES = (" a ", "b\tc", "d\ne", 'f"g', "h\\i", "\u4e2d", "\udcff\udcfe", "#j", "!k", "-l", "m:n", "*")
 NEW_FILE = "diff --git a/{0} b/{0}\nnew file mode 100644\n--- /dev/null\n+++ b/{0}\n@@ -0,0 +1 @@\n+1\n"
@@ -268,45 +261,3 @@ def test_comparing_writes_nothing_into_the_repository(tmp_path: Path) -> None:
     list(local.snapshot("o/n", sha).read(local.snapshot("o/n", sha).blobs.values()))
 
     assert sorted((path, path.lstat().st_mtime_ns) for path in tmp_path.rglob("*")) == before
-
-
-def without_conflicts(files: Mapping[str, File]) -> dict[str, File]:
-    """No path that is both a file and a directory."""
-    return {path: file for path, file in files.items() if not is_directory(path, files)}
-
-
-def is_directory(path: str, files: Mapping[str, File]) -> bool:
-    return any(other.startswith(f"{path}/") for other in files)
-
-
-NAMES = st.sampled_from(["a", "b", "c d", "\u00e9", "\udcff", "n\n", '"', "\\", "*"])
-PATHS = st.lists(NAMES, min_size=1, max_size=3).map("/".join)
-LINES = st.lists(st.sampled_from([b"1\n", b"2\n", b"3\n", b"\n", b"x \r\n", "\u4e2d\n".encode(), b"end"]), max_size=12)
-CONTENTS = st.one_of(
-    LINES.map(b"".join), st.sampled_from([b"", b"\0\1", b"\xff\xfe\n", b"same\n" * 20]), st.binary(max_size=40)
-)
-FILES = st.one_of(
-    st.tuples(CONTENTS, st.sampled_from(["100644", "100755"])),
-    st.tuples(st.sampled_from([b"a", b"b/c", b"../x", "\u00e9".encode()]), st.just("120000")),
-)
-TREES = st.dictionaries(PATHS, FILES, min_size=1, max_size=8).map(without_conflicts)
-
-
-@settings(max_examples=40, deadline=None)
-@given(before=TREES, after=TREES)
-def test_any_change_of_any_tree_survives_being_a_patch(
-    tmp_path_factory: pytest.TempPathFactory, before: dict[str, File], after: dict[str, File]
-) -> None:
-    # There `git apply` itself gives up: "beyond a symbolic link".
-    assume(not any(mode == "120000" and is_directory(path, after) for path, (_, mode) in before.items()))
-    assume(not any(mode == "120000" and is_directory(path, before) for path, (_, mode) in after.items()))
-    directory = tmp_path_factory.mktemp("repo")
-    sha = make_repo(directory, before)
-    gone = [Change(path, None) for path in before.keys() - after.keys()]
-    put = [Change(path, *after[path]) for path in after if before.get(path) != after[path]]
-    local = LocalGit(directory)
-
-    patch = local.diff("o/n", sha, changes_of(*gone, *put))
-
-    assert applied_in_a_checkout(directory, patch.text) == after
-    assert local.apply("o/n", patch)[0] == changes_of(*gone, *put)

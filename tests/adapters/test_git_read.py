@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import tracemalloc
+from collections.abc import Generator
 from itertools import islice
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -75,6 +77,7 @@ def test_many_files_are_read_at_once(tmp_path: Path) -> None:
     assert dict(zip(snapshot.blobs, snapshot.read(snapshot.blobs.values()), strict=True)) == files
 
 
+@pytest.mark.slow
 def test_a_big_file_costs_nothing_until_it_is_read(tmp_path: Path) -> None:
     sha = make_repo(tmp_path, {"big": b"x" * 100_000_000, "small": b"1"})
     tracemalloc.start()
@@ -88,13 +91,21 @@ def test_a_big_file_costs_nothing_until_it_is_read(tmp_path: Path) -> None:
     assert [len(content) for content in snapshot.read([snapshot.blobs["big"]])] == [100_000_000]
 
 
+def children() -> list[str]:
+    """The ids of the processes that this one started and that are still there."""
+    return " ".join(path.read_text() for path in Path("/proc/self/task").glob("*/children")).split()
+
+
 def test_reading_may_stop_early(tmp_path: Path) -> None:
     sha = make_repo(tmp_path, {f"{number}": b"x" * 100_000 for number in range(20)})
     snapshot = LocalGit(tmp_path).snapshot("o/n", sha)
 
-    contents = snapshot.read(snapshot.blobs.values())
+    contents = cast(Generator[bytes, None, None], snapshot.read(snapshot.blobs.values()))
 
     assert [len(content) for content in islice(contents, 2)] == [100_000, 100_000]
+    assert children() != []
+    contents.close()
+    assert children() == []
 
 
 def test_a_submodule_has_no_content_to_read(tmp_path: Path) -> None:
@@ -132,3 +143,11 @@ def test_a_git_that_hangs_is_ended_at_the_deadline(tmp_path: Path) -> None:
 
     with pytest.raises(TimedOut, match=r"0\.2 seconds"):
         Runner(timeout_s=0.2).run(tmp_path / ".git", "-c", "alias.hang=!exec tail -f /dev/null", "hang")
+
+
+def test_a_full_disk_is_named(tmp_path: Path) -> None:
+    make_repo(tmp_path, {})
+    complaint = "alias.full=!echo fatal: write error: No space left on device >&2; exit 1 #"
+
+    with pytest.raises(OutsideError, match=r"disk is full\. The operator"):
+        Runner().run(tmp_path / ".git", "-c", complaint, "full")

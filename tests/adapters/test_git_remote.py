@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import logging
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.git import GitCache
+from bot.adapters.git.lock import locked
 from bot.errors import NotFound, OutsideError, TimedOut, TinyGenError
 from bot.ports import Remote
 from tests.doubles.github import GitHubDouble, Repository
@@ -193,7 +195,8 @@ def test_a_server_that_does_not_answer_is_left_at_the_deadline(tmp_path: Path) -
     with Server(answer) as server:
         with pytest.raises(TimedOut, match=r"git fetch took longer than 0\.5 seconds"):
             cache.fetch("o/n", Remote(f"{server.url}/o/n.git"), "1" * 40)
-        left_running = server.url.encode() in command_lines()
+        with locked(tmp_path / "cache/o/n.lock", timeout_s=10, wait=time.sleep):  # git and its helpers have it too
+            left_running = server.url.encode() in command_lines()
 
     assert not left_running
     assert [path.name for path in (tmp_path / "cache/o").iterdir()] == ["n.lock"]

@@ -82,10 +82,14 @@ class LocalGit:
         """As git looks for it, from `path` upwards, but without its question who owns it."""
         start = self._path.resolve()
         for directory in (start, *start.parents):
-            if (directory / ".git").exists():
-                return directory / ".git"
-            if all((directory / name).exists() for name in ("HEAD", "objects", "refs")):
-                return directory
+            for candidate in (directory / ".git", directory):
+                if _is_git_dir(candidate):
+                    return candidate
         raise NotFound(
             "There is no git repository in that directory.", next_step="Name a git directory or a GitHub URL."
         )
+
+
+def _is_git_dir(path: Path) -> bool:
+    """A file there names the place, as in a linked working tree."""
+    return (path.name == ".git" and path.is_file()) or all((path / name).exists() for name in ("HEAD", "refs"))
