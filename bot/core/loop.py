@@ -163,7 +163,7 @@ def _why_to_stop(verdict: Verdict, revisions: Sequence[Revision], new: Revision)
 def _converse(prompt: Prompt, base: Snapshot, changes: Changes, ask: Ask, budget_tokens: int) -> _Draft:
     """Asks until every edit holds and nothing more is requested, or the rounds for that are used up."""
     repairs, requests = MAX_REPAIRS, MAX_REQUESTS
-    first_reply, prose = "", []
+    first_reply = summary = ""
     shown: list[ShownFile] = []
     rejected: tuple[Rejection, ...] = ()
     while True:
@@ -173,7 +173,7 @@ def _converse(prompt: Prompt, base: Snapshot, changes: Changes, ask: Ask, budget
         changes = applied.changes
         rejected = applied.rejected if parts.edits else rejected  # an answer without edits mends none
         first_reply = first_reply or reply.text
-        prose.append(parts.prose)
+        summary = summary or (parts.prose if applied.held or not parts.requests else "")
         cut = reply.finish == "length"
         if parts.requests and requests:
             requests -= 1
@@ -188,7 +188,7 @@ def _converse(prompt: Prompt, base: Snapshot, changes: Changes, ask: Ask, budget
             words = prompts.repair_words(applied.rejected, len(applied.held), parts.problems, cut=cut)
             words = _joined(words, prompts.NO_MORE_REQUESTS if parts.requests else "")
         else:
-            return _Draft(changes, _first(prose), rejected, tuple(shown), first_reply)
+            return _Draft(changes, summary.strip(), rejected, tuple(shown), first_reply)
         said = (Message("assistant", reply.text), Message("user", words))
         prompt = Prompt("more" if parts.requests else "repair", (*prompt.messages, *said))
 
@@ -226,10 +226,6 @@ def _left_over(last: Revision) -> tuple[str, ...]:
         sorted({f"`{rejection.edit.path}`" for rejection in last.rejected})
     )
     return (*((undone + ".",) if last.rejected else ()), *last.problems)
-
-
-def _first(prose: Sequence[str]) -> str:
-    return next((text for text in prose if text.strip()), "").strip()
 
 
 def _joined(*parts: str) -> str:

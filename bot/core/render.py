@@ -139,16 +139,24 @@ def _provenance(report: Report) -> str:
     found = [
         f"{number}. {quiet(text) or 'Nothing was found wrong.'}" for number, text in enumerate(report.reflections, 1)
     ]
-    shown = [f"- {code(part.path)} lines {part.start}–{part.end}: {quiet(part.why)}" for part in report.shown[:60]]
-    more = [f"- and {len(report.shown) - 60} more places"] if len(report.shown) > 60 else []
+    shown = _shown(report)
     sections = [
         "<details><summary>How this came about</summary>",
         _usage(report.model, report.usage),
         "**What reflection found**\n\n" + "\n".join(found) if found else "",
-        "**Shown to the model**\n\n" + "\n".join(shown + more) if shown else "",
+        "**Shown to the model**\n\n" + "\n".join(shown) if shown else "",
         "</details>",
     ]
     return "\n\n".join(section for section in sections if section)
+
+
+def _shown(report: Report) -> list[str]:
+    """A line for each file, in the order in which they were shown."""
+    places: dict[tuple[str, str], list[str]] = {}
+    for part in report.shown:
+        places.setdefault((part.path, part.why), []).append(f"{part.start}–{part.end}")
+    lines = [f"- {code(path)} {', '.join(ranges[:20])}: {quiet(why)}" for (path, why), ranges in places.items()]
+    return [*lines[:40], f"- and {len(lines) - 40} more files"] if len(lines) > 40 else lines
 
 
 def _usage(model: str | None, usage: Usage) -> str:

@@ -183,6 +183,11 @@ def test_a_request_for_more_is_answered_from_the_repository() -> None:
     assert "other.py" in {part.path for part in solution.shown}
 
 
+def test_the_summary_is_of_the_reply_that_made_the_change() -> None:
+    script = Script("Let me look first.\n\n```request\nread other.py\n```\n", GOOD, CONFIDENT)
+    assert play(script).revisions[-1].summary == "Add instead of subtracting"
+
+
 def test_requests_are_answered_a_bounded_number_of_times() -> None:
     request = "```request\nread other.py\n```\n"
     script = Script(*[request] * 9)

@@ -75,7 +75,7 @@ def test_a_finished_comment_holds_the_whole_diff_in_one_fence_longer_than_any_in
 
 def test_it_says_how_the_change_came_about() -> None:
     body = render_comment(DONE)
-    for part in ("2 calls", "100 tokens in", "20 out", "$0.0123", "3 s", "It is right.", "`x.md` lines 1–4: named"):
+    for part in ("2 calls", "100 tokens in", "20 out", "$0.0123", "3 s", "It is right.", "`x.md` 1–4: named"):
         assert part in body
 
 
