@@ -13,6 +13,7 @@ import pytest
 from bot.adapters.model import OpenAIModel, Prices
 from bot.core.types import Message, Prompt, Reply
 from bot.errors import Cancelled, OutsideError, TimedOut
+from bot.ports import Model
 from tests.doubles import model as doubles
 from tests.doubles.model import Fault, ModelDouble
 
@@ -44,6 +45,12 @@ def whole(content: object, **more: Any) -> Fault:
 def reply_to(answer: Fault, **more: Any) -> Reply:
     with ModelDouble([answer]) as double:
         return ask(double, **more)
+
+
+def test_the_adapter_is_what_the_job_asks_for() -> None:
+    with ModelDouble(["x"]) as double:
+        model: Model = OpenAIModel(double.url, "sk-test", "m-1")
+        assert model.ask(PROMPT, stop=lambda: False, deadline_s=20).text == "x"
 
 
 # ---- what a reply is made of ----------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from bot.adapters.github.errors import (
     limit_error,
     limit_wait_s,
     retry_after_s,
+    untrusted_error,
 )
 from bot.errors import OutsideError
 
@@ -40,6 +41,8 @@ _PATIENCE_S = 120.0
 """The most that one call waits for limits and outages together, in seconds; beyond it, the job waits instead."""
 _CONNECT_S = 5.0
 _REDIRECTS = 3
+_PAGES = 100
+"""Of 100 items each: four times what an issue may hold in comments."""
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _HEADERS = {"X-GitHub-Api-Version": "2022-11-28", "Content-Type": "application/json"}
 """https://docs.github.com/en/rest/about-the-rest-api/api-versions"""
@@ -137,13 +140,17 @@ class Calls:
             response = self._attempt(call, token, patience)
             if response is None:
                 continue
-            if response.status_code == 401 and not renewed:
-                refused, token, renewed = token, self._credentials.token(refused=token), True
-                if token != refused:
-                    continue
             if response.is_success:
                 return response
-            raise error_for(response, call.doing, token)
+            error = error_for(response, call.doing, token)
+            if response.status_code != 401:
+                raise error
+            if renewed:  # not all of GitHub knows a new token at once
+                patience.failed(call, error.message, acted=False)
+                continue
+            refused, token, renewed = token, self._credentials.token(refused=token), True
+            if token == refused:
+                raise error
 
     def read(self, shape: type[Shape], call: Call) -> Shape:
         """The answer's body, checked."""
@@ -154,6 +161,7 @@ class Calls:
         first = replace(call, params={**call.params, "per_page": 100})
         response = self.send(first)
         others = range(2, _last_page(response) + 1)
+        others = others[-_PAGES:] if newest_first else others[:_PAGES]
         if not newest_first:
             yield checked(shape, call, response)
         for page in reversed(others) if newest_first else others:
@@ -169,6 +177,8 @@ class Calls:
         try:
             response = self._server.exchange(call, token)
         except httpx.HTTPError as fault:
+            if "CERTIFICATE_VERIFY_FAILED" in str(fault):
+                raise untrusted_error(call.doing) from None
             message = f"TinyGen could not {call.doing}: GitHub did not answer ({type(fault).__name__})."
             patience.failed(call, message, acted=not isinstance(fault, _NEVER_SENT))
             return None
@@ -177,7 +187,7 @@ class Calls:
             patience.limited(call, wait_s)
             return None
         if response.status_code >= 500:
-            message = str(error_for(response, call.doing, token).message)
+            message = error_for(response, call.doing, token).message
             patience.failed(call, message, acted=True, asked_s=retry_after_s(response, now) or 0.0)
             return None
         return response

@@ -126,8 +126,14 @@ def error_for(response: httpx.Response, doing: str, token: str | None) -> TinyGe
 
 
 def limit_error(doing: str, wait_s: float) -> OutsideError:
-    message = f"TinyGen could not {doing}: GitHub's rate limit for this App is used up."
+    message = f"TinyGen could not {doing}: it met GitHub's rate limit."
     return OutsideError(message, next_step=f"Try again in {_spoken(wait_s)}.", retry_in_s=wait_s)
+
+
+def untrusted_error(doing: str) -> SetupError:
+    message = f"TinyGen could not {doing}: GitHub's certificate is not trusted here."
+    step = "Add the authority that signed it to the file that SSL_CERT_FILE names."
+    return SetupError(message, next_step=step)
 
 
 def _forbidden(message: str, text: str, needed: str) -> TinyGenError:

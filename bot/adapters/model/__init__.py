@@ -27,6 +27,7 @@ from bot.adapters.model.faults import (
     fault_of,
     quoted,
     read_refusal,
+    unreachable,
 )
 from bot.core.types import Prompt, Reply
 from bot.errors import Cancelled, OutsideError, SetupError, TimedOut, Unworkable
@@ -132,7 +133,6 @@ class OpenAIModel:
     # ---- one request ------------------------------------------------------------------------------------------------
 
     async def _attempt(self, prompt: Prompt, asked: Asked) -> Answer:
-        import anyio
         import httpx2
         import openai
 
@@ -143,9 +143,8 @@ class OpenAIModel:
             refusal = error.refusal
         except openai.APIStatusError as error:
             refusal = read_refusal(error.status_code, error.response.content, error.response.headers)
-        except (openai.OpenAIError, httpx2.HTTPError, OSError, anyio.EndOfStream) as error:
-            message = f"The model's server {asked.server} did not answer ({type(error).__name__})."
-            raise MayPass(OutsideError(message, next_step=TRY_LATER)) from None
+        except (openai.OpenAIError, httpx2.HTTPError, OSError) as error:
+            raise unreachable(error, asked) from None
         if self._learns(refusal, options):
             return await self._attempt(prompt, asked)
         raise fault_of(refusal, asked)

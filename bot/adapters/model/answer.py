@@ -120,7 +120,6 @@ class Answer:
 
 async def read_answer(pieces: AsyncIterator[bytes]) -> Answer:
     """The answer, however it was sent. A connection that breaks after some text cuts it, and is no error."""
-    import anyio
     import httpx2
 
     answer = Answer()
@@ -131,7 +130,7 @@ async def read_answer(pieces: AsyncIterator[bytes]) -> Answer:
                     break
                 if answer.finish and patience.when() is None:
                     patience.reschedule(asyncio.get_running_loop().time() + _USAGE_COMES_WITHIN_S)
-    except (httpx2.HTTPError, OSError, anyio.EndOfStream):  # a TimeoutError is an OSError
+    except (httpx2.HTTPError, OSError):  # OSError: TimeoutError, and what TLS raises as it is
         if not answer.text and not answer.finish:
             raise
     answer.end()

@@ -7,6 +7,7 @@ too. They are quoted only where they hold neither the key nor anything of the pr
 from __future__ import annotations
 
 import math
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -139,6 +140,18 @@ def fault_of(refusal: Refusal, asked: Asked) -> TinyGenError | MayPass:
         message = f"The model's server {server} answered {refusal.status}{said}."
         return MayPass(OutsideError(message, next_step=TRY_LATER, retry_in_s=refusal.wait_s))
     return _final(refusal, asked, said)
+
+
+def unreachable(error: BaseException, asked: Asked) -> TinyGenError | MayPass:
+    """What to raise where the connection failed. `error` is looked through to its first cause."""
+    first: BaseException = error
+    while first.__cause__ or first.__context__:
+        first = first.__cause__ or first.__context__ or first
+    if isinstance(first, ssl.SSLCertVerificationError):
+        message = f"The certificate of the model's server {asked.server} is not trusted here."
+        return SetupError(message, next_step="Add the authority that signed it to this machine's trusted ones.")
+    message = f"The model's server {asked.server} did not answer ({type(first).__name__})."
+    return MayPass(OutsideError(message, next_step=TRY_LATER))
 
 
 def _final(refusal: Refusal, asked: Asked, said: str) -> TinyGenError:

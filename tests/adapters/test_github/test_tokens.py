@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from bot.adapters.github import GitHubApp
-from bot.errors import BadRequest, NotFound, SetupError
+from bot.errors import BadRequest, NotFound, OutsideError, SetupError
 from tests.adapters.test_github.conftest import Stage
 from tests.doubles.github import faults
 
@@ -81,12 +81,25 @@ def test_a_token_that_github_refuses_is_replaced_once_for_all_threads(stage: Sta
     assert stage.count("POST", MINT) == 2
 
 
-def test_a_second_refusal_is_the_operators(stage: Stage) -> None:
-    stage.double.faults.add(faults.unauthorized(), method="GET", path="/issues/1$", times=5)
-    with pytest.raises(SetupError, match="401 \\(Bad credentials\\)"):
+def test_a_new_token_that_not_all_of_github_knows_yet_is_tried_again(stage: Stage) -> None:
+    stage.double.faults.add(faults.unauthorized(), method="GET", path="/issues/1$", times=3)
+    assert stage.here().thread(1).number == 1
+    assert stage.count("POST", MINT) == 2
+    assert stage.pauses == [1, 2]
+
+
+def test_a_new_token_that_stays_refused_is_githubs_fault(stage: Stage) -> None:
+    stage.double.faults.add(faults.unauthorized(), method="GET", path="/issues/1$", times=9)
+    with pytest.raises(OutsideError, match=r"401 \(Bad credentials\)"):
         stage.here().thread(1)
     assert stage.count("POST", MINT) == 2
-    assert stage.count("GET", ".*/issues/1") == 2
+
+
+def test_a_fixed_token_that_is_refused_is_the_operators(stage: Stage) -> None:
+    here = stage.github(app_id=None, token="ghp_wrong").connect("octocat/hello", None)
+    with pytest.raises(SetupError, match=r"401 \(Bad credentials\)"):
+        here.thread(1)
+    assert stage.count("GET", ".*/issues/1") == 1
 
 
 def test_minting_is_tried_again_where_github_fails(stage: Stage) -> None:
