@@ -40,6 +40,7 @@ def apply_edits(
     files = Files(base, current, max_files=max_files, max_file_bytes=max_file_bytes)
     files.fancy = fancy_only(edits[:max_edits])
     files.prefetch(edit.path for edit in edits[:max_edits])
+    files.expect_gone(edit.path for edit in edits[:max_edits] if edit.action in ("delete", "move"))
     held: dict[Edit, None] = {}
     rejected: list[Rejection] = []
     order: list[Edit] = []
@@ -101,10 +102,14 @@ def _find(text: Text, edit: Edit, *, trust_line: bool) -> Place | Miss:
 
 def _was_made(files: Files, path: str, text: Text, edit: Edit) -> bool:
     """Whether an earlier edit already put the whole replacement there, around what the search would find again."""
-    if not files.is_changed(path) or not edit.replace.strip() or len(edit.replace) < len(edit.search):
+    if not files.is_changed(path) or len(edit.replace) <= len(edit.search):
         return False
-    lines = split(edit.replace).bodies
-    return bool(places(text, lines, exact, most=1)) and not places(files.base_lines(path), lines, exact, most=1)
+    search, new = split(edit.search), split(edit.replace)
+    inside = places(new, search.bodies, exact, most=1)
+    made = places(text, new.bodies, exact) if inside else []
+    if not made or places(files.base_lines(path), new.bodies, exact, most=1):
+        return False
+    return {place + inside[0] for place in made}.issuperset(places(text, search.bodies, exact))
 
 
 def _replace_part(files: Files, path: str, source: str, text: Text, edit: Edit, miss: Miss) -> None:

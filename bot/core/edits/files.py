@@ -30,6 +30,7 @@ class Files:
         """Typographic signs that the reply uses in place of plain ones."""
         self._base = base
         self._tree = Tree(base.blobs, self.changes)
+        self._leaving: set[str] = set()
         self._max_files = max_files
         self._max_file_bytes = max_file_bytes
         self._contents: dict[str, bytes] = {}
@@ -41,6 +42,10 @@ class Files:
         wanted = {self._tree.resolve(path) for path in paths}
         blobs = [blob for path in sorted(wanted) if (blob := self._base.blobs.get(path)) and self._readable(blob)]
         self._contents = {blob.path: content for blob, content in zip(blobs, self._base.read(blobs), strict=True)}
+
+    def expect_gone(self, paths: Iterable[str]) -> None:
+        """Files that later edits take away are in nobody's way, whatever the order."""
+        self._leaving = {path for path in map(self._tree.resolve, paths) if self._tree.has(path)}
 
     def checked(self, path: str) -> str:
         """The path that is meant, if edits may name it at all."""
@@ -116,7 +121,7 @@ class Files:
         self._set(to, Change(to, content, mode))
 
     def _check_new(self, path: str) -> None:
-        fault = new_path_fault(path) or self._tree.place_fault(path)
+        fault = new_path_fault(path) or self._tree.place_fault(path, self._leaving)
         if fault and path not in self._base.blobs:
             raise Refused(f"A new file {path} cannot be made: it {fault}. Choose another path.")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from bot.core.types import Blob, Changes
 from bot.errors import BadRequest
@@ -125,14 +125,16 @@ class Tree:
                 return part
         return None
 
-    def place_fault(self, path: str) -> str | None:
-        """What is in the way of a new file at `path`, as the end of a sentence."""
-        above = next((part for part in _parents(path) if self.has(part)), None)
+    def place_fault(self, path: str, leaving: Collection[str] = ()) -> str | None:
+        """What is in the way of a new file at `path`, as the end of a sentence; `leaving` are files that will go."""
+        above = next((part for part in _parents(path) if self.has(part) and part not in leaving), None)
         if above:
             return f"needs a directory where `{above}` is a file"
-        if self.is_dir(path):
+        going = [other for other in leaving if self.has(other)]
+        if self.names.stays_dir(path, going):
             return "is a directory"
-        twin = next((twin for part in (*_parents(path), path) if (twin := self.names.twin(part))), None)
+        twins = (self.names.twin(part, going) for part in (*_parents(path), path))
+        twin = next((twin for twin in twins if twin), None)
         return f"differs from `{twin}` only in case, which many systems cannot keep apart" if twin else None
 
 
@@ -154,9 +156,13 @@ class _Names:
                 self._twins.setdefault(_fold(part), set()).add(part)
             self.dirs[part] += step
 
-    def twin(self, path: str) -> str | None:
-        others = self._twins.get(_fold(path), set()) - {path}
-        return next((other for other in sorted(others) if self._files[other] > 0 or self.dirs[other] > 0), None)
+    def stays_dir(self, path: str, going: Collection[str]) -> bool:
+        return self.dirs[path] > sum(other.startswith(f"{path}/") for other in going)
+
+    def twin(self, path: str, going: Collection[str]) -> str | None:
+        """Another name that only case tells from `path`, and that is there once `going` is gone."""
+        others = sorted(self._twins.get(_fold(path), set()) - {path, *going})
+        return next((other for other in others if self._files[other] > 0 or self.stays_dir(other, going)), None)
 
 
 def _parents(path: str) -> Iterator[str]:
