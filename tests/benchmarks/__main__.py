@@ -1,0 +1,19 @@
+"""`make bench`: every benchmark that needs nothing but this repository, as one table."""
+
+from __future__ import annotations
+
+import sys
+
+from tests.benchmarks import job, webhook
+
+
+def main() -> int:
+    for name, run in (("webhook", webhook.run), ("job", job.run)):
+        print(f"{name}", flush=True)
+        for figure, value in run():
+            print(f"  {figure:62} {value}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
