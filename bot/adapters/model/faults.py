@@ -149,7 +149,7 @@ def unreachable(error: BaseException, asked: Asked) -> TinyGenError | MayPass:
         first = first.__cause__ or first.__context__ or first
     if isinstance(first, ssl.SSLCertVerificationError):
         message = f"The certificate of the model's server {asked.server} is not trusted here."
-        return SetupError(message, next_step="Add the authority that signed it to this machine's trusted ones.")
+        return SetupError(message, next_step="Add the authority that signed it to the file that SSL_CERT_FILE names.")
     message = f"The model's server {asked.server} did not answer ({type(first).__name__})."
     return MayPass(OutsideError(message, next_step=TRY_LATER))
 
