@@ -10,8 +10,8 @@ from tests.benchmarks import job, webhook
 def main() -> int:
     for name, run in (("webhook", webhook.run), ("job", job.run)):
         print(f"{name}", flush=True)
-        for figure, value in run():
-            print(f"  {figure:62} {value}", flush=True)
+        for figure, value, target in run():
+            print(f"  {figure:75} {value:>22} {target}", flush=True)
     return 0
 
 
