@@ -16,6 +16,7 @@ from tests.adapters.git_repo import File, applied_in_a_checkout, changed, change
 
 ODD_NAMES = (" a ", "b\tc", "d\ne", 'f"g', "h\\i", "\u4e2d", "\udcff\udcfe", "#j", "!k", "-l", "m:n", "*")
 NEW_FILE = "diff --git a/{0} b/{0}\nnew file mode 100644\n--- /dev/null\n+++ b/{0}\n@@ -0,0 +1 @@\n+1\n"
+DEEP = "/".join(["d" * 250] * 9)
 LATIN_1 = "caf\xe9\n".encode("latin-1")
 CASES: dict[str, tuple[Mapping[str, bytes | File], Changes]] = {
     "an edit": ({"a.py": b"1\n2\n3\n"}, changes_of(Change("a.py", b"1\n2!\n3\n"))),
@@ -56,6 +57,7 @@ CASES: dict[str, tuple[Mapping[str, bytes | File], Changes]] = {
         {'a*[b]\\ "c"\n?': LATIN_1, "z": "\u4e2d\n".encode()},
         changes_of(Change('a*[b]\\ "c"\n?', LATIN_1 * 2), Change("z", "\u4e2d\u6587\n".encode())),
     ),
+    "latin-1 too deep for attributes": ({DEEP: LATIN_1}, changes_of(Change(DEEP, b"1\n"))),
     "a latin-1 symlink": ({"a": b"x\n"}, changes_of(Change("l", b"caf\xe9", "120000"))),
     "odd names": (
         dict.fromkeys(ODD_NAMES, b"1\n"),
@@ -220,6 +222,16 @@ def test_a_change_that_would_remove_more_than_it_says_is_refused(path: str, tmp_
 
     with pytest.raises(Unworkable, match="place of a directory"):
         LocalGit(tmp_path).diff("o/n", sha, changes_of(Change(path, b"2\n")))
+
+
+def test_a_repository_with_a_path_inside_dot_git_is_refused(tmp_path: Path) -> None:
+    make_repo(tmp_path, {"a": b"1\n"})
+    inner = git(tmp_path, "rev-parse", "main^{tree}").decode().strip()
+    tree = git(tmp_path, "mktree", stdin=f"040000 tree {inner}\t.git\n".encode()).decode().strip()
+    sha = git(tmp_path, "commit-tree", "-m", "evil", tree).decode().strip()
+
+    with pytest.raises(Unworkable, match=r"inside `\.git`"):
+        LocalGit(tmp_path).diff("o/n", sha, changes_of(Change("a", b"2\n")))
 
 
 def test_a_change_to_a_submodule_is_refused(tmp_path: Path) -> None:

@@ -30,8 +30,7 @@ _DIFF = (
 def make_patch(runner: Runner, objects: Path, base_sha: str, changes: Changes) -> Patch:
     """The patch from the base, or from nothing where that is "", to the base with `changes`."""
     with scratch(objects) as git_dir:
-        base = base_sha or EMPTY_TREE
-        runner.run(git_dir, "read-tree", base)
+        base = _read_base(runner, git_dir, base_sha)
         shutil.copyfile(git_dir / "index", git_dir / "index.base")
         _put_into_index(runner, git_dir, changes)
         tree = _write_tree(runner, git_dir)
@@ -46,12 +45,24 @@ def make_patch(runner: Runner, objects: Path, base_sha: str, changes: Changes) -
 def apply_patch(runner: Runner, objects: Path, patch: Patch) -> tuple[Changes, str]:
     """What the patch makes of its base, renames as a removal and an addition, and the sha of the resulting tree."""
     with scratch(objects) as git_dir:
-        base = patch.base_sha or EMPTY_TREE
-        runner.run(git_dir, "read-tree", base)
+        base = _read_base(runner, git_dir, patch.base_sha)
         _apply(runner, git_dir, patch)
         tree = _write_tree(runner, git_dir)
         raw = runner.run(git_dir, "diff-tree", "-r", "-z", "--raw", "--no-renames", base, tree)
         return _read_changes(runner, git_dir, parse_diff(raw).entries), tree
+
+
+def _read_base(runner: Runner, git_dir: Path, base_sha: str) -> str:
+    """The base's name for git, after its tree was read into the index."""
+    base = base_sha or EMPTY_TREE
+    try:
+        runner.run(git_dir, "read-tree", base)
+    except GitFailed as error:
+        if "invalid path" in error.said:
+            message = "The repository holds a path that git refuses, such as one inside `.git`."
+            raise Unworkable(message, next_step="Remove that path from the repository first.") from error
+        raise
+    return base
 
 
 def _put_into_index(runner: Runner, git_dir: Path, changes: Changes) -> None:
@@ -97,13 +108,19 @@ def _textual_diff(runner: Runner, git_dir: Path, base: str, tree: str) -> Diff:
     That form is asked for by path, through attributes; these reach neither symlinks nor very long paths, for which
     the whole patch takes it.
     """
-    diff = parse_diff(runner.run(git_dir, *_DIFF.split(), base, tree))
-    if untextual := diff.untextual():
+
+    def diff() -> Diff:
+        return parse_diff(runner.run(git_dir, *_DIFF.split(), base, tree))
+
+    found = diff()
+    if untextual := found.untextual():
         (git_dir / "info/attributes").write_bytes(b"".join(map(_binary_attribute, sorted(untextual))))
-        diff = parse_diff(runner.run(git_dir, *_DIFF.split(), base, tree))
-    if diff.untextual():
-        diff = parse_diff(runner.run(git_dir, "-c", "diff.default.binary=true", *_DIFF.split(), base, tree))
-    return diff
+        found = diff()
+    if found.untextual():
+        with (git_dir / "config").open("a") as config:
+            config.write('[diff "default"]\n\tbinary = true\n')
+        found = diff()
+    return found
 
 
 def _binary_attribute(path: bytes) -> bytes:
@@ -164,5 +181,5 @@ def _read_changes(runner: Runner, git_dir: Path, entries: Iterable[Entry]) -> Ch
     changes = {}
     for entry in entries:
         path = entry.path.decode("utf-8", "surrogateescape")
-        changes[path] = Change(path, contents.get(entry), entry.new_mode) if entry in contents else Change(path, None)
+        changes[path] = Change(path, contents[entry], entry.new_mode) if entry in contents else Change(path, None)
     return changes
