@@ -1,0 +1,300 @@
+"""Setup from end to end, with an HTTP client for the browser, and what it refuses."""
+
+from __future__ import annotations
+
+import argparse
+import html
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+
+from bot.cli.setup import setup
+from bot.cli.setup.conversion import fetch_new_app
+from bot.cli.setup.env_file import add_settings, check_env_file
+from bot.cli.setup.page import Page
+from bot.config import Config, load_config
+from bot.errors import OutsideError, SetupError, TimedOut
+from tests.doubles.github import GitHubDouble
+from tests.doubles.model import ModelDouble
+
+ROOT = Path(__file__).parents[2]
+URL = "https://bot.example.com"
+NAMES = ("GITHUB_APP_ID", "GITHUB_PRIVATE_KEY", "GITHUB_WEBHOOK_SECRET")
+
+
+def options(url: str | None = URL, organization: str | None = None) -> argparse.Namespace:
+    return argparse.Namespace(url=url, organization=organization)
+
+
+def fields(page: str) -> tuple[str, dict[str, Any]]:
+    """Where the form posts to, and the manifest in it."""
+    action, manifest = re.search(r'action="([^"]+)"', page), re.search(r'name="manifest" value="([^"]+)"', page)
+    assert action is not None
+    assert manifest is not None
+    return html.unescape(action[1]), json.loads(html.unescape(manifest[1]))
+
+
+@pytest.fixture
+def browser() -> Iterator[httpx.Client]:
+    with httpx.Client(trust_env=False) as client:
+        yield client
+
+
+# ---- end to end -----------------------------------------------------------------------------------------------------
+
+
+class Shell:
+    """`python -m bot` in a directory of its own."""
+
+    def __init__(self, folder: Path, github: GitHubDouble, model: ModelDouble) -> None:
+        self.folder = folder
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+        self.environment = {
+            **kept,
+            "PYTHONPATH": str(ROOT),
+            "GITHUB_API_URL": github.api_url,
+            "GITHUB_SERVER_URL": github.url,
+            "OPENAI_BASE_URL": model.url,
+        }
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "bot", *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *arguments: str) -> tuple[int, str, str]:
+        process = self.start(*arguments)
+        said, complained = process.communicate(timeout=100)
+        return process.returncode, said, complained
+
+
+@pytest.mark.slow
+def test_an_app_that_setup_registers_satisfies_the_doctor(
+    tmp_path: Path, github: GitHubDouble, browser: httpx.Client
+) -> None:
+    (tmp_path / ".env").write_text("# mine\nOPENAI_MODEL=double-1")
+    with ModelDouble(["ready", "ready"]) as model:
+        shell = Shell(tmp_path, github, model)
+        process = shell.start("setup", "--url", f"{URL}/", "--organization", "acme")
+        assert process.stdout is not None
+        opened = re.search(r"http://127\.0\.0\.1:\d+/", process.stdout.readline())
+        assert opened is not None
+        action, manifest = fields(browser.get(opened[0]).text)
+        assert urlsplit(action).path == "/organizations/acme/settings/apps/new"
+        back = browser.post(action, data={"manifest": json.dumps(manifest)}).headers["Location"]
+        onward = browser.get(back)
+        said, complained = process.communicate(timeout=60)
+        assert (process.returncode, complained) == (0, "")
+        assert onward.status_code == 303
+        assert onward.headers["Location"] == f"{github.url}/apps/tinygen/installations/new"
+        assert onward.headers["Location"] in said
+
+        config = load_config({}, tmp_path / ".env")
+        (app,) = github.world.apps.values()
+        assert (config.openai_model, config.github_app_id) == ("double-1", app.id)
+        assert config.github_private_key is not None
+        assert config.github_private_key.get_secret_value() == app.private_key
+        assert config.github_webhook_secret is not None
+        assert config.github_webhook_secret.get_secret_value() == app.webhook_secret
+        assert app.webhook_url == f"{URL}/webhook"
+
+        assert "✗ installations" in shell.run("doctor")[1]
+        github.install(app, "octocat")
+        status, said, complained = shell.run("doctor")
+        assert (status, complained) == (0, "")
+        assert said.endswith("All is well.\n")
+        assert not any(secret in said for secret in config.secrets())
+
+
+@pytest.mark.slow
+def test_a_code_that_github_does_not_know_ends_setup(
+    tmp_path: Path, github: GitHubDouble, browser: httpx.Client
+) -> None:
+    with ModelDouble([]) as model:
+        process = Shell(tmp_path, github, model).start("setup", "--url", URL)
+        assert process.stdout is not None
+        opened = process.stdout.readline().split()[1]
+        action, manifest = fields(browser.get(opened).text)
+        state = parse_qs(urlsplit(action).query)["state"][0]
+        answer = browser.get(manifest["redirect_url"], params={"code": "../../app", "state": state})
+        _said, complained = process.communicate(timeout=60)
+    assert answer.status_code == 502
+    assert process.returncode == 1
+    assert complained.count("\n") == 1
+    assert "run setup again" in complained
+    assert not (tmp_path / ".env").exists()
+
+
+# ---- what setup refuses ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", [*NAMES, "GITHUB_PRIVATE_KEY_PATH"])
+def test_a_setting_that_is_there_is_never_overwritten(here: Path, name: str) -> None:
+    (here / ".env").write_text(f"{name}=1\n")
+    with pytest.raises(SetupError, match=name):
+        setup(Config(), options())
+    assert (here / ".env").read_text() == f"{name}=1\n"
+
+
+def test_a_setting_of_the_environment_would_hide_the_new_one(here: Path) -> None:
+    with pytest.raises(SetupError, match="environment"):
+        setup(Config.model_validate({"GITHUB_APP_ID": "7"}), options())
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "bot.example.com",
+        "http://bot.example.com",
+        "ftp://bot.example.com",
+        "https://",
+        "https://a b",
+        "https://user:word@bot.example.com",
+        "https://bot.example.com/?a=1",
+        "http://localhost.example.com",
+    ],
+)
+def test_an_address_that_github_cannot_use_is_refused(here: Path, url: str) -> None:
+    with pytest.raises(SetupError, match="address"):
+        setup(Config(), options(url))
+
+
+def test_without_a_terminal_the_address_must_be_given(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Path(os.devnull).open() as nothing:
+        monkeypatch.setattr(sys, "stdin", nothing)
+        with pytest.raises(SetupError, match="--url"):
+            setup(Config(), options(url=None))
+
+
+@pytest.mark.parametrize("organization", ["", "a/b", "a?b", "../x"])
+def test_an_organization_is_a_login(here: Path, organization: str) -> None:
+    with pytest.raises(SetupError, match="organization"):
+        setup(Config(), options(organization=organization))
+
+
+# ---- the page -------------------------------------------------------------------------------------------------------
+
+
+def manifest(redirect_url: str) -> dict[str, Any]:
+    return {"redirect_url": redirect_url, "hook_attributes": {"url": f'{URL}/"><script>'}}
+
+
+def onward(code: str) -> str:
+    return f"https://github.test/{code}"
+
+
+def state_of(page: Page, browser: httpx.Client) -> str:
+    return parse_qs(urlsplit(fields(browser.get(page.url).text)[0]).query)["state"][0]
+
+
+def test_the_page_gives_the_code_on_once(browser: httpx.Client) -> None:
+    with Page("https://github.test/new", manifest, onward) as page:
+        given = {"code": "c0de", "state": state_of(page, browser)}
+        first, second = (browser.get(f"{page.url}created", params=given) for _ in range(2))
+        assert (first.status_code, first.headers["Location"]) == (303, "https://github.test/c0de")
+        assert second.status_code == 409
+        assert page.wait(0) == "https://github.test/c0de"
+
+
+@pytest.mark.parametrize("given", [{}, {"code": "c0de"}, {"code": "c0de", "state": "é"}, {"state": "right"}])
+def test_an_answer_without_code_or_state_is_not_believed(browser: httpx.Client, given: dict[str, str]) -> None:
+    with Page("https://github.test/new", manifest, onward) as page:
+        if given.get("state") == "right":
+            given = {"state": state_of(page, browser)}
+        assert browser.get(f"{page.url}created", params=given).status_code == 400
+        with pytest.raises(TimedOut, match="again"):
+            page.wait(0)
+
+
+def test_what_goes_wrong_is_told_in_the_browser_and_raised(browser: httpx.Client) -> None:
+    def fail(code: str) -> str:
+        raise OutsideError(f"<b>{code}</b> failed.", next_step="Begin again.")
+
+    with Page("https://github.test/new", manifest, fail) as page:
+        answer = browser.get(f"{page.url}created", params={"code": "c", "state": state_of(page, browser)})
+        assert answer.status_code == 502
+        assert "&lt;b&gt;c&lt;/b&gt; failed. Begin again." in answer.text
+        with pytest.raises(OutsideError, match="failed"):
+            page.wait(0)
+
+
+def test_the_page_is_for_its_own_address_alone(browser: httpx.Client) -> None:
+    with Page("https://github.test/new", manifest, onward) as page:
+        assert browser.get(page.url, headers={"Host": f"evil.test:{page.port}"}).status_code == 421
+        assert browser.get(page.url, headers={"Host": f"localhost:{page.port}"}).status_code == 200
+        assert browser.get(f"{page.url}favicon.ico").status_code == 404
+        assert browser.post(page.url).status_code == 501
+
+
+def test_what_the_page_shows_is_escaped(browser: httpx.Client) -> None:
+    with Page("https://github.test/new", manifest, onward) as page:
+        assert "<script>" not in browser.get(page.url).text
+
+
+def test_a_github_that_knows_no_code_gives_no_app(github: GitHubDouble) -> None:
+    with pytest.raises(OutsideError, match="keys"):
+        fetch_new_app(Config.model_validate({"GITHUB_API_URL": github.api_url}), "never-given")
+
+
+# ---- .env -----------------------------------------------------------------------------------------------------------
+
+PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIE+/a=\nb\n-----END RSA PRIVATE KEY-----\n"
+
+
+@pytest.mark.parametrize("before", ["", "# mine\nA=1\n", "# mine\nA=1", "GITHUB_APP_ID=\nA='x # y'\r\n"])
+def test_what_env_holds_stays_as_it_is(tmp_path: Path, before: str) -> None:
+    path = tmp_path / ".env"
+    path.write_bytes(before.encode())
+    check_env_file(path, NAMES)
+    add_settings(path, dict(zip(NAMES, ("7", PEM, "5ecret"), strict=True)))
+    assert path.read_bytes().startswith(before.encode())
+    config = load_config({}, path)
+    assert config.github_app_id == 7
+    assert config.github_private_key is not None
+    assert config.github_private_key.get_secret_value() == PEM
+    assert len(path.read_text().splitlines()) == len(before.splitlines()) + 3
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_env_is_its_owners_alone(tmp_path: Path, exists: bool) -> None:
+    path = tmp_path / ".env"
+    if exists:
+        path.touch(0o644)
+    add_settings(path, {"GITHUB_WEBHOOK_SECRET": "5ecret"})
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_the_shell_reads_the_key_on_one_line(tmp_path: Path) -> None:
+    add_settings(tmp_path / ".env", {"GITHUB_PRIVATE_KEY": PEM})
+    read = 'set -e; . "$0"; printf %s "$GITHUB_PRIVATE_KEY"'
+    shell = subprocess.run(["bash", "-c", read, tmp_path / ".env"], capture_output=True, text=True, check=True)
+    assert shell.stdout == PEM.strip().replace("\n", "\\n")
+
+
+def test_a_place_that_cannot_be_written_is_told_before_anything_is_registered(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match="cannot be written"):
+        check_env_file(tmp_path / "absent" / ".env", NAMES)
+    with pytest.raises(SetupError, match="cannot be written"):
+        add_settings(tmp_path / "absent" / ".env", {"A": "1"})
