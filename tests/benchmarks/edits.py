@@ -71,7 +71,7 @@ def measure(repos: Sequence[Path], commits: int, *, show: int = 0) -> dict[tuple
 def outcome(commit: Commit, text: str) -> Outcome:
     parts = read_reply(text)
     applied = apply_edits(commit.base, {}, parts.edits)
-    if applied.rejected or parts.problems:
+    if applied.rejected or parts.problems or not parts.edits:
         return "refused"
     got = {path: change.content for path, change in applied.changes.items()}
     wanted = {change.path: None if change.new is None else _bytes(change.new) for change in commit.changes}
@@ -92,7 +92,10 @@ def read_commits(repo: Path, count: int) -> Iterator[Commit]:
     for sha in shas:
         if found == count:
             return
-        commit = _commit(repo, sha)
+        try:
+            commit = _commit(repo, sha)
+        except subprocess.CalledProcessError:
+            continue  # a mirror may lack its largest blobs
         if commit:
             found += 1
             yield commit

@@ -217,7 +217,7 @@ def reply(form: Form, dirt: Dirt, changes: Sequence[FileChange], rng: random.Ran
         return None
     clean = [piece for change in changes for piece in pieces_of(change)]
     pieces = dirt.pieces(clean, rng) if dirt.pieces else clean
-    if dirt.pieces and (pieces == clean or any(_says_nothing(piece) for piece in pieces)):
+    if dirt.pieces and (pieces == clean or not _still_tell(clean, pieces)):
         return None
     text = render(form, pieces, dirt.style, changes) if not by_git else _by_git(changes, dirt.style)
     return dirt.text(text) if dirt.text else text
@@ -241,5 +241,12 @@ def _ends(text: str) -> set[str]:
     return set(re.findall(r"\r*\n", text)) or {"\n"}
 
 
-def _says_nothing(piece: Piece) -> bool:
-    return piece.search == piece.replace and piece.kind == "change"
+def _still_tell(clean: Sequence[Piece], dirty: Sequence[Piece]) -> bool:
+    """Whether no line that the commit changed looks unchanged now: what the dirt wiped out nobody can read."""
+    if len(clean) != len(dirty) or any(len(a.search) != len(b.search) for a, b in zip(clean, dirty, strict=True)):
+        return True
+    for was, piece in zip(clean, dirty, strict=True):
+        for i, j, size in SequenceMatcher(None, piece.search, piece.replace, autojunk=False).get_matching_blocks():
+            if was.search[i : i + size] != was.replace[j : j + size]:
+                return False
+    return True

@@ -19,7 +19,6 @@ from bot.core.edits.lines import (
     collapsed,
     exact,
     folded,
-    is_blank,
     joined,
     signs,
     split,
@@ -79,21 +78,32 @@ def find(text: Text, edit: Edit, *, trust_line: bool = True) -> Place | Miss:
 
 
 def _climb(text: Text, search: Text, replacement: Text, line: int | None, anchors: Sequence[str]) -> Place | Miss:
-    for key, trims in LADDER:
-        at, wanted = 0, replacement
-        sought = search
-        if trims:
-            sought, wanted, at = _without_blank_ends(search, replacement)
-        if not sought.bodies or all(map(is_blank, sought.bodies)):
-            continue
-        starts = places(text, sought.bodies, key)
+    top, bottom = blank_ends(search.bodies)
+    core = search.bodies[top : len(search.bodies) - bottom]
+    for key, trims in LADDER if core else ():
+        starts = places(text, core if trims else search.bodies, key)
         if len(starts) > 1:
-            starts = _told_apart(text, starts, None if line is None else line - 1 + at, anchors)
+            starts = _told_apart(text, starts, None if line is None else line - 1 + top * trims, anchors)
         if len(starts) > 1:
             return Miss("ambiguous", tuple(start + 1 for start in starts))
+        if starts and trims:
+            return _with_blank_ends(text, starts[0], search, replacement, key)
         if starts:
-            return Place(starts[0], starts[0] + len(sought.bodies), sought, wanted, key)
+            return Place(starts[0], starts[0] + len(search.bodies), search, replacement, key)
     return Miss("absent")
+
+
+def _with_blank_ends(text: Text, start: int, search: Text, replacement: Text, key: Key) -> Place:
+    """The place of a search whose core stands at `start`: of the blank lines around the core those that the file has
+    belong to it; those that it has not are taken off the replacement too."""
+    top, bottom = blank_ends(search.bodies)
+    end = start + len(search.bodies) - top - bottom
+    above = blank_ends(text.bodies[max(0, start - top) : start][::-1])[0]
+    below = blank_ends(text.bodies[end : end + bottom])[0]
+    top_new, bottom_new = blank_ends(replacement.bodies)
+    sought = _slice(search, top - above, bottom - below)
+    wanted = _slice(replacement, min(top - above, top_new), min(bottom - below, bottom_new))
+    return Place(start - above, end + below, sought, wanted, key)
 
 
 def places(text: Text, lines: Sequence[str], key: Key, *, most: int = _MAX_PLACES) -> list[int]:
@@ -149,14 +159,6 @@ def _spans(text: Text, anchor: str, outer: tuple[int, int]) -> Iterator[tuple[in
 def _indent(line: str) -> int:
     line = line.expandtabs(8)
     return len(line) - len(line.lstrip())
-
-
-def _without_blank_ends(search: Text, replacement: Text) -> tuple[Text, Text, int]:
-    """Both sides without the blank lines that the search has at its ends, and how many it had at its start."""
-    top, bottom = blank_ends(search.bodies)
-    top_new, bottom_new = blank_ends(replacement.bodies)
-    bottom_new = min(bottom, bottom_new)
-    return _slice(search, top, bottom), _slice(replacement, min(top, top_new), bottom_new), top
 
 
 def _slice(text: Text, top: int, bottom: int) -> Text:

@@ -79,7 +79,7 @@ def read_unified(lines: Sequence[str], start: int, end: int, *, label: str | Non
 def _read_hunk(hunk: Hunk, lines: Sequence[str], start: int, end: int) -> int:
     """Fills the hunk and gives the line after it: by its counts where what follows bears them out."""
     number = start
-    while number < end and not hunk.is_complete and not lines[number].startswith(("@@", "diff --git ")):
+    while number < end and not hunk.is_complete and not _surely_opens(lines, number):
         hunk.take(lines[number])
         number += 1
     if number < end and lines[number].startswith("\\"):
@@ -104,6 +104,15 @@ def _ends_hunk(lines: Sequence[str], number: int, end: int) -> bool:
 
 def _opens(lines: Sequence[str], number: int) -> bool:
     return lines[number].startswith(("@@", "diff --git ")) or _is_header(lines, number)
+
+
+def _surely_opens(lines: Sequence[str], number: int) -> bool:
+    """As `_opens`, inside a hunk whose counts ask for more: a line may well begin with `--- ` there."""
+    if not _is_header(lines, number):
+        return lines[number].startswith(("@@", "diff --git "))
+    old, new = _header_path(lines[number]), _header_path(lines[number + 1])
+    follows = number + 2 < len(lines) and lines[number + 2].startswith("@@")
+    return follows and (old[2:] == new[2:] or _NOWHERE in (old, new))
 
 
 def _is_header(lines: Sequence[str], number: int) -> bool:
