@@ -12,6 +12,7 @@ from pathlib import Path
 from bot.config import Config
 from bot.core.context import choose_context
 from bot.core.edits import apply_edits, read_reply
+from bot.core.instructions import read_instructions
 from bot.core.loop import solve
 from bot.core.repo_url import read_repo_url
 from bot.core.types import Context, Prompt, Reply, Snapshot, Solution, Task
@@ -46,9 +47,10 @@ def run(config: Config, options: argparse.Namespace) -> int:
         )
         return reply
 
+    snapshot = source.snapshot()
     solution = solve(
-        Task(source.repo, options.prompt),
-        source.snapshot(),
+        Task(source.repo, options.prompt, instructions=read_instructions(snapshot)),
+        snapshot,
         ask,
         lambda changes: source.git.diff(source.repo, source.sha, changes),
         limits=build_limits(config),

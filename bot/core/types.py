@@ -200,6 +200,8 @@ class Task:
     body: str = ""
     comments: tuple[str, ...] = ()
     """What was said before the command, each beginning with its author."""
+    instructions: str = ""
+    """What the repository asks of those who change it, from its default branch."""
 
 
 @dataclass(frozen=True, slots=True)

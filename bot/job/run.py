@@ -10,6 +10,7 @@ import structlog
 from pydantic import TypeAdapter
 
 from bot.core.command import parse_command
+from bot.core.instructions import read_instructions
 from bot.core.loop import solve
 from bot.core.material import clean_material
 from bot.core.record import dump_report, load_job, load_report
@@ -75,6 +76,7 @@ class _Run:
         place = self._place(self._job.command.base)
         self._teller.update(base_ref=place.base_ref, base_sha=place.base_sha)
         snapshot = self._snapshot(place)
+        task = replace(task, instructions=self._instructions(place, snapshot))
         solution = self._solve(task, place, snapshot)
         self._report(solution)
         deliver(self._house, self._teller, place, task)
@@ -181,6 +183,20 @@ class _Run:
             github = self._house.connect(target.repo, target.installation_id)
             self._house.git.fetch(target.repo, github.remote(), place.base_sha)
             return self._house.git.snapshot(target.repo, place.base_sha)
+
+    def _instructions(self, place: Place, snapshot: Snapshot) -> str:
+        """What the repository asks, from its default branch: a pull request's own author may be anybody."""
+        if place.push in ("new", "none") and self._job.command.base is None:
+            return read_instructions(snapshot)
+        words: str = self._step("instructions", self._read_instructions)
+        return words
+
+    def _read_instructions(self) -> str:
+        target = self._job.target
+        github = self._house.connect(target.repo, target.installation_id)
+        _name, sha = github.resolve(None)
+        self._house.git.fetch(target.repo, github.remote(), sha)
+        return read_instructions(self._house.git.snapshot(target.repo, sha))
 
     # -- the model --
 
