@@ -19,7 +19,7 @@ PURE = {
 
 DOORS: dict[str, set[str]] = {
     "errors": set(),
-    "core": {"bot.errors", "markdown_it", "pydantic"},
+    "core": {"bot.errors", "markdown_it", "pydantic", "yaml"},
     "ports": {"bot.core.types", "bot.errors"},
     "config": {"bot.core.types", "bot.errors", "dotenv", "pydantic"},
     "logs": {"structlog"},

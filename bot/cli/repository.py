@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +16,9 @@ from bot.core.edits import apply_edits, read_reply
 from bot.core.instructions import read_instructions
 from bot.core.loop import solve
 from bot.core.repo_url import read_repo_url
+from bot.core.transcript import read_transcript, render_transcript
 from bot.core.types import Context, Prompt, Reply, Snapshot, Solution, Task
-from bot.errors import BadRequest
+from bot.errors import BadRequest, Unworkable
 from bot.ports import Git
 from bot.wiring import build_git, build_github, build_limits, build_model, set_up_logs
 
@@ -37,11 +39,14 @@ def run(config: Config, options: argparse.Namespace) -> int:
     """The loop; the diff on stdout, progress on stderr."""
     set_up_logs(config)
     source = _open(config, options)
-    model, replies = build_model(config), list[Reply]()
+    calls: list[tuple[Prompt, Reply]] = []
+    reply_to = _replay(options.replay) if options.replay else _asking(config)
 
     def ask(prompt: Prompt) -> Reply:
-        reply = model.ask(prompt, stop=lambda: False, deadline_s=config.call_s)
-        replies.append(reply)
+        reply = reply_to(prompt)
+        calls.append((prompt, reply))
+        if options.transcript:
+            Path(options.transcript).write_text(render_transcript(calls), encoding="utf-8", errors="replace")
         _progress(
             f"  {prompt.purpose}: {reply.prompt_tokens} tokens in, {reply.completion_tokens} out, {reply.seconds:.1f} s"
         )
@@ -61,10 +66,27 @@ def run(config: Config, options: argparse.Namespace) -> int:
     for note in solution.notes:
         _progress(f"note: {note}")
     if options.json:
-        _print_json(_solution_page(source, solution, replies))
+        _print_json(_solution_page(source, solution, [reply for _prompt, reply in calls]))
     else:
         _print_diff(last.patch.text)
     return 0
+
+
+def _asking(config: Config) -> Callable[[Prompt], Reply]:
+    model = build_model(config)
+    return lambda prompt: model.ask(prompt, stop=lambda: False, deadline_s=config.call_s)
+
+
+def _replay(name: str) -> Callable[[Prompt], Reply]:
+    replies = iter(read_transcript(_read_file(name)))
+
+    def next_reply(_prompt: Prompt) -> Reply:
+        reply = next(replies, None)
+        if reply is None:
+            raise Unworkable("The transcript has no more replies.", next_step="Record a new one with --transcript.")
+        return reply
+
+    return next_reply
 
 
 def context(config: Config, options: argparse.Namespace) -> int:

@@ -1,0 +1,52 @@
+"""A run's whole conversation with the model, to be read by people and replayed without a model.
+
+YAML, for its block strings: a prompt stands in it as it was sent. Of each request only what is new since the one before
+is written; what was sent again is counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from bot.core.types import Prompt, Reply
+from bot.errors import BadRequest
+
+_replies = TypeAdapter(Reply)
+
+
+class _Dumper(yaml.SafeDumper):
+    pass
+
+
+def _string(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _string)
+
+
+def render_transcript(calls: Sequence[tuple[Prompt, Reply]]) -> str:
+    """The calls, in order."""
+    written: list[dict[str, Any]] = []
+    before: Sequence[object] = ()
+    for prompt, reply in calls:
+        same = 0
+        while same < min(len(before), len(prompt.messages)) and before[same] == prompt.messages[same]:
+            same += 1
+        new = [{"role": message.role, "text": message.text} for message in prompt.messages[same:]]
+        written.append({"purpose": prompt.purpose, "sent before": same, "sent": new, "reply": asdict(reply)})
+        before = prompt.messages
+    return yaml.dump(written, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1_000_000)
+
+
+def read_transcript(text: str) -> tuple[Reply, ...]:
+    """The replies of a transcript, in order. BadRequest where it is none."""
+    try:
+        return tuple(_replies.validate_python(call["reply"]) for call in yaml.safe_load(text))
+    except (yaml.YAMLError, ValidationError, TypeError, KeyError):
+        raise BadRequest("The file is not a transcript.", next_step="Write one with `run --transcript FILE`.") from None

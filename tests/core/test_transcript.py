@@ -1,0 +1,37 @@
+"""Transcripts are read by people and replayed."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.core.transcript import read_transcript, render_transcript
+from bot.core.types import Message, Prompt, Reply
+from bot.errors import BadRequest
+
+FIRST = Prompt("generate", (Message("system", "Rules.\nMore."), Message("user", "Do it.")))
+SECOND = Prompt("repair", (*FIRST.messages, Message("assistant", "a"), Message("user", "again")))
+
+
+def reply(text: str) -> Reply:
+    return Reply(text, "stop", "m", 10, 2, 0.5)
+
+
+def test_it_shows_prompts_as_they_were_sent_and_each_once() -> None:
+    text = render_transcript([(FIRST, reply("a")), (SECOND, reply("line\nline\n"))])
+    assert "text: |-\n      Rules.\n      More.\n" in text
+    assert text.count("Do it.") == 1
+    assert "sent before: 2" in text
+    assert "text: |\n      line\n      line\n" in text
+
+
+@given(st.lists(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=50), max_size=4))
+def test_its_replies_come_back_as_they_were(texts: list[str]) -> None:
+    assert read_transcript(render_transcript([(FIRST, reply(text)) for text in texts])) == tuple(map(reply, texts))
+
+
+@pytest.mark.parametrize("text", ["", "- a", "x: [", "- reply: {}", "3"])
+def test_what_is_no_transcript_is_refused(text: str) -> None:
+    with pytest.raises(BadRequest):
+        read_transcript(text)
