@@ -1,35 +1,42 @@
-"""Snapshots in memory, for the tests of edits."""
+"""What replies do to files held in memory, for the tests of edits."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 
 from bot.core.edits import apply_edits, read_reply
-from bot.core.types import Applied, Blob, Changes, Snapshot
+from bot.core.types import Applied, Changes
+from tests.core.snapshots import snapshot_of
+
+Files = Mapping[str, bytes | str]
 
 
-def snapshot(files: Mapping[str, bytes | str], modes: Mapping[str, str] | None = None) -> Snapshot:
-    contents = {path: content.encode() if isinstance(content, str) else content for path, content in files.items()}
-    blobs = {
-        path: Blob(path, (modes or {}).get(path, "100644"), f"{number:040x}", len(content))
-        for number, (path, content) in enumerate(contents.items())
-    }
-
-    def read(wanted: Iterable[Blob]) -> Iterator[bytes]:
-        return (contents[blob.path] for blob in wanted)
-
-    return Snapshot("0" * 40, blobs, read)
+def answer(files: Files, reply: str, current: Changes | None = None, modes: Mapping[str, str] | None = None) -> Applied:
+    """What a reply does."""
+    return apply_edits(snapshot_of(_contents(files), modes=modes), current or {}, read_reply(reply).edits)
 
 
-def answer(files: Mapping[str, bytes | str], reply: str, current: Changes | None = None) -> Applied:
-    """What a reply does to files."""
-    return apply_edits(snapshot(files), current or {}, read_reply(reply).edits)
-
-
-def after(files: Mapping[str, bytes | str], reply: str) -> dict[str, bytes | None]:
-    """The changed files' contents; every edit must hold."""
-    parts = read_reply(reply)
-    assert not parts.problems
-    applied = apply_edits(snapshot(files), {}, parts.edits)
+def after(files: Files, reply: str) -> dict[str, bytes | None]:
+    """The changed files' contents; all of the reply must be read, and every edit must hold."""
+    assert read_reply(reply).problems == ()
+    applied = answer(files, reply)
     assert [rejection.message for rejection in applied.rejected] == []
     return {path: change.content for path, change in applied.changes.items()}
+
+
+def refusal(files: Files, reply: str, modes: Mapping[str, str] | None = None) -> str:
+    """What the model is told of a reply's only edit, which must not be applied."""
+    applied = answer(files, reply, modes=modes)
+    assert not applied.changes
+    assert not applied.held
+    (rejection,) = applied.rejected
+    return rejection.message
+
+
+def block(path: str, search: str, replace: str) -> str:
+    """A search/replace block in the asked-for form; its sides end with a newline or are empty."""
+    return f"{path}\n```\n<<<<<<< SEARCH\n{search}=======\n{replace}>>>>>>> REPLACE\n```\n"
+
+
+def _contents(files: Files) -> dict[str, bytes]:
+    return {path: content.encode() if isinstance(content, str) else content for path, content in files.items()}

@@ -97,9 +97,10 @@ def _read_hunk(hunk: Hunk, lines: Sequence[str], start: int, end: int) -> int:
 
 
 def _ends_hunk(lines: Sequence[str], number: int, end: int) -> bool:
+    """Whether a hunk that has all its lines may end here: no further line of one follows, empty ones aside."""
     while number < end and not lines[number].strip():
         number += 1
-    return number >= end or _opens(lines, number)
+    return number >= end or _opens(lines, number) or lines[number][0] not in " +-"
 
 
 def _opens(lines: Sequence[str], number: int) -> bool:
