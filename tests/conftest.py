@@ -7,8 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.doubles.github import GitHubDouble
+
+settings.register_profile("tinygen", deadline=None)  # how fast the machine is today is no property
+settings.load_profile("tinygen")
 
 NPM = Path(__file__).parent / "node_modules"
 

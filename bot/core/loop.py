@@ -203,18 +203,20 @@ def _revision(base: Snapshot, draft: _Draft, diff: Diff) -> Revision:
 
 
 def _changed_places(patch: Patch) -> tuple[Request, ...]:
-    """The places of a patch as requests to read them, wide enough to see what stands around."""
-    places: list[Request] = []
+    """The places of a patch as requests to read them, wide enough to see what stands around; none twice."""
+    places: list[tuple[str, int, int]] = []
     files = iter(patch.files)
     path = ""
     for line in patch.text.split("\n"):
         if line.startswith("diff --git "):
             path = next(files).path
-        elif hunk := _HUNK.match(line):
-            start, count = int(hunk[1]), int(hunk[2] or 1)
-            if count:
-                places.append(Request("read", path, max(1, start - PLACE_LINES), start + count + PLACE_LINES))
-    return tuple(places)
+        elif (hunk := _HUNK.match(line)) and hunk[2] != "0":
+            first = max(1, int(hunk[1]) - PLACE_LINES)
+            last = int(hunk[1]) + int(hunk[2] or 1) + PLACE_LINES
+            if places and places[-1][0] == path and first <= places[-1][2] + 1:
+                first = places.pop()[1]
+            places.append((path, first, last))
+    return tuple(Request("read", path, first, last) for path, first, last in places)
 
 
 def _shown(context: Context) -> tuple[ShownFile, ...]:

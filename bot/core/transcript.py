@@ -6,6 +6,7 @@ is written; what was sent again is counted.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -20,7 +21,11 @@ _replies = TypeAdapter(Reply)
 
 
 class _Dumper(yaml.SafeDumper):
-    pass
+    def analyze_scalar(self, scalar: str) -> Any:
+        """A block string may hold spaces before a line's end, as diffs do, though PyYAML will not write one."""
+        analysis = super().analyze_scalar(scalar)
+        analysis.allow_block = super().analyze_scalar(re.sub(r" +(?=\n)", "", scalar)).allow_block
+        return analysis
 
 
 def _string(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:

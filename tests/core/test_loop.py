@@ -91,6 +91,13 @@ def test_the_generation_request_holds_no_verdict_token_and_the_reflection_reques
         assert part in reflection
 
 
+def test_reflection_shows_a_changed_place_once() -> None:
+    two = GOOD + "\n" + block("app.py", "def add(a, b):", "def add(a, b, /):")
+    script = Script(two, CONFIDENT)
+    play(script)
+    assert script.asked(1).count("app.py, lines") == 1
+
+
 def test_every_request_begins_with_one_system_message_and_takes_turns() -> None:
     script = Script(BAD, GOOD, CONFIDENT)
     play(script)

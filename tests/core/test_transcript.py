@@ -26,7 +26,17 @@ def test_it_shows_prompts_as_they_were_sent_and_each_once() -> None:
     assert "text: |\n      line\n      line\n" in text
 
 
-@given(st.lists(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=50), max_size=4))
+def test_a_diffs_empty_context_lines_do_not_hide_its_lines() -> None:
+    assert "text: |\n      -a\n       \n      +b\n" in render_transcript([(FIRST, reply("-a\n \n+b\n"))])
+
+
+@given(
+    st.lists(
+        st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=50)
+        | st.text(alphabet=" \n\ta-#:", max_size=30),
+        max_size=4,
+    )
+)
 def test_its_replies_come_back_as_they_were(texts: list[str]) -> None:
     assert read_transcript(render_transcript([(FIRST, reply(text)) for text in texts])) == tuple(map(reply, texts))
 
