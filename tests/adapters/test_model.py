@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -16,6 +16,7 @@ from bot.errors import Cancelled, OutsideError, TimedOut
 from bot.ports import Model
 from tests.doubles import model as doubles
 from tests.doubles.model import Fault, ModelDouble
+from tests.doubles.server import Request, Response, Server
 
 PROMPT = Prompt("generate", (Message("system", "You edit code."), Message("user", "Fix the parser.")))
 DONE = b"data: [DONE]\n\n"
@@ -273,6 +274,20 @@ def test_the_deadline_bounds_a_silent_server() -> None:
 def test_a_server_that_is_silent_for_too_long_is_asked_again() -> None:
     with ModelDouble([doubles.hang(30), "late"]) as double:
         assert ask(double, silence_s=0.2, sleep=Pauses()).text == "late"
+
+
+def test_a_server_that_keeps_the_connection_after_the_reply_delays_nothing() -> None:
+    def answer(_: Request) -> Response:
+        return Response(200, pieces(), {"Content-Type": "text/event-stream"})
+
+    def pieces() -> Generator[bytes, None, None]:
+        yield piece("all of it", "stop")
+        server.stopping.wait(60)
+
+    with Server(answer) as server:
+        model = OpenAIModel(server.url, "sk-test", "m-1", usage_within_s=0.1)
+        reply = model.ask(PROMPT, stop=lambda: False, deadline_s=60)
+    assert (reply.text, reply.finish, reply.tokens_are_estimated) == ("all of it", "stop", True)
 
 
 class Pauses:

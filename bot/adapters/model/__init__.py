@@ -65,7 +65,8 @@ class OpenAIModel:
     """Implements `bot.ports.Model`. Usable from any thread that runs no event loop of its own.
 
     `base_url` None is OpenAI. `max_reply_tokens` None leaves the reply's length to the server. `silence_s` is how
-    long a server may send nothing: a large model on a small machine reads its prompt for minutes.
+    long a server may send nothing: a large model on a small machine reads its prompt for minutes. `usage_within_s` is
+    how long its usage is waited for after the reply.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class OpenAIModel:
         max_reply_tokens: int | None = None,
         prices: Prices | None = None,
         silence_s: float = 600.0,
+        usage_within_s: float = 5.0,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -86,6 +88,7 @@ class OpenAIModel:
         self._max_reply_tokens = max_reply_tokens
         self._prices = prices
         self._silence_s = silence_s
+        self._usage_within_s = usage_within_s
         self._sleep = sleep
         self._clock = clock
         self._refused: set[str] = set()
@@ -155,7 +158,7 @@ class OpenAIModel:
             completions = client.chat.completions.with_streaming_response
             wanted = completions.create(model=self._model, messages=messages, stream=True, **options)
             async with wanted as response:
-                return await read_answer(response.iter_bytes())
+                return await read_answer(response.iter_bytes(), usage_within_s=self._usage_within_s)
 
     def _client(self) -> AsyncOpenAI:
         import httpx2

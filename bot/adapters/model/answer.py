@@ -16,8 +16,6 @@ from bot.adapters.model.faults import Refusal, Refused, read_refusal
 
 _LONGEST_REPLY_CHARS = 2_000_000
 _LONGEST_LINE_BYTES = 8_000_000
-_USAGE_COMES_WITHIN_S = 5.0
-"""After the reply's end. Some servers keep the connection open then, and some never send usage."""
 
 
 class _Words(BaseModel):
@@ -118,8 +116,12 @@ class Answer:
         return True
 
 
-async def read_answer(pieces: AsyncIterator[bytes]) -> Answer:
-    """The answer, however it was sent. A connection that breaks after some text cuts it, and is no error."""
+async def read_answer(pieces: AsyncIterator[bytes], *, usage_within_s: float) -> Answer:
+    """The answer, however it was sent. A connection that breaks after some text cuts it, and is no error.
+
+    `usage_within_s` is how long usage is waited for after the reply's end: some servers never send it, and keep the
+    connection open.
+    """
     import httpx2
 
     answer = Answer()
@@ -129,7 +131,7 @@ async def read_answer(pieces: AsyncIterator[bytes]) -> Answer:
                 if not answer.take(line):
                     break
                 if answer.finish and patience.when() is None:
-                    patience.reschedule(asyncio.get_running_loop().time() + _USAGE_COMES_WITHIN_S)
+                    patience.reschedule(asyncio.get_running_loop().time() + usage_within_s)
     except (httpx2.HTTPError, OSError):  # OSError: TimeoutError, and what TLS raises as it is
         if not answer.text and not answer.finish:
             raise
