@@ -1,0 +1,299 @@
+"""Each fault is one line with its next step, and hides none of the others."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from bot.adapters.database import Database
+from bot.adapters.github import GitHubApp
+from bot.adapters.model import OpenAIModel
+from bot.adapters.supabase import SupabaseStore
+from bot.cli.doctor import Finding, Outside, examine
+from bot.config import Config
+from bot.core.types import Command, Job, Target
+from tests.doubles.github import GitHubDouble
+from tests.doubles.github.faults import Fault, unauthorized
+from tests.doubles.model import Fault as ModelFault
+from tests.doubles.model import ModelDouble, bad_key, no_such_model, server_error
+
+ROOT = Path(__file__).parents[2]
+SECRET = "0123456789abcdef0123"
+SUBJECTS = (
+    "webhook secret, App key, clock, App, permissions, events, installations, webhook, "
+    "model, Supabase, data directory, database, git"
+)
+PERMISSIONS = {"contents": "write", "issues": "write", "metadata": "read", "pull_requests": "write"}
+Settings = dict[str, str]
+Add = Callable[..., Settings]
+
+
+@pytest.fixture
+def add_app(github: GitHubDouble, tmp_path: Path) -> Add:
+    """Registers the App, as setup does or as told, and gives the settings for it."""
+
+    def add(*, installed: bool = True, **changed: Any) -> Settings:
+        as_setup = {"permissions": PERMISSIONS, "events": ["issue_comment"], "webhook_url": "https://a.test/webhook"}
+        app = github.add_app(**{**as_setup, **changed})
+        if installed:
+            github.install(app, "octocat")
+        return {
+            "GITHUB_APP_ID": str(app.id),
+            "GITHUB_PRIVATE_KEY": app.private_key or "",
+            "GITHUB_WEBHOOK_SECRET": SECRET,
+            "GITHUB_API_URL": github.api_url,
+            "GITHUB_SERVER_URL": github.url,
+            "OPENAI_BASE_URL": "http://127.0.0.1:9/v1",
+            "TINYGEN_DATA_DIR": str(tmp_path / "data"),
+        }
+
+    return add
+
+
+def impatient_model(config: Config) -> OpenAIModel:
+    async def no_wait(_seconds: float) -> None:
+        await asyncio.sleep(0)
+
+    return OpenAIModel(config.openai_base_url, None, config.openai_model, sleep=no_wait)
+
+
+def impatient_github(config: Config, ahead_s: float = 0.0) -> GitHubApp:
+    key = config.github_private_key
+    return GitHubApp(
+        app_id=str(config.github_app_id) if config.github_app_id else None,
+        private_key=key.get_secret_value() if key else None,
+        api_url=config.github_api_url,
+        server_url=config.github_server_url,
+        sleep=lambda _seconds: None,
+        clock=lambda: time.time() + ahead_s,
+    )
+
+
+OUTSIDE = Outside(github=impatient_github, model=impatient_model)
+
+
+def found(settings: Mapping[str, str], outside: Outside = OUTSIDE) -> dict[str, Finding]:
+    return {finding.subject: finding for finding in examine(Config.model_validate(settings), outside)}
+
+
+def faults(settings: Mapping[str, str], outside: Outside = OUTSIDE) -> dict[str, Finding]:
+    """But for the model's, which most tests here have none of."""
+    faulty = {subject: finding for subject, finding in found(settings, outside).items() if finding.good is False}
+    assert all(finding.next_step for finding in faulty.values())
+    return {subject: finding for subject, finding in faulty.items() if subject != "model"}
+
+
+def test_where_all_is_well_no_line_is_a_fault(add_app: Add) -> None:
+    with ModelDouble(["ready"]) as model:
+        findings = found({**add_app(), "OPENAI_BASE_URL": model.url}, Outside())
+    assert ", ".join(findings) == SUBJECTS
+    assert {subject: finding.good for subject, finding in findings.items() if not finding.good} == {"Supabase": None}
+
+
+def test_with_nothing_set_every_check_is_still_made(tmp_path: Path) -> None:
+    occupied = tmp_path / "file"
+    occupied.touch()
+    settings = {"TINYGEN_DATA_DIR": str(occupied / "data"), "GITHUB_API_URL": "http://127.0.0.1:9"}
+    findings = found(settings)
+    faulty = [subject for subject in findings if findings[subject].good is False]
+    assert faulty == ["webhook secret", "App key", "clock", "model", "data directory", "database"]
+    assert findings["git"].good
+
+
+def test_a_finding_is_one_line() -> None:
+    assert str(Finding("clock", False, "It is\nwrong.", "Set it.")) == "✗ clock: It is wrong. → Set it."
+    assert str(Finding("clock", True, "0 s.")) == "✓ clock: 0 s."
+    assert str(Finding("Supabase", None, "Not set up.")) == "– Supabase: Not set up."
+
+
+# ---- GitHub ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_short_webhook_secret_is_worth_a_word(add_app: Add) -> None:
+    assert found({**add_app(), "GITHUB_WEBHOOK_SECRET": "secret"})["webhook secret"].good is None
+
+
+def test_half_an_app_is_named(add_app: Add) -> None:
+    settings = add_app()
+    del settings["GITHUB_PRIVATE_KEY"]
+    assert faults(settings)["App key"].words == "GITHUB_PRIVATE_KEY is not set."
+
+
+def test_a_key_that_is_not_rsa_is_a_fault(add_app: Add) -> None:
+    pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    assert set(faults({**add_app(), "GITHUB_PRIVATE_KEY": pem.decode()})) == {"App key", "App"}
+
+
+def test_a_key_that_github_does_not_take_names_what_to_compare(add_app: Add, github: GitHubDouble) -> None:
+    settings = add_app()
+    github.faults.add(unauthorized(), path="/app", times=2)
+    assert "GITHUB_APP_ID" in faults(settings)["App"].next_step
+
+
+def test_what_the_app_may_not_do_is_named(add_app: Add) -> None:
+    faulty = faults(add_app(permissions={**PERMISSIONS, "contents": "read"}, events=[]))
+    assert faulty["permissions"].words == "Missing: contents: write."
+    assert faulty["events"].words == "Missing: issue_comment."
+
+
+def test_a_permission_that_nothing_uses_is_worth_a_word(add_app: Add) -> None:
+    permissions = found(add_app(permissions={**PERMISSIONS, "administration": "write"}))["permissions"]
+    assert (permissions.good, permissions.words) == (None, "More than TinyGen uses: administration: write.")
+
+
+def test_workflows_and_more_events_are_the_operators_choice(add_app: Add) -> None:
+    settings = add_app(permissions={**PERMISSIONS, "workflows": "write"}, events=["issue_comment", "push"])
+    assert faults(settings) == {}
+
+
+def test_an_app_that_is_installed_nowhere_is_a_fault(add_app: Add) -> None:
+    assert set(faults(add_app(installed=False))) == {"installations"}
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        (b'{"url": "", "content_type": "json", "insecure_ssl": "0"}', "no URL"),
+        (b'{"url": "https://a.test/webhook", "content_type": "form", "insecure_ssl": "0"}', "application/json"),
+        (b'{"url": "https://a.test/webhook", "content_type": "json", "insecure_ssl": "1"}', "certificate"),
+        (b'{"url": "http://a.test/webhook", "content_type": "json", "insecure_ssl": 0}', "unencrypted"),
+    ],
+)
+def test_a_webhook_that_cannot_be_trusted_is_a_fault(
+    add_app: Add, github: GitHubDouble, config: bytes, words: str
+) -> None:
+    settings = add_app()
+    github.faults.add(Fault(200, config), path="/app/hook/config")
+    faulty = faults(settings)
+    assert set(faulty) == {"webhook"}
+    assert words in faulty["webhook"].words
+
+
+def test_a_webhook_at_another_path_is_worth_a_word(add_app: Add) -> None:
+    hook = found(add_app(webhook_url="https://channel.test/abc"))["webhook"]
+    assert (hook.good, hook.words) == (None, "channel.test gets it at /abc, TinyGen answers at /webhook.")
+
+
+@pytest.mark.parametrize(("ahead_s", "words"), [(95.0, "s ahead of GitHub's."), (-95.0, "s behind GitHub's.")])
+def test_a_clock_that_is_off_is_a_fault(add_app: Add, ahead_s: float, words: str) -> None:
+    faulty = faults(add_app(), replace(OUTSIDE, github=partial(impatient_github, ahead_s=ahead_s)))
+    assert faulty["clock"].words.endswith(words)
+
+
+def test_a_github_that_is_not_reached_is_told_for_each_check(add_app: Add) -> None:
+    faulty = faults({**add_app(), "GITHUB_API_URL": "http://127.0.0.1:9"})
+    assert set(faulty) == {"clock", "App"}
+
+
+@pytest.mark.parametrize("url", ["http://[x", "http://a:99999999/", "http://\x01", "https://exa mple.test"])
+def test_an_odd_address_of_github_is_no_traceback(add_app: Add, url: str) -> None:
+    config = Config.model_validate(add_app()).model_copy(update={"github_api_url": url})
+    findings = {finding.subject: finding for finding in examine(config, OUTSIDE)}
+    assert (findings["clock"].good, findings["App"].good) == (False, False)
+    assert findings["git"].good
+
+
+# ---- the others -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [(bad_key(), "OPENAI_API_KEY"), (no_such_model(), "OPENAI_MODEL"), (server_error(), "few minutes")],
+)
+def test_what_is_wrong_with_the_model_is_told_with_its_setting(add_app: Add, fault: ModelFault, words: str) -> None:
+    with ModelDouble(lambda _messages: fault) as model:
+        finding = found({**add_app(), "OPENAI_BASE_URL": model.url})["model"]
+    assert finding.good is False
+    assert words in finding.next_step
+
+
+def test_openai_is_not_asked_without_a_key(add_app: Add) -> None:
+    settings = add_app()
+    del settings["OPENAI_BASE_URL"]
+    assert found(settings)["model"].words == "OPENAI_API_KEY is not set."
+
+
+def test_a_supabase_that_is_not_reached_is_a_fault(add_app: Add) -> None:
+    absent = SupabaseStore("http://127.0.0.1:9", "sb_secret_0123456789", timeout_s=1.0)
+    assert set(faults(add_app(), replace(OUTSIDE, supabase=lambda _config: absent))) == {"Supabase"}
+
+
+def test_a_data_directory_that_cannot_be_made_is_a_fault(add_app: Add, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    faulty = faults({**add_app(), "TINYGEN_DATA_DIR": str(tmp_path / "file" / "data")})
+    assert set(faulty) == {"data directory", "database"}
+    assert "TINYGEN_DATA_DIR" in faulty["data directory"].next_step
+
+
+def test_a_broken_database_is_a_fault(add_app: Add, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "tinygen.sqlite").write_bytes(b"not a database" * 1000)
+    assert set(faults(add_app())) == {"database"}
+
+
+def test_nothing_is_made_in_another_users_directory(add_app: Add, tmp_path: Path) -> None:
+    theirs = Path("/usr")
+    if os.geteuid() == 0:
+        theirs = tmp_path / "theirs"
+        theirs.mkdir()
+        os.chown(theirs, 12345, 12345)
+    assert found({**add_app(), "TINYGEN_DATA_DIR": str(theirs)})["database"].good is None
+    assert not (theirs / "tinygen.sqlite").exists()
+
+
+def test_a_job_that_no_worker_takes_is_a_fault(add_app: Add, tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/jobs.sqlite", clock=iter([0.0, 600.0]).__next__)
+    database.create()
+    database.accept(Job("j", "run", Target("o/r"), Command("solve", "p")))
+    outside = replace(OUTSIDE, database=lambda _config: database)
+    assert faults(add_app(), outside)["database"].words == "A job has waited 600 s for a worker."
+
+
+@pytest.mark.parametrize("said", ["echo git version 2.30.9", "echo git version 1.8.3.1", "echo nonsense", "exit 1"])
+def test_a_git_that_is_old_or_broken_is_a_fault(
+    add_app: Add, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    (tmp_path / "git").write_text(f"#!/bin/sh\n{said}\n")
+    (tmp_path / "git").chmod(0o755)
+    settings = add_app()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "2.31" in faults(settings)["git"].next_step
+
+
+# ---- the command ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_faults_are_exit_status_1_and_no_secret_is_shown(add_app: Add, tmp_path: Path) -> None:
+    """The model's server echoes the key, and the output is not even in UTF-8."""
+    key = "sk-a-key-that-nobody-may-see-0123"
+    echo = ModelFault(400, b'{"error": {"message": "what is %s doing here?"}}' % key.encode())
+    with ModelDouble([echo]) as model:
+        settings = {**add_app(), "OPENAI_BASE_URL": model.url, "OPENAI_API_KEY": key, "GITHUB_TOKEN": "ghp_" + "0" * 36}
+        ended = subprocess.run(
+            [sys.executable, "-m", "bot", "doctor"],
+            cwd=tmp_path,
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii", **settings},
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+    assert (ended.returncode, ended.stderr) == (1, "")
+    assert ended.stdout.endswith("1 to mend.\n")
+    config = Config.model_validate(settings)
+    assert not any(line in ended.stdout for secret in config.secrets() for line in secret.splitlines())
