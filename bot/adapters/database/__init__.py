@@ -16,7 +16,7 @@ from typing import get_args
 from sqlalchemy import Table, and_, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from bot.adapters.database.connection import execute_many, migrate, open_engine, reading, writing
+from bot.adapters.database.connection import insert_unknown, migrate, open_engine, reading, writing
 from bot.adapters.database.group_commit import GroupCommit, Row
 from bot.adapters.database.schema import inbox, reports, requests
 from bot.core.record import dump_job, dump_report, load_job, load_report, log_row
@@ -30,9 +30,6 @@ KEEP_S = 30 * 86_400.0
 https://docs.github.com/en/webhooks/testing-and-troubleshooting-webhooks/redelivering-webhooks"""
 
 
-_ACCEPTED = ("id", "job", "accepted_at", "claimed_until")
-
-
 class Database:
     """Inbox, Reports and Store of `bot.ports`."""
 
@@ -41,8 +38,6 @@ class Database:
         self._engine = open_engine(url, wait_s)
         self._clock = clock
         self._accepting = GroupCommit(self._insert_jobs, wait_s=wait_s + 1)
-        accept = self._insert(inbox).on_conflict_do_nothing()
-        self._accept_sql = str(accept.compile(self._engine, column_keys=_ACCEPTED))
         self._is_waiting = inbox.c.taken_at.is_(None)
 
     def create(self) -> None:
@@ -64,9 +59,7 @@ class Database:
 
     def _insert_jobs(self, rows: Sequence[Row]) -> None:
         # In one order everywhere: two transactions with the same ids would else wait for each other.
-        ordered = sorted(rows, key=lambda row: str(row["id"]))
-        with writing(self._engine) as connection:
-            execute_many(connection, self._accept_sql, ordered)
+        insert_unknown(self._engine, inbox, sorted(rows, key=lambda row: str(row["id"])))
 
     def waiting(self, limit: int) -> Sequence[Job]:
         """Oldest first. They are the caller's for CLAIM_S: until then they are not given out again, to anyone."""

@@ -13,10 +13,10 @@ import math
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from bot.adapters.database.schema import MIGRATION_TABLE, MIGRATIONS
@@ -53,7 +53,7 @@ def _unusable_url() -> SetupError:
 def _open_sqlite(url: URL, wait_s: float) -> Engine:
     # The driver's own transactions are off: they begin too late, as readers, and then fail instead of waiting.
     arguments = {"timeout": wait_s, "isolation_level": None}
-    engine = create_engine(url, connect_args=arguments, hide_parameters=True, pool_timeout=wait_s, paramstyle="named")
+    engine = create_engine(url, connect_args=arguments, hide_parameters=True, pool_timeout=wait_s)
 
     @event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, _record: object) -> None:
@@ -107,11 +107,22 @@ def reading(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def execute_many(connection: Connection, sql: str, rows: Sequence[Mapping[str, object]]) -> None:
-    """As `Connection.execute`, without its own work, which is several times that of the insertion of a row."""
-    cursor = connection.connection.cursor()
-    cursor.executemany(sql, rows)
-    cursor.close()
+def insert_unknown(engine: Engine, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
+    """Inserts the rows, all with the same columns, whose key is not known yet; all or, raising OutsideError, none.
+
+    One statement, and with SQLite by the driver alone: each further step costs as much as the insertion itself.
+    """
+    columns = tuple(rows[0])
+    mark = "?" if engine.dialect.name == "sqlite" else "%s"
+    marks = ", ".join([f"({', '.join([mark] * len(columns))})"] * len(rows))
+    statement = f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES {marks} ON CONFLICT DO NOTHING"  # noqa: S608
+    values = tuple(value for row in rows for value in row.values())
+    if engine.dialect.name == "sqlite":
+        with _named_errors(engine), closing(engine.raw_connection()) as connection:
+            connection.cursor().execute(statement, values)
+    else:
+        with writing(engine) as transaction:
+            transaction.exec_driver_sql(statement, values)
 
 
 @contextmanager
