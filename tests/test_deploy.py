@@ -28,6 +28,7 @@ from bot.web import create_app
 from tests.conftest import absent
 
 DEPLOY = Path(__file__).parent.parent / "deploy"
+RUNBOOK = (DEPLOY / "README.md").read_text()
 SITE = (DEPLOY / "nginx" / "tinygen.conf").read_text()
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
 HOST = "bot.example.com"
@@ -274,3 +275,19 @@ def test_systemd_finds_no_fault_with_a_unit(path: Path, tmp_path: Path) -> None:
     unit.write_text(path.read_text().replace("/opt/tinygen", str(tmp_path)))
     verified = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
     assert (verified.returncode, verified.stderr) == (0, "")
+
+
+# ---- the runbook ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", sorted(set(re.findall(r"-m bot (\w+)", RUNBOOK))))
+def test_the_runbooks_commands_exist(command: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        build_parser().parse_args([command, "--help"])
+    assert ended.value.code == 0
+
+
+def test_the_runbooks_settings_exist() -> None:
+    named = set(re.findall(r"\b(?:TINYGEN|GITHUB|OPENAI|SUPABASE)_[A-Z_]+", RUNBOOK))
+    assert named
+    assert named <= {field.alias for field in Config.model_fields.values()}

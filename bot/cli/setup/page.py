@@ -33,12 +33,9 @@ class Page:
     def __init__(
         self, new_app_url: str, manifest: Callable[[str], dict[str, Any]], finish: Callable[[str], str]
     ) -> None:
-        self._server = _Listener(("127.0.0.1", 0), _Connection)
-        self.port = int(self._server.server_address[1])
-        self.url = f"http://127.0.0.1:{self.port}/"
-        state = secrets.token_urlsafe(24)
-        form = _form(f"{new_app_url}?state={state}", manifest(f"http://127.0.0.1:{self.port}{CREATED}"))
-        self._server.exchange = self._exchange = _Exchange(form, state, finish)
+        self._new_app_url = new_app_url
+        self._manifest = manifest
+        self._exchange = _Exchange(secrets.token_urlsafe(24), finish)
 
     def wait(self, within_s: float) -> str:
         """What `finish` gave, or raised. TimedOut where nobody came back."""
@@ -50,6 +47,12 @@ class Page:
         return self._exchange.outcome
 
     def __enter__(self) -> Self:
+        self._server = _Listener(("127.0.0.1", 0), _Connection)
+        self.port = int(self._server.server_address[1])
+        self.url = f"http://127.0.0.1:{self.port}/"
+        action = f"{self._new_app_url}?state={self._exchange.state}"
+        self._exchange.form = _form(action, self._manifest(f"http://127.0.0.1:{self.port}{CREATED}"))
+        self._server.exchange = self._exchange
         threading.Thread(target=self._server.serve_forever, args=(0.1,), daemon=True).start()
         return self
 
@@ -61,12 +64,12 @@ class Page:
 class _Exchange:
     """The form that goes to GitHub, and what comes back, once."""
 
-    def __init__(self, form: str, state: str, finish: Callable[[str], str]) -> None:
-        self.form = form
+    def __init__(self, state: str, finish: Callable[[str], str]) -> None:
+        self.state = state
+        self.form = ""
         self.outcome: str | TinyGenError = ""
         self.ended = threading.Event()
         """Set once the browser was told the outcome: the process may end then."""
-        self._state = state
         self._finish = finish
         self._first = threading.Lock()
 
@@ -74,7 +77,7 @@ class _Exchange:
         """The answer to a browser that comes back: where to go on, or words for the person."""
         given = {name: values[0] for name, values in parse_qs(query).items()}
         code = given.get("code", "")
-        if not code or not hmac.compare_digest(given.get("state", "").encode(), self._state.encode()):
+        if not code or not hmac.compare_digest(given.get("state", "").encode(), self.state.encode()):
             return HTTPStatus.BAD_REQUEST, "This is not the answer to the form that setup sent. Begin at its address."
         if not self._first.acquire(blocking=False):
             return HTTPStatus.CONFLICT, "The App is registered already: see the terminal."
