@@ -141,7 +141,7 @@ def _snapshot(repo: Path, sha: str) -> Snapshot:
     for line in listing.split("\0")[:-1]:
         facts, path = line.split("\t", 1)
         mode, _, oid, size = facts.split()
-        blobs[path] = Blob(path, mode, oid, 0 if size == "-" else int(size))
+        blobs[path] = Blob(path, mode, oid, int(size) if size.isdigit() else 0)
 
     @cache
     def content(oid: str) -> bytes:

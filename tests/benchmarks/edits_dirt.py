@@ -60,7 +60,7 @@ def _indented_by(signs: str, unit: int) -> Callable[[FileChange], bool]:
     def fits(change: FileChange) -> bool:
         lines = [line for line in lines_of(change.old or "") + lines_of(change.new or "") if _indent(line)]
         whole = all(set(_indent(line)) == {signs} and len(_indent(line)) % unit == 0 for line in lines)
-        return bool(change.old) and bool(lines) and whole and _no_indent_change(change)
+        return any(map(_indent, lines_of(change.old or ""))) and whole and _no_indent_change(change)
 
     return fits
 

@@ -66,7 +66,7 @@ def lines_of(text: str) -> list[str]:
 
 
 def pieces_of(change: FileChange) -> Iterator[Piece]:
-    if change.old is None:
+    if not change.old:
         yield Piece(change.path, (), tuple(lines_of(change.new or "")), kind="new")
     elif change.new is None:
         yield Piece(change.path, tuple(lines_of(change.old)), (), kind="delete")
@@ -230,8 +230,8 @@ def _by_git(changes: Sequence[FileChange], style: Style) -> str:
 def expressible(change: FileChange) -> bool:
     """Only git's diffs speak of a missing final newline, and of line ends that change."""
     old, new = change.old, change.new
-    if new and old is None:
-        return new.endswith("\n")
+    if new and not old:
+        return new.endswith("\n") and "\r" not in new
     if not old or not new:
         return True
     return old.endswith("\n") == new.endswith("\n") and _ends(old) == _ends(new) and len(_ends(old)) == 1

@@ -13,18 +13,21 @@ What is decided here, beyond where a search stands (`match`):
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 
 from bot.core.edits import whole, words
 from bot.core.edits.blocks import other_splits
-from bot.core.edits.carry import carry, fancy_only
+from bot.core.edits.carry import carry, fancy_only, foreign
 from bot.core.edits.files import MAX_FILE_BYTES, MAX_FILES, Files, Refused
 from bot.core.edits.lines import Text, encode, exact, signs, split, unindented
 from bot.core.edits.match import LEAST_SIGNS, Miss, Place, find, find_within_lines, leaves_out, places
 from bot.core.types import Applied, Changes, Edit, Rejection, Snapshot
 
-MAX_EDITS = 2_000
+MAX_EDITS = 1_000
 """How many edits of one reply are looked at."""
+_ODD = re.compile("[\udc80-\udcff]")
+"""What surrogateescape makes of bytes that are no UTF-8."""
 
 
 def apply_edits(
@@ -83,12 +86,12 @@ def _replace_in(files: Files, path: str, edit: Edit) -> None:
         return
     if edit.line is not None and found.start + 1 != edit.line:
         files.misnumbered.add(path)
-    carried = carry(text, found, files.fancy)
+    carried = carry(text, found, foreign(path, text, files.fancy))
     if carried is None:
         raise Refused(words.indentation_unclear(path, text, found.start, found.end - found.start))
     if edit.search == edit.replace and found.key is not exact:
         raise Refused(words.same_sides(path))
-    files.put(path, _encoded(carried.render()))
+    files.put(path, _encoded(carried.render(), source))
 
 
 def _find(text: Text, edit: Edit, *, trust_line: bool) -> Place | Miss:
@@ -122,7 +125,7 @@ def _replace_part(files: Files, path: str, source: str, text: Text, edit: Edit, 
     if start is None:
         raise Refused(words.not_found(path, text, edit.search))
     end = start + len(edit.search.removesuffix("\n"))
-    files.put(path, _encoded(source[:start] + edit.replace.removesuffix("\n") + source[end:]))
+    files.put(path, _encoded(source[:start] + edit.replace.removesuffix("\n") + source[end:], source))
 
 
 def _stands(text: Text, edit: Edit) -> bool:
@@ -150,7 +153,7 @@ def _write(files: Files, edit: Edit) -> None:
     fault = whole.fault(old, split(edit.replace))
     if fault:
         raise Refused(words.partial_file(path, fault))
-    files.put(path, _encoded(whole.carry_whole(old, edit.replace, files.fancy).render()))
+    files.put(path, _encoded(whole.carry_whole(old, edit.replace, foreign(path, old, files.fancy)).render()))
 
 
 def _made(path: str, content: str) -> bytes:
@@ -180,7 +183,12 @@ def _move(files: Files, edit: Edit) -> None:
     files.move(path, to)
 
 
-def _encoded(text: str) -> bytes:
+def _encoded(text: str, before: str = "") -> bytes:
+    """The file's bytes; what stands in another encoding than UTF-8 gets no UTF-8 beside it."""
+    if _ODD.search(before) and not "".join(set(text).difference(before)).isascii():
+        raise Refused(
+            "The file is not UTF-8, so only plain ASCII can be put into it. Send the edit again without others."
+        )
     try:
         return encode(text)
     except UnicodeEncodeError:

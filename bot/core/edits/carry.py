@@ -18,16 +18,17 @@ Restyle = Callable[[str], str | None]
 _UNITS = ("\t", "    ", "  ", "        ", "   ")
 _TWINS = (("‘’", re.compile("'")), ("“”", re.compile('"')), ("\u00a0\u202f", re.compile(r"\S \S")))
 """Typographic signs, and where their plain form is used as text uses it."""
+_PROSE = (".md", ".markdown", ".rst", ".txt", ".adoc", ".html", ".htm", ".tex", ".po", ".textile")
 
 
-def carry(text: Text, place: Place, fancy: str = "") -> Text | None:
-    """The whole file with the place replaced; None where the replacement's indentation cannot be told. `fancy` is
-    what `fancy_only` says of the reply."""
+def carry(text: Text, place: Place, strange: str = "") -> Text | None:
+    """The whole file with the place replaced; None where the replacement's indentation cannot be told.
+    `strange` are typographic signs that stand for plain ones (`foreign`)."""
     region = Text("", text.bodies[place.start : place.end], text.ends[place.start : place.end])
     keeps_ends = _speaks_of_ends(place, region)
     kept = {new: old for old, new in _shared(place, keeps_ends=keeps_ends)}
     restyle = _restyle(
-        text, region, place, [line for n, line in enumerate(place.replace.bodies) if n not in kept], fancy
+        text, region, place, [line for n, line in enumerate(place.replace.bodies) if n not in kept], strange
     )
     bodies: list[str] = []
     ends: list[str] = []
@@ -90,11 +91,11 @@ def _finish(text: Text, place: Place, bodies: list[str], ends: list[str]) -> Non
 # ---- style
 
 
-def _restyle(text: Text, region: Text, place: Place, new: Sequence[str], fancy: str) -> Restyle | None:
+def _restyle(text: Text, region: Text, place: Place, new: Sequence[str], strange: str) -> Restyle | None:
     pairs = list(zip(place.search.bodies, region.bodies, strict=True))
     indent: Restyle | None
     if place.key in (exact, trimmed):
-        words = _foreign_words(text, place, fancy)
+        words = _plainer(strange)
         indent = _foreign_indent(text, pairs, new)
     else:
         words = _unfolder(text, pairs)
@@ -117,6 +118,10 @@ def _same(line: str) -> str:
     return line
 
 
+def _plainer(strange: str) -> Callable[[str], str]:
+    return lambda line: "".join(plain(sign) if sign in strange else sign for sign in line) if strange else line
+
+
 def _unfolder(text: Text, pairs: Iterable[tuple[str, str]]) -> Callable[[str], str]:
     """Plain characters for typographic ones, where the search had those and the file has not."""
     if not any(plain(sign) != sign and sign not in real for said, real in pairs if not said.isascii() for sign in said):
@@ -131,19 +136,16 @@ def fancy_only(edits: Iterable[Edit]) -> str:
     return "".join(fancy for fancy, simple in _TWINS if not any(simple.search(side) for side in sides))
 
 
-def _foreign_words(text: Text, place: Place, fancy: str) -> Callable[[str], str]:
-    """As `_unfolder`, where the search happens to hold no sign that would tell: the reply never uses the plain form,
-    the file never the typographic one."""
-    if not fancy or all(body.isascii() for body in place.replace.bodies):
-        return _same
-    signs = "".join(
-        some
-        for some, simple in _TWINS
-        if some in fancy
-        and any(map(simple.search, text.bodies))
-        and not any(set(some) & set(body) for body in text.bodies)
+def foreign(path: str, text: Text, fancy: str) -> str:
+    """Those of the reply's `fancy_only` signs that are foreign to the file, even where no search tells: it never uses
+    them, and uses the plain ones, or is code."""
+    return "".join(
+        signs
+        for signs, simple in _TWINS
+        if set(signs) <= set(fancy)
+        and not any(set(signs) & set(body) for body in text.bodies if not body.isascii())
+        and (not path.lower().endswith(_PROSE) or any(map(simple.search, text.bodies)))
     )
-    return lambda line: "".join(plain(sign) if sign in signs else sign for sign in line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +205,7 @@ def _foreign_indent(text: Text, pairs: Sequence[tuple[str, str]], new: Sequence[
     if not indents or any(_indent(said) for said, _ in pairs):
         return _same
     own = [_indent(body) for body in text.bodies if body[:1] in (" ", "\t") and not is_blank(body)]
-    if len(own) < 3:
+    if not own:
         return _same
     if all(set(indent) == {"\t"} for indent in own) and all(set(indent) == {" "} for indent in indents):
         unit = min(indents, key=len)

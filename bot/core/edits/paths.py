@@ -88,19 +88,23 @@ class Tree:
         self._blobs = blobs
         self._changes = changes
         self._names: _Names | None = None
+        self._prefixes: set[str] = set()
 
     def has(self, path: str) -> bool:
         change = self._changes.get(path)
         return change.content is not None if change else path in self._blobs
 
     def resolve(self, path: str) -> str:
-        """The path that is meant by `./x`, or by `a/x` and `b/x` where a diff's prefix was left on it."""
+        """The path that is meant by `./x`, or by `a/x` and `b/x` where a diff's prefix was left on it: such a file is
+        there without the prefix, or its directory is, or another path of the reply showed that prefixes were left."""
         while path.startswith("./"):
             path = path[2:]
-        short = path[2:]
-        if path[:2] in ("a/", "b/") and short and not self.has(path) and (self.has(short) or not self.is_dir(path[0])):
-            return short
-        return path
+        prefix, short = path[:2], path[2:]
+        if prefix not in ("a/", "b/") or not short or self.has(path) or self.is_dir(path[0]):
+            return path
+        if self.has(short):
+            self._prefixes.add(prefix)
+        return short if prefix in self._prefixes or self.is_dir(short.partition("/")[0]) else path
 
     def is_dir(self, path: str) -> bool:
         return self.names.dirs[path] > 0

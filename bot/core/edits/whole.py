@@ -37,14 +37,14 @@ def leaves_out(new: Text, old: Text) -> bool:
     return any(len(line) < 200 and _LEFT_OUT.fullmatch(line) and line not in own for line in new.bodies)
 
 
-def carry_whole(old: Text, content: str, fancy: str) -> Text:
+def carry_whole(old: Text, content: str, strange: str) -> Text:
     """The new text, with the old file's byte-order mark, line ends and final newline."""
     new = split(content)
     bom = old.bom or new.bom
     if "\r\n" in new.ends or not new.bodies:
         return Text(bom, new.bodies, new.ends)
     said = Text("", old.bodies, ["\n"] * len(old.bodies))
-    carried = carry(old, Place(0, len(old.bodies), said, new, exact), fancy)
+    carried = carry(old, Place(0, len(old.bodies), said, new, exact), strange)
     return Text(bom, carried.bodies, carried.ends) if carried else new
 
 
