@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bot import errors
 from bot.adapters.model import OpenAIModel
 from bot.core.types import Message, Prompt, Reply
 from bot.errors import ContextTooLong, OutsideError, SetupError, TinyGenError, Unworkable
@@ -139,7 +140,7 @@ def test_every_form_of_retry_after_is_read(headers: dict[str, str], wait_s: floa
 )
 def test_what_will_not_pass_says_at_once_who_must_act(fault: Fault, kind: type[TinyGenError], says: str) -> None:
     call = Call(fault)
-    assert type(call.error) is kind
+    assert type(call.error) is kind is getattr(errors, kind.__name__)
     assert says in str(call.error)
     assert (call.requests, call.pauses.seconds) == (1, [])
 

@@ -21,11 +21,7 @@ _QUOTED_CHARS = 300
 
 
 class UnclearOutcome(OutsideError):
-    """Whether GitHub did what was asked is unknown: look before asking again."""
-
-
-class Conflict(BadRequest):
-    """409: the repository is not in a state for it, most often because it has no commit at all."""
+    """Whether GitHub did what was asked is unknown: look before asking again. It stays within this adapter."""
 
 
 class _Fault(BaseModel):
@@ -117,9 +113,7 @@ def error_for(response: httpx.Response, doing: str, token: str | None) -> TinyGe
             return NotFound(message, next_step=_MISSING)
         case 301 | 302 | 307 | 308:
             return NotFound(message, next_step="It was renamed or moved: ask again where it is now.")
-        case 409:
-            return Conflict(message, next_step=_MEND)
-        case 400 | 413 | 422:
+        case 400 | 409 | 413 | 422:
             return BadRequest(message, next_step=_MEND)
         case _:
             return OutsideError(message, next_step=TRY_LATER)

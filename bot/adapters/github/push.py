@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from bot.adapters.github.calls import Call, Calls
-from bot.adapters.github.errors import Conflict
 from bot.adapters.github.shapes import Commit, GitObject, Ref
 from bot.core.types import Change, Changes
 from bot.errors import BadRequest, NotFound, OutsideError, Unworkable
@@ -61,8 +60,10 @@ class GitData:
             return self._calls.read(Ref, call).object.sha
         except NotFound:
             return None
-        except Conflict:
-            return ""
+        except BadRequest as refusal:
+            if "repository is empty" in refusal.message.lower():
+                return ""
+            raise
 
     def commit(self, sha: str) -> Commit:
         return self._calls.read(Commit, Call("GET", f"{self._at}/commits/{sha}", f"read commit {sha} of {self._repo}"))

@@ -14,7 +14,7 @@ from bot.adapters.github.push import GitData, Push, touches_workflows
 from bot.adapters.github.shapes import Collaborator, CommentPage, Created, Issue, Pull, PullPage, RepositoryFacts
 from bot.adapters.github.tokens import PUSH, PUSH_WORKFLOWS, READ, TALK
 from bot.core.types import Changes, Permission
-from bot.errors import BadRequest, NotFound, NotPermitted, Unworkable
+from bot.errors import BadRequest, NotFound, NotPermitted, OutsideError, Unworkable
 from bot.ports import Comment, PullRequest, Remote, Thread
 
 Found = TypeVar("Found")
@@ -171,12 +171,13 @@ class Repository:
     def _once(self, *, look: Callable[[], Found | None], create: Callable[[], Found]) -> Found:
         """What `look` finds, else what `create` makes. After an answer that was lost it looks again, never creates
         blindly: GitHub may have acted before it failed."""
-        for pause_s in _LOOK_AGAIN_S:
+        for pause_s in (*_LOOK_AGAIN_S, None):
             if (found := look()) is not None:
                 return found
             try:
                 return create()
-            except UnclearOutcome:
+            except UnclearOutcome as lost:
+                if pause_s is None:
+                    raise OutsideError(lost.message, next_step=lost.next_step) from lost
                 self._calls.pause(pause_s)
-        found = look()
-        return create() if found is None else found
+        raise AssertionError("the last pause is None")

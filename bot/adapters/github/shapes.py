@@ -22,6 +22,9 @@ GHOST = User(login="ghost")
 """Whom GitHub shows where an account is gone: the field is null there."""
 
 
+_KEPT_CHARS = 20_000
+
+
 class AppRef(BaseModel):
     id: int
 
@@ -56,10 +59,11 @@ class IssueComment(BaseModel):
     performed_via_github_app: AppRef | None = None
 
     def comment(self, *, by_this_app: bool) -> Comment:
-        author = self.user or GHOST
+        """Others' long bodies are cut: an issue may have 2,500 comments, all of them in memory at once."""
+        author, body = self.user or GHOST, self.body or ""
         return Comment(
             id=self.id,
-            body=self.body or "",
+            body=body if by_this_app else body[:_KEPT_CHARS],
             author=author.login,
             author_is_bot=author.type == "Bot",
             author_association=self.author_association,

@@ -10,10 +10,11 @@ from typing import Any
 import httpx
 import pytest
 
+from bot import errors
 from bot.adapters.github import GitHubApp
 from bot.adapters.github.calls import Call, Calls
 from bot.adapters.github.calls import Server as ToGitHub
-from bot.adapters.github.errors import UnclearOutcome, limit_wait_s, quoted_message, retry_after_s
+from bot.adapters.github.errors import UnclearOutcome, error_for, limit_wait_s, quoted_message, retry_after_s
 from bot.adapters.github.tokens import FixedToken
 from bot.errors import NotFound, OutsideError, SetupError, TinyGenError
 from tests.adapters.test_github.conftest import Stage
@@ -241,6 +242,14 @@ def test_no_error_holds_the_token(status: int) -> None:
         assert TOKEN not in text
 
 
+@pytest.mark.parametrize("status", [301, 304, 400, 401, 403, 404, 405, 409, 410, 413, 415, 418, 422, 451, 500, 503])
+def test_every_refusal_is_an_error_that_the_whole_house_knows(status: int) -> None:
+    error = error_for(httpx.Response(status, content=b""), "read it", None)
+    assert getattr(errors, type(error).__name__) is type(error)
+    assert f"TinyGen could not read it: GitHub answered {status}" in str(error)
+    assert error.next_step
+
+
 def test_a_missing_permission_is_named(stage: Stage) -> None:
     body = b'{"message": "Resource not accessible by integration"}'
     stage.double.faults.add(Fault(403, body, {"X-Accepted-GitHub-Permissions": "issues=write"}), path="/issues/1$")
@@ -250,8 +259,8 @@ def test_a_missing_permission_is_named(stage: Stage) -> None:
 
 
 def test_a_list_of_errors_is_told_in_one_short_line() -> None:
-    errors: list[object] = [{"field": "head", "code": "invalid"}, {"message": "No\ncommits"}, "odd", 7, None, "sixth"]
-    response = httpx.Response(422, json={"message": "Validation Failed", "errors": errors})
+    faulty: list[object] = [{"field": "head", "code": "invalid"}, {"message": "No\ncommits"}, "odd", 7, None, "sixth"]
+    response = httpx.Response(422, json={"message": "Validation Failed", "errors": faulty})
     assert quoted_message(response, None) == "Validation Failed; head invalid; No commits; odd; 7; None"
     assert len(quoted_message(httpx.Response(422, json={"message": "x" * 9999}), None)) == 300
     assert quoted_message(httpx.Response(422, content=b"<html>"), None) == "Unprocessable Entity"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.errors import BadRequest, NotFound, NotPermitted
+from bot.errors import BadRequest, NotFound, NotPermitted, OutsideError
 from bot.ports import Connect, GitHub
 from tests.adapters.test_github.conftest import Stage
 from tests.doubles.github import faults
@@ -64,6 +64,13 @@ def test_only_this_apps_comments_are_its_own(stage: Stage) -> None:
     assert stage.count("GET", "/app") == 1
 
 
+def test_others_long_comments_are_cut_and_the_apps_own_are_not(stage: Stage) -> None:
+    stage.repo.comment(1, "mona", "x" * 60_000)
+    here = stage.here()
+    here.post_comment(1, "y" * 60_000, marker="no such marker")
+    assert [len(comment.body) for comment in here.comments(1)] == [20_000, 60_000]
+
+
 # ---- one comment per job --------------------------------------------------------------------------------------------
 
 
@@ -89,6 +96,14 @@ def test_an_answer_that_cannot_be_read_may_have_made_the_comment(stage: Stage) -
     stage.double.faults.add(Fault(200, b"<html>", acts=True), method="POST", path="/comments$")
     posted = stage.here().post_comment(1, BODY, marker=MARKER)
     assert [c.id for c in stage.repo.thread(1)] == [posted]
+
+
+def test_a_comment_whose_answers_are_all_lost_fails_as_every_outage_does(stage: Stage) -> None:
+    stage.double.faults.add(faults.bad_gateway(), method="POST", path="/comments$", times=9)
+    with pytest.raises(OutsideError, match="comment on octocat/hello#1: GitHub answered 502") as caught:
+        stage.here().post_comment(1, BODY, marker=MARKER)
+    assert type(caught.value) is OutsideError
+    assert stage.pauses == [2, 5, 10]
 
 
 def test_a_limit_is_no_lost_answer_and_is_simply_waited_for(stage: Stage) -> None:
