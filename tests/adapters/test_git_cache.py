@@ -195,6 +195,19 @@ def test_a_damaged_cache_is_mended_by_fetching(
     assert contents(cache, sha)["a"] == b"1\n" * 100
 
 
+def test_what_a_killed_git_left_is_swept_out_and_costs_nothing_else(
+    origin: Path, cache: GitCache, tmp_path: Path
+) -> None:
+    first = head(origin)
+    cache.fetch("o/n", remote(origin), first)
+    stale_locks(tmp_path / "cache/o/n.git")
+
+    cache.fetch("o/n", remote(origin), commit(origin, {"a": b"2\n"}))
+
+    assert contents(cache, first)["d/b"] == b"2\n"
+    assert list(tmp_path.glob("cache/o/n.git/**/*.lock")) == list(tmp_path.glob("cache/o/n.git/**/tmp_*")) == []
+
+
 def test_a_cache_that_turns_out_damaged_while_it_is_read_is_thrown_away(
     origin: Path, cache: GitCache, tmp_path: Path
 ) -> None:

@@ -67,9 +67,9 @@ CASES: dict[str, tuple[Mapping[str, bytes | File], Changes]] = {
         {"a": b"diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-1\n+2\n"},
         changes_of(Change("a", b"@@ -1 +1 @@\ndiff --git a/x b/x\n--- a/x\n\\ No newline at end of file\n")),
     ),
-    "a long line of many bytes heads the hunk": (
-        {"a": ("x" + "\u4e2d" * 60 + "\n" + " 1\n" * 20).encode()},
-        changes_of(Change("a", ("x" + "\u4e2d" * 60 + "\n" + " 1\n" * 19 + " 2\n").encode())),
+    "a heading that is not UTF-8": (
+        {"a": b"caf\xe9\n" + b" 1\n" * 20},
+        changes_of(Change("a", b"caf\xe9\n" + b" 1\n" * 19 + b" 2\n")),
     ),
     "attributes of the repository": (
         {".gitattributes": b"* -diff filter=x text eol=crlf diff=y merge=z\n", "a": b"1\n"},
@@ -99,6 +99,7 @@ def test_git_apply_makes_exactly_the_changes_of_the_patch(name: str, tmp_path: P
 
     patch = local.diff("o/n", sha, changes)
 
+    assert "\0" not in patch.text
     after = changed(files, changes)
     assert applied_in_a_checkout(tmp_path, patch.text) == after
     back, _ = local.apply("o/n", patch)
@@ -106,21 +107,22 @@ def test_git_apply_makes_exactly_the_changes_of_the_patch(name: str, tmp_path: P
 
 
 def test_only_what_is_not_utf_8_takes_the_binary_form(tmp_path: Path) -> None:
-    sha = make_repo(tmp_path, {"a": LATIN_1, "b": "\u4e2d\n".encode()})
-
-    text = LocalGit(tmp_path).diff("o/n", sha, changes_of(Change("a", LATIN_1 * 2), Change("b", b"2\n"))).text
-
-    assert text.count("GIT binary patch") == 1
-    assert "-\u4e2d\n+2\n" in text
-
-
-def test_a_character_that_git_cuts_in_two_in_a_heading_costs_no_more_than_itself(tmp_path: Path) -> None:
-    files, changes = CASES["a long line of many bytes heads the hunk"]
+    files, changes = CASES["latin-1 beside UTF-8"]
     sha = make_repo(tmp_path, files)
 
     text = LocalGit(tmp_path).diff("o/n", sha, changes).text
 
-    assert "@@ x\u4e2d\u4e2d" in text
+    assert text.count("GIT binary patch") == 1
+    assert "-\u4e2d\n+\u4e2d\u6587\n" in text
+
+
+def test_a_heading_that_is_not_utf_8_costs_no_more_than_its_odd_bytes(tmp_path: Path) -> None:
+    files, changes = CASES["a heading that is not UTF-8"]
+    sha = make_repo(tmp_path, files)
+
+    text = LocalGit(tmp_path).diff("o/n", sha, changes).text
+
+    assert "@@ caf\n" in text
     assert "- 1\n+ 2\n" in text
 
 

@@ -50,7 +50,7 @@ def test_any_change_of_any_tree_survives_being_a_patch(
     put = [Change(path, *after[path]) for path in after if before.get(path) != after[path]]
     local = LocalGit(directory)
 
-    patch = local.diff("o/n", sha, changes_of(*gone, *put))
+    patch = local.diff("o/n", sha, changes_of(*put, *gone))
 
     assert applied_in_a_checkout(directory, patch.text) == after
     assert local.apply("o/n", patch)[0] == changes_of(*gone, *put)

@@ -57,7 +57,7 @@ class Diff:
         """Each `diff --git` part with its path. A change of type is printed as two parts, a removal and an addition."""
         paths = (entry.path for entry in self.entries for _ in range(2 if entry.status == "T" else 1))
         sections = _SECTION.split(self.patch)[1:]
-        return zip(paths, map(_with_whole_characters, sections), strict=True)
+        return zip(paths, map(_with_textual_headings, sections), strict=True)
 
 
 def parse_diff(output: bytes) -> Diff:
@@ -108,8 +108,8 @@ def _count(number: bytes) -> int:
     return 0 if number == b"-" else int(number)
 
 
-def _with_whole_characters(section: bytes) -> bytes:
-    """git cuts the line it quotes after `@@ … @@` at 80 bytes, through a character if need be; applying ignores it."""
+def _with_textual_headings(section: bytes) -> bytes:
+    """What git quotes after `@@ … @@` is for the reader alone, so it need not make a whole file binary."""
     return _HUNK_HEADER.sub(lambda found: found[0].decode("utf-8", "ignore").encode(), section)
 
 

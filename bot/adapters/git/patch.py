@@ -66,9 +66,7 @@ def _read_base(runner: Runner, git_dir: Path, base_sha: str) -> str:
 
 
 def _put_into_index(runner: Runner, git_dir: Path, changes: Changes) -> None:
-    # What goes makes room first: a file may give way to a directory of its name, and the other way round.
-    ordered = sorted(changes.values(), key=lambda change: change.content is not None)
-    lines = b"".join(_index_line(git_dir, change) for change in ordered)
+    lines = b"".join(_index_line(git_dir, change) for change in changes.values())
     try:
         replace(runner, silent=True).run(git_dir, "update-index", "-z", "--index-info", stdin=lines)
     except GitFailed as error:
