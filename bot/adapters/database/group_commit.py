@@ -1,82 +1,102 @@
-"""Many threads' rows in few transactions, for each commit costs a wait for the disk.
+"""Many threads' rows in few transactions, since a transaction costs much more than a row.
 
-There is no thread of its own, so nothing is to be started after a fork: whoever finds the turn free writes all that
-is waiting, and the others find theirs written when the turn comes to them.
+One thread does all writing: it takes whatever waits, writes it at once, and tells each of those who wait. It is
+started by the first row, and so after any fork.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 
 from bot.errors import OutsideError
 
 Row = Mapping[str, object]
 
 
+_MISTAKE = "its writer failed"
+
+
 class _Entry:
-    __slots__ = ("row", "stored")
+    """`claim` is taken once: by the writer, or by a caller who waits no longer. `done` opens when `error` is right."""
+
+    __slots__ = ("claim", "done", "error", "row")
 
     def __init__(self, row: Row) -> None:
         self.row = row
-        self.stored: bool | None = None  # None while it waits
+        self.claim = threading.Lock()
+        self.done = threading.Lock()
+        self.done.acquire()
+        self.error: str | None = None
 
 
 class GroupCommit:
-    """`write` stores all of the rows or, raising, none."""
+    """`write` stores all of the rows or, raising OutsideError, none."""
 
     def __init__(self, write: Callable[[Sequence[Row]], None], *, wait_s: float) -> None:
         self._write = write
         self._wait_s = wait_s
-        self._turn = threading.Lock()
-        self._waiting: deque[_Entry] = deque()
+        self._waiting: SimpleQueue[_Entry] = SimpleQueue()
+        self._starting = threading.Lock()
+        self._writer: threading.Thread | None = None
 
     def __len__(self) -> int:
         """How many rows wait for the next write."""
-        return len(self._waiting)
+        return self._waiting.qsize()
 
     def add(self, row: Row) -> None:
-        """The row is stored when this returns, and is not when it raises (OutsideError, or what `write` raised)."""
+        """The row is stored when this returns. OutsideError where it is not: after `wait_s` or, if its write is under
+        way by then, at the end of that."""
         entry = _Entry(row)
-        self._waiting.append(entry)
-        self._take_turn(entry)
+        self._waiting.put(entry)
+        self._start_writer()
+        if not entry.done.acquire(timeout=self._wait_s):
+            if entry.claim.acquire(blocking=False):
+                raise _cannot_take_it("too many wait")
+            entry.done.acquire()
+        if entry.error is not None:
+            raise _cannot_take_it(entry.error)
+
+    def _start_writer(self) -> None:
+        with self._starting:
+            if self._writer is None or not self._writer.is_alive():
+                self._writer = threading.Thread(target=self._write_for_ever, name="inbox", daemon=True)
+                self._writer.start()
+
+    def _write_for_ever(self) -> None:
+        while True:
+            self._write_batch(self._claimed(self._waiting.get()))
+
+    def _write_batch(self, batch: list[_Entry]) -> None:
+        error: str | None = _MISTAKE
         try:
-            if entry.stored is None:
-                self._write_waiting()
+            if batch:
+                self._write([entry.row for entry in batch])
+            error = None
+        except OutsideError as failure:
+            error = failure.message
+            # Where the database was away for these it is for all: those who came meanwhile need not wait as long again.
+            batch += self._claimed()
         finally:
-            self._turn.release()
-        if not entry.stored:
-            raise _cannot_take_it()
+            if error == _MISTAKE:
+                self._writer = None  # this thread ends with what was raised; the next row starts another
+            for entry in batch:
+                entry.error = error
+                entry.done.release()
 
-    def _take_turn(self, entry: _Entry) -> None:
-        if self._turn.acquire(timeout=self._wait_s):
-            return
-        try:
-            self._waiting.remove(entry)
-        except ValueError:
-            # It is in a transaction that is under way: only its end says whether the row is stored.
-            self._turn.acquire()
-        else:
-            raise _cannot_take_it()
-
-    def _write_waiting(self) -> None:
-        batch = self._drain()
-        stored = False
-        try:
-            self._write([entry.row for entry in batch])
-            stored = True
-        finally:
-            # Where the database was away for one it is for all: those that came meanwhile are not made to wait again.
-            for entry in batch if stored else [*batch, *self._drain()]:
-                entry.stored = stored
-
-    def _drain(self) -> list[_Entry]:
-        drained = []
-        while self._waiting:
-            drained.append(self._waiting.popleft())
-        return drained
+    def _claimed(self, *first: _Entry) -> list[_Entry]:
+        """These and all that wait, without those whose callers are gone."""
+        found = list(first)
+        with suppress(Empty):
+            while True:
+                found.append(self._waiting.get_nowait())
+        return [entry for entry in found if entry.claim.acquire(blocking=False)]
 
 
-def _cannot_take_it() -> OutsideError:
-    return OutsideError("The queue cannot take the job now; nothing was stored.", next_step="Send it again later.")
+def _cannot_take_it(why: str) -> OutsideError:
+    return OutsideError(
+        f"The queue cannot take the job now, and nothing was stored: {why.rstrip('.')}.",
+        next_step="Send it again later; if it lasts, the operator should look at the database and its disk.",
+    )
