@@ -66,10 +66,10 @@ def lines_of(text: str) -> list[str]:
 
 
 def pieces_of(change: FileChange) -> Iterator[Piece]:
-    if not change.old:
-        yield Piece(change.path, (), tuple(lines_of(change.new or "")), kind="new")
-    elif change.new is None:
-        yield Piece(change.path, tuple(lines_of(change.old)), (), kind="delete")
+    if change.new is None:
+        yield Piece(change.path, tuple(lines_of(change.old or "")), (), kind="delete")
+    elif not change.old:
+        yield Piece(change.path, (), tuple(lines_of(change.new)), kind="new")
     else:
         yield from _pieces(change.path, lines_of(change.old), lines_of(change.new))
 

@@ -216,6 +216,12 @@ def test_a_write_that_drops_most_of_a_large_file_is_refused() -> None:
     assert "drop most of its 200 lines" in refusal({"a.txt": LONG}, "a.txt\n```\nshort\n```\n")
 
 
+def test_a_write_of_an_excerpt_is_refused() -> None:
+    excerpt = "".join(f"line {number} of the file\n" for number in range(5, 15))
+    content = "".join(LONG.splitlines(keepends=True)[:30])
+    assert "reads like a part of it alone" in refusal({"a.txt": content}, f"a.txt\n```\n{excerpt}```\n")
+
+
 def test_a_large_file_may_be_dropped_by_deleting_it_first() -> None:
     reply = "*** Begin Patch\n*** Delete File: a.txt\n*** End Patch\n\na.txt\n```\nshort\n```\n"
     assert after({"a.txt": LONG}, reply) == {"a.txt": b"short\n"}

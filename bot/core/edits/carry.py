@@ -131,9 +131,13 @@ def _unfolder(text: Text, pairs: Iterable[tuple[str, str]]) -> Callable[[str], s
 
 
 def fancy_only(edits: Iterable[Edit]) -> str:
-    """The typographic signs whose plain form no edit of the reply uses: it cannot say what it means by them."""
-    sides = [side for edit in edits for side in (edit.search, edit.replace)]
-    return "".join(fancy for fancy, simple in _TWINS if not any(simple.search(side) for side in sides))
+    """The typographic signs whose plain form the reply's edits hardly use: it cannot say what it means by them."""
+    said = "\n".join(side for edit in edits for side in (edit.search, edit.replace))
+    if said.isascii():
+        return ""
+    return "".join(
+        fancy for fancy, simple in _TWINS if sum(map(said.count, fancy)) > 4 * sum(1 for _ in simple.finditer(said))
+    )
 
 
 def foreign(path: str, text: Text, fancy: str) -> str:
