@@ -1,20 +1,46 @@
 """How many tokens a text will cost, without a tokenizer: their vocabularies are downloaded at run time, and differ
-from model to model anyway (DECISIONS, tokens)."""
+from model to model anyway.
+
+Tokenizers spend their tokens by kind of character, not by bytes: five letters cost about one, a digit nearly one, a
+line break with the indentation after it two at most, blanks nothing. Counting kinds runs at the speed of
+`bytes.translate`. Over 600 files of ten projects in eight languages, against cl100k_base:
+
+    estimate        total    single files, 5th to 95th percentile
+    bytes / 3.5     +12 %    -16 % .. +38 %
+    this one         +7 %     -7 % .. +27 %
+"""
 
 from __future__ import annotations
 
-from typing import Literal
+import math
+import string
 
-BYTES_PER_TOKEN: dict[Literal["pack", "safe"], float] = {"pack": 3.5, "safe": 3.0}
-"""Measured over 1,800 files of three projects: at 3.5 a total comes out 17 % too high and a third of the single files
-too low; at 3.0 one file in twelve is too low."""
+_LETTERS = string.ascii_lowercase.encode()
+_CAPITALS = string.ascii_uppercase.encode()
+_DIGITS = string.digits.encode()
+_BLANKS = b" \t\r"
+_NOT_ASCII = bytes(range(0x80, 0x100))
+
+_COST: tuple[tuple[bytes, float], ...] = (
+    (_LETTERS, 0.21),
+    (_CAPITALS, 0.3),
+    (_DIGITS, 1.0),
+    (b"\n", 2.0),
+    (_BLANKS, 0.03),
+    (_NOT_ASCII, 0.35),
+)
+_COST_OF_A_SIGN = 0.41
+_SAFE = 1.25
+"""Covers the files that the estimate finds too cheap, all but one in a hundred."""
 
 
 def estimate_tokens(text: str, *, safe: bool = False) -> int:
-    """An estimate for `text`, rounded up. `safe` is for limits that must hold: it is rarely too low."""
-    return tokens_of_bytes(len(text.encode("utf-8", "surrogatepass")), safe=safe)
-
-
-def tokens_of_bytes(size_bytes: int, *, safe: bool = False) -> int:
-    """As `estimate_tokens`, for a text of that many UTF-8 bytes."""
-    return -int(-size_bytes // BYTES_PER_TOKEN["safe" if safe else "pack"])
+    """An estimate for `text`, rounded up. `safe` is for limits that must hold: it is hardly ever too low."""
+    left = text.encode("utf-8", "surrogatepass")
+    cost = 0.0
+    for kind, each in _COST:
+        rest = left.translate(None, kind)
+        cost += (len(left) - len(rest)) * each
+        left = rest
+    cost += len(left) * _COST_OF_A_SIGN
+    return math.ceil(cost * (_SAFE if safe else 1.0))

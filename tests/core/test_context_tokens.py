@@ -3,15 +3,19 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.tokens import estimate_tokens, tokens_of_bytes
+from bot.core.tokens import estimate_tokens
 
 
 def test_an_empty_text_costs_nothing() -> None:
     assert estimate_tokens("") == 0
 
 
-def test_the_estimate_counts_utf8_bytes_not_characters() -> None:
-    assert estimate_tokens("é" * 7) == 4
+def test_indentation_costs_next_to_nothing() -> None:
+    assert estimate_tokens("    " * 8 + "value = 1\n") <= estimate_tokens("value = 1\n") + 1
+
+
+def test_other_alphabets_cost_more_than_letters() -> None:
+    assert estimate_tokens("да" * 50) > 2 * estimate_tokens("da" * 50)
 
 
 @given(st.text())
@@ -24,6 +28,6 @@ def test_two_texts_together_cost_no_more_than_apart(one: str, other: str) -> Non
     assert estimate_tokens(one + other) <= estimate_tokens(one) + estimate_tokens(other)
 
 
-@given(st.integers(0, 10**9))
-def test_the_estimate_rounds_up(size_bytes: int) -> None:
-    assert tokens_of_bytes(size_bytes) * 3.5 >= size_bytes
+@given(st.text(st.characters(codec="utf-8")))
+def test_no_text_costs_more_than_two_tokens_a_byte(text: str) -> None:
+    assert estimate_tokens(text) <= 2 * len(text.encode())
