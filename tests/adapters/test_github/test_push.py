@@ -107,6 +107,8 @@ def test_only_pushing_may_write_contents(stage: Stage) -> None:
 def test_content_of_any_kind_arrives_byte_for_byte(stage: Stage, content: bytes) -> None:
     change = pushing(stage, {"src/app.py": content, "new/file": content})
     assert change.landed(change.push())
+    inline = [entry.get("content", "") for sent in stage.sent("POST", ".*/git/trees") for entry in sent["tree"]]
+    assert not any("\0" in text or len(text) > 100_000 for text in inline)
 
 
 @pytest.mark.parametrize("mode", ["100644", "100755", "120000"])

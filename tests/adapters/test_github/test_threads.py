@@ -234,3 +234,4 @@ def test_a_level_that_nobody_knows_is_none(stage: Stage) -> None:
 
 def test_a_login_cannot_lead_elsewhere(stage: Stage) -> None:
     assert stage.here().permission("../../mona?x=") == "none"
+    assert stage.double.requests[-1].path == "/repos/octocat/hello/collaborators/../../mona?x=/permission"

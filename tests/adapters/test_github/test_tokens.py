@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Barrier
 
 import pytest
@@ -12,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from bot.adapters.github import GitHubApp
 from bot.errors import BadRequest, NotFound, OutsideError, SetupError
 from tests.adapters.test_github.conftest import Stage
-from tests.doubles.github import faults
+from tests.doubles.github import GitHubDouble, faults
 
 MINT = r"/app/installations/\d+/access_tokens"
 
@@ -177,6 +178,14 @@ def test_another_apps_key_is_refused_by_github(stage: Stage) -> None:
     with pytest.raises(SetupError, match="401") as caught:
         stage.here(private_key=other).thread(1)
     assert "GITHUB_PRIVATE_KEY" in caught.value.next_step
+
+
+def test_two_servers_in_one_process_do_not_share_a_signature(stage: Stage, tmp_path: Path) -> None:
+    key = pem(rsa.generate_private_key(public_exponent=65537, key_size=2048))
+    with GitHubDouble(tmp_path / "other") as other:
+        other.add_app(app_id=stage.app.id, slug="other", key=key)
+        here, there = stage.github(), stage.github(private_key=key, api_url=other.api_url, server_url=other.url)
+        assert (here.app_facts().slug, there.app_facts().slug) == ("tinygen", "other")
 
 
 def test_an_unknown_app_id_is_no_missing_repository(stage: Stage) -> None:
