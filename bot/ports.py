@@ -163,3 +163,11 @@ class Reports(Protocol):
 
     def latest(self, repo: str, issue_number: int, limit: int = 20) -> Sequence[Report]:
         """The reports of one thread, newest first."""
+
+
+class Workers(Protocol):
+    """Which worker processes are alive, where several share a database."""
+
+    def beat(self, worker: str) -> None: ...
+
+    def alive(self, within_s: float) -> frozenset[str]: ...

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from bot.ports import Model
 
 
+LONE_EXECUTOR = "local"
+
+
 def set_up_logs(config: Config) -> None:
     configure_logs(config.log_format, config.log_level, cleaner(config.secrets()))
 
@@ -114,11 +117,13 @@ def build_worker(config: Config) -> Worker:
 
     from bot.job.engine import Engine
     from bot.job.house import House, Rules
+    from bot.job.lease import Lease
     from bot.job.worker import Worker
 
-    database = build_database(config)
+    database, me = build_database(config), _executor_id(config)
+    engine = Engine(database_url(config), executor_id=me, concurrency=config.concurrency)
     house = House(
-        engine=Engine(database_url(config), executor_id=_executor_id(config), concurrency=config.concurrency),
+        engine=engine,
         connect=build_github(config).connect,
         git=build_git(config),
         model=build_model(config),
@@ -137,12 +142,12 @@ def build_worker(config: Config) -> Worker:
             server_url=config.github_server_url,
         ),
     )
-    return Worker(house, database)
+    return Worker(house, database, None if me == LONE_EXECUTOR else Lease(engine, database, me))
 
 
 def lock_worker(config: Config) -> IO[bytes] | None:
     """With SQLite one worker runs at a time: the open file is its lock, which the system drops with the process."""
-    if config.database_url and not config.database_url.get_secret_value().startswith("sqlite"):
+    if not _is_sqlite(config):
         return None
     path = Path(config.data_dir) / "worker.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -160,6 +165,10 @@ def lock_worker(config: Config) -> IO[bytes] | None:
 
 def _executor_id(config: Config) -> str:
     """The same at every start with SQLite, so that a restart finds its jobs; else this process's alone."""
-    if config.database_url is None:
-        return "local"
+    if _is_sqlite(config):
+        return LONE_EXECUTOR
     return f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+
+
+def _is_sqlite(config: Config) -> bool:
+    return database_url(config).startswith("sqlite")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -117,6 +117,16 @@ class Engine:
         if status.status in ("ENQUEUED", "DELAYED"):
             return "queued"
         return "running" if status.status == "PENDING" else "ended"
+
+    def owners(self) -> frozenset[str]:
+        """The executors that have jobs in flight."""
+        running = self._look.list_workflows(status="PENDING", load_input=False, load_output=False)
+        return frozenset(workflow.executor_id for workflow in running if workflow.executor_id)
+
+    def take_over(self, executor_ids: Sequence[str]) -> int:
+        """How many jobs of executors that are dead go on here. The engine guards each by its owner: of several that
+        take over the same job, one gets it."""
+        return len(DBOS._recover_pending_workflows(list(executor_ids)))
 
     def drop(self, workflow_id: str) -> None:
         """Takes a workflow out of its queue. One that already runs does not begin another step."""

@@ -12,6 +12,7 @@ from bot.errors import OutsideError, TinyGenError
 from bot.job.accept import accept
 from bot.job.engine import Json
 from bot.job.house import House
+from bot.job.lease import Lease
 from bot.job.run import run
 from bot.ports import Inbox
 
@@ -27,8 +28,9 @@ _log = structlog.get_logger()
 
 
 class Worker:
-    def __init__(self, house: House, inbox: Inbox) -> None:
-        self._house, self._inbox = house, inbox
+    def __init__(self, house: House, inbox: Inbox, lease: Lease | None = None) -> None:
+        """`lease` where several workers share the database."""
+        self._house, self._inbox, self._lease = house, inbox, lease
         self._stopping = threading.Event()
         self._intake = threading.Thread(target=self._take_in, name="intake", daemon=True)
         engine = house.engine
@@ -39,6 +41,8 @@ class Worker:
 
     def start(self) -> None:
         """From here on jobs run; those in flight at the last stop go on."""
+        if self._lease:
+            self._lease.start()
         self._house.engine.launch()
         self._intake.start()
         _log.info("worker started")
@@ -47,6 +51,8 @@ class Worker:
         self._stopping.set()
         self._intake.join()
         self._house.engine.stop(drain_s)
+        if self._lease:
+            self._lease.stop()
         _log.info("worker stopped")
 
     def _take_in(self) -> None:

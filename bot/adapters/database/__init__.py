@@ -13,12 +13,25 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import get_args
 
-from sqlalchemy import Table, and_, delete, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Double,
+    Table,
+    and_,
+    delete,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.adapters.database.connection import insert_unknown, migrate, open_engine, reading, writing
 from bot.adapters.database.group_commit import GroupCommit, Row
-from bot.adapters.database.schema import inbox, reports, requests
+from bot.adapters.database.schema import inbox, reports, requests, workers
 from bot.core.record import dump_job, dump_report, load_job, load_report, log_row
 from bot.core.types import FINAL_STATES, Job, Report, State
 
@@ -39,6 +52,9 @@ class Database:
         self._clock = clock
         self._accepting = GroupCommit(self._insert_jobs, wait_s=wait_s + 1)
         self._is_waiting = inbox.c.taken_at.is_(None)
+        postgres = self._engine.dialect.name == "postgresql"
+        moment = "extract(epoch from clock_timestamp())" if postgres else "(julianday('now') - 2440587.5) * 86400.0"
+        self._moment: ColumnElement[float] = literal_column(moment, Double)
 
     def create(self) -> None:
         """Makes the tables or brings them up to date. Nothing stays open, so a process may fork afterwards."""
@@ -140,6 +156,24 @@ class Database:
         row = log_row(report)
         row["created_at"] = row["created_at"] or _iso(self._clock())
         self._upsert(requests, row)
+
+    # ---- the workers
+
+    def beat(self, worker: str) -> None:
+        """The worker is alive at this moment, by the database's clock, so machines need not agree on the time."""
+        insert = self._insert(workers).from_select(
+            ["id", "seen_at"], select(literal(worker), self._moment).where(true())
+        )
+        with writing(self._engine) as connection:
+            connection.execute(
+                insert.on_conflict_do_update(index_elements=["id"], set_={"seen_at": insert.excluded.seen_at})
+            )
+
+    def alive(self, within_s: float) -> frozenset[str]:
+        """The workers that were alive within so many seconds."""
+        recent = select(workers.c.id).where(workers.c.seen_at > self._moment - within_s)
+        with reading(self._engine) as connection:
+            return frozenset(connection.execute(recent).scalars())
 
     # ---- upkeep
 

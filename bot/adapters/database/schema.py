@@ -64,6 +64,13 @@ requests = Table(
     Column("finished_at", moment),
 )
 
+workers = Table(
+    "tinygen_workers",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("seen_at", Double, nullable=False),  # in seconds since 1970, by the database's clock
+)
+
 MIGRATION_TABLE = "CREATE TABLE IF NOT EXISTS tinygen_migrations (version integer PRIMARY KEY)"
 
 
@@ -128,6 +135,10 @@ MIGRATIONS: tuple[Migration, ...] = (
             "ALTER TABLE tinygen_reports ENABLE ROW LEVEL SECURITY",
             "ALTER TABLE tinygen_requests ENABLE ROW LEVEL SECURITY",
         ),
+    ),
+    Migration(
+        ("CREATE TABLE tinygen_workers (id text NOT NULL PRIMARY KEY, seen_at double precision NOT NULL)",),
+        postgresql=("ALTER TABLE tinygen_workers ENABLE ROW LEVEL SECURITY",),
     ),
 )
 """Append only: a migration that ran somewhere is never changed."""
