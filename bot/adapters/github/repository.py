@@ -21,7 +21,7 @@ Found = TypeVar("Found")
 
 _LOOK_AGAIN_S = (2.0, 5.0, 10.0)
 _SHA = re.compile(r"[0-9a-fA-F]{40}")
-_NO_BRANCH_NAME = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|//|@\{|^[/-]|[/.]$")
+_NO_BRANCH_NAME = re.compile(r"[\x00-\x20\x7f~^:?*\[\\\ud800-\udfff]|\.\.|//|@\{|^[/-]|[/.]$")
 """https://git-scm.com/docs/git-check-ref-format"""
 
 

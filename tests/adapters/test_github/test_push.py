@@ -1,70 +1,18 @@
-"""Commits by the git-data API, with git itself as the judge of the tree."""
+"""Commits by the git-data API: what arrives, what happens when answers are lost, what is refused."""
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Mapping
-from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from bot.core.types import Change
 from bot.errors import NotFound, NotPermitted, OutsideError, SetupError, Unworkable
 from tests.adapters.test_github.conftest import Stage
+from tests.adapters.test_github.pushing import BRANCH, MESSAGE, Pushing, changed
 from tests.doubles.github import faults
 from tests.doubles.github.faults import Fault
 
-BRANCH = "tinygen/issue-1-abc"
-MESSAGE = "Mend it\n\nCo-authored-by: mona <mona@example.com>\n"
 WRITES = {"src/app.py": b"print('mended')\n"}
-
-
-def tree_by_git(bare: Path, base: str, changes: Mapping[str, Change], index: Path) -> str:
-    """The tree that git makes of the same changes."""
-    env = {**os.environ, "GIT_INDEX_FILE": str(index), "GIT_DIR": str(bare)}
-
-    def git(*arguments: str, stdin: bytes = b"") -> str:
-        done = subprocess.run(["git", *arguments], input=stdin, env=env, check=True, capture_output=True)
-        return done.stdout.decode().strip()
-
-    git("read-tree", base)
-    gone = [f"0 {'0' * 40}\t{change.path}" for change in changes.values() if change.content is None]
-    there = [
-        f"{change.mode} {git('hash-object', '-w', '--stdin', stdin=change.content)}\t{change.path}"
-        for change in changes.values()
-        if change.content is not None
-    ]
-    git("update-index", "-z", "--index-info", stdin="".join(f"{row}\0" for row in [*gone, *there]).encode())
-    return git("write-tree")
-
-
-def changed(files: Mapping[str, bytes | None], mode: str = "100644") -> dict[str, Change]:
-    return {path: Change(path, content, mode) for path, content in files.items()}
-
-
-class Pushing:
-    """One change, to be pushed once or many times."""
-
-    def __init__(
-        self, stage: Stage, changes: Mapping[str, Change], branch: str = BRANCH, *, create: bool = True
-    ) -> None:
-        self.stage, self.changes, self.branch, self.create = stage, changes, branch, create
-        self.base = stage.repo.git.branch("main") or ""
-        index = stage.double.root / "index"
-        self.tree = tree_by_git(stage.repo.git.path, self.base, changes, index)
-
-    def push(self, **more: str) -> str:
-        settings = {"message": MESSAGE, "tree_sha": self.tree, **more}
-        return self.stage.here().push(self.branch, self.base, self.changes, create=self.create, **settings)
-
-    def landed(self, sha: str) -> bool:
-        """Whether the branch is exactly that one commit on the base, with git's tree."""
-        git = self.stage.repo.git
-        shown = git.run("show", "-s", "--format=%T %P", sha).decode().split()
-        return git.branch(self.branch) == sha and shown == [self.tree, self.base]
 
 
 def pushing(stage: Stage, files: Mapping[str, bytes | None] = WRITES, *, create: bool = True) -> Pushing:
@@ -146,32 +94,6 @@ def test_large_changes_go_in_pieces_that_github_can_take(stage: Stage) -> None:
     assert [len(sent["tree"]) for sent in trees] == [11, 100, 100, 55]
     assert all(sum(len(entry.get("content", "")) for entry in sent["tree"]) <= 1_000_000 for sent in trees)
     assert stage.count("POST", ".*/git/blobs") == 0
-
-
-NAMES = st.sampled_from(["a", "b", "a/x", "a/y", "b/x/deep", "src", "src/app.py", "src/app.py/x", "README.md"])
-CONTENTS = st.none() | st.binary(max_size=40) | st.text(max_size=20).map(lambda text: text.encode("utf-8", "replace"))
-
-
-def can_be(files: Mapping[str, bytes | None], held: set[str]) -> bool:
-    """Whether git could hold such files: none of them is a directory of another, and some are left."""
-    after = {path for path in held if path not in files} | {
-        path for path, content in files.items() if content is not None
-    }
-    gone = {path for path, content in files.items() if content is None}
-    return bool(after) and gone <= held and not any(other.startswith(f"{path}/") for path in after for other in after)
-
-
-@pytest.mark.slow
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(files=st.dictionaries(NAMES, CONTENTS, min_size=1, max_size=6), mode=st.sampled_from(["100644", "100755"]))
-def test_the_tree_is_gits_for_any_change(stage: Stage, files: dict[str, bytes | None], mode: str) -> None:
-    held = {"README.md", "src/app.py", "src/run.sh"}
-    if not can_be(files, held):
-        return
-    change = Pushing(stage, changed(files, mode), branch=f"any/{stage.count('POST', '.*/git/refs')}")
-    base_tree = stage.repo.git.run("rev-parse", "main^{tree}").decode().strip()
-    if change.tree != base_tree:
-        assert change.landed(change.push())
 
 
 # ---- once, whatever happens -----------------------------------------------------------------------------------------
