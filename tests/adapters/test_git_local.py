@@ -49,7 +49,7 @@ def test_a_head_without_commits_beside_other_branches_is_not_found(tmp_path: Pat
         LocalGit(tmp_path).resolve(None)
 
 
-@pytest.mark.parametrize("form", ["tree", "below", "bare", "dot git", "worktree", "separate", "relative"])
+@pytest.mark.parametrize("form", ["tree", "below", "bare", "dot git", "worktree", "separate", "relative", "odd name"])
 def test_every_form_of_a_git_directory_is_found(form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sha = make_repo(tmp_path / "r", {"d/a": b"1"})
     (tmp_path / "r/d").mkdir()
@@ -65,6 +65,7 @@ def test_every_form_of_a_git_directory_is_found(form: str, tmp_path: Path, monke
         "worktree": tmp_path / "linked",
         "separate": tmp_path / "separate",
         "relative": Path("r"),
+        "odd name": (tmp_path / "r").rename(tmp_path / 'a "new"\nline') if form == "odd name" else tmp_path,
     }
     local = LocalGit(forms[form])
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import logging
+import subprocess
+import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -200,6 +203,35 @@ def test_a_server_that_does_not_answer_is_left_at_the_deadline(tmp_path: Path) -
 
     assert not left_running
     assert [path.name for path in (tmp_path / "cache/o").iterdir()] == ["n.lock"]
+
+
+WORK = """
+import sys
+from pathlib import Path
+from bot.adapters.git import GitCache
+from bot.ports import Remote
+GitCache(Path(sys.argv[1]), protocols=("http",)).fetch("o/n", Remote(sys.argv[2]), "1" * 40)
+"""
+
+
+def test_a_git_that_outlives_its_killed_worker_keeps_the_next_waiting(tmp_path: Path) -> None:
+    asked = threading.Event()
+
+    def answer(request: Request) -> Response:
+        asked.set()
+        server.stopping.wait(30)
+        return Response(404)
+
+    lock = tmp_path / "cache/o/n.lock"
+    with Server(answer) as server:
+        worker = subprocess.Popen([sys.executable, "-c", WORK, tmp_path / "cache", f"{server.url}/o/n.git"])
+        assert asked.wait(30)
+        worker.kill()
+        worker.wait()
+        with pytest.raises(TimedOut, match="Another job"), locked(lock, timeout_s=0, wait=time.sleep):
+            pass
+    with locked(lock, timeout_s=30, wait=time.sleep):
+        assert server.url.encode() not in command_lines()
 
 
 def test_two_jobs_on_one_commit_fetch_it_once(github: GitHubDouble, private: Repository, tmp_path: Path) -> None:

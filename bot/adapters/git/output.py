@@ -10,7 +10,6 @@ from typing import Literal
 from bot.core.types import FileStat
 
 _SECTION = re.compile(rb"^(?=diff --git )", re.MULTILINE)
-_HUNK_HEADER = re.compile(rb"^@@ [^\n]*", re.MULTILINE)
 _STATUS: dict[str, Literal["added", "modified", "deleted", "renamed"]] = {
     "A": "added",
     "D": "deleted",
@@ -51,13 +50,12 @@ class Diff:
 
     def text(self) -> str:
         """The patch; UnicodeDecodeError unless `untextual` is empty."""
-        return "".join(section.decode() for _, section in self._sections())
+        return self.patch.decode()
 
     def _sections(self) -> Iterator[tuple[bytes, bytes]]:
         """Each `diff --git` part with its path. A change of type is printed as two parts, a removal and an addition."""
         paths = (entry.path for entry in self.entries for _ in range(2 if entry.status == "T" else 1))
-        sections = _SECTION.split(self.patch)[1:]
-        return zip(paths, map(_with_textual_headings, sections), strict=True)
+        return zip(paths, _SECTION.split(self.patch)[1:], strict=True)
 
 
 def parse_diff(output: bytes) -> Diff:
@@ -106,11 +104,6 @@ def _counts(fields: _Fields) -> Iterable[tuple[bytes, tuple[int, int]]]:
 
 def _count(number: bytes) -> int:
     return 0 if number == b"-" else int(number)
-
-
-def _with_textual_headings(section: bytes) -> bytes:
-    """What git quotes after `@@ … @@` is for the reader alone, so it need not make a whole file binary."""
-    return _HUNK_HEADER.sub(lambda found: found[0].decode("utf-8", "ignore").encode(), section)
 
 
 def _is_text(section: bytes) -> bool:
