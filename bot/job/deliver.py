@@ -7,8 +7,8 @@ GitHub made of it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from bot.core.render import (
@@ -19,7 +19,7 @@ from bot.core.render import (
     render_pull_body,
     render_title,
 )
-from bot.core.types import Change, Changes, Job, Patch, Task
+from bot.core.types import Change, Changes, Job, Patch, Report, Task
 from bot.job.engine import Json
 from bot.job.house import House
 from bot.job.tell import Teller
@@ -55,23 +55,31 @@ def deliver(house: House, teller: Teller, place: Place, task: Task) -> None:
         _as_diff(teller, "this branch belongs to a fork, which TinyGen cannot push to.")
     elif report.mode == "pr" and place.push != "none":
         _push(house, teller, place, task)
-    elif place.push in ("none", "fork") or fits_comment(report):
-        _show(teller)
+    elif place.push in ("none", "fork") or _fits(report):
+        _done(teller, mode="diff")
     else:
+        # Also on a pull request: nobody asked for a commit on its branch.
         teller.update(mode="pr", notes=(*report.notes, delivered_instead("diff", "it is too long for a comment.")))
-        _push(house, teller, place, task)
+        _push(house, teller, replace(place, push="new"), task)
 
 
-def _show(teller: Teller) -> None:
-    notes = teller.report.notes
-    if teller.report.job.target.issue_number is not None and not fits_comment(teller.report):
-        notes = (*notes, f"The diff is too long for a comment. It is kept at /jobs/{teller.report.job.id}.diff.")
-    teller.done(mode="diff", notes=notes)
+def _fits(report: Report) -> bool:
+    """Whether the comment that will end the job takes its diff."""
+    return fits_comment(replace(report, state="done"))
+
+
+def _done(teller: Teller, **changes: Any) -> None:
+    """The end, with where to find a diff that the comment does not take."""
+    teller.update(**changes)
+    report = teller.report
+    if report.job.target.issue_number is not None and not _fits(report):
+        words = f"The diff is too long for a comment. It is kept at /jobs/{report.job.id}.diff."
+        teller.update(notes=(*report.notes, words))
+    teller.done()
 
 
 def _as_diff(teller: Teller, reason: str) -> None:
-    teller.update(mode="diff", notes=(*teller.report.notes, delivered_instead("pr", reason)))
-    _show(teller)
+    _done(teller, mode="diff", notes=(*teller.report.notes, delivered_instead("pr", reason)))
 
 
 def _push(house: House, teller: Teller, place: Place, task: Task) -> None:
@@ -91,10 +99,10 @@ def _push(house: House, teller: Teller, place: Place, task: Task) -> None:
     sha = house.engine.step("push", lambda: _commit(house, teller, ours, branch, title, create=place.push == "new"))
     if place.push == "head":
         target = teller.report.job.target
-        teller.done(mode="pr", commit_url=f"{house.rules.server_url}/{target.repo}/commit/{sha}")
+        _done(teller, mode="pr", commit_url=f"{house.rules.server_url}/{target.repo}/commit/{sha}")
         return
     url = house.engine.step("open pull request", lambda: _open_pull(house, teller, branch, place.base_ref, title))
-    teller.done(mode="pr", pull_request_url=url)
+    _done(teller, mode="pr", pull_request_url=url)
 
 
 def _split(house: House, teller: Teller, patch: Patch) -> tuple[Patch, Patch]:

@@ -27,6 +27,8 @@ _replies = TypeAdapter(Reply)
 _tasks = TypeAdapter(Task)
 _places = TypeAdapter(Place)
 
+DELIVERED = "This change had been delivered already; nothing new was made."
+BASE_LEFT_OUT = "`--base` was left out: on a pull request the change is made on top of its own branch."
 MAX_COMMENTS_CHARS = 20_000
 """Of the comments before the command, newest kept."""
 _MAINTAINERS = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})
@@ -66,15 +68,16 @@ class _Run:
     def work(self) -> None:
         self._began = self._step("begin", time.time)
         self._stop_if_cancelled()
+        if self._job.command.verb == "retry":
+            self._take_up_again()
         if self._job.command.verb == "apply":
             self._apply()
             return
-        if self._job.command.verb == "retry":
-            self._take_up_again()
         self._teller.progress("read")
         task = self._task()
         place = self._place(self._job.command.base)
-        self._teller.update(base_ref=place.base_ref, base_sha=place.base_sha)
+        notes = (BASE_LEFT_OUT,) if self._job.target.is_pull and self._job.command.base else ()
+        self._teller.update(base_ref=place.base_ref, base_sha=place.base_sha, notes=notes)
         snapshot = self._snapshot(place)
         task = replace(task, instructions=self._instructions(place, snapshot))
         solution = self._solve(task, place, snapshot)
@@ -85,7 +88,7 @@ class _Run:
 
     def _take_up_again(self) -> None:
         """`retry`: this job becomes the thread's last request, under its own id."""
-        earlier = self._step("find request", lambda: self._latest(lambda report: report.job.command.verb == "solve"))
+        earlier = self._step("find request", lambda: self._latest(_is_request))
         if earlier is None:
             raise BadRequest(
                 "There is no earlier request in this thread.", next_step="Say what to do: `/tinygen PROMPT`."
@@ -102,16 +105,20 @@ class _Run:
                 "No diff was shown in this thread yet.", next_step="Ask for one: `/tinygen --diff PROMPT`."
             )
         shown = load_report(found)
-        if shown.patch is None or shown.pull_request_url or shown.commit_url:
-            raise BadRequest(
-                f"The last change of this thread is delivered already: {shown.pull_request_url or shown.commit_url}",
-                next_step="Ask for another one: `/tinygen PROMPT`.",
-            )
-        place = self._place(shown.base_ref if not self._job.target.is_pull else None)
-        place = replace(place, base_sha=shown.patch.base_sha, branch_of=shown.job)
+        base_sha = shown.patch.base_sha if shown.patch else ""
         self._teller.update(
-            mode="pr", base_ref=place.base_ref, base_sha=place.base_sha, patch=shown.patch, summary=shown.summary
+            mode="pr", base_ref=shown.base_ref, base_sha=base_sha, patch=shown.patch, summary=shown.summary
         )
+        if shown.pull_request_url or shown.commit_url:
+            self._teller.done(
+                pull_request_url=shown.pull_request_url,
+                commit_url=shown.commit_url,
+                withheld=shown.withheld,
+                notes=(DELIVERED,),
+            )
+            return
+        place = self._place(shown.base_ref if not self._job.target.is_pull else None)
+        place = replace(place, base_sha=base_sha, branch_of=shown.job)
         self._fetch(place)
         deliver(self._house, self._teller, place, self._task())
 
@@ -245,9 +252,17 @@ class _Run:
             reflections=tuple(
                 f"{'Confident.' if verdict.confident else 'Revised.'} {verdict.reason}".strip() for verdict in verdicts
             ),
-            notes=solution.notes,
+            notes=(*self._teller.report.notes, *solution.notes),
             shown=solution.shown,
         )
+
+
+def _is_request(report: Report) -> bool:
+    """Whether `retry` means this one: what nobody was allowed to ask, or what cannot be carried out, it never is."""
+    command = report.job.command
+    if report.state == "refused" or command.problem:
+        return False
+    return command.verb == "solve" or (command.verb == "apply" and report.state in ("failed", "cancelled"))
 
 
 def _has_diff(report: Report) -> bool:

@@ -1,0 +1,60 @@
+"""Ports kept in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.core.types import Job, Report
+from bot.errors import OutsideError
+
+
+class MemoryInbox:
+    """`is_away`: nothing can be stored."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[str, Job] = {}
+        self.is_away = False
+
+    def accept(self, job: Job) -> None:
+        if self.is_away:
+            raise OutsideError("The database failed (disk I/O error).", next_step="Try again.")
+        self.jobs.setdefault(job.id, job)
+
+    def waiting(self, limit: int) -> Sequence[Job]:
+        return tuple(self.jobs.values())[:limit]
+
+    def taken(self, job_id: str) -> None:
+        del self.jobs[job_id]
+
+
+class MemoryReports:
+    """`is_away`: nothing can be read."""
+
+    def __init__(self) -> None:
+        self.reports: dict[str, Report] = {}
+        self.is_away = False
+
+    def save(self, report: Report) -> None:
+        self.reports[report.job.id] = report
+
+    def load(self, job_id: str) -> Report | None:
+        if self.is_away:
+            raise OutsideError("The database failed (disk I/O error).", next_step="Try again.")
+        return self.reports.get(job_id)
+
+    def latest(self, repo: str, issue_number: int, limit: int = 20) -> Sequence[Report]:
+        of = [each for each in self.reports.values() if each.job.target.repo == repo]
+        return tuple(reversed([each for each in of if each.job.target.issue_number == issue_number]))[:limit]
+
+
+class RemoteLog:
+    """A request log that can be away. `written` are the states that arrived, by job, in order."""
+
+    def __init__(self) -> None:
+        self.is_away = False
+        self.written: dict[str, list[str]] = {}
+
+    def write(self, report: Report) -> None:
+        if self.is_away:
+            raise OutsideError("Supabase answered 503.", next_step="Try again later.")
+        self.written.setdefault(report.job.id, []).append(report.state)

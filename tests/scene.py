@@ -1,0 +1,303 @@
+"""The bot in one process, between the double of GitHub and a scripted model, so that a rule is one readable test.
+
+Engine, database, git cache and adapters are the real ones; they wait less than they would.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from bot.adapters.github import GitHubApp
+from bot.adapters.model import OpenAIModel
+from bot.config import Config, load_config
+from bot.core.types import FINAL_STATES, Report
+from bot.job.accept import run_id
+from bot.job.engine import Engine
+from bot.job.house import House, Rules
+from bot.job.worker import Worker
+from bot.logs import cleaner
+from bot.ports import Store
+from bot.web import create_app
+from bot.wiring import build_database, build_git, build_limits, database_url
+from tests.doubles.github import GitHubDouble, Repository
+from tests.doubles.github.state import Comment, Issue
+from tests.doubles.github.webhooks import Delivery
+from tests.doubles.model import Messages, ModelDouble, Reply
+
+REPO = "octocat/greeter"
+GREET = '''\
+"""Greets people."""
+
+
+def greet(name: str) -> str:
+    return "Hello, " + name + "!"
+
+
+def farewell(name: str) -> str:
+    return "Bye, " + name + "!"
+'''
+FILES = {"greet.py": GREET.encode(), "README.md": b"# Greeter\n\nIt greets.\n"}
+PERMISSIONS = {"contents": "write", "issues": "write", "metadata": "read", "pull_requests": "write"}
+CONFIDENT = "[CONFIDENT] The greeting is as asked."
+QUIET_S = 20.0
+
+Value = TypeVar("Value")
+
+
+def block(path: str, search: str, replace: str) -> str:
+    """One edit as a model writes it."""
+    return f"{path}\n<<<<<<< SEARCH\n{search}=======\n{replace}>>>>>>> REPLACE\n"
+
+
+def draft(*blocks: str, title: str = "Greet louder", why: str = "The greeting is now as asked.") -> str:
+    return "\n".join([title, "", why, "", *blocks])
+
+
+LOUDER = draft(block("greet.py", '    return "Hello, " + name + "!"\n', '    return "HELLO, " + name + "!"\n'))
+
+
+@dataclass
+class Told:
+    """A command that was given, and all that came of it."""
+
+    scene: Scene
+    job: str
+    comment: Comment
+
+    @property
+    def report(self) -> Report:
+        report = self.scene.database.load(self.job)
+        assert report is not None
+        return report
+
+    @property
+    def state(self) -> str:
+        return self.report.state
+
+    @property
+    def answers(self) -> list[str]:
+        """The bodies of the bot's comments for this command."""
+        return [body for body in self.scene.bot_comments(self.comment.number) if f"job={self.job} " in body[:200]]
+
+    @property
+    def answer(self) -> str:
+        (answer,) = self.answers
+        return answer
+
+    @property
+    def reactions(self) -> list[str]:
+        return [reaction.content for reaction in self.comment.reactions]
+
+    @property
+    def diff(self) -> str:
+        """What stands in the answer's one diff fence."""
+        (fence,) = fences(self.answer)
+        return fence
+
+    @property
+    def row(self) -> dict[str, Any]:
+        return self.scene.rows()[self.job]
+
+
+@dataclass
+class Scene:
+    """From `with` to its end. `settings` are the bot's; `asked` is what the model was sent."""
+
+    root: Path
+    settings: Mapping[str, str] = field(default_factory=dict)
+    permissions: Mapping[str, str] = field(default_factory=lambda: PERMISSIONS)
+    remote_log: Store | None = None
+    files: Mapping[str, bytes] | None = field(default_factory=lambda: FILES)
+
+    def __post_init__(self) -> None:
+        self.github = GitHubDouble(self.root / "github")
+        self.model = ModelDouble(self._reply)
+        self.replies: list[Reply | Callable[[Messages], Reply]] = [LOUDER, CONFIDENT]
+
+    def __enter__(self) -> Self:
+        self.github.__enter__()
+        self.model.__enter__()
+        self.app = self.github.add_app(permissions=self.permissions, events=["issue_comment"], webhook_secret="hush")
+        self.repo = self.github.add_repository(REPO, files=self.files)
+        self.installation = self.github.install(self.app, "octocat")
+        self.config = load_config(self._environment(), env_file=None)
+        self.database = build_database(self.config)
+        self.start()
+        self.web: FlaskClient = create_app(self.config, self.database, self.database, lambda: b"").test_client()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+        self.database.close()
+        self.model.__exit__(kind, error, at)
+        self.github.__exit__(kind, error, at)
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "OPENAI_API_KEY": "sk-scene-0123456789abcdef",
+            "OPENAI_BASE_URL": self.model.url,
+            "OPENAI_MODEL": "double-1",
+            "GITHUB_APP_ID": str(self.app.id),
+            "GITHUB_PRIVATE_KEY": self.app.private_key or "",
+            "GITHUB_WEBHOOK_SECRET": "hush",
+            "GITHUB_API_URL": self.github.api_url,
+            "GITHUB_SERVER_URL": self.github.url,
+            "TINYGEN_DATA_DIR": str(self.root / "data"),
+            **self.settings,
+        }
+
+    # ---- the worker --------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        self.adapter = _github(self.config)
+        self.engine = Engine(database_url(self.config), executor_id="local", concurrency=4, poll_s=0.01)
+        self.worker = Worker(self._house(self.config), self.database)
+        self.worker.start()
+
+    def stop(self, drain_s: int = 5) -> None:
+        self.worker.stop(drain_s)
+        self.adapter.close()
+
+    def _house(self, config: Config) -> House:
+        return House(
+            engine=self.engine,
+            connect=self.adapter.connect,
+            git=build_git(config),
+            model=_model(config),
+            reports=self.database,
+            log=self.database,
+            remote_log=self.remote_log,
+            now=lambda: datetime.now(UTC),
+            clean=cleaner(config.secrets()),
+            rules=Rules(
+                mode=config.mode,
+                draft=config.draft,
+                min_permission=config.min_permission,
+                limits=build_limits(config),
+                call_s=config.call_s,
+                job_s=config.job_s,
+                server_url=config.github_server_url,
+            ),
+        )
+
+    # ---- what people do ----------------------------------------------------------------------------------------------
+
+    def open_issue(self, title: str = "Too quiet", body: str = "The greeting is too quiet.") -> Issue:
+        return self.repo.open_issue("octocat", title, body)
+
+    def open_pull(self, *, fork: bool = False) -> Issue:
+        """A pull request with one more file, from a branch of the repository or of mona's fork."""
+        source = self.github.fork(self.repo, "mona") if fork else self.repo
+        source.git.commit({"new.py": b"NEW = 1\n"}, branch="topic")
+        return self.repo.open_pull("mona" if fork else "octocat", "Add new", head="mona:topic" if fork else "topic")
+
+    def say(self, words: str, *, who: str = "octocat", on: Issue | None = None, repo: Repository | None = None) -> Told:
+        """Comments, and delivers the comment; the job has begun."""
+        repo = repo or self.repo
+        issue = on or (repo.issues[1] if 1 in repo.issues else repo.open_issue("octocat", "Too quiet", "It whispers."))
+        before = len(self.github.deliveries)
+        comment = repo.comment(issue.number, who, words)
+        (delivery,) = self.github.deliveries[before:]
+        answer = self.deliver(delivery)
+        assert answer.status_code == 202, answer.text
+        assert answer.json
+        return Told(self, answer.json["job"], comment)
+
+    def tell(self, words: str, *, who: str = "octocat", on: Issue | None = None) -> Told:
+        """Comments, and returns when the command has ended."""
+        return self.ended(self.say(words, who=who, on=on))
+
+    def deliver(self, delivery: Delivery) -> TestResponse:
+        return self.web.post("/webhook", data=delivery.body, headers=delivery.headers)
+
+    def model_says(self, *replies: Reply | Callable[[Messages], Reply]) -> None:
+        self.replies = list(replies)
+
+    # ---- what is seen ------------------------------------------------------------------------------------------------
+
+    def ended(self, told: Told) -> Told:
+        def look() -> bool:
+            report = self.database.load(told.job)
+            over = report is not None and report.state in FINAL_STATES
+            states = self.engine.state(told.job), self.engine.state(run_id(told.job))
+            return over and states in (("ended", "ended"), ("ended", "unknown"))
+
+        self.wait(look, f"{told.comment.body!r} to end")
+        return told
+
+    def wait(self, look: Callable[[], Value | None], what: str, within_s: float = QUIET_S) -> Value:
+        """What `look` sees as soon as it sees something."""
+        until = time.monotonic() + within_s
+        while time.monotonic() < until:
+            if seen := look():
+                return seen
+            time.sleep(0.01)
+        raise AssertionError(f"waited in vain for {what}")
+
+    @property
+    def asked(self) -> list[str]:
+        """The text of each request that the model got, its messages one after the other."""
+        return ["\n".join(str(message["content"]) for message in request.messages) for request in self.model.requests]
+
+    def bot_comments(self, number: int = 1) -> list[str]:
+        return [comment.body for comment in self.repo.thread(number) if comment.author is self.app.bot]
+
+    def rows(self) -> dict[str, dict[str, Any]]:
+        """The request log, by job."""
+        connection = sqlite3.connect(self.root / "data" / "tinygen.sqlite")
+        connection.row_factory = sqlite3.Row
+        rows = connection.execute("select * from tinygen_requests").fetchall()
+        connection.close()
+        return {row["id"]: dict(row) for row in rows}
+
+    def _reply(self, messages: Messages) -> Reply:
+        assert self.replies, f"a request beyond the script: {json.dumps(messages)[-2000:]}"
+        reply = self.replies.pop(0)
+        return reply(messages) if callable(reply) else reply
+
+
+def fences(comment: str) -> list[str]:
+    """What stands in the comment's diff fences."""
+    found: list[str] = []
+    lines = iter(comment.splitlines(keepends=True))
+    for line in lines:
+        ticks = line.removesuffix("diff\n")
+        if line.endswith("diff\n") and set(ticks) == {"`"} and len(ticks) >= 3:
+            inside: list[str] = []
+            while (one := next(lines)) != f"{ticks}\n":
+                inside.append(one)
+            found.append("".join(inside))
+    return found
+
+
+def _github(config: Config) -> GitHubApp:
+    key = config.github_private_key
+    return GitHubApp(
+        app_id=str(config.github_app_id),
+        private_key=key.get_secret_value() if key else None,
+        token=config.github_token.get_secret_value() if config.github_token else None,
+        api_url=config.github_api_url,
+        server_url=config.github_server_url,
+        sleep=lambda _seconds: None,
+    )
+
+
+def _model(config: Config) -> OpenAIModel:
+    async def sleep(_seconds: float) -> None:
+        pass
+
+    key = config.openai_api_key
+    return OpenAIModel(
+        config.openai_base_url, key.get_secret_value() if key else None, config.openai_model, sleep=sleep
+    )
