@@ -164,13 +164,19 @@ def test_a_name_that_the_repository_has_may_be_edited_though_none_like_it_is_mad
     [
         ("a/src/app.py", "src/app.py"),
         ("b/src/new.py", "src/new.py"),
-        ("a/new.py", "a/new.py"),
+        ("./a/new.py", "a/new.py"),
         ("./c/new.py", "c/new.py"),
     ],
 )
 def test_a_diffs_prefix_is_taken_off_where_the_repository_says_so(path: str, meant: str) -> None:
     reply = f"{path}\n```\ny = 1\n```\n"
     assert after({"src/app.py": "x = 1\n"}, reply) == {meant: b"y = 1\n"}
+
+
+def test_a_prefix_that_may_be_a_new_directory_is_asked_about() -> None:
+    assert "or as `./a/new.py`" in refusal({"app.py": "x\n"}, "a/new.py\n```\ny = 1\n```\n")
+    diff = "```diff\n--- /dev/null\n+++ b/a/new.py\n@@ -0,0 +1 @@\n+y = 1\n```\n"
+    assert after({"app.py": "x\n"}, diff) == {"a/new.py": b"y = 1\n"}
 
 
 def test_a_prefix_that_one_path_shows_is_taken_off_the_others() -> None:

@@ -86,7 +86,9 @@ def _replace_in(files: Files, path: str, edit: Edit) -> None:
         return
     if edit.line is not None and found.start + 1 != edit.line:
         files.misnumbered.add(path)
-    carried = carry(text, found, foreign(path, text, files.fancy))
+    carried = carry(text, found, foreign(text, files.fancy))
+    if whole.leaves_out(split(edit.replace), text):
+        raise Refused(words.partial_edit(path))
     if carried is None:
         raise Refused(words.indentation_unclear(path, text, found.start, found.end - found.start))
     if edit.search == edit.replace and found.key is not exact:
@@ -153,7 +155,7 @@ def _write(files: Files, edit: Edit) -> None:
     fault = whole.fault(old, split(edit.replace))
     if fault:
         raise Refused(words.partial_file(path, fault))
-    files.put(path, _encoded(whole.carry_whole(old, edit.replace, foreign(path, old, files.fancy)).render()))
+    files.put(path, _encoded(whole.carry_whole(old, edit.replace, foreign(old, files.fancy)).render()))
 
 
 def _made(path: str, content: str) -> bytes:

@@ -18,7 +18,6 @@ Restyle = Callable[[str], str | None]
 _UNITS = ("\t", "    ", "  ", "        ", "   ")
 _TWINS = (("‘’", re.compile("'")), ("“”", re.compile('"')), ("\u00a0\u202f", re.compile(r"\S \S")))
 """Typographic signs, and where their plain form is used as text uses it."""
-_PROSE = (".md", ".markdown", ".rst", ".txt", ".adoc", ".html", ".htm", ".tex", ".po", ".textile")
 
 
 def carry(text: Text, place: Place, strange: str = "") -> Text | None:
@@ -140,16 +139,10 @@ def fancy_only(edits: Iterable[Edit]) -> str:
     )
 
 
-def foreign(path: str, text: Text, fancy: str) -> str:
-    """Those of the reply's `fancy_only` signs that are foreign to the file, even where no search tells: it never uses
-    them, and uses the plain ones, or is code."""
-    return "".join(
-        signs
-        for signs, simple in _TWINS
-        if set(signs) <= set(fancy)
-        and not any(set(signs) & set(body) for body in text.bodies if not body.isascii())
-        and (not path.lower().endswith(_PROSE) or any(map(simple.search, text.bodies)))
-    )
+def foreign(text: Text, fancy: str) -> str:
+    """Those of the reply's `fancy_only` signs that the file never uses: they are foreign even where no search tells."""
+    own = {sign for body in text.bodies if not body.isascii() for sign in body}
+    return "".join(signs for signs, _ in _TWINS if set(signs) <= set(fancy) and not own.intersection(signs))
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,11 @@ class Files:
 
     def checked(self, path: str) -> str:
         """The path that is meant, if edits may name it at all."""
-        path = self._tree.resolve(path)
+        said, path = path, self._tree.resolve(path)
+        if said == path and self._tree.is_doubtful(path):
+            raise Refused(
+                f"There is no directory {path[0]}/. Send the path without that prefix, or as `./{path}` to make it."
+            )
         fault = path_fault(path)
         if fault:
             raise Refused(f"The path {path[:200]!r} {fault}. Name a file inside the repository.")

@@ -109,11 +109,12 @@ def read_comment(line: str) -> str | None:
     if bare == text:
         return None
     path = read_label(bare)
-    return path if path and ("/" in path or _EXTENSION.search(path)) else None
+    return path if path and ("/" in path or _EXTENSION.search(path) or path.endswith("file")) else None
 
 
 def _shortened(path: str) -> str:
-    while path.startswith("./"):
+    """Without `./`, which stays before a directory named as a diff's prefix: it says that none is meant."""
+    while path.startswith("./") and not path.startswith(("./a/", "./b/")):
         path = path[2:]
     return path
 

@@ -97,14 +97,19 @@ class Tree:
     def resolve(self, path: str) -> str:
         """The path that is meant by `./x`, or by `a/x` and `b/x` where a diff's prefix was left on it: such a file is
         there without the prefix, or its directory is, or another path of the reply showed that prefixes were left."""
-        while path.startswith("./"):
-            path = path[2:]
+        if path.startswith("./"):
+            return path[2:]
         prefix, short = path[:2], path[2:]
-        if prefix not in ("a/", "b/") or not short or self.has(path) or self.is_dir(path[0]):
+        if not self.is_doubtful(path):
             return path
         if self.has(short):
             self._prefixes.add(prefix)
         return short if prefix in self._prefixes or self.is_dir(short.partition("/")[0]) else path
+
+    def is_doubtful(self, path: str) -> bool:
+        """Whether a diff's prefix may have been left on the path: nothing is known of a directory of that name."""
+        known = self.has(path) or path[:1] in self._blobs or self.is_dir(path[:1])
+        return path[:2] in ("a/", "b/") and len(path) > 2 and not known
 
     def is_dir(self, path: str) -> bool:
         return self.names.dirs[path] > 0

@@ -167,10 +167,15 @@ def _without_prefixes(file: _File) -> tuple[str | None, str | None]:
     old = None if file.old == _NOWHERE else file.old
     new = None if file.new == _NOWHERE else file.new
     if (old or "a/").startswith("a/") and (new or "b/").startswith("b/"):
-        old, new = old and old[2:], new and new[2:]
+        old, new = (path and _unprefixed(path) for path in (old, new))
     if old and new and old == f"{new}.orig":
         old = new
     return old or file.named, new or file.named
+
+
+def _unprefixed(path: str) -> str:
+    """The path without git's prefix; a directory that is itself named so is marked as meant."""
+    return f"./{path[2:]}" if path[2:4] in ("a/", "b/") else path[2:]
 
 
 def _header_path(line: str) -> str:
@@ -185,7 +190,7 @@ def _git_path(line: str) -> str | None:
     words = line[len("diff --git ") :].rstrip()
     middle = len(words) // 2
     old, new = _unquoted(words[:middle]), _unquoted(words[middle + 1 :])
-    return old[2:] if old[:2] == "a/" and new[:2] == "b/" and old[2:] == new[2:] else None
+    return _unprefixed(old) if old[:2] == "a/" and new[:2] == "b/" and old[2:] == new[2:] else None
 
 
 def _unquoted(text: str) -> str:

@@ -59,6 +59,10 @@ def same_sides(path: str) -> str:
     )
 
 
+def partial_edit(path: str) -> str:
+    return f"The new text of an edit of {path} leaves lines out. Send it again with every line that is to stand there."
+
+
 def partial_file(path: str, fault: str) -> str:
     return (
         f"The new text of {path} {fault}, so it was not written. Send search/replace edits for the lines that change, "
