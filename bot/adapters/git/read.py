@@ -54,8 +54,7 @@ def _next_content(output: IO[bytes], oid: str) -> bytes:
     header = output.readline().split()
     if len(header) != 3:
         raise GitFailed("cat-file", f"{oid} cannot be read: {header!r}")
-    size_bytes = int(header[2])
-    content = output.read(size_bytes)
-    if len(content) < size_bytes or not output.read(1):
+    content = output.read(int(header[2]))
+    if not output.read(1):  # the newline that ends each content
         raise GitFailed("cat-file", f"{oid} ended early")
     return content
