@@ -25,7 +25,7 @@ from bot.core.types import Changes, Patch, Snapshot
 from bot.errors import BadRequest, OutsideError
 from bot.ports import Remote
 
-# https://docs.github.com/en/rest/repos/repos: the characters that names of owners and repositories may have.
+# What GitHub lets into the names of owners and repositories, and what is therefore safe as a path below the root.
 _REPO = re.compile(r"[A-Za-z0-9_-]{1,100}/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}")
 _FETCH = "fetch --depth=1 --no-tags --no-write-fetch-head --quiet --"
 _RETRY_WAITS_S = (0.5, 2.0)
