@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal, Protocol
 
+from bot.core.missed import Attempt
 from bot.core.types import Changes, Job, Patch, Permission, Prompt, Reply, Report, Snapshot
 
 
@@ -128,6 +130,14 @@ class Git(Protocol):
 
     def apply(self, repo: str, patch: Patch) -> tuple[Changes, str]:
         """What the patch makes of its base, and the resulting tree's sha. Unworkable where it does not apply."""
+
+
+class Deliveries(Protocol):
+    """What GitHub remembers of the deliveries that it tried."""
+
+    def recent(self, since: datetime) -> tuple[Attempt, ...]: ...
+
+    def redeliver(self, attempt_id: int) -> None: ...
 
 
 class Model(Protocol):

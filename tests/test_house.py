@@ -20,7 +20,7 @@ PURE = {
 DOORS: dict[str, set[str]] = {
     "errors": set(),
     "core": {"bot.errors", "markdown_it", "pydantic", "yaml"},
-    "ports": {"bot.core.types", "bot.errors"},
+    "ports": {"bot.core", "bot.errors"},
     "config": {"bot.core.types", "bot.errors", "dotenv", "pydantic"},
     "logs": {"structlog"},
     "metrics": {"bot.core.types", "prometheus_client"},

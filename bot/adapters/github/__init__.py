@@ -10,6 +10,7 @@ from typing import Self
 
 from bot.adapters.github.app import Access, AppFacts, AppItself, HookFacts, InstalledAccess, TokenAccess
 from bot.adapters.github.calls import Call, Server
+from bot.adapters.github.deliveries import Deliveries
 from bot.adapters.github.errors import server_time
 from bot.adapters.github.repository import Repository
 from bot.errors import BadRequest, SetupError
@@ -70,6 +71,10 @@ class GitHubApp:
         response = self._server.exchange(Call("GET", "/", "read GitHub's clock"), None)
         now = self._server.clock()
         return now - server_time(response, now)
+
+    def deliveries(self) -> Deliveries:
+        """What GitHub remembers of the App's deliveries."""
+        return Deliveries(self._configured().calls)
 
     def _configured(self) -> AppItself:
         if self._app is None:

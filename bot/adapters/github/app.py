@@ -36,8 +36,8 @@ class AppItself:
     """What can be asked with the App's own key."""
 
     def __init__(self, server: Server, app_id: str, private_key: str) -> None:
-        self._calls = Calls(server, AppKey(server, app_id, private_key))
-        self.tokens = Tokens(server, self._calls)
+        self.calls = Calls(server, AppKey(server, app_id, private_key))
+        self.tokens = Tokens(server, self.calls)
         self._lock = threading.Lock()
         self._identity: App | None = None
 
@@ -53,24 +53,24 @@ class AppItself:
         return AppFacts(app.slug, app.name, app.permissions, tuple(app.events), app.installations_count)
 
     def hook(self) -> HookFacts:
-        hook = self._calls.read(Hook, Call("GET", "/app/hook/config", "read where GitHub sends the App's deliveries"))
+        hook = self.calls.read(Hook, Call("GET", "/app/hook/config", "read where GitHub sends the App's deliveries"))
         return HookFacts(hook.url, hook.content_type, str(hook.insecure_ssl) == "0")
 
     def installation_id(self, repo: str) -> int | None:
         """The App's installation on the repository, None where there is none."""
         call = Call("GET", f"/repos/{repo}/installation", f"find the App's installation on {repo}")
         try:
-            return self._calls.read(Installation, call).id
+            return self.calls.read(Installation, call).id
         except NotFound:
             return None
 
     def granted(self, installation_id: int) -> dict[str, str]:
         """The permissions that the installation's owner accepted."""
         call = Call("GET", f"/app/installations/{installation_id}", "read what the App's installation may do")
-        return self._calls.read(Installation, call).permissions
+        return self.calls.read(Installation, call).permissions
 
     def _read(self) -> App:
-        return self._calls.read(App, Call("GET", "/app", "read the App's own registration"))
+        return self.calls.read(App, Call("GET", "/app", "read the App's own registration"))
 
 
 class Access(Protocol):
