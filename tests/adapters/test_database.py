@@ -28,11 +28,15 @@ def ids(jobs: object) -> list[str]:
 
 
 def log_rows(url: str) -> list[RowMapping]:
+    return rows(url, "tinygen_requests")
+
+
+def rows(url: str, table: str) -> list[RowMapping]:
     engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
     with engine.connect() as connection:
-        rows = connection.execute(text("SELECT * FROM tinygen_requests ORDER BY id")).mappings().all()
+        found = connection.execute(text(f"SELECT * FROM {table} ORDER BY id")).mappings().all()
     engine.dispose()
-    return list(rows)
+    return list(found)
 
 
 def test_an_accepted_job_waits_with_all_that_it_holds(database: Database) -> None:
@@ -56,9 +60,10 @@ def test_a_job_id_that_was_taken_starts_nothing_a_month_later(database: Database
 
 
 def test_waiting_jobs_come_oldest_first_and_no_more_than_asked(database: Database, clock: Clock) -> None:
-    for job_id in ("c", "a", "b"):
+    for job_id, age_s in (("b", 10), ("a", 20), ("c", 30)):
+        clock.now -= age_s
         database.accept(job(job_id))
-        clock.now += 1
+        clock.now += age_s
     assert ids(database.waiting(2)) == ["c", "a"]
     assert ids(database.waiting(2)) == ["b"]
 
@@ -84,10 +89,13 @@ def test_a_clock_that_was_set_back_delays_no_job(database: Database, clock: Cloc
     assert ids(database.waiting(10)) == ["delivery-1"]
 
 
-def test_a_taken_job_waits_no_more_and_its_prompt_is_forgotten(database: Database, clock: Clock) -> None:
+def test_a_taken_job_waits_no_more_and_its_id_alone_is_kept(
+    database: Database, database_url: str, clock: Clock
+) -> None:
     database.accept(job())
     database.taken("delivery-1")
     database.taken("delivery-1")
+    assert [(row["id"], row["job"]) for row in rows(database_url, "tinygen_inbox")] == [("delivery-1", "")]
     clock.now += CLAIM_S + 1
     assert database.waiting(10) == ()
     assert database.oldest_waiting_s() == 0
@@ -158,6 +166,16 @@ def test_a_threads_reports_come_newest_job_first(database: Database, clock: Cloc
     assert [report.job.id for report in database.latest("octocat/hello", 7, limit=1)] == ["a"]
 
 
+def test_a_threads_jobs_are_in_the_order_of_their_acceptance(database: Database, clock: Clock) -> None:
+    for job_id in ("first", "second"):
+        database.accept(job(job_id))
+        clock.now += 1
+    for job_id in ("second", "first"):
+        database.taken(job_id)
+        clock.now += 1
+    assert [report.job.id for report in database.latest("octocat/hello", 7)] == ["second", "first"]
+
+
 def test_jobs_are_counted_by_state_with_the_waiting_ones_as_queued(database: Database) -> None:
     for job_id in ("a", "b"):
         database.accept(job(job_id))
@@ -204,6 +222,7 @@ def test_a_request_without_a_time_is_logged_with_this_one(database: Database, da
 
 
 def test_an_older_state_never_replaces_a_final_one_in_the_log(database: Database, database_url: str) -> None:
+    database.write(Report(job(), "done"))
     database.write(Report(job(), "refused", failure=Failure("No.", "Ask an owner.")))
     database.write(Report(job(), "running"))
     (row,) = log_rows(database_url)

@@ -17,6 +17,8 @@ import psycopg
 import pytest
 
 from bot.adapters.database import Database
+from bot.adapters.database.connection import insert_unknown, open_engine
+from bot.adapters.database.schema import inbox
 from bot.errors import OutsideError
 from tests.adapters.test_database import job
 
@@ -64,6 +66,8 @@ def test_workers_that_look_at_the_same_time_get_different_jobs(database: Databas
 ACCEPT_FOR_EVER = """
 import sys
 from bot.adapters.database import Database
+from bot.adapters.database.connection import insert_unknown, open_engine
+from bot.adapters.database.schema import inbox
 from tests.adapters.test_database import job
 database = Database(sys.argv[1])
 for number in range(1_000_000):
@@ -83,6 +87,27 @@ def test_what_a_killed_process_accepted_is_there(database: Database, database_ur
     assert set(accepted) <= {one.id for one in database.waiting(1_000_000)}
 
 
+@pytest.mark.postgres
+def test_two_writers_of_the_same_ids_never_wait_for_each_other(postgres_url: str) -> None:
+    """The other has stored `a` and goes on to `b`: had ours stored `b` by then, neither could go on."""
+    other_insert = "INSERT INTO tinygen_inbox VALUES (%s, '', 0, 0)"
+    locks = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    rows = [{"id": job_id, "job": "", "accepted_at": 0.0, "claimed_until": 0.0} for job_id in ("b", "a")]
+    with closing(Database(postgres_url)) as database:
+        database.create()
+    engine = open_engine(postgres_url, wait_s=10)
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(postgres_url) as other:
+        other.execute(other_insert, ["a"])
+        ours = pool.submit(insert_unknown, engine, inbox, rows)
+        with psycopg.connect(postgres_url, autocommit=True) as onlooker:
+            while onlooker.execute(locks).fetchone() != (1,):
+                pass
+        other.execute(other_insert, ["b"])
+        other.commit()
+        ours.result(timeout=10)
+    engine.dispose()
+
+
 def test_a_process_may_fork_after_the_tables_are_made(database: Database) -> None:
     child = os.fork()
     if child == 0:
@@ -98,7 +123,7 @@ def locked(url: str) -> Iterator[None]:
     """Another program keeps the inbox from being written."""
     if url.startswith("sqlite"):
         with closing(sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)) as connection:
-            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("BEGIN EXCLUSIVE")
             yield
     else:
         with psycopg.connect(url) as other:

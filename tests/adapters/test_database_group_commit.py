@@ -19,13 +19,11 @@ class Disk:
         self.begun = threading.Semaphore(0)
         self.go_on = threading.Semaphore(0)
         self.error: Exception | None = None
-        self.takes_s = 0.0
         self.writes: list[list[str]] = []
 
     def write(self, rows: Sequence[Row]) -> None:
         self.begun.release()
         assert self.go_on.acquire(timeout=10)
-        threading.Event().wait(self.takes_s)
         if self.error:
             raise self.error
         self.writes.append(sorted(str(row["id"]) for row in rows))
@@ -95,29 +93,18 @@ def test_a_mistake_in_the_write_is_success_for_nobody_and_the_next_row_is_writte
     assert desk.disk.writes == [["b"]]
 
 
-def test_a_row_that_waited_too_long_is_withdrawn(pool: ThreadPoolExecutor) -> None:
-    desk = Desk(pool, wait_s=0.05)
-    first = desk.add("a")
-    assert desk.disk.begun.acquire(timeout=10)
-    with pytest.raises(OutsideError, match="nothing was stored"):
-        desk.group.add({"id": "late"})
-    desk.disk.go_on.release(2)
-    first.result(timeout=10)
-    desk.add("b").result(timeout=10)
-    assert desk.disk.writes == [["a"], ["b"]]
-
-
 @pytest.mark.parametrize("error", [None, OutsideError("The disk is full.", next_step="Make room.")])
-def test_a_row_in_a_write_slower_than_the_wait_learns_what_became_of_it(
+def test_a_row_that_waited_too_long_is_withdrawn_but_not_out_of_a_write(
     pool: ThreadPoolExecutor, error: OutsideError | None
 ) -> None:
-    desk = Desk(pool, wait_s=0.2)
-    first = desk.add("a")
-    others = desk.add_while_writing("b", "c")
-    desk.disk.go_on.release()
-    first.result(timeout=10)
-    desk.disk.takes_s = 0.5
+    desk = Desk(pool, wait_s=0.5)
+    written = desk.add("a")
+    assert desk.disk.begun.acquire(timeout=10)
+    with pytest.raises(OutsideError, match="nothing was stored: too many wait"):
+        desk.group.add({"id": "late"})
     desk.disk.error = error
-    desk.disk.go_on.release()
-    outcomes = [future.exception(timeout=10) for future in others]
-    assert [type(outcome) for outcome in outcomes] == [type(error), type(error)]
+    desk.disk.go_on.release(2)
+    assert type(written.exception(timeout=10)) is type(error)
+    desk.disk.error = None
+    desk.add("b").result(timeout=10)
+    assert desk.disk.writes == ([["b"]] if error else [["a"], ["b"]])

@@ -78,6 +78,14 @@ def test_a_url_of_another_kind_is_a_fault_of_the_settings(url: str) -> None:
         Database(url)
 
 
+def test_nothing_is_open_once_the_tables_are_made(tmp_path: Path) -> None:
+    """SQLite's files must not be open across a fork: https://www.sqlite.org/howtocorrupt.html"""
+    with closing(Database(f"sqlite:///{tmp_path}/tinygen.sqlite")) as database:
+        database.create()
+        opened = [handle.resolve() for handle in Path("/proc/self/fd").iterdir()]
+    assert not [file for file in opened if file.is_relative_to(tmp_path)]
+
+
 def test_a_directory_that_cannot_be_made_is_a_fault_of_the_settings(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SetupError, match="TINYGEN_DATA_DIR"):

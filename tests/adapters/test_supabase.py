@@ -55,15 +55,17 @@ def test_a_row_holds_every_column_of_the_report(supabase: Supabase, store: Supab
 
 def test_a_row_is_brought_to_its_newest_state_and_keeps_its_creation(supabase: Supabase, store: SupabaseStore) -> None:
     store.write(Report(job(), "queued"))
-    store.write(Report(replace(job(), received_at="2031-01-01T00:00:00+00:00"), "running"))
-    store.write(Report(job(), "done", patch=Patch("a" * 40, "")))
+    later = replace(job(), received_at="2031-01-01T00:00:00+00:00")
+    store.write(Report(later, "running"))
+    store.write(Report(later, "done", patch=Patch("a" * 40, "")))
     (row,) = rows(supabase)
     assert (row["state"], row["diff"], row["created_at"].year) == ("done", "", 2026)
 
 
 @pytest.mark.parametrize("final", sorted(FINAL_STATES))
 def test_an_older_state_never_replaces_a_final_one(supabase: Supabase, store: SupabaseStore, final: State) -> None:
-    store.write(Report(job(), final, summary="the end"))
+    store.write(Report(job(), "failed"))
+    store.write(Report(job(), final))
     store.write(Report(job(), "running"))
     (row,) = rows(supabase)
     assert row["state"] == final
@@ -181,6 +183,13 @@ def test_the_migration_may_run_again_and_keeps_the_rows(supabase: Supabase, stor
     store.write(Report(job(), "done"))
     supabase.migrate()
     assert len(rows(supabase)) == 1
+
+
+def test_the_migration_relies_on_no_default_grant(supabase: Supabase, store: SupabaseStore) -> None:
+    run_sql(supabase.database_url, "revoke all on tinygen_requests from service_role")
+    supabase.migrate()
+    store.write(Report(job(), "queued"))
+    store.write(Report(job(), "done"))
 
 
 @pytest.mark.parametrize("column", ["source", "mode", "state"])

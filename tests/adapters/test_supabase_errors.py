@@ -104,8 +104,13 @@ def test_what_the_operator_must_mend_is_named(
     assert words in told(store, SetupError)
 
 
-def test_a_dropped_connection_is_an_outage(store: SupabaseStore) -> None:
+def test_a_dropped_connection_is_an_outage_and_the_library_repeats_nothing(
+    project: Project, store: SupabaseStore
+) -> None:
     assert "cannot be reached" in told(store, OutsideError)
+    with pytest.raises(OutsideError):
+        store.check()
+    assert project.requests == 2
 
 
 def test_a_project_that_is_not_there_is_an_outage() -> None:

@@ -74,8 +74,7 @@ class Database:
         self._accepting.add(row)
 
     def _insert_jobs(self, rows: Sequence[Row]) -> None:
-        # In one order everywhere: two transactions with the same ids would else wait for each other.
-        insert_unknown(self._engine, inbox, sorted(rows, key=lambda row: str(row["id"])))
+        insert_unknown(self._engine, inbox, rows)
 
     def waiting(self, limit: int) -> Sequence[Job]:
         """Oldest first. They are the caller's for CLAIM_S: until then they are not given out again, to anyone."""

@@ -108,7 +108,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 
 def insert_unknown(engine: Engine, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
-    """Inserts the rows, all with the same columns, whose key is not known yet; all or, raising OutsideError, none.
+    """Inserts the rows, all with the same columns, whose id is not known yet; all or, raising OutsideError, none.
 
     One statement, and with SQLite by the driver alone: each further step costs as much as the insertion itself.
     """
@@ -116,7 +116,9 @@ def insert_unknown(engine: Engine, table: Table, rows: Sequence[Mapping[str, obj
     mark = "?" if engine.dialect.name == "sqlite" else "%s"
     marks = ", ".join([f"({', '.join([mark] * len(columns))})"] * len(rows))
     statement = f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES {marks} ON CONFLICT DO NOTHING"  # noqa: S608
-    values = tuple(value for row in rows for value in row.values())
+    # In one order everywhere: two transactions with the same ids would else wait for each other.
+    ordered = sorted(rows, key=lambda row: str(row["id"]))
+    values = tuple(value for row in ordered for value in row.values())
     if engine.dialect.name == "sqlite":
         with _named_errors(engine), closing(engine.raw_connection()) as connection:
             connection.cursor().execute(statement, values)
