@@ -121,7 +121,8 @@ def build_worker(config: Config) -> Worker:
     from bot.job.worker import Worker
 
     database, me = build_database(config), _executor_id(config)
-    engine = Engine(database_url(config), executor_id=me, concurrency=config.concurrency)
+    clean = cleaner(config.secrets())
+    engine = Engine(database_url(config), executor_id=me, concurrency=config.concurrency, clean=clean)
     house = House(
         engine=engine,
         connect=build_github(config).connect,
@@ -131,7 +132,7 @@ def build_worker(config: Config) -> Worker:
         log=database,
         remote_log=build_supabase(config),
         now=lambda: datetime.now(UTC),
-        clean=cleaner(config.secrets()),
+        clean=clean,
         rules=Rules(
             mode=config.mode,
             draft=config.draft,

@@ -161,7 +161,8 @@ class Scene:
 
     def start(self) -> None:
         self.adapter = _github(self.config)
-        self.engine = Engine(database_url(self.config), executor_id="local", concurrency=4, poll_s=0.01)
+        clean = cleaner(self.config.secrets())
+        self.engine = Engine(database_url(self.config), executor_id="local", concurrency=4, clean=clean, poll_s=0.01)
         self.worker = Worker(self._house(self.config), self.database)
         self.worker.start()
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from bot.core.record import dump_job, dump_report, load_job, load_report
 from bot.core.render import HELP, code, refusal
 from bot.core.types import FINAL_STATES, PERMISSIONS, Failure, Job, Permission, Report, Step
-from bot.errors import BadRequest, Cancelled, TinyGenError
+from bot.errors import BadRequest, Cancelled
 from bot.job.engine import Json
 from bot.job.house import House
-from bot.job.tell import STEPS, Teller
+from bot.job.tell import STEPS, Teller, ending
 
 _BOT = Failure("Bots do not command TinyGen.", "Let a person with the needed permission give the command.")
 
@@ -21,10 +21,8 @@ def accept(house: House, payload: Json) -> None:
     job = load_job(payload)
     steps = tuple(Step(title) for title in STEPS.values()) if job.command.verb in ("solve", "apply", "retry") else ()
     teller = Teller(house, Report(job, "queued", steps, mode=job.command.mode or house.rules.mode), None)
-    try:
+    with ending(teller):
         _accept(house, job, teller)
-    except TinyGenError as error:
-        teller.stopped(error)
 
 
 def run_id(job_id: str) -> str:
@@ -38,14 +36,13 @@ def cancel_id(job_id: str) -> str:
 
 
 def _accept(house: House, job: Job, teller: Teller) -> None:
-    teller.record()
+    teller.begin()
     if job.source != "run":
         failure = house.engine.step("permission", lambda: _refusal(house, job))
         if failure is not None:
-            teller.refused(Failure(**failure), silently=job.actor_is_bot)
+            teller.refused(Failure(**failure))
             return
-        house.engine.step("eyes", lambda: _see(house, job))
-        teller.open_comment("comment")
+        teller.acknowledge()
     if job.command.problem:
         raise BadRequest(job.command.problem, next_step="`/tinygen help` shows all commands.")
     if job.command.verb in ("help", "status", "cancel"):
@@ -67,11 +64,6 @@ def _refusal(house: House, job: Job) -> Json:
 
 def may_command(has: Permission, needs: Permission) -> bool:
     return PERMISSIONS.index(has) >= PERMISSIONS.index(needs)
-
-
-def _see(house: House, job: Job) -> None:
-    if job.target.comment_id is not None:
-        house.connect(job.target.repo, job.target.installation_id).react(job.target.comment_id, "eyes")
 
 
 def _answer(house: House, job: Job) -> str:
@@ -110,15 +102,14 @@ def _cancel(house: House, job_id: str) -> None:
     house.engine.start("cancel", cancel_id(job_id), {"id": job_id})
     waiting = house.engine.step(f"drop {job_id}", lambda: _drop(house, job_id))
     if waiting is not None:
-        teller = Teller(house, load_report(waiting), None)
-        teller.open_comment(f"find comment of {job_id}")
-        teller.stopped(Cancelled())
+        Teller(house, load_report(waiting), None).stopped(Cancelled())
 
 
 def _drop(house: House, job_id: str) -> Json:
-    """The report of a job that was still waiting and now will not run; None for any other."""
-    if house.engine.state(run_id(job_id)) != "queued":
-        return None
-    house.engine.drop(run_id(job_id))
+    """The report of a job that will not run any more, though it never ended; None for any other."""
+    if house.engine.state(run_id(job_id)) == "queued":
+        house.engine.drop(run_id(job_id))
     report = house.reports.load(job_id)
-    return dump_report(report) if report else None
+    if report is None or report.state in FINAL_STATES or house.engine.state(run_id(job_id)) != "ended":
+        return None
+    return dump_report(report)

@@ -39,11 +39,20 @@ _log = structlog.get_logger()
 class Engine:
     """Workflows by name, steps, and queues. One per process; one worker process per SQLite file.
 
-    `executor_id` names this worker: with SQLite always the same, so that a restart finds its own jobs again.
+    `executor_id` names this worker: with SQLite always the same, so that a restart finds its own jobs again. `clean`
+    takes the installation's secrets out of a text: nothing that a workflow is given, or a step returns, keeps one.
     """
 
-    def __init__(self, database_url: str, *, executor_id: str, concurrency: int, poll_s: float = POLL_S) -> None:
-        self._concurrency, self._poll_s = concurrency, poll_s
+    def __init__(
+        self,
+        database_url: str,
+        *,
+        executor_id: str,
+        concurrency: int,
+        clean: Callable[[str], str],
+        poll_s: float = POLL_S,
+    ) -> None:
+        self._concurrency, self._poll_s, self._clean = concurrency, poll_s, clean
         self._workflows: dict[str, Callable[[Json], Json]] = {}
         if database_url.startswith("sqlite:///"):
             _use_wal(Path(database_url.removeprefix("sqlite:///")))
@@ -57,7 +66,7 @@ class Engine:
                 "application_version": APPLICATION_VERSION,
                 "log_level": "ERROR",
                 "max_executor_threads": concurrency + 32,
-                "notification_listener_polling_interval_sec": 1.0,
+                "notification_listener_polling_interval_sec": 10 * poll_s,
             }
         )
 
@@ -90,7 +99,9 @@ class Engine:
             partition_concurrency=1,
             on_conflict="always_update",
         )
-        DBOS.register_queue("log", polling_interval_sec=1.0, worker_concurrency=4, on_conflict="always_update")
+        DBOS.register_queue(
+            "late", polling_interval_sec=10 * self._poll_s, worker_concurrency=4, on_conflict="always_update"
+        )
 
     def stop(self, drain_s: int) -> None:
         """Lets running jobs go on for `drain_s`; what is not done by then goes on at the next start."""
@@ -102,12 +113,22 @@ class Engine:
     def start(self, name: str, workflow_id: str, payload: Json) -> None:
         """Starts it here and now. An id that was started before starts nothing."""
         with SetWorkflowID(workflow_id):
-            DBOS.start_workflow(self._workflows[name], payload)
+            DBOS.start_workflow(self._workflows[name], cleaned(payload, self._clean))
 
-    def enqueue(self, queue: Literal["jobs", "log"], name: str, workflow_id: str, payload: Json, key: str = "") -> None:
-        """Queues it. Of the same `key` one runs at a time. An id that was queued before queues nothing."""
-        with SetWorkflowID(workflow_id), SetEnqueueOptions(queue_partition_key=key or None):
-            DBOS.enqueue_workflow(queue, self._workflows[name], payload)
+    def enqueue(
+        self,
+        queue: Literal["jobs", "late"],
+        name: str,
+        workflow_id: str,
+        payload: Json,
+        *,
+        key: str | None = None,
+        wait_s: float | None = None,
+    ) -> None:
+        """Queues it, for `wait_s` from now. Of the same `key` (queue "jobs" needs one, "late" takes none) one runs at
+        a time. An id that was queued before queues nothing."""
+        with SetWorkflowID(workflow_id), SetEnqueueOptions(queue_partition_key=key, delay_seconds=wait_s):
+            DBOS.enqueue_workflow(queue, self._workflows[name], cleaned(payload, self._clean))
 
     def state(self, workflow_id: str) -> Literal["unknown", "queued", "running", "ended"]:
         found = self._look.list_workflows(workflow_ids=[workflow_id], load_input=False, load_output=False)
@@ -136,14 +157,21 @@ class Engine:
 
     def step(self, name: str, body: Callable[[], Json]) -> Json:
         """What `body` returned, now or before a restart. An error of the house is raised again as what it was."""
-        outcome = DBOS.run_step(StepOptions(name=name), lambda: _outcome(name, body))
+        outcome = DBOS.run_step(StepOptions(name=name), lambda: cleaned(_outcome(name, body), self._clean))
         if "error" in outcome:
             raise _error(outcome["error"])
         return outcome["value"]
 
-    def sleep(self, seconds: float) -> None:
-        """A sleep that a restart does not begin anew."""
-        DBOS.sleep(seconds)
+
+def cleaned(value: Json, clean: Callable[[str], str]) -> Json:
+    """The value with `clean` applied to every text in it."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, dict):
+        return {name: cleaned(part, clean) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [cleaned(part, clean) for part in value]
+    return value
 
 
 def _outcome(name: str, body: Callable[[], Json]) -> Json:

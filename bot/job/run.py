@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-import structlog
 from pydantic import TypeAdapter
 
 from bot.core.command import parse_command
@@ -15,14 +14,13 @@ from bot.core.loop import solve
 from bot.core.material import clean_material
 from bot.core.record import dump_report, load_job, load_report
 from bot.core.types import Job, Message, Prompt, Reply, Report, Snapshot, Solution, Task, Usage
-from bot.errors import BadRequest, Cancelled, OutsideError, TimedOut, TinyGenError
+from bot.errors import BadRequest, Cancelled, OutsideError, TimedOut
 from bot.job.accept import cancel_id
 from bot.job.deliver import Place, deliver
-from bot.job.engine import EngineError, Json
+from bot.job.engine import Json
 from bot.job.house import House
-from bot.job.tell import Teller
+from bot.job.tell import Teller, ending
 
-_log = structlog.get_logger()
 _replies = TypeAdapter(Reply)
 _tasks = TypeAdapter(Task)
 _places = TypeAdapter(Place)
@@ -39,20 +37,8 @@ def run(house: House, payload: Json) -> None:
     """Does a job, and tells its end whatever happens."""
     job = load_job(payload["job"])
     teller = Teller(house, Report(job, "running", mode=job.command.mode or house.rules.mode), payload["comment_id"])
-    try:
+    with ending(teller):
         _Run(house, job, teller).work()
-    except (TinyGenError, Cancelled) as error:
-        teller.stopped(error)
-    except EngineError:
-        raise
-    except Exception:
-        _log.exception("a job met a fault of TinyGen's own")
-        teller.stopped(
-            TinyGenError(
-                "TinyGen met a fault of its own.",
-                next_step=f"Its operator finds the cause in the log, under the job `{job.id}`.",
-            )
-        )
 
 
 class _Run:

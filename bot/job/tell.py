@@ -1,21 +1,23 @@
 """The teller of one job: its comment, its report and its log row, always in step with each other.
 
 The report is the truth; the comment and the row are made from it. Progress that cannot be shown is logged and does not
-stop the work; the end is told wherever it can be.
+stop the work; an end that cannot be told now is told later (late.py).
 """
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 
 from bot.core.record import dump_report, load_report
 from bot.core.render import fits_comment, marker, render_comment
 from bot.core.types import FINAL_STATES, Failure, Report, Step, StepState
-from bot.errors import AskerError, Cancelled, LimitReached, OutsideError, TinyGenError
+from bot.errors import AskerError, Cancelled, TinyGenError
+from bot.job.engine import EngineError, cleaned
 from bot.job.house import House
 from bot.ports import GitHub
 
@@ -39,11 +41,18 @@ class Teller:
         """Changes the report; nothing is shown yet."""
         self.report = replace(self.report, **changes)
 
-    def record(self) -> None:
+    def begin(self) -> None:
         """Writes report and row; the thread is not told."""
         report = self.report
         self._house.engine.step("record", lambda: self._record(report))
         self._send_row()
+
+    def acknowledge(self) -> None:
+        """The sign that the command was seen, and the job's one comment."""
+        number = self.report.job.target.issue_number
+        if number is not None:
+            self._house.engine.step("eyes", lambda: self._told("eyes", lambda: self._react("eyes")))
+            self.comment_id = self._house.engine.step("comment", lambda: self._post(number))
 
     def progress(self, step: str) -> None:
         """Shows that `step` (a key of STEPS) has begun, and that those before it are done."""
@@ -68,58 +77,72 @@ class Teller:
             self.update(state="failed", steps=steps, failure=failure_of(error))
         self._finish()
 
-    def refused(self, failure: Failure, *, silently: bool = False) -> None:
-        """`silently`: without a comment, as for bots."""
+    def refused(self, failure: Failure) -> None:
         self.update(state="refused", failure=failure)
-        if not silently:
-            self.open_comment("refuse")
         self._finish()
 
-    def open_comment(self, step: str) -> None:
-        """Makes the job's one comment, or finds it."""
-        number = self.report.job.target.issue_number
-        if number is not None and self.comment_id is None:
-            self.comment_id = self._house.engine.step(step, lambda: self._post(number))
-
-    def _post(self, number: int) -> int:
-        return self._github().post_comment(number, self._words(self.report), marker=marker(self.report.job.id))
+    def tell_thread(self, report: Report) -> bool:
+        """Brings the thread to the report's state; False where that may succeed later. A bot gets no comment."""
+        number, told = report.job.target.issue_number, True
+        if number is not None and not report.job.actor_is_bot:
+            told = self._told("comment", lambda: self._write(number, report))
+        if number is not None and report.state in FINAL_STATES:
+            sign: Literal["rocket", "confused"] = "rocket" if report.state == "done" else "confused"
+            told = self._told("reaction", lambda: self._react(sign)) and told
+        return told
 
     def _finish(self) -> None:
-        finished_at = self._house.engine.step("clock", lambda: self._house.now().isoformat())
-        self.update(finished_at=finished_at)
-        self._show(f"tell {self.report.state}")
+        self.update(finished_at=self._house.engine.step("clock", lambda: self._house.now().isoformat()))
+        if not self._show(f"tell {self.report.state}"):
+            job_id = self.report.job.id
+            payload = {"id": job_id, "comment_id": self.comment_id}
+            self._house.engine.enqueue("late", "tell", f"{job_id}-tell", payload)
 
-    def _show(self, step: str) -> None:
+    def _show(self, step: str) -> bool:
+        """Whether the thread was told."""
         report = self.report
-        self._house.engine.step(step, lambda: self._record_and_show(report))
+        told: bool = self._house.engine.step(step, lambda: self._record_and_tell(report))
         self._send_row()
+        return told
 
     def _send_row(self) -> None:
         """Sends the log row on its way, where the log is kept elsewhere as well."""
         state, job_id = self.report.state, self.report.job.id
         if self._house.remote_log and (state == "queued" or state in FINAL_STATES):
-            self._house.engine.enqueue("log", "log", f"{job_id}-log-{state}", {"id": job_id})
+            self._house.engine.enqueue("late", "log", f"{job_id}-log-{state}", {"id": job_id})
+
+    def _record_and_tell(self, report: Report) -> bool:
+        self._record(report)
+        return self.tell_thread(report)
 
     def _record(self, report: Report) -> None:
-        clean = load_report(json.loads(self._house.clean(json.dumps(dump_report(report)))))
+        clean = load_report(cleaned(dump_report(report), self._house.clean))
         self._house.reports.save(clean)
         self._house.log.write(clean)
 
-    def _record_and_show(self, report: Report) -> None:
-        self._record(report)
-        command_id = report.job.target.comment_id
-        if command_id is None:
-            return
-        try:
-            self._show_in_thread(report, command_id)
-        except (AskerError, OutsideError) as error:
-            _log.warning("the thread could not be told", state=report.state, error=error.message)
+    # -- the thread --
 
-    def _show_in_thread(self, report: Report, command_id: int) -> None:
-        if self.comment_id is not None:
-            self._github().edit_comment(self.comment_id, self._words(report))
-        if report.state in FINAL_STATES:
-            self._github().react(command_id, "rocket" if report.state == "done" else "confused")
+    def _told(self, what: str, tell: Callable[[], None]) -> bool:
+        """False where it may be told later. What never can (the comment is gone, the thread locked) is only logged."""
+        try:
+            tell()
+        except TinyGenError as error:
+            _log.warning("the thread could not be told", what=what, state=self.report.state, error=error.message)
+            return isinstance(error, AskerError)
+        return True
+
+    def _write(self, number: int, report: Report) -> None:
+        if self.comment_id is None:
+            self.comment_id = self._post(number)
+        self._github().edit_comment(self.comment_id, self._words(report))
+
+    def _post(self, number: int) -> int:
+        return self._github().post_comment(number, self._words(self.report), marker=marker(self.report.job.id))
+
+    def _react(self, sign: Literal["eyes", "rocket", "confused"]) -> None:
+        command_id = self.report.job.target.comment_id
+        if command_id is not None:
+            self._github().react(command_id, sign)
 
     def _github(self) -> GitHub:
         target = self.report.job.target
@@ -129,6 +152,20 @@ class Teller:
         return self._house.clean(render_comment(report, with_diff=fits_comment(report)))
 
 
+@contextmanager
+def ending(teller: Teller) -> Iterator[None]:
+    """Whatever ends the work inside before it is done is told, a fault of TinyGen's own included."""
+    try:
+        yield
+    except (TinyGenError, Cancelled) as error:
+        teller.stopped(error)
+    except EngineError:
+        raise
+    except Exception:
+        _log.exception("a job met a fault of TinyGen's own")
+        where = f"Its operator finds the cause in the log, under the job `{teller.report.job.id}`."
+        teller.stopped(TinyGenError("TinyGen met a fault of its own.", next_step=where))
+
+
 def failure_of(error: TinyGenError) -> Failure:
-    retryable = isinstance(error, OutsideError) or not isinstance(error, AskerError | LimitReached)
-    return Failure(error.message, error.next_step, retryable, type(error).__name__)
+    return Failure(error.message, error.next_step, not isinstance(error, AskerError), type(error).__name__)

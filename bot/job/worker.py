@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
 
 import structlog
 
 from bot.core.record import dump_job
-from bot.errors import OutsideError, TinyGenError
+from bot.errors import OutsideError
 from bot.job.accept import accept
-from bot.job.engine import Json
 from bot.job.house import House
+from bot.job.late import send_row, tell_end
 from bot.job.lease import Lease
 from bot.job.run import run
 from bot.ports import Inbox
@@ -19,10 +18,6 @@ from bot.ports import Inbox
 INTAKE_S = 0.05
 """How often the inbox is looked at."""
 INTAKE_BATCH = 16
-LOG_RETRY_S = 5.0
-MAX_LOG_RETRY_S = 300.0
-MAX_LOG_TRIES = 2_000
-"""Almost a week of an absent request log."""
 
 _log = structlog.get_logger()
 
@@ -36,6 +31,7 @@ class Worker:
         engine = house.engine
         engine.workflow("accept", lambda payload: accept(house, payload))
         engine.workflow("run", lambda payload: run(house, payload))
+        engine.workflow("tell", lambda payload: tell_end(house, payload))
         engine.workflow("log", lambda payload: send_row(house, payload))
         engine.workflow("cancel", lambda _payload: None)
 
@@ -68,24 +64,3 @@ class Worker:
         for job in self._inbox.waiting(INTAKE_BATCH):
             self._house.engine.start("accept", job.id, {**dump_job(job), "id": job.id})
             self._inbox.taken(job.id)
-
-
-def send_row(house: House, payload: Json) -> None:
-    """Brings a job's newest report to the request log elsewhere, however long that is away."""
-    wait_s = LOG_RETRY_S
-    for _ in range(MAX_LOG_TRIES):
-        try:
-            house.engine.step("send row", lambda: _send(house, payload["id"]))
-        except TinyGenError as error:
-            _log.warning("the request log did not take a row", error=str(error), again_in_s=wait_s)
-            house.engine.sleep(wait_s)
-            wait_s = min(wait_s * 2, MAX_LOG_RETRY_S)
-        else:
-            return
-    _log.error("the request log took a row in none of its tries; it is in the embedded log", job=payload["id"])
-
-
-def _send(house: House, job_id: str) -> Any:
-    report = house.reports.load(job_id)
-    if report is not None and house.remote_log is not None:
-        house.remote_log.write(report)
