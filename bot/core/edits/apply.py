@@ -67,7 +67,7 @@ def _replace(files: Files, edit: Edit) -> None:
         files.put(path, _made(path, edit.replace))
         return
     if not exists:
-        raise Refused(words.missing_file(path, files.paths()))
+        raise Refused(words.missing_file(path, files.paths() if files.may_hint() else ()))
     if not edit.search.strip():
         if split(files.text(path)).bodies != split(edit.replace).bodies:
             raise Refused(words.exists_already(path))
@@ -77,6 +77,7 @@ def _replace(files: Files, edit: Edit) -> None:
 
 def _replace_in(files: Files, path: str, edit: Edit) -> None:
     source = files.text(path)
+    files.spend(len(source) + len(edit.search) + len(edit.replace))
     text = files.lines(path)
     if _was_made(files, path, text, edit):
         return
@@ -125,7 +126,7 @@ def _replace_part(files: Files, path: str, source: str, text: Text, edit: Edit, 
         return
     start = find_within_lines(source, edit.search)
     if start is None:
-        raise Refused(words.not_found(path, text, edit.search))
+        raise Refused(words.not_found(path, text if files.may_hint() else None, edit.search))
     end = start + len(edit.search.removesuffix("\n"))
     files.put(path, _encoded(source[:start] + edit.replace.removesuffix("\n") + source[end:], source))
 
@@ -169,7 +170,7 @@ def _delete(files: Files, edit: Edit) -> None:
     if files.exists(path):
         files.remove(path)
     elif not files.was_removed(path):
-        raise Refused(words.missing_file(path, files.paths()))
+        raise Refused(words.missing_file(path, files.paths() if files.may_hint() else ()))
 
 
 def _move(files: Files, edit: Edit) -> None:
@@ -177,7 +178,7 @@ def _move(files: Files, edit: Edit) -> None:
     if not files.exists(path):
         if files.was_removed(path) and files.exists(to):
             return
-        raise Refused(words.missing_file(path, files.paths()))
+        raise Refused(words.missing_file(path, files.paths() if files.may_hint() else ()))
     if path == to:
         raise Refused(f"The edit moves {path} to itself. Leave it out.")
     if files.exists(to):

@@ -22,6 +22,8 @@ from bot.core.types import Change, Changes, Snapshot
 
 MAX_CHECKED_BYTES = 1_000_000
 """Larger files are not parsed: it would take long, and they are generated."""
+_MAX_TOML_LINE_BYTES = 5_000
+"""The parser takes time quadratic in the parts of a dotted key, which stands on one line."""
 _MARKER = re.compile(r"(?:<{7}|>{7}|\|{7})(?: .{0,200})?")
 _WITH_COMMENTS = re.compile(
     r"(?:^|/)(?:[jt]sconfig[^/]*\.json|\.(?:vscode|devcontainer)/.*|\.?[a-z]*rc\.json|.*\.code-.*)$"
@@ -102,6 +104,8 @@ def _json(content: bytes) -> None:
 
 
 def _toml(content: bytes) -> None:
+    if max(map(len, content.split(b"\n"))) > _MAX_TOML_LINE_BYTES:
+        raise _Skipped
     tomllib.loads(content.decode("utf-8"))
 
 

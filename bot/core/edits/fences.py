@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 _FENCE = re.compile(r"(\s{0,12})(?:(`{3,})([^`]*)|(~{3,})(.*))")
@@ -35,6 +35,7 @@ class Fences:
         self._lines = [fence.line for fence in self._all]
         self._margin = [fence.line for fence in self._all if fence.depth == 0]
         self._closing: dict[tuple[str, int, int], list[int]] = defaultdict(list)
+        """The lines of bare fences, by sign, length and depth: few lists, each in order."""
         for fence in self._all:
             if not fence.info:
                 self._closing[fence.sign, min(fence.length, _MAX_RUN), fence.depth].append(fence.line)
@@ -44,17 +45,16 @@ class Fences:
 
     def next_after(self, number: int) -> int | None:
         """The next line below that is a fence at the margin."""
-        index = bisect_right(self._margin, number)
-        return self._margin[index] if index < len(self._margin) else None
+        return _after(self._margin, number)
 
     def close(self, fence: Fence) -> int | None:
         """The line that closes the fence: the first bare one of its sign, at least as long, and not indented as code
         unless the fence is."""
-        return self._close(fence, range(max(1, fence.depth) + 1))
+        return self._close(fence, max(1, fence.depth))
 
     def close_of_hunks(self, fence: Fence) -> int | None:
         """As `close`, where every line inside has a sign before it: a fence behind a space is one of the file's."""
-        flush = self._close(fence, range(1)) if fence.depth == 0 else None
+        flush = self._close(fence, 0) if fence.depth == 0 else None
         return self.close(fence) if flush is None else flush
 
     def close_around(self, fence: Fence) -> int | None:
@@ -70,15 +70,18 @@ class Fences:
                 return inner.line
         return None
 
-    def _close(self, fence: Fence, depths: Iterable[int]) -> int | None:
-        lengths = range(min(fence.length, _MAX_RUN), _MAX_RUN + 1)
-        found = (self._next(fence, length, depth) for depth in depths for length in lengths)
-        return min((line for line in found if line is not None), default=None)
+    def _close(self, fence: Fence, depth: int) -> int | None:
+        fits = (
+            lines
+            for (sign, length, deep), lines in self._closing.items()
+            if sign == fence.sign and length >= min(fence.length, _MAX_RUN) and deep <= depth
+        )
+        return min((found for lines in fits if (found := _after(lines, fence.line)) is not None), default=None)
 
-    def _next(self, fence: Fence, length: int, depth: int) -> int | None:
-        lines = self._closing.get((fence.sign, length, depth), [])
-        index = bisect_right(lines, fence.line)
-        return lines[index] if index < len(lines) else None
+
+def _after(lines: Sequence[int], number: int) -> int | None:
+    index = bisect_right(lines, number)
+    return lines[index] if index < len(lines) else None
 
 
 def read_fence(line: str, number: int) -> Fence | None:

@@ -11,6 +11,10 @@ from bot.core.types import Blob, Change, Changes, Snapshot
 
 MAX_FILES = 300
 """How many files one change may touch: more is no change that a person can look over."""
+MAX_WORK_CHARS = 400_000_000
+"""How much text all edits of a reply may be compared with: some ten seconds of work."""
+MAX_HINTS = 20
+"""How many refusals of a reply look for what is nearest to what was said."""
 MAX_FILE_BYTES = 4_000_000
 """The size of a file that may be edited or made."""
 
@@ -31,6 +35,8 @@ class Files:
         self._base = base
         self._tree = Tree(base.blobs, self.changes)
         self._leaving: set[str] = set()
+        self._work_chars = 0
+        self._hints = 0
         self._max_files = max_files
         self._max_file_bytes = max_file_bytes
         self._contents: dict[str, bytes] = {}
@@ -64,6 +70,15 @@ class Files:
 
     def exists(self, path: str) -> bool:
         return self._tree.has(path)
+
+    def spend(self, chars: int) -> None:
+        self._work_chars += chars
+        if self._work_chars > MAX_WORK_CHARS:
+            raise Refused("The reply's edits take too much work. Send this one in a later reply.")
+
+    def may_hint(self) -> bool:
+        self._hints += 1
+        return self._hints <= MAX_HINTS
 
     def paths(self) -> Iterator[str]:
         return (path for path in {**self._base.blobs, **self.changes} if self._tree.has(path))

@@ -31,6 +31,7 @@ _COMMENTS = (
     ("%", ""),
     ("#", ""),
 )
+_VERSION = re.compile(r"v?\d+(?:\.\d+)*")
 _LINK = re.compile(r"\[([^\]]+)\]\([^)]*\)")
 _LIST_MARK = re.compile(r"(?:[-*+>]|\d{1,3}[.)])\s+")
 _WORDS = re.compile(
@@ -52,7 +53,7 @@ def looks_like_path(text: str) -> bool:
     """Whether a lone word is meant as a file's path: it has a directory, an extension, or a known name."""
     if not text or len(text) > _MAX_CHARS or text.lower() in _NOT_PATHS or "://" in text:
         return False
-    if text.startswith(("//", "(")) or text.replace(".", "").isdigit():
+    if text.startswith(("//", "(")) or _VERSION.fullmatch(text):
         return False
     if any(sign in text for sign in '\t\r\n`<>|"') or text.endswith(("/", ",", ";", ")", "(")):
         return False

@@ -21,7 +21,7 @@ MAX_REPLY_CHARS = 4_000_000
 """Longer replies are not read: the largest output of today's models is well under a tenth of this."""
 _LABEL_REACH = 12
 """How many lines above a block its path may stand, prose between."""
-_THOUGHTS = re.compile(r"\s*<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL)
+_END_OF_THOUGHTS = re.compile(r"</think(?:ing)?>")
 _DIFF_INFO = frozenset({"diff", "patch", "udiff", "unidiff", "git"})
 
 
@@ -37,12 +37,18 @@ def read_reply(text: str, *, max_chars: int = MAX_REPLY_CHARS) -> ReplyParts:
 
 def _lines(text: str) -> list[str]:
     """A reply sent with CRLF throughout says nothing about the files' own line ends."""
-    text = text.removeprefix("\ufeff")
-    if text.lstrip().startswith("<think"):
-        text = _THOUGHTS.sub("", text, count=1)
+    text = _without_thoughts(text.removeprefix("\ufeff"))
     if text.count("\r\n") == text.count("\n"):
         text = text.replace("\r\n", "\n")
     return text.split("\n")
+
+
+def _without_thoughts(text: str) -> str:
+    """The reply after the thoughts that some models begin it with."""
+    if not text.lstrip().startswith(("<think>", "<thinking>")):
+        return text
+    end = _END_OF_THOUGHTS.search(text)
+    return text[end.end() :] if end else text
 
 
 class _Reader:

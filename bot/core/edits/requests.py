@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from bot.core.types import Request
 
-_LINE = re.compile(r"(?:[-*+>]\s+|\d{1,3}[.)]\s+)?(read|search|list)(?:\s*:\s*|\s+|$)(.*)", re.IGNORECASE | re.DOTALL)
+_LIST_MARK = re.compile(r"(?:[-*+>]|\d{1,3}[.)])\s+")
+_LINE = re.compile(r"(read|search|list)(?:\s*:\s*|\s+|$)(.*)", re.IGNORECASE | re.DOTALL)
 _RANGE = re.compile(r"(?::|#|\s+)\s*(?:lines?\s*)?L?(\d{1,9})(?:\s*(?:-|–|:|to|,)\s*L?(\d{1,9}))?$", re.IGNORECASE)
 _MAX_CHARS = 1000
 
@@ -31,7 +32,8 @@ def read_requests(lines: Sequence[str]) -> tuple[list[Request], list[str]]:
 
 
 def _read(text: str) -> Request | None:
-    match = _LINE.fullmatch(text)
+    mark = _LIST_MARK.match(text)
+    match = _LINE.fullmatch(_unquoted(text[mark.end() :] if mark else text))
     if match is None:
         return None
     kind, argument = match[1].lower(), match[2].strip()

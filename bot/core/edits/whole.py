@@ -42,8 +42,7 @@ def _is_excerpt(before: list[str], after: list[str]) -> bool:
 
 def leaves_out(new: Text, old: Text) -> bool:
     """Whether a line stands for others, such as `# ... rest of the file unchanged ...`, that the old file has not."""
-    own = set(old.bodies)
-    return any(len(line) < 200 and _LEFT_OUT.fullmatch(line) and line not in own for line in new.bodies)
+    return any(len(line) < 200 and _LEFT_OUT.fullmatch(line) and line not in old.bodies for line in new.bodies)
 
 
 def carry_whole(old: Text, content: str, strange: str) -> Text:

@@ -15,11 +15,12 @@ _MAX_REPEATS = 20
 _LEAST_LIKENESS = 0.3
 
 
-def not_found(path: str, text: Text, search: str) -> str:
-    start = nearest(text, split(search).bodies)
-    if start is None:
+def not_found(path: str, text: Text | None, search: str) -> str:
+    """`text` None: there is no looking for what is nearest any more."""
+    start = nearest(text, split(search).bodies) if text else None
+    if text is None or start is None:
         return (
-            f"The search text for {path} is not in the file, nor anything like it. "
+            f"The search text for {path} is not in the file{', nor anything like it' if text else ''}. "
             "Ask to read the file, and send the edit with lines copied exactly."
         )
     return (
