@@ -58,6 +58,10 @@ class Config(BaseModel):
     )
     supabase_key: SecretStr | None = _setting("SUPABASE_KEY", None, "The secret (service role) key.")
 
+    keep_days: Annotated[int, Field(ge=7)] = _setting(
+        "TINYGEN_KEEP_DAYS", 30, "How long ended jobs are remembered. The request log is kept until you delete it."
+    )
+    # Not less: GitHub may send a delivery again for some days, and it is its id that keeps it from running twice.
     data_dir: Path = _setting("TINYGEN_DATA_DIR", Path("./data"), "Embedded database and repository cache.")
     database_url: SecretStr | None = _setting(
         "TINYGEN_DATABASE_URL", None, "postgresql://... for many machines; SQLite in the data directory without it."

@@ -6,7 +6,7 @@ import fcntl
 import os
 import socket
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -23,11 +23,16 @@ if TYPE_CHECKING:
     from bot.adapters.git import GitCache
     from bot.adapters.github import GitHubApp
     from bot.adapters.supabase import SupabaseStore
+    from bot.job.engine import Engine
+    from bot.job.upkeep import Chore
     from bot.job.worker import Worker
     from bot.ports import Model
 
 
 LONE_EXECUTOR = "local"
+FORGET_S = 3600.0
+REDELIVER_S = 300.0
+"""How often a worker forgets what is old, and looks for missed deliveries."""
 
 
 def set_up_logs(config: Config) -> None:
@@ -118,14 +123,16 @@ def build_worker(config: Config) -> Worker:
     from bot.job.engine import Engine
     from bot.job.house import House, Rules
     from bot.job.lease import Lease
+    from bot.job.upkeep import Upkeep
     from bot.job.worker import Worker
 
     database, me = build_database(config), _executor_id(config)
     clean = cleaner(config.secrets())
     engine = Engine(database_url(config), executor_id=me, concurrency=config.concurrency, clean=clean)
+    github = build_github(config)
     house = House(
         engine=engine,
-        connect=build_github(config).connect,
+        connect=github.connect,
         git=build_git(config),
         model=build_model(config),
         reports=database,
@@ -143,7 +150,26 @@ def build_worker(config: Config) -> Worker:
             server_url=config.github_server_url,
         ),
     )
-    return Worker(house, database, None if me == LONE_EXECUTOR else Lease(engine, database, me))
+    lease = None if me == LONE_EXECUTOR else Lease(engine, database, me)
+    return Worker(house, database, Upkeep(_chores(config, engine, database, github)), lease)
+
+
+def _chores(config: Config, engine: Engine, database: Database, github: GitHubApp) -> list[Chore]:
+    from bot.job.upkeep import LOOK_BACK, Chore, redeliver_missed
+
+    keep = timedelta(days=config.keep_days)
+
+    def forget() -> None:
+        engine.forget(datetime.now(UTC) - keep)
+        database.prune(keep.total_seconds())
+
+    def redeliver() -> None:
+        redeliver_missed(github.deliveries(), datetime.now(UTC) - LOOK_BACK)
+
+    chores = [Chore("forget ended jobs", FORGET_S, forget)]
+    if config.github_app_id and config.github_private_key:
+        chores.append(Chore("redeliver", REDELIVER_S, redeliver))
+    return chores
 
 
 def lock_worker(config: Config) -> IO[bytes] | None:

@@ -25,6 +25,7 @@ from bot.core.types import FINAL_STATES, Report
 from bot.job.accept import run_id
 from bot.job.engine import Engine
 from bot.job.house import House, Rules
+from bot.job.upkeep import Upkeep
 from bot.job.worker import Worker
 from bot.logs import cleaner
 from bot.ports import Store
@@ -163,7 +164,7 @@ class Scene:
         self.adapter = _github(self.config)
         clean = cleaner(self.config.secrets())
         self.engine = Engine(database_url(self.config), executor_id="local", concurrency=4, clean=clean, poll_s=0.01)
-        self.worker = Worker(self._house(self.config), self.database)
+        self.worker = Worker(self._house(self.config), self.database, Upkeep([]))
         self.worker.start()
 
     def stop(self, drain_s: int = 5) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,6 +33,7 @@ that jobs in flight cannot go on with, after the queue has drained."""
 MAX_RECOVERIES = 50
 """A job that was in flight at so many restarts is the likely cause of them, and is given up."""
 POLL_S = 0.1
+FORGET_AT_ONCE = 1_000
 
 _log = structlog.get_logger()
 
@@ -148,6 +150,14 @@ class Engine:
         """How many jobs of executors that are dead go on here. The engine guards each by its owner: of several that
         take over the same job, one gets it."""
         return len(DBOS._recover_pending_workflows(list(executor_ids)))
+
+    def forget(self, before: datetime) -> int:
+        """How many workflows that ended before then were forgotten. The engine itself keeps them for ever."""
+        old = self._look.list_workflows(
+            completed_before=before.isoformat(), limit=FORGET_AT_ONCE, load_input=False, load_output=False
+        )
+        self._look.delete_workflows([workflow.workflow_id for workflow in old])
+        return len(old)
 
     def drop(self, workflow_id: str) -> None:
         """Takes a workflow out of its queue. One that already runs does not begin another step."""

@@ -105,7 +105,7 @@ class _Run:
             return
         place = self._place(shown.base_ref if not self._job.target.is_pull else None)
         place = replace(place, base_sha=base_sha, branch_of=shown.job)
-        self._fetch(place)
+        self._snapshot(place)
         deliver(self._house, self._teller, place, self._task())
 
     def _latest(self, wanted: Callable[[Report], bool]) -> Json:

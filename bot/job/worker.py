@@ -13,6 +13,7 @@ from bot.job.house import House
 from bot.job.late import send_row, tell_end
 from bot.job.lease import Lease
 from bot.job.run import run
+from bot.job.upkeep import Upkeep
 from bot.ports import Inbox
 
 INTAKE_S = 0.05
@@ -23,9 +24,9 @@ _log = structlog.get_logger()
 
 
 class Worker:
-    def __init__(self, house: House, inbox: Inbox, lease: Lease | None = None) -> None:
+    def __init__(self, house: House, inbox: Inbox, upkeep: Upkeep, lease: Lease | None = None) -> None:
         """`lease` where several workers share the database."""
-        self._house, self._inbox, self._lease = house, inbox, lease
+        self._house, self._inbox, self._upkeep, self._lease = house, inbox, upkeep, lease
         self._stopping = threading.Event()
         self._intake = threading.Thread(target=self._take_in, name="intake", daemon=True)
         engine = house.engine
@@ -41,11 +42,13 @@ class Worker:
             self._lease.start()
         self._house.engine.launch()
         self._intake.start()
+        self._upkeep.start()
         _log.info("worker started")
 
     def stop(self, drain_s: int) -> None:
         self._stopping.set()
         self._intake.join()
+        self._upkeep.stop()
         self._house.engine.stop(drain_s)
         if self._lease:
             self._lease.stop()
