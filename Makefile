@@ -19,13 +19,13 @@ demo: install
 	$(BIN)/python -m tests.demo
 
 test: install-dev
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n 4
 
 check: install-dev
 	$(BIN)/ruff format --check bot tests
 	$(BIN)/ruff check bot tests
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -m "not slow and not postgres and not npm" -n auto
+	$(BIN)/python -m pytest -m "not slow and not postgres and not npm" -n 4
 
 bench: install-dev
 	$(BIN)/python -m tests.benchmarks
