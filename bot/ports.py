@@ -13,7 +13,8 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from bot.core.missed import Attempt
-from bot.core.types import Changes, Job, Patch, Permission, Prompt, Reply, Report, Snapshot
+from bot.core.report import Report
+from bot.core.types import Changes, Job, Patch, Permission, Prompt, Reply, Snapshot
 
 
 @dataclass(frozen=True, slots=True)

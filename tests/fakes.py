@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.core.types import Job, Report
+from bot.core.report import Report
+from bot.core.types import Job
 from bot.errors import OutsideError
 
 

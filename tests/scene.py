@@ -21,7 +21,8 @@ from werkzeug.test import TestResponse
 from bot.adapters.github import GitHubApp
 from bot.adapters.model import OpenAIModel
 from bot.config import Config, load_config
-from bot.core.types import FINAL_STATES, Report
+from bot.core.report import Report
+from bot.core.types import FINAL_STATES
 from bot.job.accept import run_id
 from bot.job.engine import Engine
 from bot.job.house import House, Rules

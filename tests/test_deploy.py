@@ -23,7 +23,8 @@ from werkzeug.serving import make_server
 
 from bot.cli import build_parser
 from bot.config import Config
-from bot.core.types import Job, Report
+from bot.core.report import Report
+from bot.core.types import Job
 from bot.web import create_app
 from tests.conftest import absent
 

@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from bot.core.record import log_row
-from bot.core.types import FINAL_STATES, Command, Job, Report, Target
+from bot.core.report import Report
+from bot.core.types import FINAL_STATES, Command, Job, Target
 from bot.errors import OutsideError, SetupError, TimedOut
 
 if TYPE_CHECKING:

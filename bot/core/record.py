@@ -11,7 +11,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from bot.core.types import Job, Report
+from bot.core.report import Report
+from bot.core.types import Job
 
 Json = dict[str, Any]
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import re
 
-from bot.core.types import Failure, Job, Mode, Permission, Report, StepState, Task, Usage
+from bot.core.report import Failure, Report, Usage
+from bot.core.types import Job, Mode, Permission, StepState, Task
 
 MAX_COMMENT_CHARS = 65_536
 """GitHub refuses a longer body. https://docs.github.com/en/rest/issues/comments#create-an-issue-comment"""

@@ -8,7 +8,7 @@ a name. Numbers carry their unit in their name.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 Mode = Literal["diff", "pr"]
@@ -297,65 +297,3 @@ class Solution:
     shown: tuple[ShownFile, ...]
     notes: tuple[str, ...] = ()
     """Sentences for people: what was left undone, and why."""
-
-
-# ---- what people and programs are told ------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A line of the checklist."""
-
-    title: str
-    state: StepState = "waiting"
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    calls: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cached_tokens: int = 0
-    cost_usd: float | None = None
-    seconds: float = 0.0
-    """Spent waiting for the model."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why a job did not end well, in words for its asker. `retryable`: the same command may succeed later."""
-
-    message: str
-    next_step: str
-    retryable: bool = False
-    kind: str = "AskerError"
-    """The name of the error in bot/errors.py."""
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """All there is to tell about a job at one moment: the comment, `/jobs/<id>` and the log row are made from it."""
-
-    job: Job
-    state: State
-    steps: tuple[Step, ...] = ()
-    mode: Mode = "diff"
-    base_ref: str | None = None
-    base_sha: str | None = None
-    patch: Patch | None = None
-    """Set once there is a result; its text is "" where no change is needed."""
-    summary: str = ""
-    reflections: tuple[str, ...] = ()
-    """What each round of reflection found, in order."""
-    notes: tuple[str, ...] = ()
-    """Sentences the reader should know: what could not be done as asked, and why."""
-    shown: tuple[ShownFile, ...] = ()
-    pull_request_url: str | None = None
-    commit_url: str | None = None
-    withheld: Patch | None = None
-    """The part of the patch that could not be delivered as a commit."""
-    model: str | None = None
-    usage: Usage = field(default_factory=Usage)
-    failure: Failure | None = None
-    finished_at: str | None = None
-    """ISO 8601, UTC."""

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from bot.core.record import dump_job, dump_report, load_job, load_report
 from bot.core.render import HELP, code, refusal
-from bot.core.types import FINAL_STATES, PERMISSIONS, Failure, Job, Permission, Report, Step
+from bot.core.report import Failure, Report, Step
+from bot.core.types import FINAL_STATES, PERMISSIONS, Job, Permission
 from bot.errors import BadRequest, Cancelled
 from bot.job.engine import Json
 from bot.job.house import House

@@ -19,7 +19,8 @@ from bot.core.render import (
     render_pull_body,
     render_title,
 )
-from bot.core.types import Change, Changes, Job, Patch, Report, Task
+from bot.core.report import Report
+from bot.core.types import Change, Changes, Job, Patch, Task
 from bot.job.engine import Json
 from bot.job.house import House
 from bot.job.tell import Teller

@@ -13,7 +13,8 @@ from bot.core.instructions import read_instructions
 from bot.core.loop import solve
 from bot.core.material import clean_material
 from bot.core.record import dump_report, load_job, load_report
-from bot.core.types import Job, Message, Prompt, Reply, Report, Snapshot, Solution, Task, Usage
+from bot.core.report import Report, Usage
+from bot.core.types import Job, Message, Prompt, Reply, Snapshot, Solution, Task
 from bot.errors import BadRequest, Cancelled, OutsideError, TimedOut
 from bot.job.accept import cancel_id
 from bot.job.deliver import Place, deliver

@@ -15,7 +15,8 @@ import structlog
 
 from bot.core.record import dump_report, load_report
 from bot.core.render import fits_comment, marker, render_comment
-from bot.core.types import FINAL_STATES, Failure, Report, Step, StepState
+from bot.core.report import Failure, Report, Step
+from bot.core.types import FINAL_STATES, StepState
 from bot.errors import AskerError, Cancelled, TinyGenError
 from bot.job.engine import EngineError, cleaned
 from bot.job.house import House

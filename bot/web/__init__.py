@@ -24,7 +24,8 @@ from bot import __version__
 from bot.config import Config
 from bot.core.delivery import Ignored, job_for, read_delivery, verify_signature
 from bot.core.repo_url import read_repo_url
-from bot.core.types import FINAL_STATES, Command, Job, Report, Target
+from bot.core.report import Report
+from bot.core.types import FINAL_STATES, Command, Job, Target
 from bot.errors import BadRequest, LimitReached, OutsideError, SetupError, TimedOut
 from bot.ports import Inbox, Reports
 from bot.web import problems

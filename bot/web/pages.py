@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.core.types import Report
+from bot.core.report import Report
 from bot.web.problems import failed, problem_error
 
 

@@ -9,7 +9,7 @@ from flask import Flask, Response, current_app, request
 from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import HTTPException
 
-from bot.core.types import Failure
+from bot.core.report import Failure
 from bot.errors import AskerError, TinyGenError
 
 STATUS_OF = {

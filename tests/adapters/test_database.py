@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from sqlalchemy import RowMapping, create_engine, text
 
 from bot.adapters.database import CLAIM_S, KEEP_S, Database
-from bot.core.types import Command, Failure, Job, Patch, Report, State, Target, Usage
+from bot.core.report import Failure, Report, Usage
+from bot.core.types import Command, Job, Patch, State, Target
 from tests.adapters.conftest import Clock
 
 RECEIVED_AT = "2026-11-22T10:00:00+00:00"

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Table, create_engine, inspect, text
 from bot.adapters.database import Database
 from bot.adapters.database.schema import MIGRATIONS, metadata
 from bot.core.record import log_row
-from bot.core.types import Report
+from bot.core.report import Report
 from bot.errors import OutsideError, SetupError
 from tests.adapters.test_database import job
 from tests.doubles.supabase import Supabase, run_sql

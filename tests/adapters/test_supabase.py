@@ -13,7 +13,8 @@ from psycopg.rows import dict_row
 
 from bot.adapters.supabase import SupabaseStore
 from bot.core.record import log_row
-from bot.core.types import FINAL_STATES, Failure, Patch, Report, State, Target, Usage
+from bot.core.report import Failure, Report, Usage
+from bot.core.types import FINAL_STATES, Patch, State, Target
 from bot.errors import OutsideError, SetupError
 from tests.adapters.test_database import job
 from tests.doubles.supabase import Supabase, run_sql

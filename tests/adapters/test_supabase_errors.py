@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 
 from bot.adapters.supabase import SupabaseStore
-from bot.core.types import Report
+from bot.core.report import Report
 from bot.errors import OutsideError, SetupError, TimedOut
 from tests.adapters.test_database import job
 from tests.doubles.server import Dropped, Request, Response, Server

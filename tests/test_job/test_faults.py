@@ -7,7 +7,8 @@ import threading
 import pytest
 
 from bot.core.record import log_row
-from bot.core.types import Command, Job, Report, Target
+from bot.core.report import Report
+from bot.core.types import Command, Job, Target
 from tests.doubles.github.faults import Fault, bad_gateway, dropped, secondary_limit, unauthorized, unavailable
 from tests.doubles.model import hang, server_error
 from tests.fakes import RemoteLog

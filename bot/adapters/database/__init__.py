@@ -33,7 +33,8 @@ from bot.adapters.database.connection import insert_unknown, migrate, open_engin
 from bot.adapters.database.group_commit import GroupCommit, Row
 from bot.adapters.database.schema import inbox, reports, requests, workers
 from bot.core.record import dump_job, dump_report, load_job, load_report, log_row
-from bot.core.types import FINAL_STATES, Job, Report, State
+from bot.core.report import Report
+from bot.core.types import FINAL_STATES, Job, State
 
 CLAIM_S = 5.0
 """How long jobs that `waiting` gave to one worker are kept from the others."""

@@ -20,17 +20,16 @@ LONGEST_WORD = 64
 """Longer ones are data (base64, hashes): nobody asks for them by name."""
 
 _COMMON = word_set(
-    """a about above after again all also am an and any are as at be because been before being below between both but
-    by can cannot could did do does doing done down during each etc few for from further get gets getting got had has
-    have having he her here hers him his how however i if in instead into is it its itself just let like me more most
-    my no nor not now of off on once one only or other our out over own please rather same see she should since so
-    some such than that the their them then there these they this those through thus to too two under until up us use
-    used uses using very via want was way we well were what when where whether which while who whom why will with
-    within without would yes yet you your hi hello thanks thank currently still actually really also make makes made
-    need needs needed seems seem think try trying tried know think e g ie eg don doesn didn isn won aren wasn ve ll re
-    true false none null self def class import return print pass else elif try except raise lambda new var const
-    description expected actual result results steps reproduce behavior behaviour issue issues bug problem fix fixes
-    fixed pull request merge last modified version versions example following code"""
+    """a about above after again all also although am an and any anyway are as at be because been before being below
+    between both but by can cannot could did do does doing done down during each etc few fine for from further get gets
+    getting got had has have having he help her here hers him his how however i if in instead into is issue issues it
+    its itself just know let like made make makes me more most my need needed needs no nor not now of off on once one
+    only or other our out over own please possible problem probably quite rather really report same see seem seems she
+    should since so some something still such than thank thanks that the their them then there these they thing things
+    think this those though through thus to too tried try trying two under until up us use used uses using very via
+    want was way we well were what when where whether which while who whom why will with within without would yes yet
+    you your actually already appears behavior behaviour bug cause currently don doesn didn isn won aren wasn ve ll re
+    fix fixed fixes hello hi e g ie eg"""
 )
 
 

@@ -9,9 +9,9 @@ from bot.core.edits.carry import carry
 from bot.core.edits.lines import Text, exact, is_blank, split
 from bot.core.edits.match import Place
 
-_LARGE_LINES = 80
-_LEAST_SHARE = 1 / 3
-"""Of 3,600 files that real commits changed, one of so many lines that are not blank kept fewer than this."""
+_LARGE_LINES = 100
+_LEAST_SHARE = 0.2
+"""Of 9,300 files that real commits changed, two of so many lines that are not blank kept fewer than this."""
 _EXCERPT_LINES = 20
 _EXCERPT_SHARE = 0.6
 _KNOWN_SHARE = 0.7
