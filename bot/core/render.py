@@ -32,7 +32,7 @@ _LOUD = re.compile(
 HELP = """\
 Comments that begin a line with `/tinygen` are for me:
 
-| | |
+| comment | does |
 | --- | --- |
 | `/tinygen PROMPT` | shows the change as a diff (`--pr`: opens a pull request; `--base BRANCH`: from there) |
 | `/tinygen` | takes the issue's own text as the prompt |
