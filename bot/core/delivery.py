@@ -12,6 +12,7 @@ import hmac
 import json
 import re
 from dataclasses import dataclass
+from typing import Annotated
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -41,25 +42,29 @@ class Ignored:
     reason: str
 
 
+Number = Annotated[int, Field(ge=0, lt=2**63)]
+"""What a database takes; GitHub's own ids are far below."""
+
+
 class _Account(BaseModel):
-    id: int
+    id: Number
     login: str
     type: str = "User"
 
 
 class _App(BaseModel):
-    id: int
+    id: Number
 
 
 class _Comment(BaseModel):
-    id: int
+    id: Number
     body: str | None
     user: _Account | None
     performed_via_github_app: _App | None = None
 
 
 class _Issue(BaseModel):
-    number: int
+    number: Number
     pull_request: object = None
 
 
@@ -68,7 +73,7 @@ class _Repository(BaseModel):
 
 
 class _Installation(BaseModel):
-    id: int
+    id: Number
 
 
 class _IssueComment(BaseModel):

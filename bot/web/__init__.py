@@ -13,28 +13,32 @@ import time
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from flask import Response, request
+from flask.json.provider import DefaultJSONProvider
 from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel, Field
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from bot import __version__
 from bot.config import Config
+from bot.core.command import is_branch
 from bot.core.delivery import Ignored, job_for, read_delivery, verify_signature
 from bot.core.repo_url import read_repo_url
 from bot.core.report import Report
 from bot.core.types import FINAL_STATES, Command, Job, Target
-from bot.errors import BadRequest, LimitReached, OutsideError, SetupError, TimedOut
+from bot.errors import BadRequest, LimitReached, SetupError, TimedOut
 from bot.ports import Inbox, Reports
 from bot.web import problems
-from bot.web.pages import diff_answer, job_page
-from bot.web.problems import NoSuchJob, Unauthorized, Unavailable
+from bot.web.pages import Accepted, JobPage, RunAnswer, diff_answer, diff_bytes, job_page
+from bot.web.problems import Answers, NoSuchJob, Unauthorized, described
 
 MAX_BODY_BYTES = 25 * 1024 * 1024
 """GitHub's own bound. https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap"""
 MAX_PROMPT_CHARS = 100_000
+PROXY_HEADERS = frozenset({"forwarded", "via", "x-real-ip", "x-client-ip", "cf-connecting-ip", "true-client-ip"})
 POLL_S = 0.05
 """How often a waiting /run looks for its report."""
 
@@ -43,12 +47,8 @@ class RunRequest(BaseModel):
     repo_url: Annotated[str, Field(alias="repoUrl", max_length=2_000, examples=["https://github.com/owner/name"])]
     prompt: Annotated[str, Field(min_length=1, max_length=MAX_PROMPT_CHARS, pattern=r"\S")]
     ref: Annotated[
-        str | None, Field(max_length=200, description="Branch or commit; the default branch without it.")
+        str | None, Field(min_length=1, max_length=200, description="Branch or commit; the default branch without it.")
     ] = None
-
-
-class RunAnswer(BaseModel):
-    diff: str = Field(description="What `git apply` takes; empty where no change is needed.")
 
 
 class JobPath(BaseModel):
@@ -67,9 +67,10 @@ def create_app(config: Config, inbox: Inbox, reports: Reports, metrics: Callable
         info=Info(title="TinyGen", version=__version__),
         doc_prefix="/docs",
         validation_error_callback=problems.invalid,
-        responses={"4XX": problems.Problem, "5XX": problems.Problem},
+        validation_error_model=problems.Problem,
     )
-    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.json = _Json(app)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1  # of a body without a length, what is over it is cut off
     problems.register(app)
     _add_routes(app, _Routes(config, inbox, reports), metrics)
     return app
@@ -82,18 +83,25 @@ def _add_routes(app: OpenAPI, routes: _Routes, metrics: Callable[[], bytes]) -> 
     def webhook() -> tuple[dict[str, str], int]:
         return routes.webhook()
 
-    @app.post("/run", summary="The diff for a prompt", responses={"200": RunAnswer})
+    answers: Answers = {
+        "200": RunAnswer,
+        "202": Accepted,
+        **described(400, 401, 404, 409, 413, 415, 422, 429, 502, 503, 504),
+    }
+
+    @app.post("/run", summary="The diff for a prompt", responses=answers)
     def run(body: RunRequest) -> dict[str, str] | tuple[dict[str, str], int, dict[str, str]]:
         return routes.run(body)
 
-    @app.get("/jobs/<job_id>", summary="State, steps, usage and result of a job")
+    @app.get(
+        "/jobs/<job_id>", summary="A job as it stands", responses={"200": JobPage, **described(401, 404, 422, 503)}
+    )
     def job(path: JobPath) -> dict[str, object]:
-        return job_page(routes.find(path.job_id))
+        return job_page(routes.find(path.job_id)).model_dump()
 
-    @app.get("/jobs/<job_id>.diff", summary="A job's diff as text")
+    @app.get("/jobs/<job_id>.diff", summary="A job's diff as text", responses=described(401, 404, 422, 503))
     def job_diff(path: JobPath) -> Response:
-        patch = routes.find(path.job_id).patch
-        return Response(patch.text if patch else "", content_type="text/x-diff; charset=utf-8")
+        return Response(diff_bytes(routes.find(path.job_id)), content_type="text/x-diff; charset=utf-8")
 
     @app.get("/healthz", doc_ui=False)
     def healthz() -> dict[str, str]:
@@ -102,6 +110,15 @@ def _add_routes(app: OpenAPI, routes: _Routes, metrics: Callable[[], bytes]) -> 
     @app.get("/metrics", doc_ui=False)
     def show_metrics() -> Response:
         return Response(metrics(), content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+class _Json(DefaultJSONProvider):
+    def loads(self, s: str | bytes, **options: Any) -> Any:
+        """What is nested deeper than Python reads is as malformed as any other body."""
+        try:
+            return super().loads(s, **options)
+        except RecursionError as error:
+            raise ValueError("nested too deeply") from error
 
 
 class _Routes:
@@ -116,6 +133,8 @@ class _Routes:
 
     def webhook(self) -> tuple[dict[str, str], int]:
         body = request.get_data(cache=False)
+        if len(body) > MAX_BODY_BYTES:
+            raise RequestEntityTooLarge
         if not verify_signature(self._secret, body, request.headers.get("X-Hub-Signature-256")):
             raise Unauthorized("The signature is missing or wrong. Use the App's webhook secret on both sides.")
         headers = request.headers
@@ -123,35 +142,35 @@ class _Routes:
         asked = job_for(delivery, app_id=self._app_id, received_at=_now())
         if isinstance(asked, Ignored):
             return {"ignored": asked.reason}, 200
-        try:
-            self._inbox.accept(asked)
-        except OutsideError as error:
-            raise Unavailable(str(error)) from error
+        self._inbox.accept(asked)
         return {"job": asked.id}, 202
 
     # -- direct calls --
 
     def run(self, body: RunRequest) -> dict[str, str] | tuple[dict[str, str], int, dict[str, str]]:
         job = self._run_job(body)
-        self._inbox.accept(job)
-        if "respond-async" in request.headers.get("Prefer", ""):
+        if _does_not_wait():
+            self._inbox.accept(job)
             return {"job": job.id}, 202, {"Location": f"/jobs/{job.id}", "Preference-Applied": "respond-async"}
         if not self._waiters.acquire(blocking=False):
             raise LimitReached(
                 "Too many callers wait for a diff.",
-                next_step=f"This one is running: poll /jobs/{job.id}, or call with `Prefer: respond-async`.",
+                next_step="Call with `Prefer: respond-async`, or again in a few seconds.",
             )
         try:
-            report = self._wait(job.id)
+            self._inbox.accept(job)
+            return diff_answer(self._wait(job.id))
         finally:
             self._waiters.release()
-        return diff_answer(report)
 
     def _run_job(self, body: RunRequest) -> Job:
-        repo, ref = read_repo_url(body.repo_url, self._config.github_server_url)
+        repo, named = read_repo_url(body.repo_url, self._config.github_server_url)
+        ref = body.ref or named
+        if ref is not None and not is_branch(ref):
+            raise BadRequest("The ref is no name that a branch can have.", next_step="Name a branch or a full sha.")
         if "\0" in body.prompt:
             raise BadRequest("The prompt holds a NUL character.", next_step="Leave it out.")
-        command = Command("solve", body.prompt, mode="diff", base=body.ref or ref)
+        command = Command("solve", body.prompt, mode="diff", base=ref)
         return Job(uuid.uuid4().hex, "run", Target(repo), command, received_at=_now())
 
     def _wait(self, job_id: str) -> Report:
@@ -187,9 +206,19 @@ class _Routes:
 
 def _is_local() -> bool:
     """Whether the caller is on loopback itself, and not someone whom a proxy here speaks for."""
-    if any(name in request.headers for name in ("X-Forwarded-For", "Forwarded", "X-Real-IP")):
+    names = [name.lower() for name, _ in request.headers]
+    if any(name.startswith("x-forwarded-") or name in PROXY_HEADERS for name in names):
         return False
-    return ipaddress.ip_address(request.remote_addr or "192.0.2.1").is_loopback
+    try:
+        return ipaddress.ip_address(request.remote_addr or "").is_loopback
+    except ValueError:  # a Unix socket, behind which there is a proxy
+        return False
+
+
+def _does_not_wait() -> bool:
+    """https://www.rfc-editor.org/rfc/rfc7240#section-4.1"""
+    wishes = request.headers.get("Prefer", "").lower().replace(";", ",").split(",")
+    return "respond-async" in (wish.strip() for wish in wishes)
 
 
 def _now() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Any
 
 import structlog
 from flask import Flask, Response, current_app, request
@@ -10,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import HTTPException
 
 from bot.core.report import Failure
-from bot.errors import AskerError, TinyGenError
+from bot.errors import OutsideError, TinyGenError
 
 STATUS_OF = {
     "BadRequest": 400,
@@ -21,7 +22,7 @@ STATUS_OF = {
     "OutsideError": 502,
     "TimedOut": 504,
 }
-"""By the name of the error; any other of a job's failures is 502 where it may be retried, else 422."""
+"""Of a job's failure, by the name of its error; of any other it is 502 where it may be retried, else 422."""
 
 _DETAILS = {
     404: "There is nothing at this address; /docs/ lists what is.",
@@ -29,6 +30,9 @@ _DETAILS = {
     413: "The body is larger than 25 MB. Send less.",
     415: "Send the body as application/json.",
 }
+
+READ_ON_BYTES = 50 * 1024 * 1024
+Answers = dict[str | int | HTTPStatus, type[BaseModel] | dict[Any, Any] | None]
 
 _log = structlog.get_logger()
 
@@ -45,10 +49,6 @@ class Unauthorized(HTTPException):
     code = 401
 
 
-class Unavailable(HTTPException):
-    code = 503
-
-
 class NoSuchJob(HTTPException):
     code = 404
 
@@ -58,6 +58,12 @@ def register(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http_problem)
     app.register_error_handler(TinyGenError, _problem_of)
     app.register_error_handler(Exception, _fault)
+
+
+def described(*statuses: int) -> Answers:
+    """These answers as the API's description has them; `Problem` is among its schemas."""
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {str(status): {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
 
 
 def problem_error(status: int, detail: str) -> HTTPException:
@@ -91,11 +97,15 @@ def _problem(status: int, detail: str) -> Response:
     return response
 
 
-def _http_problem(error: HTTPException) -> Response:
+def _http_problem(error: HTTPException) -> Response | HTTPException:
     if isinstance(error.response, Response):
         return error.response
     code = error.code or 500
-    ours = isinstance(error, Unauthorized | Unavailable | NoSuchJob)
+    if code < 400:  # a redirect is raised, too
+        return error
+    if code == 413:
+        _read_on()
+    ours = isinstance(error, Unauthorized | NoSuchJob)
     detail = error.description if ours else _DETAILS.get(code, error.description)
     response = _problem(code, detail or HTTPStatus(code).description)
     if allowed := getattr(error, "valid_methods", None):
@@ -103,9 +113,18 @@ def _http_problem(error: HTTPException) -> Response:
     return response
 
 
+def _read_on() -> None:
+    """Up to a bound: a caller that is still sending would meet a closed connection instead of the answer."""
+    left_bytes = READ_ON_BYTES
+    while left_bytes > 0 and (chunk := request.environ["wsgi.input"].read(min(left_bytes, 1 << 16))):
+        left_bytes -= len(chunk)
+
+
 def _problem_of(error: TinyGenError) -> Response:
-    fallback = 422 if isinstance(error, AskerError) else 502
-    return _problem(STATUS_OF.get(type(error).__name__, fallback), str(error))
+    """The outside of the web part itself is its database alone: that it is away is 503."""
+    if type(error) is OutsideError:
+        return _problem(503, str(error))
+    return _problem(STATUS_OF.get(type(error).__name__, 422), str(error))
 
 
 def _fault(error: Exception) -> Response:
