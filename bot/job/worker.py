@@ -19,16 +19,20 @@ from bot.ports import Inbox
 INTAKE_S = 0.05
 """How often the inbox is looked at."""
 INTAKE_BATCH = 16
+FAILED_WAIT_S = 1.0
 
 _log = structlog.get_logger()
 
 
 class Worker:
-    def __init__(self, house: House, inbox: Inbox, upkeep: Upkeep, lease: Lease | None = None) -> None:
-        """`lease` where several workers share the database."""
+    def __init__(
+        self, house: House, inbox: Inbox, upkeep: Upkeep, lease: Lease | None = None, *, wait_s: float = FAILED_WAIT_S
+    ) -> None:
+        """`lease` where several workers share the database. `wait_s`: after an inbox that failed."""
         self._house, self._inbox, self._upkeep, self._lease = house, inbox, upkeep, lease
+        self._wait_s = wait_s
         self._stopping = threading.Event()
-        self._intake = threading.Thread(target=self._take_in, name="intake", daemon=True)
+        self._intake = threading.Thread(target=self.take_in_until_stopped, name="intake", daemon=True)
         engine = house.engine
         engine.workflow("accept", lambda payload: accept(house, payload))
         engine.workflow("run", lambda payload: run(house, payload))
@@ -46,7 +50,7 @@ class Worker:
         _log.info("worker started")
 
     def stop(self, drain_s: int) -> None:
-        self._stopping.set()
+        self.stop_intake()
         self._intake.join()
         self._upkeep.stop()
         self._house.engine.stop(drain_s)
@@ -54,15 +58,19 @@ class Worker:
             self._lease.stop()
         _log.info("worker stopped")
 
-    def _take_in(self) -> None:
+    def stop_intake(self) -> None:
+        self._stopping.set()
+
+    def take_in_until_stopped(self) -> None:
+        """The one thread that starts jobs: it outlives whatever it meets."""
         while not self._stopping.wait(INTAKE_S):
             try:
-                self.take_in()
-            except OutsideError as error:
-                _log.error("the inbox cannot be read", error=error.message)
-                self._stopping.wait(1.0)
+                self._take_in()
+            except Exception as error:
+                _log.error("jobs cannot be taken in", error=str(error), exc_info=not isinstance(error, OutsideError))
+                self._stopping.wait(self._wait_s)
 
-    def take_in(self) -> None:
+    def _take_in(self) -> None:
         """Starts the jobs that wait. One that was started before a crash could say so is found again by its id."""
         for job in self._inbox.waiting(INTAKE_BATCH):
             self._house.engine.start("accept", job.id, {**dump_job(job), "id": job.id})

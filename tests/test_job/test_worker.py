@@ -1,0 +1,73 @@
+"""The worker's intake: the one thread that starts jobs must not die."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+from bot.core.types import Command, Job, Target
+from bot.errors import OutsideError
+from bot.job.house import House
+from bot.job.upkeep import Upkeep
+from bot.job.worker import Worker
+from tests.fakes import MemoryInbox
+
+
+class FakeEngine:
+    """Remembers what was started; fails as often as it is told to, before that."""
+
+    def __init__(self, *failures: Exception) -> None:
+        self.failures, self.started = list(failures), list[str]()
+
+    def workflow(self, name: str, body: Callable[[Any], Any]) -> None: ...
+
+    def start(self, name: str, workflow_id: str, payload: Any) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.started.append(workflow_id)
+
+
+class FakeHouse:
+    def __init__(self, engine: FakeEngine) -> None:
+        self.engine = engine
+
+
+class StopAfter(MemoryInbox):
+    """Ends the worker's intake after so many looks."""
+
+    def __init__(self, looks: int) -> None:
+        super().__init__()
+        self.looks = looks
+        self.stop: Callable[[], None] = lambda: None
+
+    def waiting(self, limit: int) -> Sequence[Job]:
+        self.looks -= 1
+        if self.looks == 0:
+            self.stop()
+        return super().waiting(limit)
+
+
+def job(job_id: str) -> Job:
+    return Job(job_id, "run", Target("o/r"), Command("solve", "x"))
+
+
+def worker(engine: FakeEngine, inbox: StopAfter) -> Worker:
+    made = Worker(cast(House, FakeHouse(engine)), inbox, Upkeep([]), wait_s=0.0)
+    inbox.stop = made.stop_intake
+    return made
+
+
+def test_what_waits_is_started_and_taken() -> None:
+    engine, inbox = FakeEngine(), StopAfter(2)
+    inbox.accept(job("a"))
+    inbox.accept(job("b"))
+    worker(engine, inbox).take_in_until_stopped()
+    assert engine.started == ["a", "b"]
+    assert not inbox.jobs
+
+
+def test_a_failure_of_any_kind_is_survived_and_what_waits_is_started_later() -> None:
+    engine, inbox = FakeEngine(OutsideError("Away.", next_step="Wait."), ZeroDivisionError()), StopAfter(5)
+    inbox.accept(job("a"))
+    worker(engine, inbox).take_in_until_stopped()
+    assert engine.started == ["a"]
