@@ -108,7 +108,7 @@ def _named_errors() -> Iterator[None]:
         yield
     except httpx.TimeoutException:
         raise TimedOut("Supabase did not answer in time.", next_step=_LATER) from None
-    except httpx.TransportError as error:
+    except httpx.HTTPError as error:
         raise OutsideError(f"Supabase cannot be reached ({type(error).__name__}).", next_step=_LATER) from None
 
 
@@ -121,8 +121,10 @@ def _sort(response: httpx.Response) -> None:
     status, code = response.status_code, _code(response.content)
     if status in (408, 429) or status >= 500:
         raise OutsideError(f"Supabase answered {status}.", next_step=_LATER, retry_in_s=_retry_in_s(response))
-    if code in _NO_SUCH_TABLE_OR_COLUMN:
-        raise SetupError(f"Supabase has no table {TABLE} as this version writes it ({code}).", next_step=_MIGRATE)
+    if code in _NO_SUCH_TABLE_OR_COLUMN or response.content == b"{}":  # all that PostgREST 12 says to a PATCH
+        raise SetupError(
+            f"Supabase has no table {TABLE} as this version writes it ({code or status}).", next_step=_MIGRATE
+        )
     if status in (401, 403):
         raise SetupError(f"Supabase does not let this key use {TABLE} ({code or status}).", next_step=_SET_KEY)
     if code is None:

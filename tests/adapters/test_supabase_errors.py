@@ -82,6 +82,7 @@ def test_retry_after_is_passed_on(project: Project, store: SupabaseStore, header
     [
         (problem(404, "PGRST205"), "deploy/supabase/migrations"),
         (problem(404, "42P01"), "deploy/supabase/migrations"),
+        (Response(404, b"{}", {"Content-Type": "application/json"}), "deploy/supabase/migrations"),
         (problem(400, "PGRST204"), "deploy/supabase/migrations"),
         (problem(401), "SUPABASE_KEY"),
         (problem(401, "PGRST301"), "SUPABASE_KEY"),
@@ -111,6 +112,11 @@ def test_a_dropped_connection_is_an_outage_and_the_library_repeats_nothing(
     with pytest.raises(OutsideError):
         store.check()
     assert project.requests == 2
+
+
+def test_an_answer_that_cannot_be_unpacked_is_an_outage(project: Project, store: SupabaseStore) -> None:
+    project.response = Response(500, b"no gzip", {"Content-Encoding": "gzip"})
+    assert "cannot be reached (DecodingError)" in told(store, OutsideError)
 
 
 def test_a_project_that_is_not_there_is_an_outage() -> None:
