@@ -98,3 +98,33 @@ def test_excerpts_are_the_files_own_lines(files: dict[str, bytes], task: str) ->
     for excerpt in choose_context(snapshot_of(files), task, budget_tokens=800).shown:
         lines = files[excerpt.path].decode().splitlines(keepends=True)
         assert excerpt.text == "".join(lines[excerpt.start - 1 : excerpt.end])
+
+
+GREETING = {"greet.py": b"def greet(name):\n    return name\n", "README.md": b"# greet\n\nCall greet with a name.\n"}
+
+
+def test_documentation_is_not_shown_unless_the_request_is_about_it() -> None:
+    chosen = choose_context(snapshot_of(GREETING), "greet drops the name", budget_tokens=2_000)
+    assert [part.path for part in chosen.shown] == ["greet.py"]
+    assert "README.md" in chosen.outline
+    for task in ("greet drops the name, say so in the README", "Document greet and its name", "See README.md: greet"):
+        chosen = choose_context(snapshot_of(GREETING), task, budget_tokens=2_000)
+        assert "README.md" in {part.path for part in chosen.shown}, task
+
+
+def test_documentation_is_shown_where_there_is_nothing_else() -> None:
+    only = {"README.md": GREETING["README.md"]}
+    assert choose_context(snapshot_of(only), "greet drops the name", budget_tokens=2_000).shown
+
+
+def test_it_says_which_words_led_to_a_file() -> None:
+    chosen = choose_context(snapshot_of(GREETING), "greet drops the name", budget_tokens=2_000)
+    assert chosen.shown[0].why == "says name, greet"
+
+
+def test_a_short_gap_between_two_pieces_of_a_file_is_closed() -> None:
+    filler = "".join(f"def other_{n}(value):\n" + "    value += 1\n" * 30 + "\n\n" for n in range(12))
+    wanted = "def first_wanted():\n    return 1\n\n\ndef x():\n    pass\n\n\ndef second_wanted():\n    return 2\n\n\n"
+    snapshot = snapshot_of({"big.py": (filler + wanted + filler).encode()})
+    chosen = choose_context(snapshot, "first_wanted and second_wanted are mixed up", budget_tokens=1_500)
+    assert any("first_wanted" in part.text and "second_wanted" in part.text for part in chosen.shown)

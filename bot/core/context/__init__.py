@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -9,7 +10,7 @@ from bot.core.context.mentions import find_named
 from bot.core.context.outline import render_outline
 from bot.core.context.packing import pack
 from bot.core.context.paths import is_shown, kinds_of
-from bot.core.context.ranking import Ranked, rank, term_weights
+from bot.core.context.ranking import Ranked, explained, rank, term_weights
 from bot.core.context.requests import Answers, answer_requests
 from bot.core.context.scan import MAX_FILE_BYTES, Matcher, scan
 from bot.core.context.segments import Source, read_source
@@ -24,6 +25,11 @@ _CANDIDATES = 40
 _SHOWN = 20
 _OUTLINE_SHARE = 0.1
 _OUTLINE_TOKENS = 2_000
+_ABOUT_DOCS = re.compile(
+    r"\b(read-?me|docs?|documentation|document(ed|ing)?|change-?log|changes file|tutorial|guide|manual|typo|spelling"
+    r"|wording|markdown|rst|licen[cs]e|contributing)\b",
+    re.IGNORECASE,
+)
 
 
 class Index(Protocol):
@@ -37,14 +43,23 @@ def choose_context(snapshot: Snapshot, task: str, *, budget_tokens: int, index: 
     kinds = kinds_of(blob.path for blob in snapshot.blobs.values() if is_shown(blob))
     files = scan(snapshot, kinds, asked)
     ranked = rank(files, asked, find_named(asked, kinds))
-    sources = _read(snapshot, ranked[:_CANDIDATES])
+    weights = term_weights(files, asked)
+    sources = _read(snapshot, [explained(each, weights) for each in ranked[:_CANDIDATES]])
     outline_tokens = min(_OUTLINE_TOKENS, int(budget_tokens * _OUTLINE_SHARE))
     shown = pack(
-        sources[:_SHOWN], term_weights(files, asked), Matcher(asked), budget_tokens=budget_tokens - outline_tokens
+        _worth_showing(sources, task)[:_SHOWN], weights, Matcher(asked), budget_tokens=budget_tokens - outline_tokens
     )
     outline = render_outline(kinds, [source for _, source in sources], shown, budget_tokens=outline_tokens)
     tokens = sum(excerpt.tokens for excerpt in shown) + estimate_tokens(outline)
     return Context(tuple(each.path for each in ranked[:MAX_RANKING]), shown, outline, tokens)
+
+
+def _worth_showing(sources: list[tuple[Ranked, Source]], task: str) -> list[tuple[Ranked, Source]]:
+    """Documentation is left to the outline unless the task is about it, or names the file, or there is nothing else."""
+    if _ABOUT_DOCS.search(task):
+        return sources
+    others = [each for each in sources if each[0].scanned.kind != "docs" or not each[0].why.startswith("says ")]
+    return others or sources
 
 
 def _read(snapshot: Snapshot, ranked: Sequence[Ranked]) -> list[tuple[Ranked, Source]]:

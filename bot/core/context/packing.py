@@ -21,6 +21,8 @@ _DENSITY = 0.8
 """How much room counts against a piece: 0 not at all, 1 in proportion."""
 _FRAME_TOKENS = 12
 """What the prompt adds around each excerpt: its path, its lines, a fence."""
+_BRIDGE_LINES = 8
+"""Two excerpts of a file with no more lines between them read better as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,12 @@ def pack(
         if cost <= left:
             chosen.setdefault(piece.rank, []).append(piece)
             left -= cost
-    return tuple(excerpt for n in sorted(chosen) for excerpt in _excerpts(*files[n], _joined(chosen[n])))
+    excerpts: list[Excerpt] = []
+    for n in sorted(chosen):
+        ranked, source = files[n]
+        ranges, left = _bridged(source, list(_joined(chosen[n])), left)
+        excerpts += _excerpts(ranked, source, ranges)
+    return tuple(excerpts)
 
 
 def _pieces(rank: int, ranked: Ranked, source: Source, idf: Mapping[str, float], matcher: Matcher) -> Iterator[_Piece]:
@@ -96,6 +103,20 @@ def _joined(pieces: Iterable[_Piece]) -> Iterator[tuple[int, int]]:
             start, end = piece.start, piece.end
     if start:
         yield start, end
+
+
+def _bridged(source: Source, ranges: list[tuple[int, int]], left: int) -> tuple[list[tuple[int, int]], int]:
+    """The ranges, with short gaps closed as far as `left` tokens go; and what is left of them."""
+    closed = ranges[:1]
+    for start, end in ranges[1:]:
+        begin, before = closed[-1]
+        cost = estimate_tokens(source.text(before + 1, start - 1))
+        if start - before - 1 <= _BRIDGE_LINES and cost <= left:
+            closed[-1] = (begin, end)
+            left -= cost
+        else:
+            closed.append((start, end))
+    return closed, left
 
 
 def _excerpts(ranked: Ranked, source: Source, ranges: Iterable[tuple[int, int]]) -> Iterator[Excerpt]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.core.context.mentions import Named
 from bot.core.context.paths import Kind
@@ -23,6 +23,8 @@ _IN_NAME = 4.0
 _WHOLE = 1.0
 """The weight of a whole identifier beside its parts'."""
 
+_TELLING = 3
+
 KIND_WEIGHT: dict[Kind, float] = {
     "source": 1.0,
     "config": 0.4,
@@ -39,6 +41,7 @@ class Ranked:
     scanned: Scanned
     score: float
     why: str
+    """"" until it is explained."""
     lines: tuple[int, ...] = ()
 
     @property
@@ -100,9 +103,19 @@ def _path_counts(path: str, matcher: Matcher) -> dict[str, float]:
     return counts
 
 
+def explained(ranked: Ranked, idf: Mapping[str, float]) -> Ranked:
+    """With the words that tell most, where nothing else is known of why it was found."""
+    if ranked.why:
+        return ranked
+    counts = ranked.scanned.body
+    telling = sorted(counts, key=lambda term: (-idf[term] * counts[term] / (1 + counts[term]), term))
+    words = [term.removeprefix("=") for term in telling if term.startswith("=")] or telling
+    return replace(ranked, why=f"says {', '.join(words[:_TELLING])}" if words else "its path matches the request")
+
+
 def _with_mentions(file: Scanned, score: float, named: Sequence[Named]) -> Ranked:
     if not named:
-        return Ranked(file, score, "matches the request's words")
+        return Ranked(file, score, "")
     best = max(named, key=lambda each: each.weight)
     lines = tuple(dict.fromkeys(each.line for each in named if each.line))
     factor = KIND_WEIGHT[file.kind] ** 0.5
