@@ -141,6 +141,20 @@ def test_a_locked_database_is_told_in_time_and_nothing_is_stored(database: Datab
     assert [one.id for one in database.waiting(10)] == ["afterwards"]
 
 
+@pytest.mark.postgres
+def test_a_connection_that_the_server_closed_costs_no_delivery(postgres_url: str) -> None:
+    others = (
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database() AND pid <> "
+    )
+    with closing(Database(postgres_url)) as database:
+        database.create()
+        database.accept(job("before"))
+        with psycopg.connect(postgres_url) as connection:
+            assert connection.execute(others + "pg_backend_pid()").fetchall() == [(True,)]
+        database.accept(job("after"))
+        assert [one.id for one in database.waiting(10)] == ["before", "after"]
+
+
 def test_readers_do_not_wait_for_a_writer(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/tinygen.sqlite"
     with closing(Database(url)) as database:

@@ -67,7 +67,7 @@ class Database:
     # ---- the inbox
 
     def accept(self, job: Job) -> None:
-        """Stored when this returns, and safe from a power cut. A job id that is already known starts nothing.
+        """Stored when this returns, whatever process dies. A job id that is already known starts nothing.
 
         Where it raises, after little more than `wait_s` at most, nothing is stored.
         """
