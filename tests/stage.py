@@ -97,16 +97,23 @@ class Stage:
             )
         self.wait(self._is_healthy, "the bot to answer /healthz")
 
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
-        """Ends the bot; with SIGKILL all of its processes at once."""
+    @property
+    def pid(self) -> int:
+        """Of the parent, and of the session that all of the bot's processes are in."""
+        assert self._bot is not None, "the bot does not run"
+        return self._bot.pid
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int | None:
+        """Ends the bot; with SIGKILL all of its processes at once. Its exit status, None where it did not run."""
         if self._bot is None:
-            return
+            return None
         if number == signal.SIGKILL:
             os.killpg(self._bot.pid, signal.SIGKILL)
         else:
             self._bot.send_signal(number)
-        self._bot.wait(timeout=60)
+        status = self._bot.wait(timeout=60)
         self._bot = None
+        return status
 
     def pids(self, part: str) -> list[int]:
         """The running processes of one part: web (gunicorn's), or worker."""
