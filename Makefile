@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install install-dev demo test check bench lock clean
+.PHONY: install install-dev demo test lint check bench lock clean
 
 install: .venv/installed
 install-dev: .venv/installed-dev
@@ -21,10 +21,12 @@ demo: install
 test: install-dev
 	$(BIN)/python -m pytest -n 4
 
-check: install-dev
+lint: install-dev
 	$(BIN)/ruff format --check bot tests
 	$(BIN)/ruff check bot tests
 	$(BIN)/mypy
+
+check: lint
 	$(BIN)/python -m pytest -m "not slow and not postgres and not npm" -n 4
 
 bench: install-dev

@@ -25,6 +25,24 @@ def absent(what: str, remedy: str) -> None:
     pytest.skip(message)
 
 
+WITH_SERVERS = (
+    "adapters",
+    "cli",
+    "test_doubles",
+    "test_job",
+    "test_end_to_end.py",
+    "test_secrets.py",
+    "test_deploy.py",
+)
+"""Where tests start servers, git or databases: `make check` leaves them to `make test`."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.relative_to(Path(__file__).parent).parts[0] in WITH_SERVERS:
+            item.add_marker(pytest.mark.slow)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("npm") and not (NPM / "@octokit" / "openapi").is_dir():
         absent("tests/node_modules", "run `npm ci --ignore-scripts --prefix tests`")
