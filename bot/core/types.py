@@ -117,6 +117,8 @@ class Edit:
     """The 1-based line where a diff's hunk says that `search` begins: a hint, since models count badly."""
     anchors: tuple[str, ...] = ()
     """Lines that stand somewhere above the place (`@@ def f` of the apply-patch form), outermost first."""
+    divider: str = ""
+    """The line that divided a block's sides, where `replace` holds more like it: it may be divided there as well."""
 
 
 @dataclass(frozen=True, slots=True)

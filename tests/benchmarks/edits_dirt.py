@@ -6,6 +6,7 @@ import random
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from difflib import SequenceMatcher
 
 from tests.benchmarks.edits_replies import Dirt, FileChange, Form, OnPieces, Piece, Style, lines_of
 
@@ -34,18 +35,33 @@ def _on_each(change_piece: Callable[[Piece, random.Random], Iterable[Piece]]) ->
 # ---- what the dirt would make unreadable
 
 
-def added(change: FileChange) -> set[str]:
-    return set(lines_of(change.new or "")) - set(lines_of(change.old or ""))
+def gone_and_added(change: FileChange) -> tuple[list[str], list[str]]:
+    old, new = lines_of(change.old or ""), lines_of(change.new or "")
+    gone, came = [], []
+    for tag, i, i2, j, j2 in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if tag != "equal":
+            gone += old[i:i2]
+            came += new[j:j2]
+    return gone, came
+
+
+def added(change: FileChange) -> list[str]:
+    return gone_and_added(change)[1]
 
 
 def _differs_by_more_than(change: FileChange, fold: Callable[[str], str]) -> bool:
     """Whether no line is changed only in what `fold` takes away."""
-    gone = {fold(line) for line in set(lines_of(change.old or "")) - set(lines_of(change.new or ""))}
-    return not any(fold(line) in gone for line in added(change))
+    gone, came = gone_and_added(change)
+    return not set(map(fold, gone)).intersection(map(fold, came))
 
 
 def _no_trailing_spaces(change: FileChange) -> bool:
-    return all(line == line.rstrip() for line in added(change)) and _differs_by_more_than(change, str.rstrip)
+    blank = any(line and not line.strip() for side in gone_and_added(change) for line in side)
+    return not blank and all(map(_is_trimmed, added(change))) and _differs_by_more_than(change, str.rstrip)
+
+
+def _is_trimmed(line: str) -> bool:
+    return line == line.rstrip()
 
 
 def _no_indent_change(change: FileChange) -> bool:
@@ -60,7 +76,11 @@ def _indented_by(signs: str, unit: int) -> Callable[[FileChange], bool]:
     def fits(change: FileChange) -> bool:
         lines = [line for line in lines_of(change.old or "") + lines_of(change.new or "") if _indent(line)]
         whole = all(set(_indent(line)) == {signs} and len(_indent(line)) % unit == 0 for line in lines)
-        return any(map(_indent, lines_of(change.old or ""))) and whole and _no_indent_change(change)
+        return (
+            any(_indent(line) for line in lines_of(change.old or "") if line.strip())
+            and whole
+            and _no_indent_change(change)
+        )
 
     return fits
 
@@ -73,8 +93,11 @@ def _no_typography(change: FileChange) -> bool:
 
 
 def _dedent(piece: Piece, rng: random.Random) -> Iterable[Piece]:
-    lines = [line for line in (*piece.search, *piece.replace) if line.strip()]
-    common = min((len(line) - len(line.lstrip(" \t")) for line in lines), default=0)
+    indents = [_indent(line) for line in (*piece.search, *piece.replace) if line.strip()]
+    common = next(
+        (n for n, signs in enumerate(zip(*indents, strict=False)) if len(set(signs)) > 1),
+        min(map(len, indents), default=0),
+    )
     if piece.kind != "change" or not common:
         return [piece]
     return [replace(piece, search=_cut(piece.search, common), replace=_cut(piece.replace, common))]

@@ -54,6 +54,10 @@ class Style:
     markers: tuple[str, str, str] = ("<<<<<<< SEARCH", "=======", ">>>>>>> REPLACE")
     header: str = "@@ -{a},{b} +{c},{d} @@"
 
+    @property
+    def is_gits(self) -> bool:
+        return (self.header, self.prefix) == ("@@ -{a},{b} +{c},{d} @@", "")
+
 
 # ---- from changes to pieces
 
@@ -208,11 +212,7 @@ class Dirt:
 
 def reply(form: Form, dirt: Dirt, changes: Sequence[FileChange], rng: random.Random) -> str | None:
     """The reply; None where the form or the dirt cannot say this change."""
-    by_git = (
-        form == "diff"
-        and dirt.pieces is None
-        and (dirt.style.header, dirt.style.prefix) == (Style.header, Style.prefix)
-    )
+    by_git = form == "diff" and dirt.pieces is None and dirt.style.is_gits and all(change.diff for change in changes)
     if not all((by_git or expressible(change)) and dirt.fits(change) for change in changes):
         return None
     clean = [piece for change in changes for piece in pieces_of(change)]

@@ -149,6 +149,14 @@ def test_an_underline_may_be_added() -> None:
     }
 
 
+def test_a_block_that_may_be_divided_in_two_ways_is_refused_with_a_way_out() -> None:
+    files = {"a.rst": "one\ntwo\n=======\n"}
+    lines = "{} SEARCH\none\ntwo\n{}\n=======\none\ntwo\n{} REPLACE\n"
+    assert "markers of nine signs" in refusal(files, "a.rst\n" + lines.format("<" * 7, "=" * 7, ">" * 7))
+    wanted = {"a.rst": b"=======\none\ntwo\n=======\n"}
+    assert after(files, "a.rst\n" + lines.format("<" * 9, "=" * 9, ">" * 9)) == wanted
+
+
 def test_conflict_markers_of_a_file_may_be_resolved() -> None:
     conflict = "<<<<<<< HEAD\na\n=======\nb\n>>>>>>> topic\n"
     assert after({"a.txt": f"x\n{conflict}y\n"}, block("a.txt", conflict, "a\n")) == {"a.txt": b"x\na\ny\n"}

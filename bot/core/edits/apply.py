@@ -81,7 +81,7 @@ def _replace_in(files: Files, path: str, edit: Edit) -> None:
     text = files.lines(path)
     if _was_made(files, path, text, edit):
         return
-    found = _find(text, edit, trust_line=path not in files.misnumbered)
+    found = _find(path, text, edit, trust_line=path not in files.misnumbered)
     if isinstance(found, Miss):
         _replace_part(files, path, source, text, edit, found)
         return
@@ -97,13 +97,23 @@ def _replace_in(files: Files, path: str, edit: Edit) -> None:
     files.put(path, _encoded(carried.render(), source))
 
 
-def _find(text: Text, edit: Edit, *, trust_line: bool) -> Place | Miss:
-    """Where a file itself holds `=======`, the longest search that stands in it is the one that was meant."""
-    for other in other_splits(edit):
-        found = find(text, other, trust_line=trust_line)
-        if isinstance(found, Place):
-            return found
-    return find(text, edit, trust_line=trust_line)
+def _find(path: str, text: Text, edit: Edit, *, trust_line: bool) -> Place | Miss:
+    """The place of the edit. Where a block may be divided at several lines, the longest search that stands in the file
+    is the one that was meant: a shorter one is its beginning. Where two dividing lines follow each other that is no
+    evidence, but sides that begin or end alike are."""
+    first = find(text, edit, trust_line=trust_line)
+    others = [find(text, other, trust_line=trust_line) for other in other_splits(edit)]
+    found = [place for place in (first, *others) if isinstance(place, Place)]
+    if len(found) > 1 and len(found[-1].search.bodies) == len(found[-2].search.bodies) + 1:
+        found = [place for place in found[-2:] if _sides_meet(place)]
+        if len(found) != 1:
+            raise Refused(words.several_dividers(path))
+    return found[-1] if found else first
+
+
+def _sides_meet(place: Place) -> bool:
+    search, new = place.search.bodies, place.replace.bodies
+    return bool(new) and (search[0] == new[0] or search[-1] == new[-1])
 
 
 def _was_made(files: Files, path: str, text: Text, edit: Edit) -> bool:

@@ -1,7 +1,7 @@
 """Search/replace blocks: where each one ends, and what stands on its two sides.
 
-Files hold conflict markers and headings underlined with `=======` themselves. A block's markers are those of its own
-length whose words say so; where several lines could divide it, the first is taken here and the matcher tries the
+Files hold conflict markers and headings underlined with `=======` themselves. A block's markers are those as long
+and as far in as its first one; where several lines could divide it, the first is taken here and the matcher tries the
 others (`other_splits`).
 """
 
@@ -16,11 +16,17 @@ from dataclasses import dataclass, replace
 from bot.core.edits.lines import split_kept
 from bot.core.types import Edit
 
-_OPEN = re.compile(r"\s{0,12}(<{5,12})\s*(?:SEARCH|ORIGINAL)\b[\s:(]*([^<>]{0,400}?)\)?\s*", re.IGNORECASE)
-_CLOSE = re.compile(r"\s{0,12}(>{5,12})\s*(?:(REPLACE|UPDATED?)\b.{0,400})?", re.IGNORECASE)
+_OPEN = re.compile(r"(\s{0,12})(<{5,12})\s*(?:SEARCH|ORIGINAL)\b[\s:(]*([^<>]{0,400}?)\)?\s*", re.IGNORECASE)
+_CLOSE = re.compile(r"(\s{0,12})(>{5,12})\s*(?:(REPLACE|UPDATED?)\b.{0,400})?", re.IGNORECASE)
 _MAX_MARKER_CHARS = 500
 _MAX_SPLITS = 8
-_DIVIDER = re.compile(r"\s{0,12}(={5,12})\s*")
+_DIVIDER = re.compile(r"(\s{0,12})(={5,12})\s*")
+
+
+_Shape = tuple[str, int]
+_Table = dict[_Shape, list[int]]
+"""The lines of markers, by indentation and length; all of them under `_ANY`."""
+_ANY: _Shape = ("", 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,7 @@ class Block:
     named: str
     search: str
     replace: str
+    divider: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +55,10 @@ class Markers:
 
     def __init__(self, lines: Sequence[str]) -> None:
         self._lines = lines
-        self._opens: dict[int, list[int]] = defaultdict(list)
-        self._closes: dict[int, list[int]] = defaultdict(list)
-        self._bare_closes: dict[int, list[int]] = defaultdict(list)
-        self._dividers: dict[int, list[int]] = defaultdict(list)
+        self._opens: _Table = defaultdict(list)
+        self._closes: _Table = defaultdict(list)
+        self._bare_closes: _Table = defaultdict(list)
+        self._dividers: _Table = defaultdict(list)
         for number, line in enumerate(lines):
             self._note(number, line)
 
@@ -60,25 +67,22 @@ class Markers:
             return
         first = line.lstrip()[:1]
         if first == "<" and (opens := _OPEN.fullmatch(line)):
-            self._add(self._opens, len(opens[1]), number)
+            _add(self._opens, opens, number)
         elif first == ">" and (closes := _CLOSE.fullmatch(line)):
-            self._add(self._closes if closes[2] else self._bare_closes, len(closes[1]), number)
+            _add(self._closes if closes[3] else self._bare_closes, closes, number)
         elif first == "=" and (divides := _DIVIDER.fullmatch(line)):
-            self._add(self._dividers, len(divides[1]), number)
-
-    def _add(self, table: dict[int, list[int]], length: int, number: int) -> None:
-        table[length].append(number)
-        table[0].append(number)
+            _add(self._dividers, divides, number)
 
     def opens_at(self, number: int) -> bool:
-        return _OPEN.fullmatch(self._lines[number]) is not None
+        line = self._lines[number]
+        return len(line) <= _MAX_MARKER_CHARS and _OPEN.fullmatch(line) is not None
 
     def next_after(self, number: int) -> int | None:
         """The next line below that opens a block."""
-        return _after(self._opens[0], number)
+        return _after(self._opens[_ANY], number)
 
     def opens_between(self, start: int, end: int) -> bool:
-        found = _after(self._opens[0], start - 1)
+        found = _after(self._opens[_ANY], start - 1)
         return found is not None and found < end
 
     def read(self, start: int) -> Block | Fault:
@@ -86,32 +90,41 @@ class Markers:
         opening = _OPEN.fullmatch(self._lines[start])
         if opening is None:
             raise ValueError(f"line {start} opens no block")
-        length = len(opening[1])
-        for width in (length, 0):
-            limit = _after(self._opens[length], start) or len(self._lines)
-            end = _after(self._closes[width], start) or len(self._lines)
+        shape = _shape(opening)
+        for like in (shape, _ANY):
+            limit = _after(self._opens[shape], start) or len(self._lines)
+            end = _after(self._closes[like], start) or len(self._lines)
             if end >= limit:
-                end = _after(self._bare_closes[width], start) or len(self._lines)
+                end = _after(self._bare_closes[like], start) or len(self._lines)
             if end < limit:
-                return self._divide(start, end, opening[2], length)
+                return self._divide(start, end, opening[3], shape)
         return Fault(start, start + 1, "has no `>>>>>>> REPLACE` line: it may have been cut off")
 
-    def _divide(self, start: int, end: int, named: str, length: int) -> Block | Fault:
-        for width in (length, 0):
-            middle = _after(self._dividers[width], start)
+    def _divide(self, start: int, end: int, named: str, shape: _Shape) -> Block | Fault:
+        for like in (shape, _ANY):
+            middle = _after(self._dividers[like], start)
             if middle is not None and middle < end:
                 search, replacement = self._lines[start + 1 : middle], self._lines[middle + 1 : end]
-                return Block(start, end + 1, named, _text(search), _text(replacement))
+                divider = self._lines[middle] if self._lines[middle] in replacement else ""
+                return Block(start, end + 1, named, _text(search), _text(replacement), divider and f"{divider}\n")
         return Fault(start, end + 1, "has no `=======` line between its two sides")
 
 
+def _shape(marker: re.Match[str]) -> _Shape:
+    return marker[1], len(marker[2])
+
+
+def _add(table: _Table, marker: re.Match[str], number: int) -> None:
+    table[_shape(marker)].append(number)
+    table[_ANY].append(number)
+
+
 def other_splits(edit: Edit) -> Iterator[Edit]:
-    """The same block divided at each later `=======`, longest search first: a file may hold such lines itself."""
-    lines = split_kept(edit.replace) if "=====" in edit.replace else []
-    at = [number for number, line in enumerate(lines) if len(line) < _MAX_MARKER_CHARS and _DIVIDER.fullmatch(line)]
-    for number in reversed(at[:_MAX_SPLITS]):
-        divider = lines[at[0]]
-        search = edit.search + divider + "".join(lines[:number])
+    """The same block divided at each later line that may divide it, shortest search first."""
+    lines = split_kept(edit.replace) if edit.divider else []
+    at = [number for number, line in enumerate(lines) if line == edit.divider]
+    for number in at[:_MAX_SPLITS]:
+        search = edit.search + edit.divider + "".join(lines[:number])
         yield replace(edit, search=search, replace="".join(lines[number + 1 :]))
 
 

@@ -15,6 +15,7 @@ from bot.core.types import Edit
 Restyle = Callable[[str], str | None]
 """A new line in the file's style; None where that cannot be told."""
 
+_DEEPEST_UNIT = "    "
 _UNITS = ("\t", "    ", "  ", "        ", "   ")
 _TWINS = (("‘’", re.compile("'")), ("“”", re.compile('"')), ("\u00a0\u202f", re.compile(r"\S \S")))
 """Typographic signs, and where their plain form is used as text uses it."""
@@ -209,7 +210,7 @@ def _foreign_indent(text: Text, pairs: Sequence[tuple[str, str]], new: Sequence[
         even = all(len(indent) % len(unit) == 0 for indent in indents)
         return _Units(unit, "\t") if unit in _UNITS and even else _same
     if not any("\t" in indent for indent in own) and all(set(indent) == {"\t"} for indent in indents):
-        return _Units("\t", min(own, key=len))
+        return _Units("\t", min((*own, _DEEPEST_UNIT), key=len))
     return _same
 
 

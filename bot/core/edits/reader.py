@@ -22,6 +22,7 @@ MAX_REPLY_CHARS = 4_000_000
 _LABEL_REACH = 12
 """How many lines above a block its path may stand, prose between."""
 _END_OF_THOUGHTS = re.compile(r"</think(?:ing)?>")
+_HUNK_SIGNS = ("", " ", "+", "-", "@", "\\")
 _DIFF_INFO = frozenset({"diff", "patch", "udiff", "unidiff", "git"})
 
 
@@ -102,7 +103,7 @@ class _Reader:
                 "A search/replace block names no file. Send it again with the file's path on the line above."
             )
         else:
-            self.edits.append(Edit("replace", path, block.search, block.replace))
+            self.edits.append(Edit("replace", path, block.search, block.replace, divider=block.divider))
         return self._consumed(block.end, number)
 
     def _fence(self, fence: Fence) -> int:
@@ -173,15 +174,17 @@ class _Reader:
         return self._markers.opens_between(number, end) and not self._label_right_above(number)
 
     def _is_diff(self, word: str, number: int, end: int) -> bool:
+        """Whether the fence holds a diff. Under a path it may be that file itself, unless the diff is of that path."""
         label = self._label_right_above(number)
-        if label and label.endswith((".diff", ".patch")):
-            return False
         first = self._first_line(number + 1, end)
-        if first is None:
+        if first is None or (label and label.endswith((".diff", ".patch"))):
             return False
         if word in _DIFF_INFO:
             return True
-        return unified.opens_at(self.lines, first) or self.lines[first].startswith("@@ ")
+        if unified.opens_at(self.lines, first):
+            return label is None or label in self.lines[first]
+        hunk = self.lines[first + 1 : end] if self.lines[first].startswith("@@ ") else []
+        return all(line[:1] in _HUNK_SIGNS for line in hunk) and any(line[:1] in ("+", "-") for line in hunk)
 
     def _first_line(self, start: int, end: int) -> int | None:
         for number in range(start, min(end, start + _LABEL_REACH)):

@@ -60,6 +60,13 @@ def same_sides(path: str) -> str:
     )
 
 
+def several_dividers(path: str) -> str:
+    return (
+        f"An edit of {path} holds several `=======` lines, and where its search ends cannot be told. "
+        "Send it again with markers of nine signs: `<<<<<<<<< SEARCH`, `=========`, `>>>>>>>>> REPLACE`."
+    )
+
+
 def partial_edit(path: str) -> str:
     return f"The new text of an edit of {path} leaves lines out. Send it again with every line that is to stand there."
 
