@@ -19,10 +19,14 @@ _TOKENS = re.compile(
 )
 """The forms of the secrets that pass through: GitHub's, OpenAI's and Supabase's keys, JWTs and PEM keys."""
 
+_BOUNDARY = re.compile(r"-----(?:BEGIN|END) [A-Z ]+-----")
+
 
 def cleaner(secrets: Iterable[str]) -> Callable[[str], str]:
-    """A function that takes these secrets out of a text, whole or line by line (a PEM key in a traceback)."""
-    parts = {part for secret in secrets for part in (secret, *secret.splitlines()) if len(part) >= 6}
+    """A function that takes these secrets out of a text, whole or line by line (a PEM key in a traceback). The lines
+    around a key are no secret: code that reads keys holds them, too."""
+    lines = {line for secret in secrets for line in (secret, *secret.splitlines())}
+    parts = {line for line in lines if len(line) >= 6 and not _BOUNDARY.fullmatch(line)}
     escaped = {part.replace("\n", "\\n") for part in parts}
     if not parts:
         return lambda text: text

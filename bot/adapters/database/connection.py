@@ -35,7 +35,7 @@ def open_engine(url: str, wait_s: float) -> Engine:
     """
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # the latter for a port that is no number
         raise _unusable_url() from None
     if parsed.drivername.startswith("sqlite") and parsed.database not in (None, "", ":memory:"):
         return _open_sqlite(parsed, wait_s)

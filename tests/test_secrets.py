@@ -1,0 +1,288 @@
+"""Secrets are planted wherever the bot meets text, and looked for wherever it leaves some."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from bot.config import load_config
+from bot.errors import OutsideError, SetupError, TinyGenError
+from bot.wiring import build_database
+from tests.doubles.github import Repository
+from tests.doubles.github.faults import Fault
+from tests.doubles.model import Fault as ModelFault
+from tests.doubles.model import Messages, ModelDouble, Reply
+from tests.doubles.server import Request, Response, Server
+from tests.scene import CONFIDENT, FILES, Scene, block, draft
+from tests.stage import SECRET, Stage, state_of
+
+OPENAI = "sk-planted-model-key-0123456789"
+SUPABASE = "sb_secret_planted_0123456789"
+TOKEN = "ghp_plantedtokenplantedtoken0123456789ab"
+KEYS = ("planted-caller-key-1", 'planted"caller\\key-é')
+JWT_SHAPE = re.compile(rb"\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.")
+PLAIN = {"OPENAI_API_KEY": OPENAI, "SUPABASE_KEY": SUPABASE, "GITHUB_TOKEN": TOKEN, "TINYGEN_API_KEYS": ",".join(KEYS)}
+
+
+class Echo:
+    """A model that says all that it was ever sent, headers included: as its title, its prose, its edits."""
+
+    def __init__(self) -> None:
+        self.double = ModelDouble(self)
+
+    def __call__(self, messages: Messages) -> Reply:
+        heard = f"{dict(self.double.requests[-1].headers)} {OPENAI} {SECRET} {TOKEN}"
+        asked = "\n".join(str(message["content"]) for message in messages)
+        if "[REVISION NEEDED]" in asked:
+            return f"{CONFIDENT} {heard}"
+        if "refuse it" in asked:
+            return ModelFault(400, json.dumps({"error": {"message": f"Bad key {heard}"}}).encode())
+        leak = block("leak.py", "", f"HEARD = {heard!r}\n")
+        beside = block("settings.py", "PORT = 1\n", "PORT = 2\n")
+        return draft(leak, beside, title=f"Tell {OPENAI}", why=heard)
+
+
+def echo(request: Request) -> Response:
+    """A server that fails, and repeats what it was sent."""
+    return Response(500, f"{dict(request.headers)} {request.body!r}".encode(), {"Content-Type": "application/json"})
+
+
+class Arguments:
+    """The arguments of all processes on the machine, as often as they can be read until the `with` ends."""
+
+    def __enter__(self) -> Arguments:
+        self.seen: set[bytes] = set()
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._done.wait(0.005):
+            for path in Path("/proc").glob("[0-9]*/cmdline"):
+                try:
+                    self.seen.add(path.read_bytes())
+                except OSError:  # it has ended
+                    continue
+
+
+def needles(stage: Stage) -> dict[str, bytes]:
+    """What must be found nowhere, by what it is."""
+    key = stage.app.private_key or ""
+    found = {"openai": OPENAI, "webhook": SECRET, "supabase": SUPABASE, "token": TOKEN}
+    found |= {f"caller {number}": each for number, each in enumerate(KEYS)}
+    found |= {f"pem {number}": line for number, line in enumerate(key.splitlines()) if not line.startswith("-")}
+    for number, token in enumerate(stage.github.world.tokens):
+        found[f"installation token {number}"] = token
+        found[f"basic {number}"] = base64.b64encode(f"x-access-token:{token}".encode()).decode().rstrip("=")
+    escaped = {f"{name}, escaped": json.dumps(value)[1:-1] for name, value in found.items()}
+    return {name: value.encode() for name, value in {**found, **escaped}.items()}
+
+
+def check_none(where: str, text: bytes, planted: Mapping[str, bytes]) -> None:
+    for name, needle in planted.items():
+        at = text.find(needle)
+        assert at < 0, f"{name} in {where}: {text[max(0, at - 200) : at + 200]!r}"
+    assert not JWT_SHAPE.search(text), f"a JWT in {where}"
+
+
+# ---- the real bot ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """A bot that has met every planted secret, in success and in failure."""
+    root, model = tmp_path_factory.mktemp("secrets"), Echo()
+    (root / "tmp").mkdir()
+    with ExitStack() as stack:
+        double = stack.enter_context(model.double)
+        supabase = stack.enter_context(Server(echo))
+        settings = {**PLAIN, "SUPABASE_URL": supabase.url, "TMPDIR": str(root / "tmp"), "TINYGEN_LOG_LEVEL": "debug"}
+        stage = stack.enter_context(Stage(root, double.url, settings))
+        stage.model, stage.arguments = double, stack.enter_context(Arguments())  # type: ignore[attr-defined]
+        stage.github.install(stage.app, "octocat")
+        _use(stage)
+        yield stage
+
+
+def _use(stage: Stage) -> None:
+    files = {**FILES, "settings.py": f'KEY = "{OPENAI}"\nPORT = 1\nHOOK = "{SECRET}"\n'.encode()}
+    repo = stage.github.add_repository("octocat/greeter", files=files)
+    _ask(stage, repo, ["Change settings.py.", "--pr Change settings.py.", "refuse it", "apply"])
+    away = stage.github.add_repository("octocat/away", files=files)
+    words = json.dumps({"message": f"No: {OPENAI} {SECRET} {TOKEN}"}).encode()
+    stage.github.faults.add(Fault(422, words), path=r"octocat/away/git/ref/heads", times=1)
+    stage.github.faults.add(Fault(403, words), path=r"octocat/away\.git/info/refs", times=9)
+    stage.github.faults.add(Fault(200, words), path=r"octocat/away/issues/1$", times=1)
+    _ask(stage, away, ["One.", "Two.", "Three."])
+    for key in (KEYS[0], "wrong"):
+        for body in (
+            {"repoUrl": f"{stage.github.url}/octocat/greeter", "prompt": "Change settings.py."},
+            {"repoUrl": KEYS[0]},
+        ):
+            _call(stage, "/run", key, body)
+
+
+def _ask(stage: Stage, repo: Repository, prompts: Sequence[str]) -> None:
+    issue = repo.open_issue("octocat", "Settings", "See settings.py.")
+    for count, prompt in enumerate(prompts, 1):
+        repo.comment(issue.number, "octocat", f"/tinygen {prompt}")
+        stage.finished(repo.full_name, issue.number, count)
+
+
+def _call(stage: Stage, path: str, key: str, body: object = None) -> bytes:
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    request = urllib.request.Request(stage.url + path, json.dumps(body).encode() if body else None, headers)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            text: bytes = answer.read()
+    except urllib.error.HTTPError as error:
+        text = error.read()
+    check_none(path, text, needles(stage))
+    return text
+
+
+@pytest.mark.slow
+class TestTheRealBot:
+    def test_met_the_secrets(self, stage: Stage) -> None:
+        """Else all that follows would prove nothing."""
+        done, opened, refused, applied = stage.bot_comments("octocat/greeter", 1)
+        assert [state_of(body) for body in (done, opened, refused)] == ["done", "done", "failed"]
+        assert "[hidden]" in done
+        assert applied
+        assert any("No: [hidden]" in body for body in stage.bot_comments("octocat/away", 1))
+        assert any(OPENAI in str(request.headers) for request in stage.model.requests)  # type: ignore[attr-defined]
+        assert len(stage.arguments.seen) > 20  # type: ignore[attr-defined]
+        assert len(stage.github.world.tokens) > 1
+
+    def test_tells_none_in_its_log(self, stage: Stage) -> None:
+        log = stage.log.read_bytes()
+        assert b"the request log did not take a row" in log
+        check_none("the log", log, needles(stage))
+
+    def test_tells_none_in_a_thread(self, stage: Stage) -> None:
+        for repo in stage.github.world.repositories.values():
+            for comment in repo.comments.values():
+                check_none("a comment", comment.body.encode(), needles(stage))
+
+    def test_puts_none_into_a_pull_request(self, stage: Stage) -> None:
+        repo = stage.github.world.names["octocat/greeter"]
+        assert repo.pulls
+        for pull in repo.pulls:
+            check_none("a pull request", f"{pull.title}\n{pull.body}".encode(), needles(stage))
+            words = repo.git.run("show", "-s", "--format=%B%n%an%n%ae", repo.head(pull))
+            diff = repo.git.run("show", "--format=", "--unified=0", repo.head(pull))
+            added = [line for line in diff.splitlines() if line.startswith(b"+")]
+            assert b"+PORT = 2" in added
+            check_none("a commit", b"\n".join([words, *added]), needles(stage))
+        for name, _, _ in repo.git.refs("refs/heads/"):
+            check_none("a branch's name", name.encode(), needles(stage))
+
+    def test_sends_none_to_github(self, stage: Stage) -> None:
+        for request in stage.github.requests:
+            body = request.body
+            if request.path.endswith("/git/trees") and body:  # a file that held it before holds it afterwards
+                entries = json.loads(body)["tree"]
+                body = json.dumps([entry for entry in entries if entry["path"] != "settings.py"]).encode()
+            check_none(f"{request.method} {request.path}", request.path.encode() + body, needles(stage))
+
+    def test_sends_none_to_the_model(self, stage: Stage) -> None:
+        sent = stage.model.requests  # type: ignore[attr-defined]
+        assert any("settings.py" in json.dumps(request.body) for request in sent)
+        for request in sent:
+            check_none("a prompt", json.dumps(request.body, ensure_ascii=False).encode(), needles(stage))
+
+    def test_keeps_none_on_the_disk(self, stage: Stage) -> None:
+        """All files, whatever is in them: rows, what the engine keeps, git's configuration, what was forgotten."""
+        kept = [path for folder in (stage.data_dir, stage.root / "tmp") for path in folder.rglob("*") if path.is_file()]
+        assert any(path.suffix == ".sqlite" for path in kept)
+        assert any(path.name == "config" for path in kept)
+        for path in kept:
+            check_none(str(path), path.read_bytes(), needles(stage))
+
+    def test_names_none_in_the_arguments_of_a_process(self, stage: Stage) -> None:
+        for arguments in stage.arguments.seen:  # type: ignore[attr-defined]
+            check_none("arguments", arguments, needles(stage))
+
+    def test_shows_none_on_its_pages(self, stage: Stage) -> None:
+        for body in stage.bot_comments("octocat/greeter", 1):
+            job = body.partition("job=")[2].partition(" ")[0]
+            assert b'"state"' in _call(stage, f"/jobs/{job}", KEYS[0])
+            _call(stage, f"/jobs/{job}.diff", KEYS[0])
+        for path in ("/metrics", "/healthz", "/docs/openapi.json", "/nothing"):
+            _call(stage, path, "wrong")
+
+
+# ---- text that people give ------------------------------------------------------------------------------------------
+
+
+def test_a_secret_in_a_thread_goes_no_further(tmp_path: Path) -> None:
+    with Scene(tmp_path, settings={**PLAIN, "SUPABASE_URL": "http://127.0.0.1:9"}) as scene:
+        issue = scene.open_issue(f"Leaked {OPENAI}", f"It is {OPENAI}, and {KEYS[1]}.")
+        scene.repo.comment(issue.number, "octocat", f"Also {TOKEN}.")
+        told = scene.tell(f"/tinygen Use {OPENAI}.", on=issue)
+        assert told.state == "done"
+        shown = [
+            *scene.asked,
+            told.answer,
+            str(told.row),
+            str(scene.web.get(f"/jobs/{told.job}", headers={"Authorization": f"Bearer {KEYS[0]}"}).json),
+        ]
+        for text in shown:
+            for secret in (OPENAI, TOKEN, *KEYS):
+                assert secret not in text
+                assert json.dumps(secret)[1:-1] not in text
+
+
+def test_a_boundary_of_a_key_is_no_secret(tmp_path: Path) -> None:
+    """Code that looks for PEM keys can be read and written."""
+    with Scene(tmp_path, files={"pem.py": b'BEGIN = "-----BEGIN RSA PRIVATE KEY-----"\n'}) as scene:
+        line = 'END = "-----END RSA PRIVATE KEY-----"\n'
+        scene.model_says(draft(block("end.py", "", line)), CONFIDENT)
+        told = scene.tell("/tinygen --pr Add the end of pem.py.")
+        assert told.state == "done"
+        assert scene.repo.git.file(scene.repo.head(scene.repo.pulls[0]), "end.py") == line.encode()
+        assert "-----BEGIN RSA PRIVATE KEY-----" in scene.asked[0]
+
+
+# ---- settings -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"TINYGEN_DATABASE_URL": "postgresql://bot:hunter2secret@127.0.0.1:1/tinygen"},
+        {"TINYGEN_DATABASE_URL": "postgresql://bot:hunter2secret@127.0.0.1:none/tinygen"},
+        {"TINYGEN_DATABASE_URL": "mysql://bot:hunter2secret@127.0.0.1/tinygen"},
+        {"GITHUB_PRIVATE_KEY": "hunter2secret"},
+        {"SUPABASE_KEY": "hunter2secret"},
+        {"TINYGEN_PORT": "hunter2secret"},
+        {"OPENAI_BASE_URL": "hunter2secret"},
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_not_quoted(settings: Mapping[str, str], tmp_path: Path) -> None:
+    with pytest.raises((SetupError, OutsideError)) as refused:
+        build_database(load_config({"TINYGEN_DATA_DIR": str(tmp_path), **settings}, env_file=None))
+    error: BaseException | None = refused.value
+    assert isinstance(error, TinyGenError)
+    assert "hunter2" not in f"{error} {error.next_step}"
+
+
+def test_a_config_shows_no_secret_of_its_own() -> None:
+    config = load_config({**PLAIN, "SUPABASE_URL": "http://x"}, env_file=None)
+    for secret in (OPENAI, SUPABASE, TOKEN, *KEYS):
+        assert secret not in f"{config!r} {config}"
+        assert secret in config.secrets()
