@@ -163,7 +163,7 @@ class TestTheRealBot:
         assert [state_of(body) for body in (done, opened, refused)] == ["done", "done", "failed"]
         assert "[hidden]" in done
         assert applied
-        assert any("No: [hidden]" in body for body in stage.bot_comments("octocat/away", 1))
+        assert any("No: [\u200bhidden]" in body for body in stage.bot_comments("octocat/away", 1))
         assert any(OPENAI in str(request.headers) for request in stage.model.requests)  # type: ignore[attr-defined]
         assert len(stage.arguments.seen) > 20  # type: ignore[attr-defined]
         assert len(stage.github.world.tokens) > 1
