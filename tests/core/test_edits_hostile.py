@@ -13,7 +13,7 @@ from tests.core.snapshots import snapshot_of
 
 MEGABYTE = 1_000_000
 
-pytestmark = pytest.mark.timeout(30)
+pytestmark = pytest.mark.slow
 
 
 def _repeated(text: str, chars: int = 200_000) -> str:

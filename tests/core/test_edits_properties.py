@@ -31,10 +31,12 @@ MARKERS = st.sampled_from(
         "new file mode 100755", "\\ No newline at end of file", "\ud800",
     ]
 )  # fmt: skip
+pytestmark = pytest.mark.slow
+
 RAW = st.lists(MARKERS | st.text(max_size=12), max_size=40).map("\n".join)
 
 
-@settings(max_examples=10000, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(changes().filter(changed), forms)
 def test_every_clean_form_gives_exactly_the_change(change: FileChange, form: Form) -> None:
     _is_exact_or_refused(change, reply(form, CLEAN, [change], random.Random(0)), may_refuse=form != "diff")
