@@ -85,6 +85,10 @@ def _indented_by(signs: str, unit: int) -> Callable[[FileChange], bool]:
     return fits
 
 
+def _no_cr(change: FileChange) -> bool:
+    return "\r" not in f"{change.old}{change.new}"
+
+
 def _no_typography(change: FileChange) -> bool:
     return not _TYPOGRAPHIC.search((change.old or "") + (change.new or "")) and bool(change.old)
 
@@ -217,7 +221,7 @@ _TEXTS = (
     Dirt(
         "CRLF reply",
         text=lambda text: text.replace("\n", "\r\n"),
-        fits=lambda change: "\r" not in f"{change.old}{change.new}",
+        fits=lambda change: _no_cr(change),
     ),
     Dirt("reply without final newline", text=lambda text: text.rstrip("\n")),
     Dirt(
@@ -260,5 +264,40 @@ _PIECES = (
     Dirt("wrong hunk counts", ("diff",), Style(header="@@ -{a},7 +{c},9 @@")),
 )
 
+
+def _all_of(*steps: OnPieces) -> OnPieces:
+    def on_pieces(pieces: list[Piece], rng: random.Random) -> list[Piece]:
+        for step in steps:
+            pieces = step(pieces, rng)
+        return pieces
+
+    return on_pieces
+
+
+_MIXTURES = (
+    Dirt(
+        "mixture: heading, tildes, CRLF, lost spaces",
+        ("blocks",),
+        Style(label="#### `{}`:", fence="~~~~", prose="Here:\n\n"),
+        _all_of(_on_lines(str.rstrip), _on_each(_dedent), _on_each(_blank_ends)),
+        text=lambda text: text.replace("\n", "\r\n"),
+        fits=lambda change: _no_trailing_spaces(change) and _no_indent_change(change) and _no_cr(change),
+    ),
+    Dirt(
+        "mixture: no fence, numbers, quotes, repeated",
+        ("blocks",),
+        Style(label="File: {}", fence=None),
+        _all_of(_on_lines(smart), _on_each(_number), _on_each(_repeat)),
+        fits=_no_typography,
+    ),
+    Dirt(
+        "mixture: no numbers, prefixes, spaces; quotes",
+        ("diff",),
+        Style(header="@@ @@", prefix="none"),
+        _all_of(_on_lines(str.rstrip), _on_lines(smart)),
+        fits=lambda change: _no_trailing_spaces(change) and _no_typography(change),
+    ),
+)
+
 CLEAN = Dirt("clean")
-DIRTS: tuple[Dirt, ...] = (*_SETTINGS, *_TEXTS, *_PIECES)
+DIRTS: tuple[Dirt, ...] = (*_SETTINGS, *_TEXTS, *_PIECES, *_MIXTURES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.core.edits import read_reply
-from tests.core.edits_samples import after, block
+from tests.core.edits_samples import after, block, refusal
 
 APP = """import os
 
@@ -143,6 +143,11 @@ def test_new_lines_take_on_tabs_where_the_file_has_nothing_else() -> None:
     reply = block("a.go", "package a\n", "package a\n\nfunc b() {\n    if x {\n        z()\n    }\n}\n")
     wanted = GO.replace("package a\n", "package a\n\nfunc b() {\n\tif x {\n\t\tz()\n\t}\n}\n")
     assert after({"a.go": GO}, reply) == {"a.go": wanted.encode()}
+
+
+def test_spaces_that_may_be_one_tab_or_two_are_refused() -> None:
+    reply = block("a.go", "package a\n", "package a\n\nvar b = `\n        x\n`\n")
+    assert "cannot be told" in refusal({"a.go": GO}, reply)
 
 
 def test_lines_may_be_left_out_on_both_sides() -> None:

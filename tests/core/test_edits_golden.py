@@ -15,7 +15,7 @@ SAMPLES = Path(__file__).parents[1] / "samples" / "replies"
 WHAT_IT_SHOWS = {
     "blocks_with_headings": "paths in headings, prose between, a new file, edits of one file out of order",
     "envelope_with_anchors": "a place told apart by its class, a move with a change, a new file",
-    "diff_with_wrong_numbers": "one hunk misnumbered, one without numbers, an empty context line without its space, CRLF",
+    "diff_with_wrong_numbers": "a hunk misnumbered, one without numbers, an empty line without its space, CRLF",
     "whole_files": "a file with fences, one with CRLF and no final newline, and a snippet that is no file",
     "thoughts_and_lost_indentation": "edits in the thoughts that are not meant, blocks at the margin",
     "small_model": "no fences, line numbers copied, spaces for tabs, typographic quotes, a CRLF reply",

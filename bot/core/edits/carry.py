@@ -200,18 +200,22 @@ def _rules(seen: set[tuple[str, str]]) -> Iterable[Restyle]:
 def _foreign_indent(text: Text, pairs: Sequence[tuple[str, str]], new: Sequence[str]) -> Restyle:
     """Where no line of the search is indented, new lines indented by what the file never uses take on its own."""
     indents = {_indent(line) for line in new if not is_blank(line)} - {""}
-    if not indents or any(_indent(said) for said, _ in pairs):
-        return _same
     own = [_indent(body) for body in text.bodies if body[:1] in (" ", "\t") and not is_blank(body)]
-    if not own:
+    if not indents or not own or any(_indent(said) for said, _ in pairs):
         return _same
-    if all(set(indent) == {"\t"} for indent in own) and all(set(indent) == {" "} for indent in indents):
-        unit = min(indents, key=len)
-        even = all(len(indent) % len(unit) == 0 for indent in indents)
-        return _Units(unit, "\t") if unit in _UNITS and even else _same
+    if all(indent[0] == "\t" for indent in own) and not any("\t" in indent for indent in indents):
+        return _tabs_for(indents)
     if not any("\t" in indent for indent in own) and all(set(indent) == {"\t"} for indent in indents):
         return _Units("\t", min((*own, _DEEPEST_UNIT), key=len))
     return _same
+
+
+def _tabs_for(indents: Iterable[str]) -> Restyle:
+    """A tab for the least of these indentations by spaces; one space aligns (` * …`), eight are one level or two."""
+    unit = min((indent for indent in indents if len(indent) > 1), key=len, default="")
+    if len(unit) > len(_DEEPEST_UNIT):
+        return lambda indent: None if indent else indent
+    return _Units(unit, "\t") if unit in _UNITS else _same
 
 
 def _indent(line: str) -> str:

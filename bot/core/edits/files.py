@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import accumulate
 
 from bot.core.edits.lines import Text, decode, split
 from bot.core.edits.paths import Tree, new_path_fault, path_fault
@@ -17,6 +18,9 @@ MAX_HINTS = 20
 """How many refusals of a reply look for what is nearest to what was said."""
 MAX_FILE_BYTES = 4_000_000
 """The size of a file that may be edited or made."""
+
+_MAX_KEPT_BYTES = 64_000_000
+_MAX_KEPT_TEXTS = 8
 
 
 class Refused(Exception):
@@ -44,10 +48,12 @@ class Files:
         self._base_lines: dict[str, Text] = {}
 
     def prefetch(self, paths: Iterable[str]) -> None:
-        """Reads in one go what the edits will need of the base."""
-        wanted = {self._tree.resolve(path) for path in paths}
-        blobs = [blob for path in sorted(wanted) if (blob := self._base.blobs.get(path)) and self._readable(blob)]
-        self._contents = {blob.path: content for blob, content in zip(blobs, self._base.read(blobs), strict=True)}
+        """Reads in one go what the edits will need of the base, as far as it may be kept."""
+        wanted = dict.fromkeys(map(self._tree.resolve, paths))
+        blobs = [blob for path in wanted if (blob := self._base.blobs.get(path)) and self._readable(blob)]
+        sizes = accumulate(blob.size_bytes for blob in blobs)
+        kept = [blob for blob, size_bytes in zip(blobs, sizes, strict=True) if size_bytes <= _MAX_KEPT_BYTES]
+        self._contents = {blob.path: content for blob, content in zip(kept, self._base.read(kept), strict=True)}
 
     def expect_gone(self, paths: Iterable[str]) -> None:
         """Files that later edits take away are in nobody's way, whatever the order."""
@@ -105,14 +111,20 @@ class Files:
         return decode(content)
 
     def lines(self, path: str) -> Text:
-        if path not in self._lines:
-            self._lines[path] = split(self.text(path))
-        return self._lines[path]
+        return self._kept(self._lines, path, lambda: split(self.text(path)))
 
     def base_lines(self, path: str) -> Text:
-        if path not in self._base_lines:
-            self._base_lines[path] = split(decode(self._base_content(path)) if path in self._base.blobs else "")
-        return self._base_lines[path]
+        known = path in self._base.blobs
+        return self._kept(self._base_lines, path, lambda: split(decode(self._base_content(path)) if known else ""))
+
+    @staticmethod
+    def _kept(texts: dict[str, Text], path: str, make: Callable[[], Text]) -> Text:
+        """The text that was made of the file before, as long as few others were: their lines take much memory."""
+        if path not in texts:
+            if len(texts) >= _MAX_KEPT_TEXTS:
+                texts.clear()
+            texts[path] = make()
+        return texts[path]
 
     def put(self, path: str, content: bytes) -> None:
         """Makes or changes a file; an existing one keeps its mode."""
@@ -173,6 +185,8 @@ class Files:
         if not self._readable(blob):
             raise Refused(f"{path} is larger than {self._max_file_bytes} bytes, which edits may not touch.")
         if path not in self._contents:
+            if sum(map(len, self._contents.values())) + blob.size_bytes > _MAX_KEPT_BYTES:
+                self._contents.clear()
             self._contents[path] = next(iter(self._base.read([blob])))
         return self._contents[path]
 
