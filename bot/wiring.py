@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 
 LONE_EXECUTOR = "local"
+WORKER_WAIT_S = 30.0
+"""As long as the engine itself waits: a backup that holds the database for a while fails no job."""
 FORGET_S = 3600.0
 REDELIVER_S = 300.0
 """How often a worker forgets what is old, and looks for missed deliveries."""
@@ -48,8 +50,8 @@ def database_url(config: Config) -> str:
     return f"postgresql+psycopg://{rest}" if scheme in ("postgresql", "postgres") else url
 
 
-def build_database(config: Config) -> Database:
-    """The embedded database, its tables made."""
+def build_database(config: Config, *, wait_s: float = 3.0) -> Database:
+    """The embedded database, its tables made. `wait_s` bounds what a statement may wait for a lock or an answer."""
     from bot.adapters.database import Database
 
     try:
@@ -58,7 +60,7 @@ def build_database(config: Config) -> Database:
         raise SetupError(
             f"TINYGEN_DATA_DIR cannot be used: {error.strerror}.", next_step="Name a directory that TinyGen may write."
         ) from None
-    database = Database(database_url(config))
+    database = Database(database_url(config), wait_s=wait_s)
     database.create()
     return database
 
@@ -126,7 +128,7 @@ def build_worker(config: Config) -> Worker:
     from bot.job.upkeep import Upkeep
     from bot.job.worker import Worker
 
-    database, me = build_database(config), _executor_id(config)
+    database, me = build_database(config, wait_s=WORKER_WAIT_S), _executor_id(config)
     clean = cleaner(config.secrets())
     engine = Engine(database_url(config), executor_id=me, concurrency=config.concurrency, clean=clean)
     github = build_github(config)

@@ -29,7 +29,7 @@ from bot.job.house import House, Rules
 from bot.job.upkeep import Upkeep
 from bot.job.worker import Worker
 from bot.logs import cleaner
-from bot.ports import Store
+from bot.ports import Git, Store
 from bot.web import create_app
 from bot.wiring import build_database, build_git, build_limits, database_url
 from tests.doubles.github import GitHubDouble, Repository
@@ -120,6 +120,8 @@ class Scene:
     settings: Mapping[str, str] = field(default_factory=dict)
     permissions: Mapping[str, str] = field(default_factory=lambda: PERMISSIONS)
     remote_log: Store | None = None
+    git: Git | None = None
+    """Instead of the real cache."""
     files: Mapping[str, bytes] | None = field(default_factory=lambda: FILES)
 
     def __post_init__(self) -> None:
@@ -176,7 +178,7 @@ class Scene:
         return House(
             engine=self.engine,
             connect=self.adapter.connect,
-            git=build_git(config),
+            git=self.git or build_git(config),
             model=_model(config),
             reports=self.database,
             log=self.database,

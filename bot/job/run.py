@@ -153,6 +153,8 @@ class _Run:
             same = pull.head_repo is not None and pull.head_repo.lower() == target.repo.lower()
             return Place(pull.head_ref, pull.head_sha, "head" if same else "fork", self._job)
         ref, sha = github.resolve(base)
+        if ref == sha and target.issue_number is not None:
+            raise BadRequest("`--base` takes a branch, not a commit.", next_step="Name the branch to start from.")
         return Place(ref, sha, "none" if target.issue_number is None else "new", self._job)
 
     # -- the repository --

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from bot.job.accept import run_id
 from tests.doubles.github.faults import bad_gateway
 from tests.doubles.model import hang, server_error
 from tests.scene import CONFIDENT, LOUDER, REPO, Scene, block, draft
@@ -178,6 +179,21 @@ def test_a_queued_job_is_cancelled_before_it_runs(scene: Scene) -> None:
     scene.tell("/tinygen cancel", on=first)
     assert scene.ended(running).state == "cancelled"
     assert len(scene.asked) == 1
+
+
+def test_a_job_that_was_dropped_but_never_told_is_told(scene: Scene) -> None:
+    """As where the worker dies in the middle of a cancellation."""
+    scene.model_says(hang(60))
+    running = scene.say("/tinygen Louder.", on=scene.open_issue())
+    scene.wait(lambda: scene.model.requests, "the model to be asked")
+    there = scene.open_issue()
+    waiting = scene.say("/tinygen Softer.", on=there)
+    scene.wait(lambda: waiting.answers, "the second job to be acknowledged")
+    scene.engine.drop(run_id(waiting.job))
+    scene.tell("/tinygen cancel", on=there)
+    assert "state=cancelled" in scene.ended(waiting).answer
+    scene.tell("/tinygen cancel", on=scene.repo.issues[1])
+    scene.ended(running)
 
 
 def test_what_was_cancelled_can_be_retried(scene: Scene) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from bot.core.record import log_row
 from bot.core.report import Report
-from bot.core.types import Command, Job, Target
+from bot.core.types import Changes, Command, Job, Patch, Snapshot, Target
+from bot.ports import Remote
 from tests.doubles.github.faults import Fault, bad_gateway, dropped, secondary_limit, unauthorized, unavailable
 from tests.doubles.model import hang, server_error
 from tests.fakes import RemoteLog
@@ -216,8 +217,39 @@ def test_a_log_that_is_away_holds_up_no_job_and_gets_its_row_later(set_scene: Se
     scene.wait(lambda: log.written.get(told.job, [])[-1:] == ["done"], "the row")
 
 
-def test_a_fault_of_our_own_ends_the_job_in_words(scene: Scene) -> None:
+def test_an_answer_that_github_never_gives_ends_the_job_in_words(scene: Scene) -> None:
     scene.github.faults.add(Fault(200, b'{"permission": 7}'), path=r"/permission$", times=AWAY)
     told = scene.tell("/tinygen Louder.")
     assert told.state == "failed"
     assert f"state={told.state} -->" in told.answer
+
+
+# ---- ourselves ------------------------------------------------------------------------------------------------------
+
+
+class BrokenGit:
+    """A Git with a fault in it."""
+
+    def fetch(self, repo: str, remote: Remote, sha: str) -> None:
+        return None
+
+    def snapshot(self, repo: str, sha: str) -> Snapshot:
+        raise ZeroDivisionError("no house is without one")
+
+    def diff(self, repo: str, base_sha: str, changes: Changes) -> Patch:
+        raise NotImplementedError
+
+    def apply(self, repo: str, patch: Patch) -> tuple[Changes, str]:
+        raise NotImplementedError
+
+
+def test_a_fault_of_our_own_ends_the_job_in_words(set_scene: SetScene, capsys: pytest.CaptureFixture[str]) -> None:
+    scene = set_scene(git=BrokenGit())
+    told = scene.tell("/tinygen Louder.")
+    assert told.state == "failed"
+    assert f"`{told.job}`" in told.answer
+    assert "ZeroDivisionError" not in told.answer
+    assert "/tinygen retry" in told.answer
+    assert told.row["state"] == "failed"
+    assert "ZeroDivisionError" in capsys.readouterr().out
+    assert scene.tell("/tinygen help").state == "done"

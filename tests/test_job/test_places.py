@@ -108,6 +108,12 @@ class TestABaseBranch:
         assert "nowhere" in told.answer
         assert not scene.asked
 
+    def test_that_is_a_commit_is_answered_before_the_model_is_asked(self, scene: Scene) -> None:
+        told = scene.tell(f"/tinygen --pr --base {scene.repo.git.branch('main')} Louder.")
+        assert told.state == "failed"
+        assert "branch" in told.answer
+        assert not scene.asked
+
     def test_that_is_no_branch_name_is_answered_at_once(self, scene: Scene) -> None:
         told = scene.tell("/tinygen --base ../x Louder.")
         assert told.state == "failed"
