@@ -7,7 +7,7 @@ a name. Numbers carry their unit in their name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -88,6 +88,14 @@ would have: a snapshot stays a value though its bytes are not all in memory."""
 
 
 @dataclass(frozen=True, slots=True)
+class PastCommit:
+    """A commit that led to a snapshot: its message, and the paths it touched."""
+
+    message: str
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Every file of a repository at one commit, readable without a checkout. An empty repository has no blobs."""
 
@@ -95,6 +103,8 @@ class Snapshot:
     blobs: Mapping[str, Blob]
     """By path, in git's order."""
     read: ReadBlobs
+    history: Callable[[], Sequence[PastCommit]] = tuple
+    """The newest commits up to this one, newest first, a few hundred at most; none where only this one is at hand."""
 
 
 # ---- what the model says, and what comes of it ----------------------------------------------------------------------

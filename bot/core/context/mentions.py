@@ -2,92 +2,147 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from bot.core.context.paths import extension_of, language_of
-from bot.core.context.task import Mention, Task
+from bot.core.context.sections import shortened
 
-MAX_SAME = 8
+How = Literal["path", "name", "deepest frame", "frame", "module"]
+"""`path`: at least a directory and a name, or a name in the title; `name`: a file's name alone, as likely the
+asker's own file as one of the repository."""
+
+_MAX_SAME = 3
 """A mention that fits more files than this names none of them."""
+_MAX_MENTIONS = 500
+
+_EXTENSION = r"\.[A-Za-z]\w{0,9}\b"
+_PATH = re.compile(
+    rf"(?<![\w/\\.-])(?:[\w@+~.-]{{0,60}}[/\\]){{0,15}}[\w@+~.-]{{0,80}}[\w-]{_EXTENSION}(?:(?::|\#L)(?P<line>\d{{1,7}}))?"
+)
+_FRAME = re.compile(
+    rf'File "(?P<python>[^"\n]{{1,300}})", line (?P<python_line>\d{{1,7}})'
+    rf"|\bat [^\n(]{{0,200}}\((?P<java>[^\n():]{{1,300}}{_EXTENSION}):(?P<java_line>\d{{1,7}})"
+    rf"|^[\s>E]{{0,20}}(?P<other>[^\s:()]{{1,300}}{_EXTENSION}):(?P<other_line>\d{{1,7}})",
+    re.M,
+)
+_NEW_TRACE = re.compile(r"Traceback \(most recent call last\)|^_{5,}|Caused by|During handling of", re.M)
+_DOTTED = re.compile(r"(?<![\w.])[^\W\d]\w{0,60}(?:(?:\.|::)[^\W\d]\w{0,60}){1,10}")
+_IMPORT_LINE = re.compile(r"^[\s>.]{0,20}(?:from|import)\s.{0,300}", re.M)
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A file that the task names. `weight` is 1 for a full path; `line` where the task gives one."""
+    """A file that the task names; `weight` is shared between files that fit equally well; `line` where it is given."""
 
     path: str
-    weight: float
-    why: str
+    how: How
+    weight: float = 1.0
     line: int | None = None
 
 
-def find_named(task: Task, paths: Iterable[str]) -> tuple[Named, ...]:
-    """Every match, in the order of the text; a file may come several times."""
+def find_named(text: str, paths: Iterable[str]) -> tuple[Named, ...]:
+    """Every file named in the task's text; a file may come several times."""
+    text = shortened(text)
     known = _Paths(paths)
-    by_path = [named for mention in task.paths for named in known.by_path(mention)]
-    by_name = [named for mention in task.dotted for named in known.by_dotted(mention)]
-    return (*by_path, *by_name)
+    frames = [match for match, _ in zip(_FRAME.finditer(text), range(_MAX_MENTIONS), strict=False)]
+    spoken = _FRAME.sub(" ", text)
+    return (*_from_traces(text, frames, known), *_from_paths(spoken, known), *_from_modules(spoken, known))
 
 
 class _Paths:
+    """Files by the end of their path and by module name."""
+
     def __init__(self, paths: Iterable[str]) -> None:
-        self._by_name: dict[str, list[tuple[str, ...]]] = defaultdict(list)
-        self._by_stem: dict[str, list[tuple[str, ...]]] = defaultdict(list)
+        self._by_name: dict[str, list[str]] = defaultdict(list)
+        self._by_module: dict[str, list[tuple[str, str]]] = defaultdict(list)
         for path in paths:
-            parts = tuple(path.split("/"))
-            self._by_name[parts[-1].lower()].append(parts)
+            self._by_name[path.rpartition("/")[2].lower()].append(path)
             if language_of(path):
-                stem = parts[-1][: -len(extension_of(path)) - 1]
-                module = parts[:-1] if stem in ("__init__", "index", "mod") and len(parts) > 1 else (*parts[:-1], stem)
-                self._by_stem[module[-1]].append((*module, parts[-1], path))
+                module = path[: -len(extension_of(path)) - 1]
+                for index in ("/__init__", "/index", "/mod"):
+                    module = module.removesuffix(index)
+                self._by_module[module.rpartition("/")[2]].append((f"/{module}", path))
 
-    def by_path(self, mention: Mention) -> Iterator[Named]:
-        """The files whose path ends as the mention does, as far back as any file's does."""
-        same = self._by_name.get(mention.parts[-1].lower(), [])
-        depth, best = _longest_ends(mention.parts, same)
-        if not best or len(best) > MAX_SAME:
-            return
-        whole = depth == len(mention.parts)
-        for parts in best:
-            at_root = len(parts) == depth
-            weight = _path_weight(depth, whole=whole, at_root=at_root, same=len(best))
-            if mention.frame is not None:
-                yield Named("/".join(parts), weight / (1 + 0.5 * mention.frame), "in the stack trace", mention.line)
-            else:
-                yield Named("/".join(parts), weight, "named in the request", mention.line)
+    def ending_as(self, parts: Sequence[str]) -> tuple[int, list[str]]:
+        """The files whose path agrees with the end of `parts` as far back as any file's does, and how far."""
+        best: list[str] = []
+        best_depth = 0
+        for path in self._by_name.get(parts[-1].lower(), ()):
+            depth = _same_end(path.split("/"), parts)
+            if depth > best_depth:
+                best, best_depth = [], depth
+            if depth == best_depth:
+                best.append(path)
+        return best_depth, best
 
-    def by_dotted(self, mention: Mention) -> Iterator[Named]:
-        """The modules that the longest possible beginning of the name stands for."""
-        for length in range(len(mention.parts), 1, -1):
-            wanted = mention.parts[:length]
-            best = [entry for entry in self._by_stem.get(wanted[-1], []) if entry[:-2][-length:] == wanted]
-            if best and len(best) <= MAX_SAME:
-                rest = mention.parts[length:]
-                weight = (0.5 if rest else 0.6) * (1 if length > 2 else 0.6) / len(best)
-                yield from (Named(entry[-1], weight, "its module is named in the request") for entry in best)
-                return
+    def module(self, parts: Sequence[str]) -> list[str]:
+        """The files that the longest beginning of a dotted name stands for, of two names at least."""
+        for length in range(len(parts), 1, -1):
+            end = "/" + "/".join(parts[:length])
+            if found := [path for module, path in self._by_module.get(parts[length - 1], ()) if module.endswith(end)]:
+                return found
+        return []
 
 
-def _longest_ends(wanted: tuple[str, ...], paths: list[tuple[str, ...]]) -> tuple[int, list[tuple[str, ...]]]:
-    best: list[tuple[str, ...]] = []
-    best_depth = 0
-    for parts in paths:
-        depth = 0
-        while depth < min(len(parts), len(wanted)) and parts[-1 - depth].lower() == wanted[-1 - depth].lower():
-            depth += 1
-        if depth > best_depth:
-            best, best_depth = [], depth
-        if depth == best_depth and depth:
-            best.append(parts)
-    return best_depth, best
+def _same_end(one: Sequence[str], other: Sequence[str]) -> int:
+    depth = 0
+    for left, right in zip(reversed(one), reversed(other), strict=False):
+        if left.lower() != right.lower():
+            break
+        depth += 1
+    return depth
 
 
-def _path_weight(depth: int, *, whole: bool, at_root: bool, same: int) -> float:
-    """Full path: 1. Only the name of a file, where the text gave a longer path: probably the asker's own file."""
-    if at_root and depth > 1:
-        return 1.0 / same
-    if depth > 1:
-        return 0.8 / same
-    return (0.7 if whole else 0.15) / same
+def _parts(path: str) -> tuple[str, ...]:
+    return tuple(part for part in re.split(r"[/\\]", path) if part not in ("", ".", ".."))
+
+
+def _from_traces(text: str, frames: Sequence[re.Match[str]], known: _Paths) -> Iterator[Named]:
+    """The repository's frames of each trace, the deepest first: Python prints it last, others first."""
+    heads = [match.start() for match in _NEW_TRACE.finditer(text)]
+    traces: list[list[re.Match[str]]] = []
+    for frame in frames:
+        begins = not traces or any(traces[-1][-1].start() < head < frame.start() for head in heads)
+        traces.append([frame]) if begins else traces[-1].append(frame)
+    for trace in traces:
+        if trace[0]["python"]:
+            trace.reverse()
+        seen: set[str] = set()
+        for frame in trace:
+            place = frame["python"] or frame["java"] or frame["other"]
+            line = int(frame["python_line"] or frame["java_line"] or frame["other_line"])
+            for path in _of_the_repository(_parts(place), known):
+                yield Named(path, "frame" if seen - {path} else "deepest frame", line=line)
+                seen.add(path)
+
+
+def _of_the_repository(parts: Sequence[str], known: _Paths) -> list[str]:
+    if not parts:
+        return []
+    depth, found = known.ending_as(parts)
+    return found if len(found) == 1 and depth >= min(2, len(parts)) else []
+
+
+def _from_paths(text: str, known: _Paths) -> Iterator[Named]:
+    title_end = len(text.strip().partition("\n")[0])
+    for match, _ in zip(_PATH.finditer(text), range(_MAX_MENTIONS), strict=False):
+        line = int(match["line"]) if match["line"] else None
+        parts = _parts(match.group().partition(":")[0].partition("#")[0])
+        depth, found = known.ending_as(parts) if parts else (0, [])
+        if not found or len(found) > _MAX_SAME:
+            continue
+        whole = depth == len(parts) or (depth > 1 and any(path.count("/") + 1 == depth for path in found))
+        sure = whole and (depth > 1 or match.start() < title_end)
+        for path in found:
+            yield Named(path, "path" if sure else "name", 1 / len(found), line)
+
+
+def _from_modules(text: str, known: _Paths) -> Iterator[Named]:
+    for match, _ in zip(_DOTTED.finditer(_IMPORT_LINE.sub("", text)), range(_MAX_MENTIONS), strict=False):
+        found = known.module(re.split(r"\.|::", match.group()))
+        if len(found) <= _MAX_SAME:
+            yield from (Named(path, "module", 1 / len(found)) for path in found)

@@ -78,6 +78,11 @@ def kinds_of(paths: Iterable[str]) -> dict[str, Kind]:
     return {path: _kind_of(path, framework) for path in known}
 
 
+def is_framework_test(path: str, kind: Kind) -> bool:
+    """Whether the file is source that serves tests."""
+    return kind == "source" and "/test/" in f"/{path}"
+
+
 def _framework_directories(paths: list[str]) -> frozenset[str]:
     """The directories called `test` that lie in a Python package and hold modules, but no test modules."""
     packages: set[str] = set()

@@ -1,122 +1,226 @@
-"""Which files matter most: BM25 over three fields (text, definitions, path), what the task names, and the kind."""
+"""Which files matter most. The score is the logarithm of the odds that a file must be changed: a weighted sum of what
+is known of it, the weights fitted on real changes of 24 projects (tests/benchmarks/context.py measures them)."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
+from bot.core.context.corpus import Corpus
+from bot.core.context.evidence import Candidate, best_pieces, pair_rarities
 from bot.core.context.mentions import Named
-from bot.core.context.paths import Kind
-from bot.core.context.scan import Matcher, Scanned
+from bot.core.context.paths import Kind, is_framework_test, language_of
 from bot.core.context.task import Task
-from bot.core.context.words import split_words
 
-_K1 = 1.2
-_B = 0.6
-_DEFINED = 3.0
-"""How many mentions in the text one definition of the term is worth."""
-_IN_PATH = 4.0
-_IN_NAME = 4.0
-"""The same for a directory's name, and for the file's own."""
-_WHOLE = 1.0
-"""The weight of a whole identifier beside its parts'."""
+Features = dict[str, float]
 
 _TELLING = 3
 
-KIND_WEIGHT: dict[Kind, float] = {
-    "source": 1.0,
-    "config": 0.4,
-    "test": 0.4,
-    "docs": 0.35,
-    "example": 0.4,
-    "other": 0.3,
-    "generated": 0.2,
+WEIGHTS: Mapping[str, float] = {
+    "text": 1.0,
+    "piece": 3.3,
+    "next pieces": 1.6,
+    "definitions": 0.6,
+    "name": 2.7,
+    "directory": 9.0,
+    "siblings": 0.5,
+    "its test": 0.5,
+    "title pairs": 1.0,
+    "prose pairs": 1.3,
+    "phrases": 1.0,
+    "title names": 0.7,
+    "prose names": 0.4,
+    "members": 1.5,
+    "imported": 0.5,
+    "path": 5.0,
+    "deepest frame": 1.5,
+    "frame": 0.0,
+    "module": 1.0,
+    "past commits": 1.2,
+    "past commits nearby": 0.3,
+    "depth": -0.15,
+    "framework": -4.0,
+    "code": 3.2,
+    "config": -5.0,
+    "test": -4.7,
+    "docs": -4.8,
+    "example": -3.2,
+    "other": -3.5,
+    "generated": -5.0,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    scanned: Scanned
-    score: float
+    """`chance` is the share of all odds that this file has; `lines` are those that the task names in it."""
+
+    candidate: Candidate
+    chance: float
     why: str
-    """"" until it is explained."""
     lines: tuple[int, ...] = ()
 
     @property
     def path(self) -> str:
-        return self.scanned.blob.path
+        return self.candidate.path
 
 
-def rank(files: Sequence[Scanned], task: Task, named: Sequence[Named]) -> list[Ranked]:
-    """Best first; files that have nothing to do with the task are left out."""
-    if not files:
-        return []
-    idf = term_weights(files, task)
-    scores = _bm25(files, idf, Matcher(task))
-    top = max(scores) or 1.0
-    by_path: dict[str, list[Named]] = defaultdict(list)
-    for each in named:
-        by_path[each.path].append(each)
+def rank(
+    candidates: Sequence[Candidate], task: Task, corpus: Corpus, named: Sequence[Named], votes: Mapping[str, float]
+) -> list[Ranked]:
+    """Best first."""
+    features = features_of(candidates, task, corpus, named, votes)
+    scores = [sum(WEIGHTS[name] * value for name, value in each.items()) for each in features]
+    top = max(scores, default=0.0)
+    odds = [math.exp(score - top) for score in scores]
     ranked = [
-        _with_mentions(file, score / top * KIND_WEIGHT[file.kind], by_path.get(file.blob.path, []))
-        for file, score in zip(files, scores, strict=True)
+        Ranked(candidate, odd / sum(odds), _why(each, candidate, corpus), _lines(candidate.path, named))
+        for candidate, each, odd in zip(candidates, features, odds, strict=True)
     ]
-    ranked = [each for each in ranked if each.score > 0]
-    ranked.sort(key=lambda each: (-each.score, each.path))
-    return ranked
+    return sorted(ranked, key=lambda each: (-each.chance, each.path))
 
 
-def term_weights(files: Sequence[Scanned], task: Task) -> dict[str, float]:
-    """How much each term tells: its weight in the task times its rarity in the repository's text."""
-    seen: Counter[str] = Counter()
-    for file in files:
-        seen.update(file.body.keys())
-    total = len(files)
-    weights = {**task.words, **{f"={name}": weight * _WHOLE for name, weight in task.names.items()}}
+def features_of(
+    candidates: Sequence[Candidate], task: Task, corpus: Corpus, named: Sequence[Named], votes: Mapping[str, float]
+) -> list[Features]:
+    lexical = [_lexical(candidate, corpus) for candidate in candidates]
+    _add_neighbours(candidates, lexical, corpus)
+    scale = max((each["piece"] for each in lexical), default=0.0) or 1.0
+    rarities = pair_rarities(candidates)
+    mentions: dict[str, Features] = defaultdict(dict)
+    for mention in named:
+        known = mentions[mention.path]
+        known[mention.how] = max(known.get(mention.how, 0.0), mention.weight)
+    features = [
+        {
+            **{name: value / scale for name, value in words.items()},
+            "title pairs": _pairs(candidate, task.title_pairs, rarities),
+            "prose pairs": _pairs(candidate, task.prose_pairs, rarities),
+            **_said(candidate, task, corpus),
+            **{how: mentions[candidate.path].get(how, 0.0) for how in ("path", "deepest frame", "frame", "module")},
+            "past commits": math.log(1 + votes.get(candidate.path, 0.0)),
+            **_nature(candidate),
+        }
+        for candidate, words in zip(candidates, lexical, strict=True)
+    ]
+    for name in ("title pairs", "prose pairs"):
+        most = max((each[name] for each in features), default=0.0)
+        for each in features:
+            each[name] /= max(most, 2.0)
+    _add_directory_votes(candidates, features, votes)
+    return features
+
+
+def _lexical(candidate: Candidate, corpus: Corpus) -> Features:
+    file, weights = candidate.file, corpus.weights
+    best, following = best_pieces(candidate.segment_scores)
+    words = corpus.paths[candidate.path]
     return {
-        term: weight * math.log(1 + (total - seen[term] + 0.5) / (seen[term] + 0.5)) for term, weight in weights.items()
+        "text": sum(weights[term] * corpus.saturated(file, count) for term, count in file.body.items()),
+        "definitions": sum(weights[term] * count / (count + 1) for term, count in file.defined.items()),
+        "piece": best,
+        "next pieces": following,
+        "name": sum(weights.get(stem, 0.0) for stem in words.name),
+        "directory": sum(weights.get(stem, 0.0) for stem in words.directories),
     }
 
 
-def _bm25(files: Sequence[Scanned], idf: Mapping[str, float], matcher: Matcher) -> list[float]:
-    average = sum(file.length for file in files) / max(1, sum(1 for file in files if file.length)) or 1.0
-    return [_score(file, idf, _path_counts(file.blob.path, matcher), average) for file in files]
+def _add_neighbours(candidates: Sequence[Candidate], lexical: Sequence[Features], corpus: Corpus) -> None:
+    """What the best other files of the same directory score, and the test that goes by the file's name."""
+    scores = [each["piece"] + 0.5 * each["text"] for each in lexical]
+    by_directory: dict[str, list[tuple[float, str]]] = defaultdict(list)
+    tests: dict[str, float] = defaultdict(float)
+    for candidate, score in zip(candidates, scores, strict=True):
+        if candidate.file.kind == "source":
+            by_directory[_directory(candidate)].append((score, candidate.path))
+        elif candidate.file.kind == "test":
+            subject = _subject(corpus.paths[candidate.path].stem)
+            tests[subject] = max(tests[subject], score)
+    for best in by_directory.values():
+        best.sort(reverse=True)
+    for candidate, features in zip(candidates, lexical, strict=True):
+        is_source = candidate.file.kind == "source"
+        others = [score for score, path in by_directory[_directory(candidate)][:4] if path != candidate.path]
+        features["siblings"] = sum(others[:3]) / 3 if is_source else 0.0
+        stem = corpus.paths[candidate.path].stem.strip("_")
+        features["its test"] = tests.get(stem, 0.0) if is_source else 0.0
 
 
-def _score(file: Scanned, idf: Mapping[str, float], in_path: Mapping[str, float], average: float) -> float:
-    norm = _K1 * (1 - _B + _B * file.length / average)
-    score = 0.0
-    for term in file.body.keys() | in_path.keys():
-        tf = file.body.get(term, 0) / norm + file.defined.get(term, 0) * _DEFINED / norm + in_path.get(term, 0.0) / _K1
-        score += idf[term] * tf / (1 + tf)
-    return score
+def _directory(candidate: Candidate) -> str:
+    return candidate.path.rpartition("/")[0]
 
 
-def _path_counts(path: str, matcher: Matcher) -> dict[str, float]:
-    directory, _, name = path.rpartition("/")
-    counts: dict[str, float] = {}
-    for text, weight in ((directory, _IN_PATH), (name.partition(".")[0], _IN_NAME)):
-        for term in matcher.counts(split_words(text.encode())):
-            counts[term] = counts.get(term, 0.0) + weight
-    return counts
+def _subject(stem: str) -> str:
+    """What a test is called after."""
+    stem = stem.removeprefix("test_").removeprefix("tests_")
+    for ending in ("_test", "_spec", ".test", ".spec", "tests", "test"):
+        stem = stem.removesuffix(ending)
+    return stem
 
 
-def explained(ranked: Ranked, idf: Mapping[str, float]) -> Ranked:
-    """With the words that tell most, where nothing else is known of why it was found."""
-    if ranked.why:
-        return ranked
-    counts = ranked.scanned.body
-    telling = sorted(counts, key=lambda term: (-idf[term] * counts[term] / (1 + counts[term]), term))
+def _pairs(candidate: Candidate, wanted: Iterable[tuple[str, str]], rarities: Mapping[tuple[str, str], float]) -> float:
+    found = candidate.pairs
+    return sum(rarities[pair] * found[pair] / (found[pair] + 1) for pair in found.keys() & wanted)
+
+
+def _said(candidate: Candidate, task: Task, corpus: Corpus) -> Features:
+    if candidate.file.kind != "source":
+        return {}
+    rare = {name: 1 / max(1, corpus.defined_in.get(f"={_folded(name)}", 1)) for name in candidate.names}
+    return {
+        "title names": sum(rare[name] for name in candidate.names & task.title_names),
+        "prose names": sum(rare[name] for name in candidate.names & task.prose_names),
+        "members": float(min(2, candidate.defined_members)),
+        "imported": float(candidate.imported),
+        "phrases": math.log(1 + candidate.shared_phrases),
+    }
+
+
+def _folded(name: bytes) -> str:
+    return name.decode("utf-8", "replace").lower().strip("_")
+
+
+def _nature(candidate: Candidate) -> Features:
+    kind: Kind = candidate.file.kind
+    is_code = kind == "source" and language_of(candidate.path) not in (None, "other")
+    return {
+        ("code" if is_code else "source" if kind == "source" else kind): 1.0,
+        "depth": float(candidate.path.count("/")),
+        "framework": float(is_framework_test(candidate.path, kind)),
+    }
+
+
+def _add_directory_votes(
+    candidates: Sequence[Candidate], features: Sequence[Features], votes: Mapping[str, float]
+) -> None:
+    by_directory: dict[str, float] = defaultdict(float)
+    for path, vote in votes.items():
+        by_directory[path.rpartition("/")[0]] += vote
+    most = max(by_directory.values(), default=1.0)
+    for candidate, each in zip(candidates, features, strict=True):
+        each["past commits nearby"] = by_directory[_directory(candidate)] / most
+
+
+def _lines(path: str, named: Sequence[Named]) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(mention.line for mention in named if mention.path == path and mention.line))
+
+
+def _why(features: Features, candidate: Candidate, corpus: Corpus) -> str:
+    if features["path"] or features["module"]:
+        return "named in the request"
+    if features["deepest frame"]:
+        return "where the stack trace ends"
+    if candidate.names and candidate.file.kind == "source":
+        names = sorted(name.decode("utf-8", "replace") for name in candidate.names)
+        return f"defines {', '.join(names[:_TELLING])}"
+    if WEIGHTS["past commits"] * features["past commits"] > WEIGHTS["piece"] * features["piece"]:
+        return "changed by commits on the same matter"
+    return _telling_words(candidate, corpus)
+
+
+def _telling_words(candidate: Candidate, corpus: Corpus) -> str:
+    counts, weights = candidate.file.body, corpus.weights
+    telling = sorted(counts, key=lambda term: (-weights[term] * counts[term] / (1 + counts[term]), term))
     words = [term.removeprefix("=") for term in telling if term.startswith("=")] or telling
-    return replace(ranked, why=f"says {', '.join(words[:_TELLING])}" if words else "its path matches the request")
-
-
-def _with_mentions(file: Scanned, score: float, named: Sequence[Named]) -> Ranked:
-    if not named:
-        return Ranked(file, score, "")
-    best = max(named, key=lambda each: each.weight)
-    lines = tuple(dict.fromkeys(each.line for each in named if each.line))
-    factor = KIND_WEIGHT[file.kind] ** 0.5
-    return Ranked(file, score + best.weight * factor, best.why, lines)
+    return f"says {', '.join(words[:_TELLING])}" if words else "its path matches the request"

@@ -7,12 +7,11 @@ much as reading it from git. A word of the repository is compared with the task 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from bot.core.context.definitions import defined_names
 from bot.core.context.paths import READ_ORDER, Kind, extension_of
-from bot.core.context.task import Task
 from bot.core.context.words import LONGEST_WORD, parts_of, split_words, word_set
 from bot.core.types import Blob, Snapshot
 
@@ -43,8 +42,8 @@ class Scanned:
 class Matcher:
     """Which of the task's terms a word of the repository stands for. Each word is looked at once."""
 
-    def __init__(self, task: Task) -> None:
-        self._task = task
+    def __init__(self, terms: Collection[str]) -> None:
+        self._wanted = terms
         self._seen: set[bytes] = set()
         self._terms: dict[bytes, tuple[str, ...]] = {}
 
@@ -65,14 +64,13 @@ class Matcher:
                 self._terms[word] = terms
 
     def terms_of(self, word: str) -> tuple[str, ...]:
-        parts = tuple(part for part in parts_of(word) if part in self._task.words)
-        name = word.lower()
-        return (f"={name}", *parts) if name in self._task.names else parts
+        parts = tuple(part for part in parts_of(word) if part in self._wanted)
+        name = f"={word.lower().strip('_')}"
+        return (name, *parts) if name in self._wanted else parts
 
 
-def scan(snapshot: Snapshot, kinds: Mapping[str, Kind], task: Task) -> list[Scanned]:
+def scan(snapshot: Snapshot, kinds: Mapping[str, Kind], matcher: Matcher) -> list[Scanned]:
     """Every file that may be shown, in git's order; those that were not read have no counts."""
-    matcher = Matcher(task)
     wanted = _readable(snapshot.blobs.values(), kinds)
     scanned = {
         blob.path: _scanned(blob, kinds[blob.path], content, matcher)

@@ -34,9 +34,16 @@ class Source:
     """A text file's lines, ends kept, and its definitions."""
 
     path: str
+    content: bytes
     lines: tuple[str, ...]
     definitions: tuple[Definition, ...]
     has_long_lines: bool
+
+    offsets: tuple[int, ...]
+    """Where each line begins in `content`, and its length."""
+
+    def bytes(self, start: int, end: int) -> bytes:
+        return self.content[self.offsets[start - 1] : self.offsets[end]]
 
     def text(self, start: int, end: int) -> str:
         return "".join(self.lines[start - 1 : end])
@@ -47,9 +54,12 @@ def read_source(path: str, content: bytes) -> Source | None:
     text = read_text(content)
     if text is None:
         return None
+    content = text.encode()
     lines = tuple(re.findall(r"[^\n]*\n|[^\n]+", text))
     long = any(len(line) > MAX_LINE_CHARS for line in lines)
-    return Source(path, lines, () if long else find_definitions(path, content), long)
+    breaks = [match.end() for match in re.finditer(rb"\n", content)]
+    offsets = (0, *breaks) if content.endswith(b"\n") else (0, *breaks, len(content))
+    return Source(path, content, lines, () if long else find_definitions(path, content), long, offsets)
 
 
 def cut(source: Source) -> tuple[Segment, ...]:

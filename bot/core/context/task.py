@@ -1,108 +1,111 @@
-"""What a task's text asks for: the words to look for, with weights, and the places that it names outright."""
+"""What a task asks for, as weighed words to look for."""
 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
-from bot.core.context.words import LONGEST_WORD, is_common, is_identifier, parts_of
+from bot.core.context.sections import Sections, split_sections
+from bot.core.context.words import LONGEST_WORD, is_common, is_identifier, is_stop_word, parts_of
 
-MAX_TASK_CHARS = 60_000
-"""Of a longer task the beginning and the end are read: they hold the request; the middle is a log."""
-MAX_TERMS = 150
+MAX_TERMS = 250
 
-_TITLE_WEIGHT = 2.0
-_CODE_WEIGHT = 0.6
-_SPAN_WEIGHT = 1.6
+_SECTION_WEIGHTS = {"title": 2.0, "prose": 1.0, "error": 1.0, "spans": 1.0, "code": 0.6, "trace": 0.2}
+_DAMPING = 2.0
+"""A word said n times in a section weighs n / (n + this)."""
 
-_FENCE = re.compile(r"^[ \t]*(```+|~~~+).*?^[ \t]*\1", re.M | re.S)
-_SPAN = re.compile(r"`([^`\n]{1,200})`")
 _WORD = re.compile(r"[^\W\d]\w*")
-_PATH = re.compile(
-    r"(?:[\w@+~.-]{1,100}[/\\]){0,30}[\w@+~-][\w@+~.-]{0,100}\.[A-Za-z]\w{0,9}\b(?:(?::|#L|\", line )(\d{1,7}))?"
-)
-_DOTTED = re.compile(r"\b[^\W\d]\w{0,60}(?:(?:\.|::)[^\W\d]\w{0,60}){1,10}")
-_TRACE = re.compile(r"Traceback \(most recent call last\)|^\s+File \"", re.M)
+_NAME = re.compile(r"(?<!\w)(?P<name>[A-Za-z_]\w{0,80})\.?(?P<call>\(?)")
+_MEMBER = re.compile(r"(?<!\w)([A-Za-z_]\w{0,80})(?=(?:\(\))?(?:\.|::|#)([A-Za-z_]\w{0,80}))")
+_IMPORT = re.compile(r"^[\s>.]{0,40}from\s+([\w.]{1,200})\s+import\s+\(?([\w ,]{1,500})", re.M)
+_SENTENCE_END = re.compile(r"[.;:()]\s|\n")
 
-
-@dataclass(frozen=True, slots=True)
-class Mention:
-    """A place that the text names: `parts` of a path or a dotted name; `line` where one is given; `frame` counts the
-    frames of a stack trace from the deepest (0), and is None outside of one."""
-
-    parts: tuple[str, ...]
-    line: int | None = None
-    frame: int | None = None
+Pair = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Weights by stem (`words`) and by whole lower-case identifier (`names`), and what the text names outright."""
+    """`terms` are stems of words and, as `=name`, whole lower-case identifiers, each with its weight. `pairs` are
+    stems that stand side by side in the title or in prose. The names are as spelt, for definitions that bear them."""
 
-    words: Mapping[str, float]
-    names: Mapping[str, float]
-    paths: tuple[Mention, ...]
-    dotted: tuple[Mention, ...]
-    title: frozenset[str]
-    """The stems of the first line."""
+    terms: Mapping[str, float]
+    title_pairs: frozenset[Pair]
+    prose_pairs: frozenset[Pair]
+    phrases: frozenset[tuple[bytes, ...]]
+    """Five words in a row of title or prose: who says them says the same."""
+    title_names: frozenset[bytes]
+    prose_names: frozenset[bytes]
+    members: frozenset[tuple[bytes, bytes]]
+    """`Class.method`."""
+    imports: tuple[tuple[str, bytes], ...]
+    """Module, as a path without extension, and the name that is imported from it."""
 
 
 def read_task(text: str) -> Task:
-    if len(text) > MAX_TASK_CHARS:
-        text = f"{text[: MAX_TASK_CHARS * 2 // 3]}\n{text[-MAX_TASK_CHARS // 3 :]}"
-    words: dict[str, float] = defaultdict(float)
-    names: dict[str, float] = defaultdict(float)
-    title, _, rest = text.strip().partition("\n")
-    _count(_WORD.findall(title), _TITLE_WEIGHT, words, names)
-    for match in _FENCE.finditer(rest):
-        _count(_WORD.findall(match.group()), _CODE_WEIGHT, words, names)
-    prose = _FENCE.sub("\n", rest)
-    _count(_WORD.findall(prose), 1.0, words, names)
-    for match in _SPAN.finditer(text):
-        _count(_WORD.findall(match.group(1)), _SPAN_WEIGHT, words, names)
-    stems = frozenset(part for word in _WORD.findall(title) for part in parts_of(word))
-    return Task(_most(words), _most(names), _paths(text), _dotted(text), stems)
+    sections = split_sections(text)
+    prose = f"{sections.title}\n{sections.prose}"
+    everything = f"{prose}\n{sections.code}\n{sections.error}"
+    return Task(
+        terms=_terms(sections),
+        title_pairs=frozenset(_pairs(sections.title)),
+        prose_pairs=frozenset(_pairs(sections.prose)),
+        phrases=phrases_of([word.encode() for word in re.findall(r"\w+", prose)]),
+        title_names=frozenset(_names(sections.title)),
+        prose_names=frozenset((*_names(sections.prose), *_names(sections.spans, all_count=True))),
+        members=frozenset((one.encode(), other.encode()) for one, other in _MEMBER.findall(everything)),
+        imports=tuple(_imports(everything)),
+    )
 
 
-def _count(found: Iterable[str], weight: float, words: dict[str, float], names: dict[str, float]) -> None:
-    for word in found:
-        lower = word.lower()
-        if is_common(lower) or len(word) > LONGEST_WORD:
-            continue
-        names[lower] += weight * (2.0 if is_identifier(word) else 1.0)
-        for part in parts_of(word):
-            if not is_common(part):
-                words[part] += weight
+def phrases_of(words: list[bytes]) -> frozenset[tuple[bytes, ...]]:
+    return frozenset(zip(*(words[n:] for n in range(5)), strict=False))
 
 
-def _most(weights: Mapping[str, float]) -> dict[str, float]:
-    """The heaviest, each damped: the tenth time that a word is said adds little."""
+def _terms(sections: Sections) -> dict[str, float]:
+    weights: dict[str, float] = defaultdict(float)
+    for section, weight in _SECTION_WEIGHTS.items():
+        counts = Counter(_counted(_WORD.findall(getattr(sections, section)), all_count=section == "spans"))
+        for term, count in counts.items():
+            weights[term] += weight * count / (count + _DAMPING)
     best = sorted(weights.items(), key=lambda item: (-item[1], item[0]))[:MAX_TERMS]
-    return {term: weight / (weight + 2.0) * 3.0 for term, weight in best}
+    return dict(best)
 
 
-def _paths(text: str) -> tuple[Mention, ...]:
-    found = list(_PATH.finditer(text))
-    in_trace = [match for match in found if match.group(1)]
-    deepest_last = bool(_TRACE.search(text))
-    order = {match.start(): n for n, match in enumerate(reversed(in_trace) if deepest_last else in_trace)}
-    mentions = [
-        Mention(
-            tuple(part for part in re.split(r"[/\\]", _without_line(match)) if part not in ("", ".", "..")),
-            int(match.group(1)) if match.group(1) else None,
-            order.get(match.start()) if deepest_last or len(in_trace) > 1 else None,
-        )
-        for match in found
-    ]
-    return tuple(dict.fromkeys(mentions))
+def _counted(words: Iterable[str], *, all_count: bool) -> Iterator[str]:
+    """Terms, as often as they count: an identifier says more than a word does."""
+    for word in words:
+        if len(word) > LONGEST_WORD or (is_common(word.lower()) and not all_count):
+            continue
+        name = f"={word.lower().strip('_')}"
+        yield name
+        if is_identifier(word):
+            yield name
+        yield from (part for part in parts_of(word) if all_count or not is_common(part))
 
 
-def _without_line(match: re.Match[str]) -> str:
-    return match.group()[: match.start(1) - match.start()].rstrip(':#L", line') if match.group(1) else match.group()
+def _pairs(text: str) -> Iterator[Pair]:
+    for sentence in _SENTENCE_END.split(text):
+        parts = [part for word in re.findall(r"\w+", sentence) for part in parts_of(word)]
+        parts = [part for part in parts if not is_stop_word(part)]
+        yield from pairwise(parts)
 
 
-def _dotted(text: str) -> tuple[Mention, ...]:
-    names = (tuple(re.split(r"\.|::", name)) for name in _DOTTED.findall(text))
-    return tuple(Mention(parts) for parts in dict.fromkeys(names))
+def _names(text: str, *, all_count: bool = False) -> Iterator[bytes]:
+    """Words that are spelt, or used, as names."""
+    for match in _NAME.finditer(text):
+        name = match["name"]
+        if is_common(name.lower()) and not (all_count or match["call"] or len(name) == 1):
+            continue
+        capital = name[0].isupper() and (match.start() > 0 or len(name) == 1)
+        if all_count or is_identifier(name) or match["call"] or capital:
+            yield name.encode()
+
+
+def _imports(text: str) -> Iterator[tuple[str, bytes]]:
+    for module, names in _IMPORT.findall(text):
+        for name in names.split(","):
+            if words := name.split():
+                yield module.replace(".", "/"), words[0].encode()

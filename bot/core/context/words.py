@@ -33,6 +33,9 @@ _COMMON = word_set(
 )
 
 
+_PARTICLES = word_set("class from get in make no non not on set to up")
+
+
 def split_words(content: bytes) -> list[bytes]:
     """All identifiers and words of a file, as they stand there, in order."""
     return content.translate(_WORD_BYTES).split()
@@ -60,6 +63,11 @@ def stem(word: str) -> str:
 def is_common(word: str) -> bool:
     """Whether the word says nothing of what a task is about."""
     return len(word) < 2 or word in _COMMON or word.isdigit()
+
+
+def is_stop_word(word: str) -> bool:
+    """Whether the word says nothing beside another one either: `not null` and `set up` mean more than their parts."""
+    return is_common(word) and word not in _PARTICLES
 
 
 def is_identifier(word: str) -> bool:

@@ -1,0 +1,118 @@
+"""A closer look at the likely files: how well their best piece fits, and what they share with the task beyond words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from bot.core.context.corpus import Corpus
+from bot.core.context.definitions import Definition
+from bot.core.context.scan import Matcher, Scanned
+from bot.core.context.segments import Segment, Source, cut
+from bot.core.context.task import Pair, Task, phrases_of
+from bot.core.context.words import parts_of, split_words
+
+_OWN_NAME = 3.0
+_PARENTS_NAME = 1.0
+"""How many uses in a piece it is worth that its own definition, or the one around it, is called so."""
+_LONG_PIECE = 120
+"""A piece of so many lines counts half."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A file looked at closely. `segment_scores` go with `segments`; `pairs` are those of the task that occur."""
+
+    file: Scanned
+    source: Source
+    segments: tuple[Segment, ...]
+    segment_scores: tuple[float, ...]
+    pairs: Mapping[Pair, int]
+    names: frozenset[bytes]
+    """The names defined here that the task says."""
+    shared_phrases: int
+    defined_members: int
+    """How many `Class.method` of the task have both names here."""
+    imported: bool
+    """Whether a name that the task imports from this module or package is defined here."""
+
+    @property
+    def path(self) -> str:
+        return self.file.blob.path
+
+
+class Examiner:
+    """Makes candidates. Splitting words into stems is remembered from file to file."""
+
+    def __init__(self, task: Task, corpus: Corpus, matcher: Matcher) -> None:
+        self._task = task
+        self._corpus = corpus
+        self._matcher = matcher
+        self._stems: dict[bytes, tuple[str, ...]] = {}
+        self._pairs = task.title_pairs | task.prose_pairs
+
+    def examine(self, file: Scanned, source: Source) -> Candidate:
+        words = split_words(source.content)
+        defined = {definition.name.encode() for definition in source.definitions}
+        segments = cut(source)
+        return Candidate(
+            file=file,
+            source=source,
+            segments=segments,
+            segment_scores=tuple(self._segment_score(source, segment) for segment in segments),
+            pairs=self._count_pairs(words),
+            names=frozenset((self._task.title_names | self._task.prose_names) & defined),
+            shared_phrases=len(self._task.phrases & phrases_of(words)) if self._task.phrases else 0,
+            defined_members=sum(owner in defined and member in defined for owner, member in self._task.members),
+            imported=any(name in defined and _lies_in(file.blob.path, module) for module, name in self._task.imports),
+        )
+
+    def _segment_score(self, source: Source, segment: Segment) -> float:
+        counts: dict[str, float] = dict(self._matcher.counts(split_words(source.bytes(segment.start, segment.end))))
+        for definition, worth in ((segment.definition, _OWN_NAME), (segment.parent, _PARENTS_NAME)):
+            for term in self._terms(definition):
+                counts[term] = counts.get(term, 0.0) + worth
+        score = sum(self._corpus.weights[term] * count / (count + 1) for term, count in counts.items())
+        return score / (1 + (segment.end - segment.start + 1) / _LONG_PIECE)
+
+    def _terms(self, definition: Definition | None) -> tuple[str, ...]:
+        return self._matcher.terms_of(definition.name) if definition else ()
+
+    def _count_pairs(self, words: list[bytes]) -> dict[Pair, int]:
+        if not self._pairs:
+            return {}
+        stems = [stem for word in words for stem in self._stems_of(word)]
+        counts: dict[Pair, int] = {}
+        for pair in pairwise(stems):
+            if pair in self._pairs:
+                counts[pair] = counts.get(pair, 0) + 1
+        return counts
+
+    def _stems_of(self, word: bytes) -> tuple[str, ...]:
+        stems = self._stems.get(word)
+        if stems is None:
+            stems = self._stems[word] = parts_of(word.decode("utf-8", "replace"))
+        return stems
+
+
+def _lies_in(path: str, module: str) -> bool:
+    return f"/{module}/" in f"/{path.rpartition('.')[0]}/"
+
+
+def best_pieces(scores: Sequence[float]) -> tuple[float, float]:
+    """The best score, and the mean of the next two."""
+    best = sorted(scores, reverse=True)[:3]
+    return (best[0] if best else 0.0), sum(best[1:]) / 2
+
+
+def pair_rarities(candidates: Iterable[Candidate]) -> dict[Pair, float]:
+    """How rare each pair is among the candidates."""
+    seen: dict[Pair, int] = {}
+    total = 0
+    for candidate in candidates:
+        total += 1
+        for pair in candidate.pairs:
+            seen[pair] = seen.get(pair, 0) + 1
+    return {pair: math.log(1 + total / count) for pair, count in seen.items()}
