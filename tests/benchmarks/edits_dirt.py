@@ -221,7 +221,7 @@ _TEXTS = (
     Dirt(
         "CRLF reply",
         text=lambda text: text.replace("\n", "\r\n"),
-        fits=lambda change: _no_cr(change),
+        fits=lambda change: _no_cr(change),  # noqa: PLW0108 - it is defined below
     ),
     Dirt("reply without final newline", text=lambda text: text.rstrip("\n")),
     Dirt(
