@@ -30,7 +30,7 @@ from bot.core.types import (
     Task,
     Verdict,
 )
-from bot.errors import ContextTooLong, LimitReached, Unworkable
+from bot.errors import ContextTooLong, LimitReached, OutsideError, SetupError, Unworkable
 
 Ask = Callable[[Prompt], Reply]
 Diff = Callable[[Changes], Patch]
@@ -65,6 +65,8 @@ class _Draft:
     rejected: tuple[Rejection, ...]
     shown: tuple[ShownFile, ...]
     first_reply: str
+    unfinished: str = ""
+    """What its last reply left open, in words for people; "" where it left nothing."""
 
 
 class _Meter:
@@ -98,18 +100,18 @@ def solve(
     tell("generate")
     draft = _generate(task, base, meter, limits.context_tokens)
     revisions = [_revision(base, draft, diff)]
-    if not revisions[0].patch.text and draft.rejected:
+    if not revisions[0].patch.text and (draft.rejected or draft.unfinished):
         raise Unworkable(
-            "The model's edits did not match the files, and did not after it was told why.",
+            draft.unfinished or "The model's edits did not match the files, and did not after it was told why.",
             next_step="Try `/tinygen retry`, or say more exactly what to change and where.",
         )
     tell("reflect")
-    notes: list[str] = []
+    notes = [draft.unfinished] if draft.unfinished else []
     shown = list(draft.shown)
     while revisions[-1].patch.text and len(revisions) <= limits.revisions:
         try:
             verdict, better = _reflect(task, base, revisions[-1], meter, limits)
-        except (LimitReached, ContextTooLong) as error:
+        except (LimitReached, OutsideError, SetupError) as error:  # what there is was paid for, and may be right
             notes.append(f"Reflection ended early: {error.message}")
             break
         revisions[-1] = replace(revisions[-1], verdict=verdict)
@@ -188,13 +190,21 @@ def _converse(prompt: Prompt, base: Snapshot, changes: Changes, ask: Ask, budget
             words = prompts.repair_words(applied.rejected, len(applied.held), parts.problems, cut=cut)
             words = _joined(words, prompts.NO_MORE_REQUESTS if parts.requests else "")
         else:
-            return _Draft(changes, summary.strip(), rejected, tuple(shown), first_reply)
+            return _Draft(changes, summary.strip(), rejected, tuple(shown), first_reply, _left_open(parts, cut=cut))
         said = (Message("assistant", reply.text), Message("user", words))
         prompt = Prompt("more" if parts.requests else "repair", (*prompt.messages, *said))
 
 
 def _unfinished(parts: ReplyParts, rejected: Sequence[Rejection], cut: bool) -> bool:
     return bool(rejected or parts.problems or parts.requests or cut)
+
+
+def _left_open(parts: ReplyParts, *, cut: bool) -> str:
+    if parts.problems:
+        return "Part of the model's reply could not be read as edits, and could not after it was told why."
+    if parts.requests:
+        return "The model asked to see ever more of the repository."
+    return "The model's reply was cut off before its end, time and again." if cut else ""
 
 
 def _revision(base: Snapshot, draft: _Draft, diff: Diff) -> Revision:

@@ -9,7 +9,7 @@ import pytest
 
 from bot.core.loop import Limits, solve
 from bot.core.types import Changes, FileStat, Patch, Prompt, Reply, Snapshot, Solution, Task
-from bot.errors import ContextTooLong, LimitReached, Unworkable
+from bot.errors import ContextTooLong, LimitReached, OutsideError, SetupError, TimedOut, Unworkable
 from tests.core.snapshots import snapshot_of
 
 FILES = {"app.py": b"def add(a, b):\n    return a - b\n", "other.py": b"x = 1\ny = 2\n"}
@@ -198,9 +198,21 @@ def test_the_summary_is_of_the_reply_that_made_the_change() -> None:
 def test_requests_are_answered_a_bounded_number_of_times() -> None:
     request = "```request\nread other.py\n```\n"
     script = Script(*[request] * 9)
-    solution = play(script)
+    with pytest.raises(Unworkable, match="ever more"):
+        play(script)
     assert len(script.prompts) < 9
-    assert not solution.revisions[-1].patch.text
+
+
+def test_a_reply_that_can_never_be_read_is_no_sign_that_nothing_is_needed() -> None:
+    with pytest.raises(Unworkable, match="could not be read"):
+        play(Script(*["<<<<<<< SEARCH\n=======\nx = 1\n>>>>>>> REPLACE\n"] * 3))
+
+
+def test_what_a_draft_left_open_is_told() -> None:
+    odd = "<<<<<<< SEARCH\n=======\nx = 1\n>>>>>>> REPLACE\n"
+    solution = play(Script(GOOD + odd, odd, odd, CONFIDENT))
+    assert solution.revisions[-1].patch.text
+    assert "could not be read" in solution.notes[0]
 
 
 def test_no_edits_mean_that_no_change_is_needed_and_nothing_is_reflected_on() -> None:
@@ -226,6 +238,20 @@ def test_the_limit_of_calls_ends_it_before_a_first_revision() -> None:
 
 def test_the_limit_of_tokens_in_reflection_keeps_the_revision_and_says_so() -> None:
     solution = play(Script(GOOD), tokens=50)
+    assert solution.revisions[-1].patch.text
+    assert "Reflection ended early" in solution.notes[0]
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        OutsideError("Away.", next_step="Wait."),
+        TimedOut("Late.", next_step="Wait."),
+        SetupError("Quota.", next_step="Pay."),
+    ],
+)
+def test_a_model_that_fails_in_reflection_leaves_the_change_that_was_paid_for(failure: Exception) -> None:
+    solution = play(Script(GOOD, failure))
     assert solution.revisions[-1].patch.text
     assert "Reflection ended early" in solution.notes[0]
 
