@@ -128,3 +128,20 @@ def test_a_short_gap_between_two_pieces_of_a_file_is_closed() -> None:
     snapshot = snapshot_of({"big.py": (filler + wanted + filler).encode()})
     chosen = choose_context(snapshot, "first_wanted and second_wanted are mixed up", budget_tokens=1_500)
     assert any("first_wanted" in part.text and "second_wanted" in part.text for part in chosen.shown)
+
+
+def test_every_kind_of_file_can_be_ranked() -> None:
+    names = (
+        "a.py",
+        "a.css",
+        "a.sql",
+        "a.html",
+        "a.yml",
+        "a.md",
+        "a.bin",
+        "tests/test_a.py",
+        "examples/a.py",
+        "a.min.js",
+    )
+    files = {name: b"greet the name\n" for name in names}
+    assert choose_context(snapshot_of(files), "greet the name", budget_tokens=2_000).ranking[0] == "a.py"

@@ -43,6 +43,7 @@ WEIGHTS: Mapping[str, float] = {
     "depth": -0.15,
     "framework": -4.0,
     "code": 3.2,
+    "source": 0.0,
     "config": -5.0,
     "test": -4.7,
     "docs": -4.8,
