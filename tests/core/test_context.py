@@ -143,5 +143,5 @@ def test_every_kind_of_file_can_be_ranked() -> None:
         "examples/a.py",
         "a.min.js",
     )
-    files = {name: b"greet the name\n" for name in names}
+    files = dict.fromkeys(names, b"greet the name\n")
     assert choose_context(snapshot_of(files), "greet the name", budget_tokens=2_000).ranking[0] == "a.py"
