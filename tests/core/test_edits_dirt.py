@@ -32,6 +32,8 @@ PLAIN = "<<<<<<< SEARCH\n    return b\n=======\n    return b * 2\n>>>>>>> REPLAC
         "./src/app.py", "a/src/app.py", "b/src/app.py", "- `src/app.py`:", "1. **src/app.py**", "> src/app.py",
         "`src/app.py` (modified):", "In `src/app.py`:", "Update the file `src/app.py`:", "=== src/app.py ===",
         "# src/app.py", "// src/app.py", "<!-- src/app.py -->", "/* src/app.py */", "[src/app.py](src/app.py)",
+        "src/app.py:10-12", "`src/app.py:10`", "`src/app.py` (lines 10-12):", "`src/app.py` - doubles the result",
+        "In src/app.py, the result must be doubled.",
         "src/app.py\n", "  src/app.py  ", "In `src/app.py` the result must be doubled, so:",
     ],
 )  # fmt: skip
@@ -150,6 +152,32 @@ def test_spaces_that_may_be_one_tab_or_two_are_refused() -> None:
     assert "cannot be told" in refusal({"a.go": GO}, reply)
 
 
+@pytest.mark.parametrize(
+    ("old", "reply"),
+    [
+        ("x = 1\ny = 2\n", "\n\nx = 1\ny = 3\n\n"),
+        ("x = 1\ny = 2\n", "    x = 1\n    y = 3\n"),
+        ("x = 'a'\ny = 2\n", "x = ‘a’\ny = 3\n"),
+        ("if x:\n\ty = 2\n", "if x:\n    y = 3\n"),
+        ("if x:\n    y = 2\n", "if x:\n\ty = 3\n"),
+    ],
+)
+def test_a_whole_file_is_carried_into_the_style_of_the_old_one(old: str, reply: str) -> None:
+    assert after({"a.py": old}, f"a.py\n```\n{reply}```\n") == {"a.py": old.replace("2", "3").encode()}
+
+
+@pytest.mark.parametrize("new", ["\nx = 1\n", "if x:\n\ty = 2\n"])
+def test_a_whole_file_that_changes_nothing_but_style_is_taken_as_it_is(new: str) -> None:
+    old = {"\nx = 1\n": "x = 1\n"}.get(new, "if x:\n    y = 2\n")
+    assert after({"a.py": old}, f"a.py\n```\n{new}```\n") == {"a.py": new.encode()}
+
+
+@pytest.mark.parametrize("end", ["...\n", "    # ... rest of the class ...\n", "[…]\n"])
+def test_lines_left_out_at_the_end_of_both_sides_are_none_of_the_edit(end: str) -> None:
+    reply = block("src/app.py", f"    return b\n{end}", f"    return b * 2\n{end}")
+    assert after({"src/app.py": APP}, reply) == WANTED
+
+
 def test_lines_may_be_left_out_on_both_sides() -> None:
     reply = block("src/app.py", "def f(a):\n...\n    return os.name\n", "def f(a, c):\n...\n    return c\n")
     wanted = APP.replace("def f(a):", "def f(a, c):").replace("return os.name", "return c")
@@ -252,3 +280,14 @@ def test_forms_may_be_mixed_with_prose_between() -> None:
     )
     assert after({"src/app.py": APP, "c.txt": "c\n"}, reply) == {**WANTED, "b.txt": b"hello\n", "c.txt": None}
     assert "That is all." in read_reply(reply).prose
+
+
+def test_markers_may_be_those_of_another_editor() -> None:
+    reply = "src/app.py\n------- SEARCH\n    return b\n=======\n    return b * 2\n+++++++ REPLACE\n"
+    assert after({"src/app.py": APP}, reply) == WANTED
+
+
+def test_a_file_may_hold_blocks_itself() -> None:
+    old = f"Write:\n{PLAIN}Done.\n"
+    reply = block("a.md", old, old.replace("Write", "Send")) + block("b.py", "", "x = 1\n")
+    assert after({"a.md": old}, reply) == {"a.md": old.replace("Write", "Send").encode(), "b.py": b"x = 1\n"}

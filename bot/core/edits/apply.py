@@ -88,7 +88,7 @@ def _replace_in(files: Files, path: str, edit: Edit) -> None:
     if edit.line is not None and found.start + 1 != edit.line:
         files.misnumbered.add(path)
     carried = carry(text, found, foreign(text, files.fancy))
-    if whole.leaves_out(split(edit.replace), text):
+    if whole.leaves_out(found.replace, text):
         raise Refused(words.partial_edit(path))
     if carried is None:
         raise Refused(words.indentation_unclear(path, text, found.start, found.end - found.start))

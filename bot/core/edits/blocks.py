@@ -16,10 +16,15 @@ from dataclasses import dataclass, replace
 from bot.core.edits.lines import split_kept
 from bot.core.types import Edit
 
-_OPEN = re.compile(r"(\s{0,12})(<{5,12})\s*(?:SEARCH|ORIGINAL)\b[\s:(]*([^<>]{0,400}?)\)?\s*", re.IGNORECASE)
-_CLOSE = re.compile(r"(\s{0,12})(>{5,12})\s*(?:(REPLACE|UPDATED?)\b.{0,400})?", re.IGNORECASE)
+_OPEN = re.compile(
+    r"(\s{0,12})(<{5,12}|-{5,12}(?=\s*(?-i:SEARCH)\s*$))\s*(?:SEARCH|ORIGINAL)\b[\s:(]*([^<>]{0,400}?)\)?\s*",
+    re.IGNORECASE,
+)
+_CLOSE = re.compile(r"(\s{0,12})(>{5,12}|\+{5,12}(?=\s*REPLACE))\s*(?:(REPLACE|UPDATED?)\b.{0,400})?", re.IGNORECASE)
 _MAX_MARKER_CHARS = 500
 _MAX_SPLITS = 8
+_MAX_INNER = 60
+"""How many markers within a block are looked at."""
 _DIVIDER = re.compile(r"(\s{0,12})(={5,12})\s*")
 
 
@@ -65,10 +70,10 @@ class Markers:
     def _note(self, number: int, line: str) -> None:
         if len(line) > _MAX_MARKER_CHARS:
             return
-        first = line.lstrip()[:1]
-        if first == "<" and (opens := _OPEN.fullmatch(line)):
+        first = line.lstrip()[:1] or " "
+        if first in "<-" and (opens := _OPEN.fullmatch(line)):
             _add(self._opens, opens, number)
-        elif first == ">" and (closes := _CLOSE.fullmatch(line)):
+        elif first in ">+" and (closes := _CLOSE.fullmatch(line)):
             _add(self._closes if closes[3] else self._bare_closes, closes, number)
         elif first == "=" and (divides := _DIVIDER.fullmatch(line)):
             _add(self._dividers, divides, number)
@@ -98,16 +103,41 @@ class Markers:
                 end = _after(self._bare_closes[like], start) or len(self._lines)
             if end < limit:
                 return self._divide(start, end, opening[3], shape)
-        return Fault(start, start + 1, "has no `>>>>>>> REPLACE` line: it may have been cut off")
+        around = self._read_around(start, opening[3], shape)
+        return around or Fault(start, start + 1, "has no `>>>>>>> REPLACE` line: it may have been cut off")
+
+    def _read_around(self, start: int, named: str, shape: _Shape) -> Block | None:
+        """A block of a file that holds such blocks itself, each of them whole; None where they do not come out even."""
+        opens, closes = (_some_after(table[shape], start) for table in (self._opens, self._closes))
+        depth = 1
+        for number, step in sorted([(number, 1) for number in opens] + [(number, -1) for number in closes]):
+            depth += step
+            if depth == 0:
+                return self._divide_around(start, number, named, shape)
+        return None
+
+    def _divide_around(self, start: int, end: int, named: str, shape: _Shape) -> Block | None:
+        """Divided at its one divider that is in no inner block."""
+        inner = [number for number in _some_after(self._opens[shape], start) if number < end]
+        ends = [number for number in _some_after(self._closes[shape], start) if number < end]
+        own = [
+            number
+            for number in _some_after(self._dividers[shape], start)
+            if number < end and bisect_right(inner, number) == bisect_right(ends, number)
+        ]
+        return self._split(start, own[0], end, named) if len(own) == 1 else None
 
     def _divide(self, start: int, end: int, named: str, shape: _Shape) -> Block | Fault:
         for like in (shape, _ANY):
             middle = _after(self._dividers[like], start)
             if middle is not None and middle < end:
-                search, replacement = self._lines[start + 1 : middle], self._lines[middle + 1 : end]
-                divider = self._lines[middle] if self._lines[middle] in replacement else ""
-                return Block(start, end + 1, named, _text(search), _text(replacement), divider and f"{divider}\n")
+                return self._split(start, middle, end, named)
         return Fault(start, end + 1, "has no `=======` line between its two sides")
+
+    def _split(self, start: int, middle: int, end: int, named: str) -> Block:
+        search, replacement = self._lines[start + 1 : middle], self._lines[middle + 1 : end]
+        divider = self._lines[middle] if self._lines[middle] in replacement else ""
+        return Block(start, end + 1, named, _text(search), _text(replacement), divider and f"{divider}\n")
 
 
 def _shape(marker: re.Match[str]) -> _Shape:
@@ -131,6 +161,11 @@ def other_splits(edit: Edit) -> Iterator[Edit]:
 def _after(numbers: Sequence[int], start: int) -> int | None:
     index = bisect_right(numbers, start)
     return numbers[index] if index < len(numbers) else None
+
+
+def _some_after(numbers: Sequence[int], start: int) -> Sequence[int]:
+    index = bisect_right(numbers, start)
+    return numbers[index : index + _MAX_INNER]
 
 
 def _text(lines: Sequence[str]) -> str:

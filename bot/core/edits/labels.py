@@ -39,10 +39,9 @@ _WORDS = re.compile(
     r"(?:(?:file\s?name|file\s?path|file|path)\s*[:=]\s*|(?:file\s?name|file\s?path|file|path)\s|(?<=\s))\s*",
     re.IGNORECASE,
 )
-_REMARK = re.compile(
-    r"\s+\((?:new|updated?|modified|created?|changed|existing|added|edit|full|complete|rewritten)\b[^()]*\)$",
-    re.IGNORECASE,
-)
+_REMARK = re.compile(r"(?<=[\w`*\"'])\s+\([^()]{1,60}\)$|(?<=[`*\"'])\s+[-–—]\s+.{1,120}$")
+"""What follows a path: `(new file)`, `- adds the flag`."""
+_LINES = re.compile(r"(?<=\w)[:#]L?\d{1,7}(?:[-–]L?\d{1,7})?$")
 _QUOTES = ("===", "---", "**", "__", "`", "*", '"', "'")
 _EXTENSION = re.compile(r"[^./\s]?\.[A-Za-z0-9_+-]{1,16}$")
 _QUOTED = re.compile(r"`([^`\n]{1,400})`")
@@ -74,6 +73,7 @@ def read_label(line: str) -> str | None:
     text = line.strip()
     if len(text) > _MAX_CHARS * 2:
         return None
+    text = _LINES.sub("", text)
     if looks_like_path(text) and text[0] not in "#*`'\"_->;%" and not text.endswith(":"):
         return _shortened(text)
     text = _strip_list_mark(_strip_comment(text))
@@ -85,10 +85,14 @@ def read_label(line: str) -> str | None:
 
 
 def read_mention(line: str) -> str | None:
-    """The path that a sentence names in backticks, where it names exactly one."""
-    named = {name.strip() for name in _QUOTED.findall(line[: _MAX_CHARS * 4])}
-    paths = [_shortened(name) for name in named if looks_like_path(name)]
-    return paths[0] if len(paths) == 1 else None
+    """The path that a sentence names, where it names exactly one: in backticks, or else with its directory."""
+    line = line[: _MAX_CHARS * 4]
+    words = [word.strip("\"'*()[],:;").removesuffix(".") for word in line.split()]
+    for named in (_QUOTED.findall(line), [word for word in words if "/" in word]):
+        paths = {_shortened(name.strip()) for name in named if looks_like_path(name.strip())}
+        if paths:
+            return paths.pop() if len(paths) == 1 else None
+    return None
 
 
 def read_info(info: str) -> str | None:
@@ -137,8 +141,8 @@ def _strip_layer(text: str) -> str:
     link = _LINK.fullmatch(text)
     if link:
         return link.group(1)
-    text = _REMARK.sub("", text)
-    text = text.removesuffix(":").rstrip() if text.endswith(":") else text
+    text = text.removesuffix(":").rstrip()
+    text = _LINES.sub("", _REMARK.sub("", text))
     for quote in _QUOTES:
         if len(text) > 2 * len(quote) and text.startswith(quote) and text.endswith(quote):
             return text[len(quote) : -len(quote)].strip()

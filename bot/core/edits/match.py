@@ -43,7 +43,7 @@ _MAX_PLACES = 200
 _MAX_PARTS = 20
 LEAST_SIGNS = 8
 """The least letters and digits by which part of a line, or of a search, is known."""
-_ELISION = re.compile(r"\s*(?:#|//|/\*|<!--|--|;|%)?\s*(?:\.\.\.|…)(?:[^.…].{0,80})?")
+_ELISION = re.compile(r"\s*(?:#|//|/\*|<!--|--|;|%)?\s*[\[(<]?(?:\.\.\.|…)(?:[^.…].{0,80})?")
 _NUMBERED = re.compile(r"\s{0,8}(\d{1,7})(?:\s?[|:│→]|\t) ?(.*)", re.DOTALL)
 
 
@@ -192,8 +192,12 @@ def _find_elided(text: Text, search: Text, replacement: Text) -> Place | Miss:
     Where the replacement leaves out as many times, the file's own lines stay there; where it does not at all, the
     whole of the place gives way to it.
     """
-    parts = _parts(search.bodies)
-    new_parts = _parts(replacement.bodies)
+    parts, new_parts = _parts(search.bodies), _parts(replacement.bodies)
+    for end in (0, -1):
+        if len(parts) > 1 and len(new_parts) > 1 and not any(map(str.strip, parts[end] + new_parts[end])):
+            del parts[end], new_parts[end]
+    if len(parts) == len(new_parts) == 1:
+        return _climb(text, _text(parts[0]), _text(new_parts[0]), None, ())
     if (
         not 2 <= len(parts) <= _MAX_PARTS
         or len(new_parts) not in (1, len(parts))
