@@ -197,33 +197,11 @@ def _rules(seen: set[tuple[str, str]]) -> Iterable[Restyle]:
             yield _Units(a, b, deeper)
 
 
-def reindented(old: Text, new: Text) -> Text:
-    """A whole new text in the old one's units of indentation, and at its margin."""
-    margin = _margin(new)
-    bodies = [body.removeprefix(margin) for body in new.bodies] if margin and not _margin(old) else new.bodies
-    change = _to_own_units(old, [_indent(body) for body in bodies if not is_blank(body)])
-    changed = [(body, change(_indent(body))) for body in bodies]
-    return Text(new.bom, [body if start is None else start + body.lstrip(" \t") for body, start in changed], new.ends)
-
-
-def _margin(text: Text) -> str:
-    """What all lines begin with that are not blank."""
-    indents = [_indent(body) for body in text.bodies if not is_blank(body)]
-    first, last = min(indents, default=""), max(indents, default="")
-    return next((first[:n] for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), first)
-
-
 def _foreign_indent(text: Text, pairs: Sequence[tuple[str, str]], new: Sequence[str]) -> Restyle:
     """Where no line of the search is indented, new lines indented by what the file never uses take on its own."""
-    if any(_indent(said) for said, _ in pairs):
-        return _same
-    return _to_own_units(text, [_indent(line) for line in new if not is_blank(line)])
-
-
-def _to_own_units(text: Text, indents: Iterable[str]) -> Restyle:
-    indents = set(indents) - {""}
+    indents = {_indent(line) for line in new if not is_blank(line)} - {""}
     own = [_indent(body) for body in text.bodies if body[:1] in (" ", "\t") and not is_blank(body)]
-    if not indents or not own:
+    if not indents or not own or any(_indent(said) for said, _ in pairs):
         return _same
     if all(indent[0] == "\t" for indent in own) and not any("\t" in indent for indent in indents):
         return _tabs_for(indents)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from bot.core.edits.carry import carry, reindented
-from bot.core.edits.lines import Text, blank_ends, exact, is_blank, split
+from bot.core.edits.carry import carry
+from bot.core.edits.lines import Text, exact, is_blank, split
 from bot.core.edits.match import Place
 
 _LARGE_LINES = 100
@@ -46,25 +46,14 @@ def leaves_out(new: Text, old: Text) -> bool:
 
 
 def carry_whole(old: Text, content: str, strange: str) -> Text:
-    """The new text, with the old file's byte-order mark, line ends, final newline, indentation and blank ends."""
+    """The new text, with the old file's byte-order mark, line ends and final newline; its lines are as they were said."""
     new = split(content)
     bom = old.bom or new.bom
     if "\r\n" in new.ends or not new.bodies:
         return Text(bom, new.bodies, new.ends)
-    meant = _without_new_blank_ends(old, reindented(old, new))
-    if meant.bodies == old.bodies:
-        meant = new  # nothing else changes, so that is what was asked for
     said = Text("", old.bodies, ["\n"] * len(old.bodies))
-    carried = carry(old, Place(0, len(old.bodies), said, meant, exact), strange)
-    return Text(bom, carried.bodies, carried.ends) if carried else meant
-
-
-def _without_new_blank_ends(old: Text, new: Text) -> Text:
-    """Without blank lines at the ends where the old file has fewer: they came in with the fence."""
-    top, bottom = (
-        max(0, there - before) for there, before in zip(blank_ends(new.bodies), blank_ends(old.bodies), strict=True)
-    )
-    return Text(new.bom, new.bodies[top : len(new.bodies) - bottom], new.ends[top : len(new.ends) - bottom])
+    carried = carry(old, Place(0, len(old.bodies), said, new, exact), strange)
+    return Text(bom, carried.bodies, carried.ends) if carried else new
 
 
 def _lines(text: Text) -> list[str]:
