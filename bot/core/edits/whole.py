@@ -46,7 +46,7 @@ def leaves_out(new: Text, old: Text) -> bool:
 
 
 def carry_whole(old: Text, content: str, strange: str) -> Text:
-    """The new text, with the old file's byte-order mark, line ends and final newline; its lines are as they were said."""
+    """The new text as it is said, with the old file's byte-order mark, line ends and final newline."""
     new = split(content)
     bom = old.bom or new.bom
     if "\r\n" in new.ends or not new.bodies:
