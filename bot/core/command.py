@@ -34,9 +34,11 @@ _FLAGS = ("pr", "diff", "base")
 def parse_command(body: str) -> Command | None:
     """The command in a comment's Markdown; None where there is none. Everything after `/tinygen` and its flags is the
     prompt, verbatim but for white space around it."""
-    if len(body) > MAX_BODY_CHARS or not _COMMAND.search(body):
+    found = None if len(body) > MAX_BODY_CHARS else _COMMAND.search(body)
+    if found is None:
         return None
-    start = _command_end(body)
+    # With nothing before it, it can be in no code, quote or comment.
+    start = _command_end(body) if body[: found.start()].strip() else found.end()
     return None if start is None else parse_words(body[start:])
 
 
