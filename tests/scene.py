@@ -213,11 +213,23 @@ class Scene:
         issue = on or (repo.issues[1] if 1 in repo.issues else repo.open_issue("octocat", "Too quiet", "It whispers."))
         before = len(self.github.deliveries)
         comment = repo.comment(issue.number, who, words)
+        told = self._arrive(comment, before)
+        assert told, "the comment started nothing"
+        return told
+
+    def edit(self, comment: Comment, words: str, *, who: str = "octocat") -> Told | None:
+        """Edits a comment, and delivers the edit; None where that starts nothing."""
+        before = len(self.github.deliveries)
+        self.repo.edit_comment(comment, words, by=self.github.add_user(who))
+        return self._arrive(comment, before)
+
+    def _arrive(self, comment: Comment, before: int) -> Told | None:
+        """Delivers the one event since `before`."""
         (delivery,) = self.github.deliveries[before:]
         answer = self.deliver(delivery)
-        assert answer.status_code == 202, answer.text
+        assert answer.status_code in (200, 202), answer.text
         assert answer.json
-        return Told(self, answer.json["job"], comment)
+        return Told(self, answer.json["job"], comment) if answer.status_code == 202 else None
 
     def tell(self, words: str, *, who: str = "octocat", on: Issue | None = None) -> Told:
         """Comments, and returns when the command has ended."""

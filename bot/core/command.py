@@ -1,8 +1,9 @@
 """The grammar of `/tinygen`: which comments are commands, and what they ask.
 
-A command stands at the start of a line, where a reader would see it as the writer's own words: not in code, a quote or
-an HTML comment. What Markdown holds to be code or a quote is asked of a Markdown parser; its inline level does not
-report positions, so code spans and comments inside a paragraph are blanked out here.
+A command stands at the start of a line, where a reader would see it as the writer's own words: not in code, a quote, a
+link or an HTML comment. What Markdown holds to be code or a quote is asked of a Markdown parser; its inline level does
+not report positions, so code spans, links and comments inside a paragraph are blanked out here. Mail programs quote
+without Markdown's marks: below the head of a quoted mail nothing is the writer's own.
 """
 
 from __future__ import annotations
@@ -23,11 +24,33 @@ MAX_BODY_CHARS = 262_144
 _COMMAND = re.compile(r"^ {0,3}/tinygen(?=\s|\Z)", re.IGNORECASE | re.MULTILINE)
 _BACKTICKS = re.compile(r"\\`|`+")
 _HTML_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+_LINK = re.compile(r"\[[^\[\]]*\](?:\([^()]*\)|\[[^\[\]]*\])")
+_QUOTED_MAIL = re.compile(
+    r"^(?:On|Am|Le|El|Il|Em)\b[^\n]{1,200}(?:\n[^\n]{0,200})?(?:wrote|schrieb|a écrit|escribió|ha scritto|escreveu)"
+    r"[^\n:]{0,100}:[ \t]*\n(?!\s*>)"
+    r"|^-{2,} ?(?:Original Message|Forwarded message|Ursprüngliche Nachricht) ?-{2,}"
+    r"|^\**From:[^\n]{1,300}\n(?:[^\n]{0,300}\n)?\**(?:Sent|Date|To):",
+    re.MULTILINE | re.IGNORECASE,
+)
+"""The head above a mail that a reply quotes without `>`. Where `>` follows, Markdown tells quote from answer."""
 _FLAG = re.compile(r"--(?P<name>[a-z][a-z-]*)(?:=(?P<value>\S+))?(?=\s|\Z)", re.IGNORECASE)
 _BRANCH = re.compile(r"(?![-/.])(?!.*(?:\.\.|//|@\{|\.lock(?:/|\Z)|/\.))[^\s~^:?*\[\\\x00-\x1f\x7f]{1,200}(?<![/.])")
 """What `git check-ref-format --branch` takes, a little narrower. https://git-scm.com/docs/git-check-ref-format"""
 
 _LONE_WORDS: tuple[Verb, ...] = tuple(verb for verb in get_args(Verb) if verb != "solve")
+_OTHER_WORDS: dict[str, Verb] = {
+    "stop": "cancel",
+    "abort": "cancel",
+    "again": "retry",
+    "rerun": "retry",
+    "redo": "retry",
+    "deliver": "apply",
+    "commands": "help",
+    "usage": "help",
+    "state": "status",
+    "progress": "status",
+}
+"""What people say of these commands elsewhere."""
 _FLAGS = ("pr", "diff", "base")
 
 
@@ -54,7 +77,14 @@ def parse_words(words: str) -> Command:
             value, _, rest = rest.partition(" ") if not re.match(r"\S*\n", rest) else rest.partition("\n")
             rest = rest.lstrip()
         command = _with_flag(command, name, value)
-    return replace(command, prompt=rest)
+    return replace(command, prompt=rest, problem=command.problem or _doubt(rest))
+
+
+def is_same(one: Command | None, other: Command | None) -> bool:
+    """Whether both ask for the same: white space makes no difference."""
+    if one is None or other is None:
+        return one is other
+    return one.prompt.split() == other.prompt.split() and replace(one, prompt="") == replace(other, prompt="")
 
 
 def is_branch(name: str) -> bool:
@@ -76,9 +106,21 @@ def _with_flag(command: Command, name: str, value: str | None) -> Command:
     return replace(command, problem=f"`--{name}` is not one of `--pr`, `--diff`, `--base BRANCH`.{meant}")
 
 
+def _doubt(prompt: str) -> str:
+    """Why a single word is no prompt, though nothing else: it is near one of the commands that are words."""
+    word = prompt.casefold().strip(".!?`'\"")
+    near = difflib.get_close_matches(word, (*_LONE_WORDS, *_OTHER_WORDS), n=1, cutoff=0.75)
+    if len(prompt.split()) != 1 or not near:
+        return ""
+    meant = _OTHER_WORDS.get(near[0], near[0])
+    return f"`{word}` is no command. Did you mean `/tinygen {meant}`? A task takes more than one word."
+
+
 def _command_end(body: str) -> int | None:
     """Where the first command's word ends in `body`, or None."""
     text = re.sub(r"\r(?!\n)", "\n", body)  # Markdown's line ends, at unchanged offsets
+    mail = _QUOTED_MAIL.search(text.replace("\r", " "))
+    text = text[: mail.start()] if mail else text
     offsets = [0]
     for line in text.split("\n"):
         offsets.append(offsets[-1] + len(line) + 1)
@@ -104,12 +146,15 @@ def _prose_ranges(text: str) -> list[tuple[int, int]]:
 
 
 def _without_code(paragraph: str) -> str:
-    """The paragraph with code spans and HTML comments blanked out, every character in its place."""
+    """The paragraph with code spans, links and HTML comments blanked out, every character in its place."""
     pieces, done = [], 0
     for start, end in _code_spans(paragraph):
         pieces += [paragraph[done:start], _blank(paragraph[start:end])]
         done = end
-    return _HTML_COMMENT.sub(lambda found: _blank(found[0]), "".join(pieces) + paragraph[done:])
+    text = "".join(pieces) + paragraph[done:]
+    for hidden in (_HTML_COMMENT, _LINK):
+        text = hidden.sub(lambda found: _blank(found[0]), text)
+    return text
 
 
 def _blank(text: str) -> str:

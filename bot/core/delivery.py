@@ -16,8 +16,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, ValidationError
 
-from bot.core.command import parse_command
-from bot.core.types import Job, Target
+from bot.core.command import is_same, parse_command
+from bot.core.types import Command, Job, Target
 from bot.errors import BadRequest
 
 EVENTS = ("issue_comment",)
@@ -76,8 +76,18 @@ class _Installation(BaseModel):
     id: Number
 
 
+class _Earlier(BaseModel):
+    words: str | None = Field(alias="from")
+
+
+class _Changes(BaseModel):
+    body: _Earlier | None = None
+
+
 class _IssueComment(BaseModel):
     action: str
+    changes: _Changes | None = None
+    sender: _Account | None = None
     comment: _Comment
     issue: _Issue
     repository: _Repository
@@ -107,16 +117,19 @@ def job_for(delivery: Delivery, *, app_id: int, received_at: str) -> Job | Ignor
         _check_json_object(delivery.body)
         return Ignored(f"the event {delivery.event[:40]!r} is not one that TinyGen acts on")
     payload = _read_comment(delivery.body)
-    if payload.action != "created":
-        return Ignored("only newly created comments are commands")
+    if payload.action not in ("created", "edited"):
+        return Ignored("only comments that were created or edited are commands")
     if payload.comment.performed_via_github_app and payload.comment.performed_via_github_app.id == app_id:
         return Ignored("the comment is TinyGen's own")
     command = parse_command(payload.comment.body or "")
     if command is None:
         return Ignored("the comment holds no command")
-    if payload.installation is None or payload.comment.user is None:
+    if payload.action == "edited" and is_same(command, _command_before(payload)):
+        return Ignored("the comment held this command before its edit")
+    # The words of an edit are the editor's, whoever wrote the comment.
+    user = payload.sender if payload.action == "edited" else payload.comment.user
+    if payload.installation is None or user is None:
         return Ignored("the delivery names no installation or no author")
-    user = payload.comment.user
     return Job(
         id=delivery.id,
         source="comment",
@@ -134,6 +147,13 @@ def job_for(delivery: Delivery, *, app_id: int, received_at: str) -> Job | Ignor
         delivery_id=delivery.id,
         received_at=received_at,
     )
+
+
+def _command_before(payload: _IssueComment) -> Command | None:
+    """The command that the comment held before its edit; what did not change its words left them as they are."""
+    if payload.changes is None or payload.changes.body is None:
+        return parse_command(payload.comment.body or "")
+    return parse_command(payload.changes.body.words or "")
 
 
 def _read_comment(body: bytes) -> _IssueComment:

@@ -29,20 +29,6 @@ _LOUD = re.compile(
     re.IGNORECASE,
 )
 
-HELP = """\
-Comments that begin a line with `/tinygen` are for me:
-
-| comment | does |
-| --- | --- |
-| `/tinygen PROMPT` | shows the change as a diff (`--pr`: opens a pull request; `--base BRANCH`: from there) |
-| `/tinygen` | takes the issue's own text as the prompt |
-| `/tinygen apply` | opens a pull request with exactly the diff last shown here |
-| `/tinygen retry` | runs the last request of this thread again |
-| `/tinygen cancel` | stops what is running in this thread |
-| `/tinygen status` | says what is queued, running and done here |
-| `/tinygen help` | shows this |
-"""
-
 
 # ---- names ----------------------------------------------------------------------------------------------------------
 

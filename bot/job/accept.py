@@ -5,8 +5,9 @@ It is a workflow of its own so that the answer does not wait behind the reposito
 
 from __future__ import annotations
 
+from bot.core.help import Where, render_help
 from bot.core.record import dump_job, dump_report, load_job, load_report
-from bot.core.render import HELP, code, refusal
+from bot.core.render import code, refusal
 from bot.core.report import Failure, Report, Step
 from bot.core.types import FINAL_STATES, PERMISSIONS, Job, Permission
 from bot.errors import BadRequest, Cancelled
@@ -69,7 +70,8 @@ def may_command(has: Permission, needs: Permission) -> bool:
 
 def _answer(house: House, job: Job) -> str:
     if job.command.verb == "help":
-        return HELP
+        words: str = house.engine.step("help", lambda: _help(house, job))
+        return words
     if job.command.verb == "status":
         lines: list[str] = house.engine.step("status", lambda: [_status(report) for report in _thread(house, job)])
         return "\n".join(lines) or "Nothing was asked of TinyGen in this thread yet."
@@ -79,6 +81,16 @@ def _answer(house: House, job: Job) -> str:
     for job_id in open_jobs:
         _cancel(house, job_id)
     return f"Cancelled: {len(open_jobs)} of this thread's requests." if open_jobs else "Nothing runs in this thread."
+
+
+def _help(house: House, job: Job) -> str:
+    target, login = job.target, job.actor or ""
+    github = house.connect(target.repo, target.installation_id)
+    where: Where = "issue"
+    if target.is_pull and target.issue_number is not None:
+        head = github.pull(target.issue_number).head_repo or ""
+        where = "pull" if head.lower() == target.repo.lower() else "fork"
+    return render_help(login, github.permission(login), where, house.rules.mode)
 
 
 def _thread(house: House, job: Job) -> list[Report]:

@@ -21,6 +21,9 @@ from bot.core.types import Command
         "an unclosed ` backtick\n/tinygen fix it",
         "an escaped \\` one\n/tinygen fix it",
         "<details>\n\n/tinygen fix it",
+        "On Tuesday Mona wrote:\n> some\n\n/tinygen fix it",
+        "[a link](http://x.test)\n/tinygen fix it",
+        "On this I have a thought:\n/tinygen fix it",
     ],
 )
 def test_a_command_stands_at_the_start_of_a_line(body: str) -> None:
@@ -45,6 +48,13 @@ def test_a_command_stands_at_the_start_of_a_line(body: str) -> None:
         "in a line <!-- hidden\n/tinygen fix it -->",
         "<!-- never closed\n\n/tinygen fix it",
         "<pre>\n/tinygen fix it\n</pre>",
+        "see [what\n/tinygen fix it\nsays](http://x.test)",
+        "Fine.\n\nOn Tue, 3 Nov 2026 at 10:00, Mona <m@x.test> wrote:\n\n/tinygen fix it",
+        "Fine.\n\nOn Tue, 3 Nov 2026 at 10:00, Mona\n<m@x.test> wrote:\n/tinygen fix it",
+        "Gut.\n\nAm 3. November 2026 um 10:00 schrieb Mona:\n\n/tinygen fix it",
+        "Fine.\n\n-----Original Message-----\n/tinygen fix it",
+        "Fine.\r\n\r\nFrom: Mona <m@x.test>\r\nSent: Tuesday\r\nTo: me\r\n\r\n/tinygen fix it",
+        "Fine.\n\nOn Tuesday Mona wrote:\n> some\n/tinygen fix it",
         "",
     ],
 )
@@ -103,6 +113,21 @@ def test_an_odd_flag_is_answered_with_what_is_right(words: str, says: str) -> No
 
 
 @pytest.mark.parametrize(
+    ("word", "meant"),
+    [("aply", "apply"), ("Cancle", "cancel"), ("retry!", "retry"), ("stop", "cancel"), ("again", "retry")],
+)
+def test_a_word_alone_that_is_near_a_command_is_asked_about(word: str, meant: str) -> None:
+    command = parse_command(f"/tinygen {word}")
+    assert command is not None
+    assert f"Did you mean `/tinygen {meant}`?" in command.problem
+
+
+@pytest.mark.parametrize("words", ["refactor", "stop greeting twice", "apply the style", "reply"])
+def test_other_words_are_a_prompt(words: str) -> None:
+    assert parse_command(f"/tinygen {words}") == Command("solve", words)
+
+
+@pytest.mark.parametrize(
     "name", ["-x", "a b", "a..b", "a~1", "x.lock", "/a", "a/", "a.", "@{-1}", "a\x00b", "a//b", ""]
 )
 def test_what_git_takes_for_no_branch_is_none(name: str) -> None:
@@ -115,7 +140,9 @@ def test_any_comment_is_read(body: str) -> None:
     assert command is None or command.prompt == command.prompt.strip()
 
 
-@pytest.mark.parametrize("piece", ["> ", "- ", "`", "``` ", "<!-- ", "[", "*", "a\n", "\\`", "`` ` ", "    "])
+@pytest.mark.parametrize(
+    "piece", ["> ", "- ", "`", "``` ", "<!-- ", "[", "[a](", "On a\n", "From: a\n", "*", "a\n", "\\`", "`` ` ", "    "]
+)
 @pytest.mark.slow
 def test_a_comment_as_long_as_github_allows_is_read_in_bounded_time(piece: str) -> None:
     assert parse_command(piece * (65_000 // len(piece)) + "\n\n/tinygen x") in (None, Command("solve", "x"))

@@ -68,11 +68,21 @@ def test_a_bots_command_is_known_as_a_bots() -> None:
     assert job.actor_is_bot
 
 
+@pytest.mark.parametrize("before", ["fix", "> /tinygen fix", "/tinygen break", "/tinygen --pr fix", None])
+def test_an_edit_that_makes_a_command_is_its_editors(before: str | None) -> None:
+    editor = {"id": 5, "login": "mona", "type": "User"}
+    job = ask(payload(action="edited", changes={"body": {"from": before}}, sender=editor))
+    assert isinstance(job, Job)
+    assert (job.command, job.actor, job.actor_id) == (Command("solve", "fix"), "mona", 5)
+
+
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        (payload(action="edited"), "newly created"),
-        (payload(action="deleted"), "newly created"),
+        (payload(action="deleted"), "created or edited"),
+        (payload(action="edited", changes={}), "before its edit"),
+        (payload(action="edited", changes={"body": {"from": "/tinygen  fix\n"}}), "before its edit"),
+        (payload(action="edited", changes={"body": {"from": "x"}}), "no author"),
         (payload(comment={"id": 7, "body": "hi", "user": None}), "no command"),
         (payload(comment={"id": 7, "body": None, "user": None}), "no command"),
         (payload(comment={"id": 7, "body": "/tinygen x", "user": None}), "no author"),

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from bot.core.command import parse_command
+from bot.core.help import render_help
 from bot.core.render import (
-    HELP,
     MAX_COMMENT_CHARS,
     branch_name,
     code,
@@ -141,7 +141,7 @@ def test_none_of_our_comments_is_a_command() -> None:
     states: tuple[State, ...] = ("queued", "running", "done", "failed", "cancelled")
     failure = Failure("a", "b", retryable=True)
     assert all(parse_command(render_comment(replace(DONE, state=state, failure=failure))) is None for state in states)
-    assert parse_command(HELP) is None
+    assert parse_command(render_help("octocat", "write", "issue", "diff")) is None
 
 
 def test_a_branch_has_one_name_for_a_job_and_another_for_another() -> None:

@@ -232,11 +232,24 @@ def test_status_tells_of_a_job_that_runs(scene: Scene) -> None:
     scene.ended(told)
 
 
-def test_help_lists_every_command(scene: Scene) -> None:
+def test_help_lists_what_this_person_may_do_here(scene: Scene) -> None:
     answer = scene.tell("/TinyGen HELP").answer
-    for word in ("apply", "retry", "cancel", "status", "help", "--pr", "--base"):
+    for word in ("`octocat`", "`admin`", "apply", "retry", "cancel", "status", "help", "--pr", "--base"):
         assert word in answer
     assert not scene.asked
+
+
+def test_help_on_a_pull_request_tells_of_its_branch(scene: Scene) -> None:
+    answer = scene.tell("/tinygen help", on=scene.open_pull()).answer
+    assert "adds a commit to this pull request" in answer
+    assert "--base" not in answer
+
+
+def test_help_on_a_forks_pull_request_offers_no_push(scene: Scene) -> None:
+    answer = scene.tell("/tinygen help", on=scene.open_pull(fork=True)).answer
+    assert "fork" in answer
+    assert "--pr" not in answer
+    assert "/tinygen apply" not in answer
 
 
 def test_words_after_a_lone_command_make_it_a_prompt(scene: Scene) -> None:
@@ -250,6 +263,46 @@ def test_an_unknown_flag_is_answered_with_the_nearest_one(scene: Scene) -> None:
     assert "Did you mean `--pr`?" in told.answer
     assert told.reactions == ["eyes", "confused"]
     assert not scene.asked
+
+
+def test_a_word_that_is_almost_a_command_is_answered_with_the_nearest_one(scene: Scene) -> None:
+    told = scene.tell("/tinygen aply")
+    assert told.state == "failed"
+    assert "Did you mean `/tinygen apply`?" in told.answer
+    assert not scene.asked
+
+
+# ---- edits ----------------------------------------------------------------------------------------------------------
+
+
+def test_an_edit_that_makes_a_command_runs_it(scene: Scene) -> None:
+    comment = scene.repo.comment(scene.open_issue().number, "octocat", "It whispers.")
+    told = scene.edit(comment, "It whispers.\n\n/tinygen Louder.")
+    assert told
+    assert "HELLO" in scene.ended(told).diff
+    assert told.reactions == ["eyes", "rocket"]
+
+
+def test_an_edit_around_a_command_runs_nothing(scene: Scene) -> None:
+    told = scene.tell("/tinygen help")
+    assert scene.edit(told.comment, "Please:\n\n/tinygen  help") is None
+    assert len(scene.bot_comments()) == 1
+
+
+def test_an_edit_that_changes_the_command_runs_the_new_one(scene: Scene) -> None:
+    told = scene.tell("/tinygen aply")
+    again = scene.edit(told.comment, "/tinygen status")
+    assert again
+    assert scene.ended(again).state == "done"
+
+
+def test_an_edit_is_its_editors_command(scene: Scene) -> None:
+    """Whoever may edit a comment commands in their own name, not in its author's."""
+    scene.repo.permissions["mona"] = "triage"
+    comment = scene.repo.comment(scene.open_issue().number, "octocat", "It whispers.")
+    told = scene.edit(comment, "/tinygen Louder.", who="mona")
+    assert told
+    assert (scene.ended(told).state, told.row["actor"]) == ("refused", "mona")
 
 
 # ---- what is no command ---------------------------------------------------------------------------------------------
