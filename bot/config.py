@@ -16,10 +16,12 @@ from typing import Annotated, Any, Literal
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
+from bot.core.quota import Quota
 from bot.core.types import Mode, Permission
 from bot.errors import SetupError
 
 Count = Annotated[int, Field(ge=1)]
+Limit = Annotated[int, Field(ge=0)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 HttpUrl = Annotated[str, Field(pattern=r"^https?://[^\s/?#]+[^\s?#]*$")]
 
@@ -92,6 +94,15 @@ class Config(BaseModel):
     )
     max_calls: Count = _setting("TINYGEN_MAX_CALLS", 12, "Model calls that one job may make.")
     max_tokens: Count = _setting("TINYGEN_MAX_TOKENS", 400_000, "Tokens, in and out, that one job may use.")
+    actor_hourly: Limit = _setting(
+        "TINYGEN_ACTOR_HOURLY", 200, "Requests that one person may make in an hour; 0 is no limit, here and below."
+    )
+    repo_hourly: Limit = _setting("TINYGEN_REPO_HOURLY", 500, "Requests that one repository may have in an hour.")
+    run_hourly: Limit = _setting("TINYGEN_RUN_HOURLY", 500, "Calls of /run that one key may make in an hour.")
+    daily_tokens: Limit = _setting(
+        "TINYGEN_DAILY_TOKENS", 50_000_000, "Tokens, in and out, that all jobs may use in a day of UTC."
+    )
+    repo_daily_tokens: Limit = _setting("TINYGEN_REPO_DAILY_TOKENS", 0, "The same for each repository.")
     call_s: Count = _setting("TINYGEN_CALL_SECONDS", 300, "How long one model call may take.")
     job_s: Count = _setting("TINYGEN_JOB_SECONDS", 1800, "How long one job may take.")
     drain_s: Annotated[int, Field(ge=0)] = _setting(
@@ -151,6 +162,15 @@ class Config(BaseModel):
         """Every secret value, so that none of them is ever written or sent anywhere it does not belong."""
         single = [value.get_secret_value() for _, value in self if isinstance(value, SecretStr)]
         return (*single, *(key.get_secret_value() for key in self.api_keys))
+
+    def quota(self) -> Quota:
+        return Quota(
+            actor_hourly=self.actor_hourly,
+            repo_hourly=self.repo_hourly,
+            run_hourly=self.run_hourly,
+            daily_tokens=self.daily_tokens,
+            repo_daily_tokens=self.repo_daily_tokens,
+        )
 
 
 def load_config(environment: Mapping[str, str], env_file: Path | None = Path(".env")) -> Config:

@@ -48,7 +48,11 @@ class NotFound(AskerError):
 
 
 class LimitReached(AskerError):
-    pass
+    """`retry_in_s` is when the limit is free again, where that is known."""
+
+    def __init__(self, message: str, *, next_step: str, retry_in_s: float | None = None) -> None:
+        super().__init__(message, next_step=next_step)
+        self.retry_in_s = retry_in_s
 
 
 class Unworkable(AskerError):

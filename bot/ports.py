@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from bot.core.missed import Attempt
+from bot.core.quota import Tally
 from bot.core.report import Report
 from bot.core.types import Changes, Job, Patch, Permission, Prompt, Reply, Snapshot
 
@@ -165,8 +166,8 @@ class Inbox(Protocol):
     def taken(self, job_id: str) -> None: ...
 
 
-class Reports(Protocol):
-    """The newest report of each job, for `/jobs/<id>`, `status` and `apply`."""
+class Reports(Tally, Protocol):
+    """The newest report of each job, for `/jobs/<id>`, `status` and `apply`, and for what limits count."""
 
     def save(self, report: Report) -> None: ...
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bot.adapters.github import GitHubApp
     from bot.adapters.supabase import SupabaseStore
     from bot.job.engine import Engine
+    from bot.job.house import Rules
     from bot.job.upkeep import Chore
     from bot.job.worker import Worker
     from bot.ports import Model
@@ -117,13 +118,28 @@ def build_limits(config: Config) -> Limits:
     return Limits(config.max_revisions, config.max_calls, config.max_tokens, config.context_tokens)
 
 
+def build_rules(config: Config) -> Rules:
+    from bot.job.house import Rules
+
+    return Rules(
+        mode=config.mode,
+        draft=config.draft,
+        min_permission=config.min_permission,
+        limits=build_limits(config),
+        call_s=config.call_s,
+        job_s=config.job_s,
+        server_url=config.github_server_url,
+        quota=config.quota(),
+    )
+
+
 def build_worker(config: Config) -> Worker:
     """The worker, not yet started. What the first job would have to wait for is imported now."""
     import githubkit  # noqa: F401
     import openai  # noqa: F401
 
     from bot.job.engine import Engine
-    from bot.job.house import House, Rules
+    from bot.job.house import House
     from bot.job.lease import Lease
     from bot.job.upkeep import Upkeep
     from bot.job.worker import Worker
@@ -142,15 +158,7 @@ def build_worker(config: Config) -> Worker:
         remote_log=build_supabase(config),
         now=lambda: datetime.now(UTC),
         clean=clean,
-        rules=Rules(
-            mode=config.mode,
-            draft=config.draft,
-            min_permission=config.min_permission,
-            limits=build_limits(config),
-            call_s=config.call_s,
-            job_s=config.job_s,
-            server_url=config.github_server_url,
-        ),
+        rules=build_rules(config),
     )
     lease = None if me == LONE_EXECUTOR else Lease(engine, database, me)
     return Worker(house, database, Upkeep(_chores(config, engine, database, github)), lease)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bot.core.quota import By
 from bot.core.report import Report
 from bot.core.types import Job
 from bot.errors import OutsideError
@@ -46,6 +47,19 @@ class MemoryReports:
     def latest(self, repo: str, issue_number: int, limit: int = 20) -> Sequence[Report]:
         of = [each for each in self.reports.values() if each.job.target.repo == repo]
         return tuple(reversed([each for each in of if each.job.target.issue_number == issue_number]))[:limit]
+
+    def asked_at(self, job: Job, by: By, nth: int, since: float) -> float | None:
+        """All were asked at the moment `since`."""
+        same = [
+            each
+            for each in self.reports.values()
+            if (each.job.actor == job.actor if by == "actor" else each.job.target.repo == job.target.repo)
+        ]
+        return since if len(same) >= nth else None
+
+    def tokens_since(self, since: float, repo: str | None = None) -> int:
+        of = [each for each in self.reports.values() if repo in (None, each.job.target.repo)]
+        return sum(each.usage.prompt_tokens + each.usage.completion_tokens for each in of)
 
 
 class RemoteLog:

@@ -25,13 +25,13 @@ from bot.core.report import Report
 from bot.core.types import FINAL_STATES
 from bot.job.accept import run_id
 from bot.job.engine import Engine
-from bot.job.house import House, Rules
+from bot.job.house import House
 from bot.job.upkeep import Upkeep
 from bot.job.worker import Worker
 from bot.logs import cleaner
 from bot.ports import Git, Store
 from bot.web import create_app
-from bot.wiring import build_database, build_git, build_limits, database_url
+from bot.wiring import build_database, build_git, build_rules, database_url
 from tests.doubles.github import GitHubDouble, Repository
 from tests.doubles.github.state import Comment, Issue
 from tests.doubles.github.webhooks import Delivery
@@ -185,15 +185,7 @@ class Scene:
             remote_log=self.remote_log,
             now=lambda: datetime.now(UTC),
             clean=cleaner(config.secrets()),
-            rules=Rules(
-                mode=config.mode,
-                draft=config.draft,
-                min_permission=config.min_permission,
-                limits=build_limits(config),
-                call_s=config.call_s,
-                job_s=config.job_s,
-                server_url=config.github_server_url,
-            ),
+            rules=build_rules(config),
         )
 
     # ---- what people do ----------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import socket
 import ssl
 import subprocess
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -23,10 +23,9 @@ from werkzeug.serving import make_server
 
 from bot.cli import build_parser
 from bot.config import Config
-from bot.core.report import Report
-from bot.core.types import Job
 from bot.web import create_app
 from tests.conftest import absent
+from tests.fakes import MemoryInbox, MemoryReports
 
 DEPLOY = Path(__file__).parent.parent / "deploy"
 RUNBOOK = (DEPLOY / "README.md").read_text()
@@ -40,25 +39,6 @@ def defaults() -> Config:
     return Config.model_validate({"GITHUB_WEBHOOK_SECRET": "0123456789abcdef"})
 
 
-class Nothing:
-    """An inbox and reports without a job."""
-
-    def accept(self, job: Job) -> None: ...
-
-    def waiting(self, limit: int) -> Sequence[Job]:
-        return ()
-
-    def taken(self, job_id: str) -> None: ...
-
-    def save(self, report: Report) -> None: ...
-
-    def load(self, job_id: str) -> Report | None:
-        return None
-
-    def latest(self, repo: str, issue_number: int, limit: int = 20) -> Sequence[Report]:
-        return ()
-
-
 # ---- nginx ----------------------------------------------------------------------------------------------------------
 
 
@@ -69,7 +49,7 @@ def public_paths() -> set[str]:
 
 
 def test_nginx_passes_on_every_route_of_the_web_part_but_metrics() -> None:
-    app = create_app(defaults(), Nothing(), Nothing(), lambda: b"")
+    app = create_app(defaults(), MemoryInbox(), MemoryReports(), lambda: b"")
     routes = {"/" + rule.rule.split("/")[1] for rule in app.url_map.iter_rules()}
     assert public_paths() == routes - {"/metrics", "/static"}
 
@@ -163,7 +143,7 @@ class Nginx:
 @pytest.fixture
 def upstream_port() -> Iterator[int]:
     """The web part, without API keys."""
-    app = create_app(defaults(), Nothing(), Nothing(), lambda: b"secret figures")
+    app = create_app(defaults(), MemoryInbox(), MemoryReports(), lambda: b"secret figures")
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()

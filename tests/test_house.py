@@ -21,7 +21,7 @@ DOORS: dict[str, set[str]] = {
     "errors": set(),
     "core": {"bot.errors", "markdown_it", "pydantic", "yaml"},
     "ports": {"bot.core", "bot.errors"},
-    "config": {"bot.core.types", "bot.errors", "dotenv", "pydantic"},
+    "config": {"bot.core.quota", "bot.core.types", "bot.errors", "dotenv", "pydantic"},
     "logs": {"structlog"},
     "metrics": {"bot.core.types", "prometheus_client"},
     "adapters": {"bot.core", "bot.errors", "bot.ports"},

@@ -22,6 +22,8 @@ PERMISSIONS: tuple[Permission, ...] = ("none", "read", "triage", "write", "maint
 """In rising order. https://docs.github.com/en/organizations/managing-user-access-to-your-organizations-repositories"""
 
 FINAL_STATES: frozenset[State] = frozenset({"done", "failed", "cancelled", "refused"})
+WORK: frozenset[Verb] = frozenset({"solve", "apply", "retry"})
+"""The commands that are jobs; the others are answered at once."""
 
 
 # ---- what was asked -------------------------------------------------------------------------------------------------

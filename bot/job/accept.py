@@ -5,15 +5,18 @@ It is a workflow of its own so that the answer does not wait behind the reposito
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
+
 from bot.core.help import Where, render_help
+from bot.core.quota import limit_met
 from bot.core.record import dump_job, dump_report, load_job, load_report
 from bot.core.render import code, refusal
 from bot.core.report import Failure, Report, Step
-from bot.core.types import FINAL_STATES, PERMISSIONS, Job, Permission
+from bot.core.types import FINAL_STATES, PERMISSIONS, WORK, Job, Permission
 from bot.errors import BadRequest, Cancelled
 from bot.job.engine import Json
 from bot.job.house import House
-from bot.job.tell import STEPS, Teller, ending
+from bot.job.tell import STEPS, Teller, ending, failure_of
 
 _BOT = Failure("Bots do not command TinyGen.", "Let a person with the needed permission give the command.")
 
@@ -21,7 +24,7 @@ _BOT = Failure("Bots do not command TinyGen.", "Let a person with the needed per
 def accept(house: House, payload: Json) -> None:
     """Refuses, answers or queues one job."""
     job = load_job(payload)
-    steps = tuple(Step(title) for title in STEPS.values()) if job.command.verb in ("solve", "apply", "retry") else ()
+    steps = tuple(Step(title) for title in STEPS.values()) if job.command.verb in WORK else ()
     teller = Teller(house, Report(job, "queued", steps, mode=job.command.mode or house.rules.mode), None)
     with ending(teller):
         _accept(house, job, teller)
@@ -39,15 +42,15 @@ def cancel_id(job_id: str) -> str:
 
 def _accept(house: House, job: Job, teller: Teller) -> None:
     teller.begin()
+    failure = house.engine.step("permission", lambda: _refusal(house, job))
+    if failure is not None:
+        teller.refused(Failure(**failure))
+        return
     if job.source != "run":
-        failure = house.engine.step("permission", lambda: _refusal(house, job))
-        if failure is not None:
-            teller.refused(Failure(**failure))
-            return
         teller.acknowledge()
     if job.command.problem:
         raise BadRequest(job.command.problem, next_step="`/tinygen help` shows all commands.")
-    if job.command.verb in ("help", "status", "cancel"):
+    if job.command.verb not in WORK:
         teller.done(summary=_answer(house, job))
         return
     payload = {"id": job.id, "job": dump_job(job), "comment_id": teller.comment_id}
@@ -55,13 +58,27 @@ def _accept(house: House, job: Job, teller: Teller) -> None:
 
 
 def _refusal(house: House, job: Job) -> Json:
+    failure = _not_permitted(house, job) or _over_limit(house, job)
+    return None if failure is None else asdict(failure)
+
+
+def _not_permitted(house: House, job: Job) -> Failure | None:
+    if job.source == "run":
+        return None
     if job.actor_is_bot or job.actor is None:
-        return {"message": _BOT.message, "next_step": _BOT.next_step}
+        return _BOT
     has = house.connect(job.target.repo, job.target.installation_id).permission(job.actor)
     if may_command(has, house.rules.min_permission):
         return None
-    failure = refusal(job.actor, has, house.rules.min_permission)
-    return {"message": failure.message, "next_step": failure.next_step}
+    return refusal(job.actor, has, house.rules.min_permission)
+
+
+def _over_limit(house: House, job: Job) -> Failure | None:
+    """Asked before anything is spent. Help, status and cancel are always free."""
+    if job.command.verb not in WORK:
+        return None
+    reached = limit_met(house.rules.quota, job, house.reports, house.now().timestamp())
+    return replace(failure_of(reached), retryable=True) if reached else None
 
 
 def may_command(has: Permission, needs: Permission) -> bool:
@@ -97,11 +114,7 @@ def _thread(house: House, job: Job) -> list[Report]:
     """What else was asked in the thread, newest first."""
     number = job.target.issue_number
     reports = house.reports.latest(job.target.repo, number) if number is not None else ()
-    return [
-        report
-        for report in reports
-        if report.job.id != job.id and report.job.command.verb in ("solve", "apply", "retry")
-    ]
+    return [report for report in reports if report.job.id != job.id and report.job.command.verb in WORK]
 
 
 def _status(report: Report) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.core.loop import Limits
+from bot.core.quota import Quota
 from bot.core.types import Mode, Permission
 from bot.job.engine import Engine
 from bot.ports import Connect, Git, Model, Reports, Store
@@ -21,6 +22,7 @@ class Rules:
     call_s: float
     job_s: float
     server_url: str
+    quota: Quota
 
 
 @dataclass(frozen=True, slots=True)

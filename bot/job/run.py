@@ -247,11 +247,13 @@ class _Run:
 
 
 def _is_request(report: Report) -> bool:
-    """Whether `retry` means this one: what nobody was allowed to ask, or what cannot be carried out, it never is."""
+    """Whether `retry` means this one: what its asker may not ask, or what cannot be carried out, it never is. What a
+    limit refused may be asked again."""
     command = report.job.command
-    if report.state == "refused" or command.problem:
+    allowed = report.state != "refused" or (report.failure is not None and report.failure.retryable)
+    if not allowed or command.problem:
         return False
-    return command.verb == "solve" or (command.verb == "apply" and report.state in ("failed", "cancelled"))
+    return command.verb == "solve" or (command.verb == "apply" and report.state in ("failed", "cancelled", "refused"))
 
 
 def _has_diff(report: Report) -> bool:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from flask import Response, request
+from flask import Response, g, request
 from flask.json.provider import DefaultJSONProvider
 from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
@@ -26,6 +26,7 @@ from bot import __version__
 from bot.config import Config
 from bot.core.command import is_branch
 from bot.core.delivery import Ignored, job_for, read_delivery, verify_signature
+from bot.core.quota import limit_met
 from bot.core.repo_url import read_repo_url
 from bot.core.report import Report
 from bot.core.types import FINAL_STATES, Command, Job, Target
@@ -39,6 +40,9 @@ MAX_BODY_BYTES = 25 * 1024 * 1024
 """GitHub's own bound. https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap"""
 MAX_PROMPT_CHARS = 100_000
 PROXY_HEADERS = frozenset({"forwarded", "via", "x-real-ip", "x-client-ip", "cf-connecting-ip", "true-client-ip"})
+LOCAL_CALLER = "this machine"
+"""The actor of a call without a key; one with a key is `key N`, by its place among TINYGEN_API_KEYS. Both hold a space,
+which no login on GitHub does."""
 POLL_S = 0.05
 """How often a waiting /run looks for its report."""
 
@@ -149,6 +153,9 @@ class _Routes:
 
     def run(self, body: RunRequest) -> dict[str, str] | tuple[dict[str, str], int, dict[str, str]]:
         job = self._run_job(body)
+        reached = limit_met(self._config.quota(), job, self._reports, time.time())
+        if reached:
+            raise reached
         if _does_not_wait():
             self._inbox.accept(job)
             return {"job": job.id}, 202, {"Location": f"/jobs/{job.id}", "Preference-Applied": "respond-async"}
@@ -171,7 +178,7 @@ class _Routes:
         if "\0" in body.prompt:
             raise BadRequest("The prompt holds a NUL character.", next_step="Leave it out.")
         command = Command("solve", body.prompt, mode="diff", base=ref)
-        return Job(uuid.uuid4().hex, "run", Target(repo), command, received_at=_now())
+        return Job(uuid.uuid4().hex, "run", Target(repo), command, actor=g.caller, received_at=_now())
 
     def _wait(self, job_id: str) -> Report:
         until = time.monotonic() + self._config.run_wait_s
@@ -196,10 +203,12 @@ class _Routes:
             return
         keys = [key.get_secret_value().encode() for key in self._config.api_keys]
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        g.caller = LOCAL_CALLER
         if keys:
             good = [hmac.compare_digest(key, given.strip().encode()) for key in keys]
             if scheme.lower() != "bearer" or not any(good):
                 raise Unauthorized("Send one of TINYGEN_API_KEYS as `Authorization: Bearer KEY`.")
+            g.caller = f"key {good.index(True) + 1}"
         elif not _is_local():
             raise Unauthorized("Only callers on this machine are answered until TINYGEN_API_KEYS is set.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from http import HTTPStatus
 from typing import Any
 
@@ -11,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import HTTPException
 
 from bot.core.report import Failure
-from bot.errors import OutsideError, TinyGenError
+from bot.errors import LimitReached, OutsideError, TinyGenError
 
 STATUS_OF = {
     "BadRequest": 400,
@@ -124,7 +125,10 @@ def _problem_of(error: TinyGenError) -> Response:
     """The outside of the web part itself is its database alone: that it is away is 503."""
     if type(error) is OutsideError:
         return _problem(503, str(error))
-    return _problem(STATUS_OF.get(type(error).__name__, 422), str(error))
+    response = _problem(STATUS_OF.get(type(error).__name__, 422), str(error))
+    if isinstance(error, LimitReached) and error.retry_in_s is not None:
+        response.headers["Retry-After"] = str(math.ceil(error.retry_in_s))
+    return response
 
 
 def _fault(error: Exception) -> Response:

@@ -32,6 +32,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from bot.adapters.database.connection import insert_unknown, migrate, open_engine, reading, writing
 from bot.adapters.database.group_commit import GroupCommit, Row
 from bot.adapters.database.schema import inbox, reports, requests, workers
+from bot.adapters.database.tally import asked_at, tokens_since
+from bot.core.quota import By
 from bot.core.record import dump_job, dump_report, load_job, load_report, log_row
 from bot.core.report import Report
 from bot.core.types import FINAL_STATES, Job, State
@@ -45,7 +47,7 @@ https://docs.github.com/en/webhooks/testing-and-troubleshooting-webhooks/redeliv
 
 
 class Database:
-    """Inbox, Reports and Store of `bot.ports`."""
+    """Inbox, Reports, Store and Workers of `bot.ports`."""
 
     def __init__(self, url: str, *, clock: Callable[[], float] = time.time, wait_s: float = 3.0) -> None:
         """`clock` gives seconds since 1970; `wait_s` is how long a statement may wait for a lock or an answer."""
@@ -149,6 +151,14 @@ class Database:
         counts["queued"] += waiting
         return counts
 
+    # ---- what limits count
+
+    def asked_at(self, job: Job, by: By, nth: int, since: float) -> float | None:
+        return asked_at(self._engine, job, by, nth, since)
+
+    def tokens_since(self, since: float, repo: str | None = None) -> int:
+        return tokens_since(self._engine, since, repo)
+
     # ---- the request log
 
     def write(self, report: Report) -> None:
@@ -196,6 +206,9 @@ class Database:
             "created_at": now,
             "updated_at": now,
             "report": json.dumps(dump_report(report)),
+            "actor": report.job.actor,
+            "verb": report.job.command.verb,
+            "tokens": report.usage.prompt_tokens + report.usage.completion_tokens,
         }
 
     def _upsert(self, table: Table, row: Mapping[str, object]) -> None:

@@ -35,7 +35,10 @@ reports = Table(
     Column("state", Text, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
-    Column("report", Text, nullable=False),  # JSON; last, so that SQLite reads the rest without it
+    Column("report", Text, nullable=False),  # JSON
+    Column("actor", Text),
+    Column("verb", Text, nullable=False),
+    Column("tokens", BigInteger, nullable=False),
 )
 
 requests = Table(
@@ -139,6 +142,15 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(
         ("CREATE TABLE tinygen_workers (id text NOT NULL PRIMARY KEY, seen_at double precision NOT NULL)",),
         postgresql=("ALTER TABLE tinygen_workers ENABLE ROW LEVEL SECURITY",),
+    ),
+    Migration(
+        (
+            "ALTER TABLE tinygen_reports ADD COLUMN actor text",
+            "ALTER TABLE tinygen_reports ADD COLUMN verb text NOT NULL DEFAULT ''",
+            "ALTER TABLE tinygen_reports ADD COLUMN tokens bigint NOT NULL DEFAULT 0",
+            # Holds all that is counted: the reports themselves, which are large, are not read.
+            "CREATE INDEX tinygen_reports_recent ON tinygen_reports (created_at, id, verb, state, actor, repo, tokens)",
+        )
     ),
 )
 """Append only: a migration that ran somewhere is never changed."""
