@@ -72,7 +72,7 @@ def build_web(config: Config) -> Flask:
     from bot.web import create_app
 
     database = build_database(config)
-    return create_app(config, database, database, lambda: render_metrics(database))
+    return create_app(config, database, database, database, lambda: render_metrics(database))
 
 
 def build_github(config: Config) -> GitHubApp:
@@ -160,8 +160,8 @@ def build_worker(config: Config) -> Worker:
         clean=clean,
         rules=build_rules(config),
     )
-    lease = None if me == LONE_EXECUTOR else Lease(engine, database, me)
-    return Worker(house, database, Upkeep(_chores(config, engine, database, github)), lease)
+    upkeep = Upkeep(_chores(config, engine, database, github))
+    return Worker(house, database, upkeep, Lease(engine, database, me))
 
 
 def _chores(config: Config, engine: Engine, database: Database, github: GitHubApp) -> list[Chore]:

@@ -62,6 +62,22 @@ class MemoryReports:
         return sum(each.usage.prompt_tokens + each.usage.completion_tokens for each in of)
 
 
+class MemoryWorkers:
+    """`is_away`: nothing can be read. Who beat once lives for ever."""
+
+    def __init__(self) -> None:
+        self.seen = set[str]()
+        self.is_away = False
+
+    def beat(self, worker: str) -> None:
+        self.seen.add(worker)
+
+    def alive(self, within_s: float) -> frozenset[str]:
+        if self.is_away:
+            raise OutsideError("The database failed (disk I/O error).", next_step="Try again.")
+        return frozenset(self.seen)
+
+
 class RemoteLog:
     """A request log that can be away. `written` are the states that arrived, by job, in order."""
 

@@ -18,6 +18,7 @@ from typing import Any, Self, TypeVar
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from bot.adapters.database import Database
 from bot.adapters.github import GitHubApp
 from bot.adapters.model import OpenAIModel
 from bot.config import Config, load_config
@@ -138,7 +139,7 @@ class Scene:
         self.config = load_config(self._environment(), env_file=None)
         self.database = build_database(self.config)
         self.start()
-        self.web: FlaskClient = create_app(self.config, self.database, self.database, lambda: b"").test_client()
+        self.web: FlaskClient = _web(self.config, self.database)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -288,6 +289,10 @@ def fences(comment: str) -> list[str]:
                 inside.append(one)
             found.append("".join(inside))
     return found
+
+
+def _web(config: Config, database: Database) -> FlaskClient:
+    return create_app(config, database, database, database, lambda: b"").test_client()
 
 
 def _github(config: Config) -> GitHubApp:

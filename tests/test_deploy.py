@@ -25,7 +25,7 @@ from bot.cli import build_parser
 from bot.config import Config
 from bot.web import create_app
 from tests.conftest import absent
-from tests.fakes import MemoryInbox, MemoryReports
+from tests.fakes import MemoryInbox, MemoryReports, MemoryWorkers
 
 DEPLOY = Path(__file__).parent.parent / "deploy"
 RUNBOOK = (DEPLOY / "README.md").read_text()
@@ -49,7 +49,7 @@ def public_paths() -> set[str]:
 
 
 def test_nginx_passes_on_every_route_of_the_web_part_but_metrics() -> None:
-    app = create_app(defaults(), MemoryInbox(), MemoryReports(), lambda: b"")
+    app = create_app(defaults(), MemoryInbox(), MemoryReports(), MemoryWorkers(), lambda: b"")
     routes = {"/" + rule.rule.split("/")[1] for rule in app.url_map.iter_rules()}
     assert public_paths() == routes - {"/metrics", "/static"}
 
@@ -143,7 +143,7 @@ class Nginx:
 @pytest.fixture
 def upstream_port() -> Iterator[int]:
     """The web part, without API keys."""
-    app = create_app(defaults(), MemoryInbox(), MemoryReports(), lambda: b"secret figures")
+    app = create_app(defaults(), MemoryInbox(), MemoryReports(), MemoryWorkers(), lambda: b"secret figures")
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()

@@ -30,7 +30,7 @@ from bot.metrics import render_metrics
 from bot.web import MAX_BODY_BYTES, create_app
 from bot.wiring import build_database
 from tests.conftest import NPM
-from tests.fakes import MemoryInbox, MemoryReports
+from tests.fakes import MemoryInbox, MemoryReports, MemoryWorkers
 
 SECRET = "hush-hush-secret"
 KEYS = ("key-of-the-first", "key-of-the-second")
@@ -49,9 +49,9 @@ class Web:
     """The application on ports in memory. `settings` are the bot's."""
 
     def __init__(self, settings: Mapping[str, str] | None = None) -> None:
-        self.inbox, self.reports = MemoryInbox(), MemoryReports()
+        self.inbox, self.reports, self.workers = MemoryInbox(), MemoryReports(), MemoryWorkers()
         given = {"GITHUB_WEBHOOK_SECRET": SECRET, "GITHUB_APP_ID": "12345", **(settings or {})}
-        self.app = create_app(load_config(given, env_file=None), self.inbox, self.reports, lambda: b"")
+        self.app = create_app(load_config(given, env_file=None), self.inbox, self.reports, self.workers, lambda: b"")
         self.client: FlaskClient = self.app.test_client()
 
     def deliver(self, body: bytes | object, event: str = "issue_comment", **headers: str | None) -> TestResponse:
@@ -666,11 +666,23 @@ def test_healthz_answers_whatever_else_is_away(web: Web) -> None:
     assert web.client.get("/healthz").status_code == 200
 
 
+def test_readyz_is_200_while_a_worker_lives(web: Web) -> None:
+    web.workers.beat("one")
+    answer = web.client.get("/readyz")
+    assert (answer.status_code, answer.json) == (200, {"status": "ready", "workers": 1})
+
+
+def test_readyz_names_what_is_missing(web: Web) -> None:
+    assert "No worker" in problem(web.client.get("/readyz"), 503)
+    web.workers.is_away = True
+    assert "The database failed" in problem(web.client.get("/readyz"), 503)
+
+
 def test_metrics_are_prometheus_text(tmp_path: Path) -> None:
     config = load_config({"GITHUB_WEBHOOK_SECRET": SECRET, "TINYGEN_DATA_DIR": str(tmp_path)}, env_file=None)
     database = build_database(config)
     database.accept(report().job)
-    app = create_app(config, database, database, lambda: render_metrics(database))
+    app = create_app(config, database, database, database, lambda: render_metrics(database))
     answer = app.test_client().get("/metrics")
     assert answer.content_type.startswith("text/plain")
     families = {family.name: family for family in text_string_to_metric_families(answer.text)}
@@ -715,7 +727,7 @@ def test_the_docs_load_nothing_from_elsewhere(web: Web, page: str) -> None:
 
 def test_the_receiver_does_not_start_without_its_secret() -> None:
     with pytest.raises(SetupError, match="GITHUB_WEBHOOK_SECRET"):
-        create_app(load_config({}, env_file=None), MemoryInbox(), MemoryReports(), lambda: b"")
+        create_app(load_config({}, env_file=None), MemoryInbox(), MemoryReports(), MemoryWorkers(), lambda: b"")
 
 
 def test_a_fault_of_our_own_is_500_and_tells_nothing(caplog: pytest.LogCaptureFixture) -> None:
@@ -723,5 +735,5 @@ def test_a_fault_of_our_own_is_500_and_tells_nothing(caplog: pytest.LogCaptureFi
         raise ZeroDivisionError(SECRET)
 
     config = load_config({"GITHUB_WEBHOOK_SECRET": SECRET}, env_file=None)
-    app = create_app(config, MemoryInbox(), MemoryReports(), fault)
+    app = create_app(config, MemoryInbox(), MemoryReports(), MemoryWorkers(), fault)
     problem(app.test_client().get("/metrics"), 500)

@@ -1,4 +1,4 @@
-"""Many workers on one database: each says that it is alive, and takes over the jobs of one that no longer does.
+"""Each worker says that it is alive, and takes over the jobs of one that no longer does.
 
 The engine recovers only what the same executor left behind, and there a restarted worker is another executor. A worker
 that could not say so itself (it just started, or the database was away) first lets the others speak: it takes nothing

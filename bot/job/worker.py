@@ -28,7 +28,7 @@ class Worker:
     def __init__(
         self, house: House, inbox: Inbox, upkeep: Upkeep, lease: Lease | None = None, *, wait_s: float = FAILED_WAIT_S
     ) -> None:
-        """`lease` where several workers share the database. `wait_s`: after an inbox that failed."""
+        """`lease` says to others that this worker is alive. `wait_s`: after an inbox that failed."""
         self._house, self._inbox, self._upkeep, self._lease = house, inbox, upkeep, lease
         self._wait_s = wait_s
         self._stopping = threading.Event()

@@ -20,7 +20,7 @@ from flask.json.provider import DefaultJSONProvider
 from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel, Field
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import RequestEntityTooLarge, ServiceUnavailable
 
 from bot import __version__
 from bot.config import Config
@@ -31,7 +31,7 @@ from bot.core.repo_url import read_repo_url
 from bot.core.report import Report
 from bot.core.types import FINAL_STATES, Command, Job, Target
 from bot.errors import BadRequest, LimitReached, SetupError, TimedOut
-from bot.ports import Inbox, Reports
+from bot.ports import Inbox, Reports, Workers
 from bot.web import problems
 from bot.web.pages import Accepted, JobPage, RunAnswer, diff_answer, diff_bytes, job_page
 from bot.web.problems import Answers, NoSuchJob, Unauthorized, described
@@ -43,6 +43,8 @@ PROXY_HEADERS = frozenset({"forwarded", "via", "x-real-ip", "x-client-ip", "cf-c
 LOCAL_CALLER = "this machine"
 """The actor of a call without a key; one with a key is `key N`, by its place among TINYGEN_API_KEYS. Both hold a space,
 which no login on GitHub does."""
+READY_S = 60.0
+"""How lately a worker must have been alive for /readyz."""
 POLL_S = 0.05
 """How often a waiting /run looks for its report."""
 
@@ -59,7 +61,9 @@ class JobPath(BaseModel):
     job_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")]
 
 
-def create_app(config: Config, inbox: Inbox, reports: Reports, metrics: Callable[[], bytes]) -> OpenAPI:
+def create_app(
+    config: Config, inbox: Inbox, reports: Reports, workers: Workers, metrics: Callable[[], bytes]
+) -> OpenAPI:
     """The WSGI application. SetupError without a webhook secret: an unsigned delivery must never be believed."""
     if config.github_webhook_secret is None:
         raise SetupError(
@@ -77,6 +81,7 @@ def create_app(config: Config, inbox: Inbox, reports: Reports, metrics: Callable
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1  # of a body without a length, what is over it is cut off
     problems.register(app)
     _add_routes(app, _Routes(config, inbox, reports), metrics)
+    _add_health(app, workers)
     return app
 
 
@@ -107,13 +112,24 @@ def _add_routes(app: OpenAPI, routes: _Routes, metrics: Callable[[], bytes]) -> 
     def job_diff(path: JobPath) -> Response:
         return Response(diff_bytes(routes.find(path.job_id)), content_type="text/x-diff; charset=utf-8")
 
+    @app.get("/metrics", doc_ui=False)
+    def show_metrics() -> Response:
+        return Response(metrics(), content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _add_health(app: OpenAPI, workers: Workers) -> None:
     @app.get("/healthz", doc_ui=False)
     def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
-    @app.get("/metrics", doc_ui=False)
-    def show_metrics() -> Response:
-        return Response(metrics(), content_type="text/plain; version=0.0.4; charset=utf-8")
+    @app.get("/readyz", doc_ui=False)
+    def readyz() -> dict[str, str | int]:
+        alive = workers.alive(READY_S)
+        if not alive:
+            raise ServiceUnavailable(
+                "No worker was alive within the last minute. Start one, or see its log: commands are kept until then."
+            )
+        return {"status": "ready", "workers": len(alive)}
 
 
 class _Json(DefaultJSONProvider):
