@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
-from bot.core.context.history import MAX_COMMITS
-from bot.core.types import Blob, PastCommit, Snapshot
+from bot.adapters.git.history import read_history
+from bot.adapters.git.process import Runner
+from bot.core.types import Blob, Snapshot
 
 
 def open_snapshot(repositories: Path, source: str, sha: str) -> Snapshot:
@@ -29,41 +30,7 @@ def read_snapshot(directory: Path, sha: str) -> Snapshot:
     def read(wanted: Iterable[Blob]) -> Iterator[bytes]:
         yield from _read(directory, list(wanted))
 
-    return Snapshot(sha, blobs, read, partial(read_history, directory, sha))
-
-
-def read_history(directory: Path, sha: str) -> tuple[PastCommit, ...]:
-    """The newest commits up to `sha`. One without a parent here is left out: it seems to touch every file."""
-    log = subprocess.run(
-        [
-            "git",
-            "-C",
-            str(directory),
-            "log",
-            "-z",
-            f"-n{MAX_COMMITS}",
-            "--no-merges",
-            "--no-renames",
-            "--name-only",
-            "--format=%x00%P%x00%B%x00",
-            sha,
-        ],
-        capture_output=True,
-        check=True,
-    ).stdout
-    words = log.decode("utf-8", "surrogateescape").split("\0")
-    return tuple(_past_commits(words))
-
-
-def _past_commits(words: list[str]) -> Iterator[PastCommit]:
-    """Each commit as: nothing, its parents, its message, nothing, its paths."""
-    at = 0
-    while at + 4 < len(words):
-        parents, message = words[at + 1], words[at + 2]
-        end = words.index("", at + 4)
-        if parents:
-            yield PastCommit(message, tuple(path.lstrip("\n") for path in words[at + 4 : end]))
-        at = end
+    return Snapshot(sha, blobs, read, partial(read_history, Runner(), directory, sha))
 
 
 def _blob(entry: str) -> Blob:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 import tempfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bot.errors import BadRequest, OutsideError
@@ -73,6 +74,8 @@ def scratch(objects: Path) -> Iterator[Path]:
         directory = Path(name)
         make_bare(directory)
         (directory / "objects/info/alternates").write_bytes(c_quoted(bytes(objects)) + b"\n")
+        with suppress(FileNotFoundError):  # where its history ends
+            shutil.copyfile(objects.parent / "shallow", directory / "shallow")
         yield directory
 
 

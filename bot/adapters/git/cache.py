@@ -16,7 +16,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import structlog
+
 from bot.adapters.git.bare import checked_sha, disk_errors_named, make_bare
+from bot.adapters.git.history import MAX_COMMITS
 from bot.adapters.git.lock import locked
 from bot.adapters.git.process import GitFailed, Runner
 from bot.adapters.git.remote import explain_refusal, token_environment
@@ -25,11 +28,17 @@ from bot.core.types import Changes, Patch, Snapshot
 from bot.errors import BadRequest, OutsideError
 from bot.ports import Remote
 
+_log = structlog.get_logger()
+
 # What GitHub lets into the names of owners and repositories, and what is therefore safe as a path below the root.
 _REPO = re.compile(r"[A-Za-z0-9_-]{1,100}/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}")
 _FETCH = "fetch --depth=1 --no-tags --no-write-fetch-head --quiet --"
+_FETCH_PAST = f"fetch --depth={MAX_COMMITS} --filter=blob:none --no-tags --no-write-fetch-head --quiet --"
+_MAX_PAST_BYTES = 128 << 20
+"""A server that does not know the filter would send every file of all those commits."""
 _RETRY_WAITS_S = (0.5, 2.0)
 _MAX_PACKS = 50
+_PAST = "past"
 
 
 class GitCache:
@@ -65,8 +74,11 @@ class GitCache:
             if self._holds(directory, sha):
                 return
             with self._locked(directory) as lock:
-                if not self._holds(directory, sha) and not self._added(directory, want, lock):
+                if self._holds(directory, sha):
+                    return
+                if not self._added(directory, want, lock):
                     self._fetch_anew(directory, want, lock)
+                self._fetch_past(directory / _PAST, want, lock)
 
     def snapshot(self, repo: str, sha: str) -> Snapshot:
         return self._store(repo, sha).snapshot(sha)
@@ -131,19 +143,32 @@ class GitCache:
                 self._wait(wait_s)
 
     def _fetch_into(self, directory: Path, want: _Want, lock: int) -> None:
-        runner = replace(
-            self._runner,
-            max_file_bytes=self._max_fetch_bytes,
-            keep_open=(lock,),
-            environment={"GIT_ALLOW_PROTOCOL": ":".join(self._protocols), **token_environment(want.remote)},
-        )
-        refspec = f"+{want.sha}:refs/tinygen/{want.sha}"
         try:
-            runner.run(directory, *_FETCH.split(), want.remote.url, refspec)
+            self._run_fetch(directory, _FETCH, want, lock, self._max_fetch_bytes)
         except GitFailed as error:
             if refusal := explain_refusal(error.said, want.repo, want.sha, self._max_fetch_bytes):
                 raise refusal from error
             raise
+
+    def _fetch_past(self, directory: Path, want: _Want, lock: int) -> None:
+        """The commits before, in a repository of their own: in this one they would be a history full of holes."""
+        try:
+            if not directory.exists():
+                directory.mkdir()
+                make_bare(directory)
+            self._run_fetch(directory, _FETCH_PAST, want, lock, _MAX_PAST_BYTES)
+        except OutsideError as error:
+            _log.warning("the past commits cannot be fetched", repo=want.repo, error=error.message)
+            shutil.rmtree(directory, ignore_errors=True)
+
+    def _run_fetch(self, directory: Path, command: str, want: _Want, lock: int, max_bytes: int) -> None:
+        runner = replace(
+            self._runner,
+            max_file_bytes=max_bytes,
+            keep_open=(lock,),
+            environment={"GIT_ALLOW_PROTOCOL": ":".join(self._protocols), **token_environment(want.remote)},
+        )
+        runner.run(directory, *command.split(), want.remote.url, f"+{want.sha}:refs/tinygen/{want.sha}")
 
     def _store(self, repo: str, sha: str) -> ObjectStore:
         directory = self._directory(repo)
@@ -157,7 +182,7 @@ class GitCache:
                     _remove(directory)
             return OutsideError(f"The cache of {repo} was damaged and is thrown away.", next_step="Try again.")
 
-        return ObjectStore(self._runner, directory / "objects", on_damage)
+        return ObjectStore(self._runner, directory / "objects", on_damage, past=directory / _PAST / "objects")
 
     def _locked(self, directory: Path) -> AbstractContextManager[int]:
         return locked(directory.with_suffix(".lock"), self._runner.timeout_s, self._wait)

@@ -76,7 +76,7 @@ class LocalGit:
             raise BadRequest(
                 f"{repo} names its objects by {hash_name}.", next_step="Use a repository with SHA-1 names."
             )
-        return ObjectStore(self._runner, self._path / objects, on_damage)
+        return ObjectStore(self._runner, self._path / objects, on_damage, past=self._path / objects)
 
     def _git_dir(self) -> Path:
         """As git looks for it, from `path` upwards, but without its question who owns it."""

@@ -5,29 +5,47 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from bot.adapters.git.bare import checked_sha
+import structlog
+
+from bot.adapters.git.bare import checked_sha, scratch
+from bot.adapters.git.history import read_history
 from bot.adapters.git.patch import apply_patch, make_patch
 from bot.adapters.git.process import GitFailed, Runner
 from bot.adapters.git.read import list_blobs, read_blobs
-from bot.core.types import Blob, Changes, Patch, Snapshot
+from bot.core.types import Blob, Changes, PastCommit, Patch, Snapshot
 from bot.errors import OutsideError
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectStore:
-    """`objects` is a repository's objects directory; `on_damage` acts where git cannot read it, and explains."""
+    """`objects` is a repository's objects directory; `on_damage` acts where git cannot read it, and explains. `past` is
+    the directory that has the commits before."""
 
     runner: Runner
     objects: Path
     on_damage: Callable[[], OutsideError]
+    past: Path
 
     def snapshot(self, sha: str) -> Snapshot:
         if not sha:
             return Snapshot("", {}, self.read)
         with self._damage_explained():
-            return Snapshot(sha, list_blobs(self.runner, self.objects, checked_sha(sha)), self.read)
+            blobs = list_blobs(self.runner, self.objects, checked_sha(sha))
+        return Snapshot(sha, blobs, self.read, partial(self.history, sha))
+
+    def history(self, sha: str) -> tuple[PastCommit, ...]:
+        """None where they cannot be read: they are a hint, and no job depends on them."""
+        try:
+            with scratch(self.past) as git_dir:
+                return read_history(self.runner, git_dir, sha)
+        except OutsideError as error:
+            _log.warning("the past commits cannot be read", sha=sha, error=error.message)
+            return ()
 
     def read(self, blobs: Iterable[Blob]) -> Iterator[bytes]:
         with self._damage_explained():
