@@ -52,7 +52,14 @@ def database_url(config: Config) -> str:
 
 
 def build_database(config: Config, *, wait_s: float = 3.0) -> Database:
-    """The embedded database, its tables made. `wait_s` bounds what a statement may wait for a lock or an answer."""
+    """The embedded database, its tables made."""
+    database = open_database(config, wait_s=wait_s)
+    database.create()
+    return database
+
+
+def open_database(config: Config, *, wait_s: float = 3.0) -> Database:
+    """The same as it is found. `wait_s` bounds what a statement may wait for a lock or an answer."""
     from bot.adapters.database import Database
 
     try:
@@ -61,9 +68,7 @@ def build_database(config: Config, *, wait_s: float = 3.0) -> Database:
         raise SetupError(
             f"TINYGEN_DATA_DIR cannot be used: {error.strerror}.", next_step="Name a directory that TinyGen may write."
         ) from None
-    database = Database(database_url(config), wait_s=wait_s)
-    database.create()
-    return database
+    return Database(database_url(config), wait_s=wait_s)
 
 
 def build_web(config: Config) -> Flask:

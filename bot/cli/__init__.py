@@ -6,9 +6,11 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import get_args
 
 from bot import __version__
 from bot.config import Config, load_config
+from bot.core.types import State
 from bot.errors import SetupError, TinyGenError
 
 
@@ -77,7 +79,7 @@ def _add_repository_commands(commands: argparse._SubParsersAction[argparse.Argum
     run.add_argument("--json", action="store_true", help="diff, summary, reflections and usage as JSON")
     run.add_argument("--transcript", metavar="FILE", help="write the whole conversation with the model to FILE")
     run.add_argument("--replay", metavar="FILE", help="take the replies from a transcript; no model is asked")
-    context.add_argument("--budget", type=_tokens, metavar="TOKENS", help="default: TINYGEN_CONTEXT_TOKENS")
+    context.add_argument("--budget", type=_at_least_1, metavar="TOKENS", help="default: TINYGEN_CONTEXT_TOKENS")
     context.add_argument("--json", action="store_true", help="ranking and excerpts as JSON")
     run.set_defaults(command=repository.run)
     context.set_defaults(command=repository.context)
@@ -85,18 +87,42 @@ def _add_repository_commands(commands: argparse._SubParsersAction[argparse.Argum
 
 
 def _add_operator_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from bot.cli import doctor, setup
+    from bot.cli import doctor, migrate, setup
 
     check = commands.add_parser("doctor", help="checks keys, permissions, model, log and clock")
     check.set_defaults(command=doctor.doctor)
+    prepare = commands.add_parser("migrate", help="makes the database's tables, or brings them up to date")
+    prepare.set_defaults(command=migrate.migrate)
+    _add_jobs(commands)
     register = commands.add_parser("setup", help="registers the GitHub App and writes .env")
     register.add_argument("--url", help="where GitHub will reach this bot, as https://bot.example.com")
     register.add_argument("--organization", help="the organization that will own the App (default: you)")
     register.set_defaults(command=setup.setup)
 
 
-def _tokens(text: str) -> int:
-    tokens = int(text)
-    if tokens < 1:
+def _add_jobs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from bot.cli import jobs
+
+    group = commands.add_parser("jobs", help="lists, shows, retries and cancels jobs")
+    actions = group.add_subparsers(title="actions", metavar="ACTION", required=True)
+    listing = actions.add_parser("list", help="the newest jobs, newest first")
+    listing.add_argument("--limit", type=_at_least_1, default=20, help="how many (default: 20)")
+    listing.add_argument("--state", choices=get_args(State), help="only those in this state")
+    listing.set_defaults(command=jobs.show_list)
+    for name, run, words in (
+        ("show", jobs.show, "one job, with its steps and its diff"),
+        ("retry", jobs.retry, "runs a job that failed or was stopped again, as a new one"),
+        ("cancel", jobs.cancel, "stops a job"),
+    ):
+        action = actions.add_parser(name, help=words, description=words)
+        action.add_argument("id", metavar="ID", help="as in the first line of the bot's comment")
+        action.set_defaults(command=run)
+    for action in actions.choices.values():
+        action.add_argument("--json", action="store_true", help="the answer as JSON")
+
+
+def _at_least_1(text: str) -> int:
+    number = int(text)
+    if number < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
-    return tokens
+    return number

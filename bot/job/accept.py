@@ -92,9 +92,7 @@ def _answer(house: House, job: Job) -> str:
     if job.command.verb == "status":
         lines: list[str] = house.engine.step("status", lambda: [_status(report) for report in _thread(house, job)])
         return "\n".join(lines) or "Nothing was asked of TinyGen in this thread yet."
-    open_jobs: list[str] = house.engine.step(
-        "find jobs", lambda: [report.job.id for report in _thread(house, job) if report.state not in FINAL_STATES]
-    )
+    open_jobs: list[str] = house.engine.step("find jobs", lambda: _open_jobs(house, job))
     for job_id in open_jobs:
         _cancel(house, job_id)
     return f"Cancelled: {len(open_jobs)} of this thread's requests." if open_jobs else "Nothing runs in this thread."
@@ -108,6 +106,13 @@ def _help(house: House, job: Job) -> str:
         head = github.pull(target.issue_number).head_repo or ""
         where = "pull" if head.lower() == target.repo.lower() else "fork"
     return render_help(login, github.permission(login), where, house.rules.mode)
+
+
+def _open_jobs(house: House, job: Job) -> list[str]:
+    """Those of the thread; or the one that the operator names, since no prompt follows the word in a comment."""
+    if job.command.prompt:
+        return [job.command.prompt]
+    return [report.job.id for report in _thread(house, job) if report.state not in FINAL_STATES]
 
 
 def _thread(house: House, job: Job) -> list[Report]:

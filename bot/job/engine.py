@@ -38,6 +38,16 @@ FORGET_AT_ONCE = 1_000
 _log = structlog.get_logger()
 
 
+def migrate(database_url: str) -> None:
+    """Makes the engine's tables, or brings them up to date."""
+    if database_url.startswith("sqlite:///"):
+        _use_wal(Path(database_url.removeprefix("sqlite:///")))
+    try:
+        DBOS.migrate(database_url)
+    except DBOSException as error:
+        raise _unusable(error) from error
+
+
 class Engine:
     """Workflows by name, steps, and queues. One per process; one worker process per SQLite file.
 
@@ -90,10 +100,7 @@ class Engine:
         try:
             DBOS.launch()
         except DBOSException as error:
-            raise SetupError(
-                f"The job database cannot be used: {type(error).__name__}.",
-                next_step="Check TINYGEN_DATABASE_URL, and that its user may create tables.",
-            ) from error
+            raise _unusable(error) from error
         DBOS.register_queue(
             "jobs",
             polling_interval_sec=self._poll_s,
@@ -209,6 +216,13 @@ def _error(dumped: Json) -> Exception:
     given = {name: value for name, value in dumped.items() if name != "type"}
     error: Exception = kind(given.pop("message"), **given) if given else kind()
     return error
+
+
+def _unusable(error: Exception) -> SetupError:
+    return SetupError(
+        f"The job database cannot be used: {type(error).__name__}.",
+        next_step="Check TINYGEN_DATABASE_URL, and that its user may create tables.",
+    )
 
 
 def _use_wal(path: Path) -> None:

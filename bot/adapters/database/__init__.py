@@ -31,6 +31,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.adapters.database.connection import insert_unknown, migrate, open_engine, reading, writing
 from bot.adapters.database.group_commit import GroupCommit, Row
+from bot.adapters.database.newest import newest, queued
 from bot.adapters.database.schema import inbox, reports, requests, workers
 from bot.adapters.database.tally import asked_at, tokens_since
 from bot.core.quota import By
@@ -59,9 +60,10 @@ class Database:
         moment = "extract(epoch from clock_timestamp())" if postgres else "(julianday('now') - 2440587.5) * 86400.0"
         self._moment: ColumnElement[float] = literal_column(moment, Double)
 
-    def create(self) -> None:
-        """Makes the tables or brings them up to date. Nothing stays open, so a process may fork afterwards."""
-        migrate(self._engine)
+    def create(self) -> int:
+        """Makes the tables or brings them up to date; how many changes that took. Nothing stays open, so a process may
+        fork afterwards."""
+        return migrate(self._engine)
 
     def close(self) -> None:
         self._engine.dispose()
@@ -101,7 +103,7 @@ class Database:
             row = connection.execute(select(inbox.c.job, inbox.c.accepted_at).where(this)).one_or_none()
             if row is None:
                 return
-            report = self._report_row(_queued(row.job)) | {"created_at": row.accepted_at}
+            report = self._report_row(queued(row.job)) | {"created_at": row.accepted_at}
             connection.execute(self._insert(reports).values(report).on_conflict_do_nothing())
             connection.execute(update(inbox).where(this).values(job="", taken_at=self._clock()))
 
@@ -127,7 +129,7 @@ class Database:
             report = connection.execute(select(reports.c.report).where(reports.c.id == job_id)).scalar()
         if report is not None:
             return load_report(json.loads(report))
-        return None if job is None else _queued(job)
+        return None if job is None else queued(job)
 
     def latest(self, repo: str, issue_number: int, limit: int = 20) -> tuple[Report, ...]:
         """The reports of the jobs that a thread asked for, the newest job's first."""
@@ -139,6 +141,10 @@ class Database:
         )
         with reading(self._engine) as connection:
             return tuple(load_report(json.loads(text)) for text in connection.execute(newest).scalars())
+
+    def newest(self, limit: int, state: State | None = None) -> tuple[Report, ...]:
+        """The newest jobs' reports, newest first, of all states or of one."""
+        return newest(self._engine, limit, state)
 
     def counts(self) -> Mapping[State, int]:
         """How many jobs are in each state; those not yet taken are `queued`."""
@@ -220,10 +226,6 @@ class Database:
 
     def _insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
         return postgresql.insert(table) if self._engine.dialect.name == "postgresql" else sqlite.insert(table)
-
-
-def _queued(job: str) -> Report:
-    return Report(load_job(json.loads(job)), "queued")
 
 
 def _iso(seconds: float) -> str:

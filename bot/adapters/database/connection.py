@@ -149,18 +149,19 @@ def _reason(error: Exception) -> str:
     return f"{type(cause).__name__} {getattr(cause, 'sqlstate', None) or ''}".strip()
 
 
-def migrate(engine: Engine) -> None:
-    """Brings the tables up to date; several processes may call it at once. No connection stays open: a process may
-    fork afterwards. SetupError where the directory of a SQLite file cannot be made."""
+def migrate(engine: Engine) -> int:
+    """How many migrations were run to bring the tables up to date; several processes may call it at once. No connection
+    stays open: a process may fork afterwards. SetupError where the directory of a SQLite file cannot be made."""
     if engine.dialect.name == "sqlite":
         with _only_one(Path(engine.url.database or "").parent), writing(engine) as connection:
-            _run_migrations(connection)
+            applied = _run_migrations(connection)
     else:
         with writing(engine) as connection:
             _limit(connection, _MIGRATION_WAIT_MS)
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
-            _run_migrations(connection)
+            applied = _run_migrations(connection)
     engine.dispose()
+    return applied
 
 
 @contextmanager
@@ -181,7 +182,7 @@ def _only_one(directory: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _run_migrations(connection: Connection) -> None:
+def _run_migrations(connection: Connection) -> int:
     connection.execute(text(MIGRATION_TABLE))
     done = connection.execute(text("SELECT coalesce(max(version), 0) FROM tinygen_migrations")).scalar_one()
     for version, migration in enumerate(MIGRATIONS[done:], start=done + 1):
@@ -189,3 +190,4 @@ def _run_migrations(connection: Connection) -> None:
         for statement in (*migration.statements, *private):
             connection.execute(text(statement))
         connection.execute(text("INSERT INTO tinygen_migrations VALUES (:version)"), {"version": version})
+    return len(MIGRATIONS[done:])

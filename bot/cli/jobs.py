@@ -1,0 +1,122 @@
+"""The operator's view of the jobs: what there is, one of them, again, and stop. All of it through the database, so that
+it works beside running processes, and on any machine that has the same settings."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import uuid
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from bot.adapters.database import Database
+from bot.config import Config
+from bot.core.report import Report
+from bot.core.types import FINAL_STATES, Command, Job, Target
+from bot.errors import BadRequest, NotFound
+from bot.wiring import build_database
+
+OPERATOR = "the operator"
+"""The actor of what is asked here; it holds a space, which no login on GitHub does."""
+ALIVE_S = 60.0
+
+
+def show_list(config: Config, options: argparse.Namespace) -> int:
+    """The newest jobs, newest first."""
+    now, reports = datetime.now(UTC), build_database(config).newest(options.limit, options.state)
+    if options.json:
+        print(json.dumps([_row(report) for report in reports]))
+        return 0
+    for report in reports:
+        target, age = report.job.target, _age(report.job.received_at, now)
+        where = f"{target.repo}#{target.issue_number}" if target.issue_number else target.repo
+        print(f"{report.job.id:36}  {report.state:9}  {age:>4}  {report.job.command.verb:6}  {where}")
+    return 0
+
+
+def show(config: Config, options: argparse.Namespace) -> int:
+    """One job, as its page has it."""
+    from bot.web.pages import job_page  # brings Flask, which other commands need not wait for
+
+    page = job_page(_find(build_database(config), options.id))
+    if options.json:
+        print(page.model_dump_json())
+        return 0
+    usage, result = page.usage, page.result
+    print(f"{page.id}: {page.state}\n{page.source} for {page.repo}, asked at {page.created_at}")
+    for step in page.steps:
+        print(f"  {step.title}: {step.state}")
+    if usage.calls:
+        print(f"{usage.calls} calls of {usage.model}: {usage.prompt_tokens} tokens in, {usage.completion_tokens} out")
+    for word in (page.error, result and (result.pull_request_url or result.commit_url)):
+        if word:
+            print(word)
+    if result:
+        print(result.diff, end="")
+    return 0
+
+
+def retry(config: Config, options: argparse.Namespace) -> int:
+    """Asks for it again, as a new job: in a thread it has its own comment, and its asker must still be permitted."""
+    database = build_database(config)
+    report = _find(database, options.id)
+    if report.state not in FINAL_STATES - {"done"}:
+        raise BadRequest(f"The job is {report.state}.", next_step="What failed or was stopped can be tried again.")
+    again = replace(report.job, id=uuid.uuid4().hex, delivery_id=None, received_at=_now())
+    database.accept(again)
+    _answer(database, options, again.id, f"Tried again as job {again.id}.")
+    return 0
+
+
+def cancel(config: Config, options: argparse.Namespace) -> int:
+    """Asks the workers to stop it, as `/tinygen cancel` does."""
+    database = build_database(config)
+    report = _find(database, options.id)
+    if report.state in FINAL_STATES:
+        raise BadRequest(f"The job has ended: {report.state}.", next_step="There is nothing to cancel.")
+    command, target = Command("cancel", prompt=options.id), Target(report.job.target.repo)
+    order = Job(uuid.uuid4().hex, "run", target, command, actor=OPERATOR, received_at=_now())
+    database.accept(order)
+    _answer(database, options, order.id, f"Job {options.id} is asked to stop.")
+    return 0
+
+
+def _find(database: Database, job_id: str) -> Report:
+    report = database.load(job_id)
+    if report is None:
+        raise NotFound(f"There is no job {job_id}, or no longer.", next_step="`python -m bot jobs list` shows them.")
+    return report
+
+
+def _answer(database: Database, options: argparse.Namespace, job_id: str, words: str) -> None:
+    print(json.dumps({"job": job_id}) if options.json else words)
+    if not database.alive(ALIVE_S):
+        print("tinygen: no worker was alive within the last minute; it happens once one starts.", file=sys.stderr)
+
+
+def _row(report: Report) -> dict[str, str | int | None]:
+    job = report.job
+    return {
+        "id": job.id,
+        "state": report.state,
+        "source": job.source,
+        "repo": job.target.repo,
+        "issue_number": job.target.issue_number,
+        "actor": job.actor,
+        "command": job.command.verb,
+        "created_at": job.received_at,
+        "finished_at": report.finished_at,
+    }
+
+
+def _age(received_at: str, now: datetime) -> str:
+    seconds = max(0, int((now - datetime.fromisoformat(received_at)).total_seconds()))
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds >= size:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
