@@ -10,12 +10,17 @@ from bot.core.context.segments import Source, segment_at
 from bot.core.tokens import estimate_tokens
 from bot.core.types import Excerpt
 
-_WHOLE_TOKENS = 1_200
-"""A file this small is shown whole."""
+_WHOLE_TOKENS = 3_000
+_WHOLE_SHARE = 0.2
+"""A file is shown whole where it takes no more than this, and no more than this share of the budget."""
 _SHARPNESS = 2.0
 """How much surer a piece with a higher score is."""
-_DENSITY = 0.8
+_DENSITY = 0.5
 """How much room counts against a piece: 0 not at all, 1 in proportion."""
+_NEIGHBOURS = 0.1
+"""What of a piece's chance the ones beside it have too."""
+_HEAD = 0.1
+"""The least chance of a file's head: many a change needs one import more."""
 _FRAME_TOKENS = 12
 """What the prompt adds around each excerpt: its path, its lines, a fence."""
 _BRIDGE_LINES = 8
@@ -35,7 +40,8 @@ class _Piece:
 
 def pack(files: Sequence[Ranked], *, budget_tokens: int) -> tuple[Excerpt, ...]:
     """Excerpts in the files' order, each file's in the order of its lines."""
-    pieces = [piece for n, ranked in enumerate(files) for piece in _pieces(n, ranked)]
+    whole_tokens = min(_WHOLE_TOKENS, int(budget_tokens * _WHOLE_SHARE))
+    pieces = [piece for n, ranked in enumerate(files) for piece in _pieces(n, ranked, whole_tokens)]
     pieces.sort(key=lambda piece: (-piece.value / piece.tokens**_DENSITY, piece.rank, piece.start))
     chosen: dict[int, list[_Piece]] = {}
     left = budget_tokens
@@ -51,19 +57,25 @@ def pack(files: Sequence[Ranked], *, budget_tokens: int) -> tuple[Excerpt, ...]:
     return tuple(excerpts)
 
 
-def _pieces(rank: int, ranked: Ranked) -> Iterator[_Piece]:
-    source = ranked.candidate.source
+def _pieces(rank: int, ranked: Ranked, whole_tokens: int) -> Iterator[_Piece]:
+    source, segments = ranked.candidate.source, ranked.candidate.segments
     total = estimate_tokens(source.text(1, len(source.lines)))
-    if total <= _WHOLE_TOKENS or source.has_long_lines:
+    if total <= whole_tokens or source.has_long_lines:
         if source.lines:
             yield _Piece(rank, 1, len(source.lines), total, ranked.chance)
         return
+    for segment, chance in zip(segments, _chances(ranked), strict=True):
+        tokens = max(1, estimate_tokens(source.text(segment.start, segment.end)))
+        yield _Piece(rank, segment.start, segment.end, tokens, ranked.chance * (chance + tokens / total))
+
+
+def _chances(ranked: Ranked) -> list[float]:
+    """How likely each segment is needed, by its words and place; beside that, any is by its size alone."""
     scores = [score**_SHARPNESS for score in _segment_scores(ranked)]
     whole = sum(scores) or 1.0
-    for segment, score in zip(ranked.candidate.segments, scores, strict=True):
-        if score > 0:
-            tokens = max(1, estimate_tokens(source.text(segment.start, segment.end)))
-            yield _Piece(rank, segment.start, segment.end, tokens, ranked.chance * score / whole)
+    own = [0.0, *(score / whole for score in scores), 0.0]
+    chances = [one + _NEIGHBOURS * (before + after) for before, one, after in zip(own, own[1:], own[2:], strict=False)]
+    return [max(_HEAD, chances[0]), *chances[1:]]
 
 
 def _segment_scores(ranked: Ranked) -> list[float]:
