@@ -17,17 +17,19 @@ from bot.errors import BadRequest, Cancelled
 from bot.job.engine import Json
 from bot.job.house import House
 from bot.job.tell import STEPS, Teller, ending, failure_of
+from bot.job.wait import put_off_where_limited
 
 _BOT = Failure("Bots do not command TinyGen.", "Let a person with the needed permission give the command.")
 
 
-def accept(house: House, payload: Json) -> None:
+def accept(house: House, payload: Json) -> Json:
     """Refuses, answers or queues one job."""
     job = load_job(payload)
     steps = tuple(Step(title) for title in STEPS.values()) if job.command.verb in WORK else ()
     teller = Teller(house, Report(job, "queued", steps, mode=job.command.mode or house.rules.mode), None)
     with ending(teller):
-        _accept(house, job, teller)
+        return put_off_where_limited(house, job, lambda: _accept(house, job, teller), key=None)
+    return None
 
 
 def run_id(job_id: str) -> str:

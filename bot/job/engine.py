@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -170,6 +171,22 @@ class Engine:
         """Takes a workflow out of its queue. One that already runs does not begin another step."""
         self._look.cancel_workflow(workflow_id)
 
+    def go_on(self, payload: Json) -> bool:
+        """Queues what was put off, its last step undone. False where it is still about to end; one that ended in
+        another way, or went on already, is left alone."""
+        found = self._look.list_workflows(workflow_ids=[payload["workflow"]], load_input=False)
+        if found and found[0].status in ("ENQUEUED", "DELAYED", "PENDING"):
+            return False
+        if found and found[0].output == {"put_off": payload["stamp"]}:
+            key = payload["key"]
+            self._look.rewind_workflow(
+                payload["workflow"],
+                start_step=payload["step"],
+                queue_name="jobs" if key else "late",
+                queue_partition_key=key,
+            )
+        return True
+
     # -- inside a workflow --
 
     def step(self, name: str, body: Callable[[], Json]) -> Json:
@@ -178,6 +195,14 @@ class Engine:
         if "error" in outcome:
             raise _error(outcome["error"])
         return outcome["value"]
+
+    def put_off(self, wait_s: float, payload: Json) -> Json:
+        """What the workflow returns to go on in `wait_s`, with the step before last done anew. The workflow "go on"
+        is given `payload` and what `go_on` needs."""
+        stamp, here = self.step("put off", lambda: [uuid.uuid4().hex, DBOS.step_id])
+        given = {**payload, "workflow": DBOS.workflow_id, "stamp": stamp, "step": here - 2}
+        self.enqueue("late", "go on", f"{stamp}-go on", given, wait_s=wait_s)
+        return {"put_off": stamp}
 
 
 def cleaned(value: Json, clean: Callable[[str], str]) -> Json:

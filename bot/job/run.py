@@ -21,6 +21,7 @@ from bot.job.deliver import Place, deliver
 from bot.job.engine import Json
 from bot.job.house import House
 from bot.job.tell import Teller, ending
+from bot.job.wait import put_off_where_limited
 
 _replies = TypeAdapter(Reply)
 _tasks = TypeAdapter(Task)
@@ -34,12 +35,13 @@ _MAINTAINERS = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})
 """Whose comments the model is shown. https://docs.github.com/en/graphql/reference/enums#commentauthorassociation"""
 
 
-def run(house: House, payload: Json) -> None:
+def run(house: House, payload: Json) -> Json:
     """Does a job, and tells its end whatever happens."""
     job = load_job(payload["job"])
     teller = Teller(house, Report(job, "running", mode=job.command.mode or house.rules.mode), payload["comment_id"])
     with ending(teller):
-        _Run(house, job, teller).work()
+        return put_off_where_limited(house, job, _Run(house, job, teller).work, key=job.target.repo.lower())
+    return None
 
 
 class _Run:

@@ -10,7 +10,7 @@ from bot.core.record import dump_job
 from bot.errors import OutsideError
 from bot.job.accept import accept
 from bot.job.house import House
-from bot.job.late import send_row, tell_end
+from bot.job.late import go_on_later, send_row, tell_end
 from bot.job.lease import Lease
 from bot.job.run import run
 from bot.job.upkeep import Upkeep
@@ -38,6 +38,7 @@ class Worker:
         engine.workflow("run", lambda payload: run(house, payload))
         engine.workflow("tell", lambda payload: tell_end(house, payload))
         engine.workflow("log", lambda payload: send_row(house, payload))
+        engine.workflow("go on", lambda payload: go_on_later(house, payload))
         engine.workflow("cancel", lambda _payload: None)
 
     def start(self) -> None:

@@ -84,7 +84,7 @@ class GitData:
         return self._point(push, commit)
 
     def _check_place(self, push: Push, head: str | None) -> None:
-        if push.create and head is not None:
+        if push.create and head:
             message = f"The branch {push.branch} of {self._repo} already exists and holds something else."
             raise Unworkable(message, next_step="Delete or rename that branch, then ask again.")
         if not push.create and head is None:

@@ -1,0 +1,44 @@
+"""What a limit puts off: a job that GitHub or the model tells to come back later goes on then, from where it was.
+
+Until then it is no running workflow: it holds no thread and no place in a queue, and a restart changes nothing. Waits
+of seconds are the adapters' own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from bot.core.types import FINAL_STATES, Job
+from bot.errors import OutsideError
+from bot.job.engine import Json
+from bot.job.house import House
+
+SHORT_S = 30.0
+"""What asks for less was waited for in vain already, where it was met."""
+
+
+def put_off_where_limited(house: House, job: Job, work: Callable[[], None], *, key: str | None) -> Json:
+    """Does the work. Where it meets a limit that ends within the job's time, what is returned from the workflow lets it
+    go on then, in the queue "jobs" if it has a `key`."""
+    try:
+        work()
+    except OutsideError as limit:
+        wait_s = limit.retry_in_s or 0.0
+        if wait_s < SHORT_S or not house.engine.step("time left?", lambda: _has_time(house, job, wait_s)):
+            raise
+        return house.engine.put_off(wait_s, {"id": job.id, "key": key})
+    return None
+
+
+def go_on(house: House, payload: Json) -> bool:
+    """Lets the job go on, unless it ended meanwhile, as where it was cancelled; False where it is too early."""
+    report = house.reports.load(payload["id"])
+    if report is None or report.state in FINAL_STATES:
+        return True
+    return house.engine.go_on(payload)
+
+
+def _has_time(house: House, job: Job, wait_s: float) -> bool:
+    ends = datetime.fromisoformat(job.received_at) + timedelta(seconds=house.rules.job_s)
+    return house.now() + timedelta(seconds=wait_s) < ends
