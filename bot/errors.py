@@ -7,8 +7,10 @@
     │   ├── NotFound       no such repository, branch, issue or job, or no access to it
     │   ├── LimitReached   a limit of this installation was met
     │   └── Unworkable     the request was understood, but no change came of it that may be delivered
+    │       └── Conflict   a change and what its branch became meanwhile do not go together
     ├── OutsideError       GitHub, git, the model or the database failed: retried where that is safe, then shown
     │   ├── TimedOut       it took longer than it may
+    │   ├── BranchMoved    the branch is not where it was when the work on it began
     │   └── ContextTooLong the model cannot take that many tokens: show it less, then ask again
     └── SetupError         the operator must act: stops at the start, or names the setting to mend
 
@@ -59,6 +61,10 @@ class Unworkable(AskerError):
     pass
 
 
+class Conflict(Unworkable):
+    pass
+
+
 class OutsideError(TinyGenError):
     """`retry_in_s` is what the other side asked for, where it did."""
 
@@ -68,6 +74,10 @@ class OutsideError(TinyGenError):
 
 
 class TimedOut(OutsideError):
+    pass
+
+
+class BranchMoved(OutsideError):
     pass
 
 

@@ -105,7 +105,7 @@ class GitHub(Protocol):
         """The sha of one commit on top of `base_sha` that holds `changes`, with `branch` pointing at it.
 
         `create`: the branch is new, made from the commit (found again if an earlier call made it). Otherwise it is
-        moved forward, never by force; where it moved meanwhile an OutsideError says so. `tree_sha` is what git says
+        moved forward, never by force; BranchMoved where it moved meanwhile. `tree_sha` is what git says
         the tree must be: GitHub's answer is compared with it. Both calls are safe to repeat.
         """
 
@@ -132,6 +132,10 @@ class Git(Protocol):
 
     def apply(self, repo: str, patch: Patch) -> tuple[Changes, str]:
         """What the patch makes of its base, and the resulting tree's sha. Unworkable where it does not apply."""
+
+    def rebase(self, repo: str, patch: Patch, onto_sha: str) -> Patch:
+        """The patch's change on top of another commit, by git's three-way merge of files; its text is "" where that
+        commit holds the change already. Both commits are in the cache. Conflict names the files that do not merge."""
 
 
 class Deliveries(Protocol):

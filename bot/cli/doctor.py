@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 MAX_SKEW_S = 30.0
 MIN_FREE_BYTES = 1 << 30
 MIN_SECRET_CHARS = 16
-MIN_GIT = (2, 31)
+MIN_GIT = (2, 38)
 MODEL_S = 60.0
 """How long the model may take for one word: a server may have to load it first."""
 MAX_WAITING_S = 60.0

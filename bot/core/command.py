@@ -51,7 +51,7 @@ _OTHER_WORDS: dict[str, Verb] = {
     "progress": "status",
 }
 """What people say of these commands elsewhere."""
-_FLAGS = ("pr", "diff", "base")
+_FLAGS = ("pr", "diff", "base", "new")
 
 
 def parse_command(body: str) -> Command | None:
@@ -97,13 +97,15 @@ def _with_flag(command: Command, name: str, value: str | None) -> Command:
         return replace(command, mode="pr")
     if name == "diff" and value is None:
         return replace(command, mode="diff")
+    if name == "new" and value is None:
+        return replace(command, fresh=True)
     if name == "base":
         if value and is_branch(value):
             return replace(command, base=value)
         return replace(command, problem="`--base` needs the name of a branch after it, as in `--base main`.")
     near = difflib.get_close_matches(name, _FLAGS, n=1, cutoff=0.5)
     meant = f" Did you mean `--{near[0]}`?" if near else ""
-    return replace(command, problem=f"`--{name}` is not one of `--pr`, `--diff`, `--base BRANCH`.{meant}")
+    return replace(command, problem=f"`--{name}` is not one of `--pr`, `--diff`, `--base BRANCH`, `--new`.{meant}")
 
 
 def _doubt(prompt: str) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from bot.core import prompts
 from bot.core.context import answer_requests, choose_context
 from bot.core.edits import apply_edits, find_problems, read_reply
+from bot.core.overlay import with_changes
 from bot.core.types import (
     Changes,
     Context,
@@ -36,6 +37,7 @@ Ask = Callable[[Prompt], Reply]
 Diff = Callable[[Changes], Patch]
 Tell = Callable[[str], None]
 
+NOTHING_YET: Changes = {}
 MAX_REPAIRS = 2
 """How often one draft's failed edits are asked for again."""
 MAX_REQUESTS = 3
@@ -89,24 +91,35 @@ class _Meter:
 
 
 def solve(
-    task: Task, base: Snapshot, ask: Ask, diff: Diff, *, limits: Limits, tell: Tell = lambda _step: None
+    task: Task,
+    base: Snapshot,
+    ask: Ask,
+    diff: Diff,
+    *,
+    limits: Limits,
+    tell: Tell = lambda _step: None,
+    start: Changes = NOTHING_YET,
 ) -> Solution:
-    """The revisions that the model made of the task, best last.
+    """The revisions that the model made of the task, best last. `start` is what stands already: the model sees the
+    files with it, and the result holds it.
 
     Unworkable where the model sent edits but none could be applied; LimitReached where the limits end before there is
     a first revision.
     """
     meter = _Meter(ask, limits)
     tell("generate")
-    draft = _generate(task, base, meter, limits.context_tokens)
+    draft = _generate(task, base, start, meter, limits.context_tokens)
     revisions = [_revision(base, draft, diff)]
-    if not revisions[0].patch.text and (draft.rejected or draft.unfinished):
+    is_idle = not revisions[0].patch.text or draft.changes == start
+    if is_idle and (draft.rejected or draft.unfinished):
         raise Unworkable(
             draft.unfinished or "The model's edits did not match the files, and did not after it was told why.",
             next_step="Try `/tinygen retry`, or say more exactly what to change and where.",
         )
     tell("reflect")
     notes = [draft.unfinished] if draft.unfinished else []
+    if is_idle and revisions[0].patch.text:
+        notes.append("The model changed nothing further: this is the change as it was.")
     shown = list(draft.shown)
     while revisions[-1].patch.text and len(revisions) <= limits.revisions:
         try:
@@ -125,15 +138,16 @@ def solve(
     return Solution(tuple(revisions), tuple(dict.fromkeys(shown)), (*notes, *_left_over(revisions[-1])))
 
 
-def _generate(task: Task, base: Snapshot, ask: Ask, budget_tokens: int) -> _Draft:
+def _generate(task: Task, base: Snapshot, start: Changes, ask: Ask, budget_tokens: int) -> _Draft:
     """The first draft. A context that the model says is too long is cut by a third, once."""
-    context = choose_context(base, prompts.task_words(task), budget_tokens=budget_tokens)
+    now = with_changes(base, start)
+    context = choose_context(now, prompts.task_words(task), budget_tokens=budget_tokens)
     try:
-        draft = _converse(prompts.generation_prompt(task, context), base, {}, ask, budget_tokens)
+        draft = _converse(prompts.generation_prompt(task, context), base, start, ask, budget_tokens)
     except ContextTooLong:
         budget_tokens = budget_tokens * 2 // 3
-        context = choose_context(base, prompts.task_words(task), budget_tokens=budget_tokens)
-        draft = _converse(prompts.generation_prompt(task, context), base, {}, ask, budget_tokens)
+        context = choose_context(now, prompts.task_words(task), budget_tokens=budget_tokens)
+        draft = _converse(prompts.generation_prompt(task, context), base, start, ask, budget_tokens)
     return replace(draft, shown=(*_shown(context), *draft.shown))
 
 

@@ -101,6 +101,8 @@ def generation_prompt(task: Task, context: Context) -> Prompt:
             _material(tag, "the repository in brief", context.outline),
             *(_excerpt(tag, excerpt) for excerpt in context.shown),
             _thread(tag, task),
+            _earlier(tag, task),
+            _material(tag, "the change so far, which the files above are shown with", task.diff),
             _order(task),
         )
         if part
@@ -118,6 +120,7 @@ def reflection_prompt(task: Task, patch: Patch, places: str, problems: Sequence[
         for part in (
             _instructions(tag, task),
             _thread(tag, task),
+            _earlier(tag, task),
             _order(task),
             _material(tag, "the change", patch.text),
             _material(tag, "the changed places as they now are", places),
@@ -167,17 +170,20 @@ def without_verdict(prose: str) -> str:
 
 def task_words(task: Task) -> str:
     """All words of the task and its thread, for choosing what the model is shown."""
-    return "\n\n".join(part for part in (task.title, task.prompt, task.body, *task.comments) if part)
+    said = (task.title, task.prompt, *reversed(task.earlier), task.body, *task.comments)
+    return "\n\n".join(part for part in said if part)
 
 
 def _order(task: Task) -> str:
+    if task.diff:
+        return f"# Task\n\nGo on from the change so far; what it does stays unless this says otherwise.\n\n{task.prompt}"
     if task.prompt:
         return f"# Task\n\n{task.prompt}"
     return "# Task\n\nDo what the thread above asks for: it is the task."
 
 
 def _thread_texts(task: Task) -> list[str]:
-    return [task.title, task.body, *task.comments, task.instructions]
+    return [task.title, task.body, *task.comments, task.instructions, *task.earlier, task.diff]
 
 
 def _instructions(tag: str, task: Task) -> str:
@@ -191,6 +197,12 @@ def _thread(tag: str, task: Task) -> str:
         return ""
     said = "\n\n".join(part for part in (task.title, task.body, *task.comments) if part)
     return _material(tag, "the thread that the task was given in", said)
+
+
+def _earlier(tag: str, task: Task) -> str:
+    """What was asked before, so that a further word is understood; none of it is to be done again."""
+    asked = [f"{number}. {words or 'What the thread itself asks for.'}" for number, words in enumerate(task.earlier, 1)]
+    return _material(tag, "what was asked before, and is done", "\n\n".join(asked))
 
 
 def _excerpt(tag: str, excerpt: Excerpt) -> str:

@@ -55,6 +55,10 @@ class Report:
     notes: tuple[str, ...] = ()
     """Sentences the reader should know: what could not be done as asked, and why."""
     shown: tuple[ShownFile, ...] = ()
+    continues: str | None = None
+    """The job whose change this one went on from, or delivered."""
+    head_sha: str | None = None
+    """The commit that was pushed."""
     pull_request_url: str | None = None
     commit_url: str | None = None
     withheld: Patch | None = None

@@ -37,6 +37,8 @@ class Command:
     prompt: str = ""
     mode: Mode | None = None
     base: str | None = None
+    fresh: bool = False
+    """Whether it starts anew, whatever was made in the thread before."""
     problem: str = ""
     """Why it cannot be carried out, in words for the asker; "" where it can."""
 
@@ -214,6 +216,10 @@ class Task:
     body: str = ""
     comments: tuple[str, ...] = ()
     """What was said before the command, each beginning with its author."""
+    earlier: tuple[str, ...] = ()
+    """The requests that this one goes on from, oldest first; "" stands for the thread's own text."""
+    diff: str = ""
+    """What was made of them so far. The repository is shown with it."""
     instructions: str = ""
     """What the repository asks of those who change it, from its default branch."""
 

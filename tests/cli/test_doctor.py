@@ -271,7 +271,7 @@ def test_a_git_that_is_old_or_broken_is_a_fault(
     (tmp_path / "git").chmod(0o755)
     settings = add_app()
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert "2.31" in faults(settings)["git"].next_step
+    assert "2.38" in faults(settings)["git"].next_step
 
 
 # ---- the command ----------------------------------------------------------------------------------------------------

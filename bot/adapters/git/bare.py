@@ -81,7 +81,11 @@ def scratch(objects: Path) -> Iterator[Path]:
 
 def write_blob(git_dir: Path, content: bytes) -> str:
     """The object id of `content`, written as a loose object: what `git hash-object -w` does, without a process."""
-    store = b"blob %d\0" % len(content) + content
+    return write_object(git_dir, "blob", content)
+
+
+def write_object(git_dir: Path, kind: str, content: bytes) -> str:
+    store = b"%s %d\0" % (kind.encode(), len(content)) + content
     oid = hashlib.sha1(store, usedforsecurity=False).hexdigest()
     path = git_dir / "objects" / oid[:2] / oid[2:]
     path.parent.mkdir(exist_ok=True)

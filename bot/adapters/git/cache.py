@@ -89,6 +89,9 @@ class GitCache:
     def apply(self, repo: str, patch: Patch) -> tuple[Changes, str]:
         return self._store(repo, patch.base_sha).apply(patch)
 
+    def rebase(self, repo: str, patch: Patch, onto_sha: str) -> Patch:
+        return self._store(repo, onto_sha).rebase(patch, onto_sha)
+
     def _directory(self, repo: str) -> Path:
         """GitHub's names are the same in any case."""
         if not _REPO.fullmatch(repo):

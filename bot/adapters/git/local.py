@@ -58,6 +58,9 @@ class LocalGit:
     def apply(self, repo: str, patch: Patch) -> tuple[Changes, str]:
         return self._store(repo).apply(patch)
 
+    def rebase(self, repo: str, patch: Patch, onto_sha: str) -> Patch:
+        return self._store(repo).rebase(patch, onto_sha)
+
     def _commit(self, git_dir: Path, revision: str) -> str:
         if revision.startswith("-") or "\0" in revision:
             raise GitFailed("rev-parse", "not a revision")

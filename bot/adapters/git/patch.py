@@ -30,10 +30,10 @@ _DIFF = (
 def make_patch(runner: Runner, objects: Path, base_sha: str, changes: Changes) -> Patch:
     """The patch from the base, or from nothing where that is "", to the base with `changes`."""
     with scratch(objects) as git_dir:
-        base = _read_base(runner, git_dir, base_sha)
+        base = read_base(runner, git_dir, base_sha)
         shutil.copyfile(git_dir / "index", git_dir / "index.base")
         _put_into_index(runner, git_dir, changes)
-        tree = _write_tree(runner, git_dir)
+        tree = write_tree(runner, git_dir)
         diff = _textual_diff(runner, git_dir, base, tree)
         _check_nothing_else(diff, changes)
         patch = Patch(base_sha, diff.text(), diff.stats())
@@ -45,14 +45,14 @@ def make_patch(runner: Runner, objects: Path, base_sha: str, changes: Changes) -
 def apply_patch(runner: Runner, objects: Path, patch: Patch) -> tuple[Changes, str]:
     """What the patch makes of its base, renames as a removal and an addition, and the sha of the resulting tree."""
     with scratch(objects) as git_dir:
-        base = _read_base(runner, git_dir, patch.base_sha)
-        _apply(runner, git_dir, patch)
-        tree = _write_tree(runner, git_dir)
+        base = read_base(runner, git_dir, patch.base_sha)
+        apply_to_index(runner, git_dir, patch)
+        tree = write_tree(runner, git_dir)
         raw = runner.run(git_dir, "diff-tree", "-r", "-z", "--raw", "--no-renames", base, tree)
-        return _read_changes(runner, git_dir, parse_diff(raw).entries), tree
+        return read_changes(runner, git_dir, parse_diff(raw).entries), tree
 
 
-def _read_base(runner: Runner, git_dir: Path, base_sha: str) -> str:
+def read_base(runner: Runner, git_dir: Path, base_sha: str) -> str:
     """The base's name for git, after its tree was read into the index."""
     base = base_sha or EMPTY_TREE
     try:
@@ -96,7 +96,7 @@ def _unusable_path() -> Unworkable:
     return Unworkable("The change has a path that git does not take.", next_step="Ask for other paths.")
 
 
-def _write_tree(runner: Runner, git_dir: Path) -> str:
+def write_tree(runner: Runner, git_dir: Path) -> str:
     return runner.run(git_dir, "write-tree").decode().strip()
 
 
@@ -137,15 +137,15 @@ def _check_nothing_else(diff: Diff, changes: Changes) -> None:
 
 
 def _check_reproduces(runner: Runner, git_dir: Path, patch: Patch, tree: str) -> None:
-    _apply(runner, git_dir, patch)
-    if _write_tree(runner, git_dir) != tree:
+    apply_to_index(runner, git_dir, patch)
+    if write_tree(runner, git_dir) != tree:
         raise Unworkable(
             "The patch of this change does not give the same files again, so it is not delivered.",
             next_step="Ask for the change in other words, and report this.",
         )
 
 
-def _apply(runner: Runner, git_dir: Path, patch: Patch) -> None:
+def apply_to_index(runner: Runner, git_dir: Path, patch: Patch) -> None:
     """Applies the patch to the index."""
     if not patch.text:
         return
@@ -171,7 +171,7 @@ def _reasons(said: str) -> str:
     return "; ".join(complaints[:3]) or "git gave no reason"
 
 
-def _read_changes(runner: Runner, git_dir: Path, entries: Iterable[Entry]) -> Changes:
+def read_changes(runner: Runner, git_dir: Path, entries: Iterable[Entry]) -> Changes:
     kept = [entry for entry in entries if entry.status != "D"]
     if any(entry.new_mode == SUBMODULE for entry in kept):
         raise Unworkable("The patch changes a submodule.", next_step="Change submodules by hand.")

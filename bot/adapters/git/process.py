@@ -66,6 +66,8 @@ class Runner:
     """Of a command whose output is gathered."""
     max_file_bytes: int | None = None
     """The most that any one file which git writes may grow to."""
+    accepted: tuple[int, ...] = (0,)
+    """The exit statuses that are no failure."""
     silent: bool = False
     """Whether a word on stderr is a failure: git only warns of some things that it leaves out."""
     keep_open: tuple[int, ...] = ()
@@ -98,7 +100,7 @@ class Runner:
             with _watched(process, arguments[0], self.timeout_s) as output:
                 yield output
             words = _tail(said)
-            if process.returncode or (self.silent and words):
+            if process.returncode not in self.accepted or (self.silent and words):
                 raise DiskFull if "No space left on device" in words else GitFailed(arguments[0], words)
 
     def _start(
@@ -117,7 +119,7 @@ class Runner:
                 pass_fds=self.keep_open,
             )
         except FileNotFoundError as error:
-            raise SetupError("git cannot be run.", next_step="Install git 2.31 or newer.") from error
+            raise SetupError("git cannot be run.", next_step="Install git 2.38 or newer.") from error
 
     def _command(self, arguments: tuple[str, ...]) -> list[str]:
         if self.max_file_bytes is None:

@@ -12,6 +12,7 @@ import structlog
 
 from bot.adapters.git.bare import checked_sha, scratch
 from bot.adapters.git.history import read_history
+from bot.adapters.git.merge import merged_changes
 from bot.adapters.git.patch import apply_patch, make_patch
 from bot.adapters.git.process import GitFailed, Runner
 from bot.adapters.git.read import list_blobs, read_blobs
@@ -60,6 +61,13 @@ class ObjectStore:
             checked_sha(patch.base_sha)
         with self._damage_explained():
             return apply_patch(self.runner, self.objects, patch)
+
+    def rebase(self, patch: Patch, onto_sha: str) -> Patch:
+        for sha in (patch.base_sha, onto_sha):
+            checked_sha(sha)
+        with self._damage_explained():
+            changes = merged_changes(self.runner, self.objects, patch, onto_sha)
+            return make_patch(self.runner, self.objects, onto_sha, changes)
 
     @contextmanager
     def _damage_explained(self) -> Iterator[None]:

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from bot.adapters.github.calls import Call, Calls
 from bot.adapters.github.shapes import Commit, GitObject, Ref
 from bot.core.types import Change, Changes
-from bot.errors import BadRequest, NotFound, OutsideError, Unworkable
+from bot.errors import BadRequest, BranchMoved, NotFound, OutsideError, Unworkable
 
 Entry = dict[str, str | None]
 
@@ -136,9 +136,9 @@ class GitData:
         return commit
 
 
-def _moved(push: Push) -> OutsideError:
+def _moved(push: Push) -> BranchMoved:
     message = f"The branch {push.branch} moved while TinyGen worked on {push.base_sha[:12]}."
-    return OutsideError(message, next_step="Ask again (`/tinygen retry`): the work then starts from the newer commit.")
+    return BranchMoved(message, next_step="Ask again (`/tinygen retry`): the work then starts from the newer commit.")
 
 
 def _check_pushable(push: Push, changes: Changes, repo: str) -> None:

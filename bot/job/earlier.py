@@ -1,0 +1,63 @@
+"""What was asked and made in a thread before: what `apply`, `retry` and a further prompt go on from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from bot.core.report import Report
+from bot.core.types import Job
+from bot.job.house import House
+from bot.ports import PullRequest
+
+MAX_STEPS_BACK = 20
+_OWN_BRANCH = re.compile(r"tinygen/issue-(\d{1,18})-[0-9a-f]{8}")
+"""See bot.core.render.branch_name."""
+_PULL = re.compile(r"/pull/(\d{1,18})\Z")
+
+
+def latest(house: House, job: Job, wanted: Callable[[Report], bool]) -> Report | None:
+    """The newest of the thread's other jobs that is wanted."""
+    number = job.target.issue_number
+    reports = house.reports.latest(job.target.repo, number) if number is not None else ()
+    return next((report for report in reports if report.job.id != job.id and wanted(report)), None)
+
+
+def is_request(report: Report) -> bool:
+    """Whether `retry` means this one: what nobody was allowed to ask, or what cannot be carried out, it never is. An
+    `apply` is tried again only where that may help."""
+    command = report.job.command
+    if report.state == "refused" or command.problem:
+        return False
+    may_help = report.state == "cancelled" or (report.failure is not None and report.failure.retryable)
+    return command.verb == "solve" or (command.verb == "apply" and may_help)
+
+
+def has_diff(report: Report) -> bool:
+    return report.state == "done" and report.patch is not None and report.patch.text != ""
+
+
+def lineage(house: House, report: Report) -> tuple[Report, ...]:
+    """The report and those that it went on from, oldest first."""
+    line = [report]
+    while line[0].continues and len(line) < MAX_STEPS_BACK:
+        before = house.reports.load(line[0].continues)
+        if before is None:
+            break
+        line.insert(0, before)
+    return tuple(line)
+
+
+def pull_number(line: tuple[Report, ...]) -> int | None:
+    """The pull request that the newest of them opened."""
+    found = [_PULL.search(report.pull_request_url) for report in reversed(line) if report.pull_request_url]
+    return int(found[0][1]) if found and found[0] else None
+
+
+def opener(house: House, repo: str, pull: PullRequest) -> Report | None:
+    """The job that opened the pull request, where TinyGen did."""
+    branch = _OWN_BRANCH.fullmatch(pull.head_ref)
+    if branch is None or (pull.head_repo or "").lower() != repo.lower():
+        return None
+    reports = house.reports.latest(repo, int(branch[1]))
+    return next((report for report in reports if has_diff(report) and pull_number((report,)) == pull.number), None)
