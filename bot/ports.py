@@ -83,7 +83,8 @@ class GitHub(Protocol):
         """A comment that is gone is no failure."""
 
     def post_comment(self, number: int, body: str, *, marker: str) -> int:
-        """The id of this App's comment that begins with `marker`: the existing one if there is one, else a new one."""
+        """The id of this App's comment whose first or second line begins with `marker`: the existing one if there is
+        one, else a new one."""
 
     def edit_comment(self, comment_id: int, body: str) -> None: ...
 

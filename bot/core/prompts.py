@@ -176,7 +176,9 @@ def task_words(task: Task) -> str:
 
 def _order(task: Task) -> str:
     if task.diff:
-        return f"# Task\n\nGo on from the change so far; what it does stays unless this says otherwise.\n\n{task.prompt}"
+        return (
+            f"# Task\n\nGo on from the change so far; what it does stays unless this says otherwise.\n\n{task.prompt}"
+        )
     if task.prompt:
         return f"# Task\n\n{task.prompt}"
     return "# Task\n\nDo what the thread above asks for: it is the task."

@@ -18,6 +18,7 @@ MAX_PROSE_CHARS = 4_000
 MAX_TITLE_CHARS = 72
 
 _BOX: dict[StepState, str] = {"waiting": "[ ]", "running": "[ ]", "done": "[x]", "failed": "[ ]"}
+_STATUS = "<!-- tinygen:status -->"
 _INVISIBLE_BREAK = "\u200b"
 _LOUD = re.compile(
     r"(?P<mention>@)(?=\w)"
@@ -38,6 +39,12 @@ def marker(job_id: str) -> str:
     return f"<!-- tinygen:job={job_id} "
 
 
+def thread_marker(report: Report) -> str:
+    """What the comment that takes a report begins with: `status` goes into the thread's one comment of that kind."""
+    is_status = report.job.command.verb == "status" and report.state != "refused"
+    return _STATUS if is_status else marker(report.job.id)
+
+
 def branch_name(job: Job) -> str:
     """The branch of a job's pull request: always the same one, so that making it twice is harmless."""
     short = hashlib.sha256(job.id.encode()).hexdigest()[:8]
@@ -50,13 +57,17 @@ def branch_name(job: Job) -> str:
 def render_comment(report: Report, *, with_diff: bool = True) -> str:
     """The job's one comment in its present state."""
     parts = [
-        f"{marker(report.job.id)}state={report.state} -->\n{_headline(report)}",
+        f"{marker(report.job.id)}state={report.state} -->\n{_status_line(report)}{_headline(report)}",
         _steps(report) if report.state in ("queued", "running") else "",
         *(_result(report, with_diff=with_diff) if report.state == "done" else ()),
         "\n".join(f"- {quiet(note)}" for note in report.notes),
         _provenance(report) if report.usage.calls else "",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _status_line(report: Report) -> str:
+    return f"{_STATUS}\n" if thread_marker(report) == _STATUS else ""
 
 
 def fits_comment(report: Report) -> bool:

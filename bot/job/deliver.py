@@ -7,8 +7,8 @@ GitHub made of it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 from urllib.parse import urlsplit
 
 from bot.core.render import (
@@ -20,9 +20,11 @@ from bot.core.render import (
     render_title,
 )
 from bot.core.report import Report
-from bot.core.types import Change, Changes, Job, Patch, Task
+from bot.core.types import Change, Changes, Patch, Task
+from bot.errors import BranchMoved, Unworkable
 from bot.job.engine import Json
 from bot.job.house import House
+from bot.job.place import Ground, Place
 from bot.job.tell import Teller
 
 WORKFLOWS = ".github/workflows/"
@@ -30,19 +32,8 @@ WORKFLOWS = ".github/workflows/"
 https://docs.github.com/en/apps/creating-github-apps/registering-a-github-app/choosing-permissions-for-a-github-app"""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a job's change belongs: on top of `base_sha` of the branch `base_ref`.
-
-    `push`: "new", a new branch and a pull request into `base_ref`; "head", one more commit on `base_ref`, a pull
-    request's own branch; "fork", a branch that is not ours to push to; "none", nowhere (`/run`).
-    `branch_of` names the new branch: the job whose diff is delivered.
-    """
-
-    base_ref: str
-    base_sha: str
-    push: Literal["new", "head", "fork", "none"]
-    branch_of: Job
+MAX_FOLLOWS = 3
+"""How often a branch that moves meanwhile is followed."""
 
 
 def deliver(house: House, teller: Teller, place: Place, task: Task) -> None:
@@ -83,7 +74,12 @@ def _as_diff(teller: Teller, reason: str) -> None:
     _done(teller, mode="diff", notes=(*teller.report.notes, delivered_instead("pr", reason)))
 
 
-def _push(house: House, teller: Teller, place: Place, task: Task) -> None:
+def rebased_note(place: Place) -> str:
+    moved = f"`{place.base_ref}` had moved on to {place.base_sha[:12]}"
+    return f"{moved}: the same change was carried over by git's three-way merge, which was clean."
+
+
+def _push(house: House, teller: Teller, place: Place, task: Task, follows: int = MAX_FOLLOWS) -> None:
     patch = teller.report.patch
     if patch is None:
         return
@@ -94,16 +90,35 @@ def _push(house: House, teller: Teller, place: Place, task: Task) -> None:
         return
     if withheld.text:
         words = "The change of workflow files is delivered as a diff: the App lacks the workflows permission."
-        teller.update(withheld=withheld, notes=(*teller.report.notes, words))
+        teller.update(withheld=withheld, notes=tuple(dict.fromkeys((*teller.report.notes, words))))
     title = render_title(teller.report.summary, task)
     branch = branch_name(place.branch_of) if place.push == "new" else place.base_ref
-    sha = house.engine.step("push", lambda: _commit(house, teller, ours, branch, title, create=place.push == "new"))
+    try:
+        sha = house.engine.step("push", lambda: _commit(house, teller, ours, branch, title, create=place.push == "new"))
+    except BranchMoved:
+        if not follows:
+            raise
+        _push(house, teller, _follow(house, teller, place, patch), task, follows - 1)
+        return
+    teller.update(head_sha=sha)
     if place.push == "head":
         target = teller.report.job.target
         _done(teller, mode="pr", commit_url=f"{house.rules.server_url}/{target.repo}/commit/{sha}")
         return
     url = house.engine.step("open pull request", lambda: _open_pull(house, teller, branch, place.base_ref, title))
     _done(teller, mode="pr", pull_request_url=url)
+
+
+def _follow(house: House, teller: Teller, place: Place, patch: Patch) -> Place:
+    """The place where the branch is now, with the change carried over to there."""
+    ground = Ground(house, teller.report.job)
+    _name, head_sha = house.engine.step("head", lambda: ground.github().resolve(place.base_ref))
+    place = replace(place, base_sha=head_sha)
+    rebased = ground.rebased(patch, head_sha)
+    if not rebased.text:
+        raise Unworkable("Somebody else has made the same change meanwhile.", next_step="Nothing is left to do.")
+    teller.update(base_sha=head_sha, patch=rebased, notes=(*teller.report.notes, rebased_note(place)))
+    return place
 
 
 def _split(house: House, teller: Teller, patch: Patch) -> tuple[Patch, Patch]:

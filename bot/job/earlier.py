@@ -24,12 +24,12 @@ def latest(house: House, job: Job, wanted: Callable[[Report], bool]) -> Report |
 
 
 def is_request(report: Report) -> bool:
-    """Whether `retry` means this one: what nobody was allowed to ask, or what cannot be carried out, it never is. An
-    `apply` is tried again only where that may help."""
+    """Whether `retry` means this one: what its asker may not ask, or what cannot be carried out, it never is. What a
+    limit refused may be asked again; an `apply` is tried again only where that may help."""
     command = report.job.command
-    if report.state == "refused" or command.problem:
-        return False
     may_help = report.state == "cancelled" or (report.failure is not None and report.failure.retryable)
+    if (report.state == "refused" and not may_help) or command.problem:
+        return False
     return command.verb == "solve" or (command.verb == "apply" and may_help)
 
 

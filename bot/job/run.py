@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
 
 from pydantic import TypeAdapter
 
 from bot.core.command import parse_command
 from bot.core.instructions import read_instructions
-from bot.core.loop import solve
+from bot.core.loop import NOTHING_YET, solve
 from bot.core.material import clean_material
 from bot.core.record import dump_report, load_job, load_report
 from bot.core.report import Report, Usage
-from bot.core.types import Job, Message, Prompt, Reply, Snapshot, Solution, Task
-from bot.errors import BadRequest, Cancelled, OutsideError, TimedOut
+from bot.core.types import Job, Message, Patch, Prompt, Reply, Snapshot, Solution, Task
+from bot.errors import BadRequest, Cancelled, Conflict, TimedOut
 from bot.job.accept import cancel_id
-from bot.job.deliver import Place, deliver
+from bot.job.apply import apply
+from bot.job.deliver import deliver
+from bot.job.earlier import is_request, latest, lineage
 from bot.job.engine import Json
 from bot.job.house import House
+from bot.job.place import Ground, Place
+from bot.job.refine import find_place
 from bot.job.tell import Teller, ending
 from bot.job.wait import put_off_where_limited
 
@@ -27,10 +30,12 @@ _replies = TypeAdapter(Reply)
 _tasks = TypeAdapter(Task)
 _places = TypeAdapter(Place)
 
-DELIVERED = "This change had been delivered already; nothing new was made."
 BASE_LEFT_OUT = "`--base` was left out: on a pull request the change is made on top of its own branch."
+STAYS = "The branch has changed where the diff shown before did: this goes on from that diff at its own base."
 MAX_COMMENTS_CHARS = 20_000
 """Of the comments before the command, newest kept."""
+MAX_DIFF_CHARS = 40_000
+"""Of the change that a request goes on from, as the model is shown it."""
 _MAINTAINERS = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})
 """Whose comments the model is shown. https://docs.github.com/en/graphql/reference/enums#commentauthorassociation"""
 
@@ -51,6 +56,8 @@ class _Run:
         self._house, self._teller = house, teller
         self._step = house.engine.step
         self._job = job
+        self._again: Report | None = None
+        self._ground = Ground(house, job)
         self._usage = Usage()
         self._began = 0.0
 
@@ -60,65 +67,34 @@ class _Run:
         if self._job.command.verb == "retry":
             self._take_up_again()
         if self._job.command.verb == "apply":
-            self._apply()
+            apply(self._house, self._teller, self._ground, self._task)
             return
         self._teller.progress("read")
         task = self._task()
-        place = self._place(self._job.command.base)
-        notes = (BASE_LEFT_OUT,) if self._job.target.is_pull and self._job.command.base else ()
-        self._teller.update(base_ref=place.base_ref, base_sha=place.base_sha, notes=notes)
-        snapshot = self._snapshot(place)
+        place = self._place()
+        self._teller.update(notes=(BASE_LEFT_OUT,) if self._job.target.is_pull and self._job.command.base else ())
+        task, place, pending = self._go_on(task, place)
+        mode = self._job.command.mode or ("pr" if place.is_own else self._house.rules.mode)
+        self._teller.update(base_ref=place.base_ref, base_sha=place.base_sha, continues=place.continues, mode=mode)
+        snapshot = self._ground.snapshot(place.base_sha)
         task = replace(task, instructions=self._instructions(place, snapshot))
-        solution = self._solve(task, place, snapshot)
+        solution = self._solve(task, place, snapshot, pending)
         self._report(solution)
         deliver(self._house, self._teller, place, task)
 
     # -- the task and where it belongs --
 
     def _take_up_again(self) -> None:
-        """`retry`: this job becomes the thread's last request, under its own id."""
-        earlier = self._step("find request", lambda: self._latest(_is_request))
+        """`retry`: this job becomes the thread's last request, under its own id, from where that one started."""
+        earlier = self._step("find request", lambda: _dumped(latest(self._house, self._job, is_request)))
         if earlier is None:
             raise BadRequest(
                 "There is no earlier request in this thread.", next_step="Say what to do: `/tinygen PROMPT`."
             )
-        command = load_report(earlier).job.command
+        self._again = load_report(earlier)
+        command = self._again.job.command
         self._job = replace(self._job, command=command)
         self._teller.update(job=self._job, mode=command.mode or self._house.rules.mode)
-
-    def _apply(self) -> None:
-        """`apply`: the diff last shown in this thread, exactly; no model is asked."""
-        found = self._step("find diff", lambda: self._latest(_has_diff))
-        if found is None:
-            raise BadRequest(
-                "No diff was shown in this thread yet.", next_step="Ask for one: `/tinygen --diff PROMPT`."
-            )
-        shown = load_report(found)
-        base_sha = shown.patch.base_sha if shown.patch else ""
-        self._teller.update(
-            mode="pr", base_ref=shown.base_ref, base_sha=base_sha, patch=shown.patch, summary=shown.summary
-        )
-        if shown.pull_request_url or shown.commit_url:
-            self._teller.done(
-                pull_request_url=shown.pull_request_url,
-                commit_url=shown.commit_url,
-                withheld=shown.withheld,
-                notes=(DELIVERED,),
-            )
-            return
-        place = self._place(shown.base_ref if not self._job.target.is_pull else None)
-        place = replace(place, base_sha=base_sha, branch_of=shown.job)
-        self._snapshot(place)
-        deliver(self._house, self._teller, place, self._task())
-
-    def _latest(self, wanted: Callable[[Report], bool]) -> Json:
-        target = self._job.target
-        if target.issue_number is None:
-            return None
-        reports = self._house.reports.latest(target.repo, target.issue_number)
-        return next(
-            (dump_report(report) for report in reports if report.job.id != self._job.id and wanted(report)), None
-        )
 
     def _task(self) -> Task:
         return _tasks.validate_python(self._step("task", lambda: _tasks.dump_python(self._read_task(), mode="json")))
@@ -140,72 +116,65 @@ class _Run:
         title, body = clean_material(thread.title), clean_material(thread.body)
         return Task(target.repo, self._job.command.prompt, title, body, _newest(earlier, MAX_COMMENTS_CHARS))
 
-    def _place(self, base: str | None) -> Place:
+    def _place(self) -> Place:
         return _places.validate_python(
-            self._step("place", lambda: _places.dump_python(self._find_place(base), mode="json"))
+            self._step(
+                "place", lambda: _places.dump_python(find_place(self._house, self._job, self._again), mode="json")
+            )
         )
 
-    def _find_place(self, base: str | None) -> Place:
-        target = self._job.target
-        github = self._house.connect(target.repo, target.installation_id)
-        if target.is_pull and target.issue_number is not None:
-            pull = github.pull(target.issue_number)
-            if pull.state == "closed":
-                raise BadRequest("This pull request is closed.", next_step="Reopen it, or ask on an issue.")
-            same = pull.head_repo is not None and pull.head_repo.lower() == target.repo.lower()
-            return Place(pull.head_ref, pull.head_sha, "head" if same else "fork", self._job)
-        ref, sha = github.resolve(base)
-        if ref == sha and target.issue_number is not None:
-            raise BadRequest("`--base` takes a branch, not a commit.", next_step="Name the branch to start from.")
-        return Place(ref, sha, "none" if target.issue_number is None else "new", self._job)
+    def _go_on(self, task: Task, place: Place) -> tuple[Task, Place, Patch | None]:
+        """The task with what was made before it, its place, and the part of that which no commit holds yet."""
+        if place.continues is None:
+            return task, place, None
+        line = self._step("earlier", lambda: [dump_report(each) for each in self._lineage(place.continues or "")])
+        reports = tuple(load_report(each) for each in line)
+        if not reports:
+            return task, place, None
+        last = reports[-1]
+        asked = tuple(report.job.command.prompt for report in reports if report.job.command.verb == "solve")
+        if last.commit_url or last.pull_request_url or last.patch is None:
+            so_far, pending = self._ground.difference(reports[0].base_sha or "", place.base_sha), None
+        else:
+            try:
+                pending = self._ground.rebased(last.patch, place.base_sha)
+            except Conflict:
+                pending, place = last.patch, replace(place, base_sha=last.patch.base_sha)
+                self._teller.update(notes=(*self._teller.report.notes, STAYS))
+            so_far = pending
+        return replace(task, earlier=asked, diff=_cut(so_far.text)), place, pending
+
+    def _lineage(self, job_id: str) -> tuple[Report, ...]:
+        report = self._house.reports.load(job_id)
+        return lineage(self._house, report) if report else ()
 
     # -- the repository --
 
-    def _fetch(self, place: Place) -> None:
-        target = self._job.target
-
-        def fetch() -> None:
-            github = self._house.connect(target.repo, target.installation_id)
-            self._house.git.fetch(target.repo, github.remote(), place.base_sha)
-
-        if place.base_sha:
-            self._step("fetch", fetch)
-
-    def _snapshot(self, place: Place) -> Snapshot:
-        """Rebuilt from its sha after a restart, from the cache or, where that is gone, from GitHub."""
-        self._fetch(place)
-        target = self._job.target
-        try:
-            return self._house.git.snapshot(target.repo, place.base_sha)
-        except OutsideError:
-            github = self._house.connect(target.repo, target.installation_id)
-            self._house.git.fetch(target.repo, github.remote(), place.base_sha)
-            return self._house.git.snapshot(target.repo, place.base_sha)
-
     def _instructions(self, place: Place, snapshot: Snapshot) -> str:
         """What the repository asks, from its default branch: a pull request's own author may be anybody."""
-        if place.push in ("new", "none") and self._job.command.base is None:
+        if place.push in ("new", "none") and self._job.command.base is None and place.continues is None:
             return read_instructions(snapshot)
         words: str = self._step("instructions", self._read_instructions)
         return words
 
     def _read_instructions(self) -> str:
-        target = self._job.target
-        github = self._house.connect(target.repo, target.installation_id)
+        repo, github = self._job.target.repo, self._ground.github()
         _name, sha = github.resolve(None)
-        self._house.git.fetch(target.repo, github.remote(), sha)
-        return read_instructions(self._house.git.snapshot(target.repo, sha))
+        self._house.git.fetch(repo, github.remote(), sha)
+        return read_instructions(self._house.git.snapshot(repo, sha))
 
     # -- the model --
 
-    def _solve(self, task: Task, place: Place, snapshot: Snapshot) -> Solution:
+    def _solve(self, task: Task, place: Place, snapshot: Snapshot, pending: Patch | None) -> Solution:
+        repo = self._job.target.repo
         return solve(
             task,
             snapshot,
             self._ask,
-            lambda changes: self._house.git.diff(self._job.target.repo, place.base_sha, changes),
+            lambda changes: self._house.git.diff(repo, place.base_sha, changes),
             limits=self._house.rules.limits,
             tell=self._teller.progress,
+            start=self._house.git.apply(repo, pending)[0] if pending else NOTHING_YET,
         )
 
     def _ask(self, prompt: Prompt) -> Reply:
@@ -248,18 +217,12 @@ class _Run:
         )
 
 
-def _is_request(report: Report) -> bool:
-    """Whether `retry` means this one: what its asker may not ask, or what cannot be carried out, it never is. What a
-    limit refused may be asked again."""
-    command = report.job.command
-    allowed = report.state != "refused" or (report.failure is not None and report.failure.retryable)
-    if not allowed or command.problem:
-        return False
-    return command.verb == "solve" or (command.verb == "apply" and report.state in ("failed", "cancelled", "refused"))
+def _dumped(report: Report | None) -> Json:
+    return None if report is None else dump_report(report)
 
 
-def _has_diff(report: Report) -> bool:
-    return report.state == "done" and report.patch is not None and report.patch.text != ""
+def _cut(diff: str) -> str:
+    return diff if len(diff) <= MAX_DIFF_CHARS else diff[:MAX_DIFF_CHARS] + "\n[cut here]"
 
 
 def _newest(comments: list[str], limit_chars: int) -> tuple[str, ...]:

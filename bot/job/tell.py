@@ -14,7 +14,7 @@ from typing import Any, Literal
 import structlog
 
 from bot.core.record import dump_report, load_report
-from bot.core.render import fits_comment, marker, render_comment
+from bot.core.render import fits_comment, render_comment, thread_marker
 from bot.core.report import Failure, Report, Step
 from bot.core.types import FINAL_STATES, StepState
 from bot.errors import AskerError, Cancelled, TinyGenError
@@ -138,7 +138,7 @@ class Teller:
         self._github().edit_comment(self.comment_id, self._words(report))
 
     def _post(self, number: int) -> int:
-        return self._github().post_comment(number, self._words(self.report), marker=marker(self.report.job.id))
+        return self._github().post_comment(number, self._words(self.report), marker=thread_marker(self.report))
 
     def _react(self, sign: Literal["eyes", "rocket", "confused"]) -> None:
         command_id = self.report.job.target.comment_id

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from bot.core.loop import Limits, solve
-from bot.core.types import Changes, FileStat, Patch, Prompt, Reply, Snapshot, Solution, Task
+from bot.core.types import Change, Changes, FileStat, Patch, Prompt, Reply, Snapshot, Solution, Task
 from bot.errors import ContextTooLong, LimitReached, OutsideError, SetupError, TimedOut, Unworkable
 from tests.core.snapshots import snapshot_of
 
@@ -273,3 +273,27 @@ def test_a_reply_without_a_verdict_counts_by_what_it_does() -> None:
 def test_the_same_replies_give_the_same_result() -> None:
     replies = (GOOD, "[REVISION NEEDED] a\n" + block("other.py", "x = 1", "x = 2"), CONFIDENT)
     assert play(Script(*replies)) == play(Script(*replies))
+
+
+def test_it_goes_on_from_what_stands_already() -> None:
+    base = snapshot_of(FILES)
+    start = {"app.py": Change("app.py", b"def add(a, b):\n    return a + b\n")}
+    script = Script(block("app.py", "    return a + b", "    return b + a"), CONFIDENT)
+    solution = solve(TASK, base, script, diff_of(base), limits=Limits(), start=start)
+    assert "return a + b" in script.asked(0)
+    assert solution.revisions[-1].changes["app.py"].content == b"def add(a, b):\n    return b + a\n"
+
+
+def test_what_stands_already_is_no_result_of_edits_that_never_match() -> None:
+    base = snapshot_of(FILES)
+    start = {"other.py": Change("other.py", b"x = 3\n")}
+    with pytest.raises(Unworkable):
+        solve(TASK, base, Script(BAD, BAD, BAD), diff_of(base), limits=Limits(), start=start)
+
+
+def test_what_stands_already_is_the_result_where_nothing_more_is_needed() -> None:
+    base = snapshot_of(FILES)
+    start = {"other.py": Change("other.py", b"x = 3\n")}
+    solution = solve(TASK, base, Script("It does that.", CONFIDENT), diff_of(base), limits=Limits(), start=start)
+    assert solution.revisions[-1].changes == start
+    assert "nothing further" in solution.notes[0]

@@ -7,7 +7,9 @@ import time
 from bot.job.accept import run_id
 from tests.doubles.github.faults import bad_gateway
 from tests.doubles.model import hang, server_error
-from tests.scene import CONFIDENT, LOUDER, REPO, Scene, block, draft
+from tests.scene import CONFIDENT, GREET, LOUDER, REPO, Scene, block, draft
+
+LOUD = GREET.replace('"Hello, "', '"HELLO, "').encode()
 
 
 def softer() -> str:
@@ -37,7 +39,6 @@ def test_the_prompt_reaches_the_model_as_it_was_written(scene: Scene) -> None:
 
 def test_apply_delivers_exactly_the_shown_diff_and_asks_no_model(scene: Scene) -> None:
     shown = scene.tell("/tinygen Louder.")
-    scene.repo.git.commit({"other.py": b"# moved on\n"}, branch="main")
     told = scene.tell("/tinygen apply")
     (pull,) = scene.repo.pulls
     head, base = scene.repo.head(pull), shown.report.base_sha or ""
@@ -47,10 +48,45 @@ def test_apply_delivers_exactly_the_shown_diff_and_asks_no_model(scene: Scene) -
     assert told.reactions == ["eyes", "rocket"]
 
 
+def test_apply_carries_the_diff_over_to_a_base_that_moved_and_says_so(scene: Scene) -> None:
+    scene.tell("/tinygen Louder.")
+    moved = scene.repo.git.commit({"greet.py": b"# Moved on.\n" + GREET.encode()}, branch="main")
+    told = scene.tell("/tinygen apply")
+    (pull,) = scene.repo.pulls
+    head = scene.repo.head(pull)
+    assert scene.repo.git.run("rev-list", "--parents", "-1", head).decode().split() == [head, moved]
+    assert scene.repo.git.file(head, "greet.py") == b"# Moved on.\n" + LOUD
+    assert "`main` had moved on" in told.answer.replace("\u200b", "")
+    assert told.report.base_sha == moved
+
+
+def test_apply_onto_a_base_that_does_not_go_with_it_names_the_files_and_offers_retry(scene: Scene) -> None:
+    scene.tell("/tinygen Louder.")
+    scene.repo.git.commit({"greet.py": GREET.replace("Hello, ", "Good day, ").encode()}, branch="main")
+    told = scene.tell("/tinygen apply")
+    assert told.state == "failed"
+    assert "no longer goes with it in: greet.py" in told.answer
+    assert "/tinygen retry" in told.answer
+    assert not scene.repo.pulls
+    theirs = '    return "Good day, " + name + "!"\n'
+    scene.model_says(draft(block("greet.py", theirs, theirs.replace("Good day", "GOOD DAY"))), CONFIDENT)
+    again = scene.tell("/tinygen retry")
+    assert '+    return "GOOD DAY, "' in again.diff
+    assert again.row["prompt"] == "Louder."
+
+
+def test_apply_of_what_the_base_holds_already_says_so(scene: Scene) -> None:
+    scene.tell("/tinygen Louder.")
+    scene.repo.git.commit({"greet.py": LOUD}, branch="main")
+    told = scene.tell("/tinygen apply")
+    assert (told.state, scene.repo.pulls) == ("done", ())
+    assert "holds this change already" in told.answer
+
+
 def test_apply_takes_the_diff_that_was_shown_last(scene: Scene) -> None:
     scene.tell("/tinygen Louder.")
     scene.model_says(softer(), CONFIDENT)
-    scene.tell("/tinygen Softer.")
+    scene.tell("/tinygen --new Softer.")
     scene.tell("/tinygen apply")
     (pull,) = scene.repo.pulls
     assert b'"hello, "' in (scene.repo.git.file(scene.repo.head(pull), "greet.py") or b"")
@@ -108,6 +144,16 @@ def test_retry_runs_the_last_request_again(scene: Scene) -> None:
     assert "Louder, by all means." in scene.asked[-1]
     assert len(scene.repo.pulls) == 1
     assert (told.row["prompt"], told.row["mode"]) == ("Louder, by all means.", "pr")
+
+
+def test_retry_keeps_the_earlier_attempt_readable(scene: Scene) -> None:
+    first = scene.tell("/tinygen Louder.")
+    earlier = first.diff
+    scene.model_says(softer(), CONFIDENT)
+    again = scene.tell("/tinygen retry")
+    assert first.diff == earlier
+    assert "hello, " in again.diff
+    assert "HELLO" not in again.diff
 
 
 def test_retry_with_nothing_before_it_says_so(scene: Scene) -> None:
@@ -230,6 +276,23 @@ def test_status_tells_of_a_job_that_runs(scene: Scene) -> None:
     assert "`Louder.`: running (Write the change)" in scene.tell("/tinygen status").answer
     scene.tell("/tinygen cancel")
     scene.ended(told)
+
+
+def test_status_again_edits_the_comment_that_told_it_before(scene: Scene) -> None:
+    first = scene.tell("/tinygen status")
+    assert "Nothing was asked" in first.answer
+    scene.tell("/tinygen Louder.")
+    second = scene.tell("/tinygen status")
+    assert "`Louder.`: done" in second.answer
+    assert first.answers == []
+    assert second.reactions == ["eyes", "rocket"]
+    assert len([body for body in scene.bot_comments() if "Louder." in body]) == 1
+
+
+def test_status_of_a_stranger_leaves_the_comment_that_told_it_alone(scene: Scene) -> None:
+    first = scene.tell("/tinygen status")
+    assert scene.tell("/tinygen status", who="mallory").state == "refused"
+    assert "Nothing was asked" in first.answer
 
 
 def test_help_lists_what_this_person_may_do_here(scene: Scene) -> None:

@@ -13,7 +13,7 @@ from bot.ports import Remote
 from tests.doubles.github.faults import Fault, bad_gateway, dropped, secondary_limit, unauthorized, unavailable
 from tests.doubles.model import hang, server_error
 from tests.fakes import RemoteLog
-from tests.scene import CONFIDENT, LOUDER, REPO, Scene
+from tests.scene import CONFIDENT, GREET, LOUDER, REPO, Scene
 from tests.test_job.conftest import SetScene
 
 COLUMNS = list(log_row(Report(Job("", "run", Target(""), Command("solve")), "queued")))
@@ -123,12 +123,25 @@ def test_a_branch_that_moves_meanwhile_is_never_overwritten(scene: Scene) -> Non
 
     scene.model_says(LOUDER, move)
     told = scene.tell("/tinygen --pr Louder.", on=pull)
+    assert told.state == "done"
+    assert "moved on" in told.answer
+    assert scene.repo.git.file("refs/heads/topic", "new.py") == b"NEW = 2\n"
+    assert b"HELLO" in (scene.repo.git.file("refs/heads/topic", "greet.py") or b"")
+
+
+def test_a_branch_whose_move_does_not_go_with_the_change_keeps_what_it_got(scene: Scene) -> None:
+    pull = scene.open_pull()
+    theirs = GREET.replace("Hello, ", "Good day, ").encode()
+
+    def move(_messages: object) -> str:
+        scene.repo.git.commit({"greet.py": theirs}, branch="topic")
+        return CONFIDENT
+
+    scene.model_says(LOUDER, move)
+    told = scene.tell("/tinygen --pr Louder.", on=pull)
     assert told.state == "failed"
-    assert "moved" in told.answer
-    assert scene.repo.git.file("refs/heads/topic", "new.py") == b"NEW = 2\n"
-    scene.model_says(LOUDER, CONFIDENT)
-    assert scene.tell("/tinygen retry", on=pull).state == "done"
-    assert scene.repo.git.file("refs/heads/topic", "new.py") == b"NEW = 2\n"
+    assert "greet.py" in told.answer
+    assert scene.repo.git.file("refs/heads/topic", "greet.py") == theirs
 
 
 # ---- the same delivery again ----------------------------------------------------------------------------------------

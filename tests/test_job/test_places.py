@@ -37,14 +37,15 @@ class TestAPullRequest:
         assert again.report.commit_url == told.report.commit_url
         assert scene.repo.git.run("rev-list", "--count", "main..topic").strip() == b"2"
 
-    def test_does_not_take_a_diff_of_before_its_branch_moved(self, scene: Scene) -> None:
+    def test_takes_a_diff_of_before_its_branch_moved_on_top_of_what_came(self, scene: Scene) -> None:
         pull = scene.open_pull()
         scene.tell("/tinygen Louder.", on=pull)
         moved = scene.repo.git.commit({"new.py": b"NEW = 2\n"}, branch="topic")
         told = scene.tell("/tinygen apply", on=pull)
-        assert told.state == "failed"
-        assert "moved" in told.answer
-        assert scene.repo.git.branch("topic") == moved
+        assert told.state == "done"
+        assert "moved on" in told.answer
+        assert scene.repo.git.file("refs/heads/topic", "greet.py") == LOUD
+        assert scene.repo.git.run("rev-parse", "topic^").decode().strip() == moved
 
     def test_of_a_fork_gets_a_diff(self, scene: Scene) -> None:
         pull = scene.open_pull(fork=True)
@@ -139,7 +140,7 @@ class TestAnEmptyRepository:
 def test_two_jobs_on_one_repository_run_one_after_the_other(scene: Scene) -> None:
     """Both asked in one thread, both deliver; neither waits for ever."""
     scene.model_says(LOUDER, CONFIDENT, LOUDER, CONFIDENT)
-    both = [scene.say("/tinygen --pr Louder."), scene.say("/tinygen --pr Louder still.")]
+    both = [scene.say("/tinygen --pr --new Louder."), scene.say("/tinygen --pr --new Louder still.")]
     assert [scene.ended(told).state for told in both] == ["done", "done"]
     heads = {pull.pull.head_ref for pull in scene.repo.pulls if pull.pull}
     assert len(heads) == 2

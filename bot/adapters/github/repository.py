@@ -84,7 +84,8 @@ class Repository:
     def _own_comment(self, number: int, marker: str) -> int | None:
         for page in self._calls.pages(CommentPage, self._comments(number), newest_first=True):
             for comment in page.root:
-                if (comment.body or "").startswith(marker) and self._access.wrote(comment):
+                first_lines = (comment.body or "").split("\n", 2)[:2]
+                if any(line.startswith(marker) for line in first_lines) and self._access.wrote(comment):
                     return comment.id
         return None
 

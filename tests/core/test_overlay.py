@@ -1,0 +1,17 @@
+"""A snapshot with changes that are not committed yet."""
+
+from __future__ import annotations
+
+from bot.core.overlay import with_changes
+from bot.core.types import Change
+from tests.core.snapshots import snapshot_of
+
+
+def test_it_is_what_a_commit_of_the_changes_would_be() -> None:
+    base = snapshot_of({"a": b"1\n", "b/c": b"2\n", "z": b"3\n"}, modes={"z": "100755"})
+    changes = {"a": Change("a", None), "b/c": Change("b/c", b"2!\n"), "m": Change("m", b"3\n", "120000")}
+    after = with_changes(base, changes)
+    wanted = snapshot_of({"b/c": b"2!\n", "m": b"3\n", "z": b"3\n"}, modes={"z": "100755", "m": "120000"})
+    assert list(after.blobs.items()) == list(wanted.blobs.items())
+    assert list(after.read(after.blobs.values())) == [b"2!\n", b"3\n", b"3\n"]
+    assert after.sha == base.sha
