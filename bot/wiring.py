@@ -15,6 +15,7 @@ from bot.config import Config
 from bot.core.loop import Limits
 from bot.errors import SetupError
 from bot.logs import cleaner, configure_logs
+from bot.measures import Meter
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from bot.job.house import Rules
     from bot.job.upkeep import Chore
     from bot.job.worker import Worker
-    from bot.ports import Model
+    from bot.ports import Model, Watch
 
 
 LONE_EXECUTOR = "local"
@@ -35,7 +36,8 @@ WORKER_WAIT_S = 30.0
 """As long as the engine itself waits: a backup that holds the database for a while fails no job."""
 FORGET_S = 3600.0
 REDELIVER_S = 300.0
-"""How often a worker forgets what is old, and looks for missed deliveries."""
+MEASURE_S = 5.0
+"""How often a worker forgets what is old, looks for missed deliveries, and writes what it counted."""
 
 
 def set_up_logs(config: Config) -> None:
@@ -80,7 +82,7 @@ def build_web(config: Config) -> Flask:
     return create_app(config, database, database, database, lambda: render_metrics(database))
 
 
-def build_github(config: Config) -> GitHubApp:
+def build_github(config: Config, watch: Watch | None = None) -> GitHubApp:
     from bot.adapters.github import GitHubApp
 
     key, token = config.github_private_key, config.github_token
@@ -90,6 +92,7 @@ def build_github(config: Config) -> GitHubApp:
         token=token.get_secret_value() if token else None,
         api_url=config.github_api_url,
         server_url=config.github_server_url,
+        watch=watch,
     )
 
 
@@ -99,7 +102,7 @@ def build_git(config: Config) -> GitCache:
     return GitCache(config.data_dir.resolve() / "repositories", protocols=(urlsplit(config.github_server_url).scheme,))
 
 
-def build_model(config: Config) -> Model:
+def build_model(config: Config, watch: Watch | None = None) -> Model:
     from bot.adapters.model import OpenAIModel, Prices
 
     key, known = config.openai_api_key, config.price_input is not None or config.price_output is not None
@@ -108,6 +111,7 @@ def build_model(config: Config) -> Model:
         api_key=key.get_secret_value() if key else None,
         model=config.openai_model,
         prices=Prices(config.price_input or 0.0, config.price_output or 0.0) if known else None,
+        watch=watch,
     )
 
 
@@ -151,13 +155,14 @@ def build_worker(config: Config) -> Worker:
 
     database, me = build_database(config, wait_s=WORKER_WAIT_S), _executor_id(config)
     clean = cleaner(config.secrets())
-    engine = Engine(database_url(config), executor_id=me, concurrency=config.concurrency, clean=clean)
-    github = build_github(config)
+    meter = Meter()
+    engine = Engine(database_url(config), executor_id=me, concurrency=config.concurrency, clean=clean, watch=meter)
+    github = build_github(config, meter)
     house = House(
         engine=engine,
         connect=github.connect,
         git=build_git(config),
-        model=build_model(config),
+        model=build_model(config, meter),
         reports=database,
         log=database,
         remote_log=build_supabase(config),
@@ -165,7 +170,7 @@ def build_worker(config: Config) -> Worker:
         clean=clean,
         rules=build_rules(config),
     )
-    upkeep = Upkeep(_chores(config, engine, database, github))
+    upkeep = Upkeep([*_chores(config, engine, database, github), _measuring(meter, engine, database)])
     return Worker(house, database, upkeep, Lease(engine, database, me))
 
 
@@ -185,6 +190,16 @@ def _chores(config: Config, engine: Engine, database: Database, github: GitHubAp
     if config.github_app_id and config.github_private_key:
         chores.append(Chore("redeliver", REDELIVER_S, redeliver))
     return chores
+
+
+def _measuring(meter: Meter, engine: Engine, database: Database) -> Chore:
+    from bot.job.upkeep import Chore
+
+    def write() -> None:
+        meter.set("tinygen_log_rows_waiting", engine.rows_waiting())
+        meter.flush(database.add_measures)
+
+    return Chore("write what was counted", MEASURE_S, write)
 
 
 def lock_worker(config: Config) -> IO[bytes] | None:

@@ -31,6 +31,7 @@ from bot.job.house import House
 from bot.job.upkeep import Upkeep
 from bot.job.worker import Worker
 from bot.logs import cleaner
+from bot.measures import Meter
 from bot.ports import Git, Store
 from bot.web import create_app
 from bot.wiring import build_database, build_git, build_rules, database_url
@@ -166,9 +167,17 @@ class Scene:
     # ---- the worker --------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        self.adapter = _github(self.config)
+        self.meter = Meter()
+        self.adapter = _github(self.config, self.meter)
         clean = cleaner(self.config.secrets())
-        self.engine = Engine(database_url(self.config), executor_id="local", concurrency=4, clean=clean, poll_s=0.01)
+        self.engine = Engine(
+            database_url(self.config),
+            executor_id="local",
+            concurrency=4,
+            clean=clean,
+            poll_s=0.01,
+            watch=self.meter,
+        )
         self.worker = Worker(self._house(self.config), self.database, Upkeep([]))
         self.worker.start()
 
@@ -181,7 +190,7 @@ class Scene:
             engine=self.engine,
             connect=self.adapter.connect,
             git=self.git or build_git(config),
-            model=_model(config),
+            model=_model(config, self.meter),
             reports=self.database,
             log=self.database,
             remote_log=self.remote_log,
@@ -305,7 +314,7 @@ def _web(config: Config, database: Database) -> FlaskClient:
     return create_app(config, database, database, database, lambda: b"").test_client()
 
 
-def _github(config: Config) -> GitHubApp:
+def _github(config: Config, meter: Meter) -> GitHubApp:
     key = config.github_private_key
     return GitHubApp(
         app_id=str(config.github_app_id),
@@ -314,14 +323,15 @@ def _github(config: Config) -> GitHubApp:
         api_url=config.github_api_url,
         server_url=config.github_server_url,
         sleep=lambda _seconds: None,
+        watch=meter,
     )
 
 
-def _model(config: Config) -> OpenAIModel:
+def _model(config: Config, meter: Meter) -> OpenAIModel:
     async def sleep(_seconds: float) -> None:
         pass
 
     key = config.openai_api_key
     return OpenAIModel(
-        config.openai_base_url, key.get_secret_value() if key else None, config.openai_model, sleep=sleep
+        config.openai_base_url, key.get_secret_value() if key else None, config.openai_model, sleep=sleep, watch=meter
     )

@@ -23,7 +23,8 @@ DOORS: dict[str, set[str]] = {
     "ports": {"bot.core", "bot.errors"},
     "config": {"bot.core.quota", "bot.core.types", "bot.errors", "dotenv", "pydantic"},
     "logs": {"structlog"},
-    "metrics": {"bot.core.types", "prometheus_client"},
+    "measures": {"bot.core.types", "bot.errors", "bot.ports"},
+    "metrics": {"bot.core.types", "bot.ports", "prometheus_client"},
     "adapters": {"bot.core", "bot.errors", "bot.ports"},
     "job": {"bot", "bot.core", "bot.errors", "bot.ports", "pydantic", "structlog", "dbos"},
     "web": {

@@ -22,6 +22,13 @@ def test_a_chore_is_done_at_once_and_then_when_it_is_due() -> None:
     assert done == ["a", "b", "a", "a", "a", "b"]
 
 
+def test_a_fault_in_one_chore_ends_no_other() -> None:
+    done = list[str]()
+    upkeep = Upkeep([Chore("a", 10, lambda: print(1 // 0)), Chore("b", 10, lambda: done.append("b"))], clock=Clock())
+    upkeep.do_due()
+    assert done == ["b"]
+
+
 def test_a_chore_that_fails_holds_up_no_other_and_is_done_again() -> None:
     clock, done = Clock(), list[str]()
 

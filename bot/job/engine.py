@@ -22,6 +22,7 @@ from dbos._error import DBOSException
 
 from bot import errors
 from bot.errors import Cancelled, OutsideError, SetupError, TinyGenError
+from bot.ports import Unwatched, Watch
 
 Json = Any
 EngineError = DBOSException
@@ -34,7 +35,8 @@ that jobs in flight cannot go on with, after the queue has drained."""
 MAX_RECOVERIES = 50
 """A job that was in flight at so many restarts is the likely cause of them, and is given up."""
 POLL_S = 0.1
-FORGET_AT_ONCE = 1_000
+MANY = 1_000
+"""Workflows that are listed at once."""
 
 _log = structlog.get_logger()
 
@@ -64,8 +66,10 @@ class Engine:
         concurrency: int,
         clean: Callable[[str], str],
         poll_s: float = POLL_S,
+        watch: Watch | None = None,
     ) -> None:
         self._concurrency, self._poll_s, self._clean = concurrency, poll_s, clean
+        self._watch = watch or Unwatched()
         self._workflows: dict[str, Callable[[Json], Json]] = {}
         if database_url.startswith("sqlite:///"):
             _use_wal(Path(database_url.removeprefix("sqlite:///")))
@@ -159,10 +163,17 @@ class Engine:
         take over the same job, one gets it."""
         return len(DBOS._recover_pending_workflows(list(executor_ids)))
 
+    def rows_waiting(self) -> int:
+        """How many rows the request log elsewhere has not taken yet, MANY at most."""
+        states = ["ENQUEUED", "DELAYED", "PENDING"]
+        return len(
+            self._look.list_workflows(name="log", status=states, limit=MANY, load_input=False, load_output=False)
+        )
+
     def forget(self, before: datetime) -> int:
         """How many workflows that ended before then were forgotten. The engine itself keeps them for ever."""
         old = self._look.list_workflows(
-            completed_before=before.isoformat(), limit=FORGET_AT_ONCE, load_input=False, load_output=False
+            completed_before=before.isoformat(), limit=MANY, load_input=False, load_output=False
         )
         self._look.delete_workflows([workflow.workflow_id for workflow in old])
         return len(old)
@@ -191,7 +202,7 @@ class Engine:
 
     def step(self, name: str, body: Callable[[], Json]) -> Json:
         """What `body` returned, now or before a restart. An error of the house is raised again as what it was."""
-        outcome = DBOS.run_step(StepOptions(name=name), lambda: cleaned(_outcome(name, body), self._clean))
+        outcome = DBOS.run_step(StepOptions(name=name), lambda: cleaned(self._outcome(name, body), self._clean))
         if "error" in outcome:
             raise _error(outcome["error"])
         return outcome["value"]
@@ -204,6 +215,20 @@ class Engine:
         self.enqueue("late", "go on", f"{stamp}-go on", given, wait_s=wait_s)
         return {"put_off": stamp}
 
+    def _outcome(self, name: str, body: Callable[[], Json]) -> Json:
+        began = time.monotonic()
+        try:
+            outcome: Json = {"value": body()}
+            said = "ok"
+        except Cancelled:
+            outcome, said = {"error": {"type": "Cancelled"}}, "cancelled"
+        except TinyGenError as error:
+            outcome, said = {"error": _dump_error(error)}, f"{type(error).__name__}: {error.message}"
+        seconds = time.monotonic() - began
+        self._watch.step_ended(name, seconds)
+        _log.info("step", step=name, outcome=said, seconds=round(seconds, 3))
+        return outcome
+
 
 def cleaned(value: Json, clean: Callable[[str], str]) -> Json:
     """The value with `clean` applied to every text in it."""
@@ -214,19 +239,6 @@ def cleaned(value: Json, clean: Callable[[str], str]) -> Json:
     if isinstance(value, list | tuple):
         return [cleaned(part, clean) for part in value]
     return value
-
-
-def _outcome(name: str, body: Callable[[], Json]) -> Json:
-    began = time.monotonic()
-    try:
-        outcome: Json = {"value": body()}
-        said = "ok"
-    except Cancelled:
-        outcome, said = {"error": {"type": "Cancelled"}}, "cancelled"
-    except TinyGenError as error:
-        outcome, said = {"error": _dump_error(error)}, f"{type(error).__name__}: {error.message}"
-    _log.info("step", step=name, outcome=said, seconds=round(time.monotonic() - began, 3))
-    return outcome
 
 
 def _dump_error(error: TinyGenError) -> Json:

@@ -58,6 +58,8 @@ class Upkeep:
                 chore.do()
             except TinyGenError as error:
                 _log.warning("a chore failed", chore=chore.name, error=str(error))
+            except Exception:  # the thread outlives whatever it meets
+                _log.exception("a chore met a fault", chore=chore.name)
 
     def _go(self) -> None:
         self.do_due()

@@ -31,6 +31,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.adapters.database.connection import insert_unknown, migrate, open_engine, reading, writing
 from bot.adapters.database.group_commit import GroupCommit, Row
+from bot.adapters.database.measured import add_measures, read_measures
 from bot.adapters.database.newest import newest, queued
 from bot.adapters.database.schema import inbox, reports, requests, workers
 from bot.adapters.database.tally import asked_at, tokens_since
@@ -38,6 +39,7 @@ from bot.core.quota import By
 from bot.core.record import dump_job, dump_report, load_job, load_report, log_row
 from bot.core.report import Report
 from bot.core.types import FINAL_STATES, Job, State
+from bot.ports import Measure
 
 CLAIM_S = 5.0
 """How long jobs that `waiting` gave to one worker are kept from the others."""
@@ -112,6 +114,14 @@ class Database:
         with reading(self._engine) as connection:
             oldest = connection.execute(select(func.min(inbox.c.accepted_at)).where(self._is_waiting)).scalar_one()
         return 0.0 if oldest is None else max(0.0, self._clock() - oldest)
+
+    def oldest_queued_s(self) -> float:
+        """How long ago the oldest of the jobs that no worker runs yet came; 0 where there is none."""
+        with reading(self._engine) as connection:
+            queued_since = select(func.min(reports.c.created_at)).where(reports.c.state == "queued")
+            oldest = connection.execute(queued_since).scalar_one()
+        taken_s = 0.0 if oldest is None else max(0.0, self._clock() - oldest)
+        return max(taken_s, self.oldest_waiting_s())
 
     # ---- the reports
 
@@ -190,6 +200,15 @@ class Database:
         recent = select(workers.c.id).where(workers.c.seen_at > self._moment - within_s)
         with reading(self._engine) as connection:
             return frozenset(connection.execute(recent).scalars())
+
+    # ---- what workers count
+
+    def add_measures(self, added: Sequence[Measure], latest: Sequence[Measure]) -> None:
+        """`added` to what is there, `latest` in its place."""
+        add_measures(self._engine, added, latest)
+
+    def measures(self) -> tuple[Measure, ...]:
+        return read_measures(self._engine)
 
     # ---- upkeep
 

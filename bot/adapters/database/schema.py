@@ -74,6 +74,15 @@ workers = Table(
     Column("seen_at", Double, nullable=False),  # in seconds since 1970, by the database's clock
 )
 
+measures = Table(
+    "tinygen_measures",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("labels", Text, nullable=False),  # JSON, pairs
+    Column("value", Double, nullable=False),
+)
+
 MIGRATION_TABLE = "CREATE TABLE IF NOT EXISTS tinygen_migrations (version integer PRIMARY KEY)"
 
 
@@ -151,6 +160,17 @@ MIGRATIONS: tuple[Migration, ...] = (
             # Holds all that is counted: the reports themselves, which are large, are not read.
             "CREATE INDEX tinygen_reports_recent ON tinygen_reports (created_at, id, verb, state, actor, repo, tokens)",
         )
+    ),
+    Migration(
+        (
+            """CREATE TABLE tinygen_measures (
+                id text NOT NULL PRIMARY KEY,
+                name text NOT NULL,
+                labels text NOT NULL,
+                value double precision NOT NULL
+            )""",
+        ),
+        postgresql=("ALTER TABLE tinygen_measures ENABLE ROW LEVEL SECURITY",),
     ),
 )
 """Append only: a migration that ran somewhere is never changed."""

@@ -14,6 +14,7 @@ from bot.adapters.github.deliveries import Deliveries
 from bot.adapters.github.errors import server_time
 from bot.adapters.github.repository import Repository
 from bot.errors import BadRequest, SetupError
+from bot.ports import Watch
 
 _REPO = re.compile(r"(?!\.{1,2}/)[A-Za-z0-9_.-]+/(?!\.{1,2}$)[A-Za-z0-9_.-]+")
 
@@ -36,8 +37,9 @@ class GitHubApp:
         timeout_s: float = 20.0,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.time,
+        watch: Watch | None = None,
     ) -> None:
-        self._server = Server(api_url, timeout_s=timeout_s, sleep=sleep, clock=clock)
+        self._server = Server(api_url, timeout_s=timeout_s, sleep=sleep, clock=clock, watch=watch)
         self._server_url = server_url.rstrip("/")
         self._app = AppItself(self._server, app_id, private_key) if app_id and private_key else None
         self._token = token

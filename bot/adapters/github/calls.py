@@ -27,6 +27,7 @@ from bot.adapters.github.errors import (
     untrusted_error,
 )
 from bot.errors import OutsideError
+from bot.ports import Unwatched, Watch
 
 if TYPE_CHECKING:
     from githubkit import GitHub, UnauthAuthStrategy
@@ -68,10 +69,19 @@ class Credentials(Protocol):
 class Server:
     """One GitHub server's connections, shared by all threads. `close` it, or leave its `with`."""
 
-    def __init__(self, api_url: str, *, timeout_s: float, sleep: Callable[[float], None], clock: Callable[[], float]):
+    def __init__(
+        self,
+        api_url: str,
+        *,
+        timeout_s: float,
+        sleep: Callable[[float], None],
+        clock: Callable[[], float],
+        watch: Watch | None = None,
+    ) -> None:
         self.api_url = api_url.rstrip("/")
         self.sleep = sleep
         self.clock = clock
+        self.watch = watch or Unwatched()
         self._timeout = httpx.Timeout(timeout_s, connect=min(_CONNECT_S, timeout_s))
         self._lock = threading.RLock()
         self._open = ExitStack()
@@ -108,6 +118,9 @@ class Server:
             if onward is None or onward.method != call.method or onward.url.host != response.url.host:
                 break
             response = client.send(onward)
+        left = response.headers.get("X-RateLimit-Remaining", "")
+        if left.isdecimal():
+            self.watch.github_left(int(left))
         return response
 
     def _shared_client(self) -> httpx.Client:
@@ -198,6 +211,7 @@ class _Patience:
 
     def __init__(self, server: Server) -> None:
         self._sleep = server.sleep
+        self._watch = server.watch
         self._left_s = _PATIENCE_S
         self._failures = 0
 
@@ -219,6 +233,7 @@ class _Patience:
             raise error
         self._left_s -= seconds
         self._sleep(seconds)
+        self._watch.retried("github")
 
 
 def _encoded(value: object) -> bytes | None:

@@ -31,6 +31,7 @@ from bot.adapters.model.faults import (
 )
 from bot.core.types import Prompt, Reply
 from bot.errors import Cancelled, OutsideError, SetupError, TimedOut, Unworkable
+from bot.ports import Unwatched, Watch
 
 if TYPE_CHECKING:
     import ssl
@@ -81,6 +82,7 @@ class OpenAIModel:
         usage_within_s: float = 5.0,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
+        watch: Watch | None = None,
     ) -> None:
         self._base_url = base_url or OPENAI_URL
         self._api_key = api_key or None
@@ -91,6 +93,7 @@ class OpenAIModel:
         self._usage_within_s = usage_within_s
         self._sleep = sleep
         self._clock = clock
+        self._watch = watch or Unwatched()
         self._refused: set[str] = set()
         """Options that this server is known not to take."""
 
@@ -99,7 +102,9 @@ class OpenAIModel:
         if self._api_key and not (self._api_key.isascii() and self._api_key.isprintable()):
             step = "Copy the key again, without quotes, spaces or line ends."
             raise SetupError("OPENAI_API_KEY holds characters that no key has.", next_step=step)
-        return asyncio.run(self._ask(prompt, stop, deadline_s))
+        reply = asyncio.run(self._ask(prompt, stop, deadline_s))
+        self._watch.replied(reply)
+        return reply
 
     async def _ask(self, prompt: Prompt, stop: Callable[[], bool], deadline_s: float) -> Reply:
         """Watches over the call: whatever the server does, this ends in time."""
@@ -131,6 +136,7 @@ class OpenAIModel:
                 if pause_s is None or self._clock() + wait_s >= ends:
                     raise fault.error from None
             await self._sleep(wait_s)
+            self._watch.retried("model")
         raise AssertionError("the last pause is None")
 
     # ---- one request ------------------------------------------------------------------------------------------------
