@@ -61,10 +61,16 @@ class Config(BaseModel):
     supabase_key: SecretStr | None = _setting("SUPABASE_KEY", None, "The secret (service role) key.")
 
     keep_days: Annotated[int, Field(ge=7)] = _setting(
-        "TINYGEN_KEEP_DAYS", 30, "How long ended jobs are remembered. The request log is kept until you delete it."
+        "TINYGEN_KEEP_DAYS", 30, "How long ended jobs are remembered: their pages, and that they ran."
     )
     # Not less: GitHub may send a delivery again for some days, and it is its id that keeps it from running twice.
+    log_days: Limit = _setting(
+        "TINYGEN_LOG_DAYS", 0, "How long the embedded request log keeps its rows; 0: until you delete them."
+    )
     data_dir: Path = _setting("TINYGEN_DATA_DIR", Path("./data"), "Embedded database and repository cache.")
+    cache_mb: Limit = _setting(
+        "TINYGEN_CACHE_MB", 10_000, "Room for cached repositories; over it, those used longest ago go. 0: no limit."
+    )
     database_url: SecretStr | None = _setting(
         "TINYGEN_DATABASE_URL", None, "postgresql://... for many machines; SQLite in the data directory without it."
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+import time
 import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -36,8 +37,12 @@ WORKER_WAIT_S = 30.0
 """As long as the engine itself waits: a backup that holds the database for a while fails no job."""
 FORGET_S = 3600.0
 REDELIVER_S = 300.0
+EVICT_S = 300.0
 MEASURE_S = 5.0
-"""How often a worker forgets what is old, looks for missed deliveries, and writes what it counted."""
+"""How often a worker forgets what is old, looks for missed deliveries, makes room in the cache, and writes what it
+counted."""
+IN_USE_S = 600.0
+"""How much longer than a job's time a repository counts as in use: what is ready is still to be delivered."""
 
 
 def set_up_logs(config: Config) -> None:
@@ -182,11 +187,19 @@ def _chores(config: Config, engine: Engine, database: Database, github: GitHubAp
     def forget() -> None:
         engine.forget(datetime.now(UTC) - keep)
         database.prune(keep.total_seconds())
+        if config.log_days:
+            database.prune_log(timedelta(days=config.log_days).total_seconds())
 
     def redeliver() -> None:
         redeliver_missed(github.deliveries(), datetime.now(UTC) - LOOK_BACK)
 
+    def evict() -> None:
+        idle_since = time.time() - config.job_s - IN_USE_S
+        build_git(config).evict(config.cache_mb * 1_000_000, unused_since=idle_since)
+
     chores = [Chore("forget ended jobs", FORGET_S, forget)]
+    if config.cache_mb:
+        chores.append(Chore("keep the cache small", EVICT_S, evict))
     if config.github_app_id and config.github_private_key:
         chores.append(Chore("redeliver", REDELIVER_S, redeliver))
     return chores

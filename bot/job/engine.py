@@ -172,11 +172,13 @@ class Engine:
 
     def forget(self, before: datetime) -> int:
         """How many workflows that ended before then were forgotten. The engine itself keeps them for ever."""
-        old = self._look.list_workflows(
+        count = 0
+        while old := self._look.list_workflows(
             completed_before=before.isoformat(), limit=MANY, load_input=False, load_output=False
-        )
-        self._look.delete_workflows([workflow.workflow_id for workflow in old])
-        return len(old)
+        ):
+            self._look.delete_workflows([workflow.workflow_id for workflow in old])
+            count += len(old)
+        return count
 
     def drop(self, workflow_id: str) -> None:
         """Takes a workflow out of its queue. One that already runs does not begin another step."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from hypothesis import given, settings
@@ -193,10 +195,27 @@ def test_pruning_removes_what_ended_long_ago_and_nothing_else(database: Database
     database.save(Report(job("ended"), "done"))
     database.write(Report(job("ended"), "done"))
     clock.now += KEEP_S + 1
-    assert database.prune() == 3  # two ids and a report
+    assert database.prune() == 3  # two ids and a report; the log is not touched
     assert database.load("ended") is None
     assert database.counts()["queued"] == 2
     assert ids(database.waiting(10)) == ["waiting"]
+
+
+def test_workers_that_are_long_gone_are_forgotten(database: Database, clock: Clock) -> None:
+    database.beat("one")
+    clock.now = time.time()
+    assert database.prune(60) == 0
+    clock.now += 70
+    assert database.prune(60) == 1
+
+
+def test_the_log_is_pruned_by_age_where_that_is_asked(database: Database, database_url: str, clock: Clock) -> None:
+    clock.now = datetime.fromisoformat(RECEIVED_AT).timestamp() + 100
+    database.write(Report(job("done"), "done"))
+    database.write(Report(job("open"), "running"))
+    assert database.prune_log(200) == 0
+    assert database.prune_log(50) == 1
+    assert [row["id"] for row in log_rows(database_url)] == ["open"]
 
 
 def test_the_log_has_one_row_per_request_brought_to_its_newest_state(database: Database, database_url: str) -> None:

@@ -213,13 +213,21 @@ class Database:
     # ---- upkeep
 
     def prune(self, older_than_s: float = KEEP_S) -> int:
-        """How many rows were removed: the ids of jobs accepted, and the reports that ended, before that. The request
-        log is the operator's to keep."""
+        """How many rows were removed: the ids of jobs accepted, the reports that ended, and the workers last seen,
+        before that. The request log is the operator's to keep."""
         before = self._clock() - older_than_s
         old_ids = delete(inbox).where(inbox.c.taken_at.is_not(None), inbox.c.accepted_at < before)
         old_reports = delete(reports).where(reports.c.state.in_(FINAL_STATES), reports.c.updated_at < before)
+        old_workers = delete(workers).where(workers.c.seen_at < before)
         with writing(self._engine) as connection:
-            return connection.execute(old_ids).rowcount + connection.execute(old_reports).rowcount
+            return sum(connection.execute(each).rowcount for each in (old_ids, old_reports, old_workers))
+
+    def prune_log(self, older_than_s: float) -> int:
+        """How many rows of the request log were removed: those that ended, and were made before that."""
+        before = _iso(self._clock() - older_than_s)
+        old = delete(requests).where(requests.c.state.in_(FINAL_STATES), requests.c.created_at < before)
+        with writing(self._engine) as connection:
+            return connection.execute(old).rowcount
 
     def _report_row(self, report: Report) -> dict[str, object]:
         now = self._clock()

@@ -19,6 +19,7 @@ from pathlib import Path
 import structlog
 
 from bot.adapters.git.bare import checked_sha, disk_errors_named, make_bare
+from bot.adapters.git.evict import evict, mark_used
 from bot.adapters.git.history import MAX_COMMITS
 from bot.adapters.git.lock import locked
 from bot.adapters.git.process import GitFailed, Runner
@@ -70,6 +71,7 @@ class GitCache:
             return
         want = _Want(repo, remote, checked_sha(sha))
         directory = self._directory(repo)
+        mark_used(directory)
         with disk_errors_named():
             if self._holds(directory, sha):
                 return
@@ -91,6 +93,16 @@ class GitCache:
 
     def rebase(self, repo: str, patch: Patch, onto_sha: str) -> Patch:
         return self._store(repo, onto_sha).rebase(patch, onto_sha)
+
+    def evict(self, max_bytes: int, *, unused_since: float) -> int:
+        """How many repositories went, those used longest ago first, so that the rest is within `max_bytes`. What was
+        used after `unused_since`, in seconds since 1970, stays."""
+
+        def lock(directory: Path) -> AbstractContextManager[int]:
+            return locked(directory.with_suffix(".lock"), 0.0, self._wait)
+
+        with disk_errors_named():
+            return evict(self._root, max_bytes, unused_since, lock, _remove)
 
     def _directory(self, repo: str) -> Path:
         """GitHub's names are the same in any case."""
@@ -177,6 +189,7 @@ class GitCache:
         directory = self._directory(repo)
         if sha and not _ref(directory, checked_sha(sha)).exists():
             raise OutsideError(f"{repo} at {sha[:12]} is not in the cache any more.", next_step="Try again.")
+        mark_used(directory)
         made_at_ns = _made_at_ns(directory)
 
         def on_damage() -> OutsideError:
