@@ -25,7 +25,7 @@ from bot.adapters.model import OpenAIModel
 from bot.config import Config, load_config
 from bot.core.report import Report
 from bot.core.types import FINAL_STATES
-from bot.job.accept import run_id
+from bot.job.cancel import run_id
 from bot.job.engine import NAME, Engine
 from bot.job.house import House
 from bot.job.upkeep import Upkeep

@@ -157,8 +157,8 @@ class TestWebhook:
     @pytest.mark.parametrize(
         ("change", "reason"),
         [
-            ({"action": "edited"}, "newly created"),
-            ({"action": "deleted"}, "newly created"),
+            ({"action": "edited"}, "before its edit"),
+            ({"action": "pinned"}, "created or edited"),
             ({"comment": {**COMMENT["comment"], "body": "I like /tinygen"}}, "no command"),
             ({"comment": {**COMMENT["comment"], "body": "> /tinygen x"}}, "no command"),
             ({"comment": {**COMMENT["comment"], "body": "    /tinygen x"}}, "no command"),

@@ -37,7 +37,7 @@ _FLAG = re.compile(r"--(?P<name>[a-z][a-z-]*)(?:=(?P<value>\S+))?(?=\s|\Z)", re.
 _BRANCH = re.compile(r"(?![-/.])(?!.*(?:\.\.|//|@\{|\.lock(?:/|\Z)|/\.))[^\s~^:?*\[\\\x00-\x1f\x7f]{1,200}(?<![/.])")
 """What `git check-ref-format --branch` takes, a little narrower. https://git-scm.com/docs/git-check-ref-format"""
 
-_LONE_WORDS: tuple[Verb, ...] = tuple(verb for verb in get_args(Verb) if verb != "solve")
+_LONE_WORDS: tuple[Verb, ...] = tuple(verb for verb in get_args(Verb) if verb not in ("solve", "withdraw"))
 _OTHER_WORDS: dict[str, Verb] = {
     "stop": "cancel",
     "abort": "cancel",

@@ -11,8 +11,8 @@ import hashlib
 import hmac
 import json
 import re
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, replace
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -20,7 +20,7 @@ from bot.core.command import is_same, parse_command
 from bot.core.types import Command, Job, Target
 from bot.errors import BadRequest
 
-EVENTS = ("issue_comment",)
+EVENTS = ("issue_comment", "issues")
 """The events that this App subscribes to; app.yml lists the same."""
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
@@ -84,14 +84,20 @@ class _Changes(BaseModel):
     body: _Earlier | None = None
 
 
-class _IssueComment(BaseModel):
+class _IssueEvent(BaseModel):
     action: str
-    changes: _Changes | None = None
-    sender: _Account | None = None
-    comment: _Comment
     issue: _Issue
     repository: _Repository
     installation: _Installation | None = None
+
+
+class _IssueComment(_IssueEvent):
+    changes: _Changes | None = None
+    sender: _Account | None = None
+    comment: _Comment
+
+
+Payload = TypeVar("Payload", bound=_IssueEvent)
 
 
 def verify_signature(secret: str, body: bytes, signature: str | None) -> bool:
@@ -116,7 +122,38 @@ def job_for(delivery: Delivery, *, app_id: int, received_at: str) -> Job | Ignor
     if delivery.event not in EVENTS:
         _check_json_object(delivery.body)
         return Ignored(f"the event {delivery.event[:40]!r} is not one that TinyGen acts on")
-    payload = _read_comment(delivery.body)
+    if delivery.event == "issues":
+        issue = _read(_IssueEvent, delivery)
+        if issue.action != "closed":
+            return Ignored("of an issue itself, only its closing matters")
+        return _withdrawal(delivery, issue, None, received_at)
+    payload = _read(_IssueComment, delivery)
+    if payload.action == "deleted" and parse_command(payload.comment.body or ""):
+        return _withdrawal(delivery, payload, payload.comment.id, received_at)
+    return _commanded(delivery, payload, app_id=app_id, received_at=received_at)
+
+
+def _withdrawal(delivery: Delivery, payload: _IssueEvent, comment_id: int | None, received_at: str) -> Job:
+    return Job(
+        id=delivery.id,
+        source="comment",
+        target=replace(_target(payload), comment_id=comment_id),
+        command=Command("withdraw"),
+        delivery_id=delivery.id,
+        received_at=received_at,
+    )
+
+
+def _target(payload: _IssueEvent) -> Target:
+    return Target(
+        repo=payload.repository.full_name,
+        installation_id=payload.installation.id if payload.installation else None,
+        issue_number=payload.issue.number,
+        is_pull=payload.issue.pull_request is not None,
+    )
+
+
+def _commanded(delivery: Delivery, payload: _IssueComment, *, app_id: int, received_at: str) -> Job | Ignored:
     if payload.action not in ("created", "edited"):
         return Ignored("only comments that were created or edited are commands")
     if payload.comment.performed_via_github_app and payload.comment.performed_via_github_app.id == app_id:
@@ -133,13 +170,7 @@ def job_for(delivery: Delivery, *, app_id: int, received_at: str) -> Job | Ignor
     return Job(
         id=delivery.id,
         source="comment",
-        target=Target(
-            repo=payload.repository.full_name,
-            installation_id=payload.installation.id,
-            issue_number=payload.issue.number,
-            is_pull=payload.issue.pull_request is not None,
-            comment_id=payload.comment.id,
-        ),
+        target=replace(_target(payload), comment_id=payload.comment.id),
         command=command,
         actor=user.login,
         actor_id=user.id,
@@ -156,13 +187,13 @@ def _command_before(payload: _IssueComment) -> Command | None:
     return parse_command(payload.changes.body.words or "")
 
 
-def _read_comment(body: bytes) -> _IssueComment:
+def _read(shape: type[Payload], delivery: Delivery) -> Payload:
     try:
-        return _IssueComment.model_validate_json(body)
+        return shape.model_validate_json(delivery.body)
     except ValidationError as error:
         where = ".".join(str(part) for part in error.errors(include_url=False, include_input=False)[0]["loc"])
         raise BadRequest(
-            f"The payload is not an issue_comment of GitHub's shape (at {where or 'its start'}).",
+            f"The payload is not an {delivery.event} of GitHub's shape (at {where or 'its start'}).",
             next_step="Send GitHub's payload unchanged.",
         ) from None
 

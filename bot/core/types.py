@@ -15,7 +15,8 @@ Mode = Literal["diff", "pr"]
 Source = Literal["comment", "review_comment", "run"]
 State = Literal["queued", "running", "done", "failed", "cancelled", "refused"]
 StepState = Literal["waiting", "running", "done", "failed"]
-Verb = Literal["solve", "apply", "retry", "cancel", "status", "help"]
+Verb = Literal["solve", "apply", "retry", "cancel", "status", "help", "withdraw"]
+"""Of these, "withdraw" is no word of a comment: it is what deleting one, or closing its issue, says."""
 Permission = Literal["none", "read", "triage", "write", "maintain", "admin"]
 
 PERMISSIONS: tuple[Permission, ...] = ("none", "read", "triage", "write", "maintain", "admin")

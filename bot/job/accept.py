@@ -9,11 +9,12 @@ from dataclasses import asdict, replace
 
 from bot.core.help import Where, render_help
 from bot.core.quota import limit_met
-from bot.core.record import dump_job, dump_report, load_job, load_report
+from bot.core.record import dump_job, load_job
 from bot.core.render import code, refusal
 from bot.core.report import Failure, Report, Step
 from bot.core.types import FINAL_STATES, PERMISSIONS, WORK, Job, Permission
-from bot.errors import BadRequest, Cancelled
+from bot.errors import BadRequest
+from bot.job.cancel import asked_in_thread, cancel, run_id, withdraw
 from bot.job.engine import Json
 from bot.job.house import House
 from bot.job.tell import STEPS, Teller, ending, failure_of
@@ -25,21 +26,13 @@ _BOT = Failure("Bots do not command TinyGen.", "Let a person with the needed per
 def accept(house: House, payload: Json) -> Json:
     """Refuses, answers or queues one job."""
     job = load_job(payload)
+    if job.command.verb == "withdraw":
+        return withdraw(house, job)
     steps = tuple(Step(title) for title in STEPS.values()) if job.command.verb in WORK else ()
     teller = Teller(house, Report(job, "queued", steps, mode=job.command.mode or house.rules.mode), None)
     with ending(teller):
         return put_off_where_limited(house, job, lambda: _accept(house, job, teller), key=None)
     return None
-
-
-def run_id(job_id: str) -> str:
-    """The id of the workflow that does a job's work."""
-    return f"{job_id}-run"
-
-
-def cancel_id(job_id: str) -> str:
-    """The id of the workflow whose existence says that a job is to be cancelled."""
-    return f"{job_id}-cancel"
 
 
 def _accept(house: House, job: Job, teller: Teller) -> None:
@@ -92,11 +85,13 @@ def _answer(house: House, job: Job) -> str:
         words: str = house.engine.step("help", lambda: _help(house, job))
         return words
     if job.command.verb == "status":
-        lines: list[str] = house.engine.step("status", lambda: [_status(report) for report in _thread(house, job)])
+        lines: list[str] = house.engine.step(
+            "status", lambda: [_status(report) for report in asked_in_thread(house, job)]
+        )
         return "\n".join(lines) or "Nothing was asked of TinyGen in this thread yet."
     open_jobs: list[str] = house.engine.step("find jobs", lambda: _open_jobs(house, job))
     for job_id in open_jobs:
-        _cancel(house, job_id)
+        cancel(house, job_id)
     return f"Cancelled: {len(open_jobs)} of this thread's requests." if open_jobs else "Nothing runs in this thread."
 
 
@@ -114,35 +109,10 @@ def _open_jobs(house: House, job: Job) -> list[str]:
     """Those of the thread; or the one that the operator names, since no prompt follows the word in a comment."""
     if job.command.prompt:
         return [job.command.prompt]
-    return [report.job.id for report in _thread(house, job) if report.state not in FINAL_STATES]
-
-
-def _thread(house: House, job: Job) -> list[Report]:
-    """What else was asked in the thread, newest first."""
-    number = job.target.issue_number
-    reports = house.reports.latest(job.target.repo, number) if number is not None else ()
-    return [report for report in reports if report.job.id != job.id and report.job.command.verb in WORK]
+    return [report.job.id for report in asked_in_thread(house, job) if report.state not in FINAL_STATES]
 
 
 def _status(report: Report) -> str:
     at = next((step.title for step in report.steps if step.state == "running"), "")
     words = code(report.job.command.prompt.partition("\n")[0][:60] or report.job.command.verb)
     return f"- {words}: {report.state}{f' ({at})' if at else ''}, asked at {report.job.received_at}"
-
-
-def _cancel(house: House, job_id: str) -> None:
-    """Asks a job to stop. One that runs sees it within a second and ends itself; one that waits is ended here."""
-    house.engine.start("cancel", cancel_id(job_id), {"id": job_id})
-    waiting = house.engine.step(f"drop {job_id}", lambda: _drop(house, job_id))
-    if waiting is not None:
-        Teller(house, load_report(waiting), None).stopped(Cancelled())
-
-
-def _drop(house: House, job_id: str) -> Json:
-    """The report of a job that will not run any more, though it never ended; None for any other."""
-    if house.engine.state(run_id(job_id)) == "queued":
-        house.engine.drop(run_id(job_id))
-    report = house.reports.load(job_id)
-    if report is None or report.state in FINAL_STATES or house.engine.state(run_id(job_id)) != "ended":
-        return None
-    return dump_report(report)

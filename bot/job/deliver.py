@@ -21,7 +21,8 @@ from bot.core.render import (
 )
 from bot.core.report import Report
 from bot.core.types import Change, Changes, Patch, Task
-from bot.errors import BranchMoved, Unworkable
+from bot.errors import BranchMoved, Cancelled, Unworkable
+from bot.job.cancel import is_cancelled
 from bot.job.engine import Json
 from bot.job.house import House
 from bot.job.place import Ground, Place
@@ -143,7 +144,10 @@ def _diff(house: House, repo: str, patch: Patch, changes: Mapping[str, Change]) 
 
 
 def _commit(house: House, teller: Teller, patch: Patch, branch: str, title: str, *, create: bool) -> Json:
-    target = teller.report.job.target
+    job = teller.report.job
+    if is_cancelled(house, job.id):
+        raise Cancelled
+    target = job.target
     changes: Changes
     changes, tree_sha = house.git.apply(target.repo, patch)
     message = render_commit_message(teller.report, title, server_host=urlsplit(house.rules.server_url).netloc)

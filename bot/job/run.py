@@ -15,8 +15,8 @@ from bot.core.record import dump_report, load_job, load_report
 from bot.core.report import Report, Usage
 from bot.core.types import Job, Message, Patch, Prompt, Reply, Snapshot, Solution, Task
 from bot.errors import BadRequest, Cancelled, Conflict, TimedOut
-from bot.job.accept import cancel_id
 from bot.job.apply import apply
+from bot.job.cancel import is_cancelled
 from bot.job.deliver import deliver
 from bot.job.earlier import is_request, latest, lineage
 from bot.job.engine import Json
@@ -197,7 +197,7 @@ class _Run:
         return self._house.model.ask(prompt, stop=self._is_cancelled, deadline_s=min(left_s, self._house.rules.call_s))
 
     def _is_cancelled(self) -> bool:
-        return self._house.engine.state(cancel_id(self._job.id)) != "unknown"
+        return is_cancelled(self._house, self._job.id)
 
     def _stop_if_cancelled(self) -> None:
         if self._step("cancelled?", self._is_cancelled):

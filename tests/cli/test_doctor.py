@@ -45,7 +45,11 @@ def add_app(github: GitHubDouble, tmp_path: Path) -> Add:
     """Registers the App, as setup does or as told, and gives the settings for it."""
 
     def add(*, installed: bool = True, **changed: Any) -> Settings:
-        as_setup = {"permissions": PERMISSIONS, "events": ["issue_comment"], "webhook_url": "https://a.test/webhook"}
+        as_setup = {
+            "permissions": PERMISSIONS,
+            "events": ["issue_comment", "issues"],
+            "webhook_url": "https://a.test/webhook",
+        }
         app = github.add_app(**{**as_setup, **changed})
         if installed:
             github.install(app, "octocat")
@@ -147,7 +151,7 @@ def test_a_key_that_github_does_not_take_names_what_to_compare(add_app: Add, git
 def test_what_the_app_may_not_do_is_named(add_app: Add) -> None:
     faulty = faults(add_app(permissions={**PERMISSIONS, "contents": "read"}, events=[]))
     assert faulty["permissions"].words == "Missing: contents: write."
-    assert faulty["events"].words == "Missing: issue_comment."
+    assert faulty["events"].words == "Missing: issue_comment, issues."
 
 
 def test_a_permission_that_nothing_uses_is_worth_a_word(add_app: Add) -> None:
@@ -156,7 +160,7 @@ def test_a_permission_that_nothing_uses_is_worth_a_word(add_app: Add) -> None:
 
 
 def test_workflows_and_more_events_are_the_operators_choice(add_app: Add) -> None:
-    settings = add_app(permissions={**PERMISSIONS, "workflows": "write"}, events=["issue_comment", "push"])
+    settings = add_app(permissions={**PERMISSIONS, "workflows": "write"}, events=["issue_comment", "issues", "push"])
     assert faults(settings) == {}
 
 

@@ -61,6 +61,23 @@ def test_a_pull_request_is_told_from_an_issue() -> None:
     assert job.target.is_pull
 
 
+def test_a_deleted_command_takes_back_what_its_comment_asked_for() -> None:
+    assert ask(payload(action="deleted")) == Job(
+        id="d-1",
+        source="comment",
+        target=Target("octocat/hello", 99, 3, comment_id=7),
+        command=Command("withdraw"),
+        delivery_id="d-1",
+        received_at="now",
+    )
+
+
+def test_a_closed_issue_takes_back_all_that_was_asked_in_it() -> None:
+    job = ask(payload(action="closed"), event="issues")
+    assert isinstance(job, Job)
+    assert (job.command.verb, job.target.issue_number, job.target.comment_id) == ("withdraw", 3, None)
+
+
 def test_a_bots_command_is_known_as_a_bots() -> None:
     bot = {"id": 2, "login": "other[bot]", "type": "Bot"}
     job = ask(payload(comment={"id": 7, "body": "/tinygen x", "user": bot}))
@@ -79,7 +96,7 @@ def test_an_edit_that_makes_a_command_is_its_editors(before: str | None) -> None
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        (payload(action="deleted"), "created or edited"),
+        (payload(action="pinned"), "created or edited"),
         (payload(action="edited", changes={}), "before its edit"),
         (payload(action="edited", changes={"body": {"from": "/tinygen  fix\n"}}), "before its edit"),
         (payload(action="edited", changes={"body": {"from": "x"}}), "no author"),
