@@ -39,6 +39,10 @@ class Config(BaseModel):
     )
     openai_model: str = _setting("OPENAI_MODEL", "gpt-5.4", "The model's name at that server.")
 
+    models: tuple[str, ...] = _setting(
+        "TINYGEN_MODELS", (), "Comma-separated models that a repository's .github/tinygen.yml may choose instead."
+    )
+
     github_app_id: int | None = _setting("GITHUB_APP_ID", None, "The GitHub App. `python -m bot setup` makes one.")
     github_private_key: SecretStr | None = _setting(
         "GITHUB_PRIVATE_KEY", None, "The App's key: PEM, with real or \\n newlines, or base64 of it."
@@ -139,7 +143,7 @@ class Config(BaseModel):
             raise ValueError("would let everybody command the bot; use read, triage, write, maintain or admin")
         return permission
 
-    @field_validator("api_keys", mode="before")
+    @field_validator("api_keys", "models", mode="before")
     @classmethod
     def _split(cls, keys: object) -> object:
         return tuple(key.strip() for key in keys.split(",") if key.strip()) if isinstance(keys, str) else keys

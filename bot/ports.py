@@ -79,6 +79,9 @@ class GitHub(Protocol):
 
     def permission(self, login: str) -> Permission: ...
 
+    def file(self, path: str, *, max_bytes: int) -> bytes | None:
+        """A file of the default branch; None where there is no such file. BadRequest where it is larger."""
+
     def react(self, comment_id: int, content: Literal["eyes", "rocket", "confused"]) -> None:
         """A comment that is gone is no failure."""
 
@@ -112,6 +115,12 @@ class GitHub(Protocol):
 
     def open_pull(self, branch: str, base: str, *, title: str, body: str, draft: bool) -> PullRequest:
         """The pull request from `branch`: the existing one if there is one, in whatever state, else a new one."""
+
+    def label(self, number: int, labels: Sequence[str]) -> None:
+        """Puts labels on an issue or pull request; those that it has stay."""
+
+    def request_reviews(self, number: int, reviewers: Sequence[str]) -> None:
+        """Asks people (`login`) and teams (`org/team`) to review a pull request, but not its own author."""
 
 
 Connect = Callable[[str, int | None], GitHub]
@@ -148,9 +157,10 @@ class Deliveries(Protocol):
 
 
 class Model(Protocol):
-    def ask(self, prompt: Prompt, *, stop: Callable[[], bool], deadline_s: float) -> Reply:
-        """One call. `stop` is asked at least once a second while it runs: True closes the stream and raises
-        Cancelled. `deadline_s` bounds the whole call, retries included (TimedOut)."""
+    def ask(self, prompt: Prompt, *, stop: Callable[[], bool], deadline_s: float, model: str | None = None) -> Reply:
+        """One call, of the operator's model where none is named. `stop` is asked at least once a second while it
+        runs: True closes the stream and raises Cancelled. `deadline_s` bounds the whole call, retries included
+        (TimedOut)."""
 
 
 @dataclass(frozen=True, slots=True)

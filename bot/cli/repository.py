@@ -15,6 +15,7 @@ from bot.core.context import choose_context
 from bot.core.edits import apply_edits, read_reply
 from bot.core.instructions import read_instructions
 from bot.core.loop import solve
+from bot.core.repo_settings import MAX_FILE_BYTES, SETTINGS_FILE, read_settings, with_rules
 from bot.core.repo_url import read_repo_url
 from bot.core.transcript import read_transcript, render_transcript
 from bot.core.types import Context, Prompt, Reply, Snapshot, Solution, Task
@@ -53,9 +54,13 @@ def run(config: Config, options: argparse.Namespace) -> int:
         return reply
 
     snapshot = source.snapshot()
+    read = read_settings(_settings_file(snapshot), models=(config.openai_model, *config.models))
+    for mistake in read.mistakes:
+        _progress(f"note: {mistake}")
+    asked = "\n\n".join(part for part in (read_instructions(snapshot), read.settings.instructions) if part)
     solution = solve(
-        Task(source.repo, options.prompt, instructions=read_instructions(snapshot)),
-        snapshot,
+        Task(source.repo, options.prompt, instructions=asked, language=read.settings.language or ""),
+        with_rules(snapshot, read.settings),
         ask,
         lambda changes: source.git.diff(source.repo, source.sha, changes),
         limits=build_limits(config),
@@ -70,6 +75,13 @@ def run(config: Config, options: argparse.Namespace) -> int:
     else:
         _print_diff(last.patch.text)
     return 0
+
+
+def _settings_file(snapshot: Snapshot) -> bytes | None:
+    """The repository's own settings, as they are at the commit that the caller named."""
+    blob = snapshot.blobs.get(SETTINGS_FILE)
+    readable = blob is not None and blob.mode.startswith("100") and blob.size_bytes <= MAX_FILE_BYTES
+    return next(iter(snapshot.read([blob]))) if blob and readable else None
 
 
 def _asking(config: Config) -> Callable[[Prompt], Reply]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal
 
 from bot.core.render import code
+from bot.core.repo_settings import Action
 from bot.core.types import Mode, Permission
 
 Where = Literal["issue", "pull", "fork"]
@@ -14,13 +16,18 @@ _SHOWS = "shows the change as a diff"
 _PUSHES: dict[Where, str] = {"issue": "opens a pull request", "pull": "adds a commit to this pull request"}
 
 
-def render_help(login: str, permission: Permission, where: Where, mode: Mode) -> str:
-    """The comment's words, for one who may command the bot."""
+def render_help(
+    login: str, permission: Permission, where: Where, mode: Mode, *, may: Collection[Action] = ("pr", "apply")
+) -> str:
+    """The comment's words, for one who may command the bot; `may` says whether it writes for them."""
     own = "issue's" if where == "issue" else "pull request's"
     rows = [
-        ("PROMPT", _solve(where, mode)),
+        ("PROMPT", _solve(where, mode) if "pr" in may else _SHOWS),
         ("", f"takes the {own} own text as the prompt"),
-        ("apply", f"{_PUSHES[where]} with exactly the diff last shown here" if where in _PUSHES else ""),
+        (
+            "apply",
+            f"{_PUSHES[where]} with exactly the diff last shown here" if where in _PUSHES and "apply" in may else "",
+        ),
         ("retry", "runs the last request of this thread again"),
         ("cancel", "stops what is running in this thread"),
         ("status", "says what is queued, running and done here"),

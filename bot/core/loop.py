@@ -112,10 +112,7 @@ def solve(
     revisions = [_revision(base, draft, diff)]
     is_idle = not revisions[0].patch.text or draft.changes == start
     if is_idle and (draft.rejected or draft.unfinished):
-        raise Unworkable(
-            draft.unfinished or "The model's edits did not match the files, and did not after it was told why.",
-            next_step="Try `/tinygen retry`, or say more exactly what to change and where.",
-        )
+        raise _no_change(draft)
     tell("reflect")
     notes = [draft.unfinished] if draft.unfinished else []
     if is_idle and revisions[0].patch.text:
@@ -136,6 +133,19 @@ def solve(
             break
         revisions.append(revision)
     return Solution(tuple(revisions), tuple(dict.fromkeys(shown)), (*notes, *_left_over(revisions[-1])))
+
+
+def _no_change(draft: _Draft) -> Unworkable:
+    if draft.rejected and all(rejection.is_final for rejection in draft.rejected) and not draft.unfinished:
+        return Unworkable(
+            "The change would touch protected files alone: "
+            + " ".join(dict.fromkeys(r.message for r in draft.rejected)),
+            next_step="A person must change them, or take them out of `protected` in `.github/tinygen.yml`.",
+        )
+    return Unworkable(
+        draft.unfinished or "The model's edits did not match the files, and did not after it was told why.",
+        next_step="Try `/tinygen retry`, or say more exactly what to change and where.",
+    )
 
 
 def _generate(task: Task, base: Snapshot, start: Changes, ask: Ask, budget_tokens: int) -> _Draft:
@@ -160,7 +170,8 @@ def _reflect(task: Task, base: Snapshot, now: Revision, ask: Ask, limits: Limits
     verdict = prompts.read_verdict(draft.first_reply)
     confident = verdict.confident if verdict else draft.changes == now.changes
     reason = prompts.without_verdict(draft.summary)
-    return Verdict(confident, reason), replace(draft, summary=now.summary)
+    rejected = dict.fromkeys((*(each for each in now.rejected if each.is_final), *draft.rejected))
+    return Verdict(confident, reason), replace(draft, summary=now.summary, rejected=tuple(rejected))
 
 
 def _why_to_stop(verdict: Verdict, revisions: Sequence[Revision], new: Revision) -> str | None:
@@ -182,12 +193,15 @@ def _converse(prompt: Prompt, base: Snapshot, changes: Changes, ask: Ask, budget
     first_reply = summary = ""
     shown: list[ShownFile] = []
     rejected: tuple[Rejection, ...] = ()
+    barred: dict[str, Rejection] = {}
     while True:
         reply = ask(prompt)
         parts = read_reply(reply.text)
         applied = apply_edits(base, changes, parts.edits)
         changes = applied.changes
-        rejected = applied.rejected if parts.edits else rejected  # an answer without edits mends none
+        barred |= {each.message: each for each in applied.rejected if each.is_final}
+        failed = tuple(each for each in applied.rejected if not each.is_final)
+        rejected = failed if parts.edits else rejected  # an answer without edits mends none
         first_reply = first_reply or reply.text
         summary = summary or (parts.prose if applied.held or not parts.requests else "")
         cut = reply.finish == "length"
@@ -196,15 +210,16 @@ def _converse(prompt: Prompt, base: Snapshot, changes: Changes, ask: Ask, budget
             answers = answer_requests(base, changes, parts.requests, budget_tokens=budget_tokens // 2)
             shown += answers.shown
             words = _joined(
-                prompts.repair_words(applied.rejected, 0, parts.problems, cut=cut) if applied.rejected else "",
+                prompts.repair_words(failed, 0, parts.problems, cut=cut) if failed else "",
                 prompts.more_words(answers.text, len(applied.held)),
             )
-        elif repairs and _unfinished(parts, applied.rejected, cut):
+        elif repairs and _unfinished(parts, failed, cut):
             repairs -= 1
-            words = prompts.repair_words(applied.rejected, len(applied.held), parts.problems, cut=cut)
+            words = prompts.repair_words(failed, len(applied.held), parts.problems, cut=cut)
             words = _joined(words, prompts.NO_MORE_REQUESTS if parts.requests else "")
         else:
-            return _Draft(changes, summary.strip(), rejected, tuple(shown), first_reply, _left_open(parts, cut=cut))
+            unfinished, left = _left_open(parts, cut=cut), (*barred.values(), *rejected)
+            return _Draft(changes, summary.strip(), left, tuple(shown), first_reply, unfinished)
         said = (Message("assistant", reply.text), Message("user", words))
         prompt = Prompt("more" if parts.requests else "repair", (*prompt.messages, *said))
 
@@ -248,10 +263,12 @@ def _shown(context: Context) -> tuple[ShownFile, ...]:
 
 
 def _left_over(last: Revision) -> tuple[str, ...]:
-    undone = f"{len(last.rejected)} of the model's edits did not match and were left out: " + ", ".join(
-        sorted({f"`{rejection.edit.path}`" for rejection in last.rejected})
+    barred = tuple(dict.fromkeys(rejection.message for rejection in last.rejected if rejection.is_final))
+    failed = [rejection for rejection in last.rejected if not rejection.is_final]
+    undone = f"{len(failed)} of the model's edits did not match and were left out: " + ", ".join(
+        sorted({f"`{rejection.edit.path}`" for rejection in failed})
     )
-    return (*((undone + ".",) if last.rejected else ()), *last.problems)
+    return (*barred, *((undone + ".",) if failed else ()), *last.problems)
 
 
 def _joined(*parts: str) -> str:

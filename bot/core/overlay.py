@@ -27,7 +27,9 @@ def with_changes(base: Snapshot, changes: Changes) -> Snapshot:
             yield contents[blob.oid] if blob.oid in contents else next(iter(others))
 
     in_order = sorted(blobs.items(), key=lambda item: item[0].encode("utf-8", "surrogateescape"))
-    return replace(base, blobs=dict(in_order), read=read)
+    kept = dict(in_order)
+    view = base.view and {path: blob for path, blob in kept.items() if path in base.view or path in changes}
+    return replace(base, blobs=kept, read=read, view=view)
 
 
 def _blob(change: Change, content: bytes) -> Blob:

@@ -8,7 +8,7 @@ a name. Numbers carry their unit in their name.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Mode = Literal["diff", "pr"]
@@ -100,6 +100,10 @@ class PastCommit:
     paths: tuple[str, ...]
 
 
+def _nothing(_path: str) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """Every file of a repository at one commit, readable without a checkout. An empty repository has no blobs."""
@@ -110,6 +114,14 @@ class Snapshot:
     read: ReadBlobs
     history: Callable[[], Sequence[PastCommit]] = tuple
     """The newest commits up to this one, newest first, a few hundred at most; none where only this one is at hand."""
+    view: Mapping[str, Blob] | None = None
+    """The part of `blobs` that the model may be shown, where that is not all of it."""
+    is_protected: Callable[[str], bool] = _nothing
+    """Which paths may not be changed."""
+
+    def visible(self) -> Snapshot:
+        """The snapshot of what the model may be shown."""
+        return self if self.view is None else replace(self, blobs=self.view, view=None)
 
 
 # ---- what the model says, and what comes of it ----------------------------------------------------------------------
@@ -175,6 +187,8 @@ class Rejection:
 
     edit: Edit
     message: str
+    is_final: bool = False
+    """The repository's settings forbid it: it is not asked for again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +237,8 @@ class Task:
     """What was made of them so far. The repository is shown with it."""
     instructions: str = ""
     """What the repository asks of those who change it, from its default branch."""
+    language: str = ""
+    """What people are answered in; "" leaves it to the model."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,17 +10,16 @@ from dataclasses import asdict, replace
 from bot.core.help import Where, render_help
 from bot.core.quota import limit_met
 from bot.core.record import dump_job, load_job
-from bot.core.render import code, refusal
+from bot.core.render import code
 from bot.core.report import Failure, Report, Step
-from bot.core.types import FINAL_STATES, PERMISSIONS, WORK, Job, Permission
+from bot.core.types import FINAL_STATES, WORK, Job
 from bot.errors import BadRequest
 from bot.job.cancel import asked_in_thread, cancel, run_id, withdraw
 from bot.job.engine import Json
 from bot.job.house import House
 from bot.job.tell import STEPS, Teller, ending, failure_of
+from bot.job.terms import Terms, dump_terms, load_terms, may_do, settle, under
 from bot.job.wait import put_off_where_limited
-
-_BOT = Failure("Bots do not command TinyGen.", "Let a person with the needed permission give the command.")
 
 
 def accept(house: House, payload: Json) -> Json:
@@ -37,10 +36,14 @@ def accept(house: House, payload: Json) -> Json:
 
 def _accept(house: House, job: Job, teller: Teller) -> None:
     teller.begin()
-    failure = house.engine.step("permission", lambda: _refusal(house, job))
-    if failure is not None:
-        teller.refused(Failure(**failure))
+    decided = house.engine.step("permission", lambda: _decide(house, job))
+    if decided and "message" in decided:
+        teller.refused(Failure(**decided))
         return
+    terms = load_terms(decided)
+    house = under(house, terms)
+    if job.command.verb in WORK:
+        teller.update(mode=job.command.mode or house.rules.mode, notes=terms.mistakes)
     if job.source != "run":
         teller.acknowledge()
     if job.command.problem:
@@ -48,24 +51,17 @@ def _accept(house: House, job: Job, teller: Teller) -> None:
     if job.command.verb not in WORK:
         teller.done(summary=_answer(house, job))
         return
-    payload = {"id": job.id, "job": dump_job(job), "comment_id": teller.comment_id}
+    payload = {"id": job.id, "job": dump_job(job), "comment_id": teller.comment_id, "terms": dump_terms(terms)}
     house.engine.enqueue("jobs", "run", run_id(job.id), payload, key=job.target.repo.lower())
 
 
-def _refusal(house: House, job: Job) -> Json:
-    failure = _not_permitted(house, job) or _over_limit(house, job)
-    return None if failure is None else asdict(failure)
-
-
-def _not_permitted(house: House, job: Job) -> Failure | None:
-    if job.source == "run":
-        return None
-    if job.actor_is_bot or job.actor is None:
-        return _BOT
-    has = house.connect(job.target.repo, job.target.installation_id).permission(job.actor)
-    if may_command(has, house.rules.min_permission):
-        return None
-    return refusal(job.actor, has, house.rules.min_permission)
+def _decide(house: House, job: Job) -> Json:
+    """The job's terms, or its refusal."""
+    settled = settle(house, job)
+    refused = settled if isinstance(settled, Failure) else _over_limit(house, job)
+    if refused is not None:
+        return asdict(refused)
+    return dump_terms(settled) if isinstance(settled, Terms) else None
 
 
 def _over_limit(house: House, job: Job) -> Failure | None:
@@ -74,10 +70,6 @@ def _over_limit(house: House, job: Job) -> Failure | None:
         return None
     reached = limit_met(house.rules.quota, job, house.reports, house.now().timestamp())
     return replace(failure_of(reached), retryable=True) if reached else None
-
-
-def may_command(has: Permission, needs: Permission) -> bool:
-    return PERMISSIONS.index(has) >= PERMISSIONS.index(needs)
 
 
 def _answer(house: House, job: Job) -> str:
@@ -102,7 +94,8 @@ def _help(house: House, job: Job) -> str:
     if target.is_pull and target.issue_number is not None:
         head = github.pull(target.issue_number).head_repo or ""
         where = "pull" if head.lower() == target.repo.lower() else "fork"
-    return render_help(login, github.permission(login), where, house.rules.mode)
+    has = github.permission(login)
+    return render_help(login, has, where, house.rules.mode, may=may_do(house, has))
 
 
 def _open_jobs(house: House, job: Job) -> list[str]:

@@ -42,17 +42,17 @@ def apply(house: House, teller: Teller, ground: Ground, read_task: Callable[[], 
     )
     if shown.pull_request_url or shown.commit_url:
         urls = {"pull_request_url": shown.pull_request_url, "commit_url": shown.commit_url}
-        teller.done(**urls, withheld=shown.withheld, notes=(DELIVERED,))
+        teller.done(**urls, withheld=shown.withheld, notes=(*teller.report.notes, DELIVERED))
         return
     step = house.engine.step("place", lambda: _places.dump_python(_place(house, teller, ground, shown), mode="json"))
     place = _places.validate_python(step)
     ground.snapshot(place.base_sha)
     rebased = ground.rebased(patch, place.base_sha)
     if not rebased.text:
-        teller.done(notes=(THERE_ALREADY,))
+        teller.done(notes=(*teller.report.notes, THERE_ALREADY))
         return
     if rebased is not patch:
-        teller.update(base_sha=place.base_sha, patch=rebased, notes=(rebased_note(place),))
+        teller.update(base_sha=place.base_sha, patch=rebased, notes=(*teller.report.notes, rebased_note(place)))
     deliver(house, teller, place, read_task())
 
 

@@ -13,15 +13,17 @@ from urllib.parse import urlsplit
 
 from bot.core.render import (
     branch_name,
+    code,
     delivered_instead,
     fits_comment,
     render_commit_message,
     render_pull_body,
     render_title,
 )
+from bot.core.repo_settings import protects
 from bot.core.report import Report
 from bot.core.types import Change, Changes, Patch, Task
-from bot.errors import BranchMoved, Cancelled, Unworkable
+from bot.errors import AskerError, BranchMoved, Cancelled, NotPermitted, Unworkable
 from bot.job.cancel import is_cancelled
 from bot.job.engine import Json
 from bot.job.house import House
@@ -46,9 +48,11 @@ def deliver(house: House, teller: Teller, place: Place, task: Task) -> None:
         return
     if report.mode == "pr" and place.push == "fork":
         _as_diff(teller, "this branch belongs to a fork, which TinyGen cannot push to.")
+    elif report.mode == "pr" and not house.rules.may_write:
+        _as_diff(teller, "who asked for it may not have branches changed here.")
     elif report.mode == "pr" and place.push != "none":
         _push(house, teller, place, task)
-    elif place.push in ("none", "fork") or _fits(report):
+    elif place.push in ("none", "fork") or not house.rules.may_write or _fits(report):
         _done(teller, mode="diff")
     else:
         # Also on a pull request: nobody asked for a commit on its branch.
@@ -107,6 +111,10 @@ def _push(house: House, teller: Teller, place: Place, task: Task, follows: int =
         _done(teller, mode="pr", commit_url=f"{house.rules.server_url}/{target.repo}/commit/{sha}")
         return
     url = house.engine.step("open pull request", lambda: _open_pull(house, teller, branch, place.base_ref, title))
+    own = house.rules.repo
+    if own.labels or own.reviewers:
+        left = house.engine.step("label", lambda: _label(house, teller, url))
+        teller.update(notes=(*teller.report.notes, *left))
     _done(teller, mode="pr", pull_request_url=url)
 
 
@@ -150,6 +158,12 @@ def _commit(house: House, teller: Teller, patch: Patch, branch: str, title: str,
     target = job.target
     changes: Changes
     changes, tree_sha = house.git.apply(target.repo, patch)
+    barred = [path for path in changes if protects(house.rules.repo, path)]
+    if barred:
+        raise NotPermitted(
+            f"The change touches what the repository protects: {', '.join(map(code, barred[:10]))}.",
+            next_step="Apply that part by hand, or change `protected` in `.github/tinygen.yml`.",
+        )
     message = render_commit_message(teller.report, title, server_host=urlsplit(house.rules.server_url).netloc)
     github = house.connect(target.repo, target.installation_id)
     return github.push(branch, patch.base_sha, changes, message=house.clean(message), tree_sha=tree_sha, create=create)
@@ -160,3 +174,18 @@ def _open_pull(house: House, teller: Teller, branch: str, base: str, title: str)
     github = house.connect(target.repo, target.installation_id)
     body = house.clean(render_pull_body(teller.report))
     return github.open_pull(branch, base, title=house.clean(title), body=body, draft=house.rules.draft).url
+
+
+def _label(house: House, teller: Teller, url: str) -> list[str]:
+    """Labels the pull request and asks for its reviews, as the repository wishes; what GitHub refused, in words."""
+    target, own, number = teller.report.job.target, house.rules.repo, int(url.rpartition("/")[2])
+    github, refused = house.connect(target.repo, target.installation_id), []
+    try:
+        github.label(number, own.labels)
+    except AskerError as error:
+        refused.append(f"The labels could not be put on the pull request: {error.message}")
+    try:
+        github.request_reviews(number, own.reviewers)
+    except AskerError as error:
+        refused.append(f"The reviews could not be asked for: {error.message}")
+    return refused

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.core.loop import Limits
 from bot.core.quota import Quota
+from bot.core.repo_settings import RepoSettings
 from bot.core.types import Mode, Permission
 from bot.job.engine import Engine
 from bot.ports import Connect, Git, Model, Reports, Store
@@ -23,6 +24,12 @@ class Rules:
     job_s: float
     server_url: str
     quota: Quota
+    models: tuple[str, ...] = ()
+    """Which models a repository may choose."""
+    repo: RepoSettings = field(default_factory=RepoSettings)
+    """The repository's own settings, within a job."""
+    may_write: bool = True
+    """Whether the job's asker may have branches and pull requests made."""
 
 
 @dataclass(frozen=True, slots=True)

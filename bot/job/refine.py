@@ -24,8 +24,14 @@ def find_place(house: House, job: Job, again: Report | None) -> Place:
     if pull:
         return head_place(pull, job, continues=before.job.id if before and not own else None, is_own=opened is not None)
     if own or before is None:
-        return branch_place(github, job, job.command.base)
+        return branch_place(github, job, base_of(house, job))
     return branch_place(github, job, before.base_ref, continues=before.job.id)
+
+
+def base_of(house: House, job: Job) -> str | None:
+    """The branch to start from; None for the default one. Direct calls name theirs, or have the default one."""
+    in_thread = job.target.issue_number is not None
+    return job.command.base or (house.rules.repo.base if in_thread else None)
 
 
 def branch_place(github: GitHub, job: Job, base: str | None, *, continues: str | None = None) -> Place:

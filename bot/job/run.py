@@ -12,6 +12,7 @@ from bot.core.instructions import read_instructions
 from bot.core.loop import NOTHING_YET, solve
 from bot.core.material import clean_material
 from bot.core.record import dump_report, load_job, load_report
+from bot.core.repo_settings import SETTINGS_FILE, with_rules
 from bot.core.report import Report, Usage
 from bot.core.types import Job, Message, Patch, Prompt, Reply, Snapshot, Solution, Task
 from bot.errors import BadRequest, Cancelled, Conflict, TimedOut
@@ -22,8 +23,9 @@ from bot.job.earlier import is_request, latest, lineage
 from bot.job.engine import Json
 from bot.job.house import House
 from bot.job.place import Ground, Place
-from bot.job.refine import find_place
+from bot.job.refine import base_of, find_place
 from bot.job.tell import Teller, ending
+from bot.job.terms import load_terms, under
 from bot.job.wait import put_off_where_limited
 
 _replies = TypeAdapter(Reply)
@@ -42,8 +44,10 @@ _MAINTAINERS = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})
 
 def run(house: House, payload: Json) -> Json:
     """Does a job, and tells its end whatever happens."""
-    job = load_job(payload["job"])
-    teller = Teller(house, Report(job, "running", mode=job.command.mode or house.rules.mode), payload["comment_id"])
+    job, terms = load_job(payload["job"]), load_terms(payload.get("terms"))
+    house = under(house, terms)
+    begun = Report(job, "running", mode=job.command.mode or house.rules.mode, notes=terms.mistakes)
+    teller = Teller(house, begun, payload["comment_id"])
     with ending(teller):
         return put_off_where_limited(house, job, _Run(house, job, teller).work, key=job.target.repo.lower())
     return None
@@ -72,12 +76,13 @@ class _Run:
         self._teller.progress("read")
         task = self._task()
         place = self._place()
-        self._teller.update(notes=(BASE_LEFT_OUT,) if self._job.target.is_pull and self._job.command.base else ())
+        if self._job.target.is_pull and self._job.command.base:
+            self._teller.update(notes=(*self._teller.report.notes, BASE_LEFT_OUT))
         task, place, pending = self._go_on(task, place)
         mode = self._job.command.mode or ("pr" if place.is_own else self._house.rules.mode)
         self._teller.update(base_ref=place.base_ref, base_sha=place.base_sha, continues=place.continues, mode=mode)
-        snapshot = self._ground.snapshot(place.base_sha)
-        task = replace(task, instructions=self._instructions(place, snapshot))
+        snapshot = with_rules(self._ground.snapshot(place.base_sha), self._house.rules.repo)
+        task = self._with_wishes(task, place, snapshot)
         solution = self._solve(task, place, snapshot, pending)
         self._report(solution)
         deliver(self._house, self._teller, place, task)
@@ -150,9 +155,18 @@ class _Run:
 
     # -- the repository --
 
+    def _with_wishes(self, task: Task, place: Place, snapshot: Snapshot) -> Task:
+        """The task with what the repository asks of whoever changes it."""
+        own, parts = self._house.rules.repo, [self._instructions(place, snapshot)]
+        if own.instructions.strip():
+            parts.append(f"{SETTINGS_FILE}:\n{own.instructions.strip()}")
+        asked = "\n\n".join(part for part in parts if part)
+        return replace(task, instructions=asked, language=own.language or "")
+
     def _instructions(self, place: Place, snapshot: Snapshot) -> str:
-        """What the repository asks, from its default branch: a pull request's own author may be anybody."""
-        if place.push in ("new", "none") and self._job.command.base is None and place.continues is None:
+        """What its files say, from the default branch: a pull request's own author may be anybody."""
+        is_default = base_of(self._house, self._job) is None and place.continues is None
+        if place.push in ("new", "none") and is_default:
             return read_instructions(snapshot)
         words: str = self._step("instructions", self._read_instructions)
         return words
@@ -194,7 +208,10 @@ class _Run:
                 f"The job took longer than its {self._house.rules.job_s:.0f} seconds.",
                 next_step="Ask for less at once, or let the operator raise TINYGEN_JOB_SECONDS.",
             )
-        return self._house.model.ask(prompt, stop=self._is_cancelled, deadline_s=min(left_s, self._house.rules.call_s))
+        rules = self._house.rules
+        return self._house.model.ask(
+            prompt, stop=self._is_cancelled, deadline_s=min(left_s, rules.call_s), model=rules.repo.model
+        )
 
     def _is_cancelled(self) -> bool:
         return is_cancelled(self._house, self._job.id)

@@ -103,6 +103,8 @@ def about_apps(github: GitHubDouble, repo: Repository, as_app: Judged, as_bot: J
     as_bot("GET", "/users/octocat")
     as_bot("GET", "/users/tinygen%5Bbot%5D")
     as_bot("GET", "/rate_limit")
+    as_bot("GET", "/repos/octocat/hello/contents/src/b.py")
+    as_bot("GET", "/repos/octocat/hello/contents/none", status=404)
     Judged(as_app.http, github.add_token("alice"))("GET", "/user")
 
 
@@ -146,6 +148,7 @@ def about_issues(repo: Repository, as_bot: Judged) -> None:
     as_bot("GET", f"{issues}/{number}/comments")
     as_bot("GET", f"{issues}/comments/{comment}")
     as_bot("PATCH", f"{issues}/comments/{comment}", {"body": "Changed."})
+    as_bot("POST", f"{issues}/{number}/labels", {"labels": ["bug"]})
     as_bot("POST", f"{issues}/{number}/reactions", {"content": "eyes"}, status=201)
     as_bot("GET", f"{issues}/{number}/reactions")
     reactions = f"{issues}/comments/{comment}/reactions"
@@ -164,6 +167,9 @@ def about_pulls(repo: Repository, as_bot: Judged) -> None:
     as_bot("GET", f"{pulls}/{number}")
     as_bot("GET", f"{pulls}?head=octocat:tinygen/issue-1&state=all")
     as_bot("GET", f"{pulls}/{number}/files")
+    repo.permissions["mona"] = "write"
+    as_bot("POST", f"{pulls}/{number}/requested_reviewers", {"reviewers": ["mona"]}, status=201)
+    as_bot("POST", f"{pulls}/{number}/requested_reviewers", {"reviewers": ["nobody"]}, status=422)
     as_bot("PATCH", f"{pulls}/{number}", {"title": "Mend it", "state": "closed"})
     as_bot("GET", f"/repos/octocat/hello/issues/{number}")
     comment = repo.review_comment(number, "alice", "Why?", path="a.py", line=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal, TypeVar
 from urllib.parse import quote
 
@@ -11,7 +11,16 @@ from bot.adapters.github.app import Access
 from bot.adapters.github.calls import Call, Calls, Server
 from bot.adapters.github.errors import UnclearOutcome
 from bot.adapters.github.push import GitData, Push, touches_workflows
-from bot.adapters.github.shapes import Collaborator, CommentPage, Created, Issue, Pull, PullPage, RepositoryFacts
+from bot.adapters.github.shapes import (
+    Collaborator,
+    CommentPage,
+    Contents,
+    Created,
+    Issue,
+    Pull,
+    PullPage,
+    RepositoryFacts,
+)
 from bot.adapters.github.tokens import PUSH, PUSH_WORKFLOWS, READ, TALK
 from bot.core.types import Changes, Permission
 from bot.errors import BadRequest, NotFound, NotPermitted, OutsideError, Unworkable
@@ -56,6 +65,19 @@ class Repository:
             ).level()
         except NotFound:
             return "none"
+
+    def file(self, path: str, *, max_bytes: int) -> bytes | None:
+        """https://docs.github.com/en/rest/repos/contents#get-repository-content"""
+        call = Call("GET", f"{self._at}/contents/{quote(path)}", f"read {path} in {self._repo}")
+        try:
+            found = self._calls.read(Contents, call).root
+        except NotFound:
+            return None
+        if isinstance(found, list) or found.type != "file":
+            return None
+        if found.size > max_bytes:
+            raise BadRequest(f"`{path}` is larger than {max_bytes} bytes.", next_step="Make it smaller.")
+        return found.decoded()
 
     def react(self, comment_id: int, content: Literal["eyes", "rocket", "confused"]) -> None:
         """GitHub keeps one reaction of a kind per author. Comments on a diff have ids of their own."""
@@ -145,6 +167,20 @@ class Repository:
     def open_pull(self, branch: str, base: str, *, title: str, body: str, draft: bool) -> PullRequest:
         wanted = {"title": title, "body": body, "head": branch, "base": base, "draft": draft}
         return self._once(look=lambda: self._pull_of(branch), create=lambda: self._create_pull(wanted))
+
+    def label(self, number: int, labels: Sequence[str]) -> None:
+        if labels:
+            path = f"{self._at}/issues/{number}/labels"
+            self._calls.send(Call("POST", path, f"label {self._named(number)}", json={"labels": list(labels)}))
+
+    def request_reviews(self, number: int, reviewers: Sequence[str]) -> None:
+        if reviewers:
+            wanted = {
+                "reviewers": [name for name in reviewers if "/" not in name],
+                "team_reviewers": [name.partition("/")[2] for name in reviewers if "/" in name],
+            }
+            path = f"{self._at}/pulls/{number}/requested_reviewers"
+            self._calls.send(Call("POST", path, f"ask for reviews of {self._named(number)}", json=wanted))
 
     def _pull_of(self, branch: str) -> PullRequest | None:
         """GitHub ignores a `head` that it does not understand and lists all: what comes back is checked."""

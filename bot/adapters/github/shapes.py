@@ -5,6 +5,7 @@ https://docs.github.com/en/rest
 
 from __future__ import annotations
 
+import base64
 from typing import Literal
 
 from pydantic import BaseModel, RootModel
@@ -93,6 +94,21 @@ class Collaborator(BaseModel):
 
 class RepositoryFacts(BaseModel):
     default_branch: str
+
+
+class ContentFile(BaseModel):
+    """`content` is empty where the file is larger than 1 MB."""
+
+    type: str
+    size: int
+    content: str = ""
+
+    def decoded(self) -> bytes:
+        return base64.b64decode(self.content)
+
+
+class Contents(RootModel[ContentFile | list[object]]):
+    """A file, or what a directory lists."""
 
 
 class GitObject(BaseModel):

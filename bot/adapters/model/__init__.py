@@ -97,26 +97,27 @@ class OpenAIModel:
         self._refused: set[str] = set()
         """Options that this server is known not to take."""
 
-    def ask(self, prompt: Prompt, *, stop: Callable[[], bool], deadline_s: float) -> Reply:
+    def ask(self, prompt: Prompt, *, stop: Callable[[], bool], deadline_s: float, model: str | None = None) -> Reply:
         """One reply; see `bot.ports.Model`. ContextTooLong where the prompt has too many tokens for the model."""
         if self._api_key and not (self._api_key.isascii() and self._api_key.isprintable()):
             step = "Copy the key again, without quotes, spaces or line ends."
             raise SetupError("OPENAI_API_KEY holds characters that no key has.", next_step=step)
-        reply = asyncio.run(self._ask(prompt, stop, deadline_s))
+        asked = Asked(_server(self._base_url), model or self._model, self._api_key, _text(prompt))
+        reply = asyncio.run(self._ask(prompt, asked, stop, deadline_s))
         self._watch.replied(reply)
         return reply
 
-    async def _ask(self, prompt: Prompt, stop: Callable[[], bool], deadline_s: float) -> Reply:
+    async def _ask(self, prompt: Prompt, asked: Asked, stop: Callable[[], bool], deadline_s: float) -> Reply:
         """Watches over the call: whatever the server does, this ends in time."""
         began = self._clock()
-        call = asyncio.create_task(self._answered(prompt, began, began + deadline_s))
+        call = asyncio.create_task(self._answered(prompt, asked, began, began + deadline_s))
         try:
             while not call.done():
                 left_s = began + deadline_s - self._clock()
                 if stop():
                     raise Cancelled
                 if left_s <= 0:
-                    message = f"The model {self._model} did not answer within {deadline_s:.0f} seconds."
+                    message = f"The model {asked.model} did not answer within {deadline_s:.0f} seconds."
                     raise TimedOut(message, next_step="Try again, or ask for less at once.")
                 await asyncio.wait({call}, timeout=min(_POLL_S, left_s))
             return call.result()
@@ -124,9 +125,8 @@ class OpenAIModel:
             call.cancel()
             await asyncio.gather(call, return_exceptions=True)
 
-    async def _answered(self, prompt: Prompt, began: float, ends: float) -> Reply:
+    async def _answered(self, prompt: Prompt, asked: Asked, began: float, ends: float) -> Reply:
         """Tries again where that may help, as long as the deadline is not passed by waiting."""
-        asked = Asked(_server(self._base_url), self._model, self._api_key, _text(prompt))
         for pause_s in (*_BACKOFF_S, None):
             try:
                 answer = await self._attempt(prompt, asked)
@@ -147,7 +147,7 @@ class OpenAIModel:
 
         options = self._options()
         try:
-            return await self._exchange(prompt, options)
+            return await self._exchange(prompt, asked.model, options)
         except Refused as error:
             refusal = error.refusal
         except openai.APIStatusError as error:
@@ -158,11 +158,11 @@ class OpenAIModel:
             return await self._attempt(prompt, asked)
         raise fault_of(refusal, asked)
 
-    async def _exchange(self, prompt: Prompt, options: Mapping[str, Any]) -> Answer:
+    async def _exchange(self, prompt: Prompt, model: str, options: Mapping[str, Any]) -> Answer:
         messages: Any = [{"role": message.role, "content": _encodable(message.text)} for message in prompt.messages]
         async with self._client() as client:
             completions = client.chat.completions.with_streaming_response
-            wanted = completions.create(model=self._model, messages=messages, stream=True, **options)
+            wanted = completions.create(model=model, messages=messages, stream=True, **options)
             async with wanted as response:
                 return await read_answer(response.iter_bytes(), usage_within_s=self._usage_within_s)
 
@@ -217,7 +217,7 @@ class OpenAIModel:
         return Reply(
             text=text,
             finish="length" if answer.finish in (None, "length") else "stop",
-            model=answer.model or self._model,
+            model=answer.model or asked.model,
             prompt_tokens=usage.prompt_tokens,
             completion_tokens=usage.completion_tokens,
             seconds=seconds,

@@ -35,6 +35,7 @@ _ABOUT_DOCS = re.compile(
 
 def choose_context(snapshot: Snapshot, task: str, *, budget_tokens: int) -> Context:
     """The files and excerpts that the task most likely needs, best first, and an outline of the rest."""
+    snapshot = snapshot.visible()
     kinds = kinds_of(blob.path for blob in snapshot.blobs.values() if is_shown(blob))
     ranked, rest = rank_files(snapshot, kinds, task)
     outline_tokens = min(_OUTLINE_TOKENS, int(budget_tokens * _OUTLINE_SHARE))

@@ -50,7 +50,7 @@ def answer_requests(
 ) -> Answers:
     """The answers to at most `MAX_REQUESTS` different requests, at most `budget_tokens` together; what was left out
     for room is said, with how to ask for it."""
-    current = Current(snapshot, changes)
+    current = Current(snapshot.visible(), changes)
     asked = list(dict.fromkeys(requests))[:MAX_REQUESTS]
     text = ""
     shown: list[ShownFile] = []

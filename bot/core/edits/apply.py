@@ -56,7 +56,7 @@ def apply_edits(
             held[edit] = None
             order.append(edit)
         except Refused as refusal:
-            rejected.append(Rejection(edit, str(refusal)))
+            rejected.append(Rejection(edit, str(refusal), refusal.is_final))
     return Applied(files.changes, tuple(order), tuple(rejected))
 
 

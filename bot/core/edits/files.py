@@ -24,7 +24,11 @@ _MAX_KEPT_TEXTS = 8
 
 
 class Refused(Exception):
-    """An edit that is not applied; the message is for the model."""
+    """An edit that is not applied; the message is for the model. `is_final`: no other form of it would be."""
+
+    def __init__(self, message: str, *, is_final: bool = False) -> None:
+        super().__init__(message)
+        self.is_final = is_final
 
 
 class Files:
@@ -72,6 +76,8 @@ class Files:
         link = self._tree.link_above(path)
         if link:
             raise Refused(f"{path} is, or leads through, {link}: a symlink or a submodule, which edits may not touch.")
+        if self._base.is_protected(path):
+            raise Refused(f"{path} is protected by the repository's settings and stays as it is.", is_final=True)
         return path
 
     def exists(self, path: str) -> bool:

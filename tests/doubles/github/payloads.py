@@ -220,7 +220,7 @@ def issue(repo: Repository, of: Issue) -> Json:
         "number": of.number,
         "title": of.title,
         "user": user(world, of.author),
-        "labels": [],
+        "labels": [label(repo, name) for name in of.labels],
         "state": of.state,
         "state_reason": "completed" if of.state == "closed" and not of.pull else None,
         "locked": of.locked,
@@ -247,6 +247,13 @@ def issue(repo: Repository, of: Issue) -> Json:
         }
         shown |= {"draft": of.pull.draft, "pull_request": links}
     return shown
+
+
+def label(repo: Repository, name: str) -> Json:
+    number = sum(name.encode())
+    url = f"{repo.world.api_url}/repos/{repo.full_name}/labels/{quote(name)}"
+    plain = {"name": name, "color": "ededed", "default": False, "description": None}
+    return {"id": number, "node_id": node_id("LA", number), "url": url, **plain}
 
 
 def comment(repo: Repository, of: Comment) -> Json:

@@ -188,7 +188,7 @@ def pull_simple(repo: Repository, of: Issue) -> Json:
         "statuses_url": links["statuses"],
         "merged_at": of.pull.merged_at,
         "merge_commit_sha": None,
-        "requested_reviewers": [],
+        "requested_reviewers": [payloads.user(repo.world, repo.world.user(login)) for login in of.reviewers],
         "requested_teams": [],
         "auto_merge": None,
         "head": _end(of.pull.head_repo, of.pull.head_owner, of.pull.head_ref, repo.head(of)),

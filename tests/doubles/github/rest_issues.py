@@ -106,6 +106,14 @@ def _own(call: Call) -> Comment:
     return comment
 
 
+@route("POST", "/repos/{owner}/{repo}/issues/{number:int}/labels", *WRITE)
+def add_labels(call: Call) -> Response:
+    """https://docs.github.com/en/rest/issues/labels#add-labels-to-an-issue"""
+    issue = _check_thread(call)
+    issue.labels += [name for name in call.json.get("labels", []) if name not in issue.labels]
+    return respond([payloads.label(call.repo, name) for name in issue.labels])
+
+
 # ---- reactions -------------------------------------------------------------------------------------------------------
 
 

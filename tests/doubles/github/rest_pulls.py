@@ -96,6 +96,18 @@ def edit_pull(call: Call) -> Response:
     return respond(payloads_pulls.pull(call.repo, issue))
 
 
+@route("POST", "/repos/{owner}/{repo}/pulls/{number:int}/requested_reviewers", "pull_requests:write")
+def request_reviewers(call: Call) -> Response:
+    """https://docs.github.com/en/rest/pulls/review-requests#request-reviewers-for-a-pull-request"""
+    issue, logins = _pull(call), call.json.get("reviewers", [])
+    if any(not call.repo.may(call.world.user(login), "write") for login in logins):
+        raise Refused(422, "Reviews may only be requested from collaborators.")
+    if issue.author.login in logins:
+        raise Refused(422, "Review cannot be requested from pull request author.")
+    issue.reviewers += [login for login in logins if login not in issue.reviewers]
+    return respond(payloads_pulls.pull_simple(call.repo, issue), 201)
+
+
 @route("GET", "/repos/{owner}/{repo}/pulls/{number:int}/files", "pull_requests:read")
 def list_files(call: Call) -> Response:
     issue = _pull(call)

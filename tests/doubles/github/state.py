@@ -140,6 +140,9 @@ class Issue:
     closed_at: str | None = None
     locked: bool = False
     pull: Pull | None = None
+    labels: list[str] = field(default_factory=list)
+    reviewers: list[str] = field(default_factory=list)
+    """Who was asked to review the pull request, by login."""
     reactions: list[Reaction] = field(default_factory=list)
 
 

@@ -1,0 +1,235 @@
+"""A repository's own settings, `.github/tinygen.yml`, as its default branch has them.
+
+They stand between the command's flags, which win over them, and the operator's defaults; the operator's limits they
+never touch. The file is written by people: what is wrong in it is left out, and said with its line and the way to mend
+it, while the rest holds.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, with_config
+
+from bot.core.command import is_branch
+from bot.core.globs import any_glob, glob_fault
+from bot.core.settings_file import Loc, Located, Unreadable, read_yaml
+from bot.core.types import PERMISSIONS, Command, Mode, Permission, Snapshot
+
+SETTINGS_FILE = ".github/tinygen.yml"
+MAX_FILE_BYTES = 32_000
+MAX_MISTAKES = 5
+"""How many are told at once."""
+
+Action = Literal["diff", "pr", "apply", "retry", "cancel", "status", "help"]
+WRITES: frozenset[Action] = frozenset({"pr", "apply"})
+Level = Literal["triage", "write", "maintain", "admin"]
+
+
+def _branch(name: str) -> str:
+    if not is_branch(name):
+        raise ValueError("must be the name of a branch")
+    return name
+
+
+def _glob(pattern: str) -> str:
+    if fault := glob_fault(pattern):
+        raise ValueError(fault)
+    return pattern
+
+
+Glob = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_glob)]
+Globs = Annotated[tuple[Glob, ...], Field(max_length=50)]
+Label = Annotated[str, Field(min_length=1, max_length=50, pattern=r"^[^\x00-\x1f,]+$")]
+Reviewer = Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*(/[A-Za-z0-9._-]+)?$")]
+_strict = ConfigDict(extra="forbid")
+
+
+@with_config(_strict)
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What of the repository the model may be shown: all that meets `include` (everything, where it is empty) and
+    nothing that meets `exclude`."""
+
+    include: Annotated[Globs, Field(description="Only files that meet one of these patterns are shown.")] = ()
+    exclude: Annotated[Globs, Field(description="Files that meet one of these patterns are not shown.")] = ()
+
+
+@with_config(_strict)
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    """The least repository permission for each command; None leaves it to the operator."""
+
+    diff: Level | None = None
+    pr: Level | None = None
+    apply: Level | None = None
+    retry: Level | None = None
+    cancel: Level | None = None
+    status: Level | None = None
+    help: Level | None = None
+
+
+@with_config(_strict)
+@dataclass(frozen=True, slots=True)
+class RepoSettings:
+    """None, or empty, where the file does not say."""
+
+    mode: Annotated[Mode | None, Field(description="What a bare command delivers.")] = None
+    base: Annotated[
+        Annotated[str, Field(max_length=200), AfterValidator(_branch)] | None,
+        Field(description="The branch that changes for issues start from and go to."),
+    ] = None
+    draft: Annotated[bool | None, Field(description="Whether pull requests are opened as drafts.")] = None
+    labels: Annotated[tuple[Label, ...], Field(max_length=20, description="Put on pull requests.")] = ()
+    reviewers: Annotated[
+        tuple[Reviewer, ...], Field(max_length=15, description="Asked to review pull requests: LOGIN or ORG/TEAM.")
+    ] = ()
+    model: Annotated[
+        Annotated[str, Field(max_length=200)] | None, Field(description="One of the models that the operator allows.")
+    ] = None
+    context: Annotated[Shown, Field(description="What the model may be shown.")] = field(default_factory=Shown)
+    protected: Annotated[Globs, Field(description="Never changed. Where anything is, neither is this file.")] = ()
+    instructions: Annotated[
+        str, Field(max_length=8000, description="How code, tests and documentation are written here.")
+    ] = ""
+    language: Annotated[
+        Annotated[str, Field(max_length=40, pattern=r"^[A-Za-z][A-Za-z -]*$")] | None,
+        Field(description="The language of answers, such as German or pt-BR."),
+    ] = None
+    permissions: Annotated[
+        Permissions,
+        Field(description="Who may give which command. What writes never takes less than the operator demands."),
+    ] = field(default_factory=Permissions)
+    ci_fixes: Annotated[
+        Annotated[int, Field(ge=0, le=2, strict=True)] | None,
+        Field(description="How often a failed check of TinyGen's own pull request is worked on."),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The settings, and what is wrong with the file as sentences for people."""
+
+    settings: RepoSettings
+    mistakes: tuple[str, ...] = ()
+
+
+_adapter = TypeAdapter(RepoSettings)
+
+
+def read_settings(content: bytes | None, *, models: Sequence[str] = ()) -> Read:
+    """What the file says. `models` are those that the operator allows."""
+    if content is None:
+        return Read(RepoSettings())
+    try:
+        located = read_yaml(content, max_bytes=MAX_FILE_BYTES)
+    except Unreadable as error:
+        return Read(RepoSettings(), (_sentence(error.line, f"{error} None of it counts until then."),))
+    settings, mistakes = _checked(located)
+    if settings.model is not None and settings.model not in models:
+        allowed = ", ".join(f"`{name}`" for name in models) or "none"
+        line = located.line(("model",))
+        mistakes.append((line or 0, _sentence(line, f"`model` is not one that the operator allows ({allowed}).")))
+        settings = replace(settings, model=None)
+    return Read(settings, tuple(words for _line, words in sorted(mistakes)[:MAX_MISTAKES]))
+
+
+def dump_settings(settings: RepoSettings) -> dict[str, Any]:
+    dumped: dict[str, Any] = _adapter.dump_python(settings, mode="json")
+    return dumped
+
+
+def load_settings(dumped: Mapping[str, Any]) -> RepoSettings:
+    return _adapter.validate_python(dumped)
+
+
+def render_schema() -> str:
+    """The file's JSON Schema, as it is published under deploy/."""
+    schema = _adapter.json_schema()
+    described = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"TinyGen's settings for a repository ({SETTINGS_FILE})",
+        **{name: value for name, value in schema.items() if name not in ("title", "description")},
+    }
+    return json.dumps(described, indent=2) + "\n"
+
+
+# ---- what follows from them -----------------------------------------------------------------------------------------
+
+
+def action_of(command: Command, mode: Mode) -> Action:
+    """What the command comes to, delivered in that mode."""
+    if command.verb == "solve":
+        return command.mode or mode
+    return command.verb
+
+
+def least_permission(action: Action, settings: RepoSettings, floor: Permission) -> Permission:
+    """What the action takes. `floor` is the operator's, under which nothing that writes ever goes; what else does not
+    write takes what a diff takes."""
+    own: Permission | None = getattr(settings.permissions, action)
+    if own is None and action not in WRITES:
+        own = settings.permissions.diff
+    if own is None or (action in WRITES and PERMISSIONS.index(own) < PERMISSIONS.index(floor)):
+        return floor
+    return own
+
+
+def protects(settings: RepoSettings, path: str) -> bool:
+    """Whether the path may not be changed."""
+    return bool(settings.protected) and any_glob((*settings.protected, SETTINGS_FILE))(path)
+
+
+def with_rules(snapshot: Snapshot, settings: RepoSettings) -> Snapshot:
+    """The snapshot, knowing what of it may be shown and changed."""
+    shown, view = settings.context, None
+    if shown.include or shown.exclude:
+        included, excluded = any_glob(shown.include or ("**",)), any_glob(shown.exclude)
+        view = {path: blob for path, blob in snapshot.blobs.items() if included(path) and not excluded(path)}
+    guarded = any_glob((*settings.protected, SETTINGS_FILE) if settings.protected else ())
+    return replace(snapshot, view=view, is_protected=guarded)
+
+
+# ---- reading --------------------------------------------------------------------------------------------------------
+
+
+def _checked(located: Located) -> tuple[RepoSettings, list[tuple[int, str]]]:
+    """What is right of the file, and its mistakes with their lines. Each is taken out where it stands, so that one bad
+    pattern undoes no other."""
+    mistakes: list[tuple[int, str]] = []
+    while True:
+        try:
+            return _adapter.validate_python(located.value), mistakes
+        except ValidationError as error:
+            faults = error.errors(include_url=False, include_input=False, include_context=False)
+            for fault in reversed(faults):  # the items of a list from its end, so that none moves
+                line = located.line(fault["loc"])
+                mistakes.append((line or 0, _sentence(line, _words(fault["loc"], fault["type"], fault["msg"]))))
+                located.drop(fault["loc"])
+
+
+_FAULTS = {
+    "dataclass_type": "must hold settings as `name: value`",
+    "tuple_type": "must be a list",
+    "string_type": "must be text; put it in quotes",
+    "string_pattern_mismatch": "has characters that it may not have",
+}
+"""What pydantic says in words of Python."""
+
+
+def _words(loc: Loc, kind: str, message: str) -> str:
+    name = f"`{'.'.join(str(part) for part in loc)[:80]}`" if loc else "The file"
+    if kind == "unexpected_keyword_argument":
+        known = [each.name for owner in (RepoSettings, Shown, Permissions) for each in fields(owner)]
+        near = difflib.get_close_matches(str(loc[-1]), known, n=1, cutoff=0.6)
+        return f"{name} is no setting.{f' Did you mean `{near[0]}`?' if near else ''} It is left out."
+    reason = _FAULTS.get(kind) or message.removeprefix("Value error, ").removeprefix("Input ")
+    return f"{name} {reason}. It is left out."
+
+
+def _sentence(line: int | None, words: str) -> str:
+    return f"`{SETTINGS_FILE}`{f', line {line}' if line else ''}: {words}"

@@ -1,0 +1,105 @@
+"""The terms of one job: what the repository's own settings say, and how far its asker may go. Settled when the command
+is accepted, so that what changes while the job waits does not change it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from pydantic import TypeAdapter
+
+from bot.core.render import refusal
+from bot.core.repo_settings import (
+    MAX_FILE_BYTES,
+    SETTINGS_FILE,
+    Action,
+    Read,
+    RepoSettings,
+    action_of,
+    least_permission,
+    read_settings,
+)
+from bot.core.report import Failure
+from bot.core.types import PERMISSIONS, Job, Permission
+from bot.errors import BadRequest
+from bot.job.engine import Json
+from bot.job.house import House
+
+BOT = Failure("Bots do not command TinyGen.", "Let a person with the needed permission give the command.")
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """`may_write`: whether the asker may have branches and pull requests made. `mistakes` are those of the settings
+    file, as sentences for people."""
+
+    settings: RepoSettings = field(default_factory=RepoSettings)
+    may_write: bool = True
+    mistakes: tuple[str, ...] = ()
+
+
+_terms = TypeAdapter(Terms)
+
+
+def settle(house: House, job: Job) -> Terms | Failure:
+    """The job's terms, or why its asker may not have it done."""
+    if job.source != "run" and (job.actor_is_bot or job.actor is None):
+        return BOT
+    terms = _read(house, job)
+    if job.source == "run" or job.actor is None:
+        return terms
+    has = house.connect(job.target.repo, job.target.installation_id).permission(job.actor)
+    terms = replace(terms, may_write=_may(has, "pr", terms.settings, house))
+    action = action_of(job.command, terms.settings.mode or house.rules.mode)
+    if _may(has, action, terms.settings, house):
+        return terms
+    return refusal(job.actor, has, least_permission(action, terms.settings, house.rules.min_permission))
+
+
+def dump_terms(terms: Terms) -> Json:
+    dumped: Json = _terms.dump_python(terms, mode="json")
+    return dumped
+
+
+def load_terms(dumped: Json) -> Terms:
+    """The default terms where a job was accepted before there were any."""
+    return _terms.validate_python(dumped or {})
+
+
+def under(house: House, terms: Terms) -> House:
+    """The house with the job's terms: the repository's settings before the operator's defaults."""
+    own = terms.settings
+    rules = replace(
+        house.rules,
+        mode=own.mode or house.rules.mode,
+        draft=house.rules.draft if own.draft is None else own.draft,
+        repo=own,
+        may_write=terms.may_write,
+    )
+    return replace(house, rules=rules)
+
+
+def may_do(house: House, has: Permission) -> frozenset[Action]:
+    """What a person with that permission may ask for, by the job's terms."""
+    actions: tuple[Action, ...] = ("diff", "pr", "apply", "retry", "cancel", "status", "help")
+    return frozenset(action for action in actions if _may(has, action, house.rules.repo, house))
+
+
+def _may(has: Permission, action: Action, settings: RepoSettings, house: House) -> bool:
+    needs = least_permission(action, settings, house.rules.min_permission)
+    return PERMISSIONS.index(has) >= PERMISSIONS.index(needs)
+
+
+def _read(house: House, job: Job) -> Terms:
+    github = house.connect(job.target.repo, job.target.installation_id)
+    try:
+        read = read_settings(github.file(SETTINGS_FILE, max_bytes=MAX_FILE_BYTES), models=house.rules.models)
+    except BadRequest as error:
+        read = Read(RepoSettings(), (f"{error} None of it counts until then.",))
+    return Terms(read.settings, mistakes=tuple(words for words in read.mistakes if words not in _told(house, job)))
+
+
+def _told(house: House, job: Job) -> frozenset[str]:
+    """What was said in the thread before: a mistake is told once."""
+    number = job.target.issue_number
+    reports = house.reports.latest(job.target.repo, number) if number is not None else ()
+    return frozenset(note for report in reports if report.job.id != job.id for note in report.notes)
