@@ -28,7 +28,9 @@ def with_changes(base: Snapshot, changes: Changes) -> Snapshot:
 
     in_order = sorted(blobs.items(), key=lambda item: item[0].encode("utf-8", "surrogateescape"))
     kept = dict(in_order)
-    view = base.view and {path: blob for path, blob in kept.items() if path in base.view or path in changes}
+    view = None
+    if base.view is not None:
+        view = {path: blob for path, blob in kept.items() if path in base.view or path in changes}
     return replace(base, blobs=kept, read=read, view=view)
 
 
