@@ -165,7 +165,7 @@ def action_of(command: Command, mode: Mode) -> Action:
     """What the command comes to, delivered in that mode."""
     if command.verb == "solve":
         return command.mode or mode
-    return command.verb
+    return "cancel" if command.verb == "withdraw" else command.verb
 
 
 def least_permission(action: Action, settings: RepoSettings, floor: Permission) -> Permission:
