@@ -43,6 +43,22 @@ class Comment:
 
 
 @dataclass(frozen=True, slots=True)
+class LineComment:
+    """A comment of a review, on lines of a pull request's diff; see `bot.core.types.Remark`."""
+
+    id: int
+    review_id: int | None
+    body: str
+    author_id: int | None
+    path: str
+    hunk: str
+    line: int | None
+    start_line: int | None
+    side: str
+    commit_sha: str
+
+
+@dataclass(frozen=True, slots=True)
 class PullRequest:
     """`head_repo` is None where the fork is gone."""
 
@@ -82,14 +98,17 @@ class GitHub(Protocol):
     def file(self, path: str, *, max_bytes: int) -> bytes | None:
         """A file of the default branch; None where there is no such file. BadRequest where it is larger."""
 
-    def react(self, comment_id: int, content: Literal["eyes", "rocket", "confused"]) -> None:
-        """A comment that is gone is no failure."""
+    def line_comments(self, number: int) -> tuple[LineComment, ...]:
+        """All comments on the pull request's diff, oldest first."""
 
-    def post_comment(self, number: int, body: str, *, marker: str) -> int:
+    def react(self, comment_id: int, content: Literal["eyes", "rocket", "confused"], *, on_line: bool = False) -> None:
+        """A comment that is gone is no failure. `on_line`: it is one on a diff; those have ids of their own."""
+
+    def post_comment(self, number: int, body: str, *, marker: str, reply_to: int | None = None) -> int:
         """The id of this App's comment whose first or second line begins with `marker`: the existing one if there is
-        one, else a new one."""
+        one, else a new one. `reply_to`: in the thread on a line that begins with this comment."""
 
-    def edit_comment(self, comment_id: int, body: str) -> None: ...
+    def edit_comment(self, comment_id: int, body: str, *, on_line: bool = False) -> None: ...
 
     def resolve(self, ref: str | None) -> tuple[str, str]:
         """The branch's name and its head sha; None means the default branch. A full sha resolves to itself.

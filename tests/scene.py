@@ -23,6 +23,7 @@ from bot.adapters.database import Database
 from bot.adapters.github import GitHubApp
 from bot.adapters.model import OpenAIModel
 from bot.config import Config, load_config
+from bot.core.delivery import EVENTS
 from bot.core.report import Report
 from bot.core.types import FINAL_STATES
 from bot.job.cancel import run_id
@@ -92,8 +93,14 @@ class Told:
 
     @property
     def answers(self) -> list[str]:
-        """The bodies of the bot's comments for this command."""
-        return [body for body in self.scene.bot_comments(self.comment.number) if f"job={self.job} " in body[:200]]
+        """The bodies of the bot's comments for this command; on a line, only those in its thread."""
+        first = self.comment.in_reply_to or self.comment.id
+        said = (
+            self.scene.bot_comments(self.comment.number)
+            if self.comment.path is None
+            else self.scene.said_on_line(first)
+        )
+        return [body for body in said if f"job={self.job} " in body[:200]]
 
     @property
     def answer(self) -> str:
@@ -135,7 +142,7 @@ class Scene:
     def __enter__(self) -> Self:
         self.github.__enter__()
         self.model.__enter__()
-        self.app = self.github.add_app(permissions=self.permissions, events=["issue_comment"], webhook_secret="hush")
+        self.app = self.github.add_app(permissions=self.permissions, events=EVENTS, webhook_secret="hush")
         self.repo = self.github.add_repository(REPO, files=self.files)
         self.installation = self.github.install(self.app, "octocat")
         self.config = load_config(self._environment(), env_file=None)
@@ -234,6 +241,45 @@ class Scene:
         before = len(self.github.deliveries)
         self.repo.edit_comment(comment, words, by=self.github.add_user(who))
         return self._arrive(comment, before)
+
+    def remark(
+        self,
+        words: str,
+        *,
+        on: Issue,
+        line: int,
+        start_line: int | None = None,
+        path: str = "greet.py",
+        who: str = "octocat",
+        reply_to: Comment | None = None,
+    ) -> Told:
+        """Comments on lines of the pull request's diff, and returns when that command has ended."""
+        before = len(self.github.deliveries)
+        above = reply_to.id if reply_to else None
+        comment = self.repo.review_comment(
+            on.number, who, words, path=path, line=line, start_line=start_line, in_reply_to=above
+        )
+        told = self._arrive(comment, before)
+        assert told, "the comment started nothing"
+        return self.ended(told)
+
+    def submit(self, *remarks: tuple[str, int, str], on: Issue, who: str = "octocat") -> list[Told]:
+        """Submits one review of remarks (path, line, words), and returns when its commands have ended."""
+        comments = self.repo.review(on.number, who, remarks)
+        before = len(self.github.deliveries)
+        self.repo.submit_review(comments)
+        arrived = [self.deliver(delivery) for delivery in self.github.deliveries[before:]]
+        told = [
+            Told(self, answer.json["job"], comment)
+            for comment, answer in zip(comments, arrived, strict=True)
+            if answer.json and answer.status_code == 202
+        ]
+        return [self.ended(each) for each in told]
+
+    def said_on_line(self, first: int) -> list[str]:
+        """What the bot said in the thread on a line."""
+        comments = list(self.repo.comments.values())
+        return [each.body for each in comments if each.author is self.app.bot and each.in_reply_to == first]
 
     def _arrive(self, comment: Comment, before: int) -> Told | None:
         """Delivers the one event since `before`."""

@@ -2,7 +2,7 @@
 
 Verify, then read, then decide. Only the ten fields that TinyGen needs are read, so a payload of any age and of GitHub
 Enterprise Server is understood. Payloads:
-https://docs.github.com/en/webhooks/webhook-events-and-payloads#issue_comment
+https://docs.github.com/en/webhooks/webhook-events-and-payloads#issue_comment and #pull_request_review_comment
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from typing import Annotated, TypeVar
 from pydantic import BaseModel, Field, ValidationError
 
 from bot.core.command import is_same, parse_command
-from bot.core.types import Command, Job, Target
+from bot.core.types import Command, Job, Remark, Target
 from bot.errors import BadRequest
 
-EVENTS = ("issue_comment", "issues")
+EVENTS = ("issue_comment", "issues", "pull_request_review_comment")
 """The events that this App subscribes to; app.yml lists the same."""
 
+MAX_HUNK_CHARS = 8_000
+"""The end of a hunk is where the remark stands."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 
 
@@ -63,6 +65,17 @@ class _Comment(BaseModel):
     performed_via_github_app: _App | None = None
 
 
+class _LineComment(_Comment):
+    path: str
+    diff_hunk: str = ""
+    line: int | None = None
+    start_line: int | None = None
+    side: str = "RIGHT"
+    commit_id: str = ""
+    in_reply_to_id: Number | None = None
+    pull_request_review_id: Number | None = None
+
+
 class _Issue(BaseModel):
     number: Number
     pull_request: object = None
@@ -84,20 +97,35 @@ class _Changes(BaseModel):
     body: _Earlier | None = None
 
 
-class _IssueEvent(BaseModel):
+class _Event(BaseModel):
     action: str
-    issue: _Issue
     repository: _Repository
     installation: _Installation | None = None
 
 
-class _IssueComment(_IssueEvent):
+class _OnIssue(_Event):
+    issue: _Issue
+
+
+class _OnPull(_Event):
+    pull_request: _Issue
+
+
+class _Commented(_Event):
     changes: _Changes | None = None
     sender: _Account | None = None
     comment: _Comment
 
 
-Payload = TypeVar("Payload", bound=_IssueEvent)
+class _OnThread(_Commented, _OnIssue):
+    pass
+
+
+class _OnLine(_Commented, _OnPull):
+    comment: _LineComment
+
+
+Payload = TypeVar("Payload", bound=_Event)
 
 
 def verify_signature(secret: str, body: bytes, signature: str | None) -> bool:
@@ -123,37 +151,46 @@ def job_for(delivery: Delivery, *, app_id: int, received_at: str) -> Job | Ignor
         _check_json_object(delivery.body)
         return Ignored(f"the event {delivery.event[:40]!r} is not one that TinyGen acts on")
     if delivery.event == "issues":
-        issue = _read(_IssueEvent, delivery)
+        issue = _read(_OnIssue, delivery)
         if issue.action != "closed":
             return Ignored("of an issue itself, only its closing matters")
-        return _withdrawal(delivery, issue, None, received_at)
-    payload = _read(_IssueComment, delivery)
-    if payload.action == "deleted" and parse_command(payload.comment.body or ""):
-        return _withdrawal(delivery, payload, payload.comment.id, received_at)
-    return _commanded(delivery, payload, app_id=app_id, received_at=received_at)
+        return _withdrawal(delivery, _place(issue, issue.issue), received_at)
+    comment = _read(_OnThread, delivery) if delivery.event == "issue_comment" else _read(_OnLine, delivery)
+    if comment.action == "deleted" and parse_command(comment.comment.body or ""):
+        return _withdrawal(delivery, _target(comment), received_at)
+    return _commanded(delivery, comment, app_id=app_id, received_at=received_at)
 
 
-def _withdrawal(delivery: Delivery, payload: _IssueEvent, comment_id: int | None, received_at: str) -> Job:
+def _withdrawal(delivery: Delivery, target: Target, received_at: str) -> Job:
     return Job(
         id=delivery.id,
-        source="comment",
-        target=replace(_target(payload), comment_id=comment_id),
+        source="comment" if target.reply_to is None else "review_comment",
+        target=target,
         command=Command("withdraw"),
         delivery_id=delivery.id,
         received_at=received_at,
     )
 
 
-def _target(payload: _IssueEvent) -> Target:
+def _place(payload: _Event, issue: _Issue) -> Target:
     return Target(
         repo=payload.repository.full_name,
         installation_id=payload.installation.id if payload.installation else None,
-        issue_number=payload.issue.number,
-        is_pull=payload.issue.pull_request is not None,
+        issue_number=issue.number,
+        is_pull=issue.pull_request is not None,
     )
 
 
-def _commanded(delivery: Delivery, payload: _IssueComment, *, app_id: int, received_at: str) -> Job | Ignored:
+def _target(payload: _OnThread | _OnLine) -> Target:
+    comment = payload.comment
+    if isinstance(payload, _OnThread):
+        return replace(_place(payload, payload.issue), comment_id=comment.id)
+    # Replies cannot be replied to: all of a thread's go to its first comment.
+    first = payload.comment.in_reply_to_id or comment.id
+    return replace(_place(payload, payload.pull_request), is_pull=True, comment_id=comment.id, reply_to=first)
+
+
+def _commanded(delivery: Delivery, payload: _OnThread | _OnLine, *, app_id: int, received_at: str) -> Job | Ignored:
     if payload.action not in ("created", "edited"):
         return Ignored("only comments that were created or edited are commands")
     if payload.comment.performed_via_github_app and payload.comment.performed_via_github_app.id == app_id:
@@ -169,18 +206,34 @@ def _commanded(delivery: Delivery, payload: _IssueComment, *, app_id: int, recei
         return Ignored("the delivery names no installation or no author")
     return Job(
         id=delivery.id,
-        source="comment",
-        target=replace(_target(payload), comment_id=payload.comment.id),
+        source="comment" if isinstance(payload, _OnThread) else "review_comment",
+        target=_target(payload),
         command=command,
         actor=user.login,
         actor_id=user.id,
         actor_is_bot=user.type == "Bot" or user.login.endswith("[bot]"),
         delivery_id=delivery.id,
         received_at=received_at,
+        remarks=() if isinstance(payload, _OnThread) else (_remark(payload, command),),
     )
 
 
-def _command_before(payload: _IssueComment) -> Command | None:
+def _remark(payload: _OnLine, command: Command) -> Remark:
+    comment = payload.comment
+    return Remark(
+        comment_id=comment.id,
+        path=comment.path,
+        hunk=comment.diff_hunk[-MAX_HUNK_CHARS:],
+        line=comment.line,
+        start_line=comment.start_line,
+        side=comment.side,
+        commit_sha=comment.commit_id,
+        words=command.prompt,
+        review_id=comment.pull_request_review_id if payload.action == "created" else None,
+    )
+
+
+def _command_before(payload: _Commented) -> Command | None:
     """The command that the comment held before its edit; what did not change its words left them as they are."""
     if payload.changes is None or payload.changes.body is None:
         return parse_command(payload.comment.body or "")

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 
-from bot.core.types import Context, Excerpt, Message, Patch, Prompt, Rejection, Task, Verdict
+from bot.core.types import Context, Excerpt, Message, Patch, Prompt, Rejection, Remark, Task, Verdict
 
 CONFIDENT = "[CONFIDENT]"
 REVISION_NEEDED = "[REVISION NEEDED]"
@@ -107,6 +107,7 @@ def generation_prompt(task: Task, context: Context) -> Prompt:
             *(_excerpt(tag, excerpt) for excerpt in context.shown),
             _thread(tag, task),
             _earlier(tag, task),
+            *(_hunk(tag, remark) for remark in task.remarks),
             _material(tag, "the change so far, which the files above are shown with", task.diff),
             _language(task),
             _order(task),
@@ -177,17 +178,30 @@ def without_verdict(prose: str) -> str:
 
 def task_words(task: Task) -> str:
     """All words of the task and its thread, for choosing what the model is shown."""
-    said = (task.title, task.prompt, *reversed(task.earlier), task.body, *task.comments)
+    lines = (f"{remark.path}:{remark.line or ''}\n{remark.hunk}" for remark in task.remarks)
+    said = (task.title, task.prompt, *lines, *reversed(task.earlier), task.body, *task.comments)
     return "\n\n".join(part for part in said if part)
 
 
+def _hunk(tag: str, remark: Remark) -> str:
+    return _material(tag, f"part of the pull request's diff in {_quoted(remark.path)}, to the line meant", remark.hunk)
+
+
+def _spot(remark: Remark) -> str:
+    if remark.line is None:
+        return f"In {_quoted(remark.path)}, at lines that have changed since (the last ones of the diff's part above)"
+    lines = f"line {remark.line}" if remark.start_line is None else f"lines {remark.start_line} to {remark.line}"
+    side = " of the file before the pull request" if remark.side == "LEFT" else ""
+    return f"In {_quoted(remark.path)}, {lines}{side}"
+
+
 def _order(task: Task) -> str:
-    if task.diff:
-        return (
-            f"# Task\n\nGo on from the change so far; what it does stays unless this says otherwise.\n\n{task.prompt}"
-        )
+    so_far = "Go on from the change so far; what it does stays unless this says otherwise.\n\n" if task.diff else ""
+    if task.remarks:
+        asked = "\n\n".join(f"{_spot(remark)}:\n\n{remark.words or task.prompt}" for remark in task.remarks)
+        return f"# Task\n\n{so_far}A review of this pull request asks for the following, on the lines named.\n\n{asked}"
     if task.prompt:
-        return f"# Task\n\n{task.prompt}"
+        return f"# Task\n\n{so_far}{task.prompt}"
     return "# Task\n\nDo what the thread above asks for: it is the task."
 
 
@@ -196,7 +210,8 @@ def _language(task: Task) -> str:
 
 
 def _thread_texts(task: Task) -> list[str]:
-    return [task.title, task.body, *task.comments, task.instructions, *task.earlier, task.diff]
+    hunks = [remark.hunk for remark in task.remarks]
+    return [task.title, task.body, *task.comments, task.instructions, *task.earlier, task.diff, *hunks]
 
 
 def _instructions(tag: str, task: Task) -> str:

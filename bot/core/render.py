@@ -86,6 +86,10 @@ def _headline(report: Report) -> str:
         return _failed(report.failure, refused=report.state == "refused")
     if report.job.command.verb in ("help", "status", "cancel"):
         return report.summary
+    if report.together_with:
+        return (
+            f"**TinyGen** does this together with the other commands of the review. The answer: {report.together_with}"
+        )
     return _summary(report)
 
 
@@ -119,7 +123,8 @@ def _result(report: Report, *, with_diff: bool) -> tuple[str, ...]:
     if not with_diff:
         return (size, _files(report))
     closing = "`/tinygen apply` delivers exactly this diff; `git apply` takes it at the base above."
-    return (size, fence(patch.text, "diff"), closing if report.job.target.issue_number else "")
+    suggestion = "" if report.suggestion is None else fence(report.suggestion, "suggestion")
+    return (suggestion, size, fence(patch.text, "diff"), closing if report.job.target.issue_number else "")
 
 
 def _files(report: Report) -> str:

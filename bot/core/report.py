@@ -55,6 +55,10 @@ class Report:
     notes: tuple[str, ...] = ()
     """Sentences the reader should know: what could not be done as asked, and why."""
     shown: tuple[ShownFile, ...] = ()
+    together_with: str | None = None
+    """The URL of the command that this one was done with."""
+    suggestion: str | None = None
+    """What the commented lines become, where that is the whole change."""
     continues: str | None = None
     """The job whose change this one went on from, or delivered."""
     head_sha: str | None = None

@@ -55,6 +55,28 @@ class Target:
     is_pull: bool = False
     comment_id: int | None = None
     """The comment that holds the command."""
+    reply_to: int | None = None
+    """In a review: the first comment of the thread on a line that the command stands in, and that answers go into."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A command in a review: on which lines of a pull request's diff it stands.
+
+    `hunk` is the diff above and at these lines, as GitHub shows it. `line` and `start_line` are 1-based and inclusive
+    in the file at `commit_sha`, of the new side ("RIGHT") or the old one; `line` is None where they are gone since.
+    """
+
+    comment_id: int
+    path: str
+    hunk: str
+    line: int | None
+    start_line: int | None
+    side: str
+    commit_sha: str
+    words: str
+    review_id: int | None = None
+    """The submitted review that it is part of; None where it came later, by an edit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +93,8 @@ class Job:
     delivery_id: str | None = None
     received_at: str = ""
     """ISO 8601, UTC."""
+    remarks: tuple[Remark, ...] = ()
+    """Where it was asked in a review: its own remark, and the others that are done with it."""
 
 
 # ---- what the repository holds --------------------------------------------------------------------------------------
@@ -231,6 +255,8 @@ class Task:
     body: str = ""
     comments: tuple[str, ...] = ()
     """What was said before the command, each beginning with its author."""
+    remarks: tuple[Remark, ...] = ()
+    """The lines that the prompt is about."""
     earlier: tuple[str, ...] = ()
     """The requests that this one goes on from, oldest first; "" stands for the thread's own text."""
     diff: str = ""

@@ -17,6 +17,7 @@ from bot.errors import BadRequest
 from bot.job.cancel import asked_in_thread, cancel, run_id, withdraw
 from bot.job.engine import Json
 from bot.job.house import House
+from bot.job.review import first_url, is_first, with_review
 from bot.job.tell import STEPS, Teller, ending, failure_of
 from bot.job.terms import Terms, dump_terms, load_terms, may_do, settle, under
 from bot.job.wait import put_off_where_limited
@@ -50,6 +51,11 @@ def _accept(house: House, job: Job, teller: Teller) -> None:
         raise BadRequest(job.command.problem, next_step="`/tinygen help` shows all commands.")
     if job.command.verb not in WORK:
         teller.done(summary=_answer(house, job))
+        return
+    job = with_review(house, job)
+    teller.update(job=job)
+    if not is_first(job):
+        teller.done(together_with=first_url(house, job))
         return
     payload = {"id": job.id, "job": dump_job(job), "comment_id": teller.comment_id, "terms": dump_terms(terms)}
     house.engine.enqueue("jobs", "run", run_id(job.id), payload, key=job.target.repo.lower())

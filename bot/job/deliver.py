@@ -22,7 +22,8 @@ from bot.core.render import (
 )
 from bot.core.repo_settings import protects
 from bot.core.report import Report
-from bot.core.types import Change, Changes, Patch, Task
+from bot.core.suggest import is_small, suggest
+from bot.core.types import Change, Changes, Job, Patch, Task
 from bot.errors import AskerError, BranchMoved, Cancelled, NotPermitted, Unworkable
 from bot.job.cancel import is_cancelled
 from bot.job.engine import Json
@@ -46,6 +47,10 @@ def deliver(house: House, teller: Teller, place: Place, task: Task) -> None:
     if patch is None or not patch.text:
         teller.done(mode="diff")
         return
+    suggestion = _suggestion(house, report.job, place, patch)
+    if suggestion is not None:
+        _done(teller, mode="diff", suggestion=suggestion)
+        return
     if report.mode == "pr" and place.push == "fork":
         _as_diff(teller, "this branch belongs to a fork, which TinyGen cannot push to.")
     elif report.mode == "pr" and not house.rules.may_write:
@@ -58,6 +63,25 @@ def deliver(house: House, teller: Teller, place: Place, task: Task) -> None:
         # Also on a pull request: nobody asked for a commit on its branch.
         teller.update(mode="pr", notes=(*report.notes, delivered_instead("diff", "it is too long for a comment.")))
         _push(house, teller, replace(place, push="new"), task)
+
+
+def _suggestion(house: House, job: Job, place: Place, patch: Patch) -> str | None:
+    """The change as a suggestion, where one remark asked for it, it lies inside the lines, and nothing else was said:
+    on a branch that may be pushed to, only a small one that was not asked for as a commit."""
+    if len(job.remarks) != 1 or job.command.verb == "apply" or job.remarks[0].commit_sha != patch.base_sha:
+        return None
+    remark, mode = job.remarks[0], job.command.mode or house.rules.mode
+    changes, _tree = house.git.apply(job.target.repo, patch)
+    change = changes.get(remark.path)
+    old = house.git.snapshot(job.target.repo, patch.base_sha)
+    if len(changes) != 1 or change is None or change.content is None or remark.path not in old.blobs:
+        return None
+    (before,) = old.read([old.blobs[remark.path]])
+    is_same_mode = old.blobs[remark.path].mode == change.mode
+    suggestion = suggest(remark, before, change.content) if is_same_mode else None
+    if suggestion is None or place.push == "fork":
+        return suggestion
+    return suggestion if mode == "diff" and is_small(suggestion) else None
 
 
 def _fits(report: Report) -> bool:

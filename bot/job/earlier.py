@@ -17,10 +17,11 @@ _PULL = re.compile(r"/pull/(\d{1,18})\Z")
 
 
 def latest(house: House, job: Job, wanted: Callable[[Report], bool]) -> Report | None:
-    """The newest of the thread's other jobs that is wanted."""
-    number = job.target.issue_number
-    reports = house.reports.latest(job.target.repo, number) if number is not None else ()
-    return next((report for report in reports if report.job.id != job.id and wanted(report)), None)
+    """The newest of the thread's other jobs that is wanted. In a review, each thread on a line is one of its own."""
+    target = job.target
+    reports = house.reports.latest(target.repo, target.issue_number) if target.issue_number is not None else ()
+    others = (each for each in reports if each.job.id != job.id and each.job.target.reply_to == target.reply_to)
+    return next((report for report in others if wanted(report)), None)
 
 
 def is_request(report: Report) -> bool:
@@ -28,7 +29,7 @@ def is_request(report: Report) -> bool:
     limit refused may be asked again; an `apply` is tried again only where that may help."""
     command = report.job.command
     may_help = report.state == "cancelled" or (report.failure is not None and report.failure.retryable)
-    if (report.state == "refused" and not may_help) or command.problem:
+    if (report.state == "refused" and not may_help) or command.problem or report.together_with:
         return False
     return command.verb == "solve" or (command.verb == "apply" and may_help)
 

@@ -79,7 +79,7 @@ class _Run:
         if self._job.target.is_pull and self._job.command.base:
             self._teller.update(notes=(*self._teller.report.notes, BASE_LEFT_OUT))
         task, place, pending = self._go_on(task, place)
-        mode = self._job.command.mode or ("pr" if place.is_own else self._house.rules.mode)
+        mode = self._job.command.mode or ("pr" if place.is_own or self._job.remarks else self._house.rules.mode)
         self._teller.update(base_ref=place.base_ref, base_sha=place.base_sha, continues=place.continues, mode=mode)
         snapshot = with_rules(self._ground.snapshot(place.base_sha), self._house.rules.repo)
         task = self._with_wishes(task, place, snapshot)
@@ -98,7 +98,7 @@ class _Run:
             )
         self._again = load_report(earlier)
         command = self._again.job.command
-        self._job = replace(self._job, command=command)
+        self._job = replace(self._job, command=command, remarks=self._again.job.remarks)
         self._teller.update(job=self._job, mode=command.mode or self._house.rules.mode)
 
     def _task(self) -> Task:
@@ -119,7 +119,8 @@ class _Run:
             and parse_command(comment.body) is None
         ]
         title, body = clean_material(thread.title), clean_material(thread.body)
-        return Task(target.repo, self._job.command.prompt, title, body, _newest(earlier, MAX_COMMENTS_CHARS))
+        said = _newest(earlier, MAX_COMMENTS_CHARS)
+        return Task(target.repo, self._job.command.prompt, title, body, said, self._job.remarks)
 
     def _place(self) -> Place:
         return _places.validate_python(

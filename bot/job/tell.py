@@ -135,15 +135,17 @@ class Teller:
     def _write(self, number: int, report: Report) -> None:
         if self.comment_id is None:
             self.comment_id = self._post(number)
-        self._github().edit_comment(self.comment_id, self._words(report))
+        on_line = report.job.target.reply_to is not None
+        self._github().edit_comment(self.comment_id, self._words(report), on_line=on_line)
 
     def _post(self, number: int) -> int:
-        return self._github().post_comment(number, self._words(self.report), marker=thread_marker(self.report))
+        words, reply_to = self._words(self.report), self.report.job.target.reply_to
+        return self._github().post_comment(number, words, marker=thread_marker(self.report), reply_to=reply_to)
 
     def _react(self, sign: Literal["eyes", "rocket", "confused"]) -> None:
-        command_id = self.report.job.target.comment_id
-        if command_id is not None:
-            self._github().react(command_id, sign)
+        target = self.report.job.target
+        if target.comment_id is not None:
+            self._github().react(target.comment_id, sign, on_line=target.reply_to is not None)
 
     def _github(self) -> GitHub:
         target = self.report.job.target

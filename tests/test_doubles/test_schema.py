@@ -175,6 +175,7 @@ def about_pulls(repo: Repository, as_bot: Judged) -> None:
     comment = repo.review_comment(number, "alice", "Why?", path="a.py", line=1)
     as_bot("GET", f"{pulls}/{number}/comments")
     as_bot("GET", f"{pulls}/comments/{comment.id}")
+    as_bot("PATCH", f"{pulls}/comments/{comment.id}", {"body": "Changed."})
     as_bot("POST", f"{pulls}/comments/{comment.id}/reactions", {"content": "confused"}, status=201)
     as_bot("GET", f"{pulls}/comments/{comment.id}/reactions")
     as_bot("POST", f"{pulls}/{number}/comments/{comment.id}/replies", {"body": "Because."}, status=201)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Literal, TypeVar
 from urllib.parse import quote
 
@@ -17,6 +18,7 @@ from bot.adapters.github.shapes import (
     Contents,
     Created,
     Issue,
+    LineCommentPage,
     Pull,
     PullPage,
     RepositoryFacts,
@@ -24,14 +26,21 @@ from bot.adapters.github.shapes import (
 from bot.adapters.github.tokens import PUSH, PUSH_WORKFLOWS, READ, TALK
 from bot.core.types import Changes, Permission
 from bot.errors import BadRequest, NotFound, NotPermitted, OutsideError, Unworkable
-from bot.ports import Comment, PullRequest, Remote, Thread
+from bot.ports import Comment, LineComment, PullRequest, Remote, Thread
 
 Found = TypeVar("Found")
+
+Kind = Literal["issues", "pulls"]
 
 _LOOK_AGAIN_S = (2.0, 5.0, 10.0)
 _SHA = re.compile(r"[0-9a-fA-F]{40}")
 _NO_BRANCH_NAME = re.compile(r"[\x00-\x20\x7f~^:?*\[\\\ud800-\udfff]|\.\.|//|@\{|^[/-]|[/.]$")
 """https://git-scm.com/docs/git-check-ref-format"""
+
+
+def _kind(on_line: bool) -> Kind:
+    """GitHub keeps the comments on lines apart."""
+    return "pulls" if on_line else "issues"
 
 
 class Repository:
@@ -79,40 +88,42 @@ class Repository:
             raise BadRequest(f"`{path}` is larger than {max_bytes} bytes.", next_step="Make it smaller.")
         return found.decoded()
 
-    def react(self, comment_id: int, content: Literal["eyes", "rocket", "confused"]) -> None:
-        """GitHub keeps one reaction of a kind per author. Comments on a diff have ids of their own."""
-        for kind in ("issues", "pulls"):
-            path = f"{self._at}/{kind}/comments/{comment_id}/reactions"
-            call = Call("POST", path, f"react to a comment in {self._repo}", json={"content": content})
-            try:
-                self._calls.send(call)
-            except NotFound:
-                continue
-            return
+    def line_comments(self, number: int) -> tuple[LineComment, ...]:
+        pages = self._calls.pages(LineCommentPage, self._comments(number, "pulls"))
+        return tuple(comment.line_comment() for page in pages for comment in page.root)
 
-    def post_comment(self, number: int, body: str, *, marker: str) -> int:
+    def react(self, comment_id: int, content: Literal["eyes", "rocket", "confused"], *, on_line: bool = False) -> None:
+        """GitHub keeps one reaction of a kind per author."""
+        path = f"{self._at}/{_kind(on_line)}/comments/{comment_id}/reactions"
+        call = Call("POST", path, f"react to a comment in {self._repo}", json={"content": content})
+        with suppress(NotFound):
+            self._calls.send(call)
+
+    def post_comment(self, number: int, body: str, *, marker: str, reply_to: int | None = None) -> int:
         """Always looks first: a process that died may have posted it, and nothing here would know."""
         path, doing = f"{self._at}/issues/{number}/comments", f"comment on {self._named(number)}"
+        if reply_to is not None:
+            path = f"{self._at}/pulls/{number}/comments/{reply_to}/replies"
         call = Call("POST", path, doing, json={"body": body}, repeatable=False)
         return self._once(
-            look=lambda: self._own_comment(number, marker),
+            look=lambda: self._own_comment(number, marker, _kind(reply_to is not None)),
             create=lambda: self._calls.read(Created, call).id,
         )
 
-    def edit_comment(self, comment_id: int, body: str) -> None:
-        path = f"{self._at}/issues/comments/{comment_id}"
+    def edit_comment(self, comment_id: int, body: str, *, on_line: bool = False) -> None:
+        path = f"{self._at}/{_kind(on_line)}/comments/{comment_id}"
         self._calls.send(Call("PATCH", path, f"edit its comment in {self._repo}", json={"body": body}))
 
-    def _own_comment(self, number: int, marker: str) -> int | None:
-        for page in self._calls.pages(CommentPage, self._comments(number), newest_first=True):
+    def _own_comment(self, number: int, marker: str, kind: Kind) -> int | None:
+        for page in self._calls.pages(CommentPage, self._comments(number, kind), newest_first=True):
             for comment in page.root:
                 first_lines = (comment.body or "").split("\n", 2)[:2]
                 if any(line.startswith(marker) for line in first_lines) and self._access.wrote(comment):
                     return comment.id
         return None
 
-    def _comments(self, number: int) -> Call:
-        return Call("GET", f"{self._at}/issues/{number}/comments", f"read the comments of {self._named(number)}")
+    def _comments(self, number: int, kind: Kind = "issues") -> Call:
+        return Call("GET", f"{self._at}/{kind}/{number}/comments", f"read the comments of {self._named(number)}")
 
     def _named(self, number: int) -> str:
         return f"{self._repo}#{number}"

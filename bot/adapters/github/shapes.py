@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, RootModel
 
 from bot.core.types import PERMISSIONS, Permission
-from bot.ports import Comment, PullRequest, Thread
+from bot.ports import Comment, LineComment, PullRequest, Thread
 
 
 class User(BaseModel):
@@ -24,6 +24,7 @@ GHOST = User(login="ghost")
 
 
 _KEPT_CHARS = 20_000
+_KEPT_HUNK_CHARS = 8_000
 
 
 class AppRef(BaseModel):
@@ -74,6 +75,43 @@ class IssueComment(BaseModel):
 
 
 class CommentPage(RootModel[list[IssueComment]]):
+    pass
+
+
+class _Author(BaseModel):
+    id: int
+
+
+class ReviewComment(BaseModel):
+    """https://docs.github.com/en/rest/pulls/comments"""
+
+    id: int
+    pull_request_review_id: int | None = None
+    body: str = ""
+    user: _Author | None = None
+    path: str
+    diff_hunk: str = ""
+    line: int | None = None
+    start_line: int | None = None
+    side: str = "RIGHT"
+    commit_id: str = ""
+
+    def line_comment(self) -> LineComment:
+        return LineComment(
+            id=self.id,
+            review_id=self.pull_request_review_id,
+            body=self.body[:_KEPT_CHARS],
+            author_id=self.user.id if self.user else None,
+            path=self.path,
+            hunk=self.diff_hunk[-_KEPT_HUNK_CHARS:],
+            line=self.line,
+            start_line=self.start_line,
+            side=self.side,
+            commit_sha=self.commit_id,
+        )
+
+
+class LineCommentPage(RootModel[list[ReviewComment]]):
     pass
 
 

@@ -191,8 +191,23 @@ def test_a_comment_on_a_diff_gets_its_reaction_too(stage: Stage) -> None:
     stage.repo.git.commit({**stage_files(), "b": b"b\n"}, branch="topic")
     pull = stage.repo.open_pull("mona", "Add b", head="topic")
     comment = stage.repo.review_comment(pull.number, "mona", "/tinygen no", path="b", line=1)
-    stage.here().react(comment.id, "confused")
+    stage.here().react(comment.id, "confused", on_line=True)
     assert [r.content for r in comment.reactions] == ["confused"]
+
+
+def test_an_answer_on_a_line_is_posted_once_into_its_thread_and_edited_there(stage: Stage) -> None:
+    stage.repo.git.commit({**stage_files(), "b": b"b\n"}, branch="topic")
+    pull = stage.repo.open_pull("mona", "Add b", head="topic")
+    above = stage.repo.review_comment(pull.number, "mona", "/tinygen no", path="b", line=1)
+    here = stage.here()
+    ids = {here.post_comment(pull.number, "<!-- m -->\nHi", marker="<!-- m ", reply_to=above.id) for _ in range(2)}
+    (number,) = ids
+    here.edit_comment(number, "<!-- m -->\nBye", on_line=True)
+    reply = stage.repo.comments[number]
+    assert (reply.body, reply.in_reply_to) == ("<!-- m -->\nBye", above.id)
+    first, second = here.line_comments(pull.number)
+    assert (first.path, first.line, first.hunk, first.review_id) == ("b", 1, "@@ -0,0 +1 @@\n+b", above.review)
+    assert second.id == number
 
 
 def stage_files() -> dict[str, bytes | None]:

@@ -227,18 +227,35 @@ def pull(repo: Repository, of: Issue) -> Json:
     }
 
 
+def hunk_to(repo: Repository, of: Comment) -> str:
+    """The hunk that the comment stands in, down to its line."""
+    pull = repo.issues[of.number].pull
+    base = repo.git.branch(pull.base_ref) if pull else None
+    entries = diff_entries(repo, merge_base(repo, base or of.commit_id, of.commit_id), of.commit_id)
+    patch = next((entry.get("patch", "") for entry in entries if entry["filename"] == of.path), "")
+    for hunk in re.split(r"^(?=@@ )", patch, flags=re.MULTILINE)[1:]:
+        head, *lines = hunk.splitlines()
+        found = re.match(r"@@ -\d+(?:,\d+)? \+(\d+)", head)
+        at = int(found[1]) - 1 if found else 0
+        for count, line in enumerate(lines, 1):
+            at += not line.startswith(("-", "\\"))
+            if at == of.line:
+                return "\n".join([head, *lines[:count]])
+    return f"@@ -{of.line},1 +{of.line},1 @@"
+
+
 def review_comment(repo: Repository, of: Comment) -> Json:
-    """A comment on the diff. Its hunk is not imitated beyond the line it stands at."""
+    """A comment on the diff."""
     url = f"{repo.world.api_url}/repos/{repo.full_name}/pulls/comments/{of.id}"
     pull_url = f"{repo.world.api_url}/repos/{repo.full_name}/pulls/{of.number}"
     page = f"{repo.world.url}/{repo.full_name}/pull/{of.number}#discussion_r{of.id}"
     links = {"self": url, "html": page, "pull_request": pull_url}
     shown: Json = {
         "url": url,
-        "pull_request_review_id": of.id + 1,
+        "pull_request_review_id": of.review,
         "id": of.id,
         "node_id": payloads.node_id("PRRC", of.id),
-        "diff_hunk": f"@@ -{of.line},1 +{of.line},1 @@",
+        "diff_hunk": hunk_to(repo, of),
         "path": of.path,
         "commit_id": of.commit_id,
         "original_commit_id": of.commit_id,
@@ -252,9 +269,9 @@ def review_comment(repo: Repository, of: Comment) -> Json:
         "_links": {name: {"href": link} for name, link in links.items()},
         "line": of.line,
         "original_line": of.line,
-        "start_line": None,
-        "original_start_line": None,
-        "start_side": None,
+        "start_line": of.start_line,
+        "original_start_line": of.start_line,
+        "start_side": of.start_line and "RIGHT",
         "side": "RIGHT",
         "subject_type": "line",
         "position": 1,

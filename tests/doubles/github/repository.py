@@ -5,7 +5,7 @@ The REST routes call the same methods as tests do, so an App's comment and a per
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tests.doubles.github import payloads, payloads_pulls
@@ -119,16 +119,37 @@ class Repository:
         return comment
 
     def review_comment(
-        self, number: int, author: str | User, body: str, *, path: str, line: int, in_reply_to: int | None = None
+        self,
+        number: int,
+        author: str | User,
+        body: str,
+        *,
+        path: str,
+        line: int,
+        start_line: int | None = None,
+        in_reply_to: int | None = None,
     ) -> Comment:
-        """A comment on the pull request's diff, at `line` of the new `path`."""
-        comment = self._add_comment(number, author, body, None)
-        comment.path, comment.line, comment.in_reply_to = path, line, in_reply_to
-        comment.commit_id = self.head(self.issues[number])
-        pull = payloads_pulls.pull(self, self.issues[number])
-        shown = payloads_pulls.review_comment(self, comment)
-        self._tell("pull_request_review_comment", "created", comment.author, comment=shown, pull_request=pull)
+        """A comment on the pull request's diff, at `line` of the new `path`, in a review of its own."""
+        (comment,) = self.review(number, author, [(path, line, body)])[:1]
+        comment.start_line, comment.in_reply_to = start_line, in_reply_to
+        self._tell_comment("created", comment)
         return comment
+
+    def review(self, number: int, author: str | User, remarks: Sequence[tuple[str, int, str]]) -> list[Comment]:
+        """The comments (path, line, body) of one review. `submit_review` tells of them."""
+        review = next(self.world.ids)
+        comments = []
+        for path, line, body in remarks:
+            comment = self._add_comment(number, author, body, None)
+            comment.path, comment.line, comment.review = path, line, review
+            comment.commit_id = self.head(self.issues[number])
+            comments.append(comment)
+        return comments
+
+    def submit_review(self, comments: Sequence[Comment]) -> None:
+        """GitHub tells of each comment once all are there."""
+        for comment in comments:
+            self._tell_comment("created", comment)
 
     def edit_comment(self, comment: Comment, body: str, *, by: User | None = None) -> None:
         before = comment.body
@@ -184,10 +205,14 @@ class Repository:
         self, action: str, comment: Comment, *, sender: User | None = None, changes: Mapping[str, object] | None = None
     ) -> None:
         issue = self.issues[comment.number]
-        part: Json = {"issue": payloads.issue(self, issue), "comment": payloads.comment(self, comment)}
-        if changes is not None:
-            part["changes"] = changes
-        self._tell("issue_comment", action, sender or comment.author, **part)
+        part: Json = {} if changes is None else {"changes": changes}
+        if comment.path is None:
+            part |= {"issue": payloads.issue(self, issue), "comment": payloads.comment(self, comment)}
+            self._tell("issue_comment", action, sender or comment.author, **part)
+            return
+        part["pull_request"] = payloads_pulls.pull_simple(self, issue)
+        part["comment"] = payloads_pulls.review_comment(self, comment)
+        self._tell("pull_request_review_comment", action, sender or comment.author, **part)
 
     def _tell(self, event: str, action: str, sender: User, **part: object) -> None:
         self.world.emit(self, sender, event, {"action": action, **part})

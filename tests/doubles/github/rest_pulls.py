@@ -127,10 +127,19 @@ def list_review_comments(call: Call) -> Response:
     return respond([payloads_pulls.review_comment(call.repo, each) for each in page], headers=headers)
 
 
+@route("PATCH", "/repos/{owner}/{repo}/pulls/comments/{id:int}", "pull_requests:write")
+def edit_review_comment(call: Call) -> Response:
+    body = check_body("PullRequestReviewComment", call.text("body"))
+    call.repo.edit_comment(call.comment, body, by=call.caller.actor)
+    return respond(payloads_pulls.review_comment(call.repo, call.comment))
+
+
 @route("POST", "/repos/{owner}/{repo}/pulls/{number:int}/comments/{id:int}/replies", "pull_requests:write")
 def reply_to_review_comment(call: Call) -> Response:
     issue, body = _pull(call), check_body("PullRequestReviewComment", call.text("body"))
     above = call.comment
+    if above.in_reply_to is not None:
+        raise invalid("PullRequestReviewComment", "invalid", "in_reply_to")
     reply = call.repo.review_comment(
         issue.number, call.caller.actor, body, path=above.path or "", line=above.line or 1, in_reply_to=above.id
     )

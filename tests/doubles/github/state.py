@@ -109,8 +109,10 @@ class Comment:
     reactions: list[Reaction] = field(default_factory=list)
     path: str | None = None
     line: int | None = None
+    start_line: int | None = None
     commit_id: str = ""
     in_reply_to: int | None = None
+    review: int | None = None
 
 
 @dataclass(eq=False, slots=True)
