@@ -1,4 +1,4 @@
-"""What becomes of a job when the model's server fails: each failure has an ending of its own, and none is paid twice."""
+"""What becomes of a job when the model's server fails: each ends in its own way, and none is paid twice."""
 
 from __future__ import annotations
 
