@@ -15,7 +15,9 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
+
+from sqlalchemy import create_engine, text
 
 from tests.doubles.github import GitHubDouble
 
@@ -95,7 +97,7 @@ class Stage:
                 stderr=log,
                 start_new_session=True,
             )
-        self.wait(self._is_healthy, "the bot to answer /healthz")
+        self.wait(self.is_healthy, "the bot to answer /healthz")
 
     @property
     def pid(self) -> int:
@@ -153,7 +155,17 @@ class Stage:
         thread = self.github.world.names[repo.lower()].thread(number)
         return [comment.body for comment in thread if comment.author.login == f"{self.app.slug}[bot]"]
 
-    def _is_healthy(self) -> bool:
+    def rows(self, repo: str) -> list[dict[str, Any]]:
+        """The request log's rows of that repository."""
+        given = self._settings.get("TINYGEN_DATABASE_URL", "").replace("postgresql:", "postgresql+psycopg:")
+        engine = create_engine(given or f"sqlite:///{self.data_dir}/tinygen.sqlite")
+        with engine.connect() as connection:
+            found = connection.execute(text("select * from tinygen_requests where repo = :repo"), {"repo": repo})
+            rows = [dict(row) for row in found.mappings()]
+        engine.dispose()
+        return rows
+
+    def is_healthy(self) -> bool:
         try:
             with urllib.request.urlopen(f"{self.url}/healthz", timeout=2) as answer:
                 return bool(answer.status == 200)

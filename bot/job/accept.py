@@ -31,7 +31,7 @@ def accept(house: House, payload: Json) -> Json:
     steps = tuple(Step(title) for title in STEPS.values()) if job.command.verb in WORK else ()
     teller = Teller(house, Report(job, "queued", steps, mode=job.command.mode or house.rules.mode), None)
     with ending(teller):
-        return put_off_where_limited(house, job, lambda: _accept(house, job, teller), key=None)
+        return put_off_where_limited(house, job, lambda: _accept(house, job, teller))
     return None
 
 

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 import structlog
 from dbos import DBOS, DBOSClient, SetEnqueueOptions, SetWorkflowID, StepOptions, WorkflowSerializationFormat
-from dbos._error import DBOSException
+from dbos._error import DBOSException, DBOSUnexpectedStepError
 
 from bot import errors
 from bot.errors import Cancelled, OutsideError, SetupError, TinyGenError
@@ -97,7 +97,11 @@ class Engine:
         )
         def run(payload: Json) -> Json:
             with structlog.contextvars.bound_contextvars(job=payload.get("id"), workflow=name):
-                return body(payload)
+                try:
+                    return body(payload)
+                except DBOSUnexpectedStepError as changed:
+                    _id, step, *_names = changed.inputs
+                    return self._take_up(payload["id"], step)
 
         self._workflows[name] = run
 
@@ -185,18 +189,17 @@ class Engine:
         self._look.cancel_workflow(workflow_id)
 
     def go_on(self, payload: Json) -> bool:
-        """Queues what was put off, its last step undone. False where it is still about to end; one that ended in
-        another way, or went on already, is left alone."""
+        """Queues what was put off where it was queued before, done anew from the step on that `payload` names. False
+        where it is still about to end; one that ended in another way, or went on already, is left alone."""
         found = self._look.list_workflows(workflow_ids=[payload["workflow"]], load_input=False)
         if found and found[0].status in ("ENQUEUED", "DELAYED", "PENDING"):
             return False
         if found and found[0].output == {"put_off": payload["stamp"]}:
-            key = payload["key"]
             self._look.rewind_workflow(
                 payload["workflow"],
                 start_step=payload["step"],
-                queue_name="jobs" if key else "late",
-                queue_partition_key=key,
+                queue_name=found[0].queue_name or "late",
+                queue_partition_key=found[0].queue_partition_key,
             )
         return True
 
@@ -209,12 +212,28 @@ class Engine:
             raise _error(outcome["error"])
         return outcome["value"]
 
-    def put_off(self, wait_s: float, payload: Json) -> Json:
-        """What the workflow returns to go on in `wait_s`, with the step before last done anew. The workflow "go on"
-        is given `payload` and what `go_on` needs."""
+    def put_off(self, wait_s: float, job_id: str) -> Json:
+        """What the workflow returns to go on in `wait_s`, with the step before last done anew."""
         stamp, here = self.step("put off", lambda: [uuid.uuid4().hex, DBOS.step_id])
-        given = {**payload, "workflow": DBOS.workflow_id, "stamp": stamp, "step": here - 2}
-        self.enqueue("late", "go on", f"{stamp}-go on", given, wait_s=wait_s)
+        payload = {"id": job_id, "workflow": DBOS.workflow_id, "stamp": stamp, "step": here - 2}
+        self.enqueue("late", "go on", f"{stamp}-go on", payload, wait_s=wait_s)
+        return {"put_off": stamp}
+
+    def _take_up(self, job_id: str, step: int) -> Json:
+        """As `put_off`, for a job that other code began: from `step` on it does things in another order, so that
+        nothing more can be recorded in it as it is."""
+        stamp = uuid.uuid4().hex
+        payload = {"id": job_id, "workflow": DBOS.workflow_id, "stamp": stamp, "step": step}
+        _log.warning("a job that other code began is done anew from here on", step=step)
+        self._look.enqueue(
+            {
+                "workflow_name": "go on",
+                "queue_name": "late",
+                "workflow_id": f"{stamp}-go on",
+                "serialization_type": WorkflowSerializationFormat.PORTABLE,
+            },
+            payload,
+        )
         return {"put_off": stamp}
 
     def _outcome(self, name: str, body: Callable[[], Json]) -> Json:

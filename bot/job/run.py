@@ -49,7 +49,7 @@ def run(house: House, payload: Json) -> Json:
     begun = Report(job, "running", mode=job.command.mode or house.rules.mode, notes=terms.mistakes)
     teller = Teller(house, begun, payload["comment_id"])
     with ending(teller):
-        return put_off_where_limited(house, job, _Run(house, job, teller).work, key=job.target.repo.lower())
+        return put_off_where_limited(house, job, _Run(house, job, teller).work)
     return None
 
 

@@ -18,16 +18,16 @@ SHORT_S = 30.0
 """What asks for less was waited for in vain already, where it was met."""
 
 
-def put_off_where_limited(house: House, job: Job, work: Callable[[], None], *, key: str | None) -> Json:
+def put_off_where_limited(house: House, job: Job, work: Callable[[], None]) -> Json:
     """Does the work. Where it meets a limit that ends within the job's time, what is returned from the workflow lets it
-    go on then, in the queue "jobs" if it has a `key`."""
+    go on then."""
     try:
         work()
     except OutsideError as limit:
         wait_s = limit.retry_in_s or 0.0
         if wait_s < SHORT_S or not house.engine.step("time left?", lambda: _has_time(house, job, wait_s)):
             raise
-        return house.engine.put_off(wait_s, {"id": job.id, "key": key})
+        return house.engine.put_off(wait_s, job.id)
     return None
 
 

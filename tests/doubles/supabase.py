@@ -91,6 +91,14 @@ def postgres() -> Iterator[str]:
         shutil.rmtree(directory)
 
 
+def restart_postgres(url: str) -> None:
+    """Kills the server and starts it again, as after a power cut."""
+    with psycopg.connect(url) as connection:
+        (directory,) = connection.execute("show data_directory").fetchone() or ("",)
+    log = f"{Path(directory).parent}/log"
+    _run_postgres("pg_ctl", "-D", directory, "-w", "-m", "immediate", "-l", log, "restart")
+
+
 def _run_postgres(name: str, *arguments: str) -> None:
     """PostgreSQL's programs refuse to run as root."""
     user = "postgres" if os.geteuid() == 0 else None
