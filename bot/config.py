@@ -119,6 +119,12 @@ class Config(BaseModel):
         "TINYGEN_DRAIN_SECONDS", 30, "How long a worker that is told to stop lets its jobs go on."
     )
     concurrency: Count = _setting("TINYGEN_CONCURRENCY", 8, "Jobs that one worker runs at once.")
+    installation_concurrency: Limit = _setting(
+        "TINYGEN_INSTALLATION_CONCURRENCY",
+        6,
+        "Jobs of one installation that run at once, in all workers together, so that a place stays free for others; 0: "
+        "no limit.",
+    )
     price_input: Annotated[float, Field(ge=0)] | None = _setting(
         "TINYGEN_PRICE_INPUT", None, "US dollars for a million tokens in, to show what a job cost."
     )

@@ -145,6 +145,7 @@ def build_rules(config: Config) -> Rules:
         server_url=config.github_server_url,
         quota=config.quota(),
         models=(config.openai_model, *config.models),
+        installation_concurrency=config.installation_concurrency,
     )
 
 

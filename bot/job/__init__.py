@@ -8,5 +8,6 @@ tell.py      the one comment, the report and the log row of a job, kept in step
 cancel.py    how a job is stopped
 wait.py      what a limit puts off
 late.py      what could not be told, or go on, when it was due
+turns.py     whose turn it is, among installations
 worker.py    what a worker process does: take from the inbox, run, stop
 """

@@ -20,6 +20,7 @@ from bot.job.house import House
 from bot.job.review import first_url, is_first, with_review
 from bot.job.tell import STEPS, Teller, ending, failure_of
 from bot.job.terms import Terms, dump_terms, load_terms, may_do, settle, under
+from bot.job.turns import Place, group_of
 from bot.job.wait import put_off_where_limited
 
 
@@ -58,7 +59,8 @@ def _accept(house: House, job: Job, teller: Teller) -> None:
         teller.done(together_with=first_url(house, job))
         return
     payload = {"id": job.id, "job": dump_job(job), "comment_id": teller.comment_id, "terms": dump_terms(terms)}
-    house.engine.enqueue("jobs", "run", run_id(job.id), payload, key=job.target.repo.lower())
+    place = Place(group_of(job), job.target.repo.lower(), house.rules.installation_concurrency)
+    house.engine.enqueue_in_turn("run", run_id(job.id), payload, place)
 
 
 def _decide(house: House, job: Job) -> Json:

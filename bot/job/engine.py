@@ -9,6 +9,7 @@ an exception does not bring the same type back.
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -17,11 +18,20 @@ from pathlib import Path
 from typing import Any, Literal
 
 import structlog
-from dbos import DBOS, DBOSClient, SetEnqueueOptions, SetWorkflowID, StepOptions, WorkflowSerializationFormat
+from dbos import (
+    DBOS,
+    DBOSClient,
+    DBOSContextSetAuth,
+    SetEnqueueOptions,
+    SetWorkflowID,
+    StepOptions,
+    WorkflowSerializationFormat,
+)
 from dbos._error import DBOSException, DBOSUnexpectedStepError
 
-from bot import errors
-from bot.errors import Cancelled, OutsideError, SetupError, TinyGenError
+from bot.errors import SetupError
+from bot.job.outcome import cleaned, load_error, outcome_of
+from bot.job.turns import InLine, Place, choose_freed, may_go
 from bot.ports import Unwatched, Watch
 
 Json = Any
@@ -35,6 +45,8 @@ that jobs in flight cannot go on with, after the queue has drained."""
 MAX_RECOVERIES = 50
 """A job that was in flight at so many restarts is the likely cause of them, and is given up."""
 POLL_S = 0.1
+HELD_S = 10 * 365 * 86_400.0
+"""The wait of what is held until `free` lets it go."""
 MANY = 1_000
 """Workflows that are listed at once."""
 
@@ -70,6 +82,7 @@ class Engine:
     ) -> None:
         self._concurrency, self._poll_s, self._clean = concurrency, poll_s, clean
         self._watch = watch or Unwatched()
+        self._deciding = threading.Lock()
         self._workflows: dict[str, Callable[[Json], Json]] = {}
         if database_url.startswith("sqlite:///"):
             _use_wal(Path(database_url.removeprefix("sqlite:///")))
@@ -141,12 +154,47 @@ class Engine:
         payload: Json,
         *,
         key: str | None = None,
+        group: str | None = None,
         wait_s: float | None = None,
     ) -> None:
         """Queues it, for `wait_s` from now. Of the same `key` (queue "jobs" needs one, "late" takes none) one runs at
-        a time. An id that was queued before queues nothing."""
-        with SetWorkflowID(workflow_id), SetEnqueueOptions(queue_partition_key=key, delay_seconds=wait_s):
+        a time. `group` is on whose account. An id that was queued before queues nothing."""
+        options = SetEnqueueOptions(queue_partition_key=key, delay_seconds=wait_s)
+        with SetWorkflowID(workflow_id), DBOSContextSetAuth(group, None), options:
             DBOS.enqueue_workflow(queue, self._workflows[name], cleaned(payload, self._clean))
+
+    def enqueue_in_turn(self, name: str, workflow_id: str, payload: Json, place: Place) -> None:
+        """Queues it in "jobs", or holds it there until `free` says that its turn has come."""
+        with self._deciding:  # of many that come at once, each must see those before it
+            goes = self.step("turn", lambda: may_go(self._line(place.group), place))
+            wait_s = None if goes else HELD_S
+            self.enqueue("jobs", name, workflow_id, payload, key=place.key, group=place.group, wait_s=wait_s)
+
+    def _line(self, group: str) -> tuple[InLine, ...]:
+        """Who of the group has not ended in the queue "jobs", the newest MANY."""
+        return self._in_line(["DELAYED", "ENQUEUED", "PENDING"], user=group, sort_desc=True)
+
+    def free(self, cap: int) -> None:
+        """Lets those held in the queue "jobs" go whose turn it is. Safe to do in many workers at once."""
+        delayed = self._in_line(["DELAYED"])
+        if any(each.is_held for each in delayed):
+            for workflow_id in choose_freed((*self._in_line(["ENQUEUED", "PENDING"]), *delayed), cap):
+                self._look.set_workflow_delay(workflow_id, delay_seconds=0.0)
+
+    def _in_line(self, states: list[str], **given: Any) -> tuple[InLine, ...]:
+        now_ms = time.time() * 1000
+        found = self._look.list_workflows(
+            queue_name="jobs", status=states, limit=MANY, load_input=False, load_output=False, **given
+        )
+        return tuple(
+            InLine(
+                each.workflow_id,
+                each.authenticated_user or "",
+                each.queue_partition_key or "",
+                is_held=each.status == "DELAYED" and (each.delay_until_epoch_ms or 0) - now_ms > HELD_S * 500,
+            )
+            for each in found
+        )
 
     def state(self, workflow_id: str) -> Literal["unknown", "queued", "running", "ended"]:
         found = self._look.list_workflows(workflow_ids=[workflow_id], load_input=False, load_output=False)
@@ -207,9 +255,11 @@ class Engine:
 
     def step(self, name: str, body: Callable[[], Json]) -> Json:
         """What `body` returned, now or before a restart. An error of the house is raised again as what it was."""
-        outcome = DBOS.run_step(StepOptions(name=name), lambda: cleaned(self._outcome(name, body), self._clean))
+        outcome = DBOS.run_step(
+            StepOptions(name=name), lambda: cleaned(outcome_of(name, body, self._watch), self._clean)
+        )
         if "error" in outcome:
-            raise _error(outcome["error"])
+            raise load_error(outcome["error"])
         return outcome["value"]
 
     def put_off(self, wait_s: float, job_id: str) -> Json:
@@ -235,45 +285,6 @@ class Engine:
             payload,
         )
         return {"put_off": stamp}
-
-    def _outcome(self, name: str, body: Callable[[], Json]) -> Json:
-        began = time.monotonic()
-        try:
-            outcome: Json = {"value": body()}
-            said = "ok"
-        except Cancelled:
-            outcome, said = {"error": {"type": "Cancelled"}}, "cancelled"
-        except TinyGenError as error:
-            outcome, said = {"error": _dump_error(error)}, f"{type(error).__name__}: {error.message}"
-        seconds = time.monotonic() - began
-        self._watch.step_ended(name, seconds)
-        _log.info("step", step=name, outcome=said, seconds=round(seconds, 3))
-        return outcome
-
-
-def cleaned(value: Json, clean: Callable[[str], str]) -> Json:
-    """The value with `clean` applied to every text in it."""
-    if isinstance(value, str):
-        return clean(value)
-    if isinstance(value, dict):
-        return {name: cleaned(part, clean) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [cleaned(part, clean) for part in value]
-    return value
-
-
-def _dump_error(error: TinyGenError) -> Json:
-    dumped: Json = {"type": type(error).__name__, "message": error.message, "next_step": error.next_step}
-    if isinstance(error, OutsideError):
-        dumped["retry_in_s"] = error.retry_in_s
-    return dumped
-
-
-def _error(dumped: Json) -> Exception:
-    kind = getattr(errors, dumped["type"])
-    given = {name: value for name, value in dumped.items() if name != "type"}
-    error: Exception = kind(given.pop("message"), **given) if given else kind()
-    return error
 
 
 def _unusable(error: Exception) -> SetupError:

@@ -24,6 +24,8 @@ class Rules:
     job_s: float
     server_url: str
     quota: Quota
+    installation_concurrency: int
+    """Repositories of one installation that are worked on at once; 0 is no limit."""
     models: tuple[str, ...] = ()
     """Which models a repository may choose."""
     repo: RepoSettings = field(default_factory=RepoSettings)

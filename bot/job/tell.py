@@ -18,8 +18,9 @@ from bot.core.render import fits_comment, render_comment, thread_marker
 from bot.core.report import Failure, Report, Step
 from bot.core.types import FINAL_STATES, StepState
 from bot.errors import AskerError, Cancelled, TinyGenError
-from bot.job.engine import EngineError, cleaned
+from bot.job.engine import EngineError
 from bot.job.house import House
+from bot.job.outcome import cleaned
 from bot.ports import GitHub
 
 _log = structlog.get_logger()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import structlog
 
@@ -19,6 +20,8 @@ from bot.ports import Inbox
 INTAKE_S = 0.05
 """How often the inbox is looked at."""
 INTAKE_BATCH = 16
+FREE_S = 0.5
+"""How often it is seen whose turn has come."""
 FAILED_WAIT_S = 1.0
 
 _log = structlog.get_logger()
@@ -31,6 +34,7 @@ class Worker:
         """`lease` says to others that this worker is alive. `wait_s`: after an inbox that failed."""
         self._house, self._inbox, self._upkeep, self._lease = house, inbox, upkeep, lease
         self._wait_s = wait_s
+        self._free_at = 0.0
         self._stopping = threading.Event()
         self._intake = threading.Thread(target=self.take_in_until_stopped, name="intake", daemon=True)
         engine = house.engine
@@ -67,9 +71,16 @@ class Worker:
         while not self._stopping.wait(INTAKE_S):
             try:
                 self._take_in()
+                self._free_held()
             except Exception as error:
                 _log.error("jobs cannot be taken in", error=str(error), exc_info=not isinstance(error, OutsideError))
                 self._stopping.wait(self._wait_s)
+
+    def _free_held(self) -> None:
+        """Lets jobs go whose installation has a place again."""
+        if time.monotonic() >= self._free_at:
+            self._free_at = time.monotonic() + FREE_S
+            self._house.engine.free(self._house.rules.installation_concurrency)
 
     def _take_in(self) -> None:
         """Starts the jobs that wait. One that was started before a crash could say so is found again by its id."""

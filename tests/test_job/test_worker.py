@@ -26,8 +26,16 @@ class FakeEngine:
             raise self.failures.pop(0)
         self.started.append(workflow_id)
 
+    def free(self, cap: int) -> None: ...
+
+
+class FakeRules:
+    installation_concurrency = 0
+
 
 class FakeHouse:
+    rules = FakeRules()
+
     def __init__(self, engine: FakeEngine) -> None:
         self.engine = engine
 
