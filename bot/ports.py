@@ -40,6 +40,7 @@ class Comment:
     author_association: str
     by_this_app: bool
     created_at: str
+    updated_at: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +96,8 @@ class GitHub(Protocol):
 
     def permission(self, login: str) -> Permission: ...
 
-    def file(self, path: str, *, max_bytes: int) -> bytes | None:
-        """A file of the default branch; None where there is no such file. BadRequest where it is larger."""
+    def file(self, path: str, *, max_bytes: int, ref: str | None = None) -> bytes | None:
+        """A file of the default branch, or at `ref`; None where there is none. BadRequest where it is larger."""
 
     def line_comments(self, number: int) -> tuple[LineComment, ...]:
         """All comments on the pull request's diff, oldest first."""

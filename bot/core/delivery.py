@@ -16,7 +16,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
-from bot.core.command import is_same, parse_command
+from bot.core.command import MAX_BODY_CHARS, is_same, parse_command
 from bot.core.types import Command, Job, Remark, Target
 from bot.errors import BadRequest
 
@@ -62,6 +62,7 @@ class _Comment(BaseModel):
     id: Number
     body: str | None
     user: _Account | None
+    updated_at: str = ""
     performed_via_github_app: _App | None = None
 
 
@@ -79,6 +80,8 @@ class _LineComment(_Comment):
 class _Issue(BaseModel):
     number: Number
     pull_request: object = None
+    title: str | None = None
+    body: str | None = None
 
 
 class _Repository(BaseModel):
@@ -215,7 +218,13 @@ def _commanded(delivery: Delivery, payload: _OnThread | _OnLine, *, app_id: int,
         delivery_id=delivery.id,
         received_at=received_at,
         remarks=() if isinstance(payload, _OnThread) else (_remark(payload, command),),
+        given_at=payload.comment.updated_at,
+        thread=_thread(payload.issue if isinstance(payload, _OnThread) else payload.pull_request),
     )
+
+
+def _thread(issue: _Issue) -> tuple[str, str] | None:
+    return None if issue.title is None else (issue.title, (issue.body or "")[:MAX_BODY_CHARS])
 
 
 def _remark(payload: _OnLine, command: Command) -> Remark:

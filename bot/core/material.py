@@ -1,4 +1,7 @@
-"""Words of a thread as material for the model: without what a reader of the page would not see."""
+"""Words of a thread as material for the model: without what a reader of the page would not see.
+
+Hidden text is how others' orders get into a prompt that a person looked over before giving a command.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,41 @@ import re
 
 _CODE_OR_COMMENT = re.compile(r"(^(```+|~~~+).*?^\2[^\n]*$|`[^`\n]+`)|<!--.*?(?:-->|\Z)", re.DOTALL | re.MULTILINE)
 """An HTML comment is hidden, but not inside code."""
-_INVISIBLE = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]")
-"""Zero-width, direction-changing and tag characters: https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing"""
+_CODE = re.compile(r"(^(?:```+|~~~+).*?^(?:```+|~~~+)[^\n]*$|`[^`\n]+`)", re.DOTALL | re.MULTILINE)
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    "\u2028\u2029\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+"""Controls, zero-width, direction-changing, tag and variation characters, and letters without a shape:
+https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing, https://www.unicode.org/reports/tr39/"""
+_IMAGE = re.compile(r"!\[[^\]\n]{0,2000}\](?:\([^)\n]{0,2000}\)|\[[^\]\n]{0,200}\])?")
+_LINK = re.compile(r"(\[[^\]\n]{1,500}\]\(\s*<?[^\s)>]{0,2000}>?)\s+(?:\"[^\"\n]*\"|'[^'\n]*'|\([^)\n]*\))\s*\)")
+_DEFINITION = re.compile(r"^ {0,3}\[[^\]\n]{1,500}\]:[^\n]*$", re.MULTILINE)
+"""Shown nowhere on the page: `[//]: # (words)` is the usual way to hide some."""
+_TAG = re.compile(
+    r"</?(?:a|abbr|area|audio|b|br|center|cite|del|details|dfn|div|em|embed|font|h[1-6]|hr|i|iframe|input|ins|kbd|li|map|"
+    r"mark|math|object|ol|p|path|picture|q|s|small|source|span|strike|strong|style|sub|summary|sup|svg|table|tbody|td|"
+    r"th|thead|tr|track|tt|u|ul|var|video|wbr)(?:\s[^<>]{0,4000})?/?>",
+    re.IGNORECASE,
+)
+"""Their attributes (`title`, `alt`, `aria-label`) hide words; other tags may be meant, as in `List<String>`."""
+_IMG = re.compile(r"<img\b[^<>]{0,4000}>", re.IGNORECASE)
 
 
 def clean_material(text: str, *, limit_chars: int = 60_000) -> str:
     """The visible words, cut to a bound."""
-    visible = _INVISIBLE.sub("", _CODE_OR_COMMENT.sub(lambda found: found[1] or "", text.replace("\r\n", "\n")))
+    shown = _CODE_OR_COMMENT.sub(lambda found: found[1] or "", text.replace("\r\n", "\n"))
+    parts = _CODE.split(_INVISIBLE.sub("", shown))
+    visible = "".join(part if at % 2 else _prose(part) for at, part in enumerate(parts))
     return visible if len(visible) <= limit_chars else visible[:limit_chars] + "\n[cut here]"
+
+
+def hides(text: str) -> bool:
+    """Whether the text holds anything that a reader of the page would not see."""
+    return clean_material(text, limit_chars=len(text)) != text.replace("\r\n", "\n")
+
+
+def _prose(text: str) -> str:
+    text = _IMAGE.sub("[image]", _IMG.sub("[image]", text))
+    text = _LINK.sub(r"\1)", _DEFINITION.sub("", text))
+    return _TAG.sub("", text)

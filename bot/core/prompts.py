@@ -106,6 +106,7 @@ def generation_prompt(task: Task, context: Context) -> Prompt:
             _material(tag, "the repository in brief", context.outline),
             *(_excerpt(tag, excerpt) for excerpt in context.shown),
             _thread(tag, task),
+            _material(tag, "the lines that the thread links to", "\n\n".join(task.linked)),
             _earlier(tag, task),
             *(_hunk(tag, remark) for remark in task.remarks),
             _material(tag, "the change so far, which the files above are shown with", task.diff),
@@ -211,7 +212,8 @@ def _language(task: Task) -> str:
 
 def _thread_texts(task: Task) -> list[str]:
     hunks = [remark.hunk for remark in task.remarks]
-    return [task.title, task.body, *task.comments, task.instructions, *task.earlier, task.diff, *hunks]
+    said = (task.title, task.body, *task.comments, *task.linked)
+    return [*said, task.instructions, *task.earlier, task.diff, *hunks]
 
 
 def _instructions(tag: str, task: Task) -> str:

@@ -143,11 +143,13 @@ def _provenance(report: Report) -> str:
         f"{number}. {quiet(text) or 'Nothing was found wrong.'}" for number, text in enumerate(report.reflections, 1)
     ]
     shown = _shown(report)
+    left_out = [f"- {sentence}" for sentence in report.left_out]
     sections = [
         "<details><summary>How this came about</summary>",
         _usage(report.model, report.usage),
         "**What reflection found**\n\n" + "\n".join(found) if found else "",
         "**Shown to the model**\n\n" + "\n".join(shown) if shown else "",
+        "**Not shown to the model**\n\n" + "\n".join(left_out) if left_out else "",
         "</details>",
     ]
     return "\n\n".join(section for section in sections if section)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Annotated, Any, Literal
 
@@ -184,12 +184,22 @@ def protects(settings: RepoSettings, path: str) -> bool:
     return bool(settings.protected) and any_glob((*settings.protected, SETTINGS_FILE))(path)
 
 
+def may_show(settings: RepoSettings, path: str) -> bool:
+    """Whether the model may be shown the path."""
+    return _shows(settings)(path)
+
+
+def _shows(settings: RepoSettings) -> Callable[[str], bool]:
+    included, excluded = any_glob(settings.context.include or ("**",)), any_glob(settings.context.exclude)
+    return lambda path: included(path) and not excluded(path)
+
+
 def with_rules(snapshot: Snapshot, settings: RepoSettings) -> Snapshot:
     """The snapshot, knowing what of it may be shown and changed."""
     shown, view = settings.context, None
     if shown.include or shown.exclude:
-        included, excluded = any_glob(shown.include or ("**",)), any_glob(shown.exclude)
-        view = {path: blob for path, blob in snapshot.blobs.items() if included(path) and not excluded(path)}
+        shows = _shows(settings)
+        view = {path: blob for path, blob in snapshot.blobs.items() if shows(path)}
     guarded = any_glob((*settings.protected, SETTINGS_FILE) if settings.protected else ())
     return replace(snapshot, view=view, is_protected=guarded)
 

@@ -63,6 +63,8 @@ class Report:
     """The job whose change this one went on from, or delivered."""
     head_sha: str | None = None
     """The commit that was pushed."""
+    left_out: tuple[str, ...] = ()
+    """What of the thread the model was not shown, in sentences."""
     pull_request_url: str | None = None
     commit_url: str | None = None
     withheld: Patch | None = None

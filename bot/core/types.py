@@ -95,6 +95,10 @@ class Job:
     """ISO 8601, UTC."""
     remarks: tuple[Remark, ...] = ()
     """Where it was asked in a review: its own remark, and the others that are done with it."""
+    given_at: str = ""
+    """When the command was written, by GitHub's clock; "" where it does not say."""
+    thread: tuple[str, str] | None = None
+    """Title and body of the issue or pull request as they stood then; None where GitHub did not send them."""
 
 
 # ---- what the repository holds --------------------------------------------------------------------------------------
@@ -263,6 +267,10 @@ class Task:
     """What was made of them so far. The repository is shown with it."""
     instructions: str = ""
     """What the repository asks of those who change it, from its default branch."""
+    linked: tuple[str, ...] = ()
+    """The lines of code that the thread links to, each under its place."""
+    left_out: tuple[str, ...] = ()
+    """What of the thread the model is not shown, in sentences for people."""
     language: str = ""
     """What people are answered in; "" leaves it to the model."""
 

@@ -7,10 +7,8 @@ from dataclasses import replace
 
 from pydantic import TypeAdapter
 
-from bot.core.command import parse_command
 from bot.core.instructions import read_instructions
 from bot.core.loop import NOTHING_YET, solve
-from bot.core.material import clean_material
 from bot.core.record import dump_report, load_job, load_report
 from bot.core.repo_settings import SETTINGS_FILE, with_rules
 from bot.core.report import Report, Usage
@@ -22,6 +20,7 @@ from bot.job.deliver import deliver
 from bot.job.earlier import is_request, latest, lineage
 from bot.job.engine import Json
 from bot.job.house import House
+from bot.job.material import read_task
 from bot.job.place import Ground, Place
 from bot.job.refine import base_of, find_place
 from bot.job.tell import Teller, ending
@@ -34,12 +33,8 @@ _places = TypeAdapter(Place)
 
 BASE_LEFT_OUT = "`--base` was left out: on a pull request the change is made on top of its own branch."
 STAYS = "The branch has changed where the diff shown before did: this goes on from that diff at its own base."
-MAX_COMMENTS_CHARS = 20_000
-"""Of the comments before the command, newest kept."""
 MAX_DIFF_CHARS = 40_000
 """Of the change that a request goes on from, as the model is shown it."""
-_MAINTAINERS = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})
-"""Whose comments the model is shown. https://docs.github.com/en/graphql/reference/enums#commentauthorassociation"""
 
 
 def run(house: House, payload: Json) -> Json:
@@ -75,6 +70,7 @@ class _Run:
             return
         self._teller.progress("read")
         task = self._task()
+        self._teller.update(left_out=task.left_out)
         place = self._place()
         if self._job.target.is_pull and self._job.command.base:
             self._teller.update(notes=(*self._teller.report.notes, BASE_LEFT_OUT))
@@ -102,25 +98,10 @@ class _Run:
         self._teller.update(job=self._job, mode=command.mode or self._house.rules.mode)
 
     def _task(self) -> Task:
-        return _tasks.validate_python(self._step("task", lambda: _tasks.dump_python(self._read_task(), mode="json")))
+        return _tasks.validate_python(self._step("task", self._read_task))
 
-    def _read_task(self) -> Task:
-        target = self._job.target
-        if target.issue_number is None:
-            return Task(target.repo, self._job.command.prompt)
-        github = self._house.connect(target.repo, target.installation_id)
-        thread = github.thread(target.issue_number)
-        earlier = [
-            f"{comment.author} wrote:\n{clean_material(comment.body)}"
-            for comment in github.comments(target.issue_number)
-            if comment.author_association in _MAINTAINERS
-            and not comment.author_is_bot
-            and (target.comment_id is None or comment.id < target.comment_id)
-            and parse_command(comment.body) is None
-        ]
-        title, body = clean_material(thread.title), clean_material(thread.body)
-        said = _newest(earlier, MAX_COMMENTS_CHARS)
-        return Task(target.repo, self._job.command.prompt, title, body, said, self._job.remarks)
+    def _read_task(self) -> Json:
+        return _tasks.dump_python(read_task(self._house, self._job), mode="json")
 
     def _place(self) -> Place:
         return _places.validate_python(
@@ -241,16 +222,6 @@ def _dumped(report: Report | None) -> Json:
 
 def _cut(diff: str) -> str:
     return diff if len(diff) <= MAX_DIFF_CHARS else diff[:MAX_DIFF_CHARS] + "\n[cut here]"
-
-
-def _newest(comments: list[str], limit_chars: int) -> tuple[str, ...]:
-    kept: list[str] = []
-    for comment in reversed(comments):
-        limit_chars -= len(comment)
-        if limit_chars < 0:
-            break
-        kept.insert(0, comment)
-    return tuple(kept)
 
 
 def _add(usage: Usage, reply: Reply) -> Usage:

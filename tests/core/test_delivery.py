@@ -55,6 +55,13 @@ def test_a_command_becomes_a_job_named_by_its_delivery() -> None:
     )
 
 
+def test_the_thread_is_kept_as_it_stood_when_the_command_was_given() -> None:
+    words = {"id": 7, "body": "/tinygen fix", "user": {"id": 1, "login": "ada"}, "updated_at": "2026-11-22T12:00:00Z"}
+    job = ask(payload(comment=words, issue={"number": 3, "title": "Broken", "body": None}))
+    assert isinstance(job, Job)
+    assert (job.given_at, job.thread) == ("2026-11-22T12:00:00Z", ("Broken", ""))
+
+
 def test_a_pull_request_is_told_from_an_issue() -> None:
     job = ask(payload(issue={"number": 3, "pull_request": {"url": "x"}}))
     assert isinstance(job, Job)

@@ -126,3 +126,13 @@ def test_deleted_and_binary_files_are_not_judged() -> None:
 def test_symlinks_and_submodules_of_the_base_are_not_read() -> None:
     base = snapshot_of({"a.json": b"../x", "b.json": b""}, modes={"a.json": "120000", "b.json": "160000"})
     assert find_problems(base, {path: Change(path, b"{}") for path in ("a.json", "b.json")}) == ()
+
+
+def test_new_signs_that_turn_the_direction_of_text_are_told() -> None:
+    base = snapshot_of({"old.py": "# \u202e\n".encode()})
+    changes = {
+        "new.py": Change("new.py", "ok = 1  # \u202e eurt \u2066\n".encode()),
+        "old.py": Change("old.py", "# \u202e!\n".encode()),
+    }
+    (problem,) = find_problems(base, changes)
+    assert problem.startswith("new.py now has signs that turn the direction of text (U+202E, U+2066)")

@@ -75,9 +75,10 @@ class Repository:
         except NotFound:
             return "none"
 
-    def file(self, path: str, *, max_bytes: int) -> bytes | None:
+    def file(self, path: str, *, max_bytes: int, ref: str | None = None) -> bytes | None:
         """https://docs.github.com/en/rest/repos/contents#get-repository-content"""
-        call = Call("GET", f"{self._at}/contents/{quote(path)}", f"read {path} in {self._repo}")
+        params = {"ref": ref} if ref else {}
+        call = Call("GET", f"{self._at}/contents/{quote(path)}", f"read {path} in {self._repo}", params=params)
         try:
             found = self._calls.read(Contents, call).root
         except NotFound:

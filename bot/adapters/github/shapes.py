@@ -58,6 +58,7 @@ class IssueComment(BaseModel):
     user: User | None = None
     author_association: str = "NONE"
     created_at: str
+    updated_at: str
     performed_via_github_app: AppRef | None = None
 
     def comment(self, *, by_this_app: bool) -> Comment:
@@ -71,6 +72,7 @@ class IssueComment(BaseModel):
             author_association=self.author_association,
             by_this_app=by_this_app,
             created_at=self.created_at,
+            updated_at=self.updated_at,
         )
 
 

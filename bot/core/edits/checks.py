@@ -28,6 +28,7 @@ _MARKER = re.compile(r"(?:<{7}|>{7}|\|{7})(?: .{0,200})?")
 _WITH_COMMENTS = re.compile(
     r"(?:^|/)(?:[jt]sconfig[^/]*\.json|\.(?:vscode|devcontainer)/.*|\.?[a-z]*rc\.json|.*\.code-.*)$"
 )
+_TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _MOST_PROBLEMS = 50
 
 Parse = Callable[[bytes], None]
@@ -57,6 +58,7 @@ def _of_file(change: Change, before: bytes | None, known: set[str]) -> Iterator[
     yield from _markers(change.path, content, before)
     yield from _secrets(change.path, content, known)
     yield from _encoding(change.path, content, before)
+    yield from _direction(change.path, content, before)
 
 
 def _before(base: Snapshot, path: str) -> bytes | None:
@@ -64,6 +66,14 @@ def _before(base: Snapshot, path: str) -> bytes | None:
     if blob is None or blob.mode not in ("100644", "100755"):
         return None
     return next(iter(base.read([blob])))
+
+
+def _direction(path: str, content: bytes, before: bytes | None) -> Iterator[str]:
+    """Signs that let a reader see other code than the one that runs: https://trojansource.codes"""
+    new = Counter(_TURNS.findall(decode(content))) - Counter(_TURNS.findall(decode(before or b"")))
+    if new:
+        signs = ", ".join(sorted(f"U+{ord(sign):04X}" for sign in new))
+        yield f"{path} now has signs that turn the direction of text ({signs}): what is read there is not what runs."
 
 
 # ---- syntax

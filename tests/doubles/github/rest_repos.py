@@ -80,24 +80,25 @@ def get_commit(call: Call) -> Response:
 
 @route("GET", "/repos/{owner}/{repo}/contents/{path:path}", "contents:read")
 def get_contents(call: Call) -> Response:
-    """A file of the default branch. https://docs.github.com/en/rest/repos/contents#get-repository-content"""
+    """A file of the default branch, or at a ref. https://docs.github.com/en/rest/repos/contents#get-repository-content"""
     repo, path = call.repo, call.parts["path"]
-    found = repo.git.read(f"{repo.default_branch}:{path}") if repo.git.branch(repo.default_branch) else None
+    ref = call.request.query.get("ref", repo.default_branch)
+    found = repo.git.read(f"{ref}:{path}") if find_commit(repo, ref) else None
     if found is None or found.kind != "blob":
         raise not_found()
     content, sha = found.content, found.oid
     api, page = f"{call.world.api_url}/repos/{repo.full_name}", f"{call.world.url}/{repo.full_name}"
     links = {
-        "url": f"{api}/contents/{path}?ref={repo.default_branch}",
+        "url": f"{api}/contents/{path}?ref={ref}",
         "git_url": f"{api}/git/blobs/{sha}",
-        "html_url": f"{page}/blob/{repo.default_branch}/{path}",
+        "html_url": f"{page}/blob/{ref}/{path}",
     }
     named = {"name": path.rpartition("/")[2], "path": path, "sha": sha, "size": len(content), "type": "file"}
     small = len(content) <= 1_000_000
     answer = {
         **named,
         **links,
-        "download_url": f"{page}/raw/{repo.default_branch}/{path}",
+        "download_url": f"{page}/raw/{ref}/{path}",
         "content": base64.encodebytes(content).decode() if small else "",
         "encoding": "base64" if small else "none",
         "_links": {"self": links["url"], "git": links["git_url"], "html": links["html_url"]},
