@@ -49,7 +49,8 @@ def read_task(house: House, job: Job) -> Task:
     left_out = tuple(f"Comments {why} that were not shown: {count}." for count, why in counts if count)
     if hidden:
         left_out += (f"Texts from which hidden parts were taken: {hidden}.",)
-    task = Task(target.repo, job.command.prompt, clean_material(title), clean_material(body), newest, left_out=left_out)
+    title, body = clean_material(title), clean_material(body)
+    task = Task(target.repo, job.command.prompt, title, body, newest, job.remarks, left_out=left_out)
     return replace(task, linked=tuple(_linked(house, github, task)))
 
 
