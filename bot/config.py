@@ -96,6 +96,9 @@ class Config(BaseModel):
     min_permission: Permission = _setting(
         "TINYGEN_MIN_PERMISSION", "write", "The least repository permission: read, triage, write, maintain or admin."
     )
+    ci_fixes: Annotated[int, Field(ge=0, le=2)] = _setting(
+        "TINYGEN_CI_FIXES", 0, "How often a failed check of TinyGen's own pull request is worked on: 0, 1 or 2."
+    )
     max_revisions: Annotated[int, Field(ge=0, le=10)] = _setting(
         "TINYGEN_MAX_REVISIONS", 2, "Reflection rounds that may change the result."
     )

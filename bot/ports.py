@@ -60,6 +60,15 @@ class LineComment:
 
 
 @dataclass(frozen=True, slots=True)
+class FailedJob:
+    """A job of a run of checks. `log` is its end, 64 KB at most."""
+
+    name: str
+    step: str
+    log: str
+
+
+@dataclass(frozen=True, slots=True)
 class PullRequest:
     """`head_repo` is None where the fork is gone."""
 
@@ -101,6 +110,9 @@ class GitHub(Protocol):
 
     def line_comments(self, number: int) -> tuple[LineComment, ...]:
         """All comments on the pull request's diff, oldest first."""
+
+    def failed_jobs(self, run_id: int) -> tuple[FailedJob, ...]:
+        """The jobs of a run of checks that failed, with the ends of their logs; "" where a log is gone."""
 
     def react(self, comment_id: int, content: Literal["eyes", "rocket", "confused"], *, on_line: bool = False) -> None:
         """A comment that is gone is no failure. `on_line`: it is one on a diff; those have ids of their own."""

@@ -144,6 +144,7 @@ def build_rules(config: Config) -> Rules:
         job_s=config.job_s,
         server_url=config.github_server_url,
         quota=config.quota(),
+        ci_fixes=config.ci_fixes,
         models=(config.openai_model, *config.models),
         installation_concurrency=config.installation_concurrency,
     )

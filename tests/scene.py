@@ -54,7 +54,7 @@ def farewell(name: str) -> str:
     return "Bye, " + name + "!"
 '''
 FILES = {"greet.py": GREET.encode(), "README.md": b"# Greeter\n\nIt greets.\n"}
-PERMISSIONS = {"contents": "write", "issues": "write", "metadata": "read", "pull_requests": "write"}
+PERMISSIONS = {"actions": "read", "contents": "write", "issues": "write", "metadata": "read", "pull_requests": "write"}
 CONFIDENT = "[CONFIDENT] The greeting is as asked."
 QUIET_S = 20.0
 
@@ -275,6 +275,23 @@ class Scene:
             if answer.json and answer.status_code == 202
         ]
         return [self.ended(each) for each in told]
+
+    def fail_check(self, log: str, *, on: Issue, name: str = "CI") -> str:
+        """A check of the pull request's branch fails; what the bot answered to the delivery that tells of it."""
+        assert on.pull
+        before = len(self.github.deliveries)
+        self.repo.fail_check(on.pull.head_ref, log, name=name)
+        (delivery,) = self.github.deliveries[before:]
+        answer = self.deliver(delivery)
+        if answer.status_code == 200:
+            return str(answer.json and answer.json["ignored"])
+        assert answer.status_code == 202, answer.text
+        states = (delivery.guid, run_id(delivery.guid))
+        self.wait(
+            lambda: [self.engine.state(each) for each in states] in (["ended", "ended"], ["ended", "unknown"]),
+            "the check to be worked on",
+        )
+        return delivery.guid
 
     def said_on_line(self, first: int) -> list[str]:
         """What the bot said in the thread on a line."""

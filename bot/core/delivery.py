@@ -2,7 +2,7 @@
 
 Verify, then read, then decide. Only the ten fields that TinyGen needs are read, so a payload of any age and of GitHub
 Enterprise Server is understood. Payloads:
-https://docs.github.com/en/webhooks/webhook-events-and-payloads#issue_comment and #pull_request_review_comment
+https://docs.github.com/en/webhooks/webhook-events-and-payloads
 """
 
 from __future__ import annotations
@@ -17,14 +17,16 @@ from typing import Annotated, TypeVar
 from pydantic import BaseModel, Field, ValidationError
 
 from bot.core.command import MAX_BODY_CHARS, is_same, parse_command
-from bot.core.types import Command, Job, Remark, Target
+from bot.core.types import Check, Command, Job, Remark, Target
 from bot.errors import BadRequest
 
-EVENTS = ("issue_comment", "issues", "pull_request_review_comment")
+EVENTS = ("issue_comment", "issues", "pull_request_review_comment", "workflow_run")
 """The events that this App subscribes to; app.yml lists the same."""
 
 MAX_HUNK_CHARS = 8_000
 """The end of a hunk is where the remark stands."""
+OWN_BRANCH = re.compile(r"tinygen/issue-(\d{1,18})-[0-9a-f]{8}")
+"""The branches of TinyGen's pull requests, and the thread that each came from; see bot.core.render.branch_name."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 
 
@@ -114,6 +116,19 @@ class _OnPull(_Event):
     pull_request: _Issue
 
 
+class _Run(BaseModel):
+    id: Number
+    name: str | None = None
+    head_branch: str | None = None
+    head_sha: str = Field(pattern=r"^[0-9a-f]{40}$")
+    conclusion: str | None = None
+    pull_requests: list[_Issue | None] = []
+
+
+class _OnRun(_Event):
+    workflow_run: _Run
+
+
 class _Commented(_Event):
     changes: _Changes | None = None
     sender: _Account | None = None
@@ -158,6 +173,8 @@ def job_for(delivery: Delivery, *, app_id: int, received_at: str) -> Job | Ignor
         if issue.action != "closed":
             return Ignored("of an issue itself, only its closing matters")
         return _withdrawal(delivery, _place(issue, issue.issue), received_at)
+    if delivery.event == "workflow_run":
+        return _checked(delivery, _read(_OnRun, delivery), received_at)
     comment = _read(_OnThread, delivery) if delivery.event == "issue_comment" else _read(_OnLine, delivery)
     if comment.action == "deleted" and parse_command(comment.comment.body or ""):
         return _withdrawal(delivery, _target(comment), received_at)
@@ -172,6 +189,25 @@ def _withdrawal(delivery: Delivery, target: Target, received_at: str) -> Job:
         command=Command("withdraw"),
         delivery_id=delivery.id,
         received_at=received_at,
+    )
+
+
+def _checked(delivery: Delivery, payload: _OnRun, received_at: str) -> Job | Ignored:
+    """A failed check of a branch that TinyGen may have made; whether it did is for the job to find out."""
+    run = payload.workflow_run
+    pull = next((pull for pull in run.pull_requests if pull), None)
+    if payload.action != "completed" or run.conclusion != "failure":
+        return Ignored("of checks, only those that failed matter")
+    if pull is None or not OWN_BRANCH.fullmatch(run.head_branch or ""):
+        return Ignored("the check is not of a pull request that TinyGen opened")
+    return Job(
+        id=delivery.id,
+        source="comment",
+        target=replace(_place(payload, pull), is_pull=True),
+        command=Command("solve"),
+        delivery_id=delivery.id,
+        received_at=received_at,
+        check=Check(run.id, (run.name or "check")[:100], run.head_sha),
     )
 
 

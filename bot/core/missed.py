@@ -30,7 +30,7 @@ def choose_missed(attempts: Iterable[Attempt]) -> tuple[int, ...]:
     refused (a status below 500) would be refused again."""
     by_guid: dict[str, list[Attempt]] = {}
     for attempt in attempts:
-        if attempt.event in EVENTS and attempt.action in ("created", "edited"):
+        if attempt.event in EVENTS and attempt.action in ("created", "edited", "completed"):
             by_guid.setdefault(attempt.guid, []).append(attempt)
     return tuple(
         max(attempt.id for attempt in tries)

@@ -109,6 +109,7 @@ def generation_prompt(task: Task, context: Context) -> Prompt:
             _material(tag, "the lines that the thread links to", "\n\n".join(task.linked)),
             _earlier(tag, task),
             *(_hunk(tag, remark) for remark in task.remarks),
+            *(_material(tag, "what failed, and the end of its log", failure) for failure in task.failures),
             _material(tag, "the change so far, which the files above are shown with", task.diff),
             _language(task),
             _order(task),
@@ -180,7 +181,7 @@ def without_verdict(prose: str) -> str:
 def task_words(task: Task) -> str:
     """All words of the task and its thread, for choosing what the model is shown."""
     lines = (f"{remark.path}:{remark.line or ''}\n{remark.hunk}" for remark in task.remarks)
-    said = (task.title, task.prompt, *lines, *reversed(task.earlier), task.body, *task.comments)
+    said = (task.title, task.prompt, *lines, *task.failures, *reversed(task.earlier), task.body, *task.comments)
     return "\n\n".join(part for part in said if part)
 
 
@@ -213,7 +214,7 @@ def _language(task: Task) -> str:
 def _thread_texts(task: Task) -> list[str]:
     hunks = [remark.hunk for remark in task.remarks]
     said = (task.title, task.body, *task.comments, *task.linked)
-    return [*said, task.instructions, *task.earlier, task.diff, *hunks]
+    return [*said, task.instructions, *task.earlier, task.diff, *hunks, *task.failures]
 
 
 def _instructions(tag: str, task: Task) -> str:

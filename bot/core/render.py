@@ -193,7 +193,7 @@ def render_commit_message(report: Report, title: str, *, server_host: str) -> st
     return "\n\n".join(part for part in (title, body, trailer) if part) + "\n"
 
 
-def render_pull_body(report: Report) -> str:
+def render_pull_body(report: Report, *, ci_fixes: int = 0) -> str:
     """What the pull request says of itself."""
     issue = report.job.target.issue_number
     parts = [
@@ -201,6 +201,7 @@ def render_pull_body(report: Report) -> str:
         f"Closes #{issue}" if issue and not report.job.target.is_pull else "",
         f"Asked for by {code(report.job.actor)} in a comment on #{issue}." if report.job.actor and issue else "",
         "\n".join(f"- {quiet(note)}" for note in report.notes),
+        f"If a check fails here, TinyGen tries to mend it, at most {_count(ci_fixes, 'time')}." if ci_fixes else "",
         _provenance(report) if report.usage.calls else "",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"

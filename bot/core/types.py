@@ -80,6 +80,23 @@ class Remark:
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """A run of a repository's own checks (a workflow of GitHub Actions) that failed on a pull request of TinyGen's."""
+
+    run_id: int
+    name: str
+    head_sha: str
+    attempt: int = 1
+    """Which attempt to mend it this is, of `limit`."""
+    limit: int = 0
+    before: tuple[str, ...] = ()
+    """The errors that were worked on before; see bot.core.failures.fingerprint."""
+    failures: tuple[str, ...] = ()
+    """What failed: job, step and the end of its log, each."""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One request, from acceptance to its end. `id` names workflow, branch, comment marker and log row."""
 
@@ -99,6 +116,8 @@ class Job:
     """When the command was written, by GitHub's clock; "" where it does not say."""
     thread: tuple[str, str] | None = None
     """Title and body of the issue or pull request as they stood then; None where GitHub did not send them."""
+    check: Check | None = None
+    """Where no comment asked for it, but a failed check of what was asked for before."""
 
 
 # ---- what the repository holds --------------------------------------------------------------------------------------
@@ -261,6 +280,8 @@ class Task:
     """What was said before the command, each beginning with its author."""
     remarks: tuple[Remark, ...] = ()
     """The lines that the prompt is about."""
+    failures: tuple[str, ...] = ()
+    """What failed in the repository's own checks."""
     earlier: tuple[str, ...] = ()
     """The requests that this one goes on from, oldest first; "" stands for the thread's own text."""
     diff: str = ""

@@ -15,6 +15,7 @@ from bot.core.report import Failure, Report, Step
 from bot.core.types import FINAL_STATES, WORK, Job
 from bot.errors import BadRequest
 from bot.job.cancel import asked_in_thread, cancel, run_id, withdraw
+from bot.job.checks import taken_up, with_failures
 from bot.job.engine import Json
 from bot.job.house import House
 from bot.job.review import first_url, is_first, with_review
@@ -29,6 +30,11 @@ def accept(house: House, payload: Json) -> Json:
     job = load_job(payload)
     if job.command.verb == "withdraw":
         return withdraw(house, job)
+    if job.check is not None:
+        asked = taken_up(house, job)
+        if asked is None:
+            return None
+        job = asked
     steps = tuple(Step(title) for title in STEPS.values()) if job.command.verb in WORK else ()
     teller = Teller(house, Report(job, "queued", steps, mode=job.command.mode or house.rules.mode), None)
     with ending(teller):
@@ -53,7 +59,7 @@ def _accept(house: House, job: Job, teller: Teller) -> None:
     if job.command.verb not in WORK:
         teller.done(summary=_answer(house, job))
         return
-    job = with_review(house, job)
+    job = with_failures(house, with_review(house, job))
     teller.update(job=job)
     if not is_first(job):
         teller.done(together_with=first_url(house, job))

@@ -125,7 +125,7 @@ def _push(house: House, teller: Teller, place: Place, task: Task, follows: int =
     try:
         sha = house.engine.step("push", lambda: _commit(house, teller, ours, branch, title, create=place.push == "new"))
     except BranchMoved:
-        if not follows:
+        if not follows or teller.report.job.check:  # a person who pushed is at it
             raise
         _push(house, teller, _follow(house, teller, place, patch), task, follows - 1)
         return
@@ -196,7 +196,7 @@ def _commit(house: House, teller: Teller, patch: Patch, branch: str, title: str,
 def _open_pull(house: House, teller: Teller, branch: str, base: str, title: str) -> Json:
     target = teller.report.job.target
     github = house.connect(target.repo, target.installation_id)
-    body = house.clean(render_pull_body(teller.report))
+    body = house.clean(render_pull_body(teller.report, ci_fixes=house.rules.ci_fixes))
     return github.open_pull(branch, base, title=house.clean(title), body=body, draft=house.rules.draft).url
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from bot.core.delivery import OWN_BRANCH
 from bot.core.report import Report
 from bot.core.types import Job
 from bot.job.house import House
 from bot.ports import PullRequest
 
 MAX_STEPS_BACK = 20
-_OWN_BRANCH = re.compile(r"tinygen/issue-(\d{1,18})-[0-9a-f]{8}")
-"""See bot.core.render.branch_name."""
 _PULL = re.compile(r"/pull/(\d{1,18})\Z")
 
 
@@ -29,7 +28,7 @@ def is_request(report: Report) -> bool:
     limit refused may be asked again; an `apply` is tried again only where that may help."""
     command = report.job.command
     may_help = report.state == "cancelled" or (report.failure is not None and report.failure.retryable)
-    if (report.state == "refused" and not may_help) or command.problem or report.together_with:
+    if (report.state == "refused" and not may_help) or command.problem or report.together_with or report.job.check:
         return False
     return command.verb == "solve" or (command.verb == "apply" and may_help)
 
@@ -57,7 +56,7 @@ def pull_number(line: tuple[Report, ...]) -> int | None:
 
 def opener(house: House, repo: str, pull: PullRequest) -> Report | None:
     """The job that opened the pull request, where TinyGen did."""
-    branch = _OWN_BRANCH.fullmatch(pull.head_ref)
+    branch = OWN_BRANCH.fullmatch(pull.head_ref)
     if branch is None or (pull.head_repo or "").lower() != repo.lower():
         return None
     reports = house.reports.latest(repo, int(branch[1]))

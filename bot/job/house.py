@@ -26,6 +26,8 @@ class Rules:
     quota: Quota
     installation_concurrency: int
     """Repositories of one installation that are worked on at once; 0 is no limit."""
+    ci_fixes: int = 0
+    """How often a failed check of TinyGen's own pull request is worked on."""
     models: tuple[str, ...] = ()
     """Which models a repository may choose."""
     repo: RepoSettings = field(default_factory=RepoSettings)

@@ -51,7 +51,8 @@ def read_task(house: House, job: Job) -> Task:
         left_out += (f"Texts from which hidden parts were taken: {hidden}.",)
     title, body = clean_material(title), clean_material(body)
     task = Task(target.repo, job.command.prompt, title, body, newest, job.remarks, left_out=left_out)
-    return replace(task, linked=tuple(_linked(house, github, task)))
+    failures = job.check.failures if job.check else ()
+    return replace(task, linked=tuple(_linked(house, github, task)), failures=failures)
 
 
 def _linked(house: House, github: GitHub, task: Task) -> Iterator[str]:

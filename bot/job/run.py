@@ -13,9 +13,10 @@ from bot.core.record import dump_report, load_job, load_report
 from bot.core.repo_settings import SETTINGS_FILE, with_rules
 from bot.core.report import Report, Usage
 from bot.core.types import Job, Message, Patch, Prompt, Reply, Snapshot, Solution, Task
-from bot.errors import BadRequest, Cancelled, Conflict, TimedOut
+from bot.errors import BadRequest, Cancelled, Conflict, TimedOut, Unworkable
 from bot.job.apply import apply
 from bot.job.cancel import is_cancelled
+from bot.job.checks import attempt_note
 from bot.job.deliver import deliver
 from bot.job.earlier import is_request, latest, lineage
 from bot.job.engine import Json
@@ -74,6 +75,7 @@ class _Run:
         place = self._place()
         if self._job.target.is_pull and self._job.command.base:
             self._teller.update(notes=(*self._teller.report.notes, BASE_LEFT_OUT))
+        self._check_is_present(place)
         task, place, pending = self._go_on(task, place)
         mode = self._job.command.mode or ("pr" if place.is_own or self._job.remarks else self._house.rules.mode)
         self._teller.update(base_ref=place.base_ref, base_sha=place.base_sha, continues=place.continues, mode=mode)
@@ -130,6 +132,15 @@ class _Run:
                 self._teller.update(notes=(*self._teller.report.notes, STAYS))
             so_far = pending
         return replace(task, earlier=asked, diff=_cut(so_far.text)), place, pending
+
+    def _check_is_present(self, place: Place) -> None:
+        """A check that failed is worked on only while nobody else does."""
+        check = self._job.check
+        if check is None:
+            return
+        self._teller.update(notes=(*self._teller.report.notes, attempt_note(check)))
+        if place.base_sha != check.head_sha:
+            raise Unworkable("The branch was pushed to meanwhile, so this was left alone.", next_step="")
 
     def _lineage(self, job_id: str) -> tuple[Report, ...]:
         report = self._house.reports.load(job_id)

@@ -72,6 +72,7 @@ def under(house: House, terms: Terms) -> House:
         house.rules,
         mode=own.mode or house.rules.mode,
         draft=house.rules.draft if own.draft is None else own.draft,
+        ci_fixes=house.rules.ci_fixes if own.ci_fixes is None else own.ci_fixes,
         repo=own,
         may_write=terms.may_write,
     )

@@ -17,8 +17,14 @@ from tests.doubles.github.schema import answer_problems, webhook_problems
 
 pytestmark = [pytest.mark.npm, pytest.mark.slow]
 
-PERMISSIONS = {"contents": "write", "issues": "write", "pull_requests": "write", "workflows": "write"}
-EVENTS = ("issue_comment", "issues", "pull_request", "pull_request_review_comment")
+PERMISSIONS = {
+    "contents": "write",
+    "issues": "write",
+    "pull_requests": "write",
+    "workflows": "write",
+    "actions": "read",
+}
+EVENTS = ("issue_comment", "issues", "pull_request", "pull_request_review_comment", "workflow_run")
 
 
 class Judged:
@@ -69,7 +75,8 @@ def test_every_answer_is_complete_by_githubs_description(
     about_git(as_bot)
     about_issues(repo, as_bot)
     about_pulls(repo, as_bot)
-    asked = {(each.method, each.path) for each in github.requests if each.status and each.status < 300}
+    about_checks(repo, as_bot)
+    asked = {(each.method, each.path) for each in github.requests if each.status and each.status < 400}
     missed = [
         route.handler.__name__
         for route in ROUTES
@@ -137,6 +144,12 @@ def about_git(as_bot: Judged) -> None:
     as_bot("DELETE", f"{git}/refs/heads/gone", status=204)
 
 
+def about_checks(repo: Repository, as_bot: Judged) -> None:
+    run = repo.fail_check("main", "log")
+    as_bot("GET", f"/repos/octocat/hello/actions/runs/{run.id}/jobs")
+    as_bot("GET", f"/repos/octocat/hello/actions/jobs/{run.job_id}/logs", status=302)
+
+
 def about_issues(repo: Repository, as_bot: Judged) -> None:
     issues = "/repos/octocat/hello/issues"
     number = as_bot("POST", issues, {"title": "Bug", "body": "It broke."}, status=201)["number"]
@@ -190,10 +203,12 @@ def test_every_webhook_is_complete_by_githubs_description(github: GitHubDouble, 
     repo.git.commit({"a.py": b"print(2)\n"}, branch="work")
     pull = repo.open_pull("alice", "Work", head="work")
     repo.comment(pull.number, "alice", "/tinygen")
-    repo.review_comment(pull.number, "alice", "/tinygen", path="a.py", line=1)
+    remark = repo.review_comment(pull.number, "alice", "/tinygen", path="a.py", line=1)
+    repo.edit_comment(remark, "/tinygen now")
+    repo.fail_check("work", "log")
     seen = [(each.event, webhook_problems(each.event, json.loads(each.body))) for each in github.deliveries]
     assert [event for event, problems in seen if problems] == [], seen
-    assert len(seen) == 8
+    assert len(seen) == 10
 
 
 def example(event: str, action: str) -> dict[str, Any]:

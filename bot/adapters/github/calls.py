@@ -44,6 +44,9 @@ _CONNECT_S = 5.0
 _REDIRECTS = 3
 _PAGES = 100
 """Of 100 items each: four times what an issue may hold in comments."""
+_CHUNK_BYTES = 64 * 1024
+_MAX_CHUNKS = 1_600
+"""100 MB: nobody reads more of a log to see its end."""
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _HEADERS = {"X-GitHub-Api-Version": "2022-11-28", "Content-Type": "application/json"}
 """https://docs.github.com/en/rest/about-the-rest-api/api-versions"""
@@ -59,6 +62,8 @@ class Call:
     params: Mapping[str, str | int] = field(default_factory=dict)
     json: object = None
     repeatable: bool = True
+    leads_elsewhere: bool = False
+    """Whether a redirect to another server is the answer, not a failure."""
 
 
 class Credentials(Protocol):
@@ -123,6 +128,22 @@ class Server:
             self.watch.github_left(int(left))
         return response
 
+    def tail(self, url: str, doing: str, *, max_bytes: int) -> bytes:
+        """The last bytes of a file that GitHub led to: elsewhere, so no token is sent."""
+        kept = b""
+        try:
+            with self._shared_client().stream("GET", url) as response:
+                if not response.is_success:
+                    raise OutsideError(f"TinyGen could not {doing}: {response.status_code}.", next_step=TRY_LATER)
+                for count, chunk in enumerate(response.iter_bytes(_CHUNK_BYTES)):
+                    if count == _MAX_CHUNKS:
+                        break
+                    kept = (kept + chunk)[-max_bytes:]
+        except httpx.HTTPError as fault:
+            message = f"TinyGen could not {doing} ({type(fault).__name__})."
+            raise OutsideError(message, next_step=TRY_LATER) from None
+        return kept
+
     def _shared_client(self) -> httpx.Client:
         """A client outlives the call, and serves every thread: githubkit makes a new one, with new connections, per
         request or per thread."""
@@ -153,7 +174,7 @@ class Calls:
             response = self._attempt(call, token, patience)
             if response is None:
                 continue
-            if response.is_success:
+            if response.is_success or (call.leads_elsewhere and response.has_redirect_location):
                 return response
             error = error_for(response, call.doing, token)
             if response.status_code != 401:

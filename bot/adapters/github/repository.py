@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from bot.adapters.github.app import Access
 from bot.adapters.github.calls import Call, Calls, Server
+from bot.adapters.github.checks import failed_jobs
 from bot.adapters.github.errors import UnclearOutcome
 from bot.adapters.github.push import GitData, Push, touches_workflows
 from bot.adapters.github.shapes import (
@@ -23,10 +24,10 @@ from bot.adapters.github.shapes import (
     PullPage,
     RepositoryFacts,
 )
-from bot.adapters.github.tokens import PUSH, PUSH_WORKFLOWS, READ, TALK
+from bot.adapters.github.tokens import CHECKS, PUSH, PUSH_WORKFLOWS, READ, TALK
 from bot.core.types import Changes, Permission
 from bot.errors import BadRequest, NotFound, NotPermitted, OutsideError, Unworkable
-from bot.ports import Comment, LineComment, PullRequest, Remote, Thread
+from bot.ports import Comment, FailedJob, LineComment, PullRequest, Remote, Thread
 
 Found = TypeVar("Found")
 
@@ -92,6 +93,9 @@ class Repository:
     def line_comments(self, number: int) -> tuple[LineComment, ...]:
         pages = self._calls.pages(LineCommentPage, self._comments(number, "pulls"))
         return tuple(comment.line_comment() for page in pages for comment in page.root)
+
+    def failed_jobs(self, run_id: int) -> tuple[FailedJob, ...]:
+        return failed_jobs(self._server, Calls(self._server, self._access.credentials(CHECKS)), self._repo, run_id)
 
     def react(self, comment_id: int, content: Literal["eyes", "rocket", "confused"], *, on_line: bool = False) -> None:
         """GitHub keeps one reaction of a kind per author."""

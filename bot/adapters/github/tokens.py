@@ -28,6 +28,7 @@ TALK: Permissions = (
     ("metadata", "read"),
     ("pull_requests", "write"),
 )
+CHECKS: Permissions = (("actions", "read"),)
 READ: Permissions = (("contents", "read"),)
 PUSH: Permissions = (("contents", "write"),)
 PUSH_WORKFLOWS: Permissions = (("contents", "write"), ("workflows", "write"))

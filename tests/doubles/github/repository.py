@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tests.doubles.github import payloads, payloads_pulls
+from tests.doubles.github import payloads, payloads_actions, payloads_pulls
 from tests.doubles.github.git import Bare
-from tests.doubles.github.state import ROLES, App, Comment, Issue, Json, Pull, Reaction, Role, User, World
+from tests.doubles.github.state import ROLES, App, Comment, Issue, Json, Pull, Reaction, Role, User, WorkflowRun, World
 
 
 @dataclass(eq=False)
@@ -38,6 +38,7 @@ class Repository:
     comments: dict[int, Comment] = field(default_factory=dict)
     signed: set[str] = field(default_factory=set)
     """The commits that GitHub signed: an App's, made without a named author."""
+    runs: dict[int, WorkflowRun] = field(default_factory=dict)
     diffs: dict[tuple[str, str], list[Json]] = field(default_factory=dict)
     """What was compared before; commits do not change."""
 
@@ -159,6 +160,18 @@ class Repository:
     def delete_comment(self, comment: Comment, *, by: User | None = None) -> None:
         del self.comments[comment.id]
         self._tell_comment("deleted", comment, sender=by)
+
+    def fail_check(
+        self, branch: str, log: str | None, *, name: str = "CI", job: str = "test", step: str = "Run make test"
+    ) -> WorkflowRun:
+        """A run on the branch's head that failed."""
+        sha, ids = self.git.branch(branch), self.world.ids
+        assert sha is not None, f"there is no branch {branch}"
+        run = WorkflowRun(next(ids), next(ids), name, job, step, log, branch, sha, self.world.now())
+        self.runs[run.id] = run
+        part = {"workflow_run": payloads_actions.run(self, run), "workflow": payloads_actions.workflow(self, run)}
+        self._tell("workflow_run", "completed", self.owner, **part)
+        return run
 
     def react(self, to: Comment | Issue, user: User, content: str) -> tuple[Reaction, bool]:
         """The reaction, and whether it is new: one person reacts once in each way."""

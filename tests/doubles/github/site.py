@@ -1,4 +1,4 @@
-"""The pages of GitHub's site that the manifest flow goes through."""
+"""The pages of GitHub's site that the manifest flow goes through, and the place where logs of checks are stored."""
 
 from __future__ import annotations
 
@@ -11,12 +11,25 @@ from tests.doubles.server import Request, Response
 
 _NEW_APP = re.compile(r"(/organizations/[^/]+)?/settings/apps/new")
 
+_STORED_LOG = re.compile(r"/stored-logs/(\d+)")
+
+
+def _stored_log(world: World, request: Request, job_id: int) -> Response:
+    """The address is the key: whoever sends another one as well is refused, as the real storage does."""
+    runs = (run for repo in world.repositories.values() for run in repo.runs.values())
+    log = next((run.log for run in runs if run.job_id == job_id), None)
+    if log is None or "Authorization" in request.headers:
+        return Response(400, b"InvalidAuthenticationInfo", {})
+    return Response(200, log.encode(), {"Content-Type": "text/plain; charset=utf-8"})
+
 
 def answer_page(world: World, request: Request) -> Response | None:
     """The person confirms at once: the browser is sent on with the code. None: no such page.
 
     https://docs.github.com/en/apps/sharing-github-apps/registering-a-github-app-from-a-manifest
     """
+    if found := _STORED_LOG.fullmatch(request.path):
+        return _stored_log(world, request, int(found[1]))
     if request.method != "POST" or not _NEW_APP.fullmatch(request.path):
         return None
     manifest = json.loads(parse_qs(request.body.decode())["manifest"][0])

@@ -148,6 +148,21 @@ class Issue:
     reactions: list[Reaction] = field(default_factory=list)
 
 
+@dataclass(eq=False, slots=True)
+class WorkflowRun:
+    """A run of GitHub Actions with one job, which failed in its one step. `log` None: kept no longer."""
+
+    id: int
+    job_id: int
+    name: str
+    job: str
+    step: str
+    log: str | None
+    branch: str
+    head_sha: str
+    created_at: str
+
+
 Emit = Callable[["Repository", User, str, Json], None]
 """(repository, sender, event, the event's own part of the payload) -> the Apps that listen are told."""
 
