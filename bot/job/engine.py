@@ -45,6 +45,7 @@ that jobs in flight cannot go on with, after the queue has drained."""
 MAX_RECOVERIES = 50
 """A job that was in flight at so many restarts is the likely cause of them, and is given up."""
 POLL_S = 0.1
+_OPEN = ("DELAYED", "ENQUEUED", "PENDING")
 HELD_S = 10 * 365 * 86_400.0
 """The wait of what is held until `free` lets it go."""
 MANY = 1_000
@@ -166,25 +167,22 @@ class Engine:
     def enqueue_in_turn(self, name: str, workflow_id: str, payload: Json, place: Place) -> None:
         """Queues it in "jobs", or holds it there until `free` says that its turn has come."""
         with self._deciding:  # of many that come at once, each must see those before it
-            goes = self.step("turn", lambda: may_go(self._line(place.group), place))
+            goes = self.step("turn", lambda: may_go(self._in_line(*_OPEN, user=place.group, sort_desc=True), place))
             wait_s = None if goes else HELD_S
             self.enqueue("jobs", name, workflow_id, payload, key=place.key, group=place.group, wait_s=wait_s)
 
-    def _line(self, group: str) -> tuple[InLine, ...]:
-        """Who of the group has not ended in the queue "jobs", the newest MANY."""
-        return self._in_line(["DELAYED", "ENQUEUED", "PENDING"], user=group, sort_desc=True)
-
     def free(self, cap: int) -> None:
         """Lets those held in the queue "jobs" go whose turn it is. Safe to do in many workers at once."""
-        delayed = self._in_line(["DELAYED"])
+        delayed = self._in_line("DELAYED")
         if any(each.is_held for each in delayed):
-            for workflow_id in choose_freed((*self._in_line(["ENQUEUED", "PENDING"]), *delayed), cap):
+            for workflow_id in choose_freed((*self._in_line("ENQUEUED", "PENDING"), *delayed), cap):
                 self._look.set_workflow_delay(workflow_id, delay_seconds=0.0)
 
-    def _in_line(self, states: list[str], **given: Any) -> tuple[InLine, ...]:
+    def _in_line(self, *states: str, **given: Any) -> tuple[InLine, ...]:
+        """Who is in one of the states in the queue "jobs", MANY at most."""
         now_ms = time.time() * 1000
         found = self._look.list_workflows(
-            queue_name="jobs", status=states, limit=MANY, load_input=False, load_output=False, **given
+            queue_name="jobs", status=list(states), limit=MANY, load_input=False, load_output=False, **given
         )
         return tuple(
             InLine(
@@ -217,9 +215,8 @@ class Engine:
 
     def rows_waiting(self) -> int:
         """How many rows the request log elsewhere has not taken yet, MANY at most."""
-        states = ["ENQUEUED", "DELAYED", "PENDING"]
         return len(
-            self._look.list_workflows(name="log", status=states, limit=MANY, load_input=False, load_output=False)
+            self._look.list_workflows(name="log", status=[*_OPEN], limit=MANY, load_input=False, load_output=False)
         )
 
     def forget(self, before: datetime) -> int:

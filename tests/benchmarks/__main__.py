@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import sys
 
-from tests.benchmarks import job, webhook
+from tests.benchmarks import fairness, job, throughput, webhook
 
 
 def main() -> int:
-    for name, run in (("webhook", webhook.run), ("job", job.run)):
+    for name, run in (
+        ("webhook", webhook.run),
+        ("job", job.run),
+        ("fairness", fairness.run),
+        ("throughput", throughput.run),
+    ):
         print(f"{name}", flush=True)
         for figure, value, target in run():
             print(f"  {figure:75} {value:>22} {target}", flush=True)

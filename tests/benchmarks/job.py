@@ -41,7 +41,7 @@ def run() -> list[tuple[str, str, str]]:
     """(figure, value, target) rows."""
     with (
         tempfile.TemporaryDirectory(prefix="tinygen-bench-") as folder,
-        ModelDouble(_reply, piece=4096) as model,
+        ModelDouble(reply, piece=4096) as model,
         Stage(Path(folder), model.url) as stage,
     ):
         repo = stage.github.add_repository(REPO, files=sample(FILES), permissions={"octocat": "admin"})
@@ -84,7 +84,7 @@ def sample(count: int) -> dict[str, bytes]:
     return files
 
 
-def _reply(messages: Messages) -> str:
+def reply(messages: Messages) -> str:
     if any("[REVISION NEEDED]" in str(message["content"]) for message in messages):
         return "[CONFIDENT] It does."
     edit = '<<<<<<< SEARCH\n    return "Hello " + name\n=======\n    return f"Hello, {name}!"\n>>>>>>> REPLACE'
