@@ -11,9 +11,9 @@ import pytest
 BOT = Path(__file__).parent.parent / "bot"
 
 PURE = {
-    "__future__", "ast", "base64", "bisect", "collections", "configparser", "dataclasses", "difflib", "enum", "fnmatch",
-    "functools", "hashlib", "heapq", "hmac", "html", "itertools", "json", "math", "operator", "posixpath", "re",
-    "string", "textwrap", "tomllib", "types", "typing", "unicodedata", "urllib.parse", "warnings", "xml.parsers",
+    "__future__", "array", "ast", "base64", "bisect", "collections", "configparser", "dataclasses", "difflib", "enum",
+    "fnmatch", "functools", "hashlib", "heapq", "hmac", "html", "itertools", "json", "math", "operator", "posixpath",
+    "re", "string", "textwrap", "tomllib", "types", "typing", "unicodedata", "urllib.parse", "warnings", "xml.parsers",
 }  # fmt: skip
 """What of the standard library has no way to the world."""
 
@@ -36,7 +36,7 @@ DOORS: dict[str, set[str]] = {
 
 CLIENTS = {
     "database": {"sqlalchemy"},
-    "git": set[str](),
+    "git": {"structlog"},
     "github": {"githubkit", "httpx", "pydantic", "cryptography"},
     "model": {"openai", "httpx", "httpx2", "pydantic"},
     "supabase": {"supabase", "postgrest", "httpx"},

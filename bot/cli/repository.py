@@ -132,7 +132,7 @@ def _open(config: Config, options: argparse.Namespace) -> Source:
     if Path(options.repo).exists():
         from bot.adapters.git import LocalGit
 
-        local = LocalGit(Path(options.repo))
+        local = LocalGit(Path(options.repo), words=config.data_dir / "words")
         return Source(local, Path(options.repo).resolve().name, local.resolve(options.ref))
     repo, ref = read_repo_url(options.repo, config.github_server_url)
     with build_github(config) as github:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from bot.core.shelf import NO_SHELF, Shelf
+
 Mode = Literal["diff", "pr"]
 Source = Literal["comment", "review_comment", "run"]
 State = Literal["queued", "running", "done", "failed", "cancelled", "refused"]
@@ -161,6 +163,7 @@ class Snapshot:
     read: ReadBlobs
     history: Callable[[], Sequence[PastCommit]] = tuple
     """The newest commits up to this one, newest first, a few hundred at most; none where only this one is at hand."""
+    shelf: Shelf = NO_SHELF
     view: Mapping[str, Blob] | None = None
     """The part of `blobs` that the model may be shown, where that is not all of it."""
     is_protected: Callable[[str], bool] = _nothing

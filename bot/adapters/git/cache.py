@@ -24,6 +24,7 @@ from bot.adapters.git.history import MAX_COMMITS
 from bot.adapters.git.lock import locked
 from bot.adapters.git.process import GitFailed, Runner
 from bot.adapters.git.remote import explain_refusal, token_environment
+from bot.adapters.git.shelf import SqliteShelf
 from bot.adapters.git.store import ObjectStore
 from bot.core.types import Changes, Patch, Snapshot
 from bot.errors import BadRequest, OutsideError
@@ -198,7 +199,8 @@ class GitCache:
                     _remove(directory)
             return OutsideError(f"The cache of {repo} was damaged and is thrown away.", next_step="Try again.")
 
-        return ObjectStore(self._runner, directory / "objects", on_damage, past=directory / _PAST / "objects")
+        past, shelf = directory / _PAST / "objects", SqliteShelf(directory / "words.sqlite")
+        return ObjectStore(self._runner, directory / "objects", on_damage, past, shelf)
 
     def _locked(self, directory: Path) -> AbstractContextManager[int]:
         return locked(directory.with_suffix(".lock"), self._runner.timeout_s, self._wait)

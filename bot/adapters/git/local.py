@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from bot.adapters.git.bare import checked_sha
 from bot.adapters.git.process import GitFailed, Runner
+from bot.adapters.git.shelf import SqliteShelf
 from bot.adapters.git.store import ObjectStore
+from bot.core.shelf import NO_SHELF, Shelf
 from bot.core.types import Changes, Patch, Snapshot
 from bot.errors import BadRequest, NotFound, OutsideError
 from bot.ports import Remote
@@ -19,8 +22,12 @@ class LocalGit:
     objects from a scratch repository, needs no `safe.directory` and runs nothing that its configuration names.
     """
 
-    def __init__(self, path: Path, *, timeout_s: float = 120.0, max_output_bytes: int = 64 << 20) -> None:
+    def __init__(
+        self, path: Path, *, words: Path | None = None, timeout_s: float = 120.0, max_output_bytes: int = 64 << 20
+    ) -> None:
+        """`words` is a directory of the bot's own, where what is learnt of the contents is kept."""
         self._path = path
+        self._words = words
         self._runner = Runner(timeout_s, max_output_bytes)
 
     def resolve(self, ref: str | None) -> str:
@@ -79,7 +86,13 @@ class LocalGit:
             raise BadRequest(
                 f"{repo} names its objects by {hash_name}.", next_step="Use a repository with SHA-1 names."
             )
-        return ObjectStore(self._runner, self._path / objects, on_damage, past=self._path / objects)
+        directory = (self._path / objects).resolve()
+        return ObjectStore(self._runner, directory, on_damage, past=directory, shelf=self._shelf(directory))
+
+    def _shelf(self, objects: Path) -> Shelf:
+        if self._words is None:
+            return NO_SHELF
+        return SqliteShelf(self._words / f"{hashlib.sha256(bytes(objects)).hexdigest()[:16]}.sqlite")
 
     def _git_dir(self) -> Path:
         """As git looks for it, from `path` upwards, but without its question who owns it."""

@@ -16,6 +16,7 @@ from bot.adapters.git.merge import merged_changes
 from bot.adapters.git.patch import apply_patch, make_patch
 from bot.adapters.git.process import GitFailed, Runner
 from bot.adapters.git.read import list_blobs, read_blobs
+from bot.core.shelf import Shelf
 from bot.core.types import Blob, Changes, PastCommit, Patch, Snapshot
 from bot.errors import OutsideError
 
@@ -25,19 +26,20 @@ _log = structlog.get_logger()
 @dataclass(frozen=True, slots=True)
 class ObjectStore:
     """`objects` is a repository's objects directory; `on_damage` acts where git cannot read it, and explains. `past` is
-    the directory that has the commits before."""
+    the objects directory that has the commits before."""
 
     runner: Runner
     objects: Path
     on_damage: Callable[[], OutsideError]
     past: Path
+    shelf: Shelf
 
     def snapshot(self, sha: str) -> Snapshot:
         if not sha:
             return Snapshot("", {}, self.read)
         with self._damage_explained():
             blobs = list_blobs(self.runner, self.objects, checked_sha(sha))
-        return Snapshot(sha, blobs, self.read, partial(self.history, sha))
+        return Snapshot(sha, blobs, self.read, partial(self.history, sha), self.shelf)
 
     def history(self, sha: str) -> tuple[PastCommit, ...]:
         """None where they cannot be read: they are a hint, and no job depends on them."""

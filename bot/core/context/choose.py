@@ -20,8 +20,8 @@ from bot.core.tokens import estimate_tokens
 from bot.core.types import Context, Snapshot
 
 MAX_RANKING = 100
-_EXAMINED = 60
-_VOTED = 20
+_EXAMINED = 40
+_VOTED = 15
 _OUTLINED = 40
 _SHOWN = 25
 _OUTLINE_SHARE = 0.1
@@ -59,7 +59,7 @@ def rank_files(snapshot: Snapshot, kinds: Mapping[str, Kind], text: str) -> tupl
     """The files that were examined, best first, and the others that say anything of the task, by their words."""
     task = read_task(text)
     matcher = Matcher(task.terms)
-    corpus = read_corpus(scan(snapshot, kinds, matcher), task.terms)
+    corpus = read_corpus(scan(snapshot, kinds, task.terms), task.terms)
     named = find_named(text, kinds)
     voted = votes(snapshot.history(), task.terms)
     first = _by_first_score(corpus)

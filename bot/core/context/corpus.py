@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from bot.core.context.paths import Kind
 from bot.core.context.scan import Scanned
@@ -69,8 +70,7 @@ def read_corpus(files: Sequence[Scanned], terms: Mapping[str, float]) -> Corpus:
     sources = [file for file in files if file.kind == "source" and file.length] or list(files)
     seen = Counter(term for file in sources for term in file.body)
     defined = Counter(term for file in sources for term in file.defined)
-    directories: dict[str, frozenset[str]] = {}
-    paths = {file.blob.path: _path_words(file.blob.path, directories) for file in files}
+    paths = {file.blob.path: _path_words(file.blob.path) for file in files}
     in_paths = Counter(
         stem for file in sources for stem in paths[file.blob.path].name | paths[file.blob.path].directories
     )
@@ -79,14 +79,13 @@ def read_corpus(files: Sequence[Scanned], terms: Mapping[str, float]) -> Corpus:
     return Corpus(files, paths, weights, len(sources), average, defined, in_paths)
 
 
-def _path_words(path: str, directories: dict[str, frozenset[str]]) -> PathWords:
+def _path_words(path: str) -> PathWords:
     directory, _, name = path.rpartition("/")
-    if directory not in directories:
-        directories[directory] = _stems(directory)
     stem = name.rpartition(".")[0] or name
-    return PathWords(_stems(stem), directories[directory], stem.lower())
+    return PathWords(_stems(stem), _stems(directory), stem.lower())
 
 
+@lru_cache(maxsize=1 << 15)
 def _stems(text: str) -> frozenset[str]:
     return frozenset(part for word in re.findall(r"\w+", text) for part in parts_of(word))
 

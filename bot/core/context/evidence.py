@@ -55,6 +55,7 @@ class Examiner:
 
     def examine(self, file: Scanned, source: Source) -> Candidate:
         words = split_words(source.content)
+        distinct = set(words)
         defined = {definition.name.encode() for definition in source.definitions}
         segments = cut(source)
         return Candidate(
@@ -62,9 +63,9 @@ class Examiner:
             source=source,
             segments=segments,
             segment_scores=tuple(self._segment_score(source, segment) for segment in segments),
-            pairs=self._count_pairs(words),
+            pairs=self._count_pairs(words, distinct),
             names=frozenset((self._task.title_names | self._task.prose_names) & defined),
-            shared_phrases=len(self._task.phrases & phrases_of(words)) if self._task.phrases else 0,
+            shared_phrases=self._count_phrases(words, distinct),
             defined_members=sum(owner in defined and member in defined for owner, member in self._task.members),
             imported=any(name in defined and _lies_in(file.blob.path, module) for module, name in self._task.imports),
         )
@@ -80,21 +81,23 @@ class Examiner:
     def _terms(self, definition: Definition | None) -> tuple[str, ...]:
         return self._matcher.terms_of(definition.name) if definition else ()
 
-    def _count_pairs(self, words: list[bytes]) -> dict[Pair, int]:
+    def _count_pairs(self, words: list[bytes], distinct: set[bytes]) -> dict[Pair, int]:
         if not self._pairs:
             return {}
-        stems = [stem for word in words for stem in self._stems_of(word)]
+        known = self._stems
+        for word in distinct - known.keys():
+            known[word] = parts_of(word.decode("utf-8", "replace"))
+        stems = [stem for word in words for stem in known[word]]
         counts: dict[Pair, int] = {}
         for pair in pairwise(stems):
             if pair in self._pairs:
                 counts[pair] = counts.get(pair, 0) + 1
         return counts
 
-    def _stems_of(self, word: bytes) -> tuple[str, ...]:
-        stems = self._stems.get(word)
-        if stems is None:
-            stems = self._stems[word] = parts_of(word.decode("utf-8", "replace"))
-        return stems
+    def _count_phrases(self, words: list[bytes], distinct: set[bytes]) -> int:
+        if not any(distinct.issuperset(phrase) for phrase in self._task.phrases):
+            return 0
+        return len(self._task.phrases & phrases_of(words))
 
 
 def _lies_in(path: str, module: str) -> bool:

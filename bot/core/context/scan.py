@@ -1,24 +1,27 @@
-"""One pass over a repository's files that keeps, of each, only how often it says the words of the task.
-
-Nothing is indexed: splitting a file into words runs at some 60 MB/s, so that looking at everything costs about as
-much as reading it from git. A word of the repository is compared with the task once, however often it occurs.
-"""
+"""What every file of a repository says of the task: looked up where it was learnt before, else learnt now."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from bot.core.context.definitions import defined_names
-from bot.core.context.paths import READ_ORDER, Kind, extension_of
-from bot.core.context.words import LONGEST_WORD, parts_of, split_words, word_set
+from bot.core.context.index import Index, Said, build_layer, terms_of
+from bot.core.context.paths import READ_ORDER, Kind, extension_of, language_of
+from bot.core.context.words import LONGEST_WORD, word_set
+from bot.core.shelf import Shelf
 from bot.core.types import Blob, Snapshot
 
 MAX_FILE_BYTES = 1_000_000
 """Larger files are known by their path alone."""
 MAX_SCAN_BYTES = 250_000_000
-"""What one pass reads at most, source first: some four seconds."""
+"""What is read at most, source first: some ten seconds, once."""
+_BATCH_BYTES = 32_000_000
+"""Of contents learnt at a time: what is in memory for it is a few times as much."""
+_MAX_LAYERS = 50
+_MAX_KEPT = 3
+_FEW_FILES = 1_000
+"""A shelf with more than so many times the files that there are, and some, is begun anew."""
 
 _NOT_TEXT = word_set(
     """png jpg jpeg gif ico bmp webp tif tiff psd pdf zip gz tgz bz2 xz 7z jar war class pyc so o a dll dylib exe bin
@@ -64,19 +67,59 @@ class Matcher:
                 self._terms[word] = terms
 
     def terms_of(self, word: str) -> tuple[str, ...]:
-        parts = tuple(part for part in parts_of(word) if part in self._wanted)
-        name = f"={word.lower().strip('_')}"
-        return (name, *parts) if name in self._wanted else parts
+        return tuple(term for term in terms_of(word) if term in self._wanted)
 
 
-def scan(snapshot: Snapshot, kinds: Mapping[str, Kind], matcher: Matcher) -> list[Scanned]:
+def scan(snapshot: Snapshot, kinds: Mapping[str, Kind], terms: Collection[str]) -> list[Scanned]:
     """Every file that may be shown, in git's order; those that were not read have no counts."""
-    wanted = _readable(snapshot.blobs.values(), kinds)
-    scanned = {
-        blob.path: _scanned(blob, kinds[blob.path], content, matcher)
-        for blob, content in zip(wanted, snapshot.read(wanted), strict=True)
-    }
-    return [scanned.get(path) or Scanned(snapshot.blobs[path], kind, 0, {}, {}) for path, kind in kinds.items()]
+    wanted = {blob.path: _key(blob) for blob in _readable(snapshot.blobs.values(), kinds)}
+    first: dict[str, Blob] = {}
+    for path, key in wanted.items():
+        first.setdefault(key, snapshot.blobs[path])
+    index = _recall(snapshot.shelf, terms, len(first))
+    if not len(index):
+        snapshot.shelf.clear()
+    for batch in _batches([blob for key, blob in first.items() if key not in index]):
+        contents = snapshot.read(batch)
+        layer = build_layer((_key(blob), blob.path, content) for blob, content in zip(batch, contents, strict=True))
+        index.add(layer)
+        snapshot.shelf.add(layer)
+    unread = Said(0)
+    said = {path: index[wanted[path]] if path in wanted else unread for path in kinds}
+    return [
+        Scanned(snapshot.blobs[path], kind, said[path].length, said[path].body, said[path].defined)
+        for path, kind in kinds.items()
+    ]
+
+
+def _key(blob: Blob) -> str:
+    return f"{blob.oid}:{language_of(blob.path) or ''}"
+
+
+def _recall(shelf: Shelf, terms: Collection[str], size: int) -> Index:
+    """What is on the shelf; an empty index where that is damaged, or mostly of files that are no more."""
+    index = Index(terms)
+    layers = shelf.layers(index.names)
+    try:
+        for layer in layers:
+            index.add(layer)
+    except (KeyError, ValueError, IndexError):
+        return Index(terms)
+    is_stale = len(layers) > _MAX_LAYERS or len(index) > _MAX_KEPT * size + _FEW_FILES
+    return Index(terms) if is_stale else index
+
+
+def _batches(blobs: Iterable[Blob]) -> Iterator[list[Blob]]:
+    batch: list[Blob] = []
+    size_bytes = 0
+    for blob in blobs:
+        batch.append(blob)
+        size_bytes += blob.size_bytes
+        if size_bytes > _BATCH_BYTES:
+            yield batch
+            batch, size_bytes = [], 0
+    if batch:
+        yield batch
 
 
 def is_readable(blob: Blob) -> bool:
@@ -95,12 +138,3 @@ def _readable(blobs: Iterable[Blob], kinds: Mapping[str, Kind]) -> list[Blob]:
             break
         taken.append(blob)
     return taken
-
-
-def _scanned(blob: Blob, kind: Kind, content: bytes, matcher: Matcher) -> Scanned:
-    if b"\0" in content:
-        return Scanned(blob, kind, 0, {}, {})
-    words = split_words(content)
-    body = matcher.counts(words)
-    defined = matcher.counts(defined_names(blob.path, content)) if body else {}
-    return Scanned(blob, kind, len(words), body, defined)
