@@ -39,9 +39,7 @@ class SqliteShelf:
         self._using(lambda connection: _write(connection, layer))
 
     def clear(self) -> None:
-        for ending in ("", "-wal", "-shm"):
-            with suppress(OSError):
-                self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
+        self._using(lambda connection: connection.execute("DELETE FROM kept").close())
 
     def _using(self, work: Callable[[sqlite3.Connection], T]) -> T | None:
         """What `work` gives, in one transaction; None where it fails, which the log tells. Then the file is gone too,
@@ -57,8 +55,13 @@ class SqliteShelf:
         except (sqlite3.Error, OSError) as error:
             _log.warning("what was learnt of a repository cannot be kept", error=str(error))
             if getattr(error, "sqlite_errorcode", None) not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-                self.clear()
+                self._remove()
             return None
+
+    def _remove(self) -> None:
+        for ending in ("", "-wal", "-shm"):
+            with suppress(OSError):
+                self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
 
 
 def _read(connection: sqlite3.Connection, names: Sequence[str]) -> Sequence[Mapping[str, bytes]]:

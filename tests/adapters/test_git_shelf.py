@@ -1,0 +1,73 @@
+"""What is kept beside a repository: shared, never waited for, and thrown away where it is damaged."""
+
+from __future__ import annotations
+
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from bot.adapters.git.shelf import SqliteShelf
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> SqliteShelf:
+    return SqliteShelf(tmp_path / "made/words.sqlite")
+
+
+def test_layers_come_back_oldest_first_with_what_is_asked(shelf: SqliteShelf) -> None:
+    shelf.add({"a": b"1", "b": b"\0"})
+    shelf.add({"a": b"2", "c": b"3"})
+
+    assert shelf.layers(["a", "b", "z"]) == [{"a": b"1", "b": b"\0"}, {"a": b"2"}]
+
+
+def test_many_names_may_be_asked_at_once(shelf: SqliteShelf) -> None:
+    layer = {f"n{number}": b"%d" % number for number in range(1_203)}
+    shelf.add(layer)
+
+    assert shelf.layers(list(layer)) == [layer]
+
+
+def test_it_may_be_emptied(shelf: SqliteShelf) -> None:
+    shelf.add({"a": b"1"})
+    shelf.clear()
+
+    assert shelf.layers(["a"]) == []
+
+
+def test_many_may_add_at_once(shelf: SqliteShelf) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda number: shelf.add({"a": b"%d" % number}), range(20)))
+
+    assert len(shelf.layers(["a"])) == 20
+
+
+@pytest.mark.parametrize("content", [b"no database" * 100, b""])
+def test_a_damaged_file_is_thrown_away(content: bytes, shelf: SqliteShelf, tmp_path: Path) -> None:
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made/words.sqlite").write_bytes(content)
+
+    assert list(shelf.layers(["a"])) == []
+    shelf.add({"a": b"1"})
+    assert shelf.layers(["a"]) == [{"a": b"1"}]
+
+
+def test_tables_of_another_kind_are_thrown_away(shelf: SqliteShelf, tmp_path: Path) -> None:
+    (tmp_path / "made").mkdir()
+    with closing(sqlite3.connect(tmp_path / "made/words.sqlite")) as connection:
+        connection.execute("CREATE TABLE kept (other)").close()
+
+    assert list(shelf.layers(["a"])) == []
+    shelf.add({"a": b"1"})
+    assert shelf.layers(["a"]) == [{"a": b"1"}]
+
+
+def test_a_place_that_cannot_be_written_keeps_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    shelf = SqliteShelf(tmp_path / "file/words.sqlite")
+
+    shelf.add({"a": b"1"})
+    assert list(shelf.layers(["a"])) == []
