@@ -35,7 +35,7 @@ def test_it_may_be_emptied(shelf: SqliteShelf) -> None:
     shelf.add({"a": b"1"})
     shelf.clear()
 
-    assert shelf.layers(["a"]) == []
+    assert list(shelf.layers(["a"])) == []
 
 
 def test_many_may_add_at_once(shelf: SqliteShelf) -> None:
