@@ -10,6 +10,7 @@
     │       └── Conflict   a change and what its branch became meanwhile do not go together
     ├── OutsideError       GitHub, git, the model or the database failed: retried where that is safe, then shown
     │   ├── TimedOut       it took longer than it may
+    │   ├── Damaged        what was kept here was spoilt and is thrown away: the same again makes it anew
     │   ├── BranchMoved    the branch is not where it was when the work on it began
     │   └── ContextTooLong the model cannot take that many tokens: show it less, then ask again
     └── SetupError         the operator must act: stops at the start, or names the setting to mend
@@ -66,7 +67,9 @@ class Conflict(Unworkable):
 
 
 class OutsideError(TinyGenError):
-    """`retry_in_s` is what the other side asked for, where it did."""
+    """`retry_in_s` is what the other side asked for, where it did. `step` is the durable step that ended with it."""
+
+    step: int | None = None
 
     def __init__(self, message: str, *, next_step: str, retry_in_s: float | None = None) -> None:
         super().__init__(message, next_step=next_step)
@@ -74,6 +77,10 @@ class OutsideError(TinyGenError):
 
 
 class TimedOut(OutsideError):
+    pass
+
+
+class Damaged(OutsideError):
     pass
 
 

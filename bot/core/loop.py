@@ -31,7 +31,7 @@ from bot.core.types import (
     Task,
     Verdict,
 )
-from bot.errors import ContextTooLong, LimitReached, OutsideError, SetupError, Unworkable
+from bot.errors import ContextTooLong, Damaged, LimitReached, OutsideError, SetupError, Unworkable
 
 Ask = Callable[[Prompt], Reply]
 Diff = Callable[[Changes], Patch]
@@ -121,6 +121,8 @@ def solve(
     while revisions[-1].patch.text and len(revisions) <= limits.revisions:
         try:
             verdict, better = _reflect(task, base, revisions[-1], meter, limits)
+        except Damaged:
+            raise
         except (LimitReached, OutsideError, SetupError) as error:  # what there is was paid for, and may be right
             notes.append(f"Reflection ended early: {error.message}")
             break

@@ -6,7 +6,7 @@ run.py       the work: locate, read, ask, deliver
 deliver.py   a patch becomes a comment, a commit or a pull request
 tell.py      the one comment, the report and the log row of a job, kept in step
 cancel.py    how a job is stopped
-wait.py      what a limit puts off
+wait.py      what puts a job off, and how it goes on
 late.py      what could not be told, or go on, when it was due
 turns.py     whose turn it is, among installations
 worker.py    what a worker process does: take from the inbox, run, stop

@@ -22,7 +22,7 @@ from bot.job.review import first_url, is_first, with_review
 from bot.job.tell import STEPS, Teller, ending, failure_of
 from bot.job.terms import Terms, dump_terms, load_terms, may_do, settle, under
 from bot.job.turns import Place, group_of
-from bot.job.wait import put_off_where_limited
+from bot.job.wait import put_off_where_needed
 
 
 def accept(house: House, payload: Json) -> Json:
@@ -38,7 +38,7 @@ def accept(house: House, payload: Json) -> Json:
     steps = tuple(Step(title) for title in STEPS.values()) if job.command.verb in WORK else ()
     teller = Teller(house, Report(job, "queued", steps, mode=job.command.mode or house.rules.mode), None)
     with ending(teller):
-        return put_off_where_limited(house, job, lambda: _accept(house, job, teller))
+        return put_off_where_needed(house, job, lambda: _accept(house, job, teller))
     return None
 
 

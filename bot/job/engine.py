@@ -22,6 +22,7 @@ from dbos import (
     DBOS,
     DBOSClient,
     DBOSContextSetAuth,
+    EnqueueOptions,
     SetEnqueueOptions,
     SetWorkflowID,
     StepOptions,
@@ -253,34 +254,30 @@ class Engine:
     def step(self, name: str, body: Callable[[], Json]) -> Json:
         """What `body` returned, now or before a restart. An error of the house is raised again as what it was."""
         outcome = DBOS.run_step(
-            StepOptions(name=name), lambda: cleaned(outcome_of(name, body, self._watch), self._clean)
+            StepOptions(name=name),
+            lambda: {**cleaned(outcome_of(name, body, self._watch), self._clean), "number": DBOS.step_id},
         )
         if "error" in outcome:
-            raise load_error(outcome["error"])
+            raise load_error(outcome["error"], outcome.get("number"))
         return outcome["value"]
 
-    def put_off(self, wait_s: float, job_id: str) -> Json:
-        """What the workflow returns to go on in `wait_s`, with the step before last done anew."""
-        stamp, here = self.step("put off", lambda: [uuid.uuid4().hex, DBOS.step_id])
-        payload = {"id": job_id, "workflow": DBOS.workflow_id, "stamp": stamp, "step": here - 2}
+    def put_off(self, wait_s: float, job_id: str, *, step: int | None, may: Callable[[], bool]) -> Json:
+        """What the workflow returns to go on in `wait_s`, anew from `step` on; None where it may not."""
+        found = self.step("put off", lambda: [uuid.uuid4().hex, DBOS.step_id] if may() else None)
+        if found is None:
+            return None
+        stamp, here = found
+        payload = {"id": job_id, "workflow": DBOS.workflow_id, "stamp": stamp, "step": step or here}
         self.enqueue("late", "go on", f"{stamp}-go on", payload, wait_s=wait_s)
         return {"put_off": stamp}
 
     def _take_up(self, job_id: str, step: int) -> Json:
-        """As `put_off`, for a job that other code began: from `step` on it does things in another order, so that
-        nothing more can be recorded in it as it is."""
+        """As `put_off`, for a job that other code began: nothing more can be recorded in it from `step` on."""
         stamp = uuid.uuid4().hex
         payload = {"id": job_id, "workflow": DBOS.workflow_id, "stamp": stamp, "step": step}
         _log.warning("a job that other code began is done anew from here on", step=step)
-        self._look.enqueue(
-            {
-                "workflow_name": "go on",
-                "queue_name": "late",
-                "workflow_id": f"{stamp}-go on",
-                "serialization_type": WorkflowSerializationFormat.PORTABLE,
-            },
-            payload,
-        )
+        queued: EnqueueOptions = {"workflow_name": "go on", "queue_name": "late", "workflow_id": f"{stamp}-go on"}
+        self._look.enqueue({**queued, "serialization_type": WorkflowSerializationFormat.PORTABLE}, payload)
         return {"put_off": stamp}
 
 

@@ -40,10 +40,13 @@ def _dump_error(error: TinyGenError) -> Json:
     return dumped
 
 
-def load_error(dumped: Json) -> Exception:
+def load_error(dumped: Json, step: int | None) -> Exception:
+    """`step` is the number of the one that came to it, None where that was not recorded."""
     kind = getattr(errors, dumped["type"])
     given = {name: value for name, value in dumped.items() if name != "type"}
     error: Exception = kind(given.pop("message"), **given) if given else kind()
+    if isinstance(error, OutsideError):
+        error.step = step
     return error
 
 

@@ -26,7 +26,7 @@ from bot.job.place import Ground, Place
 from bot.job.refine import base_of, find_place
 from bot.job.tell import Teller, ending
 from bot.job.terms import load_terms, under
-from bot.job.wait import put_off_where_limited
+from bot.job.wait import put_off_where_needed
 
 _replies = TypeAdapter(Reply)
 _tasks = TypeAdapter(Task)
@@ -45,7 +45,7 @@ def run(house: House, payload: Json) -> Json:
     begun = Report(job, "running", mode=job.command.mode or house.rules.mode, notes=terms.mistakes)
     teller = Teller(house, begun, payload["comment_id"])
     with ending(teller):
-        return put_off_where_limited(house, job, _Run(house, job, teller).work)
+        return put_off_where_needed(house, job, _Run(house, job, teller).work)
     return None
 
 

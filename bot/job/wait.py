@@ -1,4 +1,5 @@
-"""What a limit puts off: a job that GitHub or the model tells to come back later goes on then, from where it was.
+"""What puts a job off, and how it goes on from where it was: a limit of GitHub or the model, which ends later, or a
+damaged cache, which is made anew.
 
 Until then it is no running workflow: it holds no thread and no place in a queue, and a restart changes nothing. Waits
 of seconds are the adapters' own.
@@ -10,24 +11,28 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from bot.core.types import FINAL_STATES, Job
-from bot.errors import OutsideError
+from bot.errors import Damaged, OutsideError
 from bot.job.engine import Json
 from bot.job.house import House
 
 SHORT_S = 30.0
-"""What asks for less was waited for in vain already, where it was met."""
+"""A limit that asks for less was waited for in vain already, where it was met."""
+MEND_S = 1.0
 
 
-def put_off_where_limited(house: House, job: Job, work: Callable[[], None]) -> Json:
-    """Does the work. Where it meets a limit that ends within the job's time, what is returned from the workflow lets it
-    go on then."""
+def put_off_where_needed(house: House, job: Job, work: Callable[[], None]) -> Json:
+    """Does the work. Where that cannot go on now, but can within the job's time, what is returned from the workflow
+    lets it go on then."""
     try:
         work()
-    except OutsideError as limit:
-        wait_s = limit.retry_in_s or 0.0
-        if wait_s < SHORT_S or not house.engine.step("time left?", lambda: _has_time(house, job, wait_s)):
+    except OutsideError as error:
+        wait_s = MEND_S if isinstance(error, Damaged) else error.retry_in_s or 0.0
+        if not isinstance(error, Damaged) and wait_s < SHORT_S:
             raise
-        return house.engine.put_off(wait_s, job.id)
+        off = house.engine.put_off(wait_s, job.id, step=error.step, may=lambda: _has_time(house, job, wait_s))
+        if off is None:
+            raise
+        return off
     return None
 
 

@@ -165,14 +165,17 @@ def test_the_same_delivery_many_times_at_once_starts_one_job(scene: Scene) -> No
     scene.repo.comment(1, "octocat", "/tinygen --pr Louder.")
     delivery = scene.github.deliveries[-1]
     codes: list[int] = []
-    threads = [threading.Thread(target=lambda: codes.append(scene.deliver(delivery).status_code)) for _ in range(12)]
+    threads = [threading.Thread(target=lambda: codes.append(scene.deliver(delivery).status_code)) for _ in range(50)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     scene.wait(lambda: scene.rows().get(delivery.guid, {}).get("state") == "done", "the job")
-    assert codes == [202] * 12
+    assert codes == [202] * 50
     assert (len(scene.bot_comments()), len(scene.repo.pulls), len(scene.asked)) == (2, 1, 2)
+    assert [scene.deliver(delivery).status_code for _ in range(5)] == [202] * 5
+    scene.tell("/tinygen help")
+    assert (len(scene.repo.pulls), len(scene.asked)) == (1, 2)
 
 
 # ---- the log --------------------------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ from bot.adapters.git.remote import explain_refusal, token_environment
 from bot.adapters.git.shelf import SqliteShelf
 from bot.adapters.git.store import ObjectStore
 from bot.core.types import Changes, Patch, Snapshot
-from bot.errors import BadRequest, OutsideError
+from bot.errors import BadRequest, Damaged, OutsideError
 from bot.ports import Remote
 
 _log = structlog.get_logger()
@@ -189,7 +189,7 @@ class GitCache:
     def _store(self, repo: str, sha: str) -> ObjectStore:
         directory = self._directory(repo)
         if sha and not _ref(directory, checked_sha(sha)).exists():
-            raise OutsideError(f"{repo} at {sha[:12]} is not in the cache any more.", next_step="Try again.")
+            raise Damaged(f"{repo} at {sha[:12]} is not in the cache any more.", next_step="Try again.")
         mark_used(directory)
         made_at_ns = _made_at_ns(directory)
 
@@ -197,7 +197,7 @@ class GitCache:
             with disk_errors_named(), self._locked(directory):
                 if _made_at_ns(directory) == made_at_ns:
                     _remove(directory)
-            return OutsideError(f"The cache of {repo} was damaged and is thrown away.", next_step="Try again.")
+            return Damaged(f"The cache of {repo} was damaged and is thrown away.", next_step="Try again.")
 
         past, shelf = directory / _PAST / "objects", SqliteShelf(directory / "words.sqlite")
         return ObjectStore(self._runner, directory / "objects", on_damage, past, shelf)

@@ -1,0 +1,153 @@
+"""What fails on our own side of a job: the disk, the database, the cache, the request log elsewhere."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from bot.core.report import Report
+from bot.errors import SetupError
+from tests.doubles.model import Messages
+from tests.fakes import RemoteLog
+from tests.scene import CONFIDENT, LOUDER, Scene
+from tests.test_job.conftest import SetScene
+
+
+@contextmanager
+def database_locked(scene: Scene) -> Iterator[None]:
+    """As a backup that is taken with the wrong tool does."""
+    connection = sqlite3.connect(scene.root / "data" / "tinygen.sqlite", isolation_level=None)
+    connection.execute("begin immediate")
+    try:
+        yield
+    finally:
+        connection.rollback()
+        connection.close()
+
+
+def test_a_locked_database_is_503_in_time_and_the_delivery_is_taken_later(scene: Scene) -> None:
+    scene.tell("/tinygen help")
+    scene.repo.comment(1, "octocat", "/tinygen --pr Louder.")
+    delivery = scene.github.deliveries[-1]
+    with database_locked(scene):
+        answer = scene.deliver(delivery)
+    assert (answer.status_code, answer.mimetype) == (503, "application/problem+json")
+    assert scene.deliver(delivery).status_code == 202
+    scene.wait(lambda: scene.rows().get(delivery.guid, {}).get("state") == "done", "the job")
+    assert len(scene.repo.pulls) == 1
+
+
+def test_a_job_waits_for_a_database_that_is_locked_in_its_middle(scene: Scene) -> None:
+    held, let_go = threading.Event(), threading.Event()
+
+    def lock() -> None:
+        with database_locked(scene):
+            held.set()
+            let_go.wait(20)
+
+    thread = threading.Thread(target=lock)
+
+    def reply(_messages: Messages) -> str:
+        thread.start()
+        held.wait(20)
+        threading.Timer(1.0, let_go.set).start()
+        return CONFIDENT
+
+    scene.model_says(LOUDER, reply)
+    told = scene.tell("/tinygen --pr Louder.")
+    thread.join()
+    assert (told.state, len(scene.asked), len(scene.repo.pulls)) == ("done", 2, 1)
+
+
+# ---- the cache ------------------------------------------------------------------------------------------------------
+
+
+def cut_packs(cache: Path) -> None:
+    for pack in cache.glob("objects/pack/*.pack"):
+        pack.chmod(0o644)
+        pack.write_bytes(pack.read_bytes()[:40])
+
+
+def lose_objects(cache: Path) -> None:
+    for pack in cache.glob("objects/pack/*"):
+        pack.unlink()
+
+
+def leave_locks(cache: Path) -> None:
+    (cache / "shallow.lock").touch()
+    (cache / "refs/tinygen/x.lock").touch()
+
+
+DAMAGES = [cut_packs, lose_objects, leave_locks]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_cache_that_was_damaged_between_jobs_is_fetched_again(scene: Scene, damage: Callable[[Path], None]) -> None:
+    scene.tell("/tinygen Louder.")
+    damage(scene.root / "data/repositories/octocat/greeter.git")
+    scene.repo.git.commit({"more.py": b"MORE = 1\n"}, branch="main")
+    scene.model_says(LOUDER, CONFIDENT)
+    assert scene.tell("/tinygen --pr Louder.").state == "done"
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_cache_that_is_damaged_in_the_middle_costs_the_job_nothing(
+    scene: Scene, damage: Callable[[Path], None]
+) -> None:
+    def reply(_messages: Messages) -> str:
+        damage(scene.root / "data/repositories/octocat/greeter.git")
+        return CONFIDENT
+
+    scene.model_says(LOUDER, reply)
+    told = scene.tell("/tinygen --pr Louder.")
+    assert (told.state, len(scene.asked), len(scene.repo.pulls)) == ("done", 2, 1)
+
+
+# ---- the request log elsewhere --------------------------------------------------------------------------------------
+
+
+class SlowLog(RemoteLog):
+    """Answers nothing until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.let_go = threading.Event()
+
+    def write(self, report: Report) -> None:
+        self.let_go.wait(20)
+        super().write(report)
+
+
+class PickyLog(RemoteLog):
+    """Refuses one prompt's rows for good."""
+
+    def write(self, report: Report) -> None:
+        if "refuse" in report.job.command.prompt:
+            raise SetupError("Supabase refused the row (23514).", next_step="Run the SQL.")
+        super().write(report)
+
+
+def test_a_log_that_hangs_holds_up_no_job_and_gets_its_row_later(set_scene: SetScene) -> None:
+    log = SlowLog()
+    scene = set_scene(remote_log=log)
+    told = scene.tell("/tinygen Louder.")
+    assert (told.state, log.written) == ("done", {})
+    log.let_go.set()
+    scene.wait(lambda: log.written.get(told.job, [])[-1:] == ["done"], "the row")
+
+
+def test_a_row_that_is_refused_for_good_is_reported_and_holds_up_no_other(
+    set_scene: SetScene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = PickyLog()
+    scene = set_scene(remote_log=log)
+    scene.model_says(LOUDER, CONFIDENT, LOUDER, CONFIDENT)
+    refused, taken = scene.tell("/tinygen Louder, refuse."), scene.tell("/tinygen Louder.")
+    scene.wait(lambda: log.written.get(taken.job, [])[-1:] == ["done"], "the other row")
+    assert refused.job not in log.written
+    assert "Supabase refused the row (23514)" in capsys.readouterr().out
