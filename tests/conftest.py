@@ -34,6 +34,7 @@ WITH_SERVERS = (
     "test_doubles",
     "test_job",
     "test_end_to_end.py",
+    "test_operators.py",
     "test_secrets.py",
     "test_deploy.py",
 )
