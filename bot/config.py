@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Annotated, Any, Literal
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
+from bot.core.doors import Doors
 from bot.core.quota import Quota
 from bot.core.types import Mode, Permission
 from bot.errors import SetupError
@@ -24,6 +26,9 @@ Count = Annotated[int, Field(ge=1)]
 Limit = Annotated[int, Field(ge=0)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 HttpUrl = Annotated[str, Field(pattern=r"^https?://[^\s/?#]+[^\s?#]*$")]
+
+
+_OFFER = re.compile(r"[^=\s]+(?:\s*=\s*\d+(?:\.\d+)?(?:/\d+(?:\.\d+)?){1,2})?")
 
 
 def _setting(name: str, default: Any, meaning: str) -> Any:
@@ -40,7 +45,10 @@ class Config(BaseModel):
     openai_model: str = _setting("OPENAI_MODEL", "gpt-5.4", "The model's name at that server.")
 
     models: tuple[str, ...] = _setting(
-        "TINYGEN_MODELS", (), "Comma-separated models that a repository's .github/tinygen.yml may choose instead."
+        "TINYGEN_MODELS",
+        (),
+        "Comma-separated models that a repository's .github/tinygen.yml may choose instead; prices may follow, as in "
+        "NAME=IN/OUT or NAME=IN/OUT/CACHED (see TINYGEN_PRICE_INPUT).",
     )
 
     github_app_id: int | None = _setting("GITHUB_APP_ID", None, "The GitHub App. `python -m bot setup` makes one.")
@@ -92,6 +100,12 @@ class Config(BaseModel):
     )
 
     mode: Mode = _setting("TINYGEN_MODE", "diff", "What a bare command delivers: diff or pr.")
+    label: str = _setting(
+        "TINYGEN_LABEL", "tinygen", "The label that asks for an issue's own text to be done; off for none."
+    )
+    on_assignment: str = _setting(
+        "TINYGEN_ON_ASSIGNMENT", "off", "The App's login, such as tinygen[bot], to do issues assigned to it; or off."
+    )
     draft: bool = _setting("TINYGEN_DRAFT", False, "Whether pull requests are opened as drafts.")
     min_permission: Permission = _setting(
         "TINYGEN_MIN_PERMISSION", "write", "The least repository permission: read, triage, write, maintain or admin."
@@ -131,6 +145,9 @@ class Config(BaseModel):
     price_input: Annotated[float, Field(ge=0)] | None = _setting(
         "TINYGEN_PRICE_INPUT", None, "US dollars for a million tokens in, to show what a job cost."
     )
+    price_cached: Annotated[float, Field(ge=0)] | None = _setting(
+        "TINYGEN_PRICE_CACHED", None, "US dollars for a million tokens in that the server had in its cache."
+    )
     price_output: Annotated[float, Field(ge=0)] | None = _setting(
         "TINYGEN_PRICE_OUTPUT", None, "US dollars for a million tokens out."
     )
@@ -157,6 +174,14 @@ class Config(BaseModel):
     def _split(cls, keys: object) -> object:
         return tuple(key.strip() for key in keys.split(",") if key.strip()) if isinstance(keys, str) else keys
 
+    @field_validator("models")
+    @classmethod
+    def _priced(cls, offers: tuple[str, ...]) -> tuple[str, ...]:
+        odd = [offer for offer in offers if not _OFFER.fullmatch(offer)]
+        if odd:
+            raise ValueError(f"{odd[0]!r} is neither NAME nor NAME=IN/OUT nor NAME=IN/OUT/CACHED")
+        return offers
+
     @field_validator("github_private_key")
     @classmethod
     def _pem(cls, key: SecretStr | None) -> SecretStr | None:
@@ -181,6 +206,19 @@ class Config(BaseModel):
         """Every secret value, so that none of them is ever written or sent anywhere it does not belong."""
         single = [value.get_secret_value() for _, value in self if isinstance(value, SecretStr)]
         return (*single, *(key.get_secret_value() for key in self.api_keys))
+
+    def model_names(self) -> tuple[str, ...]:
+        """What a repository may choose among, the operator's own first."""
+        return (self.openai_model, *(offer.partition("=")[0].strip() for offer in self.models))
+
+    def model_prices(self) -> dict[str, tuple[float, ...]]:
+        """By the names of TINYGEN_MODELS: in, out and, where it is set, cached."""
+        offers = (offer.partition("=") for offer in self.models)
+        return {name.strip(): tuple(map(float, prices.split("/"))) for name, _, prices in offers if prices}
+
+    def doors(self) -> Doors:
+        shut = {"off": ""}
+        return Doors(shut.get(self.label, self.label), shut.get(self.on_assignment, self.on_assignment))
 
     def quota(self) -> Quota:
         return Quota(

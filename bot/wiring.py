@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bot.adapters.database import Database
     from bot.adapters.git import GitCache
     from bot.adapters.github import GitHubApp
+    from bot.adapters.model import Prices
     from bot.adapters.supabase import SupabaseStore
     from bot.job.engine import Engine
     from bot.job.house import Rules
@@ -108,16 +109,27 @@ def build_git(config: Config) -> GitCache:
 
 
 def build_model(config: Config, watch: Watch | None = None) -> Model:
-    from bot.adapters.model import OpenAIModel, Prices
+    from bot.adapters.model import OpenAIModel
 
-    key, known = config.openai_api_key, config.price_input is not None or config.price_output is not None
+    key = config.openai_api_key
     return OpenAIModel(
         base_url=config.openai_base_url,
         api_key=key.get_secret_value() if key else None,
         model=config.openai_model,
-        prices=Prices(config.price_input or 0.0, config.price_output or 0.0) if known else None,
+        other_prices=build_prices(config),
         watch=watch,
     )
+
+
+def build_prices(config: Config) -> dict[str, Prices]:
+    """Those that are set, by model."""
+    from bot.adapters.model import Prices
+
+    prices = {name: Prices(*numbers) for name, numbers in config.model_prices().items()}
+    if config.price_input is not None or config.price_output is not None:
+        own = Prices(config.price_input or 0.0, config.price_output or 0.0, config.price_cached)
+        prices[config.openai_model] = own
+    return prices
 
 
 def build_supabase(config: Config) -> SupabaseStore | None:
@@ -145,7 +157,7 @@ def build_rules(config: Config) -> Rules:
         server_url=config.github_server_url,
         quota=config.quota(),
         ci_fixes=config.ci_fixes,
-        models=(config.openai_model, *config.models),
+        models=config.model_names(),
         installation_concurrency=config.installation_concurrency,
     )
 

@@ -35,7 +35,7 @@ from bot.logs import cleaner
 from bot.measures import Meter
 from bot.ports import Git, Store
 from bot.web import create_app
-from bot.wiring import build_database, build_git, build_rules, database_url
+from bot.wiring import build_database, build_git, build_prices, build_rules, database_url
 from tests.doubles.github import GitHubDouble, Repository
 from tests.doubles.github.state import Comment, Issue
 from tests.doubles.github.webhooks import Delivery
@@ -396,5 +396,10 @@ def _model(config: Config, meter: Meter) -> OpenAIModel:
 
     key = config.openai_api_key
     return OpenAIModel(
-        config.openai_base_url, key.get_secret_value() if key else None, config.openai_model, sleep=sleep, watch=meter
+        config.openai_base_url,
+        key.get_secret_value() if key else None,
+        config.openai_model,
+        other_prices=build_prices(config),
+        sleep=sleep,
+        watch=meter,
     )

@@ -95,3 +95,14 @@ def test_every_secret_is_known_as_one(pem: str) -> None:
 
 def _key(config: Config) -> str:
     return config.github_private_key.get_secret_value() if config.github_private_key else ""
+
+
+def test_models_may_have_prices() -> None:
+    config = load_config({"TINYGEN_MODELS": "small, large = 2.5/10/0.25"}, None)
+    assert config.model_names() == (config.openai_model, "small", "large")
+    assert config.model_prices() == {"large": (2.5, 10.0, 0.25)}
+
+
+def test_a_price_that_cannot_be_read_is_told() -> None:
+    with pytest.raises(SetupError, match="'large=cheap' is neither"):
+        load_config({"TINYGEN_MODELS": "small, large=cheap"}, None)

@@ -21,7 +21,7 @@ DOORS: dict[str, set[str]] = {
     "errors": set(),
     "core": {"bot.errors", "markdown_it", "pydantic", "yaml"},
     "ports": {"bot.core", "bot.errors"},
-    "config": {"bot.core.quota", "bot.core.types", "bot.errors", "dotenv", "pydantic"},
+    "config": {"bot.core.doors", "bot.core.quota", "bot.core.types", "bot.errors", "dotenv", "pydantic"},
     "logs": {"structlog"},
     "measures": {"bot.core.types", "bot.errors", "bot.ports"},
     "metrics": {"bot.core.types", "bot.ports", "prometheus_client"},

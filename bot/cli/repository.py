@@ -54,7 +54,7 @@ def run(config: Config, options: argparse.Namespace) -> int:
         return reply
 
     snapshot = source.snapshot()
-    read = read_settings(_settings_file(snapshot), models=(config.openai_model, *config.models))
+    read = read_settings(_settings_file(snapshot), models=config.model_names())
     for mistake in read.mistakes:
         _progress(f"note: {mistake}")
     asked = "\n\n".join(part for part in (read_instructions(snapshot), read.settings.instructions) if part)

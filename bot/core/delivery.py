@@ -17,12 +17,14 @@ from typing import Annotated, TypeVar
 from pydantic import BaseModel, Field, ValidationError
 
 from bot.core.command import MAX_BODY_CHARS, is_same, parse_command
+from bot.core.doors import Doors
 from bot.core.types import Check, Command, Job, Remark, Target
 from bot.errors import BadRequest
 
 EVENTS = ("issue_comment", "issues", "pull_request_review_comment", "workflow_run")
 """The events that this App subscribes to; app.yml lists the same."""
 
+SHUT = Doors()
 MAX_HUNK_CHARS = 8_000
 """The end of a hunk is where the remark stands."""
 OWN_BRANCH = re.compile(r"tinygen/issue-(\d{1,18})-[0-9a-f]{8}")
@@ -84,6 +86,7 @@ class _Issue(BaseModel):
     pull_request: object = None
     title: str | None = None
     body: str | None = None
+    updated_at: str = ""
 
 
 class _Repository(BaseModel):
@@ -110,6 +113,22 @@ class _Event(BaseModel):
 
 class _OnIssue(_Event):
     issue: _Issue
+
+
+class _Label(BaseModel):
+    name: str
+
+
+class _Assignee(BaseModel):
+    login: str
+
+
+class _AboutIssue(_OnIssue):
+    """What happened to an issue itself."""
+
+    sender: _Account | None = None
+    label: _Label | None = None
+    assignee: _Assignee | None = None
 
 
 class _OnPull(_Event):
@@ -163,16 +182,16 @@ def read_delivery(event: str | None, delivery_id: str | None, body: bytes) -> De
     return Delivery(delivery_id, event, body)
 
 
-def job_for(delivery: Delivery, *, app_id: int, received_at: str) -> Job | Ignored:
+def job_for(delivery: Delivery, *, app_id: int, received_at: str, doors: Doors = SHUT) -> Job | Ignored:
     """The job that a delivery asks for. BadRequest where the body is not JSON of GitHub's shape."""
     if delivery.event not in EVENTS:
         _check_json_object(delivery.body)
         return Ignored(f"the event {delivery.event[:40]!r} is not one that TinyGen acts on")
     if delivery.event == "issues":
-        issue = _read(_OnIssue, delivery)
-        if issue.action != "closed":
-            return Ignored("of an issue itself, only its closing matters")
-        return _withdrawal(delivery, _place(issue, issue.issue), received_at)
+        issue = _read(_AboutIssue, delivery)
+        if issue.action == "closed":
+            return _withdrawal(delivery, _place(issue, issue.issue), received_at)
+        return _through_door(delivery, issue, doors, received_at)
     if delivery.event == "workflow_run":
         return _checked(delivery, _read(_OnRun, delivery), received_at)
     comment = _read(_OnThread, delivery) if delivery.event == "issue_comment" else _read(_OnLine, delivery)
@@ -208,6 +227,30 @@ def _checked(delivery: Delivery, payload: _OnRun, received_at: str) -> Job | Ign
         delivery_id=delivery.id,
         received_at=received_at,
         check=Check(run.id, (run.name or "check")[:100], run.head_sha),
+    )
+
+
+def _through_door(delivery: Delivery, payload: _AboutIssue, doors: Doors, received_at: str) -> Job | Ignored:
+    """The job that the issue's own text is the task of."""
+    label, assignee = payload.label, payload.assignee
+    said = {"label": label.name if label else "", "assignee": assignee.login if assignee else ""}
+    if not doors.is_opened(payload.action, **said):
+        return Ignored("of an issue itself, only its closing, TinyGen's label and its assignment to TinyGen matter")
+    user = payload.sender
+    if payload.installation is None or user is None or payload.issue.pull_request is not None:
+        return Ignored("the delivery names no installation, no sender, or no issue")
+    return Job(
+        id=delivery.id,
+        source="comment",
+        target=_place(payload, payload.issue),
+        command=Command("solve"),
+        actor=user.login,
+        actor_id=user.id,
+        actor_is_bot=user.type == "Bot" or user.login.endswith("[bot]"),
+        delivery_id=delivery.id,
+        received_at=received_at,
+        given_at=payload.issue.updated_at,
+        thread=_thread(payload.issue),
     )
 
 

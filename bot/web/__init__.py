@@ -147,6 +147,7 @@ class _Routes:
         secret = config.github_webhook_secret
         self._secret = secret.get_secret_value() if secret else ""
         self._app_id = config.github_app_id or 0
+        self._doors = config.doors()
         self._waiters = threading.BoundedSemaphore(max(1, config.web_threads // 2))
 
     # -- GitHub --
@@ -159,7 +160,7 @@ class _Routes:
             raise Unauthorized("The signature is missing or wrong. Use the App's webhook secret on both sides.")
         headers = request.headers
         delivery = read_delivery(headers.get("X-GitHub-Event"), headers.get("X-GitHub-Delivery"), body)
-        asked = job_for(delivery, app_id=self._app_id, received_at=_now())
+        asked = job_for(delivery, app_id=self._app_id, received_at=_now(), doors=self._doors)
         if isinstance(asked, Ignored):
             return {"ignored": asked.reason}, 200
         self._inbox.accept(asked)

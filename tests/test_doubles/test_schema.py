@@ -199,6 +199,8 @@ def test_every_webhook_is_complete_by_githubs_description(github: GitHubDouble, 
     comment = repo.comment(issue.number, "alice", "/tinygen mend it")
     repo.edit_comment(comment, "/tinygen mend it now")
     repo.delete_comment(comment)
+    repo.label(issue.number, "tinygen", by="alice")
+    repo.assign(issue.number, "alice", by="alice")
     repo.close(issue.number)
     repo.git.commit({"a.py": b"print(2)\n"}, branch="work")
     pull = repo.open_pull("alice", "Work", head="work")

@@ -54,6 +54,14 @@ def test_the_model_is_the_files_where_the_operator_allows_it(set_scene: SetScene
     assert [request.body["model"] for request in scene.model.requests] == ["large", "large"]
 
 
+def test_a_chosen_model_costs_what_it_costs(set_scene: SetScene) -> None:
+    settings = {"TINYGEN_MODELS": "large=1000/2000", "TINYGEN_PRICE_INPUT": "1", "TINYGEN_PRICE_OUTPUT": "1"}
+    told = settled(set_scene, "model: large\n", settings=settings).tell("/tinygen Louder.")
+    usage = told.report.usage
+    assert told.report.usage.cost_usd == pytest.approx((usage.prompt_tokens + 2 * usage.completion_tokens) / 1_000)
+    assert f"${told.report.usage.cost_usd:.4f}" in told.answer
+
+
 def test_another_model_is_told_and_the_operators_used(set_scene: SetScene) -> None:
     scene = settled(set_scene, "model: large\n")
     told = scene.tell("/tinygen Louder.")

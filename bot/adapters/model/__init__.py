@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -67,7 +68,7 @@ class OpenAIModel:
 
     `base_url` None is OpenAI. `max_reply_tokens` None leaves the reply's length to the server. `silence_s` is how
     long a server may send nothing: a large model on a small machine reads its prompt for minutes. `usage_within_s` is
-    how long its usage is waited for after the reply.
+    how long its usage is waited for after the reply. `other_prices` are those of models that a call may name.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class OpenAIModel:
         *,
         max_reply_tokens: int | None = None,
         prices: Prices | None = None,
+        other_prices: Mapping[str, Prices] = MappingProxyType({}),
         silence_s: float = 600.0,
         usage_within_s: float = 5.0,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -88,7 +90,7 @@ class OpenAIModel:
         self._api_key = api_key or None
         self._model = model
         self._max_reply_tokens = max_reply_tokens
-        self._prices = prices
+        self._prices = {**other_prices, **({model: prices} if prices else {})}
         self._silence_s = silence_s
         self._usage_within_s = usage_within_s
         self._sleep = sleep
@@ -212,8 +214,8 @@ class OpenAIModel:
         reported = answer.usage if answer.usage and answer.usage.prompt_tokens else None
         usage = reported or _estimated(asked.prompt, answer.text)
         cost = usage.cost
-        if cost is None and self._prices is not None:
-            cost = self._prices.cost_usd(usage)
+        if cost is None and asked.model in self._prices:
+            cost = self._prices[asked.model].cost_usd(usage)
         return Reply(
             text=text,
             finish="length" if answer.finish in (None, "length") else "stop",

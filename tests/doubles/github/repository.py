@@ -190,6 +190,18 @@ class Repository:
         sender = self._person(by or self.owner)
         self._tell("issues", "closed", sender, issue=payloads.issue(self, issue))
 
+    def label(self, number: int, name: str, *, by: str | User) -> None:
+        issue = self.issues[number]
+        issue.labels.append(name)
+        self._tell_issue("labeled", issue, by, label=payloads.label(self, name))
+
+    def assign(self, number: int, login: str, *, by: str | User) -> None:
+        assignee = payloads.user(self.world, self.world.user(login))
+        self._tell_issue("assigned", self.issues[number], by, assignee=assignee)
+
+    def _tell_issue(self, action: str, issue: Issue, by: str | User, **part: object) -> None:
+        self._tell("issues", action, self._person(by), issue=payloads.issue(self, issue), **part)
+
     def rename(self, name: str) -> None:
         """The former name goes on leading here."""
         self.name = name
