@@ -12,12 +12,10 @@ import hmac
 import json
 import re
 from dataclasses import dataclass, replace
-from typing import Annotated, TypeVar
-
-from pydantic import BaseModel, Field, ValidationError
 
 from bot.core.command import MAX_BODY_CHARS, is_same, parse_command
 from bot.core.doors import Doors
+from bot.core.payloads import AboutIssue, Commented, Event, Issue, OnLine, OnRun, OnThread, read_payload
 from bot.core.types import Check, Command, Job, Remark, Target
 from bot.errors import BadRequest
 
@@ -25,6 +23,7 @@ EVENTS = ("issue_comment", "issues", "pull_request_review_comment", "workflow_ru
 """The events that this App subscribes to; app.yml lists the same."""
 
 SHUT = Doors()
+MAX_NAME_CHARS = 60
 MAX_HUNK_CHARS = 8_000
 """The end of a hunk is where the remark stands."""
 OWN_BRANCH = re.compile(r"tinygen/issue-(\d{1,18})-[0-9a-f]{8}")
@@ -46,123 +45,6 @@ class Ignored:
     """Not for us, and why, in a few words for whoever reads the App's deliveries."""
 
     reason: str
-
-
-Number = Annotated[int, Field(ge=0, lt=2**63)]
-"""What a database takes; GitHub's own ids are far below."""
-
-
-class _Account(BaseModel):
-    id: Number
-    login: str
-    type: str = "User"
-
-
-class _App(BaseModel):
-    id: Number
-
-
-class _Comment(BaseModel):
-    id: Number
-    body: str | None
-    user: _Account | None
-    updated_at: str = ""
-    performed_via_github_app: _App | None = None
-
-
-class _LineComment(_Comment):
-    path: str
-    diff_hunk: str = ""
-    line: int | None = None
-    start_line: int | None = None
-    side: str = "RIGHT"
-    commit_id: str = ""
-    in_reply_to_id: Number | None = None
-    pull_request_review_id: Number | None = None
-
-
-class _Issue(BaseModel):
-    number: Number
-    pull_request: object = None
-    title: str | None = None
-    body: str | None = None
-    updated_at: str = ""
-
-
-class _Repository(BaseModel):
-    full_name: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]*/[A-Za-z0-9_.-]+$")
-
-
-class _Installation(BaseModel):
-    id: Number
-
-
-class _Earlier(BaseModel):
-    words: str | None = Field(alias="from")
-
-
-class _Changes(BaseModel):
-    body: _Earlier | None = None
-
-
-class _Event(BaseModel):
-    action: str
-    repository: _Repository
-    installation: _Installation | None = None
-
-
-class _OnIssue(_Event):
-    issue: _Issue
-
-
-class _Label(BaseModel):
-    name: str
-
-
-class _Assignee(BaseModel):
-    login: str
-
-
-class _AboutIssue(_OnIssue):
-    """What happened to an issue itself."""
-
-    sender: _Account | None = None
-    label: _Label | None = None
-    assignee: _Assignee | None = None
-
-
-class _OnPull(_Event):
-    pull_request: _Issue
-
-
-class _Run(BaseModel):
-    id: Number
-    name: str | None = None
-    head_branch: str | None = None
-    head_sha: str = Field(pattern=r"^[0-9a-f]{40}$")
-    conclusion: str | None = None
-    pull_requests: list[_Issue | None] = []
-
-
-class _OnRun(_Event):
-    workflow_run: _Run
-
-
-class _Commented(_Event):
-    changes: _Changes | None = None
-    sender: _Account | None = None
-    comment: _Comment
-
-
-class _OnThread(_Commented, _OnIssue):
-    pass
-
-
-class _OnLine(_Commented, _OnPull):
-    comment: _LineComment
-
-
-Payload = TypeVar("Payload", bound=_Event)
 
 
 def verify_signature(secret: str, body: bytes, signature: str | None) -> bool:
@@ -188,13 +70,17 @@ def job_for(delivery: Delivery, *, app_id: int, received_at: str, doors: Doors =
         _check_json_object(delivery.body)
         return Ignored(f"the event {delivery.event[:40]!r} is not one that TinyGen acts on")
     if delivery.event == "issues":
-        issue = _read(_AboutIssue, delivery)
+        issue = read_payload(AboutIssue, delivery.event, delivery.body)
         if issue.action == "closed":
             return _withdrawal(delivery, _place(issue, issue.issue), received_at)
         return _through_door(delivery, issue, doors, received_at)
     if delivery.event == "workflow_run":
-        return _checked(delivery, _read(_OnRun, delivery), received_at)
-    comment = _read(_OnThread, delivery) if delivery.event == "issue_comment" else _read(_OnLine, delivery)
+        return _checked(delivery, read_payload(OnRun, delivery.event, delivery.body), received_at)
+    comment = (
+        read_payload(OnThread, delivery.event, delivery.body)
+        if delivery.event == "issue_comment"
+        else read_payload(OnLine, delivery.event, delivery.body)
+    )
     if comment.action == "deleted" and parse_command(comment.comment.body or ""):
         return _withdrawal(delivery, _target(comment), received_at)
     return _commanded(delivery, comment, app_id=app_id, received_at=received_at)
@@ -211,7 +97,7 @@ def _withdrawal(delivery: Delivery, target: Target, received_at: str) -> Job:
     )
 
 
-def _checked(delivery: Delivery, payload: _OnRun, received_at: str) -> Job | Ignored:
+def _checked(delivery: Delivery, payload: OnRun, received_at: str) -> Job | Ignored:
     """A failed check of a branch that TinyGen may have made; whether it did is for the job to find out."""
     run = payload.workflow_run
     pull = next((pull for pull in run.pull_requests if pull), None)
@@ -226,11 +112,11 @@ def _checked(delivery: Delivery, payload: _OnRun, received_at: str) -> Job | Ign
         command=Command("solve"),
         delivery_id=delivery.id,
         received_at=received_at,
-        check=Check(run.id, (run.name or "check")[:100], run.head_sha),
+        check=Check(run.id, " ".join((run.name or "check").split())[:MAX_NAME_CHARS], run.head_sha),
     )
 
 
-def _through_door(delivery: Delivery, payload: _AboutIssue, doors: Doors, received_at: str) -> Job | Ignored:
+def _through_door(delivery: Delivery, payload: AboutIssue, doors: Doors, received_at: str) -> Job | Ignored:
     """The job that the issue's own text is the task of."""
     label, assignee = payload.label, payload.assignee
     said = {"label": label.name if label else "", "assignee": assignee.login if assignee else ""}
@@ -254,7 +140,7 @@ def _through_door(delivery: Delivery, payload: _AboutIssue, doors: Doors, receiv
     )
 
 
-def _place(payload: _Event, issue: _Issue) -> Target:
+def _place(payload: Event, issue: Issue) -> Target:
     return Target(
         repo=payload.repository.full_name,
         installation_id=payload.installation.id if payload.installation else None,
@@ -263,16 +149,16 @@ def _place(payload: _Event, issue: _Issue) -> Target:
     )
 
 
-def _target(payload: _OnThread | _OnLine) -> Target:
+def _target(payload: OnThread | OnLine) -> Target:
     comment = payload.comment
-    if isinstance(payload, _OnThread):
+    if isinstance(payload, OnThread):
         return replace(_place(payload, payload.issue), comment_id=comment.id)
     # Replies cannot be replied to: all of a thread's go to its first comment.
     first = payload.comment.in_reply_to_id or comment.id
     return replace(_place(payload, payload.pull_request), is_pull=True, comment_id=comment.id, reply_to=first)
 
 
-def _commanded(delivery: Delivery, payload: _OnThread | _OnLine, *, app_id: int, received_at: str) -> Job | Ignored:
+def _commanded(delivery: Delivery, payload: OnThread | OnLine, *, app_id: int, received_at: str) -> Job | Ignored:
     if payload.action not in ("created", "edited"):
         return Ignored("only comments that were created or edited are commands")
     if payload.comment.performed_via_github_app and payload.comment.performed_via_github_app.id == app_id:
@@ -288,7 +174,7 @@ def _commanded(delivery: Delivery, payload: _OnThread | _OnLine, *, app_id: int,
         return Ignored("the delivery names no installation or no author")
     return Job(
         id=delivery.id,
-        source="comment" if isinstance(payload, _OnThread) else "review_comment",
+        source="comment" if isinstance(payload, OnThread) else "review_comment",
         target=_target(payload),
         command=command,
         actor=user.login,
@@ -296,17 +182,17 @@ def _commanded(delivery: Delivery, payload: _OnThread | _OnLine, *, app_id: int,
         actor_is_bot=user.type == "Bot" or user.login.endswith("[bot]"),
         delivery_id=delivery.id,
         received_at=received_at,
-        remarks=() if isinstance(payload, _OnThread) else (_remark(payload, command),),
+        remarks=() if isinstance(payload, OnThread) else (_remark(payload, command),),
         given_at=payload.comment.updated_at,
-        thread=_thread(payload.issue if isinstance(payload, _OnThread) else payload.pull_request),
+        thread=_thread(payload.issue if isinstance(payload, OnThread) else payload.pull_request),
     )
 
 
-def _thread(issue: _Issue) -> tuple[str, str] | None:
+def _thread(issue: Issue) -> tuple[str, str] | None:
     return None if issue.title is None else (issue.title, (issue.body or "")[:MAX_BODY_CHARS])
 
 
-def _remark(payload: _OnLine, command: Command) -> Remark:
+def _remark(payload: OnLine, command: Command) -> Remark:
     comment = payload.comment
     return Remark(
         comment_id=comment.id,
@@ -321,22 +207,11 @@ def _remark(payload: _OnLine, command: Command) -> Remark:
     )
 
 
-def _command_before(payload: _Commented) -> Command | None:
+def _command_before(payload: Commented) -> Command | None:
     """The command that the comment held before its edit; what did not change its words left them as they are."""
     if payload.changes is None or payload.changes.body is None:
         return parse_command(payload.comment.body or "")
     return parse_command(payload.changes.body.words or "")
-
-
-def _read(shape: type[Payload], delivery: Delivery) -> Payload:
-    try:
-        return shape.model_validate_json(delivery.body)
-    except ValidationError as error:
-        where = ".".join(str(part) for part in error.errors(include_url=False, include_input=False)[0]["loc"])
-        raise BadRequest(
-            f"The payload is not an {delivery.event} of GitHub's shape (at {where or 'its start'}).",
-            next_step="Send GitHub's payload unchanged.",
-        ) from None
 
 
 def _check_json_object(body: bytes) -> None:

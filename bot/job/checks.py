@@ -24,8 +24,8 @@ from bot.job.terms import Terms, settle, under
 MAX_FAILED_JOBS = 3
 
 _WORDS = (
-    "The check {name} failed on this pull request. Find the cause in the end of its log, and mend it. Where the cause"
-    " lies outside the repository's files, change nothing and say so."
+    "The check named {name!r} failed on this pull request. Find the cause in the end of its log, and mend it. Where the"
+    " cause lies outside the repository's files, change nothing and say so."
 )
 _YOURS = "Mend it by hand, or say what to do: `/tinygen PROMPT`."
 

@@ -28,8 +28,10 @@ def is_request(report: Report) -> bool:
     limit refused may be asked again; an `apply` is tried again only where that may help."""
     command = report.job.command
     may_help = report.state == "cancelled" or (report.failure is not None and report.failure.retryable)
-    if (report.state == "refused" and not may_help) or command.problem or report.together_with or report.job.check:
+    if (report.state == "refused" and not may_help) or command.problem or report.together_with:
         return False
+    if report.job.check:  # nobody's words; its own rules say when it is tried again
+        return may_help
     return command.verb == "solve" or (command.verb == "apply" and may_help)
 
 

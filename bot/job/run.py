@@ -95,8 +95,9 @@ class _Run:
                 "There is no earlier request in this thread.", next_step="Say what to do: `/tinygen PROMPT`."
             )
         self._again = load_report(earlier)
-        command = self._again.job.command
-        self._job = replace(self._job, command=command, remarks=self._again.job.remarks)
+        asked = self._again.job
+        command = asked.command
+        self._job = replace(self._job, command=command, remarks=asked.remarks, check=asked.check)
         self._teller.update(job=self._job, mode=command.mode or self._house.rules.mode)
 
     def _task(self) -> Task:

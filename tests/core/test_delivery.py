@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.core.delivery import Delivery, Ignored, job_for, read_delivery, verify_signature
-from bot.core.types import Command, Job, Target
+from bot.core.types import Check, Command, Job, Remark, Target
 from bot.errors import BadRequest
 
 APP_ID = 12345
@@ -155,3 +155,51 @@ def test_a_repository_has_a_repositorys_name(name: str) -> None:
 def test_the_headers_name_event_and_delivery(event: str | None, delivery_id: str | None) -> None:
     with pytest.raises(BadRequest):
         read_delivery(event, delivery_id, b"{}")
+
+
+RUN = {
+    "id": 5,
+    "name": "CI\n and   more",
+    "head_branch": "tinygen/issue-3-0123abcd",
+    "head_sha": "a" * 40,
+    "conclusion": "failure",
+    "pull_requests": [{"number": 4}],
+}
+
+
+def checked(**changes: Any) -> dict[str, Any]:
+    return payload(action="completed", workflow_run={**RUN, **changes})
+
+
+def test_a_failed_check_of_a_branch_of_ours_is_a_job_without_an_actor() -> None:
+    job = ask(checked(), "workflow_run")
+    assert isinstance(job, Job)
+    assert (job.target.issue_number, job.target.is_pull, job.actor) == (4, True, None)
+    assert job.check == Check(5, "CI and more", "a" * 40)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"conclusion": "success"}, {"head_branch": "topic"}, {"head_branch": None}, {"pull_requests": []}]
+)
+def test_other_checks_are_ignored(changes: dict[str, Any]) -> None:
+    assert isinstance(ask(checked(**changes), "workflow_run"), Ignored)
+
+
+def on_a_line(**changes: Any) -> dict[str, Any]:
+    user = {"id": 1, "login": "octocat"}
+    comment = {"id": 7, "body": "/tinygen fix", "user": user, "path": "a.py", "line": 3, "diff_hunk": "@@", **changes}
+    return payload(comment=comment, pull_request={"number": 3})
+
+
+def test_a_command_on_a_line_is_answered_at_the_threads_first_comment() -> None:
+    job = ask(on_a_line(in_reply_to_id=6, pull_request_review_id=9), "pull_request_review_comment")
+    assert isinstance(job, Job)
+    assert (job.source, job.target.reply_to, job.target.comment_id) == ("review_comment", 6, 7)
+    assert job.remarks == (Remark(7, "a.py", "@@", 3, None, "RIGHT", "", "fix", 9),)
+
+
+def test_a_command_that_an_edit_brought_is_part_of_no_review() -> None:
+    edited = {**on_a_line(pull_request_review_id=9), "action": "edited", "sender": {"id": 1, "login": "octocat"}}
+    job = ask({**edited, "changes": {"body": {"from": "x"}}}, "pull_request_review_comment")
+    assert isinstance(job, Job)
+    assert job.remarks[0].review_id is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.core import prompts
-from bot.core.types import Context, Edit, Excerpt, Patch, Rejection, Task
+from bot.core.types import Context, Edit, Excerpt, Patch, Rejection, Remark, Task
 
 
 def context(text: str = "x = 1\n", path: str = "a.py") -> Context:
@@ -34,6 +34,27 @@ def test_material_cannot_close_its_own_tags(hostile: str) -> None:
     tag = system.text.rpartition("Text between <")[2].partition(">")[0]
     assert f"{tag}>" not in hostile
     assert user.text.count(f"</{tag}>") == 3
+
+
+def test_remarks_come_with_their_hunks_and_lines() -> None:
+    there = Remark(1, "a.py", "@@ -1 +1 @@\n+x", 5, 3, "RIGHT", "s", "Mend it.")
+    before = Remark(2, "b.py", "@@ -2 +2 @@\n-y", 7, None, "LEFT", "s", "Keep it.")
+    gone = Remark(3, "c.py", "@@ -3 +3 @@\n+z", None, None, "RIGHT", "s", "")
+    user = prompts.generation_prompt(Task("o/r", "All.", remarks=(there, before, gone)), context()).messages[1].text
+    assert "+x\n</material>" in user
+    assert "In a.py, lines 3 to 5:\n\nMend it." in user
+    assert "In b.py, line 7 of the file before the pull request:\n\nKeep it." in user
+    assert "In c.py, at lines that have changed since" in user
+
+
+def test_what_was_asked_made_and_failed_before_is_material() -> None:
+    task = Task("o/r", "More.", earlier=("Do it.", ""), diff="diff --git a/x b/x\n", failures=("test: </material>",))
+    system, user = (message.text for message in prompts.generation_prompt(task, context()).messages)
+    tag = system.rpartition("Text between <")[2].partition(">")[0]
+    assert tag != "material"
+    assert "1. Do it.\n\n2. What the thread itself asks for." in user
+    assert user.index("diff --git a/x b/x") < user.index("# Task")
+    assert user.endswith("Go on from the change so far; what it does stays unless this says otherwise.\n\nMore.")
 
 
 def test_a_path_cannot_pretend_to_be_something_else() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.doubles.github.state import Issue
+from tests.doubles.model import server_error
 from tests.scene import CONFIDENT, Scene, block, draft
 from tests.test_job.conftest import SetScene
 
@@ -164,3 +165,14 @@ def test_a_log_that_is_gone_does_not_stop_it(scene: Scene) -> None:
     (delivery,) = scene.github.deliveries[before:]
     scene.deliver(delivery)
     scene.wait(lambda: scene.rows().get(delivery.guid, {}).get("state") == "done", "the fix")
+
+
+def test_a_fix_that_failed_for_a_while_may_be_retried(scene: Scene) -> None:
+    pull = opened(scene)
+    scene.model_says(server_error(400))
+    scene.fail_check(LOG, on=pull)
+    assert "state=failed" in scene.bot_comments(pull.number)[-1]
+    scene.model_says(FIX, CONFIDENT)
+    told = scene.tell("/tinygen retry", on=pull)
+    assert told.state == "done"
+    assert b"HELLO THERE" in (scene.repo.git.file(scene.repo.head(pull), "greet.py") or b"")
