@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import resource
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,11 +14,15 @@ from pathlib import Path
 
 import pytest
 
+from bot.config import load_config
 from bot.core.report import Report
 from bot.errors import SetupError
+from bot.wiring import build_web
+from tests.doubles.github.webhooks import sign
 from tests.doubles.model import Messages
 from tests.fakes import RemoteLog
 from tests.scene import CONFIDENT, LOUDER, Scene
+from tests.stage import ROOT
 from tests.test_job.conftest import SetScene
 
 
@@ -62,6 +70,41 @@ def test_a_job_waits_for_a_database_that_is_locked_in_its_middle(scene: Scene) -
     told = scene.tell("/tinygen --pr Louder.")
     thread.join()
     assert (told.state, len(scene.asked), len(scene.repo.pulls)) == ("done", 2, 1)
+
+
+def deliver_on_a_full_disk(root: Path) -> list[int]:
+    """What deliveries are answered before, while and after no file may grow. To be run in a process of its own."""
+    given = {"GITHUB_WEBHOOK_SECRET": "hush", "GITHUB_APP_ID": "1", "TINYGEN_DATA_DIR": str(root)}
+    web = build_web(load_config(given, env_file=None)).test_client()
+    body = json.dumps(
+        {
+            "action": "created",
+            "comment": {"id": 7, "body": "/tinygen Louder.", "user": {"id": 1, "login": "octocat"}},
+            "issue": {"number": 1},
+            "repository": {"full_name": "octocat/greeter"},
+            "installation": {"id": 9},
+        }
+    ).encode()
+
+    headers = {"X-GitHub-Event": "issue_comment", "X-Hub-Signature-256": sign("hush", body)}
+
+    def deliver(guid: str) -> int:
+        return web.post("/webhook", data=body, headers={**headers, "X-GitHub-Delivery": guid}).status_code
+
+    before = deliver("d-1")
+    _soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, ((root / "tinygen.sqlite-wal").stat().st_size, hard))
+    full = deliver("d-2")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    return [before, full, deliver("d-2")]
+
+
+def test_a_full_disk_is_503_and_the_delivery_is_taken_later(tmp_path: Path) -> None:
+    words = "import sys, pathlib; from tests.test_job.test_outages import deliver_on_a_full_disk as deliver\n"
+    words += "print(deliver(pathlib.Path(sys.argv[1])), file=sys.stderr)"
+    command = [sys.executable, "-c", words, str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stderr.splitlines()[-1] == "[202, 503, 202]"
 
 
 # ---- the cache ------------------------------------------------------------------------------------------------------
