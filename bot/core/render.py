@@ -19,6 +19,13 @@ MAX_TITLE_CHARS = 72
 
 _BOX: dict[StepState, str] = {"waiting": "[ ]", "running": "[ ]", "done": "[x]", "failed": "[ ]"}
 _STATUS = "<!-- tinygen:status -->"
+MAX_OPEN_LINES = 60
+"""A longer diff is folded: what is said of it stays in view."""
+MAX_ROWS = 50
+_CHECKED = (
+    "Nothing was run. The diff was applied to its base again and gave the same files; what parsed before still parses, "
+    "unless a note says otherwise."
+)
 _INVISIBLE_BREAK = "\u200b"
 _LOUD = re.compile(
     r"(?P<mention>@)(?=\w)"
@@ -124,13 +131,28 @@ def _result(report: Report, *, with_diff: bool) -> tuple[str, ...]:
         return (size, _files(report))
     closing = "`/tinygen apply` delivers exactly this diff; `git apply` takes it at the base above."
     suggestion = "" if report.suggestion is None else fence(report.suggestion, "suggestion")
-    return (suggestion, size, fence(patch.text, "diff"), closing if report.job.target.issue_number else "")
+    files = _files(report) if len(patch.files) > 1 else ""
+    return (suggestion, size, files, _diff(patch.text), closing if report.job.target.issue_number else "")
+
+
+def _diff(text: str) -> str:
+    """The diff, folded where it is long."""
+    lines = text.count("\n")
+    if lines <= MAX_OPEN_LINES:
+        return fence(text, "diff")
+    return f"<details><summary>The diff, {lines:,} lines</summary>\n\n{fence(text, 'diff')}\n\n</details>"
 
 
 def _files(report: Report) -> str:
     files = report.patch.files if report.patch else ()
-    lines = [f"- {code(file.path)} {file.status}, +{file.added} −{file.removed}" for file in files[:50]]
-    return "\n".join([*lines, f"- and {len(files) - 50} more"] if len(files) > 50 else lines)
+    rows = [f"| {_cell(file.path)} | {file.status} | +{file.added} −{file.removed} |" for file in files[:MAX_ROWS]]
+    more = [f"| and {len(files) - MAX_ROWS} more | | |"] if len(files) > MAX_ROWS else []
+    return "\n".join(("| file | change | lines |", "| --- | --- | --- |", *rows, *more))
+
+
+def _cell(path: str) -> str:
+    """The path in a table, where a bar divides even inside code. https://github.github.com/gfm/#example-200"""
+    return code(path).replace("|", "\\|")
 
 
 def _steps(report: Report) -> str:
@@ -148,6 +170,7 @@ def _provenance(report: Report) -> str:
         "<details><summary>How this came about</summary>",
         _usage(report.model, report.usage),
         "**What reflection found**\n\n" + "\n".join(found) if found else "",
+        f"**Checked**\n\n{_CHECKED}" if report.patch and report.patch.text else "",
         "**Shown to the model**\n\n" + "\n".join(shown) if shown else "",
         "**Not shown to the model**\n\n" + "\n".join(left_out) if left_out else "",
         "</details>",

@@ -89,7 +89,7 @@ def test_a_running_job_shows_its_checklist() -> None:
 def test_a_pull_request_is_linked_and_the_diff_not_repeated() -> None:
     body = render_comment(replace(DONE, mode="pr", pull_request_url="https://h/o/r/pull/4"))
     assert "Pull request: https://h/o/r/pull/4" in body
-    assert "`x.md` modified, +1 −1" in body
+    assert "| `x.md` | modified | +1 −1 |" in body
     assert "diff --git" not in body
 
 
