@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from tests.benchmarks import fairness, job, throughput, webhook
+from tests.benchmarks import context_cost, fairness, job, throughput, webhook
 
 
 def main() -> int:
     for name, run in (
         ("webhook", webhook.run),
         ("job", job.run),
+        ("context", context_cost.run),
         ("fairness", fairness.run),
         ("throughput", throughput.run),
     ):

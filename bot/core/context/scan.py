@@ -16,9 +16,9 @@ MAX_FILE_BYTES = 1_000_000
 """Larger files are known by their path alone."""
 MAX_SCAN_BYTES = 250_000_000
 """What is read at most, source first: some ten seconds, once."""
-_BATCH_BYTES = 32_000_000
+_BATCH_BYTES = 12_000_000
 """Of contents learnt at a time: what is in memory for it is a few times as much."""
-_MAX_LAYERS = 50
+_MAX_LAYERS = 100
 _MAX_KEPT = 3
 _FEW_FILES = 1_000
 """A shelf with more than so many times the files that there are, and some, is begun anew."""

@@ -114,7 +114,8 @@ def read_comment(line: str) -> str | None:
     if bare == text:
         return None
     path = read_label(bare)
-    return path if path and ("/" in path or _EXTENSION.search(path) or path.endswith("file")) else None
+    is_named = path and ("/" in path or _EXTENSION.search(path) or path.endswith("file") or path.isupper())
+    return path if is_named else None
 
 
 def _shortened(path: str) -> str:
