@@ -58,7 +58,7 @@ def log_row(report: Report) -> Json:
         "installation_id": job.target.installation_id,
         "repo": job.target.repo,
         "issue_number": job.target.issue_number,
-        "actor": job.actor,
+        "actor": job.actor if job.source != "run" else None,  # a login, which who calls /run does not have
         "prompt": job.command.prompt,
         "mode": report.mode,
         "state": report.state,
