@@ -23,6 +23,7 @@ from bot.adapters.model import OpenAIModel
 from bot.adapters.supabase import SupabaseStore
 from bot.cli.doctor import Finding, Outside, examine
 from bot.config import Config
+from bot.core.delivery import EVENTS
 from bot.core.types import Command, Job, Target
 from tests.doubles.github import GitHubDouble
 from tests.doubles.github.faults import Fault, unauthorized
@@ -35,7 +36,13 @@ SUBJECTS = (
     "webhook secret, App key, clock, App, permissions, events, installations, webhook, "
     "model, Supabase, data directory, database, git"
 )
-PERMISSIONS = {"contents": "write", "issues": "write", "metadata": "read", "pull_requests": "write"}
+PERMISSIONS = {
+    "actions": "read",
+    "contents": "write",
+    "issues": "write",
+    "metadata": "read",
+    "pull_requests": "write",
+}
 Settings = dict[str, str]
 Add = Callable[..., Settings]
 
@@ -47,7 +54,7 @@ def add_app(github: GitHubDouble, tmp_path: Path) -> Add:
     def add(*, installed: bool = True, **changed: Any) -> Settings:
         as_setup = {
             "permissions": PERMISSIONS,
-            "events": ["issue_comment", "issues"],
+            "events": list(EVENTS),
             "webhook_url": "https://a.test/webhook",
         }
         app = github.add_app(**{**as_setup, **changed})
@@ -151,7 +158,7 @@ def test_a_key_that_github_does_not_take_names_what_to_compare(add_app: Add, git
 def test_what_the_app_may_not_do_is_named(add_app: Add) -> None:
     faulty = faults(add_app(permissions={**PERMISSIONS, "contents": "read"}, events=[]))
     assert faulty["permissions"].words == "Missing: contents: write."
-    assert faulty["events"].words == "Missing: issue_comment, issues."
+    assert faulty["events"].words == f"Missing: {', '.join(EVENTS)}."
 
 
 def test_a_permission_that_nothing_uses_is_worth_a_word(add_app: Add) -> None:
@@ -160,7 +167,7 @@ def test_a_permission_that_nothing_uses_is_worth_a_word(add_app: Add) -> None:
 
 
 def test_workflows_and_more_events_are_the_operators_choice(add_app: Add) -> None:
-    settings = add_app(permissions={**PERMISSIONS, "workflows": "write"}, events=["issue_comment", "issues", "push"])
+    settings = add_app(permissions={**PERMISSIONS, "workflows": "write"}, events=[*EVENTS, "push"])
     assert faults(settings) == {}
 
 

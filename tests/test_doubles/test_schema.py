@@ -210,7 +210,7 @@ def test_every_webhook_is_complete_by_githubs_description(github: GitHubDouble, 
     repo.fail_check("work", "log")
     seen = [(each.event, webhook_problems(each.event, json.loads(each.body))) for each in github.deliveries]
     assert [event for event, problems in seen if problems] == [], seen
-    assert len(seen) == 10
+    assert len(seen) == 12
 
 
 def example(event: str, action: str) -> dict[str, Any]:
