@@ -11,6 +11,7 @@
     ├── OutsideError       GitHub, git, the model or the database failed: retried where that is safe, then shown
     │   ├── TimedOut       it took longer than it may
     │   ├── Damaged        what was kept here was spoilt and is thrown away: the same again makes it anew
+    │   ├── DatabaseFailed our own database did not take or give what it should: nothing was stored
     │   ├── BranchMoved    the branch is not where it was when the work on it began
     │   └── ContextTooLong the model cannot take that many tokens: show it less, then ask again
     └── SetupError         the operator must act: stops at the start, or names the setting to mend
@@ -81,6 +82,10 @@ class TimedOut(OutsideError):
 
 
 class Damaged(OutsideError):
+    pass
+
+
+class DatabaseFailed(OutsideError):
     pass
 
 

@@ -29,7 +29,7 @@ from pathlib import Path
 from tests.doubles.github.faults import delayed
 from tests.doubles.github.webhooks import Delivery
 from tests.doubles.model import Messages, ModelDouble, Reply, hang
-from tests.doubles.supabase import fresh_database, postgres, restart_postgres
+from tests.doubles.supabase import postgres, restart_postgres
 from tests.scene import CONFIDENT, FILES, GREET, LOUDER
 from tests.stage import Stage, state_of
 
@@ -88,10 +88,11 @@ class Harness:
         self.stage, self.model, self.server_url = stage, model, server_url
         self.chance = random.Random(seed)
 
-    def rounds(self) -> Iterator[Round]:
-        """Without end: each kind of death in turn."""
+    def rounds(self, only: str = "") -> Iterator[Round]:
+        """Without end: each kind of death in turn, or one."""
         kinds = [self._after_step, self._in_request, self._in_call, self._at_random, self._web, self._all]
         kinds += [self._database] if self.server_url else []
+        kinds = [kind for kind in kinds if only in ("", kind.__name__.lstrip("_"))]
         turns = {kind: itertools.count() for kind in kinds}
         order = [kind for kind in kinds for _ in range({0: 4, 1: 3}.get(kinds.index(kind), 1))]
         for number, kind in enumerate(itertools.cycle(order)):
@@ -224,10 +225,16 @@ def main() -> int:
     parser.add_argument("rounds", type=int, nargs="?", default=60)
     parser.add_argument("--postgres", action="store_true", help="on PostgreSQL, which is killed too")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--only", default="", help="after_step, in_request, in_call, at_random, web, all or (on PostgreSQL) database"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as root, ExitStack() as stack:
         bad = asked_again = 0
-        for each, model in play(stack, Path(root), options.rounds, seed=options.seed, on_postgres=options.postgres):
+        rounds = play(
+            stack, Path(root), options.rounds, seed=options.seed, on_postgres=options.postgres, only=options.only
+        )
+        for each, model in rounds:
             extra = sum(count for key, count in model.asked.items() if key.startswith(f"{each.name} ")) - 2
             asked_again += extra
             bad += bool(each.wrong)
@@ -237,19 +244,19 @@ def main() -> int:
 
 
 def play(
-    stack: ExitStack, root: Path, rounds: int, *, seed: int = 0, on_postgres: bool = False
+    stack: ExitStack, root: Path, rounds: int, *, seed: int = 0, on_postgres: bool = False, only: str = ""
 ) -> Iterator[tuple[Round, Model]]:
     """Each round when it is over; `stack` holds what they run on."""
     model, server_url = Model(), None
     settings = {"TINYGEN_ACTOR_HOURLY": "0"}
     if on_postgres:
         server_url = stack.enter_context(postgres())
-        settings["TINYGEN_DATABASE_URL"] = stack.enter_context(fresh_database(server_url))
+        settings["TINYGEN_DATABASE_URL"] = server_url
     double = stack.enter_context(ModelDouble(model, piece=4096))
     stage = stack.enter_context(Stage(root, double.url, settings))
     stage.github.install(stage.app, "octocat")
     harness = Harness(stage, model, server_url, seed)
-    for each in itertools.islice(harness.rounds(), rounds):
+    for each in itertools.islice(harness.rounds(only), rounds):
         yield harness.run(each), model
 
 

@@ -1,5 +1,5 @@
-"""What puts a job off, and how it goes on from where it was: a limit of GitHub or the model, which ends later, or a
-damaged cache, which is made anew.
+"""What puts a job off, and how it goes on from where it was: a limit of GitHub or the model, which ends later, a
+damaged cache, which is made anew, or a database that failed in the middle of a step.
 
 Until then it is no running workflow: it holds no thread and no place in a queue, and a restart changes nothing. Waits
 of seconds are the adapters' own.
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from bot.core.types import FINAL_STATES, Job
-from bot.errors import Damaged, OutsideError
+from bot.errors import Damaged, DatabaseFailed, OutsideError
 from bot.job.engine import Json
 from bot.job.house import House
 
@@ -26,8 +26,9 @@ def put_off_where_needed(house: House, job: Job, work: Callable[[], None]) -> Js
     try:
         work()
     except OutsideError as error:
-        wait_s = MEND_S if isinstance(error, Damaged) else error.retry_in_s or 0.0
-        if not isinstance(error, Damaged) and wait_s < SHORT_S:
+        is_ours = isinstance(error, Damaged | DatabaseFailed)
+        wait_s = MEND_S if is_ours else error.retry_in_s or 0.0
+        if not is_ours and wait_s < SHORT_S:
             raise
         off = house.engine.put_off(wait_s, job.id, step=error.step, may=lambda: _has_time(house, job, wait_s))
         if off is None:

@@ -14,9 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from bot.adapters.git import GitCache
 from bot.config import load_config
 from bot.core.report import Report
-from bot.errors import SetupError
+from bot.errors import DatabaseFailed, SetupError
+from bot.ports import Remote
 from bot.wiring import build_web
 from tests.doubles.github.webhooks import sign
 from tests.doubles.model import Messages
@@ -105,6 +107,26 @@ def test_a_full_disk_is_503_and_the_delivery_is_taken_later(tmp_path: Path) -> N
     command = [sys.executable, "-c", words, str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
     assert done.stderr.splitlines()[-1] == "[202, 503, 202]"
+
+
+class Interrupted(GitCache):
+    """The real cache; the database fails in the middle of the step that first fetches into it."""
+
+    is_whole = False
+
+    def fetch(self, repo: str, remote: Remote, sha: str) -> None:
+        if not self.is_whole:
+            self.is_whole = True
+            raise DatabaseFailed("The database failed (connection closed).", next_step="Try again.")
+        super().fetch(repo, remote, sha)
+
+
+def test_a_database_that_fails_in_the_middle_of_a_step_costs_the_job_nothing(
+    set_scene: SetScene, tmp_path: Path
+) -> None:
+    scene = set_scene(git=Interrupted(tmp_path / "cache", protocols=("http",)))
+    told = scene.tell("/tinygen --pr Louder.")
+    assert (told.state, len(told.answers), len(scene.asked)) == ("done", 1, 2)
 
 
 # ---- the cache ------------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, mak
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from bot.adapters.database.schema import MIGRATION_TABLE, MIGRATIONS
-from bot.errors import OutsideError, SetupError
+from bot.errors import DatabaseFailed, SetupError
 
 _CHECKPOINT_PAGES = 8_000  # 32 MB
 _MIGRATION_WAIT_MS = 60_000
@@ -135,7 +135,7 @@ def _named_errors(engine: Engine) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, engine.dialect.loaded_dbapi.Error) as error:
-        raise OutsideError(
+        raise DatabaseFailed(
             f"The database failed ({_reason(error)}).",
             next_step="Try again; if it lasts, the operator should look at the database and its disk.",
         ) from error
