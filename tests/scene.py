@@ -92,6 +92,10 @@ class Told:
         return self.report.state
 
     @property
+    def delivery(self) -> Delivery:
+        return next(each for each in self.scene.github.deliveries if each.guid == self.job)
+
+    @property
     def answers(self) -> list[str]:
         """The bodies of the bot's comments for this command; on a line, only those in its thread."""
         first = self.comment.in_reply_to or self.comment.id

@@ -121,7 +121,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 def _use(stage: Stage) -> None:
     files = {**FILES, "settings.py": f'KEY = "{OPENAI}"\nPORT = 1\nHOOK = "{SECRET}"\n'.encode()}
     repo = stage.github.add_repository("octocat/greeter", files=files)
-    _ask(stage, repo, ["Change settings.py.", "--pr Change settings.py.", "refuse it", "apply"])
+    _ask(stage, repo, ["Change settings.py.", "--pr --new Change settings.py.", "refuse it", "apply"])
     away = stage.github.add_repository("octocat/away", files=files)
     words = json.dumps({"message": f"No: {OPENAI} {SECRET} {TOKEN}"}).encode()
     stage.github.faults.add(Fault(422, words), path=r"octocat/away/git/ref/heads", times=1)

@@ -149,7 +149,7 @@ def test_a_branch_whose_move_does_not_go_with_the_change_keeps_what_it_got(scene
 
 def test_a_second_delivery_with_the_same_id_starts_nothing(scene: Scene) -> None:
     told = scene.say("/tinygen --pr Louder.")
-    delivery = scene.github.deliveries[0]
+    delivery = told.delivery
     answers = [scene.deliver(delivery) for _ in range(5)]
     scene.ended(told)
     answers.append(scene.deliver(delivery))
