@@ -170,7 +170,6 @@ class TestForAMoment:
         ("POST", r"/access_tokens$"),
         ("GET", r"/permission$"),
         ("POST", r"/comments$"),
-        ("GET", r"/issues/1$"),
         ("POST", r"/git/trees$"),
         ("POST", r"/pulls$"),
         ("PATCH", r"/issues/comments/"),
