@@ -15,7 +15,8 @@ from typing import Literal, Protocol
 from bot.core.missed import Attempt
 from bot.core.quota import Tally
 from bot.core.report import Report
-from bot.core.types import Changes, Job, Patch, Permission, Prompt, Reply, Snapshot
+from bot.core.tree import Changes, Patch, Snapshot
+from bot.core.types import Job, Permission, Prompt, Reply
 
 
 @dataclass(frozen=True, slots=True)

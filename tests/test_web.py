@@ -24,7 +24,8 @@ from werkzeug.test import TestResponse
 
 from bot.config import load_config
 from bot.core.report import Failure, Report, Step, Usage
-from bot.core.types import FINAL_STATES, Command, FileStat, Job, Patch, State, Target
+from bot.core.tree import FileStat, Patch
+from bot.core.types import FINAL_STATES, Command, Job, State, Target
 from bot.errors import SetupError
 from bot.metrics import render_metrics
 from bot.web import MAX_BODY_BYTES, create_app

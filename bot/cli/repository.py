@@ -18,7 +18,8 @@ from bot.core.loop import solve
 from bot.core.repo_settings import MAX_FILE_BYTES, SETTINGS_FILE, read_settings, with_rules
 from bot.core.repo_url import read_repo_url
 from bot.core.transcript import read_transcript, render_transcript
-from bot.core.types import Context, Prompt, Reply, Snapshot, Solution, Task
+from bot.core.tree import Snapshot
+from bot.core.types import Context, Prompt, Reply, Solution, Task
 from bot.errors import BadRequest, Unworkable
 from bot.ports import Git
 from bot.wiring import build_git, build_github, build_limits, build_model, set_up_logs

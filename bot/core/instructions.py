@@ -7,7 +7,7 @@ author may be anybody.
 from __future__ import annotations
 
 from bot.core.text import read_text
-from bot.core.types import Blob, Snapshot
+from bot.core.tree import Blob, Snapshot
 
 FILES = (
     "AGENTS.md",

@@ -14,11 +14,10 @@ from bot.core import prompts
 from bot.core.context import answer_requests, choose_context
 from bot.core.edits import apply_edits, find_problems, read_reply
 from bot.core.overlay import with_changes
+from bot.core.tree import Changes, Patch, Snapshot
 from bot.core.types import (
-    Changes,
     Context,
     Message,
-    Patch,
     Prompt,
     Rejection,
     Reply,
@@ -26,7 +25,6 @@ from bot.core.types import (
     Request,
     Revision,
     ShownFile,
-    Snapshot,
     Solution,
     Task,
     Verdict,

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from bot.core.types import Blob, Change, Changes, Snapshot
+from bot.core.tree import Blob, Change, Changes, Snapshot
 
 
 def with_changes(base: Snapshot, changes: Changes) -> Snapshot:

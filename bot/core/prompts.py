@@ -11,7 +11,8 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 
-from bot.core.types import Context, Excerpt, Message, Patch, Prompt, Rejection, Remark, Task, Verdict
+from bot.core.tree import Patch
+from bot.core.types import Context, Excerpt, Message, Prompt, Rejection, Remark, Task, Verdict
 
 CONFIDENT = "[CONFIDENT]"
 REVISION_NEEDED = "[REVISION NEEDED]"

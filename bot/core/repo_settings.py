@@ -18,7 +18,8 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationE
 from bot.core.command import is_branch
 from bot.core.globs import any_glob, glob_fault
 from bot.core.settings_file import Loc, Located, Unreadable, read_yaml
-from bot.core.types import PERMISSIONS, Command, Mode, Permission, Snapshot
+from bot.core.tree import Snapshot
+from bot.core.types import PERMISSIONS, Command, Mode, Permission
 
 SETTINGS_FILE = ".github/tinygen.yml"
 MAX_FILE_BYTES = 32_000

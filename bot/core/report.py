@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from bot.core.types import Job, Mode, Patch, ShownFile, State, StepState
+from bot.core.tree import Patch
+from bot.core.types import Job, Mode, ShownFile, State, StepState
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from pydantic import TypeAdapter
 
 from bot.core.record import dump_report, load_report
 from bot.core.report import Report
-from bot.core.types import Patch, Task
+from bot.core.tree import Patch
+from bot.core.types import Task
 from bot.errors import BadRequest
 from bot.job.deliver import deliver, rebased_note
 from bot.job.earlier import has_diff, latest

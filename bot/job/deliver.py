@@ -23,7 +23,8 @@ from bot.core.render import (
 from bot.core.repo_settings import protects
 from bot.core.report import Report
 from bot.core.suggest import is_small, suggest
-from bot.core.types import Change, Changes, Job, Patch, Task
+from bot.core.tree import Change, Changes, Patch
+from bot.core.types import Job, Task
 from bot.errors import AskerError, BranchMoved, Cancelled, NotPermitted, Unworkable
 from bot.job.cancel import is_cancelled
 from bot.job.engine import Json

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from bot.core.types import Change, Job, Patch, Snapshot
+from bot.core.tree import Change, Patch, Snapshot
+from bot.core.types import Job
 from bot.errors import BadRequest, OutsideError
 from bot.job.house import House
 from bot.ports import GitHub, PullRequest

@@ -12,7 +12,8 @@ from bot.core.loop import NOTHING_YET, solve
 from bot.core.record import dump_report, load_job, load_report
 from bot.core.repo_settings import SETTINGS_FILE, with_rules
 from bot.core.report import Report, Usage
-from bot.core.types import Job, Message, Patch, Prompt, Reply, Snapshot, Solution, Task
+from bot.core.tree import Patch, Snapshot
+from bot.core.types import Job, Message, Prompt, Reply, Solution, Task
 from bot.errors import BadRequest, Cancelled, Conflict, TimedOut, Unworkable
 from bot.job.apply import apply
 from bot.job.cancel import is_cancelled

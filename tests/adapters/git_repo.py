@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from bot.core.types import Change, Changes
+from bot.core.tree import Change, Changes
 from bot.ports import Remote
 
 _ENV = {

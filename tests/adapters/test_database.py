@@ -14,7 +14,8 @@ from sqlalchemy import RowMapping, create_engine, text
 
 from bot.adapters.database import CLAIM_S, KEEP_S, Database
 from bot.core.report import Failure, Report, Usage
-from bot.core.types import Command, Job, Patch, State, Target
+from bot.core.tree import Patch
+from bot.core.types import Command, Job, State, Target
 from tests.adapters.conftest import Clock
 
 RECEIVED_AT = "2026-11-22T10:00:00+00:00"

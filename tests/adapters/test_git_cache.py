@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.git import GitCache
-from bot.core.types import Change
+from bot.core.tree import Change
 from bot.errors import BadRequest, LimitReached, NotFound, OutsideError
 from bot.ports import Git, Remote
 from tests.adapters.git_repo import commit, git, make_repo, remote
@@ -251,7 +251,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from bot.adapters.git import GitCache
-from bot.core.types import Change
+from bot.core.tree import Change
 from bot.ports import Remote
 root, url, *shas = sys.argv[1:]
 cache = GitCache(Path(root), protocols=("file",))

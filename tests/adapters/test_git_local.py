@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.git import LocalGit
-from bot.core.types import Change
+from bot.core.tree import Change
 from bot.errors import BadRequest, NotFound
 from bot.ports import Git, Remote
 from tests.adapters.git_repo import commit, git, make_repo
@@ -116,7 +116,7 @@ WORK = """
 import sys
 from pathlib import Path
 from bot.adapters.git import LocalGit
-from bot.core.types import Change
+from bot.core.tree import Change
 local = LocalGit(Path(sys.argv[1]))
 sha = local.resolve(None)
 patch = local.diff("o/n", sha, {"a": Change("a", b"2\\n")})

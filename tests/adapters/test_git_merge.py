@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.git import LocalGit
-from bot.core.types import Change, Patch
+from bot.core.tree import Change, Patch
 from bot.errors import Conflict
 from tests.adapters.git_repo import changes_of, commit, git, make_repo
 

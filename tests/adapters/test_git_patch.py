@@ -10,7 +10,7 @@ import pytest
 from bot.adapters.git import LocalGit
 from bot.adapters.git.patch import make_patch
 from bot.adapters.git.process import Runner
-from bot.core.types import Change, Changes, FileStat, Patch
+from bot.core.tree import Change, Changes, FileStat, Patch
 from bot.errors import LimitReached, Unworkable
 from tests.adapters.git_repo import File, applied_in_a_checkout, changed, changes_of, commit, files_of, git, make_repo
 

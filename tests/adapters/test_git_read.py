@@ -12,7 +12,7 @@ import pytest
 
 from bot.adapters.git import LocalGit
 from bot.adapters.git.process import Runner
-from bot.core.types import Blob
+from bot.core.tree import Blob
 from bot.errors import LimitReached, OutsideError, TimedOut
 from tests.adapters.git_repo import File, files_of, git, make_repo
 

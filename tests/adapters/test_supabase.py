@@ -14,7 +14,8 @@ from psycopg.rows import dict_row
 from bot.adapters.supabase import SupabaseStore
 from bot.core.record import log_row
 from bot.core.report import Failure, Report, Usage
-from bot.core.types import FINAL_STATES, Patch, State, Target
+from bot.core.tree import Patch
+from bot.core.types import FINAL_STATES, State, Target
 from bot.errors import OutsideError, SetupError
 from tests.adapters.test_database import job
 from tests.doubles.supabase import Supabase, run_sql

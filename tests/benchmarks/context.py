@@ -26,7 +26,8 @@ from typing import Any
 
 from bot.core.context import choose_context
 from bot.core.tokens import estimate_tokens
-from bot.core.types import Excerpt, Snapshot
+from bot.core.tree import Snapshot
+from bot.core.types import Excerpt
 from tests.benchmarks.context_plain import plain_bm25
 from tests.benchmarks.context_repositories import open_snapshot
 

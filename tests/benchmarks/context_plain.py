@@ -6,7 +6,8 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 
 from bot.core.text import read_text
-from bot.core.types import Blob, Excerpt, Snapshot
+from bot.core.tree import Blob, Snapshot
+from bot.core.types import Excerpt
 
 MAX_FILE_BYTES = 300_000
 MAX_RANKING = 100

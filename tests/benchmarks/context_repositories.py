@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bot.adapters.git.history import read_history
 from bot.adapters.git.process import Runner
-from bot.core.types import Blob, Snapshot
+from bot.core.tree import Blob, Snapshot
 
 
 def open_snapshot(repositories: Path, source: str, sha: str) -> Snapshot:

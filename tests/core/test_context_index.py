@@ -11,7 +11,8 @@ import pytest
 from bot.core.context import choose_context
 from bot.core.context.index import FILES, Index, build_layer
 from bot.core.shelf import Shelf
-from bot.core.types import Blob, Context
+from bot.core.tree import Blob
+from bot.core.types import Context
 from tests.core.snapshots import snapshot_of
 
 FILES_OF_TWO_KINDS = {

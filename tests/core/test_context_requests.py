@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from bot.core.context import answer_requests
 from bot.core.tokens import estimate_tokens
-from bot.core.types import Change, Request, ShownFile
+from bot.core.tree import Change
+from bot.core.types import Request, ShownFile
 from tests.core.snapshots import snapshot_of
 
 _FILES = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.core.edits import find_problems
-from bot.core.types import Change
+from bot.core.tree import Change
 from tests.core.snapshots import snapshot_of
 
 TOKEN = "ghp_" + "a1B2" * 9

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bot.core.instructions import BRIEF_CHARS, read_instructions
 from bot.core.prompts import generation_prompt, reflection_prompt
-from bot.core.types import Context, Patch, Task
+from bot.core.tree import Patch
+from bot.core.types import Context, Task
 from tests.core.snapshots import snapshot_of
 
 

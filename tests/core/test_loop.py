@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from bot.core.loop import Limits, solve
-from bot.core.types import Change, Changes, FileStat, Patch, Prompt, Reply, Snapshot, Solution, Task
+from bot.core.tree import Change, Changes, FileStat, Patch, Snapshot
+from bot.core.types import Prompt, Reply, Solution, Task
 from bot.errors import ContextTooLong, LimitReached, OutsideError, SetupError, TimedOut, Unworkable
 from tests.core.snapshots import snapshot_of
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.core.overlay import with_changes
-from bot.core.types import Change
+from bot.core.tree import Change
 from tests.core.snapshots import snapshot_of
 
 

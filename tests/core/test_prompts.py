@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bot.core import prompts
-from bot.core.types import Context, Edit, Excerpt, Patch, Rejection, Remark, Task
+from bot.core.tree import Patch
+from bot.core.types import Context, Edit, Excerpt, Rejection, Remark, Task
 
 
 def context(text: str = "x = 1\n", path: str = "a.py") -> Context:

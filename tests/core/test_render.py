@@ -26,7 +26,8 @@ from bot.core.render import (
     split_summary,
 )
 from bot.core.report import Failure, Report, Step, Usage
-from bot.core.types import Command, FileStat, Job, Patch, ShownFile, State, Target, Task
+from bot.core.tree import FileStat, Patch
+from bot.core.types import Command, Job, ShownFile, State, Target, Task
 
 JOB = Job("d-1", "comment", Target("o/r", 9, 3, comment_id=7), Command("solve", "fix"), "ada", 5)
 DIFF = "diff --git a/x.md b/x.md\n--- a/x.md\n+++ b/x.md\n@@ -1 +1 @@\n-````\n+```` @ada fixes #1\n"

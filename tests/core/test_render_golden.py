@@ -10,7 +10,8 @@ import pytest
 
 from bot.core.render import MAX_OPEN_LINES, render_comment, render_pull_body
 from bot.core.report import Failure, Report, Step, Usage
-from bot.core.types import Command, FileStat, Job, Patch, ShownFile, Target
+from bot.core.tree import FileStat, Patch
+from bot.core.types import Command, Job, ShownFile, Target
 
 GOLDEN = Path(__file__).parent / "golden"
 BASE = "5d2c1f0e" * 5

@@ -8,7 +8,8 @@ import pytest
 
 from bot.core.record import log_row
 from bot.core.report import Report
-from bot.core.types import Changes, Command, Job, Patch, Snapshot, Target
+from bot.core.tree import Changes, Patch, Snapshot
+from bot.core.types import Command, Job, Target
 from bot.ports import Remote
 from tests.doubles.github.faults import Fault, bad_gateway, dropped, secondary_limit, unauthorized, unavailable
 from tests.doubles.model import hang, server_error

@@ -26,7 +26,7 @@ from bot.adapters.git.process import GitFailed, Runner
 from bot.adapters.git.remote import explain_refusal, token_environment
 from bot.adapters.git.shelf import SqliteShelf
 from bot.adapters.git.store import ObjectStore
-from bot.core.types import Changes, Patch, Snapshot
+from bot.core.tree import Changes, Patch, Snapshot
 from bot.errors import BadRequest, Damaged, OutsideError
 from bot.ports import Remote
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bot.adapters.git.process import Runner
-from bot.core.types import PastCommit
+from bot.core.tree import PastCommit
 
 MAX_COMMITS = 300
 _LOG = f"log -z -n{MAX_COMMITS} --no-merges --no-renames --name-only --format=%x00%P%x00%B%x00 --end-of-options".split()

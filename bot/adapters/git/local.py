@@ -10,7 +10,7 @@ from bot.adapters.git.process import GitFailed, Runner
 from bot.adapters.git.shelf import SqliteShelf
 from bot.adapters.git.store import ObjectStore
 from bot.core.shelf import NO_SHELF, Shelf
-from bot.core.types import Changes, Patch, Snapshot
+from bot.core.tree import Changes, Patch, Snapshot
 from bot.errors import BadRequest, NotFound, OutsideError
 from bot.ports import Remote
 

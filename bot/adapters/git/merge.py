@@ -14,7 +14,7 @@ from bot.adapters.git.bare import scratch, write_object
 from bot.adapters.git.output import parse_diff
 from bot.adapters.git.patch import apply_to_index, read_base, read_changes, write_tree
 from bot.adapters.git.process import Runner
-from bot.core.types import Changes, Patch
+from bot.core.tree import Changes, Patch
 from bot.errors import Conflict
 
 _MERGE = "merge-tree --write-tree -z --name-only --no-messages"

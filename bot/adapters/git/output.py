@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from bot.core.types import FileStat
+from bot.core.tree import FileStat
 
 _SECTION = re.compile(rb"^(?=diff --git )", re.MULTILINE)
 _STATUS: dict[str, Literal["added", "modified", "deleted", "renamed"]] = {

@@ -16,7 +16,7 @@ from bot.adapters.git.bare import EMPTY_TREE, c_quoted, scratch, write_blob
 from bot.adapters.git.output import Diff, Entry, parse_diff
 from bot.adapters.git.process import GitFailed, Runner
 from bot.adapters.git.read import SUBMODULE, read_objects
-from bot.core.types import Change, Changes, Patch
+from bot.core.tree import Change, Changes, Patch
 from bot.errors import Unworkable
 
 _FILE_MODES = frozenset({"100644", "100755", "120000"})

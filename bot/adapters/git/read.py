@@ -8,7 +8,7 @@ from typing import IO
 
 from bot.adapters.git.bare import scratch
 from bot.adapters.git.process import GitFailed, Runner
-from bot.core.types import Blob
+from bot.core.tree import Blob
 
 SUBMODULE = "160000"
 

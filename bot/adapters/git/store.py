@@ -17,7 +17,7 @@ from bot.adapters.git.patch import apply_patch, make_patch
 from bot.adapters.git.process import GitFailed, Runner
 from bot.adapters.git.read import list_blobs, read_blobs
 from bot.core.shelf import Shelf
-from bot.core.types import Blob, Changes, PastCommit, Patch, Snapshot
+from bot.core.tree import Blob, Changes, PastCommit, Patch, Snapshot
 from bot.errors import OutsideError
 
 _log = structlog.get_logger()

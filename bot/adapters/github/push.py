@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from bot.adapters.github.calls import Call, Calls
 from bot.adapters.github.shapes import Commit, GitObject, Ref
-from bot.core.types import Change, Changes
+from bot.core.tree import Change, Changes
 from bot.errors import BadRequest, BranchMoved, NotFound, OutsideError, Unworkable
 
 Entry = dict[str, str | None]

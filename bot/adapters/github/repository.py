@@ -25,7 +25,8 @@ from bot.adapters.github.shapes import (
     RepositoryFacts,
 )
 from bot.adapters.github.tokens import CHECKS, PUSH, PUSH_WORKFLOWS, READ, TALK
-from bot.core.types import Changes, Permission
+from bot.core.tree import Changes
+from bot.core.types import Permission
 from bot.errors import BadRequest, NotFound, NotPermitted, OutsideError, Unworkable
 from bot.ports import Comment, FailedJob, LineComment, PullRequest, Remote, Thread
 

@@ -17,7 +17,8 @@ from bot.core.context.scan import Matcher, Scanned, is_readable, scan
 from bot.core.context.segments import read_source
 from bot.core.context.task import read_task
 from bot.core.tokens import estimate_tokens
-from bot.core.types import Context, Snapshot
+from bot.core.tree import Snapshot
+from bot.core.types import Context
 
 MAX_RANKING = 100
 _EXAMINED = 40

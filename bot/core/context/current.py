@@ -9,7 +9,7 @@ from bot.core.context.paths import READ_ORDER, is_shown, kinds_of
 from bot.core.context.scan import MAX_FILE_BYTES, is_readable
 from bot.core.context.segments import Source, read_source
 from bot.core.text import read_text
-from bot.core.types import Blob, Changes, Snapshot
+from bot.core.tree import Blob, Changes, Snapshot
 
 _MAX_NEAR = 2_000
 

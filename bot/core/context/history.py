@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from bot.core.context.corpus import rarity
 from bot.core.context.words import parts_of, split_words
-from bot.core.types import PastCommit
+from bot.core.tree import PastCommit
 
 MAX_COMMITS = 300
 _MAX_MESSAGE_CHARS = 3_000

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Literal, get_args
 
 from bot.core.context.words import word_set
-from bot.core.types import Blob
+from bot.core.tree import Blob
 
 Kind = Literal["source", "config", "test", "docs", "example", "other", "generated"]
 READ_ORDER: tuple[Kind, ...] = get_args(Kind)

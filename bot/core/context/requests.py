@@ -12,7 +12,8 @@ from bot.core.context.pattern import Pattern
 from bot.core.context.pattern_parser import BadPattern
 from bot.core.context.segments import Source
 from bot.core.tokens import estimate_tokens
-from bot.core.types import Changes, Request, ShownFile, Snapshot
+from bot.core.tree import Changes, Snapshot
+from bot.core.types import Request, ShownFile
 
 MAX_REQUESTS = 12
 MAX_MATCHES = 60

@@ -10,7 +10,7 @@ from bot.core.context.index import Index, Said, build_layer, terms_of
 from bot.core.context.paths import READ_ORDER, Kind, extension_of, language_of
 from bot.core.context.words import LONGEST_WORD, word_set
 from bot.core.shelf import Shelf
-from bot.core.types import Blob, Snapshot
+from bot.core.tree import Blob, Snapshot
 
 MAX_FILE_BYTES = 1_000_000
 """Larger files are known by their path alone."""

@@ -18,7 +18,7 @@ from xml.parsers import expat
 from bot.core.edits.leaks import secrets_in
 from bot.core.edits.lines import decode, split
 from bot.core.text import is_binary
-from bot.core.types import Change, Changes, Snapshot
+from bot.core.tree import Change, Changes, Snapshot
 
 MAX_CHECKED_BYTES = 1_000_000
 """Larger files are not parsed: it would take long, and they are generated."""

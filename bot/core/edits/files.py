@@ -8,7 +8,7 @@ from itertools import accumulate
 from bot.core.edits.lines import Text, decode, split
 from bot.core.edits.paths import Tree, new_path_fault, path_fault
 from bot.core.text import is_binary, is_lfs_pointer
-from bot.core.types import Blob, Change, Changes, Snapshot
+from bot.core.tree import Blob, Change, Changes, Snapshot
 
 MAX_FILES = 300
 """How many files one change may touch: more is no change that a person can look over."""

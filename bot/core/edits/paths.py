@@ -11,7 +11,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from bot.core.types import Blob, Changes
+from bot.core.tree import Blob, Changes
 from bot.errors import BadRequest
 
 _MAX_PATH_BYTES = 1000

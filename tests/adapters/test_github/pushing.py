@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from bot.core.types import Change
+from bot.core.tree import Change
 from tests.adapters.test_github.conftest import Stage
 
 BRANCH = "tinygen/issue-1-abc"
