@@ -30,7 +30,6 @@ class TestGitHubAway:
         ("method", "path"),
         [
             ("GET", r"/permission$"),
-            ("GET", r"/issues/1$"),
             ("GET", r"/git/ref/heads/main$"),
             ("GET", r"/info/refs$"),
             ("POST", r"/git/trees$"),
