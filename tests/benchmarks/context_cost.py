@@ -1,6 +1,6 @@
 """What choosing the context costs: a repository seen for the first time, after one commit more, and once again.
 
-The repositories are made here, of random words in files of about a hundred lines, and asked through
+The repositories are made here, of random words in files of forty lines, and asked through
 `python -m bot context --json`; plain BM25 (bm25s) over the same files stands beside.
 """
 
@@ -127,8 +127,8 @@ _WORDS = [
 
 def _file(chance: random.Random) -> str:
     lines = []
-    for _ in range(10):
-        lines.append(f"def {chance.choice(_WORDS)}_{chance.randrange(5_000)}({chance.choice(_WORDS)}):\n")
+    for _ in range(4):
+        lines.append(f"def {chance.choice(_WORDS)}_{chance.randrange(300)}({chance.choice(_WORDS)}):\n")
         lines += [f"    {' '.join(chance.choices(_WORDS, k=4))} = {chance.randrange(1_000)}\n" for _ in range(9)]
     return "".join(lines)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Literal, get_args
 
 from bot.core.context.words import word_set
@@ -99,7 +100,7 @@ def _framework_directories(paths: list[str]) -> frozenset[str]:
 
 def _kind_of(path: str, framework: frozenset[str]) -> Kind:
     directory, _, name = path.rpartition("/")
-    folders = set(directory.lower().split("/"))
+    folders = _folders(directory)
     if folders & _VENDORED or folders & _TRANSLATED or name.lower() in _LOCK_NAMES or _GENERATED_NAME.search(name):
         return "generated"
     if _is_test(directory, name, folders, framework):
@@ -111,7 +112,12 @@ def _kind_of(path: str, framework: frozenset[str]) -> Kind:
     return _kind_of_code(path, name)
 
 
-def _is_test(directory: str, name: str, folders: set[str], framework: frozenset[str]) -> bool:
+@lru_cache(maxsize=1 << 15)
+def _folders(directory: str) -> frozenset[str]:
+    return frozenset(directory.lower().split("/"))
+
+
+def _is_test(directory: str, name: str, folders: frozenset[str], framework: frozenset[str]) -> bool:
     if directory in framework:
         return False
     return bool(folders & (_TESTS | _BENCHES)) or directory.startswith("testing") or bool(_TEST_NAME.search(name))
