@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 
-from tests.benchmarks import context_cost, fairness, job, throughput, webhook
+from tests.benchmarks import context_cost, edits, fairness, job, throughput, webhook
 
 
 def main() -> int:
@@ -12,6 +13,7 @@ def main() -> int:
         ("webhook", webhook.run),
         ("job", job.run),
         ("context", context_cost.run),
+        ("edits", partial(edits.run, commits=12)),
         ("fairness", fairness.run),
         ("throughput", throughput.run),
     ):
