@@ -214,7 +214,7 @@ class TestTheRealBot:
             check_none(str(path), path.read_bytes(), needles(stage))
 
     def test_names_none_in_the_arguments_of_a_process(self, stage: Stage) -> None:
-        for arguments in stage.arguments.seen:  # type: ignore[attr-defined]
+        for arguments in tuple(stage.arguments.seen):  # type: ignore[attr-defined]
             check_none("arguments", arguments, needles(stage))
 
     def test_shows_none_on_its_pages(self, stage: Stage) -> None:
