@@ -56,7 +56,7 @@ def farewell(name: str) -> str:
 FILES = {"greet.py": GREET.encode(), "README.md": b"# Greeter\n\nIt greets.\n"}
 PERMISSIONS = {"actions": "read", "contents": "write", "issues": "write", "metadata": "read", "pull_requests": "write"}
 CONFIDENT = "[CONFIDENT] The greeting is as asked."
-QUIET_S = 20.0
+QUIET_S = 60.0
 
 Value = TypeVar("Value")
 
