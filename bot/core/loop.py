@@ -14,21 +14,9 @@ from bot.core import prompts
 from bot.core.context import answer_requests, choose_context
 from bot.core.edits import apply_edits, find_problems, read_reply
 from bot.core.overlay import with_changes
+from bot.core.reply import Rejection, ReplyParts, Request
 from bot.core.tree import Changes, Patch, Snapshot
-from bot.core.types import (
-    Context,
-    Message,
-    Prompt,
-    Rejection,
-    Reply,
-    ReplyParts,
-    Request,
-    Revision,
-    ShownFile,
-    Solution,
-    Task,
-    Verdict,
-)
+from bot.core.types import Context, Message, Prompt, Reply, Revision, ShownFile, Solution, Task, Verdict
 from bot.errors import ContextTooLong, Damaged, LimitReached, OutsideError, SetupError, Unworkable
 
 Ask = Callable[[Prompt], Reply]

@@ -11,8 +11,9 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 
+from bot.core.reply import Rejection
 from bot.core.tree import Patch
-from bot.core.types import Context, Excerpt, Message, Prompt, Rejection, Remark, Task, Verdict
+from bot.core.types import Context, Excerpt, Message, Prompt, Remark, Task, Verdict
 
 CONFIDENT = "[CONFIDENT]"
 REVISION_NEEDED = "[REVISION NEEDED]"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bot.core.edits import apply_edits, read_reply
+from bot.core.reply import Applied
 from bot.core.tree import Changes
-from bot.core.types import Applied
 from tests.core.snapshots import snapshot_of
 
 Files = Mapping[str, bytes | str]

@@ -4,9 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core.context import answer_requests
+from bot.core.reply import Request
 from bot.core.tokens import estimate_tokens
 from bot.core.tree import Change
-from bot.core.types import Request, ShownFile
+from bot.core.types import ShownFile
 from tests.core.snapshots import snapshot_of
 
 _FILES = {

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from bot.core.edits import apply_edits, find_problems, read_reply
 from bot.core.edits.align import align
 from bot.core.edits.lines import decode, encode, split
-from bot.core.types import Edit
+from bot.core.reply import Edit
 from tests.benchmarks.edits_dirt import CLEAN, DIRTS
 from tests.benchmarks.edits_replies import Dirt, FileChange, Form, reply
 from tests.core.edits_samples import answer, block

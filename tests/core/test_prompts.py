@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from bot.core import prompts
+from bot.core.reply import Edit, Rejection
 from bot.core.tree import Patch
-from bot.core.types import Context, Edit, Excerpt, Rejection, Remark, Task
+from bot.core.types import Context, Excerpt, Remark, Task
 
 
 def context(text: str = "x = 1\n", path: str = "a.py") -> Context:

@@ -11,9 +11,10 @@ from bot.core.context.current import Current
 from bot.core.context.pattern import Pattern
 from bot.core.context.pattern_parser import BadPattern
 from bot.core.context.segments import Source
+from bot.core.reply import Request
 from bot.core.tokens import estimate_tokens
 from bot.core.tree import Changes, Snapshot
-from bot.core.types import Request, ShownFile
+from bot.core.types import ShownFile
 
 MAX_REQUESTS = 12
 MAX_MATCHES = 60

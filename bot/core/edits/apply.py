@@ -22,8 +22,8 @@ from bot.core.edits.carry import carry, fancy_only, foreign
 from bot.core.edits.files import MAX_FILE_BYTES, MAX_FILES, Files, Refused
 from bot.core.edits.lines import Text, encode, exact, signs, split, unindented
 from bot.core.edits.match import LEAST_SIGNS, Miss, Place, find, find_within_lines, leaves_out, places
+from bot.core.reply import Applied, Edit, Rejection
 from bot.core.tree import Changes, Snapshot
-from bot.core.types import Applied, Edit, Rejection
 
 MAX_EDITS = 1_000
 """How many edits of one reply are looked at."""

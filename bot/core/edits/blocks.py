@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from bot.core.edits.lines import split_kept
-from bot.core.types import Edit
+from bot.core.reply import Edit
 
 _OPEN = re.compile(
     r"(\s{0,12})(<{5,12}|-{5,12}(?=\s*(?-i:SEARCH)\s*$))\s*(?:SEARCH|ORIGINAL)\b[\s:(]*([^<>]{0,400}?)\)?\s*",

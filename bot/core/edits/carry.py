@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from bot.core.edits.align import align
 from bot.core.edits.lines import Text, exact, folded, is_blank, plain, trimmed
 from bot.core.edits.match import Place
-from bot.core.types import Edit
+from bot.core.reply import Edit
 
 Restyle = Callable[[str], str | None]
 """A new line in the file's style; None where that cannot be told."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from bot.core.edits.hunks import Hunk, read_header
 from bot.core.edits.labels import read_label
-from bot.core.types import Edit
+from bot.core.reply import Edit
 
 _BEGIN = re.compile(r"\s{0,12}\*{3} Begin Patch\s*", re.IGNORECASE)
 _END = re.compile(r"\s{0,12}\*{3} End Patch\s*", re.IGNORECASE)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from bot.core.types import Edit
+from bot.core.reply import Edit
 
 _HEADER = re.compile(r"@@+ *-(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? *@@+ ?(.*)")
 _LOOSE_HEADER = re.compile(r"@@+(?: *-[\d,.…]* *\+[\d,.…]*)?[ .…]*(?:@@+)?(.*)")

@@ -25,7 +25,7 @@ from bot.core.edits.lines import (
     trimmed,
     unindented,
 )
-from bot.core.types import Edit
+from bot.core.reply import Edit
 
 LADDER: tuple[tuple[Key, bool], ...] = (
     (exact, False),

@@ -15,7 +15,7 @@ from bot.core.edits.envelope import Parts
 from bot.core.edits.fences import Fence, Fences
 from bot.core.edits.labels import read_comment, read_info, read_label, read_mention
 from bot.core.edits.requests import read_requests
-from bot.core.types import Edit, ReplyParts, Request
+from bot.core.reply import Edit, ReplyParts, Request
 
 MAX_REPLY_CHARS = 4_000_000
 """Longer replies are not read: the largest output of today's models is well under a tenth of this."""

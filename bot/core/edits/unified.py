@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from bot.core.edits.envelope import Parts
 from bot.core.edits.hunks import Hunk, read_header
-from bot.core.types import Edit
+from bot.core.reply import Edit
 
 _NOWHERE = "/dev/null"
 _STAMP = re.compile(r"\s+\d{4}-\d\d-\d\d[ T].*$")
