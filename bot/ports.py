@@ -1,4 +1,4 @@
-"""The outside world as TinyGen needs it: five Protocols that `adapters/` implements and `job.py` calls.
+"""The outside world as TinyGen needs it: Protocols that `adapters/` implements and `job/` calls.
 
 Every method that fails raises an error of `bot.errors`: AskerError where asking again will not help, OutsideError
 after the adapter's own retries. Every method that creates something is safe to call twice with the same arguments:

@@ -8,6 +8,7 @@ import socket
 import time
 import uuid
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -44,6 +45,7 @@ MEASURE_S = 5.0
 counted."""
 IN_USE_S = 600.0
 """How much longer than a job's time a repository counts as in use: what is ready is still to be delivered."""
+SLOW_IMPORTS = ("githubkit", "openai")
 
 
 def set_up_logs(config: Config) -> None:
@@ -164,15 +166,14 @@ def build_rules(config: Config) -> Rules:
 
 def build_worker(config: Config) -> Worker:
     """The worker, not yet started. What the first job would have to wait for is imported now."""
-    import githubkit  # noqa: F401
-    import openai  # noqa: F401
-
     from bot.job.engine import Engine
     from bot.job.house import House
     from bot.job.lease import Lease
     from bot.job.upkeep import Upkeep
     from bot.job.worker import Worker
 
+    for library in SLOW_IMPORTS:
+        import_module(library)
     database, me = build_database(config, wait_s=WORKER_WAIT_S), _executor_id(config)
     clean = cleaner(config.secrets())
     meter = Meter()

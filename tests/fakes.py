@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bot.core.quota import By
 from bot.core.report import Report
 from bot.core.types import Job
-from bot.errors import OutsideError
+from bot.errors import DatabaseFailed, OutsideError
 
 
 class MemoryInbox:
@@ -19,7 +19,7 @@ class MemoryInbox:
 
     def accept(self, job: Job) -> None:
         if self.is_away:
-            raise OutsideError("The database failed (disk I/O error).", next_step="Try again.")
+            raise DatabaseFailed("The database failed (disk I/O error).", next_step="Try again.")
         self.jobs.setdefault(job.id, job)
 
     def waiting(self, limit: int) -> Sequence[Job]:
@@ -41,7 +41,7 @@ class MemoryReports:
 
     def load(self, job_id: str) -> Report | None:
         if self.is_away:
-            raise OutsideError("The database failed (disk I/O error).", next_step="Try again.")
+            raise DatabaseFailed("The database failed (disk I/O error).", next_step="Try again.")
         return self.reports.get(job_id)
 
     def latest(self, repo: str, issue_number: int, limit: int = 20) -> Sequence[Report]:
@@ -74,7 +74,7 @@ class MemoryWorkers:
 
     def alive(self, within_s: float) -> frozenset[str]:
         if self.is_away:
-            raise OutsideError("The database failed (disk I/O error).", next_step="Try again.")
+            raise DatabaseFailed("The database failed (disk I/O error).", next_step="Try again.")
         return frozenset(self.seen)
 
 

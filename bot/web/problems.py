@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import HTTPException
 
 from bot.core.report import Failure
-from bot.errors import LimitReached, OutsideError, TinyGenError
+from bot.errors import DatabaseFailed, LimitReached, TinyGenError
 
 STATUS_OF = {
     "BadRequest": 400,
@@ -122,8 +122,7 @@ def _read_on() -> None:
 
 
 def _problem_of(error: TinyGenError) -> Response:
-    """The outside of the web part itself is its database alone: that it is away is 503."""
-    if type(error) is OutsideError:
+    if isinstance(error, DatabaseFailed):
         return _problem(503, str(error))
     response = _problem(STATUS_OF.get(type(error).__name__, 422), str(error))
     if isinstance(error, LimitReached) and error.retry_in_s is not None:

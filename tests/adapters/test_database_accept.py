@@ -19,7 +19,7 @@ import pytest
 from bot.adapters.database import Database
 from bot.adapters.database.connection import insert_unknown, open_engine
 from bot.adapters.database.schema import inbox
-from bot.errors import OutsideError
+from bot.errors import DatabaseFailed
 from tests.adapters.test_database import job
 
 THREADS = 8
@@ -135,7 +135,7 @@ def test_a_locked_database_is_told_in_time_and_nothing_is_stored(database: Datab
     with locked(database_url), ThreadPoolExecutor(THREADS) as pool:
         accepting = [pool.submit(database.accept, job(f"delivery-{number}")) for number in range(THREADS)]
         errors = [future.exception(timeout=3) for future in accepting]
-    assert [type(error) for error in errors] == [OutsideError] * THREADS
+    assert [type(error) for error in errors] == [DatabaseFailed] * THREADS
     assert database.waiting(10) == ()
     database.accept(job("afterwards"))
     assert [one.id for one in database.waiting(10)] == ["afterwards"]
@@ -166,7 +166,7 @@ def test_readers_do_not_wait_for_a_writer(tmp_path: Path) -> None:
 
 def test_an_error_names_neither_the_address_nor_what_was_to_be_stored() -> None:
     database = Database("postgresql://tinygen:hunter2@127.0.0.1:1/tinygen", wait_s=1)
-    with pytest.raises(OutsideError) as caught:
+    with pytest.raises(DatabaseFailed) as caught:
         database.accept(job(prompt="the prompt"))
     assert "The database failed (OperationalError)." in str(caught.value)
     assert "hunter2" not in f"{caught.value} {caught.value.__cause__}"

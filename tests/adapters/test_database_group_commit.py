@@ -10,7 +10,7 @@ from queue import Queue
 import pytest
 
 from bot.adapters.database.group_commit import GroupCommit, Row
-from bot.errors import OutsideError
+from bot.errors import DatabaseFailed
 
 
 class Disk:
@@ -45,7 +45,7 @@ class Desk:
         """However slow the machine is."""
         try:
             self.group.add({"id": name})
-        except OutsideError:
+        except DatabaseFailed:
             self.add_until_stored(name)
 
     def add_while_writing(self, *names: str) -> list[Future[None]]:
@@ -75,12 +75,12 @@ def test_rows_that_come_during_a_write_are_written_together(pool: ThreadPoolExec
 
 def test_a_failed_write_fails_for_all_that_were_in_it_or_came_during_it(pool: ThreadPoolExecutor) -> None:
     desk = Desk(pool)
-    desk.disk.error = OutsideError("The disk is full.", next_step="Make room.")
+    desk.disk.error = DatabaseFailed("The disk is full.", next_step="Make room.")
     first = desk.add("a")
     others = desk.add_while_writing("b", "c")
     desk.disk.go_on.release()
     errors = [future.exception(timeout=10) for future in (first, *others)]
-    assert [type(error) for error in errors] == [OutsideError] * 3
+    assert [type(error) for error in errors] == [DatabaseFailed] * 3
     assert "nothing was stored: The disk is full." in str(errors[0])
     desk.disk.error = None
     desk.disk.go_on.release()
@@ -97,7 +97,7 @@ def test_a_mistake_in_the_write_is_success_for_nobody_and_the_next_row_is_writte
     desk.disk.error = ValueError("a mistake")
     first = desk.add("a")
     desk.disk.go_on.release()
-    assert isinstance(first.exception(timeout=10), OutsideError)
+    assert isinstance(first.exception(timeout=10), DatabaseFailed)
     assert raised.get(timeout=10) is ValueError
     desk.disk.error = None
     desk.disk.go_on.release()
@@ -105,14 +105,14 @@ def test_a_mistake_in_the_write_is_success_for_nobody_and_the_next_row_is_writte
     assert desk.disk.writes == [["b"]]
 
 
-@pytest.mark.parametrize("error", [None, OutsideError("The disk is full.", next_step="Make room.")])
+@pytest.mark.parametrize("error", [None, DatabaseFailed("The disk is full.", next_step="Make room.")])
 def test_a_row_that_waited_too_long_is_withdrawn_but_not_out_of_a_write(
-    pool: ThreadPoolExecutor, error: OutsideError | None
+    pool: ThreadPoolExecutor, error: DatabaseFailed | None
 ) -> None:
     desk = Desk(pool, wait_s=0.5)
     written = desk.add("a")
     assert desk.disk.begun.acquire(timeout=10)
-    with pytest.raises(OutsideError, match="nothing was stored: too many wait"):
+    with pytest.raises(DatabaseFailed, match="nothing was stored: too many wait"):
         desk.group.add({"id": "late"})
     desk.disk.error = error
     desk.disk.go_on.release(2)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 
-from bot.errors import OutsideError
+from bot.errors import DatabaseFailed
 
 Row = Mapping[str, object]
 
@@ -33,7 +33,7 @@ class _Entry:
 
 
 class GroupCommit:
-    """`write` stores all of the rows or, raising OutsideError, none."""
+    """`write` stores all of the rows or, raising DatabaseFailed, none."""
 
     def __init__(self, write: Callable[[Sequence[Row]], None], *, wait_s: float) -> None:
         self._write = write
@@ -47,7 +47,7 @@ class GroupCommit:
         return self._waiting.qsize()
 
     def add(self, row: Row) -> None:
-        """The row is stored when this returns. OutsideError where it is not: after `wait_s` or, if its write is under
+        """The row is stored when this returns. DatabaseFailed where it is not: after `wait_s` or, if its write is under
         way by then, at the end of that."""
         entry = _Entry(row)
         self._waiting.put(entry)
@@ -75,7 +75,7 @@ class GroupCommit:
             if batch:
                 self._write([entry.row for entry in batch])
             error = None
-        except OutsideError as failure:
+        except DatabaseFailed as failure:
             error = failure.message
             # Where the database was away for these it is for all: those who came meanwhile need not wait as long again.
             batch += self._claimed()
@@ -95,8 +95,8 @@ class GroupCommit:
         return [entry for entry in found if entry.claim.acquire(blocking=False)]
 
 
-def _cannot_take_it(why: str) -> OutsideError:
-    return OutsideError(
+def _cannot_take_it(why: str) -> DatabaseFailed:
+    return DatabaseFailed(
         f"The queue cannot take the job now, and nothing was stored: {why.rstrip('.')}.",
         next_step="Send it again later; if it lasts, the operator should look at the database and its disk.",
     )
