@@ -19,7 +19,7 @@ PURE = {
 
 DOORS: dict[str, set[str]] = {
     "errors": set(),
-    "core": {"bot.errors", "markdown_it", "pydantic", "yaml"},
+    "core": {"bot.errors", "markdown_it", "pydantic", "re2", "yaml"},
     "ports": {"bot.core", "bot.errors"},
     "config": {"bot.core.doors", "bot.core.quota", "bot.core.types", "bot.errors", "dotenv", "pydantic"},
     "logs": {"structlog"},

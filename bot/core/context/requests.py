@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from bot.core.context.current import Current
-from bot.core.context.pattern import Pattern
-from bot.core.context.pattern_parser import BadPattern
+from bot.core.context.pattern import BadPattern, Pattern, literal
 from bot.core.context.segments import Source
 from bot.core.reply import Request
 from bot.core.tokens import estimate_tokens
@@ -21,12 +20,9 @@ MAX_MATCHES = 60
 MAX_ENTRIES = 200
 MAX_LINE_CHARS = 300
 """What is shown of a line that a search found."""
-MAX_SEARCH_CHARS = 8_000_000
-"""What one search looks at, character by character: about a second."""
-MAX_SEARCH_EFFORT = 5_000_000
-"""The same for patterns that cost more than a look-up a character."""
-MAX_SEARCHED_LINE_CHARS = 4_000
-"""Of a longer line the beginning is searched."""
+MAX_SEARCH_STEPS = 4_000_000_000
+"""What one search may cost, in characters times the pattern's size: about a second, seldom more."""
+_STEPS_OF_A_MATCH = 20_000
 _MAX_SIGNATURES = 40
 _HEADER_TOKENS = 60
 _WHY = "the model asked for it"
@@ -129,7 +125,7 @@ def _search(current: Current, argument: str, budget_tokens: int) -> _Answer:
     try:
         pattern = Pattern(argument)
     except BadPattern as bad:
-        pattern = Pattern(re.sub(r"([^\w\s])", r"\\\1", argument[:200]))
+        pattern = literal(argument)
         note = f" (the pattern {bad}: searched for literally)"
     found: list[str] = []
     count, size = 0, 0
@@ -150,26 +146,17 @@ def _search(current: Current, argument: str, budget_tokens: int) -> _Answer:
 
 def _matches(current: Current, pattern: Pattern) -> Iterator[tuple[str, int, str]]:
     """Path, line number, line. An empty path means that the limit was met."""
-    left = MAX_SEARCH_CHARS
+    left = MAX_SEARCH_STEPS
     for path, text in current.texts():
-        if not _may_match(pattern, text):
-            continue
-        for number, line in enumerate(text.split("\n"), 1):
-            if not _may_match(pattern, line):
-                continue
-            if left < 0 or pattern.effort > MAX_SEARCH_EFFORT:
-                yield "", 0, ""
-                return
-            left -= len(line)
-            if pattern.search(line[:MAX_SEARCHED_LINE_CHARS].removesuffix("\r")):
-                yield path, number, line
-
-
-def _may_match(pattern: Pattern, text: str) -> bool:
-    if not pattern.literals:
-        return True
-    folded = text.lower() if pattern.ignores_case else text
-    return any(literal in folded for literal in pattern.literals)
+        left -= len(text) * pattern.size
+        for number, line in pattern.lines(text):
+            if left < 0:
+                break
+            left -= _STEPS_OF_A_MATCH
+            yield path, number, line
+        if left < 0:
+            yield "", 0, ""
+            return
 
 
 # ---- list -----------------------------------------------------------------------------------------------------------
