@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from bot.adapters.git import GitCache
 from bot.adapters.git.lock import locked
@@ -106,10 +107,11 @@ def test_a_failure_that_stays_is_an_error_of_the_outside(
 ) -> None:
     github.faults.add(bad_gateway(), times=9)
 
-    with pytest.raises(OutsideError, match="could not fetch octocat/hello"):
+    with pytest.raises(OutsideError, match="could not fetch octocat/hello"), capture_logs() as logs:
         cache.fetch("octocat/hello", remote(github, github.add_token("mona")), head(private))
 
     assert waits == [0.5, 2.0]
+    assert ["502" in event["said"] for event in logs] == [True, True, True]
 
 
 def test_a_failing_network_does_not_cost_the_cache(github: GitHubDouble, private: Repository, cache: GitCache) -> None:

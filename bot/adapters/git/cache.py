@@ -153,6 +153,7 @@ class GitCache:
                 self._fetch_into(directory, want, lock)
                 return
             except GitFailed as error:
+                _log.warning("git could not fetch", repo=want.repo, said=error.said)
                 if wait_s is None:
                     message = f"git could not fetch {want.repo}."
                     raise OutsideError(message, next_step="Try again in a few minutes.") from error
