@@ -40,7 +40,7 @@ REQUESTS = (
     ("GET", "collaborators/octocat/permission$"),
     ("POST", "reactions$"),
     ("PATCH", "issues/comments/"),
-    ("GET", "issues/1$"),
+    ("GET", "issues/1/comments$"),
     ("GET", "git/ref/heads/main$"),
     ("POST", "git-upload-pack$"),
     ("POST", "git/trees$"),
