@@ -104,3 +104,9 @@ def test_only_what_failed_is_asked_for_again() -> None:
     assert "- a.py: not found" in words
     assert "- a block has no path" in words
     assert words.endswith("Send only the edits that failed, again, mended.")
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("mark", ["*", "_", "`", "[", "[ "])
+def test_a_reply_of_many_marks_is_read_in_a_moment(mark: str) -> None:
+    assert prompts.without_verdict(mark * 200_000).startswith(mark.strip())

@@ -15,7 +15,7 @@ _URL = re.compile(r"\bhttps?://[^\s/]{1,200}(?P<path>/\S{0,500})?")
 
 _BOILERPLATE = re.compile(
     r"(merge (pull request|branch)\b.{0,200}|\(cherry picked from.{0,100}|[\w-]{3,20}-by:.{0,200}|change-id:.{0,100}"
-    r"|(fix(es|ed)?|closes?d?|refs?|see|resolves?):?\s*(#\d*|GHSA-\S+|CVE-\S+|[,\s])*\.?)$",
+    r"|(fix(es|ed)?|closes?d?|refs?|see|resolves?):?(#\d*+|(GHSA|CVE)-\S++|[,\s]++)*+\.?)$",
     re.I,
 )
 _HEADING = re.compile(
@@ -26,7 +26,7 @@ _HEADING = re.compile(
     re.I,
 )
 _SURROUNDINGS = re.compile(
-    r"\s*[-*]?\s*(os|operating system|platform|python|browser|extra tools|environment|system|plugins|rootdir|cachedir"
+    r"\s*+([-*]\s*+)?(os|operating system|platform|python|browser|extra tools|environment|system|plugins|rootdir|cachedir"
     r"|collected|darwin|linux|windows|node|npm|java|ruby|[\w-]{1,30} (version|extensions)|[\w.-]{1,40}==\d"
     r"|[\w-]{1,30}:? +v?\d+(\.\d+)+)\b.{0,80}$",
     re.I,
@@ -38,9 +38,9 @@ _CODE_LINE = re.compile(
 )
 _SENTENCE = re.compile(r"[a-z]{3,20} [a-z]{2,20} [a-z]{3,20} [a-z]{3,20}")
 _FRAME_LINE = re.compile(
-    r"[\s>E]*(File \"|at [\w.$<>]{1,200}\(|(\.\.?/|\S{1,200}\.\w{1,10}:\d))|INTERNALERROR>\s+File \""
+    r"[\s>E]*+(File \"|at [\w.$<>]{1,200}\(|(\.\.?/|\S{1,200}\.\w{1,10}:\d))|INTERNALERROR>\s+File \""
 )
-_ERROR_LINE = re.compile(r"[>E\s]*[\w.]{0,100}(Error|Exception|Warning|panic|fatal)\b.{0,300}$")
+_ERROR_LINE = re.compile(r"(?:[>\s]|E(?=\s))*+[\w.]{0,100}(Error|Exception|Warning|panic|fatal)\b.{0,300}$")
 
 
 @dataclass(frozen=True, slots=True)
