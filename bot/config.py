@@ -26,8 +26,6 @@ Count = Annotated[int, Field(ge=1)]
 Limit = Annotated[int, Field(ge=0)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 HttpUrl = Annotated[str, Field(pattern=r"^https?://[^\s/?#]+[^\s?#]*$")]
-
-
 _OFFER = re.compile(r"[^=\s]+(?:\s*=\s*\d+(?:\.\d+)?(?:/\d+(?:\.\d+)?){1,2})?")
 
 
@@ -49,6 +47,10 @@ class Config(BaseModel):
         (),
         "Comma-separated models that a repository's .github/tinygen.yml may choose instead; prices may follow, as in "
         "NAME=IN/OUT or NAME=IN/OUT/CACHED (see TINYGEN_PRICE_INPUT).",
+    )
+
+    vision: tuple[str, ...] = _setting(
+        "TINYGEN_VISION", (), "Those of these models, comma-separated, that can see, and are shown a thread's images."
     )
 
     github_app_id: int | None = _setting("GITHUB_APP_ID", None, "The GitHub App. `python -m bot setup` makes one.")
@@ -169,7 +171,7 @@ class Config(BaseModel):
             raise ValueError("would let everybody command the bot; use read, triage, write, maintain or admin")
         return permission
 
-    @field_validator("api_keys", "models", mode="before")
+    @field_validator("api_keys", "models", "vision", mode="before")
     @classmethod
     def _split(cls, keys: object) -> object:
         return tuple(key.strip() for key in keys.split(",") if key.strip()) if isinstance(keys, str) else keys
@@ -200,6 +202,8 @@ class Config(BaseModel):
             raise ValueError("SUPABASE_URL and SUPABASE_KEY go together")
         if self.github_private_key and self.github_private_key_path:
             raise ValueError("GITHUB_PRIVATE_KEY and GITHUB_PRIVATE_KEY_PATH: give one of them")
+        if not set(self.vision).issubset(self.model_names()):
+            raise ValueError("TINYGEN_VISION names a model that is neither OPENAI_MODEL nor one of TINYGEN_MODELS")
         return self
 
     def secrets(self) -> tuple[str, ...]:

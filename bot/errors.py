@@ -13,7 +13,8 @@
     │   ├── Damaged        what was kept here was spoilt and is thrown away: the same again makes it anew
     │   ├── DatabaseFailed our own database did not take or give what it should: nothing was stored
     │   ├── BranchMoved    the branch is not where it was when the work on it began
-    │   └── ContextTooLong the model cannot take that many tokens: show it less, then ask again
+    │   ├── ContextTooLong the model cannot take that many tokens: show it less, then ask again
+    │   └── ImagesRefused  the model takes no images, or not these: ask again without
     └── SetupError         the operator must act: stops at the start, or names the setting to mend
 
 A message says what happened; `next_step` says what to do about it. Both may be shown in public: neither ever holds
@@ -94,6 +95,10 @@ class BranchMoved(OutsideError):
 
 
 class ContextTooLong(OutsideError):
+    pass
+
+
+class ImagesRefused(OutsideError):
     pass
 
 

@@ -7,9 +7,10 @@ it looks before it creates.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Literal, Protocol
 
 from bot.core.missed import Attempt
@@ -109,6 +110,10 @@ class GitHub(Protocol):
     def file(self, path: str, *, max_bytes: int, ref: str | None = None) -> bytes | None:
         """A file of the default branch, or at `ref`; None where there is none. BadRequest where it is larger."""
 
+    def attachment(self, url: str, number: int, *, max_bytes: int) -> bytes:
+        """A file that people attached in the thread, by its address there; see `bot.core.images.find_images`.
+        BadRequest where it is larger."""
+
     def line_comments(self, number: int) -> tuple[LineComment, ...]:
         """All comments on the pull request's diff, oldest first."""
 
@@ -189,11 +194,23 @@ class Deliveries(Protocol):
     def redeliver(self, attempt_id: int) -> None: ...
 
 
+NO_IMAGES: Mapping[str, bytes] = MappingProxyType({})
+
+
 class Model(Protocol):
-    def ask(self, prompt: Prompt, *, stop: Callable[[], bool], deadline_s: float, model: str | None = None) -> Reply:
+    def ask(
+        self,
+        prompt: Prompt,
+        *,
+        stop: Callable[[], bool],
+        deadline_s: float,
+        model: str | None = None,
+        images: Mapping[str, bytes] = NO_IMAGES,
+    ) -> Reply:
         """One call, of the operator's model where none is named. `stop` is asked at least once a second while it
         runs: True closes the stream and raises Cancelled. `deadline_s` bounds the whole call, retries included
-        (TimedOut)."""
+        (TimedOut). `images` are the bytes of the prompt's images by their digests: one that is not there is not
+        shown. ImagesRefused where the model takes none."""
 
 
 @dataclass(frozen=True, slots=True)

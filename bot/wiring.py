@@ -160,6 +160,7 @@ def build_rules(config: Config) -> Rules:
         quota=config.quota(),
         ci_fixes=config.ci_fixes,
         models=config.model_names(),
+        vision=config.vision,
         installation_concurrency=config.installation_concurrency,
     )
 

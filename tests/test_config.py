@@ -106,3 +106,10 @@ def test_models_may_have_prices() -> None:
 def test_a_price_that_cannot_be_read_is_told() -> None:
     with pytest.raises(SetupError, match="'large=cheap' is neither"):
         load_config({"TINYGEN_MODELS": "small, large=cheap"}, None)
+
+
+def test_who_can_see_is_one_of_the_models() -> None:
+    config = load_config({"TINYGEN_MODELS": "small, large=1/2", "TINYGEN_VISION": "large"}, None)
+    assert config.vision == ("large",)
+    with pytest.raises(SetupError, match="TINYGEN_VISION names a model that is neither"):
+        load_config({"TINYGEN_MODELS": "small", "TINYGEN_VISION": "larg"}, None)

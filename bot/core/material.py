@@ -32,15 +32,24 @@ _IMG = re.compile(r"<img\b[^<>]{0,4000}>", re.IGNORECASE)
 
 def clean_material(text: str, *, limit_chars: int = 60_000) -> str:
     """The visible words, cut to a bound."""
-    shown = _CODE_OR_COMMENT.sub(lambda found: found[1] or "", text.replace("\r\n", "\n"))
-    parts = _CODE.split(_INVISIBLE.sub("", shown))
-    visible = "".join(part if at % 2 else _prose(part) for at, part in enumerate(parts))
+    visible = "".join(part if at % 2 else _prose(part) for at, part in enumerate(_prose_and_code(text)))
     return visible if len(visible) <= limit_chars else visible[:limit_chars] + "\n[cut here]"
+
+
+def prose_parts(text: str) -> list[str]:
+    """What is neither hidden nor code, as it was written."""
+    return _prose_and_code(text)[::2]
 
 
 def hides(text: str) -> bool:
     """Whether the text holds anything that a reader of the page would not see."""
     return clean_material(text, limit_chars=len(text)) != text.replace("\r\n", "\n")
+
+
+def _prose_and_code(text: str) -> list[str]:
+    """The text without what is hidden as a whole: prose and code in turn."""
+    shown = _CODE_OR_COMMENT.sub(lambda found: found[1] or "", text.replace("\r\n", "\n"))
+    return _CODE.split(_INVISIBLE.sub("", shown))
 
 
 def _prose(text: str) -> str:

@@ -165,7 +165,7 @@ def _provenance(report: Report) -> str:
         f"{number}. {quiet(text) or 'Nothing was found wrong.'}" for number, text in enumerate(report.reflections, 1)
     ]
     shown = _shown(report)
-    left_out = [f"- {sentence}" for sentence in report.left_out]
+    left_out = [f"- {quiet(sentence)}" for sentence in report.left_out]
     sections = [
         "<details><summary>How this came about</summary>",
         _usage(report.model, report.usage),

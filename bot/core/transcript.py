@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from bot.core.types import Prompt, Reply
+from bot.core.types import Message, Prompt, Reply
 from bot.errors import BadRequest
 
 _replies = TypeAdapter(Reply)
@@ -43,10 +43,16 @@ def render_transcript(calls: Sequence[tuple[Prompt, Reply]]) -> str:
         same = 0
         while same < min(len(before), len(prompt.messages)) and before[same] == prompt.messages[same]:
             same += 1
-        new = [{"role": message.role, "text": message.text} for message in prompt.messages[same:]]
+        new = [_written(message) for message in prompt.messages[same:]]
         written.append({"purpose": prompt.purpose, "sent before": same, "sent": new, "reply": asdict(reply)})
         before = prompt.messages
     return yaml.dump(written, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1_000_000)
+
+
+def _written(message: Message) -> dict[str, Any]:
+    """Of an image its digest: its bytes are nothing to read."""
+    images = [f"{each.media_type}, {each.size_bytes} bytes, sha256 {each.sha256}" for each in message.images]
+    return {"role": message.role, "text": message.text, **({"images": images} if images else {})}
 
 
 def read_transcript(text: str) -> tuple[Reply, ...]:

@@ -126,6 +126,16 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Image:
+    """An image of the thread. Its bytes are kept apart from whatever is recorded, and found by their digest."""
+
+    url: str
+    media_type: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """What is to be done, in the words of whoever may ask for it, and the thread that it belongs to (material)."""
 
@@ -148,6 +158,8 @@ class Task:
     """What the repository asks of those who change it, from its default branch."""
     linked: tuple[str, ...] = ()
     """The lines of code that the thread links to, each under its place."""
+    images: tuple[Image, ...] = ()
+    """Those of the thread, where the model can see."""
     left_out: tuple[str, ...] = ()
     """What of the thread the model is not shown, in sentences for people."""
     language: str = ""
@@ -158,6 +170,8 @@ class Task:
 class Message:
     role: Literal["system", "user", "assistant"]
     text: str
+    images: tuple[Image, ...] = ()
+    """Shown after the text."""
 
 
 @dataclass(frozen=True, slots=True)

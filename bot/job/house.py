@@ -29,11 +29,18 @@ class Rules:
     ci_fixes: int = 0
     """How often a failed check of TinyGen's own pull request is worked on."""
     models: tuple[str, ...] = ()
-    """Which models a repository may choose."""
+    """Which models a repository may choose; the first is the operator's own."""
+    vision: tuple[str, ...] = ()
+    """Which of them can see."""
     repo: RepoSettings = field(default_factory=RepoSettings)
     """The repository's own settings, within a job."""
     may_write: bool = True
     """Whether the job's asker may have branches and pull requests made."""
+
+    @property
+    def can_see(self) -> bool:
+        """Whether the job's model is shown images."""
+        return (self.repo.model or next(iter(self.models), None)) in self.vision
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from bot.core.repo_settings import may_show
 from bot.core.types import Job, Task
 from bot.errors import AskerError
 from bot.job.house import House
+from bot.job.images import Album
 from bot.ports import Comment, GitHub
 
 MAX_COMMENTS_CHARS = 20_000
@@ -21,7 +22,7 @@ _MAINTAINERS = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})
 """Whose comments the model is shown. https://docs.github.com/en/graphql/reference/enums#commentauthorassociation"""
 
 
-def read_task(house: House, job: Job) -> Task:
+def read_task(house: House, job: Job, album: Album) -> Task:
     """The job's task with its thread; `left_out` says what of that the model is not shown.
 
     Title and body are those that GitHub delivered with the command: what was written into them later does not count.
@@ -40,7 +41,8 @@ def read_task(house: House, job: Job) -> Task:
     kept = [comment for comment in theirs if not _was_changed(comment, job)]
     words = [f"{comment.author} wrote:\n{clean_material(comment.body)}" for comment in kept]
     newest = _newest(words, MAX_COMMENTS_CHARS)
-    hidden = sum(map(hides, (title, body, *(comment.body for comment in kept[len(kept) - len(newest) :]))))
+    shown = kept[len(kept) - len(newest) :]
+    hidden = sum(map(hides, (title, body, *(comment.body for comment in shown))))
     counts = (
         (len(earlier) - len(theirs), "by people without a say in this repository"),
         (len(theirs) - len(kept), "changed since the command was given"),
@@ -49,10 +51,12 @@ def read_task(house: House, job: Job) -> Task:
     left_out = tuple(f"Comments {why} that were not shown: {count}." for count, why in counts if count)
     if hidden:
         left_out += (f"Texts from which hidden parts were taken: {hidden}.",)
+    images, unseen = album.collect((job.command.prompt, body, *(each.body for each in shown)))
+    left_out += unseen
     title, body = clean_material(title), clean_material(body)
     task = Task(target.repo, job.command.prompt, title, body, newest, job.remarks, left_out=left_out)
     failures = job.check.failures if job.check else ()
-    return replace(task, linked=tuple(_linked(house, github, task)), failures=failures)
+    return replace(task, linked=tuple(_linked(house, github, task)), failures=failures, images=images)
 
 
 def _linked(house: House, github: GitHub, task: Task) -> Iterator[str]:

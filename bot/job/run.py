@@ -13,8 +13,8 @@ from bot.core.record import dump_report, load_job, load_report
 from bot.core.repo_settings import SETTINGS_FILE, with_rules
 from bot.core.report import Report, Usage
 from bot.core.tree import Patch, Snapshot
-from bot.core.types import Job, Message, Prompt, Reply, Solution, Task
-from bot.errors import BadRequest, Cancelled, Conflict, TimedOut, Unworkable
+from bot.core.types import Job, Prompt, Reply, Solution, Task
+from bot.errors import BadRequest, Cancelled, Conflict, ImagesRefused, TimedOut, Unworkable
 from bot.job.apply import apply
 from bot.job.cancel import is_cancelled
 from bot.job.checks import attempt_note
@@ -22,6 +22,7 @@ from bot.job.deliver import deliver
 from bot.job.earlier import is_request, latest, lineage
 from bot.job.engine import Json
 from bot.job.house import House
+from bot.job.images import Album
 from bot.job.material import read_task
 from bot.job.place import Ground, Place
 from bot.job.refine import base_of, find_place
@@ -59,6 +60,7 @@ class _Run:
         self._job = job
         self._again: Report | None = None
         self._ground = Ground(house, job)
+        self._album = Album(house, job)
         self._usage = Usage()
         self._began = 0.0
 
@@ -105,7 +107,7 @@ class _Run:
         return _tasks.validate_python(self._step("task", self._read_task))
 
     def _read_task(self) -> Json:
-        return _tasks.dump_python(read_task(self._house, self._job), mode="json")
+        return _tasks.dump_python(read_task(self._house, self._job, self._album), mode="json")
 
     def _place(self) -> Place:
         return _places.validate_python(
@@ -187,14 +189,27 @@ class _Run:
         )
 
     def _ask(self, prompt: Prompt) -> Reply:
-        clean = Prompt(
-            prompt.purpose, tuple(Message(part.role, self._house.clean(part.text)) for part in prompt.messages)
-        )
-        answer = self._step(f"ask {prompt.purpose}", lambda: _replies.dump_python(self._call(clean), mode="json"))
-        reply = _replies.validate_python(answer)
+        try:
+            reply = self._reply(self._sendable(prompt))
+        except ImagesRefused as refusal:
+            self._album.is_shut = True
+            unseen = f"All images were left out: {refusal.message}"
+            self._teller.update(left_out=(*self._teller.report.left_out, unseen))
+            reply = self._reply(self._sendable(prompt))
         self._usage = _add(self._usage, reply)
         self._teller.update(model=reply.model, usage=self._usage)
         return reply
+
+    def _sendable(self, prompt: Prompt) -> Prompt:
+        """The prompt without our secrets, and without images that the model would not take."""
+        messages = [replace(part, text=self._house.clean(part.text)) for part in prompt.messages]
+        if self._album.is_shut:
+            messages = [replace(part, images=()) for part in messages]
+        return replace(prompt, messages=tuple(messages))
+
+    def _reply(self, prompt: Prompt) -> Reply:
+        answer = self._step(f"ask {prompt.purpose}", lambda: _replies.dump_python(self._call(prompt), mode="json"))
+        return _replies.validate_python(answer)
 
     def _call(self, prompt: Prompt) -> Reply:
         left_s = self._began + self._house.rules.job_s - time.time()
@@ -205,7 +220,11 @@ class _Run:
             )
         rules = self._house.rules
         return self._house.model.ask(
-            prompt, stop=self._is_cancelled, deadline_s=min(left_s, rules.call_s), model=rules.repo.model
+            prompt,
+            stop=self._is_cancelled,
+            deadline_s=min(left_s, rules.call_s),
+            model=rules.repo.model,
+            images=self._album.contents(prompt),
         )
 
     def _is_cancelled(self) -> bool:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core.transcript import read_transcript, render_transcript
-from bot.core.types import Message, Prompt, Reply
+from bot.core.types import Image, Message, Prompt, Reply
 from bot.errors import BadRequest
 
 FIRST = Prompt("generate", (Message("system", "Rules.\nMore."), Message("user", "Do it.")))
@@ -28,6 +28,13 @@ def test_it_shows_prompts_as_they_were_sent_and_each_once() -> None:
 
 def test_a_diffs_empty_context_lines_do_not_hide_its_lines() -> None:
     assert "text: |\n      -a\n       \n      +b\n" in render_transcript([(FIRST, reply("-a\n \n+b\n"))])
+
+
+def test_of_an_image_it_has_the_digest() -> None:
+    image = Image("https://github.com/user-attachments/assets/x", "image/png", "a" * 64, 1234)
+    text = render_transcript([(Prompt("generate", (Message("user", "Do it.", (image,)),)), reply("a"))])
+    assert f"- image/png, 1234 bytes, sha256 {'a' * 64}\n" in text
+    assert read_transcript(text) == (reply("a"),)
 
 
 @given(

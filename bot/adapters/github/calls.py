@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -62,6 +62,8 @@ class Call:
     params: Mapping[str, str | int] = field(default_factory=dict)
     json: object = None
     repeatable: bool = True
+    accept: str = ""
+    """The media type that is asked for, where it is not the API's own."""
     leads_elsewhere: bool = False
     """Whether a redirect to another server is the answer, not a failure."""
 
@@ -114,7 +116,7 @@ class Server:
 
     def exchange(self, call: Call, token: str | None) -> httpx.Response:
         """One request and its answer, whatever it is; redirects within the server are followed, verb and all."""
-        headers = {**_HEADERS, "Authorization": f"Bearer {token}"} if token else _HEADERS
+        headers = {**_HEADERS, **_authorization(token), **({"Accept": call.accept} if call.accept else {})}
         client, url = self._shared_client(), self.api_url + call.path
         response = client.request(call.method, url, params=call.params, content=_encoded(call.json), headers=headers)
         for _ in range(_REDIRECTS):
@@ -131,18 +133,24 @@ class Server:
     def tail(self, url: str, doing: str, *, max_bytes: int) -> bytes:
         """The last bytes of a file that GitHub led to: elsewhere, so no token is sent."""
         kept = b""
+        with self.stream(url, doing) as response:
+            if not response.is_success:
+                raise OutsideError(f"TinyGen could not {doing}: {response.status_code}.", next_step=TRY_LATER)
+            for count, chunk in enumerate(response.iter_bytes(_CHUNK_BYTES)):
+                if count == _MAX_CHUNKS:
+                    break
+                kept = (kept + chunk)[-max_bytes:]
+        return kept
+
+    @contextmanager
+    def stream(self, url: str, doing: str, token: str | None = None) -> Iterator[httpx.Response]:
+        """An answer from beside the API, whatever it is, to be read piece by piece; no redirect is followed."""
         try:
-            with self._shared_client().stream("GET", url) as response:
-                if not response.is_success:
-                    raise OutsideError(f"TinyGen could not {doing}: {response.status_code}.", next_step=TRY_LATER)
-                for count, chunk in enumerate(response.iter_bytes(_CHUNK_BYTES)):
-                    if count == _MAX_CHUNKS:
-                        break
-                    kept = (kept + chunk)[-max_bytes:]
+            with self._shared_client().stream("GET", url, headers=_authorization(token)) as response:
+                yield response
         except httpx.HTTPError as fault:
             message = f"TinyGen could not {doing} ({type(fault).__name__})."
             raise OutsideError(message, next_step=TRY_LATER) from None
-        return kept
 
     def _shared_client(self) -> httpx.Client:
         """A client outlives the call, and serves every thread: githubkit makes a new one, with new connections, per
@@ -192,16 +200,25 @@ class Calls:
 
     def pages(self, shape: type[Shape], call: Call, *, newest_first: bool = False) -> Iterator[Shape]:
         """All pages of a list, 100 items each; of a list that grows meanwhile, those that were there at the start."""
+        for page, response in self._pages(call, newest_first=newest_first):
+            yield checked(shape, page, response)
+
+    def texts(self, call: Call) -> Iterator[str]:
+        """The same pages, as they come."""
+        return (response.text for _page, response in self._pages(call))
+
+    def _pages(self, call: Call, *, newest_first: bool = False) -> Iterator[tuple[Call, httpx.Response]]:
         first = replace(call, params={**call.params, "per_page": 100})
         response = self.send(first)
         others = range(2, _last_page(response) + 1)
         others = others[-_PAGES:] if newest_first else others[:_PAGES]
         if not newest_first:
-            yield checked(shape, call, response)
-        for page in reversed(others) if newest_first else others:
-            yield self.read(shape, replace(first, params={**first.params, "page": page}))
+            yield first, response
+        for number in reversed(others) if newest_first else others:
+            page = replace(first, params={**first.params, "page": number})
+            yield page, self.send(page)
         if newest_first:
-            yield checked(shape, call, response)
+            yield first, response
 
     def pause(self, seconds: float) -> None:
         self._server.sleep(seconds)
@@ -255,6 +272,10 @@ class _Patience:
         self._left_s -= seconds
         self._sleep(seconds)
         self._watch.retried("github")
+
+
+def _authorization(token: str | None) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 def _encoded(value: object) -> bytes | None:

@@ -9,6 +9,7 @@ from typing import Literal, TypeVar
 from urllib.parse import quote
 
 from bot.adapters.github.app import Access
+from bot.adapters.github.attachments import Attachments
 from bot.adapters.github.calls import Call, Calls, Server
 from bot.adapters.github.checks import failed_jobs
 from bot.adapters.github.errors import UnclearOutcome
@@ -94,6 +95,11 @@ class Repository:
     def line_comments(self, number: int) -> tuple[LineComment, ...]:
         pages = self._calls.pages(LineCommentPage, self._comments(number, "pulls"))
         return tuple(comment.line_comment() for page in pages for comment in page.root)
+
+    def attachment(self, url: str, number: int, *, max_bytes: int) -> bytes:
+        site = self._url.removesuffix(f"/{self._repo}.git")
+        token = self._access.credentials(READ).token()
+        return Attachments(self._server, self._calls, self._repo, site).fetch(url, number, token, max_bytes=max_bytes)
 
     def failed_jobs(self, run_id: int) -> tuple[FailedJob, ...]:
         return failed_jobs(self._server, Calls(self._server, self._access.credentials(CHECKS)), self._repo, run_id)

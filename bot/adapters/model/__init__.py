@@ -8,6 +8,7 @@ server be left at once: cancelling the task closes its connection.
 from __future__ import annotations
 
 import asyncio
+import base64
 import math
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -30,14 +31,17 @@ from bot.adapters.model.faults import (
     read_refusal,
     unreachable,
 )
-from bot.core.types import Prompt, Reply
+from bot.core.types import Message, Prompt, Reply
 from bot.errors import Cancelled, OutsideError, SetupError, TimedOut, Unworkable
-from bot.ports import Unwatched, Watch
+from bot.ports import NO_IMAGES, Unwatched, Watch
 
 if TYPE_CHECKING:
     import ssl
 
     from openai import AsyncOpenAI
+
+Messages = Any
+"""As they are sent; the library's own type for them is a union of dozens."""
 
 OPENAI_URL = "https://api.openai.com/v1"
 
@@ -99,20 +103,31 @@ class OpenAIModel:
         self._refused: set[str] = set()
         """Options that this server is known not to take."""
 
-    def ask(self, prompt: Prompt, *, stop: Callable[[], bool], deadline_s: float, model: str | None = None) -> Reply:
+    def ask(
+        self,
+        prompt: Prompt,
+        *,
+        stop: Callable[[], bool],
+        deadline_s: float,
+        model: str | None = None,
+        images: Mapping[str, bytes] = NO_IMAGES,
+    ) -> Reply:
         """One reply; see `bot.ports.Model`. ContextTooLong where the prompt has too many tokens for the model."""
         if self._api_key and not (self._api_key.isascii() and self._api_key.isprintable()):
             step = "Copy the key again, without quotes, spaces or line ends."
             raise SetupError("OPENAI_API_KEY holds characters that no key has.", next_step=step)
-        asked = Asked(_server(self._base_url), model or self._model, self._api_key, _text(prompt))
-        reply = asyncio.run(self._ask(prompt, asked, stop, deadline_s))
+        asked = Asked(
+            _server(self._base_url), model or self._model, self._api_key, _text(prompt), has_images=bool(images)
+        )
+        messages = [{"role": each.role, "content": _content(each, images)} for each in prompt.messages]
+        reply = asyncio.run(self._ask(messages, asked, stop, deadline_s))
         self._watch.replied(reply)
         return reply
 
-    async def _ask(self, prompt: Prompt, asked: Asked, stop: Callable[[], bool], deadline_s: float) -> Reply:
+    async def _ask(self, messages: Messages, asked: Asked, stop: Callable[[], bool], deadline_s: float) -> Reply:
         """Watches over the call: whatever the server does, this ends in time."""
         began = self._clock()
-        call = asyncio.create_task(self._answered(prompt, asked, began, began + deadline_s))
+        call = asyncio.create_task(self._answered(messages, asked, began, began + deadline_s))
         try:
             while not call.done():
                 left_s = began + deadline_s - self._clock()
@@ -127,11 +142,11 @@ class OpenAIModel:
             call.cancel()
             await asyncio.gather(call, return_exceptions=True)
 
-    async def _answered(self, prompt: Prompt, asked: Asked, began: float, ends: float) -> Reply:
+    async def _answered(self, messages: Messages, asked: Asked, began: float, ends: float) -> Reply:
         """Tries again where that may help, as long as the deadline is not passed by waiting."""
         for pause_s in (*_BACKOFF_S, None):
             try:
-                answer = await self._attempt(prompt, asked)
+                answer = await self._attempt(messages, asked)
                 return self._reply(answer, asked, self._clock() - began)
             except MayPass as fault:
                 wait_s = max(fault.wait_s, pause_s or 0.0)
@@ -143,13 +158,13 @@ class OpenAIModel:
 
     # ---- one request ------------------------------------------------------------------------------------------------
 
-    async def _attempt(self, prompt: Prompt, asked: Asked) -> Answer:
+    async def _attempt(self, messages: Messages, asked: Asked) -> Answer:
         import httpx2
         import openai
 
         options = self._options()
         try:
-            return await self._exchange(prompt, asked.model, options)
+            return await self._exchange(messages, asked.model, options)
         except Refused as error:
             refusal = error.refusal
         except openai.APIStatusError as error:
@@ -157,11 +172,10 @@ class OpenAIModel:
         except (openai.OpenAIError, httpx2.HTTPError, OSError) as error:
             raise unreachable(error, asked) from None
         if self._learns(refusal, options):
-            return await self._attempt(prompt, asked)
+            return await self._attempt(messages, asked)
         raise fault_of(refusal, asked)
 
-    async def _exchange(self, prompt: Prompt, model: str, options: Mapping[str, Any]) -> Answer:
-        messages: Any = [{"role": message.role, "content": _encodable(message.text)} for message in prompt.messages]
+    async def _exchange(self, messages: Messages, model: str, options: Mapping[str, Any]) -> Answer:
         async with self._client() as client:
             completions = client.chat.completions.with_streaming_response
             wanted = completions.create(model=model, messages=messages, stream=True, **options)
@@ -252,6 +266,19 @@ def _without_thinking(text: str) -> str:
 def _estimated(prompt: str, reply: str) -> Usage:
     tokens = [math.ceil(len(text.encode("utf-8", "replace")) / _BYTES_PER_TOKEN) for text in (prompt, reply)]
     return Usage(prompt_tokens=tokens[0], completion_tokens=tokens[1])
+
+
+def _content(message: Message, images: Mapping[str, bytes]) -> str | list[dict[str, Any]]:
+    """A message without images stays plain text, which every server takes.
+    https://platform.openai.com/docs/guides/images-vision"""
+    text = _encodable(message.text)
+    urls = [
+        f"data:{image.media_type};base64,{base64.b64encode(images[image.sha256]).decode()}"
+        for image in message.images
+        if image.sha256 in images
+    ]
+    shown = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
+    return [{"type": "text", "text": text}, *shown] if shown else text
 
 
 def _encodable(text: str) -> str:

@@ -15,7 +15,7 @@ from email.utils import parsedate_to_datetime
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
-from bot.errors import ContextTooLong, OutsideError, SetupError, TinyGenError, Unworkable
+from bot.errors import ContextTooLong, ImagesRefused, OutsideError, SetupError, TinyGenError, Unworkable
 
 _JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 _QUOTED_CHARS = 200
@@ -33,6 +33,7 @@ _TOO_LONG = (
 )
 _NO_CREDIT = ("insufficient_quota", "billing_hard_limit", "billing_not_active", "insufficient credits")
 _FILTERED = ("content_filter", "content_policy", "content management policy")
+_IMAGES = ("image", "multimodal", "multi-modal", "vision")
 _PASSING = frozenset({408, 409, 425, 429})
 
 
@@ -61,6 +62,7 @@ class Asked:
     model: str
     api_key: str | None = field(repr=False)
     prompt: str = field(repr=False)
+    has_images: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,13 @@ class Refusal:
     message: str
     """The part of it that is meant for people."""
     wait_s: float | None = None
+
+    @property
+    def may_mean_images(self) -> bool:
+        """Servers say it in as many ways as there are servers: what they name, or a request they do not understand."""
+        if self.says(_FILTERED) or self.status in _PASSING or self.status in (401, 402, 403):
+            return False
+        return self.says(_IMAGES) or self.status == 413 or (self.status in (400, 415, 422) and not self.is_too_long)
 
     @property
     def is_too_long(self) -> bool:
@@ -130,6 +139,9 @@ def fault_of(refusal: Refusal, asked: Asked) -> TinyGenError | MayPass:
     if refusal.says(_NO_CREDIT) or refusal.status == 402:
         step = "Add credit to that account, or set OPENAI_API_KEY and OPENAI_BASE_URL to another one."
         return SetupError(f"The account at {server} has no credit left for the model.", next_step=step)
+    if asked.has_images and refusal.may_mean_images:
+        message = f"The model {model} takes no images, or not these{said}."
+        return ImagesRefused(message, next_step="Leave the model out of TINYGEN_VISION.")
     if refusal.is_too_long:
         step = "Show it less, or lower TINYGEN_CONTEXT_TOKENS."
         return ContextTooLong(f"The request is longer than the model {model} can take.", next_step=step)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from tests.doubles.github import payloads, payloads_pulls
+from tests.doubles.github.attachments import rendered
 from tests.doubles.github.auth import grants
 from tests.doubles.github.payloads import REACTIONS
 from tests.doubles.github.refusals import Refused, invalid
 from tests.doubles.github.routing import Call, paged, respond, route
-from tests.doubles.github.state import Comment, Issue
+from tests.doubles.github.state import Comment, Issue, Json
 from tests.doubles.server import Response
 
 LONGEST_BODY = 65_536
@@ -32,7 +33,11 @@ def _check_thread(call: Call) -> Issue:
 
 @route("GET", "/repos/{owner}/{repo}/issues/{number:int}", *READ)
 def get_issue(call: Call) -> Response:
-    return respond(payloads.issue(call.repo, call.issue))
+    return respond(_shown(call, payloads.issue(call.repo, call.issue)))
+
+
+def _shown(call: Call, shown: Json) -> Json:
+    return rendered(shown) if ".full+json" in call.request.headers.get("Accept", "") else shown
 
 
 @route("POST", "/repos/{owner}/{repo}/issues", "issues:write")
@@ -60,7 +65,7 @@ def edit_issue(call: Call) -> Response:
 @route("GET", "/repos/{owner}/{repo}/issues/{number:int}/comments", *READ)
 def list_comments(call: Call) -> Response:
     page, headers = paged(call, call.repo.thread(call.issue.number))
-    return respond([payloads.comment(call.repo, comment) for comment in page], headers=headers)
+    return respond([_shown(call, payloads.comment(call.repo, comment)) for comment in page], headers=headers)
 
 
 @route("POST", "/repos/{owner}/{repo}/issues/{number:int}/comments", *WRITE)

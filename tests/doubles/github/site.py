@@ -1,4 +1,5 @@
-"""The pages of GitHub's site that the manifest flow goes through, and the place where logs of checks are stored."""
+"""The pages of GitHub's site that the manifest flow goes through, and the places where logs of
+checks and attached files are kept."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import json
 import re
 from urllib.parse import parse_qs, urlencode
 
+from tests.doubles.github.attachments import answer_file
 from tests.doubles.github.state import World
 from tests.doubles.server import Request, Response
 
@@ -30,6 +32,8 @@ def answer_page(world: World, request: Request) -> Response | None:
     """
     if found := _STORED_LOG.fullmatch(request.path):
         return _stored_log(world, request, int(found[1]))
+    if file := answer_file(world, request):
+        return file
     if request.method != "POST" or not _NEW_APP.fullmatch(request.path):
         return None
     manifest = json.loads(parse_qs(request.body.decode())["manifest"][0])

@@ -184,6 +184,8 @@ class World:
     """Lower-case full names, former ones included."""
     manifests: dict[str, Json] = field(default_factory=dict)
     """By the code that the manifest flow hands out, once."""
+    attachments: dict[str, tuple[bytes, bool]] = field(default_factory=dict)
+    """Attached files and whether they are private, by the name in their address."""
     emit: Emit = lambda repo, sender, event, part: None
     ids: Iterator[int] = field(default_factory=lambda: itertools.count(3_000_000_001))
     """Above 2^31, as GitHub's newer ids are."""
