@@ -181,7 +181,9 @@ def read_verdict(text: str) -> Verdict | None:
 
 def without_verdict(prose: str) -> str:
     """The prose around a verdict token, for people."""
-    return re.sub(r"(?<![*_`])[*_`]*+\[\s*(?:CONFIDENT|REVISION\s+NEEDED)\s*\][*_`]*:?", "", prose, flags=re.IGNORECASE).strip()
+    return re.sub(
+        r"(?<![*_`])[*_`]*+\[\s*(?:CONFIDENT|REVISION\s+NEEDED)\s*\][*_`]*:?", "", prose, flags=re.IGNORECASE
+    ).strip()
 
 
 def task_words(task: Task) -> str:
