@@ -11,7 +11,7 @@ class Shelf(Protocol):
     where it cannot be kept."""
 
     def layers(self, names: Sequence[str], /) -> Sequence[Mapping[str, bytes]]:
-        """Oldest first, each with those of the names that it has."""
+        """Those that have any of the names, oldest first, each with those that it has."""
 
     def add(self, layer: Mapping[str, bytes], /) -> None: ...
 

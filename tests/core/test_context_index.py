@@ -9,7 +9,9 @@ from dataclasses import replace
 import pytest
 
 from bot.core.context import choose_context
-from bot.core.context.index import FILES, Index, build_layer
+from bot.core.context.contents import CONTENTS, learn_contents
+from bot.core.context.index import Index
+from bot.core.context.path_words import IN_DIRECTORY, IN_NAME, PATHS, learn_paths
 from bot.core.shelf import Shelf
 from bot.core.tree import Blob
 from bot.core.types import Context
@@ -31,7 +33,8 @@ class Memory:
         self.kept: list[Mapping[str, bytes]] = []
 
     def layers(self, names: Sequence[str]) -> Sequence[Mapping[str, bytes]]:
-        return [{name: layer[name] for name in names if name in layer} for layer in self.kept]
+        parts = ({name: layer[name] for name in names if name in layer} for layer in self.kept)
+        return [part for part in parts if part]
 
     def add(self, layer: Mapping[str, bytes]) -> None:
         self.kept.append(layer)
@@ -58,7 +61,7 @@ def test_what_was_kept_gives_what_learning_anew_gives() -> None:
     assert (
         chosen(FILES_OF_TWO_KINDS, shelf) == chosen(FILES_OF_TWO_KINDS, shelf) == chosen(FILES_OF_TWO_KINDS, Memory())
     )
-    assert len(shelf.kept) == 1
+    assert [listing for layer in shelf.kept for listing in (PATHS, CONTENTS) if listing in layer] == [PATHS, CONTENTS]
 
 
 def test_only_new_contents_are_learnt() -> None:
@@ -71,7 +74,8 @@ def test_only_new_contents_are_learnt() -> None:
     }
 
     assert chosen(later, shelf) == chosen(later, Memory())
-    assert [line.split()[1] for line in shelf.kept[1][FILES].decode().splitlines()] == ["4", "2"]
+    assert shelf.kept[2][PATHS].decode().splitlines()[::2] == ["app/copy.md"]
+    assert sorted(shelf.kept[3][CONTENTS].decode().splitlines()[1::2]) == ["2", "4"]
 
 
 def test_a_file_that_only_moved_is_not_read_again() -> None:
@@ -80,17 +84,19 @@ def test_a_file_that_only_moved_is_not_read_again() -> None:
     chosen(many, shelf)
     chosen({f"moved/{path}": content for path, content in many.items()}, shelf, read)
 
-    assert len(shelf.kept) == 1
+    assert sum(CONTENTS in layer for layer in shelf.kept) == 1
     assert len(read) < len(many)
 
 
 @pytest.mark.parametrize(
     "damaged",
     [
-        {FILES: b"abc: 1\n", "bpars": b"\xff\xff\xff\xff"},
-        {FILES: b"abc: 1\n", "bpars": b"123"},
-        {FILES: b"\xff"},
-        {FILES: b"no number\n"},
+        {CONTENTS: b"abc:\n1\n", "bpars": b"\xff\xff\xff\xff"},
+        {CONTENTS: b"abc:\n1\n", "bpars": b"123"},
+        {CONTENTS: b"\xff"},
+        {CONTENTS: b"abc:\nno number\n"},
+        {PATHS: b"a.py\n999999\n"},
+        {PATHS: b"a.py\n", "ppars": b"\0\0\0\0"},
         {"bpars": b""},
     ],
 )
@@ -107,22 +113,53 @@ def test_a_shelf_of_what_is_gone_is_begun_anew() -> None:
     chosen({f"old{number}.py": b"z = %d\n" % number for number in range(1_100)}, shelf)
     chosen(FILES_OF_TWO_KINDS, shelf)
 
-    assert len(shelf.kept) == 1
-    assert len(shelf.kept[0][FILES].splitlines()) == len(FILES_OF_TWO_KINDS)
+    assert sorted(shelf.kept[0][PATHS].decode().splitlines()[::2]) == sorted(FILES_OF_TWO_KINDS)
+    assert len(shelf.kept) == 2
 
 
 def test_words_count_as_identifiers_and_as_their_parts() -> None:
-    index = Index(["=getusers", "user", "get"])
-    index.add(build_layer([("k", "a.py", b"def getUsers(): users()\n")]))
+    index = Index(CONTENTS, "bd", ["=getusers", "user", "get"])
+    index.add(learn_contents([("k", "a.py", b"def getUsers(): users()\n")]))
 
-    assert index["k"].length == 3
-    assert index["k"].body == {"=getusers": 1, "user": 2, "get": 1}
-    assert index["k"].defined == {"=getusers": 1, "user": 1, "get": 1}
+    assert index.notes[index.numbers["k"]] == 3
+    assert [index.counts("b", term) for term in index.terms] == [{0: 1}, {0: 2}, {0: 1}]
+    assert [index.counts("d", term) for term in index.terms] == [{0: 1}, {0: 1}, {0: 1}]
 
 
-def test_the_format_goes_by_its_number() -> None:
-    """Where this fails, what is on the shelves of operators would be misread: give FILES another number."""
-    layer = build_layer([("k", "a.py", b"class HTTPParser:\n    def parsing_queries(self): return self.x\n")])
-    digest = hashlib.sha256(repr(sorted(layer.items())).encode()).hexdigest()
+def test_many_uses_of_a_term_in_one_file_are_one_posting() -> None:
+    layer = learn_contents([("k", "a.py", b"user users userName user_id " * 100)])
+    index = Index(CONTENTS, "bd", ["user"])
+    index.add(layer)
 
-    assert (FILES, digest[:12]) == ("files 1", "f20d439882a4")
+    assert len(layer["buser"]) == 4
+    assert index.counts("b", "user") == {0: 255}
+
+
+def test_a_second_layer_goes_on_from_the_first_and_repeats_nothing() -> None:
+    index = Index(CONTENTS, "bd", ["user"])
+    index.add(learn_contents([("one", "a.py", b"user"), ("two", "b.py", b"")]))
+    index.add(learn_contents([("two", "b.py", b""), ("three", "c.py", b"users user")]))
+
+    assert index.numbers == {"one": 0, "two": 1, "three": 3}
+    assert index.counts("b", "user") == {0: 1, 3: 2}
+
+
+def test_a_stem_in_a_path_counts_where_it_stands() -> None:
+    index = Index(PATHS, "p", ["user", "list"])
+    index.add(learn_paths(["users/list.py", "lists/user_lists.py"]))
+
+    assert index.counts("p", "user") == {0: IN_DIRECTORY, 1: IN_NAME}
+    assert index.counts("p", "list") == {0: IN_NAME, 1: IN_NAME}
+
+
+def test_the_formats_go_by_their_numbers() -> None:
+    """Where this fails, what is on the shelves of operators would be misread: give the listing another number."""
+    contents = learn_contents([("k", "a.py", b"class HTTPParser:\n    def parsing_queries(self): return self.x\n")])
+    paths = learn_paths(["src/HTTPParser.ts", "docs/a.md", "tests/test_a.py", "logo.png"])
+
+    assert (CONTENTS, _digest(contents)) == ("contents 1", "03805b760a51")
+    assert (PATHS, _digest(paths)) == ("paths 1", "3a2bc4e914c3")
+
+
+def _digest(layer: Mapping[str, bytes]) -> str:
+    return hashlib.sha256(repr(sorted(layer.items())).encode()).hexdigest()[:12]

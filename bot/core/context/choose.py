@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from heapq import nsmallest
 
-from bot.core.context.corpus import Corpus, first_score, read_corpus
+from bot.core.context.corpus import first_scores, read_corpus
 from bot.core.context.evidence import Candidate, Examiner
 from bot.core.context.history import votes
 from bot.core.context.mentions import find_named
 from bot.core.context.outline import render_outline
 from bot.core.context.packing import pack
-from bot.core.context.paths import Kind, is_shown, kinds_of
+from bot.core.context.paths import is_shown
 from bot.core.context.ranking import Ranked, rank
-from bot.core.context.scan import Matcher, Scanned, is_readable, scan
+from bot.core.context.scan import Scan, Scanned, is_readable, scan
 from bot.core.context.segments import read_source
 from bot.core.context.task import read_task
 from bot.core.tokens import estimate_tokens
@@ -37,15 +38,14 @@ _ABOUT_DOCS = re.compile(
 def choose_context(snapshot: Snapshot, task: str, *, budget_tokens: int) -> Context:
     """The files and excerpts that the task most likely needs, best first, and an outline of the rest."""
     snapshot = snapshot.visible()
-    kinds = kinds_of(blob.path for blob in snapshot.blobs.values() if is_shown(blob))
-    ranked, rest = rank_files(snapshot, kinds, task)
+    ranked, rest = rank_files(snapshot, task)
     outline_tokens = min(_OUTLINE_TOKENS, int(budget_tokens * _OUTLINE_SHARE))
     shown = pack(_worth_showing(ranked, task)[:_SHOWN], budget_tokens=budget_tokens - outline_tokens)
     sources = [each.candidate.source for each in ranked[:_OUTLINED]]
-    outline = render_outline(kinds, sources, shown, budget_tokens=outline_tokens)
+    paths = (path for path, blob in snapshot.blobs.items() if is_shown(blob))
+    outline = render_outline(paths, sources, shown, budget_tokens=outline_tokens)
     tokens = sum(excerpt.tokens for excerpt in shown) + estimate_tokens(outline)
-    ranking = (*(each.path for each in ranked), *(file.blob.path for file in rest))
-    return Context(ranking[:MAX_RANKING], shown, outline, tokens)
+    return Context((*(each.path for each in ranked), *rest)[:MAX_RANKING], shown, outline, tokens)
 
 
 def _worth_showing(ranked: list[Ranked], task: str) -> list[Ranked]:
@@ -56,35 +56,31 @@ def _worth_showing(ranked: list[Ranked], task: str) -> list[Ranked]:
     return others or ranked
 
 
-def rank_files(snapshot: Snapshot, kinds: Mapping[str, Kind], text: str) -> tuple[list[Ranked], list[Scanned]]:
-    """The files that were examined, best first, and the others that say anything of the task, by their words."""
+def rank_files(snapshot: Snapshot, text: str) -> tuple[list[Ranked], list[str]]:
+    """The files that were examined, best first, and others that say anything of the task, by their words."""
     task = read_task(text)
-    matcher = Matcher(task.terms)
-    corpus = read_corpus(scan(snapshot, kinds, task.terms), task.terms)
-    named = find_named(text, kinds)
+    scanned = scan(snapshot, task.terms)
+    corpus = read_corpus(scanned, task.terms)
+    first = _best(first_scores(scanned, corpus), _EXAMINED + MAX_RANKING)
+    named = find_named(text, scanned.blobs)
     voted = votes(snapshot.history(), task.terms)
-    first = _by_first_score(corpus)
-    wanted = _worth_examining(first, corpus, {mention.path for mention in named}, voted)
-    candidates = list(_examined(snapshot, wanted, Examiner(task, corpus, matcher)))
+    wanted = _worth_examining(first, scanned, {mention.path for mention in named}, voted)
+    candidates = list(_examined(snapshot, wanted, Examiner(task, corpus)))
     ranked = rank(candidates, task, corpus, named, voted)
     known = {each.path for each in ranked}
-    return ranked, [file for file in first if file.blob.path not in known]
+    return ranked, [path for path in first if path not in known]
 
 
-def _by_first_score(corpus: Corpus) -> list[Scanned]:
-    scored = [(first_score(file, corpus), file) for file in corpus.files]
-    scored.sort(key=lambda pair: (-pair[0], pair[1].blob.path))
-    return [file for score, file in scored if score > 0]
+def _best(scores: Mapping[str, float], most: int) -> list[str]:
+    """The paths with a score, best first."""
+    return nsmallest(most, filter(scores.get, scores), key=lambda path: (-scores[path], path))
 
 
-def _worth_examining(
-    first: Sequence[Scanned], corpus: Corpus, named: set[str], voted: Mapping[str, float]
-) -> list[Scanned]:
-    still_there = [path for path in voted if path in corpus.paths]
-    extra = set(sorted(still_there, key=lambda path: (-voted[path], path))[:_VOTED]) | named
-    files = {file.blob.path: file for file in first[:_EXAMINED]}
-    files |= {file.blob.path: file for file in corpus.files if file.blob.path in extra}
-    return [file for file in files.values() if is_readable(file.blob)]
+def _worth_examining(first: Sequence[str], scanned: Scan, named: set[str], voted: Mapping[str, float]) -> list[Scanned]:
+    still_there = {path: vote for path, vote in voted.items() if path in scanned.blobs}
+    extra = {*_best(still_there, _VOTED), *named}
+    paths = dict.fromkeys((*first[:_EXAMINED], *sorted(extra)))
+    return [scanned.file(path) for path in paths if is_readable(scanned.blobs[path])]
 
 
 def _examined(snapshot: Snapshot, files: Sequence[Scanned], examiner: Examiner) -> Iterator[Candidate]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from bot.core.context.corpus import Corpus
 from bot.core.context.definitions import Definition
-from bot.core.context.scan import Matcher, Scanned
+from bot.core.context.index import terms_of
+from bot.core.context.scan import Scanned
 from bot.core.context.segments import Segment, Source, cut
-from bot.core.context.task import Pair, Task, phrases_of
-from bot.core.context.words import parts_of, split_words
+from bot.core.context.task import Pair, Task
+from bot.core.context.words import LONGEST_WORD, parts_of, split_words
 
 _OWN_NAME = 3.0
 _PARENTS_NAME = 1.0
@@ -43,13 +45,41 @@ class Candidate:
         return self.file.blob.path
 
 
+class Matcher:
+    """Which of the task's terms a word of the repository stands for. Each word is looked at once."""
+
+    def __init__(self, terms: Collection[str]) -> None:
+        self._wanted = terms
+        self._seen: set[bytes] = set()
+        self._terms: dict[bytes, tuple[str, ...]] = {}
+
+    def counts(self, words: list[bytes]) -> dict[str, int]:
+        """By term; a whole identifier is the term `=name`, a part of one is its stem."""
+        found = Counter(words)
+        self._learn(found.keys() - self._seen)
+        counts: dict[str, int] = {}
+        for word in found.keys() & self._terms.keys():
+            for term in self._terms[word]:
+                counts[term] = counts.get(term, 0) + found[word]
+        return counts
+
+    def _learn(self, words: set[bytes]) -> None:
+        self._seen |= words
+        for word in words:
+            if len(word) <= LONGEST_WORD and (terms := self.terms_of(word.decode("utf-8", "replace"))):
+                self._terms[word] = terms
+
+    def terms_of(self, word: str) -> tuple[str, ...]:
+        return tuple(term for term in terms_of(word) if term in self._wanted)
+
+
 class Examiner:
     """Makes candidates. Splitting words into stems is remembered from file to file."""
 
-    def __init__(self, task: Task, corpus: Corpus, matcher: Matcher) -> None:
+    def __init__(self, task: Task, corpus: Corpus) -> None:
         self._task = task
         self._corpus = corpus
-        self._matcher = matcher
+        self._matcher = Matcher(task.terms)
         self._stems: dict[bytes, tuple[str, ...]] = {}
         self._pairs = task.title_pairs | task.prose_pairs
 
@@ -81,23 +111,17 @@ class Examiner:
     def _terms(self, definition: Definition | None) -> tuple[str, ...]:
         return self._matcher.terms_of(definition.name) if definition else ()
 
-    def _count_pairs(self, words: list[bytes], distinct: set[bytes]) -> dict[Pair, int]:
-        if not self._pairs:
-            return {}
+    def _count_pairs(self, words: list[bytes], distinct: set[bytes]) -> Mapping[Pair, int]:
         known = self._stems
         for word in distinct - known.keys():
             known[word] = parts_of(word.decode("utf-8", "replace"))
-        stems = [stem for word in words for stem in known[word]]
-        counts: dict[Pair, int] = {}
-        for pair in pairwise(stems):
-            if pair in self._pairs:
-                counts[pair] = counts.get(pair, 0) + 1
-        return counts
+        stems = chain.from_iterable(map(known.__getitem__, words))
+        return Counter(filter(self._pairs.__contains__, pairwise(stems)))
 
     def _count_phrases(self, words: list[bytes], distinct: set[bytes]) -> int:
-        if not any(distinct.issuperset(phrase) for phrase in self._task.phrases):
-            return 0
-        return len(self._task.phrases & phrases_of(words))
+        likely = [b" %s " % b" ".join(phrase) for phrase in self._task.phrases if distinct.issuperset(phrase)]
+        text = b" %s " % b" ".join(words) if likely else b""
+        return sum(phrase in text for phrase in likely)
 
 
 def _lies_in(path: str, module: str) -> bool:

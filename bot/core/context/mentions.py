@@ -6,10 +6,12 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 from bot.core.context.paths import extension_of, language_of
 from bot.core.context.sections import shortened
+from bot.core.context.words import word_set
 
 How = Literal["path", "name", "deepest frame", "frame", "module"]
 """`path`: at least a directory and a name, or a name in the title; `name`: a file's name alone, as likely the
@@ -18,10 +20,12 @@ asker's own file as one of the repository."""
 _MAX_SAME = 3
 """A mention that fits more files than this names none of them."""
 _MAX_MENTIONS = 500
+_STANDS_FOR_DIRECTORY = word_set("__init__ index mod")
 
 _EXTENSION = r"\.[A-Za-z]\w{0,9}\b"
 _PATH = re.compile(
-    rf"(?<![\w/\\.-])(?:[\w@+~.-]{{0,60}}[/\\]){{0,15}}[\w@+~.-]{{0,80}}[\w-]{_EXTENSION}(?:(?::|\#L)(?P<line>\d{{1,7}}))?"
+    rf"(?<![\w/\\.-])(?P<path>(?:[\w@+~.-]{{0,60}}[/\\]){{0,15}}[\w@+~.-]{{0,80}}[\w-]{_EXTENSION})"
+    r"(?:(?::|\#L)(?P<line>\d{1,7}))?"
 )
 _FRAME = re.compile(
     rf'File "(?P<python>[^"\n]{{1,300}})", line (?P<python_line>\d{{1,7}})'
@@ -47,24 +51,43 @@ class Named:
 def find_named(text: str, paths: Iterable[str]) -> tuple[Named, ...]:
     """Every file named in the task's text; a file may come several times."""
     text = shortened(text)
-    known = _Paths(paths)
-    frames = [match for match, _ in zip(_FRAME.finditer(text), range(_MAX_MENTIONS), strict=False)]
+    frames = list(islice(_FRAME.finditer(text), _MAX_MENTIONS))
     spoken = _FRAME.sub(" ", text)
-    return (*_from_traces(text, frames, known), *_from_paths(spoken, known), *_from_modules(spoken, known))
+    places = list(islice(_PATH.finditer(spoken), _MAX_MENTIONS))
+    modules = [re.split(r"\.|::", name) for name in _DOTTED.findall(_IMPORT_LINE.sub("", spoken))[:_MAX_MENTIONS]]
+    names = {_place(match)[-1:] for match in (*frames, *places)}
+    known = _Paths(
+        paths,
+        names={name.lower() for parts in names for name in parts},
+        modules={name for parts in modules for name in parts[1:]},
+    )
+    title_end = len(spoken.strip().partition("\n")[0])
+    return (*_from_traces(text, frames, known), *_from_paths(places, title_end, known), *_from_modules(modules, known))
+
+
+def _place(match: re.Match[str]) -> tuple[str, ...]:
+    """The parts of the path in a match of `_FRAME` or `_PATH`."""
+    found = match.groupdict()
+    path = found["path"] if "path" in found else found["python"] or found["java"] or found["other"]
+    return tuple(part for part in re.split(r"[/\\]", path) if part not in ("", ".", ".."))
 
 
 class _Paths:
-    """Files by the end of their path and by module name."""
+    """Files by the end of their path and by module name; of those that are called by one of `names` (lower-case) or
+    `modules`."""
 
-    def __init__(self, paths: Iterable[str]) -> None:
+    def __init__(self, paths: Iterable[str], names: set[str], modules: set[str]) -> None:
         self._by_name: dict[str, list[str]] = defaultdict(list)
         self._by_module: dict[str, list[tuple[str, str]]] = defaultdict(list)
         for path in paths:
-            self._by_name[path.rpartition("/")[2].lower()].append(path)
-            if language_of(path):
+            name = path.rpartition("/")[2]
+            if name.lower() in names:
+                self._by_name[name.lower()].append(path)
+            stem = name.rpartition(".")[0]
+            if (stem in modules or (modules and stem in _STANDS_FOR_DIRECTORY)) and language_of(path):
                 module = path[: -len(extension_of(path)) - 1]
-                for index in ("/__init__", "/index", "/mod"):
-                    module = module.removesuffix(index)
+                if stem in _STANDS_FOR_DIRECTORY:
+                    module = module.rpartition("/")[0]
                 self._by_module[module.rpartition("/")[2]].append((f"/{module}", path))
 
     def ending_as(self, parts: Sequence[str]) -> tuple[int, list[str]]:
@@ -97,10 +120,6 @@ def _same_end(one: Sequence[str], other: Sequence[str]) -> int:
     return depth
 
 
-def _parts(path: str) -> tuple[str, ...]:
-    return tuple(part for part in re.split(r"[/\\]", path) if part not in ("", ".", ".."))
-
-
 def _from_traces(text: str, frames: Sequence[re.Match[str]], known: _Paths) -> Iterator[Named]:
     """The repository's frames of each trace, the deepest first: Python prints it last, others first."""
     heads = [match.start() for match in _NEW_TRACE.finditer(text)]
@@ -113,9 +132,8 @@ def _from_traces(text: str, frames: Sequence[re.Match[str]], known: _Paths) -> I
             trace.reverse()
         seen: set[str] = set()
         for frame in trace:
-            place = frame["python"] or frame["java"] or frame["other"]
             line = int(frame["python_line"] or frame["java_line"] or frame["other_line"])
-            for path in _of_the_repository(_parts(place), known):
+            for path in _of_the_repository(_place(frame), known):
                 yield Named(path, "frame" if seen - {path} else "deepest frame", line=line)
                 seen.add(path)
 
@@ -127,22 +145,20 @@ def _of_the_repository(parts: Sequence[str], known: _Paths) -> list[str]:
     return found if len(found) == 1 and depth >= min(2, len(parts)) else []
 
 
-def _from_paths(text: str, known: _Paths) -> Iterator[Named]:
-    title_end = len(text.strip().partition("\n")[0])
-    for match, _ in zip(_PATH.finditer(text), range(_MAX_MENTIONS), strict=False):
-        line = int(match["line"]) if match["line"] else None
-        parts = _parts(match.group().partition(":")[0].partition("#")[0])
+def _from_paths(places: Sequence[re.Match[str]], title_end: int, known: _Paths) -> Iterator[Named]:
+    for match in places:
+        parts = _place(match)
         depth, found = known.ending_as(parts) if parts else (0, [])
         if not found or len(found) > _MAX_SAME:
             continue
         whole = depth == len(parts) or (depth > 1 and any(path.count("/") + 1 == depth for path in found))
         sure = whole and (depth > 1 or match.start() < title_end)
         for path in found:
-            yield Named(path, "path" if sure else "name", 1 / len(found), line)
+            yield Named(path, "path" if sure else "name", 1 / len(found), int(match["line"]) if match["line"] else None)
 
 
-def _from_modules(text: str, known: _Paths) -> Iterator[Named]:
-    for match, _ in zip(_DOTTED.finditer(_IMPORT_LINE.sub("", text)), range(_MAX_MENTIONS), strict=False):
-        found = known.module(re.split(r"\.|::", match.group()))
+def _from_modules(modules: Sequence[Sequence[str]], known: _Paths) -> Iterator[Named]:
+    for parts in modules:
+        found = known.module(parts)
         if len(found) <= _MAX_SAME:
             yield from (Named(path, "module", 1 / len(found)) for path in found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Literal, get_args
@@ -44,6 +45,10 @@ _BENCHES = word_set("bench benches benchmark benchmarks asv_bench")
 _EXAMPLES = word_set("example examples sample samples demo demos tutorial tutorials")
 _DOCS = word_set("doc docs documentation website site man changelog changelogs changes news .changeset")
 
+_NOT_TEXT = word_set(
+    """png jpg jpeg gif ico bmp webp tif tiff psd pdf zip gz tgz bz2 xz 7z jar war class pyc so o a dll dylib exe bin
+    dat mo ttf otf woff woff2 eot mp3 mp4 mov avi wav ogg sqlite db pickle pkl npy npz parquet wasm asc sig"""
+)
 _GENERATED_NAME = re.compile(
     r"\.min\.(js|css)$|[-.]bundle\.js$|\.map$|_pb2(_grpc)?\.pyi?$|\.pb\.(go|cc|h)$|\.g\.dart$|\.generated\.|\.snap$"
     r"|\.lock$|\.po$|\.pot$|\.xlf$|\.svg$"
@@ -66,6 +71,11 @@ def extension_of(path: str) -> str:
     return name.rpartition(".")[2].lower() if "." in name[1:] else ""
 
 
+def has_text(path: str) -> bool:
+    """Whether the name is not that of a binary format."""
+    return extension_of(path) not in _NOT_TEXT
+
+
 def is_shown(blob: Blob) -> bool:
     """Whether the entry may be named to a model: a regular file, its path printable UTF-8."""
     return blob.mode.startswith("100") and blob.path.isprintable()
@@ -75,8 +85,7 @@ def kinds_of(paths: Iterable[str]) -> dict[str, Kind]:
     """The kind of each path. Directories called `test` or `testing` are read beside what lies in them: frameworks
     keep source there."""
     known = list(paths)
-    framework = _framework_directories(known)
-    return {path: _kind_of(path, framework) for path in known}
+    return {path: kind_of(path) for path in known} | framework_sources(known)
 
 
 def is_framework_test(path: str, kind: Kind) -> bool:
@@ -84,26 +93,28 @@ def is_framework_test(path: str, kind: Kind) -> bool:
     return kind == "source" and "/test/" in f"/{path}"
 
 
-def _framework_directories(paths: list[str]) -> frozenset[str]:
-    """The directories called `test` that lie in a Python package and hold modules, but no test modules."""
-    packages: set[str] = set()
-    tests: set[str] = set()
+def framework_sources(paths: Iterable[str]) -> dict[str, Kind]:
+    """The files that are no tests though their path says so, and their kinds: those in the directories called `test`
+    that lie in a Python package and hold modules, but no test modules."""
+    inside: defaultdict[str, list[str]] = defaultdict(list)
     for path in paths:
-        directory, _, name = path.rpartition("/")
-        if directory.endswith("/test"):
-            if name == "__init__.py":
-                packages.add(directory)
-            elif _TEST_NAME.search(name):
-                tests.add(directory)
-    return frozenset(packages - tests)
+        if "/test/" in path:
+            directory, _, name = path.rpartition("/")
+            inside[directory].append(name)
+    return {
+        f"{directory}/{name}": kind_of(f"{directory}/{name}", may_be_test=False)
+        for directory, names in inside.items()
+        if directory.endswith("/test") and "__init__.py" in names and not any(map(_TEST_NAME.search, names))
+        for name in names
+    }
 
 
-def _kind_of(path: str, framework: frozenset[str]) -> Kind:
+def kind_of(path: str, *, may_be_test: bool = True) -> Kind:
     directory, _, name = path.rpartition("/")
     folders = _folders(directory)
     if folders & _VENDORED or folders & _TRANSLATED or name.lower() in _LOCK_NAMES or _GENERATED_NAME.search(name):
         return "generated"
-    if _is_test(directory, name, folders, framework):
+    if may_be_test and _is_test(directory, name, folders):
         return "test"
     if folders & _DOCS or extension_of(path) in _PROSE or _DOC_NAME.search(name):
         return "docs"
@@ -117,9 +128,7 @@ def _folders(directory: str) -> frozenset[str]:
     return frozenset(directory.lower().split("/"))
 
 
-def _is_test(directory: str, name: str, folders: frozenset[str], framework: frozenset[str]) -> bool:
-    if directory in framework:
-        return False
+def _is_test(directory: str, name: str, folders: frozenset[str]) -> bool:
     return bool(folders & (_TESTS | _BENCHES)) or directory.startswith("testing") or bool(_TEST_NAME.search(name))
 
 

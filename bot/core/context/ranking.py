@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from bot.core.context.corpus import Corpus
 from bot.core.context.evidence import Candidate, best_pieces, pair_rarities
 from bot.core.context.mentions import Named
+from bot.core.context.path_words import words_of_path
 from bot.core.context.paths import Kind, is_framework_test, language_of
 from bot.core.context.task import Task
 
@@ -86,7 +87,7 @@ def features_of(
     candidates: Sequence[Candidate], task: Task, corpus: Corpus, named: Sequence[Named], votes: Mapping[str, float]
 ) -> list[Features]:
     lexical = [_lexical(candidate, corpus) for candidate in candidates]
-    _add_neighbours(candidates, lexical, corpus)
+    _add_neighbours(candidates, lexical)
     scale = max((each["piece"] for each in lexical), default=0.0) or 1.0
     rarities = pair_rarities(candidates)
     mentions: dict[str, Features] = defaultdict(dict)
@@ -116,9 +117,9 @@ def features_of(
 def _lexical(candidate: Candidate, corpus: Corpus) -> Features:
     file, weights = candidate.file, corpus.weights
     best, following = best_pieces(candidate.segment_scores)
-    words = corpus.paths[candidate.path]
+    words = words_of_path(candidate.path)
     return {
-        "text": sum(weights[term] * corpus.saturated(file, count) for term, count in file.body.items()),
+        "text": sum(weights[term] * corpus.saturated(count, file.length) for term, count in file.body.items()),
         "definitions": sum(weights[term] * count / (count + 1) for term, count in file.defined.items()),
         "piece": best,
         "next pieces": following,
@@ -127,7 +128,7 @@ def _lexical(candidate: Candidate, corpus: Corpus) -> Features:
     }
 
 
-def _add_neighbours(candidates: Sequence[Candidate], lexical: Sequence[Features], corpus: Corpus) -> None:
+def _add_neighbours(candidates: Sequence[Candidate], lexical: Sequence[Features]) -> None:
     """What the best other files of the same directory score, and the test that goes by the file's name."""
     scores = [each["piece"] + 0.5 * each["text"] for each in lexical]
     by_directory: dict[str, list[tuple[float, str]]] = defaultdict(list)
@@ -136,7 +137,7 @@ def _add_neighbours(candidates: Sequence[Candidate], lexical: Sequence[Features]
         if candidate.file.kind == "source":
             by_directory[_directory(candidate)].append((score, candidate.path))
         elif candidate.file.kind == "test":
-            subject = _subject(corpus.paths[candidate.path].stem)
+            subject = _subject(words_of_path(candidate.path).stem)
             tests[subject] = max(tests[subject], score)
     for best in by_directory.values():
         best.sort(reverse=True)
@@ -144,7 +145,7 @@ def _add_neighbours(candidates: Sequence[Candidate], lexical: Sequence[Features]
         is_source = candidate.file.kind == "source"
         others = [score for score, path in by_directory[_directory(candidate)][:4] if path != candidate.path]
         features["siblings"] = sum(others[:3]) / 3 if is_source else 0.0
-        stem = corpus.paths[candidate.path].stem.strip("_")
+        stem = words_of_path(candidate.path).stem.strip("_")
         features["its test"] = tests.get(stem, 0.0) if is_source else 0.0
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from bot.core.context.index import Index, Said, build_layer, terms_of
-from bot.core.context.paths import READ_ORDER, Kind, extension_of, language_of
-from bot.core.context.words import LONGEST_WORD, word_set
+from bot.core.context.contents import BODY, CONTENTS, DEFINED, learn_contents
+from bot.core.context.index import Index
+from bot.core.context.path_words import FORMS, PATHS, WORDS, Form, learn_paths
+from bot.core.context.paths import READ_ORDER, Kind, framework_sources, has_text, is_shown
 from bot.core.shelf import Shelf
 from bot.core.tree import Blob, Snapshot
 
@@ -23,17 +23,14 @@ _MAX_KEPT = 3
 _FEW_FILES = 1_000
 """A shelf with more than so many times the files that there are, and some, is begun anew."""
 
-_NOT_TEXT = word_set(
-    """png jpg jpeg gif ico bmp webp tif tiff psd pdf zip gz tgz bz2 xz 7z jar war class pyc so o a dll dylib exe bin
-    dat mo ttf otf woff woff2 eot mp3 mp4 mov avi wav ogg sqlite db pickle pkl npy npz parquet wasm asc sig"""
-)
 
 Counts = Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """What a file says of the task's terms: how often in its text, and which it defines. `length` is in words."""
+    """What a file says of the task's terms: how often in its text, and which it defines. `length` is in words; of a
+    file that was not read there are none."""
 
     blob: Blob
     kind: Kind
@@ -42,99 +39,107 @@ class Scanned:
     defined: Counts
 
 
-class Matcher:
-    """Which of the task's terms a word of the repository stands for. Each word is looked at once."""
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What is known of every file that may be shown. Their paths are numbered by `paths`, in which words stand in
+    them; what was read is numbered by `contents`."""
 
-    def __init__(self, terms: Collection[str]) -> None:
-        self._wanted = terms
-        self._seen: set[bytes] = set()
-        self._terms: dict[bytes, tuple[str, ...]] = {}
+    blobs: Mapping[str, Blob]
+    """In git's order."""
+    kinds: Mapping[str, Kind]
+    paths: Index
+    contents: Index
+    content_of: Mapping[str, int]
+    """By path; of the files that were read."""
 
-    def counts(self, words: list[bytes]) -> dict[str, int]:
-        """By term; a whole identifier is the term `=name`, a part of one is its stem."""
-        found = Counter(words)
-        self._learn(found.keys() - self._seen)
-        counts: dict[str, int] = {}
-        for word in found.keys() & self._terms.keys():
-            for term in self._terms[word]:
-                counts[term] = counts.get(term, 0) + found[word]
-        return counts
+    def file(self, path: str) -> Scanned:
+        number = self.content_of.get(path, -1)
 
-    def _learn(self, words: set[bytes]) -> None:
-        self._seen |= words
-        for word in words:
-            if len(word) <= LONGEST_WORD and (terms := self.terms_of(word.decode("utf-8", "replace"))):
-                self._terms[word] = terms
+        def said(field: str) -> dict[str, int]:
+            counts = ((term, self.contents.counts(field, term).get(number, 0)) for term in self.contents.terms)
+            return {term: count for term, count in counts if count}
 
-    def terms_of(self, word: str) -> tuple[str, ...]:
-        return tuple(term for term in terms_of(word) if term in self._wanted)
+        length = self.contents.notes[number] if number >= 0 else 0
+        return Scanned(self.blobs[path], self.kinds[path], length, said(BODY), said(DEFINED))
 
 
-def scan(snapshot: Snapshot, kinds: Mapping[str, Kind], terms: Collection[str]) -> list[Scanned]:
-    """Every file that may be shown, in git's order; those that were not read have no counts."""
-    wanted = {blob.path: _key(blob) for blob in _readable(snapshot.blobs.values(), kinds)}
-    first: dict[str, Blob] = {}
-    for path, key in wanted.items():
-        first.setdefault(key, snapshot.blobs[path])
-    index = _recall(snapshot.shelf, terms, len(first))
-    if not len(index):
-        snapshot.shelf.clear()
-    for batch in _batches([blob for key, blob in first.items() if key not in index]):
-        contents = snapshot.read(batch)
-        layer = build_layer((_key(blob), blob.path, content) for blob, content in zip(batch, contents, strict=True))
-        index.add(layer)
-        snapshot.shelf.add(layer)
-    unread = Said(0)
-    said = {path: index[wanted[path]] if path in wanted else unread for path in kinds}
-    return [
-        Scanned(snapshot.blobs[path], kind, said[path].length, said[path].body, said[path].defined)
-        for path, kind in kinds.items()
-    ]
+def scan(snapshot: Snapshot, terms: Collection[str]) -> Scan:
+    """Costs little where most is known: a look-up for each of the terms, and a few for each file."""
+    blobs = {path: blob for path, blob in snapshot.blobs.items() if is_shown(blob)}
+    paths, contents = _recall(snapshot.shelf, terms, len(blobs))
+    forms = _forms(blobs, paths, snapshot.shelf)
+    kinds = {path: form.kind for path, form in forms.items()} | framework_sources(blobs)
+    keys = _keys(blobs, forms, kinds)
+    _learn(snapshot, contents, {keys[path]: blobs[path] for path in reversed(keys)})
+    return Scan(blobs, kinds, paths, contents, {path: contents.numbers[key] for path, key in keys.items()})
 
 
-def _key(blob: Blob) -> str:
-    return f"{blob.oid}:{language_of(blob.path) or ''}"
-
-
-def _recall(shelf: Shelf, terms: Collection[str], size: int) -> Index:
-    """What is on the shelf; an empty index where that is damaged, or mostly of files that are no more."""
-    index = Index(terms)
-    layers = shelf.layers(index.names)
+def _recall(shelf: Shelf, terms: Collection[str], size: int) -> tuple[Index, Index]:
+    """What is on the shelf of paths and contents; nothing, on either, where it is damaged or mostly of files that are
+    no more."""
+    paths, contents = Index(PATHS, WORDS, terms), Index(CONTENTS, BODY + DEFINED, terms)
+    most = _MAX_KEPT * size + _FEW_FILES
     try:
-        for layer in layers:
-            index.add(layer)
+        for index in (paths, contents):
+            layers = shelf.layers(index.names)
+            for layer in layers:
+                index.add(layer)
+            if len(layers) > _MAX_LAYERS or len(index.notes) > most:
+                raise ValueError
+        FORMS[max(paths.notes, default=0)]
     except (KeyError, ValueError, IndexError):
-        return Index(terms)
-    is_stale = len(layers) > _MAX_LAYERS or len(index) > _MAX_KEPT * size + _FEW_FILES
-    return Index(terms) if is_stale else index
+        shelf.clear()
+        return Index(PATHS, WORDS, terms), Index(CONTENTS, BODY + DEFINED, terms)
+    return paths, contents
 
 
-def _batches(blobs: Iterable[Blob]) -> Iterator[list[Blob]]:
-    batch: list[Blob] = []
+def _forms(blobs: Mapping[str, Blob], paths: Index, shelf: Shelf) -> dict[str, Form]:
+    if unknown := [path for path in blobs if path not in paths.numbers]:
+        layer = learn_paths(unknown)
+        paths.add(layer)
+        shelf.add(layer)
+    return {path: FORMS[paths.notes[paths.numbers[path]]] for path in blobs}
+
+
+def is_readable(blob: Blob) -> bool:
+    """Whether the content is worth reading: small enough, and not of a binary format by its name."""
+    return 0 < blob.size_bytes <= MAX_FILE_BYTES and has_text(blob.path)
+
+
+def _keys(blobs: Mapping[str, Blob], forms: Mapping[str, Form], kinds: Mapping[str, Kind]) -> dict[str, str]:
+    """For each file that is to be read, what its content is known by: the content as read in the file's language."""
+    paths = [path for path, blob in blobs.items() if 0 < blob.size_bytes <= MAX_FILE_BYTES and forms[path].has_text]
+    if sum(blobs[path].size_bytes for path in paths) > MAX_SCAN_BYTES:
+        paths = list(_first(blobs, sorted(paths, key=lambda path: READ_ORDER.index(kinds[path]))))
+    return {path: f"{blobs[path].oid}:{forms[path].language}" for path in paths}
+
+
+def _first(blobs: Mapping[str, Blob], paths: Iterable[str]) -> Iterator[str]:
+    left = MAX_SCAN_BYTES
+    for path in paths:
+        left -= blobs[path].size_bytes
+        if left < 0:
+            return
+        yield path
+
+
+def _learn(snapshot: Snapshot, contents: Index, files: Mapping[str, Blob]) -> None:
+    unknown = [(key, blob) for key, blob in files.items() if key not in contents.numbers]
+    for batch in _batches(unknown):
+        texts = snapshot.read([blob for _, blob in batch])
+        layer = learn_contents((key, blob.path, text) for (key, blob), text in zip(batch, texts, strict=True))
+        contents.add(layer)
+        snapshot.shelf.add(layer)
+
+
+def _batches(files: Iterable[tuple[str, Blob]]) -> Iterator[list[tuple[str, Blob]]]:
+    batch: list[tuple[str, Blob]] = []
     size_bytes = 0
-    for blob in blobs:
-        batch.append(blob)
+    for key, blob in files:
+        batch.append((key, blob))
         size_bytes += blob.size_bytes
         if size_bytes > _BATCH_BYTES:
             yield batch
             batch, size_bytes = [], 0
     if batch:
         yield batch
-
-
-def is_readable(blob: Blob) -> bool:
-    """Whether the content is worth reading: small enough, and not of a binary format by its name."""
-    return 0 < blob.size_bytes <= MAX_FILE_BYTES and extension_of(blob.path) not in _NOT_TEXT
-
-
-def _readable(blobs: Iterable[Blob], kinds: Mapping[str, Kind]) -> list[Blob]:
-    candidates = [blob for blob in blobs if blob.path in kinds and is_readable(blob)]
-    candidates.sort(key=lambda blob: READ_ORDER.index(kinds[blob.path]))
-    left = MAX_SCAN_BYTES
-    taken = []
-    for blob in candidates:
-        left -= blob.size_bytes
-        if left < 0:
-            break
-        taken.append(blob)
-    return taken

@@ -41,6 +41,14 @@ def split_words(content: bytes) -> list[bytes]:
     return content.translate(_WORD_BYTES).split()
 
 
+_ENDINGS = {
+    "s": (("ies", "y"), ("sses", "ss"), ("es", "e"), ("s", "")),
+    "g": (("ing", ""),),
+    "d": (("ed", ""),),
+}
+"""By their last letter; and what takes their place."""
+
+
 @lru_cache(maxsize=1 << 16)
 def parts_of(word: str) -> tuple[str, ...]:
     """The stems of the parts of an identifier: `getHTTPUrls` gives get, http, url."""
@@ -51,7 +59,7 @@ def stem(word: str) -> str:
     """The word without its commonest English endings, so that `queries` meets `query` and `parsing` meets `parse`."""
     if len(word) < 4 or not word.isascii():
         return word
-    for ending, replacement in (("ies", "y"), ("sses", "ss"), ("ing", ""), ("ed", ""), ("es", "e"), ("s", "")):
+    for ending, replacement in _ENDINGS.get(word[-1], ()):
         if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith(("ss", "us", "is")):
             word = word[: len(word) - len(ending)] + replacement
             break
