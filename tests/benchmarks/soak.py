@@ -1,6 +1,6 @@
-"""Many jobs through one bot, and what it holds on to: memory, open files and disk after each tenth of them.
+"""Many jobs through one bot, and what it holds on to: memory, open files and disk after each twentieth of them.
 
-    python -m tests.benchmarks.soak 300
+    python -m tests.benchmarks.soak 2000 --picture docs/soak.svg
 
 Sixteen repositories get `/tinygen --pr` commands, eight at a time, from an instant model. The table is Markdown.
 """
@@ -11,9 +11,11 @@ import argparse
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.benchmarks.curves import Curve, render_curves
 from tests.doubles.github import Repository
 from tests.doubles.model import Messages, ModelDouble, Reply
 from tests.scene import CONFIDENT, FILES, LOUDER
@@ -21,7 +23,7 @@ from tests.stage import Stage, state_of
 
 REPOSITORIES = 16
 AT_ONCE = 8
-ROWS = 10
+ROWS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ def reply(messages: Messages) -> Reply:
 
 
 def soak(stage: Stage, jobs: int) -> list[Sample]:
-    """A sample before the first job, and after each tenth of them."""
+    """A sample before the first job, and after each twentieth of them."""
     stage.github.install(stage.app, "octocat")
     stage.github.limits.per_hour["installation"] = 10**9  # else GitHub's own limit ends it after about 240 jobs
     repos = [stage.github.add_repository(f"octocat/soak-{n}", files=FILES) for n in range(REPOSITORIES)]
@@ -83,9 +85,20 @@ def _proportional_kb(pid: int) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
 
 
+def picture(samples: Sequence[Sample]) -> str:
+    """The samples as an SVG."""
+    curves = (
+        Curve("Memory of all processes (MB)", [(each.jobs, each.memory_mb) for each in samples]),
+        Curve("Open files and connections", [(each.jobs, each.files) for each in samples]),
+        Curve("Disk: database and cache (MB)", [(each.jobs, each.disk_mb) for each in samples]),
+    )
+    return render_curves(curves, "jobs done", f"What the bot holds on to over {samples[-1].jobs} jobs")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.soak", description="Many jobs through one bot.")
     parser.add_argument("jobs", type=int, nargs="?", default=300)
+    parser.add_argument("--picture", type=Path, help="where to write the curves as SVG")
     options = parser.parse_args()
     settings = {"TINYGEN_ACTOR_HOURLY": "0", "TINYGEN_REPO_HOURLY": "0", "TINYGEN_DAILY_TOKENS": "0"}
     with (
@@ -98,6 +111,8 @@ def main() -> int:
     print("| ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     for each in samples:
         print(each.row())
+    if options.picture:
+        options.picture.write_text(picture(samples))
     return 0
 
 
