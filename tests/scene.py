@@ -136,6 +136,7 @@ class Scene:
     remote_log: Store | None = None
     git: Git | None = None
     """Instead of the real cache."""
+    open_database: Callable[[Config], Database] = build_database
     files: Mapping[str, bytes] | None = field(default_factory=lambda: FILES)
 
     def __post_init__(self) -> None:
@@ -150,7 +151,7 @@ class Scene:
         self.repo = self.github.add_repository(REPO, files=self.files)
         self.installation = self.github.install(self.app, "octocat")
         self.config = load_config(self._environment(), env_file=None)
-        self.database = build_database(self.config)
+        self.database = self.open_database(self.config)
         self.start()
         self.web: FlaskClient = _web(self.config, self.database)
         return self

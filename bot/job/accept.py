@@ -19,10 +19,10 @@ from bot.job.checks import taken_up, with_failures
 from bot.job.engine import Json
 from bot.job.house import House
 from bot.job.review import first_url, is_first, with_review
-from bot.job.tell import STEPS, Teller, ending, failure_of
+from bot.job.tell import STEPS, Teller, failure_of
 from bot.job.terms import Terms, dump_terms, load_terms, may_do, settle, under
 from bot.job.turns import Place, group_of
-from bot.job.wait import put_off_where_needed
+from bot.job.wait import see_through
 
 
 def accept(house: House, payload: Json) -> Json:
@@ -37,9 +37,7 @@ def accept(house: House, payload: Json) -> Json:
         job = asked
     steps = tuple(Step(title) for title in STEPS.values()) if job.command.verb in WORK else ()
     teller = Teller(house, Report(job, "queued", steps, mode=job.command.mode or house.rules.mode), None)
-    with ending(teller):
-        return put_off_where_needed(house, job, lambda: _accept(house, job, teller))
-    return None
+    return see_through(house, teller, lambda: _accept(house, job, teller))
 
 
 def _accept(house: House, job: Job, teller: Teller) -> None:

@@ -261,14 +261,15 @@ class Engine:
             raise load_error(outcome["error"], outcome.get("number"))
         return outcome["value"]
 
-    def put_off(self, wait_s: float, job_id: str, *, step: int | None, may: Callable[[], bool]) -> Json:
-        """What the workflow returns to go on in `wait_s`, anew from `step` on; None where it may not."""
+    def put_off(self, wait_s: float, payload: Json, *, step: int | None, may: Callable[[], bool]) -> Json:
+        """What the workflow returns to go on in `wait_s`, anew from `step` on; None where it may not. `payload` is what
+        the workflow "go on" is given besides."""
         found = self.step("put off", lambda: [uuid.uuid4().hex, DBOS.step_id] if may() else None)
         if found is None:
             return None
         stamp, here = found
-        payload = {"id": job_id, "workflow": DBOS.workflow_id, "stamp": stamp, "step": step or here}
-        self.enqueue("late", "go on", f"{stamp}-go on", payload, wait_s=wait_s)
+        given = {**payload, "workflow": DBOS.workflow_id, "stamp": stamp, "step": step or here}
+        self.enqueue("late", "go on", f"{stamp}-go on", given, wait_s=wait_s)
         return {"put_off": stamp}
 
     def _take_up(self, job_id: str, step: int) -> Json:

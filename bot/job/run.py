@@ -26,9 +26,9 @@ from bot.job.images import Album
 from bot.job.material import read_task
 from bot.job.place import Ground, Place
 from bot.job.refine import base_of, find_place
-from bot.job.tell import Teller, ending
+from bot.job.tell import Teller
 from bot.job.terms import load_terms, under
-from bot.job.wait import put_off_where_needed
+from bot.job.wait import see_through
 
 _replies = TypeAdapter(Reply)
 _tasks = TypeAdapter(Task)
@@ -46,9 +46,7 @@ def run(house: House, payload: Json) -> Json:
     house = under(house, terms)
     begun = Report(job, "running", mode=job.command.mode or house.rules.mode, notes=terms.mistakes)
     teller = Teller(house, begun, payload["comment_id"])
-    with ending(teller):
-        return put_off_where_needed(house, job, _Run(house, job, teller).work)
-    return None
+    return see_through(house, teller, _Run(house, job, teller).work)
 
 
 class _Run:

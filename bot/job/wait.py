@@ -10,41 +10,56 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from bot.core.types import FINAL_STATES, Job
+from bot.core.types import FINAL_STATES
 from bot.errors import Damaged, DatabaseFailed, OutsideError
 from bot.job.engine import Json
 from bot.job.house import House
+from bot.job.tell import Teller, ending
 
 SHORT_S = 30.0
 """A limit that asks for less was waited for in vain already, where it was met."""
 MEND_S = 1.0
+TELL_S = 3600.0
+"""How much longer than a job's time its end is tried to be told, where our own database does not take it."""
 
 
-def put_off_where_needed(house: House, job: Job, work: Callable[[], None]) -> Json:
-    """Does the work. Where that cannot go on now, but can within the job's time, what is returned from the workflow
-    lets it go on then."""
+def see_through(house: House, teller: Teller, work: Callable[[], None]) -> Json:
+    """Does a job's work, and tells its end whatever that is. Where that cannot go on now, but can within its time, what
+    is returned from the workflow lets it go on then."""
+
+    def to_its_end() -> Json:
+        with ending(teller):
+            return _put_off_where_needed(house, teller, work)
+
+    return _put_off_where_needed(house, teller, to_its_end)
+
+
+def _put_off_where_needed(house: House, teller: Teller, work: Callable[[], Json]) -> Json:
     try:
-        work()
+        return work()
     except OutsideError as error:
         is_ours = isinstance(error, Damaged | DatabaseFailed)
         wait_s = MEND_S if is_ours else error.retry_in_s or 0.0
         if not is_ours and wait_s < SHORT_S:
             raise
-        off = house.engine.put_off(wait_s, job.id, step=error.step, may=lambda: _has_time(house, job, wait_s))
+        is_over = teller.report.state in FINAL_STATES
+        ends_s = house.rules.job_s + (TELL_S if is_over else 0.0)
+        given = {"id": teller.report.job.id, "is_over": is_over}
+        off = house.engine.put_off(wait_s, given, step=error.step, may=lambda: _has_time(house, teller, ends_s, wait_s))
         if off is None:
             raise
         return off
-    return None
 
 
 def go_on(house: House, payload: Json) -> bool:
-    """Lets the job go on, unless it ended meanwhile, as where it was cancelled; False where it is too early."""
+    """Lets the job go on; False where it is too early. One that was cancelled meanwhile has ended, and stays so; one
+    that was over, and met a database that did not take its end, goes on to tell it."""
     report = house.reports.load(payload["id"])
-    if report is None or report.state in FINAL_STATES:
+    if report is None or (report.state in FINAL_STATES and not payload.get("is_over")):
         return True
     return house.engine.go_on(payload)
 
 
-def _has_time(house: House, job: Job, wait_s: float) -> bool:
-    ends = datetime.fromisoformat(job.received_at) + timedelta(seconds=house.rules.job_s)
+def _has_time(house: House, teller: Teller, ends_s: float, wait_s: float) -> bool:
+    ends = datetime.fromisoformat(teller.report.job.received_at) + timedelta(seconds=ends_s)
     return house.now() + timedelta(seconds=wait_s) < ends

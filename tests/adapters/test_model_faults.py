@@ -89,6 +89,11 @@ def test_retry_after_is_honoured() -> None:
     assert Call(doubles.rate_limited(30), "fine").pauses.seconds == [30]
 
 
+def test_a_later_retry_after_is_waited_for_exactly_and_not_as_long_as_the_next_try_would() -> None:
+    limits = [doubles.rate_limited(wait_s) for wait_s in (1, 2, 3, 1)]
+    assert Call(*limits, "fine").pauses.seconds == [1, 2, 3, 1]
+
+
 def test_a_wait_beyond_the_deadline_is_not_waited() -> None:
     call = Call(doubles.rate_limited(3600))
     assert isinstance(call.error, OutsideError)

@@ -14,12 +14,14 @@ from pathlib import Path
 
 import pytest
 
+from bot.adapters.database import Database
 from bot.adapters.git import GitCache
-from bot.config import load_config
+from bot.config import Config, load_config
 from bot.core.report import Report
+from bot.core.types import FINAL_STATES
 from bot.errors import DatabaseFailed, SetupError
 from bot.ports import Remote
-from bot.wiring import build_web
+from bot.wiring import build_web, database_url
 from tests.doubles.github.webhooks import sign
 from tests.doubles.model import Messages
 from tests.fakes import RemoteLog
@@ -127,6 +129,56 @@ def test_a_database_that_fails_in_the_middle_of_a_step_costs_the_job_nothing(
     scene = set_scene(git=Interrupted(tmp_path / "cache", protocols=("http",)))
     told = scene.tell("/tinygen --pr Louder.")
     assert (told.state, len(told.answers), len(scene.asked)) == ("done", 1, 2)
+
+
+class Refusing(Database):
+    """The real database; it fails once when it is told that a job ended, with the report stored or not."""
+
+    def __init__(self, url: str, *, stores_report: bool) -> None:
+        super().__init__(url)
+        self._stores_report = stores_report
+        self.failed = 0
+
+    def save(self, report: Report) -> None:
+        if not self._stores_report:
+            self._fail_once(report)
+        super().save(report)
+
+    def write(self, report: Report) -> None:
+        self._fail_once(report)
+        super().write(report)
+
+    def _fail_once(self, report: Report) -> None:
+        if report.state in FINAL_STATES and not self.failed:
+            self.failed += 1
+            raise DatabaseFailed("The database failed (connection closed).", next_step="Try again.")
+
+
+@pytest.mark.parametrize("stores_report", [False, True])
+@pytest.mark.parametrize(
+    ("words", "who", "state"),
+    [
+        ("/tinygen --pr Louder.", "octocat", "done"),
+        ("/tinygen --pr --base nowhere Louder.", "octocat", "failed"),
+        ("/tinygen --pr Louder.", "mallory", "refused"),
+        ("/tinygen --nonsense", "octocat", "failed"),
+    ],
+)
+def test_a_database_that_does_not_take_a_jobs_end_leaves_no_end_untold(
+    set_scene: SetScene, stores_report: bool, words: str, who: str, state: str
+) -> None:
+    def open_database(config: Config) -> Database:
+        database = Refusing(database_url(config), stores_report=stores_report)
+        database.create()
+        return database
+
+    scene = set_scene(open_database=open_database)
+    told = scene.say(words, who=who)
+    scene.wait(lambda: f"state={state} -->" in "".join(told.answers), "the end to be told")
+    scene.ended(told)
+    assert isinstance(scene.database, Refusing)
+    assert (scene.database.failed, len(told.answers), told.row["state"]) == (1, 1, state)
+    assert len(scene.repo.pulls) == (state == "done")
 
 
 # ---- the cache ------------------------------------------------------------------------------------------------------

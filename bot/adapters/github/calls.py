@@ -234,7 +234,7 @@ class Calls:
             patience.failed(call, message, acted=not isinstance(fault, _NEVER_SENT))
             return None
         now = self._server.clock()
-        if (wait_s := limit_wait_s(response, now)) is not None:
+        if (wait_s := limit_wait_s(response, now, met_before=patience.failures)) is not None:
             patience.limited(call, wait_s)
             return None
         if response.status_code >= 500:
@@ -251,23 +251,21 @@ class _Patience:
         self._sleep = server.sleep
         self._watch = server.watch
         self._left_s = _PATIENCE_S
-        self._failures = 0
+        self.failures = 0
 
     def limited(self, call: Call, wait_s: float) -> None:
-        """Longer each time, as GitHub asks of those who meet a limit again."""
-        wait_s *= 2**self._failures
         self._wait(wait_s, limit_error(call.doing, wait_s))
 
     def failed(self, call: Call, message: str, *, acted: bool, asked_s: float = 0.0) -> None:
         """`acted`: GitHub may have done what was asked, though it did not say so."""
         if acted and not call.repeatable:
             raise UnclearOutcome(message, next_step=TRY_LATER)
-        wait_s = max(asked_s, _BACKOFF_S[min(self._failures, len(_BACKOFF_S) - 1)])
+        wait_s = asked_s or _BACKOFF_S[min(self.failures, len(_BACKOFF_S) - 1)]
         self._wait(wait_s, OutsideError(message, next_step=TRY_LATER, retry_in_s=asked_s or None))
 
     def _wait(self, seconds: float, error: OutsideError) -> None:
-        self._failures += 1
-        if self._failures == _TRIES or seconds > self._left_s:
+        self.failures += 1
+        if self.failures == _TRIES or seconds > self._left_s:
             raise error
         self._left_s -= seconds
         self._sleep(seconds)

@@ -47,8 +47,9 @@ def retry_after_s(response: httpx.Response, now: float) -> float | None:
     return None
 
 
-def limit_wait_s(response: httpx.Response, now: float) -> float | None:
-    """Seconds to wait where this answer is a primary or secondary rate limit, else None."""
+def limit_wait_s(response: httpx.Response, now: float, *, met_before: int = 0) -> float | None:
+    """Seconds to wait where this answer is a primary or secondary rate limit, else None. Where GitHub says how long, it
+    is just so long; else longer each time, as it asks of those who meet a limit again."""
     if response.status_code not in (403, 429):
         return None
     if (asked := retry_after_s(response, now)) is not None:
@@ -57,7 +58,7 @@ def limit_wait_s(response: httpx.Response, now: float) -> float | None:
     reset = _number(response.headers.get("x-ratelimit-reset", ""))
     if says_limit and reset is not None and response.headers.get("x-ratelimit-remaining") == "0":
         return max(reset - server_time(response, now), 0.0) + 1
-    return _UNNAMED_LIMIT_S if says_limit or response.status_code == 429 else None
+    return _UNNAMED_LIMIT_S * 2**met_before if says_limit or response.status_code == 429 else None
 
 
 def _number(text: str) -> float | None:

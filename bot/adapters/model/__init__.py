@@ -149,7 +149,7 @@ class OpenAIModel:
                 answer = await self._attempt(messages, asked)
                 return self._reply(answer, asked, self._clock() - began)
             except MayPass as fault:
-                wait_s = max(fault.wait_s, pause_s or 0.0)
+                wait_s = fault.wait_s or pause_s or 0.0
                 if pause_s is None or self._clock() + wait_s >= ends:
                     raise fault.error from None
             await self._sleep(wait_s)

@@ -38,7 +38,7 @@ _PASSING = frozenset({408, 409, 425, 429})
 
 
 class MayPass(Exception):
-    """The same request may succeed later. `wait_s` is what the server asked for."""
+    """The same request may succeed later. `wait_s` is what the server asked for, 0 where it did not say."""
 
     def __init__(self, error: OutsideError) -> None:
         super().__init__(str(error))

@@ -146,6 +146,14 @@ def test_retry_after_may_be_a_date() -> None:
     assert retry_after_s(answer(503, retry_after=formatdate(1_000_010, usegmt=True)), 1_000_000) == 10
 
 
+def test_a_limit_that_is_met_again_lasts_as_long_as_its_header_says(stage: Stage) -> None:
+    for fault in (faults.secondary_limit(retry_after_s=30), faults.secondary_limit(retry_after_s=5)):
+        stage.double.faults.add(fault, path="/issues/1$")
+    stage.double.faults.add(faults.unavailable(retry_after_s=1), path="/issues/1$")
+    assert stage.here().thread(1).number == 1
+    assert stage.pauses == [30, 5, 1]
+
+
 @pytest.mark.parametrize("reset", ["tomorrow", "nan", ""])
 def test_a_limit_whose_end_is_nonsense_lasts_a_minute(reset: str) -> None:
     limited = answer(429, "API rate limit exceeded", x_ratelimit_remaining="0", x_ratelimit_reset=reset)
