@@ -33,7 +33,7 @@ from tests.doubles.supabase import postgres, restart_postgres
 from tests.scene import CONFIDENT, FILES, GREET, LOUDER
 from tests.stage import Stage, state_of
 
-STEPS = 20
+STEPS = 21
 """Of acceptance and work together; a death after more of them comes when the job is over."""
 REQUESTS = (
     ("POST", "issues/1/comments$"),

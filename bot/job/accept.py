@@ -14,7 +14,7 @@ from bot.core.render import code
 from bot.core.report import Failure, Report, Step
 from bot.core.types import FINAL_STATES, WORK, Job
 from bot.errors import BadRequest
-from bot.job.cancel import asked_in_thread, cancel, run_id, withdraw
+from bot.job.cancel import asked_in_thread, cancel, is_deleted, run_id, withdraw
 from bot.job.checks import taken_up, with_failures
 from bot.job.engine import Json
 from bot.job.house import House
@@ -42,6 +42,9 @@ def accept(house: House, payload: Json) -> Json:
 
 def _accept(house: House, job: Job, teller: Teller) -> None:
     teller.begin()
+    if house.engine.step("deleted?", lambda: is_deleted(house, job)):
+        teller.vanish()
+        return
     decided = house.engine.step("permission", lambda: _decide(house, job))
     if decided and "message" in decided:
         teller.refused(Failure(**decided))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bot.core.record import dump_report, load_report
 from bot.core.report import Report
-from bot.core.types import FINAL_STATES, WORK, Job
+from bot.core.types import FINAL_STATES, WORK, Job, Target
 from bot.errors import Cancelled
 from bot.job.engine import Json
 from bot.job.house import House
@@ -28,6 +28,16 @@ def is_cancelled(house: House, job_id: str) -> bool:
     return house.engine.state(cancel_id(job_id)) != "unknown"
 
 
+def is_deleted(house: House, job: Job) -> bool:
+    """Whether GitHub said that the job's comment is gone: it may say so before the comment itself arrives."""
+    return job.target.comment_id is not None and house.engine.state(_deleted_id(job.target)) != "unknown"
+
+
+def _deleted_id(target: Target) -> str:
+    """The id of the workflow whose existence says that a comment was deleted. Comments on lines are numbered apart."""
+    return f"deleted {'comment' if target.reply_to is None else 'review comment'} {target.comment_id}"
+
+
 def cancel(house: House, job_id: str) -> None:
     """Asks a job to stop. One that runs sees it within a second and ends itself; one that waits is ended here."""
     house.engine.start("cancel", cancel_id(job_id), {"id": job_id})
@@ -39,6 +49,8 @@ def cancel(house: House, job_id: str) -> None:
 def withdraw(house: House, job: Job) -> None:
     """Stops what the deleted comment asked for or, where the job names no comment, all that was asked in the thread."""
     comment_id = job.target.comment_id
+    if comment_id is not None:
+        house.engine.start("cancel", _deleted_id(job.target), {"id": job.id})
     found: list[str] = house.engine.step(
         "find jobs",
         lambda: [

@@ -49,6 +49,11 @@ class Teller:
         self._house.engine.step("record", lambda: self._record(report))
         self._send_row()
 
+    def vanish(self) -> None:
+        """Ends a job whose command is gone, of which the thread knows nothing yet, and is not told."""
+        self.update(state="cancelled", finished_at=self._clock())
+        self.begin()
+
     def acknowledge(self) -> None:
         """The sign that the command was seen, and the job's one comment."""
         number = self.report.job.target.issue_number
@@ -94,11 +99,15 @@ class Teller:
         return told
 
     def _finish(self) -> None:
-        self.update(finished_at=self._house.engine.step("clock", lambda: self._house.now().isoformat()))
+        self.update(finished_at=self._clock())
         if not self._show(f"tell {self.report.state}"):
             job_id = self.report.job.id
             payload = {"id": job_id, "comment_id": self.comment_id}
             self._house.engine.enqueue("late", "tell", f"{job_id}-tell", payload)
+
+    def _clock(self) -> str:
+        now: str = self._house.engine.step("clock", lambda: self._house.now().isoformat())
+        return now
 
     def _show(self, step: str) -> bool:
         """Whether the thread was told."""

@@ -31,6 +31,21 @@ def test_a_deleted_command_stops_its_job_in_the_middle_of_a_call(scene: Scene) -
     assert list(scene.rows()) == [told.job]
 
 
+def test_a_deletion_that_arrives_before_its_command_stops_that_and_no_other(scene: Scene) -> None:
+    scene.open_issue()
+    comment = scene.repo.comment(1, "octocat", "/tinygen --pr Louder.")
+    created = newest(scene)
+    scene.repo.delete_comment(comment)
+    gone = newest(scene)
+    scene.deliver(gone)
+    scene.wait(lambda: scene.engine.state(gone.guid) == "ended", "the deletion to be seen")
+    assert scene.deliver(created).status_code == 202
+    told = scene.ended(Told(scene, created.guid, comment))
+    assert (told.state, told.row["state"], told.answers, scene.asked) == ("cancelled", "cancelled", [], [])
+    assert told.row["finished_at"]
+    assert scene.tell("/tinygen Louder.", on=scene.repo.issues[1]).state == "done"
+
+
 def test_a_closed_issue_stops_all_that_runs_for_it(scene: Scene) -> None:
     told = hanging(scene)
     waiting = scene.say("/tinygen Softer.", on=scene.repo.issues[1])
