@@ -15,7 +15,7 @@ from bot.core.context import choose_context
 from bot.core.edits import apply_edits, read_reply
 from bot.core.instructions import read_instructions
 from bot.core.loop import solve
-from bot.core.repo_settings import MAX_FILE_BYTES, SETTINGS_FILE, read_settings, with_rules
+from bot.core.repo_settings import MAX_FILE_BYTES, MEND, SETTINGS_FILE, UNCLEAR, read_settings, with_rules
 from bot.core.repo_url import read_repo_url
 from bot.core.transcript import read_transcript, render_transcript
 from bot.core.tree import Snapshot
@@ -58,6 +58,8 @@ def run(config: Config, options: argparse.Namespace) -> int:
     read = read_settings(_settings_file(snapshot), models=config.model_names())
     for mistake in read.mistakes:
         _progress(f"note: {mistake}")
+    if "context" in read.unclear:
+        raise BadRequest(UNCLEAR["context"], next_step=MEND)
     asked = "\n\n".join(part for part in (read_instructions(snapshot), read.settings.instructions) if part)
     solution = solve(
         Task(source.repo, options.prompt, instructions=asked, language=read.settings.language or ""),

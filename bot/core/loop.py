@@ -126,9 +126,9 @@ def solve(
 def _no_change(draft: _Draft) -> Unworkable:
     if draft.rejected and all(rejection.is_final for rejection in draft.rejected) and not draft.unfinished:
         return Unworkable(
-            "The change would touch protected files alone: "
+            "The change would touch nothing but what the repository's settings guard: "
             + " ".join(dict.fromkeys(r.message for r in draft.rejected)),
-            next_step="A person must change them, or take them out of `protected` in `.github/tinygen.yml`.",
+            next_step="Change them by hand, or take them out of `protected` or `context` in `.github/tinygen.yml`.",
         )
     return Unworkable(
         draft.unfinished or "The model's edits did not match the files, and did not after it was told why.",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Annotated, Any, Literal
 
@@ -29,6 +29,9 @@ MAX_MISTAKES = 5
 Action = Literal["diff", "pr", "apply", "retry", "cancel", "status", "help"]
 WRITES: frozenset[Action] = frozenset({"pr", "apply"})
 Level = Literal["triage", "write", "maintain", "admin"]
+Guard = Literal["context", "protected"]
+"""The settings that keep something from being shown, or changed."""
+GUARDS: tuple[Guard, ...] = ("context", "protected")
 
 
 def _branch(name: str) -> str:
@@ -117,6 +120,15 @@ class Read:
 
     settings: RepoSettings
     mistakes: tuple[str, ...] = ()
+    unclear: tuple[Guard, ...] = ()
+    """What the mistakes may have taken something out of: less is guarded than was meant."""
+
+
+UNCLEAR: dict[Guard, str] = {
+    "context": f"`{SETTINGS_FILE}` has a mistake where it says what the model may not be shown.",
+    "protected": f"`{SETTINGS_FILE}` has a mistake, so what it protects is not clear.",
+}
+MEND = f"Mend `{SETTINGS_FILE}` on the default branch, then ask again."
 
 
 _adapter = TypeAdapter(RepoSettings)
@@ -129,14 +141,16 @@ def read_settings(content: bytes | None, *, models: Sequence[str] = ()) -> Read:
     try:
         located = read_yaml(content, max_bytes=MAX_FILE_BYTES)
     except Unreadable as error:
-        return Read(RepoSettings(), (_sentence(error.line, f"{error} None of it counts until then."),))
-    settings, mistakes = _checked(located)
+        told = _sentence(error.line, f"{error} None of it counts until then.")
+        return Read(RepoSettings(), (told,), _guards_in(content))
+    settings, mistakes, faulty = _checked(located)
     if settings.model is not None and settings.model not in models:
         allowed = ", ".join(f"`{name}`" for name in models) or "none"
         line = located.line(("model",))
         mistakes.append((line or 0, _sentence(line, f"`model` is not one that the operator allows ({allowed}).")))
         settings = replace(settings, model=None)
-    return Read(settings, tuple(words for _line, words in sorted(mistakes)[:MAX_MISTAKES]))
+    unclear = _guards_in(content) if () in faulty else _guards_of(faulty)
+    return Read(settings, tuple(words for _line, words in sorted(mistakes)[:MAX_MISTAKES]), unclear)
 
 
 def dump_settings(settings: RepoSettings) -> dict[str, Any]:
@@ -208,19 +222,41 @@ def with_rules(snapshot: Snapshot, settings: RepoSettings) -> Snapshot:
 # ---- reading --------------------------------------------------------------------------------------------------------
 
 
-def _checked(located: Located) -> tuple[RepoSettings, list[tuple[int, str]]]:
-    """What is right of the file, and its mistakes with their lines. Each is taken out where it stands, so that one bad
-    pattern undoes no other."""
+def _checked(located: Located) -> tuple[RepoSettings, list[tuple[int, str]], set[Loc]]:
+    """What is right of the file, its mistakes with their lines, and their places. Each is taken out where it stands, so
+    that one bad pattern undoes no other."""
     mistakes: list[tuple[int, str]] = []
+    faulty: set[Loc] = set()
     while True:
         try:
-            return _adapter.validate_python(located.value), mistakes
+            return _adapter.validate_python(located.value), mistakes, faulty
         except ValidationError as error:
             faults = error.errors(include_url=False, include_input=False, include_context=False)
             for fault in reversed(faults):  # the items of a list from its end, so that none moves
                 line = located.line(fault["loc"])
+                faulty.add(fault["loc"])
                 mistakes.append((line or 0, _sentence(line, _words(fault["loc"], fault["type"], fault["msg"]))))
                 located.drop(fault["loc"])
+
+
+def _guards_of(faulty: Iterable[Loc]) -> tuple[Guard, ...]:
+    """The guards in whose place, or under whose misspelt name, something was taken out."""
+    named = {_nearest(str(loc[0])) for loc in faulty}
+    found = {"context" if name in ("include", "exclude") else name for name in named}
+    return tuple(guard for guard in GUARDS if guard in found)
+
+
+def _guards_in(content: bytes) -> tuple[Guard, ...]:
+    """Those that a file which cannot be read may have: what hides leaves its name, in whatever encoding."""
+    letters = content.replace(b"\0", b"").lower()
+    hides = any(word in letters for word in (b"context", b"include", b"exclude"))
+    return GUARDS if hides else ("protected",)
+
+
+def _nearest(name: str) -> str:
+    """The setting that is meant by a name; "" where none is near."""
+    known = [each.name for owner in (RepoSettings, Shown, Permissions) for each in fields(owner)]
+    return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.6)), "")
 
 
 _FAULTS = {
@@ -235,9 +271,8 @@ _FAULTS = {
 def _words(loc: Loc, kind: str, message: str) -> str:
     name = f"`{'.'.join(str(part) for part in loc)[:80]}`" if loc else "The file"
     if kind == "unexpected_keyword_argument":
-        known = [each.name for owner in (RepoSettings, Shown, Permissions) for each in fields(owner)]
-        near = difflib.get_close_matches(str(loc[-1]), known, n=1, cutoff=0.6)
-        return f"{name} is no setting.{f' Did you mean `{near[0]}`?' if near else ''} It is left out."
+        near = _nearest(str(loc[-1]))
+        return f"{name} is no setting.{f' Did you mean `{near}`?' if near else ''} It is left out."
     reason = _FAULTS.get(kind) or message.removeprefix("Value error, ").removeprefix("Input ")
     return f"{name} {reason}. It is left out."
 

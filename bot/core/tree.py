@@ -53,6 +53,10 @@ class Snapshot:
     is_protected: Callable[[str], bool] = _nothing
     """Which paths may not be changed."""
 
+    def hides(self, path: str) -> bool:
+        """Whether the path is there, but may not be shown."""
+        return self.view is not None and path in self.blobs and path not in self.view
+
     def visible(self) -> Snapshot:
         """The snapshot of what the model may be shown."""
         return self if self.view is None else replace(self, blobs=self.view, view=None)

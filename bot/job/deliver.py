@@ -54,11 +54,11 @@ def deliver(house: House, teller: Teller, place: Place, task: Task) -> None:
         return
     if report.mode == "pr" and place.push == "fork":
         _as_diff(teller, "this branch belongs to a fork, which TinyGen cannot push to.")
-    elif report.mode == "pr" and not house.rules.may_write:
-        _as_diff(teller, "who asked for it may not have branches changed here.")
+    elif report.mode == "pr" and house.rules.why_not_write:
+        _as_diff(teller, house.rules.why_not_write)
     elif report.mode == "pr" and place.push != "none":
         _push(house, teller, place, task)
-    elif place.push in ("none", "fork") or not house.rules.may_write or _fits(report):
+    elif place.push in ("none", "fork") or house.rules.why_not_write or _fits(report):
         _done(teller, mode="diff")
     else:
         # Also on a pull request: nobody asked for a commit on its branch.

@@ -34,8 +34,8 @@ class Rules:
     """Which of them can see."""
     repo: RepoSettings = field(default_factory=RepoSettings)
     """The repository's own settings, within a job."""
-    may_write: bool = True
-    """Whether the job's asker may have branches and pull requests made."""
+    why_not_write: str = ""
+    """Why the job may make no branch or pull request; "" where it may."""
 
     @property
     def can_see(self) -> bool:

@@ -9,7 +9,7 @@ from bot.core.command import parse_command
 from bot.core.material import clean_material, hides
 from bot.core.permalinks import find_permalinks, render_lines
 from bot.core.repo_settings import may_show
-from bot.core.types import Job, Task
+from bot.core.types import Job, Remark, Task
 from bot.errors import AskerError
 from bot.job.house import House
 from bot.job.images import Album
@@ -54,9 +54,18 @@ def read_task(house: House, job: Job, album: Album) -> Task:
     images, unseen = album.collect((job.command.prompt, body, *(each.body for each in shown)))
     left_out += unseen
     title, body = clean_material(title), clean_material(body)
-    task = Task(target.repo, job.command.prompt, title, body, newest, job.remarks, left_out=left_out)
+    remarks, kept_back = _remarks(house, job)
+    task = Task(target.repo, job.command.prompt, title, body, newest, remarks, left_out=(*left_out, *kept_back))
     failures = job.check.failures if job.check else ()
     return replace(task, linked=tuple(_linked(house, github, task)), failures=failures, images=images)
+
+
+def _remarks(house: House, job: Job) -> tuple[tuple[Remark, ...], tuple[str, ...]]:
+    """The job's remarks, without lines of files that the model may not be shown, and a sentence that says so."""
+    hidden = [remark for remark in job.remarks if not may_show(house.rules.repo, remark.path)]
+    remarks = tuple(replace(remark, hunk="") if remark in hidden else remark for remark in job.remarks)
+    words = f"Lines commented on that the repository's settings keep from the model: {len(hidden)}."
+    return remarks, (words,) if hidden else ()
 
 
 def _linked(house: House, github: GitHub, task: Task) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from bot.core.repo_settings import with_rules
 from bot.core.tree import Change, Patch, Snapshot
 from bot.core.types import Job
 from bot.errors import BadRequest, OutsideError
@@ -67,8 +68,8 @@ class Ground:
         return self._house.git.rebase(self._repo, patch, onto_sha)
 
     def difference(self, base_sha: str, head_sha: str) -> Patch:
-        """What the head's files have over the base's."""
-        old, new = self.snapshot(base_sha), self.snapshot(head_sha)
+        """What the head's files have over the base's, of what may be shown."""
+        old, new = (with_rules(self.snapshot(sha), self._house.rules.repo).visible() for sha in (base_sha, head_sha))
         kept = [blob for path, blob in new.blobs.items() if old.blobs.get(path) != blob and blob.mode != "160000"]
         changes = {
             blob.path: Change(blob.path, content, blob.mode) for blob, content in zip(kept, new.read(kept), strict=True)

@@ -9,9 +9,13 @@ from pydantic import TypeAdapter
 
 from bot.core.render import refusal
 from bot.core.repo_settings import (
+    GUARDS,
     MAX_FILE_BYTES,
+    MEND,
     SETTINGS_FILE,
+    UNCLEAR,
     Action,
+    Guard,
     Read,
     RepoSettings,
     action_of,
@@ -30,11 +34,12 @@ BOT = Failure("Bots do not command TinyGen.", "Let a person with the needed perm
 @dataclass(frozen=True, slots=True)
 class Terms:
     """`may_write`: whether the asker may have branches and pull requests made. `mistakes` are those of the settings
-    file, as sentences for people."""
+    file, as sentences for people; `unclear`, which of its guards they may have opened."""
 
     settings: RepoSettings = field(default_factory=RepoSettings)
     may_write: bool = True
     mistakes: tuple[str, ...] = ()
+    unclear: tuple[Guard, ...] = ()
 
 
 _terms = TypeAdapter(Terms)
@@ -46,13 +51,20 @@ def settle(house: House, job: Job) -> Terms | Failure:
         return BOT
     terms = _read(house, job)
     if job.source == "run" or job.actor is None:
-        return terms
+        return _kept_from_model(job, terms) or terms
     has = house.connect(job.target.repo, job.target.installation_id).permission(job.actor)
     terms = replace(terms, may_write=_may(has, "pr", terms.settings, house))
     action = action_of(job.command, terms.settings.mode or house.rules.mode)
     if _may(has, action, terms.settings, house):
-        return terms
+        return _kept_from_model(job, terms) or terms
     return refusal(job.actor, has, least_permission(action, terms.settings, house.rules.min_permission))
+
+
+def _kept_from_model(job: Job, terms: Terms) -> Failure | None:
+    """Why the model is not asked: it might be shown what it may not."""
+    if "context" not in terms.unclear or job.command.verb not in ("solve", "retry"):
+        return None
+    return Failure(" ".join((UNCLEAR["context"], *terms.mistakes)), MEND, retryable=True)
 
 
 def dump_terms(terms: Terms) -> Json:
@@ -74,9 +86,15 @@ def under(house: House, terms: Terms) -> House:
         draft=house.rules.draft if own.draft is None else own.draft,
         ci_fixes=house.rules.ci_fixes if own.ci_fixes is None else own.ci_fixes,
         repo=own,
-        may_write=terms.may_write,
+        why_not_write=_why_not_write(terms),
     )
     return replace(house, rules=rules)
+
+
+def _why_not_write(terms: Terms) -> str:
+    if not terms.may_write:
+        return "who asked for it may not have branches changed here."
+    return UNCLEAR["protected"] if "protected" in terms.unclear else ""
 
 
 def may_do(house: House, has: Permission) -> frozenset[Action]:
@@ -95,8 +113,11 @@ def _read(house: House, job: Job) -> Terms:
     try:
         read = read_settings(github.file(SETTINGS_FILE, max_bytes=MAX_FILE_BYTES), models=house.rules.models)
     except BadRequest as error:
-        read = Read(RepoSettings(), (f"{error} None of it counts until then.",))
-    return Terms(read.settings, mistakes=tuple(words for words in read.mistakes if words not in _told(house, job)))
+        read = Read(RepoSettings(), (f"{error} None of it counts until then.",), GUARDS)
+    told = _told(house, job)
+    return Terms(
+        read.settings, mistakes=tuple(words for words in read.mistakes if words not in told), unclear=read.unclear
+    )
 
 
 def _told(house: House, job: Job) -> frozenset[str]:

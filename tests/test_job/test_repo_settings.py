@@ -78,6 +78,56 @@ def test_what_is_excluded_is_not_shown(set_scene: SetScene) -> None:
     assert not any("Bye, " in asked for asked in scene.asked)
 
 
+@pytest.mark.parametrize(
+    "edit",
+    [
+        block("greet.py", '    return "Helo, " + name\n', "x\n"),
+        block("greet.py", PLAIN, LOUD),
+        block("gret.py", PLAIN, LOUD),
+        "*** Begin Patch\n*** Delete File: greet.py\n*** End Patch",
+        "*** Begin Patch\n*** Update File: greet.py\n*** Move to: shown.py\n*** End Patch",
+    ],
+)
+def test_no_edit_brings_the_lines_of_what_is_excluded(set_scene: SetScene, edit: str) -> None:
+    """Neither as the nearest lines of one that failed, nor in the diff of one that was guessed right."""
+    scene = settled(set_scene, "context: {exclude: [greet.py]}\n")
+    scene.model_says(*[draft(edit)] * 3)
+    told = scene.tell("/tinygen Do it.")
+    assert told.state == "failed"
+    assert not any("Bye, " in asked or "farewell" in asked for asked in scene.asked)
+
+
+def test_what_is_excluded_stays_as_it_is_and_is_told(set_scene: SetScene) -> None:
+    scene = settled(set_scene, "context: {exclude: [greet.py]}\n")
+    scene.model_says(draft(block("greet.py", PLAIN, LOUD), block("new.py", "", "x = 1\n")), CONFIDENT)
+    told = scene.tell("/tinygen Louder.")
+    assert "greet.py is kept from the model by the repository's settings and stays as it is." in told.answer
+    assert "greet.py" not in told.diff
+    assert "new.py" in told.diff
+
+
+def test_a_remark_on_what_is_excluded_brings_no_lines(set_scene: SetScene) -> None:
+    scene = settled(set_scene, "context: {exclude: [greet.py]}\n")
+    scene.repo.git.commit({"greet.py": GREET.replace("Bye", "Farewell").encode()}, branch="topic")
+    pull = scene.repo.open_pull("octocat", "Say farewell", head="topic")
+    scene.model_says("No change is needed\n\nAll is well.")
+    told = scene.remark("/tinygen Why?", on=pull, line=9)
+    assert not any("Farewell, " in asked for asked in scene.asked)
+    assert "Lines commented on that the repository's settings keep from the model: 1." in told.answer
+
+
+def test_what_a_person_pushed_to_what_is_excluded_is_not_shown(set_scene: SetScene) -> None:
+    scene = settled(set_scene, "context: {exclude: [secret.py]}\n")
+    first = scene.tell("/tinygen --pr Louder.")
+    assert first.report.job
+    (pull,) = scene.repo.pulls
+    assert pull.pull
+    scene.repo.git.commit({"secret.py": b"KEPT = 1\n"}, branch=pull.pull.head_ref)
+    scene.model_says(draft(block("new.py", "", "x = 1\n")), CONFIDENT)
+    assert scene.tell("/tinygen And a new file.", on=pull).state == "done"
+    assert not any("KEPT" in asked for asked in scene.asked)
+
+
 def test_instructions_and_language_reach_the_model(set_scene: SetScene) -> None:
     scene = settled(set_scene, "instructions: Two blank lines, always.\nlanguage: German\n")
     scene.tell("/tinygen Louder.")
@@ -206,12 +256,65 @@ def test_a_mistake_is_told_once_in_a_thread_and_the_rest_holds(set_scene: SetSce
     assert "should be" in scene.tell("/tinygen Louder.", on=scene.open_issue()).answer
 
 
-@pytest.mark.parametrize("size", [40_000, 1_200_000])
-def test_a_file_that_is_too_large_is_told(set_scene: SetScene, size: int) -> None:
-    told = settled(set_scene, "#" * size).tell("/tinygen Louder.")
-    assert "`.github/tinygen.yml` is larger than 32000 bytes. Make it smaller." in told.answer
-    assert GREET.count("Hello") == 1
-    assert "HELLO" in told.diff
+@pytest.mark.parametrize(
+    "words",
+    [
+        "mode: [pr\n",
+        "protected: [greet.py\n",
+        "protected: ['!greet.py']\n",
+        "protect: [greet.py]\n",
+        "mode: pr\nmode: pr\n",
+        "- protected\n",
+    ],
+)
+def test_where_it_is_not_clear_what_is_protected_nothing_is_pushed(set_scene: SetScene, words: str) -> None:
+    scene = settled(set_scene, words)
+    told = scene.tell("/tinygen --pr Louder.")
+    assert "`.github/tinygen.yml`, line 1: " in told.answer or "line 2: " in told.answer
+    assert "`.github/tinygen.yml` has a mistake, so what it protects is not clear." in told.answer
+    assert ("HELLO" in told.diff, scene.repo.pulls) == (True, ())
+    scene.tell("/tinygen apply")
+    assert scene.repo.pulls == ()
+
+
+def test_once_the_file_is_mended_the_same_diff_is_delivered(set_scene: SetScene) -> None:
+    scene = settled(set_scene, "protected: [docs/\n")
+    scene.tell("/tinygen --pr Louder.")
+    scene.repo.git.commit({".github/tinygen.yml": b"protected: [docs/]\n"}, branch="main")
+    assert scene.tell("/tinygen apply").state == "done"
+    assert len(scene.repo.pulls) == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "context: {exclude: [greet.py}\n",
+        "context: {exclude: ['!greet.py']}\n",
+        "context: {exlude: [greet.py]}\n",
+        "exclude: [greet.py]\n",
+        "#" * 40_000,
+        "#" * 1_200_000,
+    ],
+)
+def test_where_it_is_not_clear_what_may_be_shown_nothing_is(set_scene: SetScene, words: str) -> None:
+    scene = settled(set_scene, words)
+    told = scene.tell("/tinygen Louder.")
+    assert (told.state, scene.asked) == ("refused", [])
+    assert "has a mistake where it says what the model may not be shown. `.github/tinygen.yml`" in told.answer
+    assert "Mend `.github/tinygen.yml` on the default branch, then ask again." in told.answer
+
+
+def test_a_refused_request_is_done_once_the_file_is_mended(set_scene: SetScene) -> None:
+    scene = settled(set_scene, "context: {exclude: [a}\n")
+    scene.tell("/tinygen Louder.")
+    scene.repo.git.commit({".github/tinygen.yml": b"context: {exclude: [a]}\n"}, branch="main")
+    assert "HELLO" in scene.tell("/tinygen retry").diff
+
+
+def test_a_mistake_elsewhere_guards_nothing_more(set_scene: SetScene) -> None:
+    scene = settled(set_scene, "labels: bug\nprotected: [docs/]\n")
+    scene.tell("/tinygen --pr Louder.")
+    assert len(scene.repo.pulls) == 1
 
 
 def test_a_direct_call_keeps_to_the_file_too(set_scene: SetScene) -> None:

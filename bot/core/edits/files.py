@@ -78,6 +78,10 @@ class Files:
             raise Refused(f"{path} is, or leads through, {link}: a symlink or a submodule, which edits may not touch.")
         if self._base.is_protected(path):
             raise Refused(f"{path} is protected by the repository's settings and stays as it is.", is_final=True)
+        if self._base.hides(path):
+            raise Refused(
+                f"{path} is kept from the model by the repository's settings and stays as it is.", is_final=True
+            )
         return path
 
     def exists(self, path: str) -> bool:
@@ -93,7 +97,7 @@ class Files:
         return self._hints <= MAX_HINTS
 
     def paths(self) -> Iterator[str]:
-        return (path for path in {**self._base.blobs, **self.changes} if self._tree.has(path))
+        return (path for path in {**self._base.visible().blobs, **self.changes} if self._tree.has(path))
 
     def was_removed(self, path: str) -> bool:
         change = self.changes.get(path)
