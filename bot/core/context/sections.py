@@ -26,8 +26,8 @@ _HEADING = re.compile(
     re.I,
 )
 _SURROUNDINGS = re.compile(
-    r"\s*+([-*]\s*+)?(os|operating system|platform|python|browser|extra tools|environment|system|plugins|rootdir|cachedir"
-    r"|collected|darwin|linux|windows|node|npm|java|ruby|[\w-]{1,30} (version|extensions)|[\w.-]{1,40}==\d"
+    r"\s*+([-*]\s*+)?(os|operating system|platform|python|browser|extra tools|environment|system|plugins|rootdir"
+    r"|cachedir|collected|darwin|linux|windows|node|npm|java|ruby|[\w-]{1,30} (version|extensions)|[\w.-]{1,40}==\d"
     r"|[\w-]{1,30}:? +v?\d+(\.\d+)+)\b.{0,80}$",
     re.I,
 )
