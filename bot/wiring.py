@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from bot.adapters.github import GitHubApp
     from bot.adapters.model import Prices
     from bot.adapters.supabase import SupabaseStore
+    from bot.core.edits import Judge
     from bot.job.engine import Engine
     from bot.job.house import Rules
     from bot.job.upkeep import Chore
@@ -110,6 +111,12 @@ def build_git(config: Config) -> GitCache:
     return GitCache(config.data_dir.resolve() / "repositories", protocols=(urlsplit(config.github_server_url).scheme,))
 
 
+def build_judge() -> Judge:
+    from bot.adapters.grammar import Grammars
+
+    return Grammars()
+
+
 def build_model(config: Config, watch: Watch | None = None) -> Model:
     from bot.adapters.model import OpenAIModel
 
@@ -190,6 +197,7 @@ def build_worker(config: Config) -> Worker:
         remote_log=build_supabase(config),
         now=lambda: datetime.now(UTC),
         clean=clean,
+        judge=build_judge(),
         rules=build_rules(config),
     )
     upkeep = Upkeep([*_chores(config, engine, database, github), _measuring(meter, engine, database)])

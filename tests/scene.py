@@ -35,7 +35,7 @@ from bot.logs import cleaner
 from bot.measures import Meter
 from bot.ports import Git, Store
 from bot.web import create_app
-from bot.wiring import build_database, build_git, build_prices, build_rules, database_url
+from bot.wiring import build_database, build_git, build_judge, build_prices, build_rules, database_url
 from tests.doubles.github import GitHubDouble, Repository
 from tests.doubles.github.state import Comment, Issue
 from tests.doubles.github.webhooks import Delivery
@@ -208,6 +208,7 @@ class Scene:
             remote_log=self.remote_log,
             now=lambda: datetime.now(UTC),
             clean=cleaner(config.secrets()),
+            judge=build_judge(),
             rules=build_rules(config),
         )
 

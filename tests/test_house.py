@@ -37,6 +37,7 @@ DOORS: dict[str, set[str]] = {
 CLIENTS = {
     "database": {"sqlalchemy"},
     "git": {"structlog"},
+    "grammar": {"structlog", "tree_sitter"},
     "github": {"githubkit", "httpx", "pydantic", "cryptography"},
     "model": {"openai", "httpx", "httpx2", "pydantic"},
     "supabase": {"supabase", "postgrest", "httpx"},

@@ -22,7 +22,7 @@ from bot.core.tree import Snapshot
 from bot.core.types import Context, Prompt, Reply, Solution, Task
 from bot.errors import BadRequest, Unworkable
 from bot.ports import Git
-from bot.wiring import build_git, build_github, build_limits, build_model, set_up_logs
+from bot.wiring import build_git, build_github, build_judge, build_limits, build_model, set_up_logs
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,7 @@ def run(config: Config, options: argparse.Namespace) -> int:
         lambda changes: source.git.diff(source.repo, source.sha, changes),
         limits=build_limits(config),
         tell=_progress,
+        judge=build_judge(),
     )
     last = solution.revisions[-1]
     _progress(last.summary)

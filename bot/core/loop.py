@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from bot.core import prompts
 from bot.core.context import answer_requests, choose_context
-from bot.core.edits import apply_edits, find_problems, read_reply
+from bot.core.edits import Judge, apply_edits, find_problems, read_reply, unjudged
 from bot.core.overlay import with_changes
 from bot.core.reply import Rejection, ReplyParts, Request
 from bot.core.tree import Changes, Patch, Snapshot
@@ -85,9 +85,10 @@ def solve(
     limits: Limits,
     tell: Tell = lambda _step: None,
     start: Changes = NOTHING_YET,
+    judge: Judge = unjudged,
 ) -> Solution:
     """The revisions that the model made of the task, best last. `start` is what stands already: the model sees the
-    files with it, and the result holds it.
+    files with it, and the result holds it. `judge` tells whether a changed file parses.
 
     Unworkable where the model sent edits but none could be applied; LimitReached where the limits end before there is
     a first revision.
@@ -95,7 +96,7 @@ def solve(
     meter = _Meter(ask, limits)
     tell("generate")
     draft = _generate(task, base, start, meter, limits.context_tokens)
-    revisions = [_revision(base, draft, diff)]
+    revisions = [_revision(base, draft, diff, judge)]
     is_idle = not revisions[0].patch.text or draft.changes == start
     if is_idle and (draft.rejected or draft.unfinished):
         raise _no_change(draft)
@@ -114,7 +115,7 @@ def solve(
             break
         revisions[-1] = replace(revisions[-1], verdict=verdict)
         shown += better.shown
-        revision = _revision(base, better, diff)
+        revision = _revision(base, better, diff, judge)
         end = _why_to_stop(verdict, revisions, revision)
         if end is not None:
             notes += [end] if end else []
@@ -224,9 +225,9 @@ def _left_open(parts: ReplyParts, *, cut: bool) -> str:
     return "The model's reply was cut off before its end, time and again." if cut else ""
 
 
-def _revision(base: Snapshot, draft: _Draft, diff: Diff) -> Revision:
+def _revision(base: Snapshot, draft: _Draft, diff: Diff, judge: Judge) -> Revision:
     patch = diff(draft.changes)
-    return Revision(patch, draft.changes, draft.summary, draft.rejected, find_problems(base, draft.changes))
+    return Revision(patch, draft.changes, draft.summary, draft.rejected, find_problems(base, draft.changes, judge))
 
 
 def _changed_places(patch: Patch) -> tuple[Request, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from bot.core.edits import Judge
 from bot.core.loop import Limits
 from bot.core.quota import Quota
 from bot.core.repo_settings import RepoSettings
@@ -57,4 +58,5 @@ class House:
     now: Callable[[], datetime]
     clean: Callable[[str], str]
     """Takes this installation's secrets out of a text."""
+    judge: Judge
     rules: Rules

@@ -184,6 +184,7 @@ class _Run:
             limits=self._house.rules.limits,
             tell=self._teller.progress,
             start=self._house.git.apply(repo, pending)[0] if pending else NOTHING_YET,
+            judge=self._house.judge,
         )
 
     def _ask(self, prompt: Prompt) -> Reply:

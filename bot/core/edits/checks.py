@@ -6,59 +6,42 @@ change's doing.
 
 from __future__ import annotations
 
-import ast
-import json
 import re
-import tomllib
-import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
-from xml.parsers import expat
+from collections.abc import Iterator
 
 from bot.core.edits.leaks import secrets_in
 from bot.core.edits.lines import decode, split
+from bot.core.edits.syntax import Judge, find_faults, unjudged
 from bot.core.text import is_binary
-from bot.core.tree import Change, Changes, Snapshot
+from bot.core.tree import Changes, Snapshot
 
-MAX_CHECKED_BYTES = 1_000_000
-"""Larger files are not parsed: it would take long, and they are generated."""
-_MAX_TOML_LINE_BYTES = 5_000
-"""The parser takes time quadratic in the parts of a dotted key, which stands on one line."""
 _MARKER = re.compile(r"(?:<{7}|>{7}|\|{7})(?: .{0,200})?")
-_WITH_COMMENTS = re.compile(
-    r"(?:^|/)(?:[jt]sconfig[^/]*\.json|\.(?:vscode|devcontainer)/.*|\.?[a-z]*rc\.json|.*\.code-.*)$"
-)
 _TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _MOST_PROBLEMS = 50
 
-Parse = Callable[[bytes], None]
 
-
-class _Skipped(Exception):
-    """The file is of a kind that this parser does not judge."""
-
-
-def find_problems(base: Snapshot, changes: Changes) -> tuple[str, ...]:
+def find_problems(base: Snapshot, changes: Changes, judge: Judge = unjudged) -> tuple[str, ...]:
     """One sentence for each thing wrong with the changed files that the base did not have; fifty at most."""
-    problems: list[str] = []
+    versions = {
+        path: (_before(base, path), change.content)
+        for path, change in sorted(changes.items())
+        if change.content is not None and not is_binary(change.content)
+    }
+    faults = dict(find_faults(versions, judge))
     known = _known_secrets(base, changes)
-    for path in sorted(changes):
-        change = changes[path]
-        if change.content is not None:
-            before = _before(base, path)
-            problems.extend(_of_file(change, before, known))
+    problems: list[str] = []
+    for path, (before, content) in versions.items():
+        problems += [faults[path]] if path in faults else []
+        problems += _of_file(path, content, before, known)
     return tuple(problems[:_MOST_PROBLEMS])
 
 
-def _of_file(change: Change, before: bytes | None, known: set[str]) -> Iterator[str]:
-    content = change.content or b""
-    if is_binary(content):
-        return
-    yield from _syntax(change.path, content, before)
-    yield from _markers(change.path, content, before)
-    yield from _secrets(change.path, content, known)
-    yield from _encoding(change.path, content, before)
-    yield from _direction(change.path, content, before)
+def _of_file(path: str, content: bytes, before: bytes | None, known: set[str]) -> Iterator[str]:
+    yield from _markers(path, content, before)
+    yield from _secrets(path, content, known)
+    yield from _encoding(path, content, before)
+    yield from _direction(path, content, before)
 
 
 def _before(base: Snapshot, path: str) -> bytes | None:
@@ -74,75 +57,6 @@ def _direction(path: str, content: bytes, before: bytes | None) -> Iterator[str]
     if new:
         signs = ", ".join(sorted(f"U+{ord(sign):04X}" for sign in new))
         yield f"{path} now has signs that turn the direction of text ({signs}): what is read there is not what runs."
-
-
-# ---- syntax
-
-
-def _syntax(path: str, content: bytes, before: bytes | None) -> Iterator[str]:
-    suffix = path.rsplit(".", 1)[-1].lower()
-    parse = _PARSERS.get(suffix)
-    if parse is None or len(content) > MAX_CHECKED_BYTES or (suffix == "json" and _WITH_COMMENTS.search(path)):
-        return
-    fault = _fault(parse, content)
-    if fault and (before is None or _fault(parse, before) is None):
-        yield f"{path} does not parse as {_NAMES[suffix]}{'' if before is None else ', though it did before'}: {fault}."
-
-
-def _fault(parse: Parse, content: bytes) -> str | None:
-    try:
-        parse(content)
-    except _Skipped:
-        return None
-    except SyntaxError as error:
-        return f"line {error.lineno}: {error.msg}"
-    except (ValueError, expat.ExpatError) as error:
-        return str(error)[:200]
-    except (RecursionError, MemoryError):
-        return "it is nested too deeply"
-    return None
-
-
-def _python(content: bytes) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        ast.parse(content)
-
-
-def _json(content: bytes) -> None:
-    json.loads(content.decode("utf-8-sig"))
-
-
-def _toml(content: bytes) -> None:
-    if max(map(len, content.split(b"\n"))) > _MAX_TOML_LINE_BYTES:
-        raise _Skipped
-    tomllib.loads(content.decode("utf-8"))
-
-
-def _xml(content: bytes) -> None:
-    parser = expat.ParserCreate()
-    parser.EntityDeclHandler = _declared
-    parser.Parse(content, True)
-
-
-def _declared(*_: object) -> None:
-    """A file that declares entities can be made to grow without bound: it is not judged."""
-    raise _Skipped
-
-
-_PARSERS: dict[str, Parse] = {
-    "py": _python,
-    "pyi": _python,
-    "json": _json,
-    "toml": _toml,
-    "xml": _xml,
-    "svg": _xml,
-    "xsd": _xml,
-    "csproj": _xml,
-}
-_NAMES = {"py": "Python", "pyi": "Python", "json": "JSON", "toml": "TOML"} | dict.fromkeys(
-    ("xml", "svg", "xsd", "csproj"), "XML"
-)
 
 
 # ---- what should not come in
