@@ -16,6 +16,7 @@
     │   ├── ContextTooLong the model cannot take that many tokens: show it less, then ask again
     │   └── ImagesRefused  the model takes no images, or not these: ask again without
     └── SetupError         the operator must act: stops at the start, or names the setting to mend
+        └── RowRefused     the request log elsewhere does not take this one row, as it is
 
 A message says what happened; `next_step` says what to do about it. Both may be shown in public: neither ever holds
 a secret, a URL that carries one, or file contents.
@@ -103,6 +104,10 @@ class ImagesRefused(OutsideError):
 
 
 class SetupError(TinyGenError):
+    pass
+
+
+class RowRefused(SetupError):
     pass
 
 

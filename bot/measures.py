@@ -13,7 +13,7 @@ from typing import Literal
 
 from bot.core.types import Reply
 from bot.errors import OutsideError
-from bot.ports import Measure
+from bot.watch import Measure
 
 Write = Callable[[Sequence[Measure], Sequence[Measure]], None]
 _Key = tuple[str, tuple[tuple[str, str], ...]]

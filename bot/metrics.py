@@ -13,7 +13,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from bot.core.types import State
-from bot.ports import Measure
+from bot.watch import Measure
 
 ALIVE_S = 60.0
 COUNTED = {
@@ -24,7 +24,7 @@ COUNTED = {
     "tinygen_model_cost_usd": ("counter", "What they cost, where the server says so or prices are set."),
     "tinygen_retries": ("counter", "Requests sent again after a fault or a limit, by whom they went to."),
     "tinygen_github_rate_limit_remaining": ("gauge", "The least that an installation's limit lately had left."),
-    "tinygen_log_rows_waiting": ("gauge", "Rows that the request log at Supabase has not taken yet, 1,000 at most."),
+    "tinygen_log_rows_waiting": ("gauge", "Rows that the request log at Supabase has not taken yet."),
 }
 """What workers count, with its kind and meaning."""
 

@@ -213,46 +213,40 @@ class Model(Protocol):
         shown. ImagesRefused where the model takes none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """One series of `/metrics`. `labels` are (name, value) pairs, by name."""
-
-    name: str
-    labels: tuple[tuple[str, str], ...]
-    value: float
-
-
-class Watch(Protocol):
-    """Told of what happens, as it happens, so that it can be counted."""
-
-    def retried(self, whom: Literal["github", "model"]) -> None:
-        """A request is sent again, after a fault or a limit."""
-
-    def github_left(self, requests: int) -> None:
-        """What GitHub's limit had left, by one of its answers."""
-
-    def replied(self, reply: Reply) -> None: ...
-
-    def step_ended(self, step: str, seconds: float) -> None: ...
-
-
-class Unwatched:
-    """A Watch that counts nothing."""
-
-    def retried(self, whom: Literal["github", "model"]) -> None: ...
-
-    def github_left(self, requests: int) -> None: ...
-
-    def replied(self, reply: Reply) -> None: ...
-
-    def step_ended(self, step: str, seconds: float) -> None: ...
-
-
 class Store(Protocol):
     """The request log: one row per request, written from its report."""
 
     def write(self, report: Report) -> None:
         """Inserts the row, or brings it to this report's state; an older state never replaces a final one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """A row that the request log elsewhere has not taken; `version` is the newest that `next` knew."""
+
+    id: str
+    version: int
+    refusals: int
+
+
+class Outbox(Protocol):
+    """What the request log elsewhere has not taken yet, one row for each job; its length is how many."""
+
+    def __len__(self) -> int: ...
+
+    def add(self, report: Report) -> None:
+        """The job's row is to be sent, or sent again."""
+
+    def next(self) -> Unsent | None:
+        """The oldest, which is the caller's until it says what became of it; None while that one is another's."""
+
+    def sent(self, row: Unsent) -> None: ...
+
+    def keep(self, row: Unsent) -> None:
+        """It could not be sent, and goes first again."""
+
+    def refused(self, row: Unsent, wait_s: float) -> None:
+        """It waits for so long, and the others pass it."""
 
 
 class Inbox(Protocol):

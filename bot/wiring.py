@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from bot.job.house import Rules
     from bot.job.upkeep import Chore
     from bot.job.worker import Worker
-    from bot.ports import Model, Watch
+    from bot.ports import Model
+    from bot.watch import Watch
 
 
 LONE_EXECUTOR = "local"
@@ -177,8 +178,9 @@ def build_worker(config: Config) -> Worker:
     from bot.job.engine import Engine
     from bot.job.house import House
     from bot.job.lease import Lease
+    from bot.job.log import Sender
     from bot.job.upkeep import Upkeep
-    from bot.job.worker import Worker
+    from bot.job.worker import Beside, Worker
 
     for library in SLOW_IMPORTS:
         import_module(library)
@@ -186,7 +188,7 @@ def build_worker(config: Config) -> Worker:
     clean = cleaner(config.secrets())
     meter = Meter()
     engine = Engine(database_url(config), executor_id=me, concurrency=config.concurrency, clean=clean, watch=meter)
-    github = build_github(config, meter)
+    github, remote_log = build_github(config, meter), build_supabase(config)
     house = House(
         engine=engine,
         connect=github.connect,
@@ -194,14 +196,16 @@ def build_worker(config: Config) -> Worker:
         model=build_model(config, meter),
         reports=database,
         log=database,
-        remote_log=build_supabase(config),
+        outbox=database.outbox if remote_log else None,
         now=lambda: datetime.now(UTC),
         clean=clean,
         judge=build_judge(),
         rules=build_rules(config),
     )
-    upkeep = Upkeep([*_chores(config, engine, database, github), _measuring(meter, engine, database)])
-    return Worker(house, database, upkeep, Lease(engine, database, me))
+    beside: list[Beside] = [Upkeep([*_chores(config, engine, database, github), _measuring(meter, database)])]
+    if remote_log:
+        beside.append(Sender(database, database.outbox, remote_log))
+    return Worker(house, database, beside=beside, lease=Lease(engine, database, me))
 
 
 def _chores(config: Config, engine: Engine, database: Database, github: GitHubApp) -> list[Chore]:
@@ -230,11 +234,11 @@ def _chores(config: Config, engine: Engine, database: Database, github: GitHubAp
     return chores
 
 
-def _measuring(meter: Meter, engine: Engine, database: Database) -> Chore:
+def _measuring(meter: Meter, database: Database) -> Chore:
     from bot.job.upkeep import Chore
 
     def write() -> None:
-        meter.set("tinygen_log_rows_waiting", engine.rows_waiting())
+        meter.set("tinygen_log_rows_waiting", len(database.outbox))
         meter.flush(database.add_measures)
 
     return Chore("write what was counted", MEASURE_S, write)

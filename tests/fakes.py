@@ -79,13 +79,15 @@ class MemoryWorkers:
 
 
 class RemoteLog:
-    """A request log that can be away. `written` are the states that arrived, by job, in order."""
+    """A request log that can be away. `written` are the states that arrived, by job, in the order of their first."""
 
     def __init__(self) -> None:
         self.is_away = False
+        self.tries = 0
         self.written: dict[str, list[str]] = {}
 
     def write(self, report: Report) -> None:
+        self.tries += 1
         if self.is_away:
             raise OutsideError("Supabase answered 503.", next_step="Try again later.")
         self.written.setdefault(report.job.id, []).append(report.state)

@@ -29,7 +29,7 @@ from bot.core.types import FINAL_STATES
 from bot.job.cancel import run_id
 from bot.job.engine import NAME, Engine
 from bot.job.house import House
-from bot.job.upkeep import Upkeep
+from bot.job.log import Sender
 from bot.job.worker import Worker
 from bot.logs import cleaner
 from bot.measures import Meter
@@ -190,7 +190,9 @@ class Scene:
             poll_s=0.01,
             watch=self.meter,
         )
-        self.worker = Worker(self._house(self.config), self.database, Upkeep([]))
+        outbox = self.database.outbox
+        beside = [Sender(self.database, outbox, self.remote_log)] if self.remote_log else []
+        self.worker = Worker(self._house(self.config), self.database, beside=beside)
         self.worker.start()
 
     def stop(self, drain_s: int = 5) -> None:
@@ -205,7 +207,7 @@ class Scene:
             model=_model(config, self.meter),
             reports=self.database,
             log=self.database,
-            remote_log=self.remote_log,
+            outbox=self.database.outbox if self.remote_log else None,
             now=lambda: datetime.now(UTC),
             clean=cleaner(config.secrets()),
             judge=build_judge(),

@@ -13,7 +13,7 @@ from bot.core.types import Reply
 from bot.errors import OutsideError
 from bot.measures import Meter
 from bot.metrics import COUNTED, render_metrics
-from bot.ports import Measure
+from bot.watch import Measure
 
 RUNBOOK = Path(__file__).parent.parent / "deploy" / "README.md"
 REPLY = Reply("x", "stop", "m", prompt_tokens=100, completion_tokens=20, seconds=2.5, cached_tokens=60, cost_usd=0.25)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from bot.core.record import log_row
 from bot.core.report import Report
 from bot.core.types import FINAL_STATES, Command, Job, Target
-from bot.errors import OutsideError, SetupError, TimedOut
+from bot.errors import OutsideError, RowRefused, SetupError, TimedOut
 
 if TYPE_CHECKING:
     import httpx
@@ -48,7 +48,8 @@ class SupabaseStore:
     def write(self, report: Report) -> None:
         """Inserts the row, or brings it to this report's state; an older state never replaces a final one.
 
-        OutsideError where writing it later may help, SetupError where the operator must act first.
+        OutsideError where writing it later may help, SetupError where the operator must act first: RowRefused where
+        others may be taken.
         """
         with _named_errors():
             # Most rows are there already; the second update is for one that came in between.
@@ -129,7 +130,7 @@ def _sort(response: httpx.Response) -> None:
         raise SetupError(f"Supabase does not let this key use {TABLE} ({code or status}).", next_step=_SET_KEY)
     if code is None:
         raise SetupError(f"What answers at SUPABASE_URL is not Supabase ({status}).", next_step=_SET_URL)
-    raise SetupError(f"Supabase refused the row ({code}).", next_step=_MIGRATE)
+    raise RowRefused(f"Supabase refused the row ({code}).", next_step=_MIGRATE)
 
 
 def _code(body: bytes) -> str | None:

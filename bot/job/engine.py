@@ -33,7 +33,7 @@ from dbos._error import DBOSException, DBOSUnexpectedStepError
 from bot.errors import SetupError
 from bot.job.outcome import cleaned, load_error, outcome_of
 from bot.job.turns import InLine, Place, choose_freed, may_go
-from bot.ports import Unwatched, Watch
+from bot.watch import Unwatched, Watch
 
 Json = Any
 EngineError = DBOSException
@@ -213,12 +213,6 @@ class Engine:
         """How many jobs of executors that are dead go on here. The engine guards each by its owner: of several that
         take over the same job, one gets it."""
         return len(DBOS._recover_pending_workflows(list(executor_ids)))
-
-    def rows_waiting(self) -> int:
-        """How many rows the request log elsewhere has not taken yet, MANY at most."""
-        return len(
-            self._look.list_workflows(name="log", status=[*_OPEN], limit=MANY, load_input=False, load_output=False)
-        )
 
     def forget(self, before: datetime) -> int:
         """How many workflows that ended before then were forgotten. The engine itself keeps them for ever."""

@@ -12,7 +12,7 @@ from bot.core.quota import Quota
 from bot.core.repo_settings import RepoSettings
 from bot.core.types import Mode, Permission
 from bot.job.engine import Engine
-from bot.ports import Connect, Git, Model, Reports, Store
+from bot.ports import Connect, Git, Model, Outbox, Reports, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,8 @@ class House:
     reports: Reports
     log: Store
     """The embedded request log: always written, at once."""
-    remote_log: Store | None
-    """A copy elsewhere, written when that place can be reached."""
+    outbox: Outbox | None
+    """What is to be copied elsewhere; None where the log is kept here alone."""
     now: Callable[[], datetime]
     clean: Callable[[str], str]
     """Takes this installation's secrets out of a text."""

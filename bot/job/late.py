@@ -1,16 +1,17 @@
-"""What comes late: an end that GitHub, or a row that the request log elsewhere, did not take when it was due, and the
-rest of a job that was put off.
+"""What comes late: an end that GitHub did not take when it was due, and the rest of a job that was put off.
 
-Each try is a workflow of its own, queued behind a wait that doubles: what fails for days holds up nothing else.
+Each try is a workflow of its own, queued behind the wait that was asked for, or one that doubles: what fails for days
+holds up nothing else.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import structlog
 
-from bot.errors import TinyGenError
+from bot.errors import DatabaseFailed
 from bot.job.engine import Json
 from bot.job.house import House
 from bot.job.tell import Teller
@@ -24,45 +25,38 @@ MAX_TRIES = 2_000
 _log = structlog.get_logger()
 
 
-def send_row(house: House, payload: Json) -> None:
-    """Brings a job's newest report to the request log elsewhere."""
-    if not house.engine.step("send row", lambda: _send(house, payload["id"])):
-        _again(house, "log", payload, of=payload["id"])
-
-
 def tell_end(house: House, payload: Json) -> None:
     """Brings a job's end to its thread."""
-    if not house.engine.step("tell end", lambda: _tell(house, payload["id"], payload["comment_id"])):
-        _again(house, "tell", payload, of=payload["id"])
+    _try(house, "tell", payload, of=payload["id"], body=lambda: _tell(house, payload["id"], payload["comment_id"]))
 
 
 def go_on_later(house: House, payload: Json) -> None:
     """Lets a job that was put off go on."""
-    if not house.engine.step("go on", lambda: go_on(house, payload)):
-        _again(house, "go on", payload, of=payload["stamp"])
+    _try(house, "go on", payload, of=payload["stamp"], body=lambda: None if go_on(house, payload) else 0.0)
 
 
-def _send(house: House, job_id: str) -> bool:
-    try:
-        report = house.reports.load(job_id)
-        if report is not None and house.remote_log is not None:
-            house.remote_log.write(report)
-    except TinyGenError as error:
-        _log.warning("the request log did not take a row", error=str(error))
-        return False
-    return True
-
-
-def _tell(house: House, job_id: str, comment_id: int | None) -> bool:
+def _tell(house: House, job_id: str, comment_id: int | None) -> float | None:
     report = house.reports.load(job_id)
-    return report is None or Teller(house, report, comment_id).tell_thread(report)
+    if report is None:
+        return None
+    teller = Teller(house, report, comment_id)
+    return None if teller.tell_thread(report) else teller.asked_s
 
 
-def _again(house: House, name: Literal["log", "tell", "go on"], payload: Json, *, of: str) -> None:
+def _try(
+    house: House, name: Literal["tell", "go on"], payload: Json, *, of: str, body: Callable[[], float | None]
+) -> None:
+    """`body` gives None once it is done, else in how many seconds to try again; 0 leaves that open."""
+    try:
+        asked_s = house.engine.step(f"try to {name}", body)
+    except DatabaseFailed:
+        asked_s = 0.0
     tries = payload.get("tries", 1)
+    if asked_s is None:
+        return
     if tries == MAX_TRIES:
         _log.error("given up after the last of many tries", what=name)
         return
-    wait_s = min(FIRST_WAIT_S * 2 ** min(tries - 1, 10), MAX_WAIT_S)
+    wait_s = asked_s or min(FIRST_WAIT_S * 2 ** min(tries - 1, 10), MAX_WAIT_S)
     again = {**payload, "tries": tries + 1}
     house.engine.enqueue("late", name, f"{of}-{name}-{tries + 1}", again, wait_s=wait_s)

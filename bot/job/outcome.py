@@ -10,7 +10,7 @@ import structlog
 
 from bot import errors
 from bot.errors import Cancelled, OutsideError, TinyGenError
-from bot.ports import Watch
+from bot.watch import Watch
 
 Json = Any
 

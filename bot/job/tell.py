@@ -17,7 +17,7 @@ from bot.core.record import dump_report, load_report
 from bot.core.render import fits_comment, render_comment, thread_marker
 from bot.core.report import Failure, Report, Step
 from bot.core.types import FINAL_STATES, StepState
-from bot.errors import AskerError, Cancelled, TinyGenError
+from bot.errors import AskerError, Cancelled, OutsideError, TinyGenError
 from bot.job.engine import EngineError
 from bot.job.house import House
 from bot.job.outcome import cleaned
@@ -38,6 +38,8 @@ class Teller:
         self._house = house
         self.report = report
         self.comment_id = comment_id
+        self.asked_s = 0.0
+        """How long GitHub asked to wait where it could not be told something; 0 where it did not say."""
 
     def update(self, **changes: Any) -> None:
         """Changes the report; nothing is shown yet."""
@@ -47,7 +49,6 @@ class Teller:
         """Writes report and row; the thread is not told."""
         report = self.report
         self._house.engine.step("record", lambda: self._record(report))
-        self._send_row()
 
     def vanish(self) -> None:
         """Ends a job whose command is gone, of which the thread knows nothing yet, and is not told."""
@@ -113,14 +114,7 @@ class Teller:
         """Whether the thread was told."""
         report = self.report
         told: bool = self._house.engine.step(step, lambda: self._record_and_tell(report))
-        self._send_row()
         return told
-
-    def _send_row(self) -> None:
-        """Sends the log row on its way, where the log is kept elsewhere as well."""
-        state, job_id = self.report.state, self.report.job.id
-        if self._house.remote_log and (state == "queued" or state in FINAL_STATES):
-            self._house.engine.enqueue("late", "log", f"{job_id}-log-{state}", {"id": job_id})
 
     def _record_and_tell(self, report: Report) -> bool:
         self._record(report)
@@ -130,6 +124,8 @@ class Teller:
         clean = load_report(cleaned(dump_report(report), self._house.clean))
         self._house.reports.save(clean)
         self._house.log.write(clean)
+        if self._house.outbox is not None and (report.state == "queued" or report.state in FINAL_STATES):
+            self._house.outbox.add(clean)
 
     # -- the thread --
 
@@ -139,6 +135,8 @@ class Teller:
             tell()
         except TinyGenError as error:
             _log.warning("the thread could not be told", what=what, state=self.report.state, error=error.message)
+            if isinstance(error, OutsideError):
+                self.asked_s = max(self.asked_s, error.retry_in_s or 0.0)
             return isinstance(error, AskerError)
         return True
 

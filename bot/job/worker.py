@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
+from typing import Protocol
 
 import structlog
 
@@ -11,10 +13,10 @@ from bot.core.record import dump_job
 from bot.errors import OutsideError
 from bot.job.accept import accept
 from bot.job.house import House
-from bot.job.late import go_on_later, send_row, tell_end
+from bot.job.late import go_on_later, tell_end
 from bot.job.lease import Lease
+from bot.job.log import send_on
 from bot.job.run import run
-from bot.job.upkeep import Upkeep
 from bot.ports import Inbox
 
 INTAKE_S = 0.05
@@ -27,12 +29,27 @@ FAILED_WAIT_S = 1.0
 _log = structlog.get_logger()
 
 
+class Beside(Protocol):
+    """A thread of its own in the worker."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
 class Worker:
     def __init__(
-        self, house: House, inbox: Inbox, upkeep: Upkeep, lease: Lease | None = None, *, wait_s: float = FAILED_WAIT_S
+        self,
+        house: House,
+        inbox: Inbox,
+        *,
+        beside: Sequence[Beside] = (),
+        lease: Lease | None = None,
+        wait_s: float = FAILED_WAIT_S,
     ) -> None:
-        """`lease` says to others that this worker is alive. `wait_s`: after an inbox that failed."""
-        self._house, self._inbox, self._upkeep, self._lease = house, inbox, upkeep, lease
+        """`beside` runs with the jobs; `lease` says to others that this worker is alive. `wait_s`: after an inbox that
+        failed."""
+        self._house, self._inbox, self._beside, self._lease = house, inbox, beside, lease
         self._wait_s = wait_s
         self._free_at = 0.0
         self._stopping = threading.Event()
@@ -41,7 +58,7 @@ class Worker:
         engine.workflow("accept", lambda payload: accept(house, payload))
         engine.workflow("run", lambda payload: run(house, payload))
         engine.workflow("tell", lambda payload: tell_end(house, payload))
-        engine.workflow("log", lambda payload: send_row(house, payload))
+        engine.workflow("log", lambda payload: send_on(house, payload))
         engine.workflow("go on", lambda payload: go_on_later(house, payload))
         engine.workflow("cancel", lambda _payload: None)
 
@@ -51,13 +68,15 @@ class Worker:
             self._lease.start()
         self._house.engine.launch()
         self._intake.start()
-        self._upkeep.start()
+        for each in self._beside:
+            each.start()
         _log.info("worker started")
 
     def stop(self, drain_s: int) -> None:
         self.stop_intake()
         self._intake.join()
-        self._upkeep.stop()
+        for each in self._beside:
+            each.stop()
         self._house.engine.stop(drain_s)
         if self._lease:
             self._lease.stop()

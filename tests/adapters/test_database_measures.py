@@ -6,7 +6,7 @@ import threading
 
 from bot.adapters.database import Database
 from bot.core.report import Report
-from bot.ports import Measure
+from bot.watch import Measure
 from tests.adapters.conftest import Clock
 from tests.adapters.test_database import job
 

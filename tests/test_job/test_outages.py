@@ -19,7 +19,7 @@ from bot.adapters.git import GitCache
 from bot.config import Config, load_config
 from bot.core.report import Report
 from bot.core.types import FINAL_STATES
-from bot.errors import DatabaseFailed, SetupError
+from bot.errors import DatabaseFailed, RowRefused
 from bot.ports import Remote
 from bot.wiring import build_web, database_url
 from tests.doubles.github.webhooks import sign
@@ -245,7 +245,7 @@ class PickyLog(RemoteLog):
 
     def write(self, report: Report) -> None:
         if "refuse" in report.job.command.prompt:
-            raise SetupError("Supabase refused the row (23514).", next_step="Run the SQL.")
+            raise RowRefused("Supabase refused the row (23514).", next_step="Run the SQL.")
         super().write(report)
 
 
@@ -256,6 +256,19 @@ def test_a_log_that_hangs_holds_up_no_job_and_gets_its_row_later(set_scene: SetS
     assert (told.state, log.written) == ("done", {})
     log.let_go.set()
     scene.wait(lambda: log.written.get(told.job, [])[-1:] == ["done"], "the row")
+
+
+def test_rows_of_several_jobs_arrive_in_their_order_and_once_after_an_outage(set_scene: SetScene) -> None:
+    log = RemoteLog()
+    log.is_away = True
+    scene = set_scene(remote_log=log)
+    jobs = [scene.tell("/tinygen help").job for _ in range(5)]
+    scene.wait(lambda: log.tries >= 2, "the log to be tried again")
+    assert len(scene.database.outbox) == 5
+    log.is_away = False
+    scene.wait(lambda: not len(scene.database.outbox), "the rows")
+    assert list(log.written) == jobs
+    assert [len(states) for states in log.written.values()] == [1] * 5
 
 
 def test_a_row_that_is_refused_for_good_is_reported_and_holds_up_no_other(

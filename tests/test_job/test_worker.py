@@ -8,7 +8,6 @@ from typing import Any, cast
 from bot.core.types import Command, Job, Target
 from bot.errors import OutsideError
 from bot.job.house import House
-from bot.job.upkeep import Upkeep
 from bot.job.worker import Worker
 from tests.fakes import MemoryInbox
 
@@ -60,7 +59,7 @@ def job(job_id: str) -> Job:
 
 
 def worker(engine: FakeEngine, inbox: StopAfter) -> Worker:
-    made = Worker(cast(House, FakeHouse(engine)), inbox, Upkeep([]), wait_s=0.0)
+    made = Worker(cast(House, FakeHouse(engine)), inbox, wait_s=0.0)
     inbox.stop = made.stop_intake
     return made
 

@@ -33,13 +33,14 @@ from bot.adapters.database.connection import insert_unknown, migrate, open_engin
 from bot.adapters.database.group_commit import GroupCommit, Row
 from bot.adapters.database.measured import add_measures, read_measures
 from bot.adapters.database.newest import newest, queued
+from bot.adapters.database.outbox import DatabaseOutbox
 from bot.adapters.database.schema import inbox, reports, requests, workers
 from bot.adapters.database.tally import asked_at, tokens_since
 from bot.core.quota import By
 from bot.core.record import dump_job, dump_report, load_job, load_report, log_row
 from bot.core.report import Report
 from bot.core.types import FINAL_STATES, Job, State
-from bot.ports import Measure
+from bot.watch import Measure
 
 CLAIM_S = 5.0
 """How long jobs that `waiting` gave to one worker are kept from the others."""
@@ -56,6 +57,7 @@ class Database:
         """`clock` gives seconds since 1970; `wait_s` is how long a statement may wait for a lock or an answer."""
         self._engine = open_engine(url, wait_s)
         self._clock = clock
+        self.outbox = DatabaseOutbox(self._engine, clock)
         self._accepting = GroupCommit(self._insert_jobs, wait_s=wait_s + 1)
         self._is_waiting = inbox.c.taken_at.is_(None)
         postgres = self._engine.dialect.name == "postgresql"

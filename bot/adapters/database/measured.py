@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.adapters.database.connection import reading, writing
 from bot.adapters.database.schema import measures
-from bot.ports import Measure
+from bot.watch import Measure
 
 
 def add_measures(engine: Engine, added: Sequence[Measure], latest: Sequence[Measure]) -> None:

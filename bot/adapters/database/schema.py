@@ -83,6 +83,16 @@ measures = Table(
     Column("value", Double, nullable=False),
 )
 
+unsent = Table(
+    "tinygen_unsent",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("since", Double, nullable=False),  # this and the last in seconds since 1970
+    Column("version", Integer, nullable=False),
+    Column("refusals", Integer, nullable=False),
+    Column("free_at", Double, nullable=False),
+)
+
 MIGRATION_TABLE = "CREATE TABLE IF NOT EXISTS tinygen_migrations (version integer PRIMARY KEY)"
 
 
@@ -171,6 +181,19 @@ MIGRATIONS: tuple[Migration, ...] = (
             )""",
         ),
         postgresql=("ALTER TABLE tinygen_measures ENABLE ROW LEVEL SECURITY",),
+    ),
+    Migration(
+        (
+            """CREATE TABLE tinygen_unsent (
+                id text NOT NULL PRIMARY KEY,
+                since double precision NOT NULL,
+                version integer NOT NULL,
+                refusals integer NOT NULL,
+                free_at double precision NOT NULL
+            )""",
+            "CREATE INDEX tinygen_unsent_since ON tinygen_unsent (since, id)",
+        ),
+        postgresql=("ALTER TABLE tinygen_unsent ENABLE ROW LEVEL SECURITY",),
     ),
 )
 """Append only: a migration that ran somewhere is never changed."""

@@ -14,7 +14,7 @@ from bot.adapters.github.deliveries import Deliveries
 from bot.adapters.github.errors import server_time
 from bot.adapters.github.repository import Repository
 from bot.errors import BadRequest, SetupError
-from bot.ports import Watch
+from bot.watch import Watch
 
 _REPO = re.compile(r"(?!\.{1,2}/)[A-Za-z0-9_.-]+/(?!\.{1,2}$)[A-Za-z0-9_.-]+")
 

@@ -27,7 +27,7 @@ from bot.adapters.github.errors import (
     untrusted_error,
 )
 from bot.errors import OutsideError
-from bot.ports import Unwatched, Watch
+from bot.watch import Unwatched, Watch
 
 if TYPE_CHECKING:
     from githubkit import GitHub, UnauthAuthStrategy

@@ -33,7 +33,8 @@ from bot.adapters.model.faults import (
 )
 from bot.core.types import Message, Prompt, Reply
 from bot.errors import Cancelled, OutsideError, SetupError, TimedOut, Unworkable
-from bot.ports import NO_IMAGES, Unwatched, Watch
+from bot.ports import NO_IMAGES
+from bot.watch import Unwatched, Watch
 
 if TYPE_CHECKING:
     import ssl

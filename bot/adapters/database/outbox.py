@@ -1,0 +1,73 @@
+"""Which rows the request log elsewhere has not taken yet: they go there one after the other, oldest first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy import Engine, and_, delete, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from bot.adapters.database.connection import reading, writing
+from bot.adapters.database.schema import unsent
+from bot.core.report import Report
+from bot.ports import Unsent
+
+CLAIM_S = 60.0
+"""How long a row that `next` gave out is waited for: longer than the log elsewhere may take for it."""
+
+
+class DatabaseOutbox:
+    """Outbox of `bot.ports`."""
+
+    def __init__(self, engine: Engine, clock: Callable[[], float]) -> None:
+        self._engine, self._clock = engine, clock
+
+    def __len__(self) -> int:
+        with reading(self._engine) as connection:
+            return int(connection.execute(select(func.count()).select_from(unsent)).scalar_one())
+
+    def add(self, report: Report) -> None:
+        came = report.job.received_at
+        since = datetime.fromisoformat(came).timestamp() if came else self._clock()
+        insert = postgresql.insert(unsent) if self._engine.dialect.name == "postgresql" else sqlite.insert(unsent)
+        row = {"id": report.job.id, "since": since, "version": 1, "refusals": 0, "free_at": 0.0}
+        newer = insert.values(row).on_conflict_do_update(index_elements=["id"], set_={"version": unsent.c.version + 1})
+        with writing(self._engine) as connection:
+            connection.execute(newer)
+
+    def next(self) -> Unsent | None:
+        now = self._clock()
+        # One that is claimed holds up those behind it; one that was refused does not. A claim that ends later than any
+        # made now is another clock's, or this one was set back: it does not count.
+        is_claimed = and_(unsent.c.refusals == 0, unsent.c.free_at.between(now, now + CLAIM_S))
+        in_line = or_(unsent.c.refusals == 0, unsent.c.free_at <= now)
+        oldest = (
+            select(unsent.c.id, unsent.c.version, unsent.c.refusals, is_claimed.label("is_claimed"))
+            .where(in_line)
+            .order_by(unsent.c.since, unsent.c.id)
+            .limit(1)
+        )
+        with reading(self._engine) as connection:
+            row = connection.execute(oldest).one_or_none()
+        if row is None or row.is_claimed:
+            return None
+        same = and_(unsent.c.id == row.id, ~is_claimed, in_line)
+        with writing(self._engine) as connection:
+            claimed = connection.execute(update(unsent).where(same).values(free_at=now + CLAIM_S)).rowcount
+        return Unsent(row.id, row.version, row.refusals) if claimed else None
+
+    def sent(self, row: Unsent) -> None:
+        this = unsent.c.id == row.id
+        with writing(self._engine) as connection:
+            connection.execute(delete(unsent).where(this, unsent.c.version == row.version))
+            connection.execute(update(unsent).where(this).values(free_at=0.0, refusals=0))
+
+    def keep(self, row: Unsent) -> None:
+        with writing(self._engine) as connection:
+            connection.execute(update(unsent).where(unsent.c.id == row.id).values(free_at=0.0))
+
+    def refused(self, row: Unsent, wait_s: float) -> None:
+        later = {"refusals": row.refusals + 1, "free_at": self._clock() + wait_s}
+        with writing(self._engine) as connection:
+            connection.execute(update(unsent).where(unsent.c.id == row.id).values(later))
