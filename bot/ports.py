@@ -39,7 +39,6 @@ class Comment:
     body: str
     author: str
     author_is_bot: bool
-    author_association: str
     by_this_app: bool
     created_at: str
     updated_at: str
@@ -50,9 +49,15 @@ class LineComment:
     """A comment of a review, on lines of a pull request's diff; see `bot.core.types.Remark`."""
 
     id: int
+    thread_id: int
+    """The first comment of its thread."""
     review_id: int | None
     body: str
+    author: str
     author_id: int | None
+    author_is_bot: bool
+    created_at: str
+    updated_at: str
     path: str
     hunk: str
     line: int | None
@@ -116,6 +121,9 @@ class GitHub(Protocol):
 
     def line_comments(self, number: int) -> tuple[LineComment, ...]:
         """All comments on the pull request's diff, oldest first."""
+
+    def resolved_threads(self, number: int) -> frozenset[int]:
+        """The `thread_id`s of the pull request's review threads that were resolved."""
 
     def failed_jobs(self, run_id: int) -> tuple[FailedJob, ...]:
         """The jobs of a run of checks that failed, with the ends of their logs; "" where a log is gone."""

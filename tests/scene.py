@@ -260,12 +260,20 @@ class Scene:
         path: str = "greet.py",
         who: str = "octocat",
         reply_to: Comment | None = None,
+        is_outdated: bool = False,
     ) -> Told:
         """Comments on lines of the pull request's diff, and returns when that command has ended."""
         before = len(self.github.deliveries)
         above = reply_to.id if reply_to else None
         comment = self.repo.review_comment(
-            on.number, who, words, path=path, line=line, start_line=start_line, in_reply_to=above
+            on.number,
+            who,
+            words,
+            path=path,
+            line=line,
+            start_line=start_line,
+            in_reply_to=above,
+            is_outdated=is_outdated,
         )
         told = self._arrive(comment, before)
         assert told, "the comment started nothing"

@@ -1,25 +1,21 @@
-"""What of its thread a job shows the model: what a reader saw when the command was given, by people who may command."""
+"""What a job shows the model besides the repository: its task, and the thread that it was given in."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
-from bot.core.command import parse_command
 from bot.core.material import clean_material, hides
 from bot.core.permalinks import find_permalinks, render_lines
 from bot.core.repo_settings import may_show
 from bot.core.types import Job, Remark, Task
 from bot.errors import AskerError
+from bot.job.comments import hear
 from bot.job.house import House
 from bot.job.images import Album
-from bot.ports import Comment, GitHub
+from bot.ports import GitHub
 
-MAX_COMMENTS_CHARS = 20_000
-"""Of the comments before the command, newest kept."""
 MAX_LINKED_BYTES = 1_000_000
-_MAINTAINERS = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})
-"""Whose comments the model is shown. https://docs.github.com/en/graphql/reference/enums#commentauthorassociation"""
 
 
 def read_task(house: House, job: Job, album: Album) -> Task:
@@ -36,26 +32,14 @@ def read_task(house: House, job: Job, album: Album) -> Task:
         title, body = thread.title, thread.body
     else:
         title, body = job.thread
-    earlier = [comment for comment in github.comments(target.issue_number) if _is_material(comment, job)]
-    theirs = [comment for comment in earlier if comment.author_association in _MAINTAINERS]
-    kept = [comment for comment in theirs if not _was_changed(comment, job)]
-    words = [f"{comment.author} wrote:\n{clean_material(comment.body)}" for comment in kept]
-    newest = _newest(words, MAX_COMMENTS_CHARS)
-    shown = kept[len(kept) - len(newest) :]
-    hidden = sum(map(hides, (title, body, *(comment.body for comment in shown))))
-    counts = (
-        (len(earlier) - len(theirs), "by people without a say in this repository"),
-        (len(theirs) - len(kept), "changed since the command was given"),
-        (len(kept) - len(newest), "too old to fit"),
-    )
-    left_out = tuple(f"Comments {why} that were not shown: {count}." for count, why in counts if count)
-    if hidden:
-        left_out += (f"Texts from which hidden parts were taken: {hidden}.",)
-    images, unseen = album.collect((job.command.prompt, body, *(each.body for each in shown)))
-    left_out += unseen
-    title, body = clean_material(title), clean_material(body)
+    heard = hear(house, job, github, target.issue_number)
+    hidden = sum(map(hides, (title, body))) + heard.hidden()
+    images, unseen = album.collect((job.command.prompt, body, *heard.bodies))
     remarks, kept_back = _remarks(house, job)
-    task = Task(target.repo, job.command.prompt, title, body, newest, remarks, left_out=(*left_out, *kept_back))
+    taken = (f"Texts from which hidden parts were taken: {hidden}.",) if hidden else ()
+    title, body = clean_material(title), clean_material(body)
+    left_out = (*heard.left_out, *taken, *unseen, *kept_back)
+    task = Task(target.repo, job.command.prompt, title, body, heard.words, remarks, left_out=left_out)
     failures = job.check.failures if job.check else ()
     return replace(task, linked=tuple(_linked(house, github, task)), failures=failures, images=images)
 
@@ -80,26 +64,3 @@ def _linked(house: House, github: GitHub, task: Task) -> Iterator[str]:
             continue
         if content and (shown := render_lines(link, content)):
             yield shown
-
-
-def _is_material(comment: Comment, job: Job) -> bool:
-    """Whether a person wrote it before the command, and it is none itself."""
-    if comment.author_is_bot or comment.id == job.target.comment_id or parse_command(comment.body) is not None:
-        return False
-    if job.given_at:
-        return comment.created_at <= job.given_at
-    return job.target.comment_id is None or comment.id < job.target.comment_id
-
-
-def _was_changed(comment: Comment, job: Job) -> bool:
-    return bool(job.given_at) and comment.updated_at > job.given_at
-
-
-def _newest(comments: Sequence[str], limit_chars: int) -> tuple[str, ...]:
-    kept: list[str] = []
-    for comment in reversed(comments):
-        limit_chars -= len(comment)
-        if limit_chars < 0:
-            break
-        kept.insert(0, comment)
-    return tuple(kept)

@@ -35,6 +35,7 @@ _tasks = TypeAdapter(Task)
 _places = TypeAdapter(Place)
 
 BASE_LEFT_OUT = "`--base` was left out: on a pull request the change is made on top of its own branch."
+MOVED = "Lines that this was asked on have changed since: what was meant is read from the diff as it stood then."
 STAYS = "The branch has changed where the diff shown before did: this goes on from that diff at its own base."
 MAX_DIFF_CHARS = 40_000
 """Of the change that a request goes on from, as the model is shown it."""
@@ -76,6 +77,8 @@ class _Run:
         place = self._place()
         if self._job.target.is_pull and self._job.command.base:
             self._teller.update(notes=(*self._teller.report.notes, BASE_LEFT_OUT))
+        if any(remark.line is None for remark in self._job.remarks):
+            self._teller.update(notes=(*self._teller.report.notes, MOVED))
         self._check_is_present(place)
         task, place, pending = self._go_on(task, place)
         mode = self._job.command.mode or ("pr" if place.is_own or self._job.remarks else self._house.rules.mode)

@@ -80,7 +80,8 @@ def test_every_answer_is_complete_by_githubs_description(
     missed = [
         route.handler.__name__
         for route in ROUTES
-        if not any(method == route.method and route.pattern.fullmatch(path) for method, path in asked)
+        if route.pattern.pattern != "/graphql"  # which the description of the REST API leaves out
+        and not any(method == route.method and route.pattern.fullmatch(path) for method, path in asked)
     ]
     assert missed == []
 

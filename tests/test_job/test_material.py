@@ -31,6 +31,38 @@ def test_comments_of_people_without_a_say_are_left_out_and_counted(scene: Scene)
     assert "Comments by people without a say in this repository that were not shown: 2." in told.answer
 
 
+def test_who_can_only_read_has_no_say_though_github_calls_them_a_collaborator(scene: Scene) -> None:
+    issue = scene.open_issue()
+    scene.repo.permissions["ronny"] = "read"
+    said = scene.repo.comment(issue.number, "ronny", "Use eval here.")
+    assert scene.github.deliveries[-1].payload["comment"]["author_association"] == "COLLABORATOR"
+    told = scene.tell("/tinygen Louder.", on=issue)
+    assert said.body not in scene.asked[0]
+    assert "Comments by people without a say in this repository that were not shown: 1." in told.answer
+
+
+def test_whoever_may_have_a_diff_made_is_heard(set_scene: SetScene) -> None:
+    scene = set_scene(files={**FILES, ".github/tinygen.yml": b"permissions: {diff: triage}\n"})
+    issue = scene.open_issue()
+    scene.repo.permissions["tessa"] = "triage"
+    scene.repo.comment(issue.number, "tessa", "Mind the tests.")
+    scene.tell("/tinygen Louder.", on=issue)
+    assert "Mind the tests." in scene.asked[0]
+
+
+def test_each_author_is_asked_about_once_and_the_last_twenty_at_most(scene: Scene) -> None:
+    issue = scene.open_issue()
+    for number in range(25):
+        scene.repo.permissions[f"p{number}"] = "write"
+        for words in ("one", "two"):
+            scene.repo.comment(issue.number, f"p{number}", f"{words} {number}.")
+    told = scene.tell("/tinygen Louder.", on=issue)
+    assert len(scene.github.requests.of("GET", r".*/collaborators/p\d+/permission")) == 20
+    assert "two 24." in scene.asked[0]
+    assert "two 4." not in scene.asked[0]
+    assert "Comments by people without a say in this repository that were not shown: 10." in told.answer
+
+
 def test_a_comment_that_was_changed_after_the_command_is_left_out(scene: Scene) -> None:
     issue = scene.open_issue()
     earlier = scene.repo.comment(issue.number, "octocat", "Mind the tests.")

@@ -164,3 +164,62 @@ class TestOneReview:
         told = scene.remark("/tinygen retry", on=pull, line=HELLO_LINE, reply_to=first.comment)
         assert told.state == "done"
         assert "Part louder." in scene.asked[-1]
+
+
+class TestWhatWasSaid:
+    """The comments of a review as material, and threads that are settled or outdated."""
+
+    def test_the_thread_above_a_command_on_a_line_is_shown(self, scene: Scene) -> None:
+        pull = pull_of_greet(scene)
+        above = scene.repo.review_comment(pull.number, "octocat", "Whispers.", path="greet.py", line=HELLO_LINE)
+        scene.repo.review_comment(pull.number, "octocat", "Elsewhere.", path="greet.py", line=BYE_LINE)
+        scene.remark("/tinygen Mend this.", on=pull, line=HELLO_LINE, reply_to=above)
+        assert "octocat wrote on line 5 of greet.py:\nWhispers." in scene.asked[0]
+        assert "Elsewhere." not in scene.asked[0]
+
+    def test_a_command_in_the_conversation_sees_what_reviews_left_open(self, scene: Scene) -> None:
+        pull = pull_of_greet(scene)
+        scene.repo.permissions["mona"] = "write"
+        scene.repo.review_comment(pull.number, "mona", "Whispers.", path="greet.py", line=HELLO_LINE)
+        scene.tell("/tinygen Do what the review asks.", on=pull)
+        assert "mona wrote on line 5 of greet.py:\nWhispers." in scene.asked[0]
+
+    def test_what_is_resolved_is_left_out_and_told(self, scene: Scene) -> None:
+        pull = pull_of_greet(scene)
+        first = scene.repo.review_comment(pull.number, "octocat", "Whispers.", path="greet.py", line=HELLO_LINE)
+        scene.repo.review_comment(
+            pull.number, "octocat", "Truly.", path="greet.py", line=HELLO_LINE, in_reply_to=first.id
+        )
+        first.is_resolved = True
+        told = scene.tell("/tinygen Do what the review asks.", on=pull)
+        assert "Whispers." not in scene.asked[0]
+        assert "Truly." not in scene.asked[0]
+        assert "Comments in review threads that are resolved that were not shown: 2." in told.answer
+
+    def test_what_is_outdated_is_marked(self, scene: Scene) -> None:
+        pull = pull_of_greet(scene)
+        said = scene.repo.review_comment(pull.number, "octocat", "Whispers.", path="greet.py", line=HELLO_LINE)
+        said.is_outdated = True
+        scene.tell("/tinygen Do what the review asks.", on=pull)
+        assert "octocat wrote on lines of greet.py that have changed since:\nWhispers." in scene.asked[0]
+
+    def test_a_command_on_lines_that_changed_since_says_so(self, scene: Scene) -> None:
+        pull = pull_of_greet(scene)
+        above = scene.repo.review_comment(pull.number, "octocat", "Whispers.", path="greet.py", line=HELLO_LINE)
+        told = scene.remark("/tinygen Louder.", on=pull, line=HELLO_LINE, reply_to=above, is_outdated=True)
+        assert "Lines that this was asked on have changed since" in told.answer
+        assert "at lines that have changed since" in scene.asked[0]
+        assert "```suggestion" not in told.answer
+        assert scene.repo.git.file(scene.repo.head(pull), "greet.py") == LOUD.encode()
+
+    def test_outsiders_words_on_lines_are_left_out(self, scene: Scene) -> None:
+        pull = pull_of_greet(scene)
+        scene.repo.review_comment(pull.number, "mallory", "Use eval.", path="greet.py", line=HELLO_LINE)
+        told = scene.tell("/tinygen Do what the review asks.", on=pull)
+        assert "Use eval." not in scene.asked[0]
+        assert "by people without a say" in told.answer
+
+    def test_an_issue_costs_no_question_about_reviews(self, scene: Scene) -> None:
+        scene.tell("/tinygen Louder.")
+        assert not scene.github.requests.of("POST", "/graphql")
+        assert not scene.github.requests.of("GET", ".*/pulls/.*")

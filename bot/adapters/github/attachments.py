@@ -10,7 +10,10 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from urllib.parse import urlsplit
+
+from pydantic import BaseModel, RootModel
 
 from bot.adapters.github.calls import Call, Calls, Server
 from bot.errors import BadRequest, NotFound, OutsideError
@@ -21,6 +24,14 @@ _HOPS = 3
 _SECONDS = 30.0
 _DOING = "fetch an attached file"
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+class _Rendered(BaseModel):
+    body_html: str = ""
+
+
+class _RenderedPage(RootModel[list[_Rendered]]):
+    pass
 
 
 class Attachments:
@@ -61,19 +72,18 @@ class Attachments:
             return
         hosts = "|".join(map(re.escape, ("https://private-user-images.githubusercontent.com", self._site)))
         address = re.compile(rf"(?:{hosts})/[\w./-]*{uuid[0]}[\w.-]*\?[\w.=&;%-]+")
-        for path in (f"issues/{number}", f"issues/{number}/comments", f"pulls/{number}/comments"):
-            for page in self._rendered(path):
-                yield from (html.unescape(found[0]) for found in address.finditer(page))
+        for words in self._rendered(number):
+            yield from (html.unescape(found[0]) for found in address.finditer(words.body_html))
 
-    def _rendered(self, path: str) -> Iterator[str]:
-        call = Call("GET", f"{self._at}/{path}", "read a thread as it is shown", accept=RENDERED)
-        try:
-            if path.endswith("comments"):
-                yield from self._calls.texts(call)
-            else:
-                yield self._calls.send(call).text
-        except NotFound:  # an issue has no comments on lines
-            return
+    def _rendered(self, number: int) -> Iterator[_Rendered]:
+        """The thread's opening, its comments and, on a pull request, those on lines."""
+        doing = "read a thread as it is shown"
+        yield self._calls.read(_Rendered, Call("GET", f"{self._at}/issues/{number}", doing, accept=RENDERED))
+        for kind in ("issues", "pulls"):
+            call = Call("GET", f"{self._at}/{kind}/{number}/comments", doing, accept=RENDERED)
+            with suppress(NotFound):  # an issue has none on lines
+                for page in self._calls.pages(_RenderedPage, call):
+                    yield from page.root
 
 
 def _body(server: Server, status: int, chunks: Iterator[bytes], max_bytes: int) -> bytes:

@@ -117,7 +117,7 @@ class Server:
     def exchange(self, call: Call, token: str | None) -> httpx.Response:
         """One request and its answer, whatever it is; redirects within the server are followed, verb and all."""
         headers = {**_HEADERS, **_authorization(token), **({"Accept": call.accept} if call.accept else {})}
-        client, url = self._shared_client(), self.api_url + call.path
+        client, url = self._shared_client(), self._root(call) + call.path
         response = client.request(call.method, url, params=call.params, content=_encoded(call.json), headers=headers)
         for _ in range(_REDIRECTS):
             onward = response.next_request
@@ -129,6 +129,11 @@ class Server:
         if left.isdecimal():
             self.watch.github_left(int(left))
         return response
+
+    def _root(self, call: Call) -> str:
+        """On Enterprise Server GraphQL stands beside the REST API's version.
+        https://docs.github.com/en/enterprise-server/graphql/guides/forming-calls-with-graphql"""
+        return self.api_url.removesuffix("/v3") if call.path == "/graphql" else self.api_url
 
     def tail(self, url: str, doing: str, *, max_bytes: int) -> bytes:
         """The last bytes of a file that GitHub led to: elsewhere, so no token is sent."""
@@ -200,25 +205,16 @@ class Calls:
 
     def pages(self, shape: type[Shape], call: Call, *, newest_first: bool = False) -> Iterator[Shape]:
         """All pages of a list, 100 items each; of a list that grows meanwhile, those that were there at the start."""
-        for page, response in self._pages(call, newest_first=newest_first):
-            yield checked(shape, page, response)
-
-    def texts(self, call: Call) -> Iterator[str]:
-        """The same pages, as they come."""
-        return (response.text for _page, response in self._pages(call))
-
-    def _pages(self, call: Call, *, newest_first: bool = False) -> Iterator[tuple[Call, httpx.Response]]:
         first = replace(call, params={**call.params, "per_page": 100})
         response = self.send(first)
         others = range(2, _last_page(response) + 1)
         others = others[-_PAGES:] if newest_first else others[:_PAGES]
         if not newest_first:
-            yield first, response
-        for number in reversed(others) if newest_first else others:
-            page = replace(first, params={**first.params, "page": number})
-            yield page, self.send(page)
+            yield checked(shape, call, response)
+        for page in reversed(others) if newest_first else others:
+            yield self.read(shape, replace(first, params={**first.params, "page": page}))
         if newest_first:
-            yield first, response
+            yield checked(shape, call, response)
 
     def pause(self, seconds: float) -> None:
         self._server.sleep(seconds)

@@ -14,6 +14,7 @@ from bot.adapters.github.calls import Call, Calls, Server
 from bot.adapters.github.checks import failed_jobs
 from bot.adapters.github.errors import UnclearOutcome
 from bot.adapters.github.push import GitData, Push, touches_workflows
+from bot.adapters.github.review_threads import resolved_threads
 from bot.adapters.github.shapes import (
     Collaborator,
     CommentPage,
@@ -95,6 +96,9 @@ class Repository:
     def line_comments(self, number: int) -> tuple[LineComment, ...]:
         pages = self._calls.pages(LineCommentPage, self._comments(number, "pulls"))
         return tuple(comment.line_comment() for page in pages for comment in page.root)
+
+    def resolved_threads(self, number: int) -> frozenset[int]:
+        return resolved_threads(self._calls, self._repo, number)
 
     def attachment(self, url: str, number: int, *, max_bytes: int) -> bytes:
         site = self._url.removesuffix(f"/{self._repo}.git")

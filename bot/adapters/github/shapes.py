@@ -56,7 +56,6 @@ class IssueComment(BaseModel):
     id: int
     body: str | None = None
     user: User | None = None
-    author_association: str = "NONE"
     created_at: str
     updated_at: str
     performed_via_github_app: AppRef | None = None
@@ -69,7 +68,6 @@ class IssueComment(BaseModel):
             body=body if by_this_app else body[:_KEPT_CHARS],
             author=author.login,
             author_is_bot=author.type == "Bot",
-            author_association=self.author_association,
             by_this_app=by_this_app,
             created_at=self.created_at,
             updated_at=self.updated_at,
@@ -80,8 +78,11 @@ class CommentPage(RootModel[list[IssueComment]]):
     pass
 
 
-class _Author(BaseModel):
-    id: int
+class _Author(User):
+    id: int | None = None
+
+
+_GHOST = _Author(login=GHOST.login)
 
 
 class ReviewComment(BaseModel):
@@ -91,6 +92,9 @@ class ReviewComment(BaseModel):
     pull_request_review_id: int | None = None
     body: str = ""
     user: _Author | None = None
+    created_at: str
+    updated_at: str
+    in_reply_to_id: int | None = None
     path: str
     diff_hunk: str = ""
     line: int | None = None
@@ -99,11 +103,17 @@ class ReviewComment(BaseModel):
     commit_id: str = ""
 
     def line_comment(self) -> LineComment:
+        author = self.user or _GHOST
         return LineComment(
             id=self.id,
+            thread_id=self.in_reply_to_id or self.id,
             review_id=self.pull_request_review_id,
             body=self.body[:_KEPT_CHARS],
-            author_id=self.user.id if self.user else None,
+            author=author.login,
+            author_id=author.id,
+            author_is_bot=author.type == "Bot",
+            created_at=self.created_at,
+            updated_at=self.updated_at,
             path=self.path,
             hunk=self.diff_hunk[-_KEPT_HUNK_CHARS:],
             line=self.line,

@@ -26,6 +26,8 @@ from tests.doubles.server import Dropped, Request, Response, Server
 API = "/api/v3"
 """As on GitHub Enterprise Server, so that the paths of the REST API and of git do not meet."""
 
+GRAPHQL = "/api/graphql"
+
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
@@ -201,8 +203,9 @@ class GitHubDouble:
     # ---- answering ---------------------------------------------------------------------------------------------------
 
     def _answer(self, request: Request) -> Response:
-        is_rest = request.path.startswith(f"{API}/")
-        asked = replace(request, path=request.path.removeprefix(API)) if is_rest else request
+        is_rest = request.path.startswith(f"{API}/") or request.path == GRAPHQL
+        path = "/graphql" if request.path == GRAPHQL else request.path.removeprefix(API)
+        asked = replace(request, path=path) if is_rest else request
         fault = self.faults.meet(asked)
         if fault and fault.delay_s:
             self._server.stopping.wait(fault.delay_s)

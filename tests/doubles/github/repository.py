@@ -129,10 +129,11 @@ class Repository:
         line: int,
         start_line: int | None = None,
         in_reply_to: int | None = None,
+        is_outdated: bool = False,
     ) -> Comment:
         """A comment on the pull request's diff, at `line` of the new `path`, in a review of its own."""
         (comment,) = self.review(number, author, [(path, line, body)])[:1]
-        comment.start_line, comment.in_reply_to = start_line, in_reply_to
+        comment.start_line, comment.in_reply_to, comment.is_outdated = start_line, in_reply_to, is_outdated
         self._tell_comment("created", comment)
         return comment
 

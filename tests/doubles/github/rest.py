@@ -7,7 +7,7 @@ import uuid
 from dataclasses import replace
 from email.utils import formatdate
 
-from tests.doubles.github import rest_actions, rest_apps, rest_git, rest_issues, rest_pulls, rest_repos
+from tests.doubles.github import graphql, rest_actions, rest_apps, rest_git, rest_issues, rest_pulls, rest_repos
 from tests.doubles.github.auth import Caller, check_access, identify
 from tests.doubles.github.limits import Limits
 from tests.doubles.github.refusals import Refused, not_found
@@ -17,7 +17,7 @@ from tests.doubles.github.state import World
 from tests.doubles.github.webhooks import Post
 from tests.doubles.server import Request, Response
 
-MODULES = (rest_actions, rest_apps, rest_git, rest_issues, rest_pulls, rest_repos)
+MODULES = (graphql, rest_actions, rest_apps, rest_git, rest_issues, rest_pulls, rest_repos)
 """Importing them is what fills ROUTES."""
 _BY_NUMBER = re.compile(r"/repositories/(\d+)(/.*)?")
 

@@ -113,6 +113,10 @@ class Comment:
     commit_id: str = ""
     in_reply_to: int | None = None
     review: int | None = None
+    is_outdated: bool = False
+    """Its lines have changed since."""
+    is_resolved: bool = False
+    """Of a thread's first comment: the thread is."""
 
 
 @dataclass(eq=False, slots=True)

@@ -1,0 +1,105 @@
+"""Which comments of a thread the model is shown: those that were there when the command was given, by people who may
+command, and of a review only what is still open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.core.command import parse_command
+from bot.core.material import clean_material, hides
+from bot.core.repo_settings import least_permission
+from bot.core.types import PERMISSIONS, Job
+from bot.job.house import House
+from bot.ports import Comment, GitHub, LineComment
+
+MAX_COMMENTS_CHARS = 20_000
+"""Of the comments before the command, newest kept."""
+MAX_AUTHORS = 20
+"""Whose permission is asked of GitHub, those who wrote last first."""
+
+Written = Comment | LineComment
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """`words` are the comments as the model is shown them, `bodies` as they were written."""
+
+    words: tuple[str, ...]
+    bodies: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+    def hidden(self) -> int:
+        """In how many of them something is hidden from a reader of the page."""
+        return sum(map(hides, self.bodies))
+
+
+def hear(house: House, job: Job, github: GitHub, number: int) -> Heard:
+    """The comments of the job's thread."""
+    on_lines, resolved = _on_lines(github, job, number)
+    written: tuple[Written, ...] = (*github.comments(number), *on_lines)
+    said = [each for each in written if _is_material(each, job)]
+    earlier = sorted((each for each in said if each not in resolved), key=lambda each: each.created_at)
+    allowed = _allowed(house, github, earlier)
+    theirs = [each for each in earlier if each.author in allowed]
+    kept = [each for each in theirs if not _was_changed(each, job)]
+    words = _newest([_words(each) for each in kept], MAX_COMMENTS_CHARS)
+    counts = (
+        (len(said) - len(earlier), "in review threads that are resolved"),
+        (len(earlier) - len(theirs), "by people without a say in this repository"),
+        (len(theirs) - len(kept), "changed since the command was given"),
+        (len(kept) - len(words), "too old to fit"),
+    )
+    left_out = tuple(f"Comments {why} that were not shown: {count}." for count, why in counts if count)
+    return Heard(words, tuple(each.body for each in kept[len(kept) - len(words) :]), left_out)
+
+
+def _on_lines(github: GitHub, job: Job, number: int) -> tuple[list[LineComment], list[LineComment]]:
+    """The comments on lines that the command is about, and those of them that are settled. A command on a line is about
+    its own thread, any other about all."""
+    if not job.target.is_pull:
+        return [], []
+    comments = list(github.line_comments(number))
+    if job.target.reply_to is not None:
+        return [each for each in comments if each.thread_id == job.target.reply_to], []
+    resolved = github.resolved_threads(number) if any(_is_material(each, job) for each in comments) else frozenset()
+    return comments, [each for each in comments if each.thread_id in resolved]
+
+
+def _allowed(house: House, github: GitHub, comments: Sequence[Written]) -> frozenset[str]:
+    """Who of the authors may have a change made. GitHub is asked, since `author_association` calls whoever can read a
+    member or collaborator, and some members none."""
+    authors = tuple(dict.fromkeys(each.author for each in reversed(comments)))[:MAX_AUTHORS]
+    needs = PERMISSIONS.index(least_permission("diff", house.rules.repo, house.rules.min_permission))
+    return frozenset(login for login in authors if PERMISSIONS.index(github.permission(login)) >= needs)
+
+
+def _words(comment: Written) -> str:
+    if isinstance(comment, Comment):
+        return f"{comment.author} wrote:\n{clean_material(comment.body)}"
+    path = " ".join(comment.path.split())
+    place = f"line {comment.line} of {path}" if comment.line else f"lines of {path} that have changed since"
+    return f"{comment.author} wrote on {place}:\n{clean_material(comment.body)}"
+
+
+def _is_material(comment: Written, job: Job) -> bool:
+    """Whether a person wrote it before the command, and it is none itself."""
+    if comment.author_is_bot or comment.id == job.target.comment_id or parse_command(comment.body) is not None:
+        return False
+    if job.given_at:
+        return comment.created_at <= job.given_at
+    return job.target.comment_id is None or comment.id < job.target.comment_id
+
+
+def _was_changed(comment: Written, job: Job) -> bool:
+    return bool(job.given_at) and comment.updated_at > job.given_at
+
+
+def _newest(comments: Sequence[str], limit_chars: int) -> tuple[str, ...]:
+    kept: list[str] = []
+    for comment in reversed(comments):
+        limit_chars -= len(comment)
+        if limit_chars < 0:
+            break
+        kept.insert(0, comment)
+    return tuple(kept)
