@@ -5,17 +5,19 @@ from __future__ import annotations
 import sys
 from functools import partial
 
-from tests.benchmarks import context_cost, edits, fairness, job, throughput, webhook
+from tests.benchmarks import busy, context_cost, edits, fairness, job, resume, throughput, webhook
 
 
 def main() -> int:
     for name, run in (
         ("webhook", webhook.run),
+        ("busy", busy.run),
         ("job", job.run),
         ("context", context_cost.run),
         ("edits", partial(edits.run, commits=12)),
         ("fairness", fairness.run),
         ("throughput", throughput.run),
+        ("resume", resume.run),
     ):
         print(f"{name}", flush=True)
         for figure, value, target in run():

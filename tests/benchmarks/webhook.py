@@ -42,20 +42,20 @@ def run(seconds: float = 4.0) -> list[Row]:
     """Takes about fifteen times `seconds`."""
     round_s = seconds / 4
     with tempfile.TemporaryDirectory() as directory, _bare() as bare, _bot(Path(directory)) as bot:
-        requests = _deliveries()
+        requests = deliveries_of("octocat/hello", installation=1, secret=SECRET)
         for port in (bare, bot):
             _saturate(port, requests, seconds / 2)
         rates = [(_saturate(bare, requests, round_s), _saturate(bot, requests, round_s)) for _ in range(ROUNDS)]
         bare_rate, bot_rate = (statistics.fmean(column) for column in zip(*rates, strict=True))
-        waits_ms = sorted(1000 * wait_s for wait_s in _paced(bot, requests, 50, 5 * seconds))
-        bare_ms = sorted(1000 * wait_s for wait_s in _paced(bare, requests, 50, 2 * seconds))
+        waits_ms = sorted(1000 * wait_s for wait_s in paced(bot, requests, 50, 5 * seconds))
+        bare_ms = sorted(1000 * wait_s for wait_s in paced(bare, requests, 50, 2 * seconds))
     return [
         ("webhook to 202, of a bare signature-checking route's requests/s", f"{bot_rate / bare_rate:.2f}", ">= 0.5"),
         ("webhook to 202, requests/s (the bare route)", f"{bot_rate:,.0f} ({bare_rate:,.0f})", ""),
-        ("webhook to 202 at 50 requests/s, p50", f"{_quantile(waits_ms, 0.5)} ({_quantile(bare_ms, 0.5)})", ""),
+        ("webhook to 202 at 50 requests/s, p50", f"{quantile(waits_ms, 0.5)} ({quantile(bare_ms, 0.5)})", ""),
         (
             "webhook to 202 at 50 requests/s, p99",
-            f"{_quantile(waits_ms, 0.99)} ({_quantile(bare_ms, 0.99)})",
+            f"{quantile(waits_ms, 0.99)} ({quantile(bare_ms, 0.99)})",
             "< 50 ms",
         ),
     ]
@@ -125,7 +125,7 @@ def _free_port() -> int:
         return port
 
 
-def _deliveries() -> Iterator[bytes]:
+def deliveries_of(repo: str, *, installation: int, secret: str) -> Iterator[bytes]:
     """Requests as GitHub sends them, of 20 KB, each with another delivery id."""
     account = {"id": 1, "login": "mona", "type": "User"}
     body = json.dumps(
@@ -133,12 +133,12 @@ def _deliveries() -> Iterator[bytes]:
             "action": "created",
             "issue": {"number": 7, "title": "A title", "user": account, "body": "An issue with many words. " * 600},
             "comment": {"id": 1, "body": "/tinygen Add a test for the parser", "user": account},
-            "repository": {"id": 1, "full_name": "octocat/hello", "urls": ["https://api.github.com/x/y/z"] * 100},
-            "installation": {"id": 1},
+            "repository": {"id": 1, "full_name": repo, "urls": ["https://api.github.com/x/y/z"] * 100},
+            "installation": {"id": installation},
             "sender": account,
         }
     ).encode()
-    signature = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
+    signature = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
     head = (
         "POST /webhook HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         "X-GitHub-Event: issue_comment\r\n"
@@ -201,7 +201,7 @@ def _saturate(port: int, deliveries: Iterator[bytes], seconds: float) -> float:
         return count / passed_s
 
 
-def _paced(port: int, deliveries: Iterator[bytes], rate: int, seconds: float) -> list[float]:
+def paced(port: int, deliveries: Iterator[bytes], rate: int, seconds: float) -> list[float]:
     """How long each answer took, in seconds, from the moment when its request was due: waiting for the generator or
     for a free connection counts."""
     waits_s: list[float] = []
@@ -221,7 +221,7 @@ def _paced(port: int, deliveries: Iterator[bytes], rate: int, seconds: float) ->
     return waits_s
 
 
-def _quantile(ordered_ms: list[float], share: float) -> str:
+def quantile(ordered_ms: list[float], share: float) -> str:
     return f"{ordered_ms[min(len(ordered_ms) - 1, int(share * len(ordered_ms)))]:.1f} ms"
 
 
