@@ -123,8 +123,9 @@ def context(config: Config, options: argparse.Namespace) -> int:
 def apply(config: Config, options: argparse.Namespace) -> int:
     """The diff that a model's reply makes; each edit that cannot be applied is one line on stderr."""
     source = _open(config, options)
-    parts = read_reply(_read_file(options.reply_file))
-    applied = apply_edits(source.snapshot(), {}, parts.edits)
+    snapshot = source.snapshot()
+    parts = read_reply(_read_file(options.reply_file), known=snapshot.blobs)
+    applied = apply_edits(snapshot, {}, parts.edits)
     _print_diff(source.git.diff(source.repo, source.sha, applied.changes).text)
     faults = [f"{rejection.edit.path}: {rejection.message}" for rejection in applied.rejected] + list(parts.problems)
     for fault in faults:

@@ -52,7 +52,7 @@ class _Draft:
     summary: str
     rejected: tuple[Rejection, ...]
     shown: tuple[ShownFile, ...]
-    first_reply: str
+    first_words: str
     unfinished: str = ""
     """What its last reply left open, in words for people; "" where it left nothing."""
 
@@ -156,7 +156,7 @@ def _reflect(task: Task, base: Snapshot, now: Revision, ask: Ask, limits: Limits
     found = (*now.problems, *(rejection.message for rejection in now.rejected))
     prompt = prompts.reflection_prompt(task, now.patch, places.text, found)
     draft = _converse(prompt, base, now.changes, ask, limits.context_tokens)
-    verdict = prompts.read_verdict(draft.first_reply)
+    verdict = prompts.read_verdict(draft.first_words)
     confident = verdict.confident if verdict else draft.changes == now.changes
     reason = prompts.without_verdict(draft.summary)
     rejected = dict.fromkeys((*(each for each in now.rejected if each.is_final), *draft.rejected))
@@ -179,19 +179,20 @@ def _why_to_stop(verdict: Verdict, revisions: Sequence[Revision], new: Revision)
 def _converse(prompt: Prompt, base: Snapshot, changes: Changes, ask: Ask, budget_tokens: int) -> _Draft:
     """Asks until every edit holds and nothing more is requested, or the rounds for that are used up."""
     repairs, requests = MAX_REPAIRS, MAX_REQUESTS
-    first_reply = summary = ""
+    first_words: str | None = None
+    summary = ""
     shown: list[ShownFile] = []
     rejected: tuple[Rejection, ...] = ()
     barred: dict[str, Rejection] = {}
     while True:
         reply = ask(prompt)
-        parts = read_reply(reply.text)
+        parts = read_reply(reply.text, known=base.blobs)
         applied = apply_edits(base, changes, parts.edits)
         changes = applied.changes
         barred |= {each.message: each for each in applied.rejected if each.is_final}
         failed = tuple(each for each in applied.rejected if not each.is_final)
         rejected = failed if parts.edits else rejected  # an answer without edits mends none
-        first_reply = first_reply or reply.text
+        first_words = parts.prose if first_words is None else first_words
         summary = summary or (parts.prose if applied.held or not parts.requests else "")
         cut = reply.finish == "length"
         if parts.requests and requests:
@@ -208,7 +209,7 @@ def _converse(prompt: Prompt, base: Snapshot, changes: Changes, ask: Ask, budget
             words = _joined(words, prompts.NO_MORE_REQUESTS if parts.requests else "")
         else:
             unfinished, left = _left_open(parts, cut=cut), (*barred.values(), *rejected)
-            return _Draft(changes, summary.strip(), left, tuple(shown), first_reply, unfinished)
+            return _Draft(changes, summary.strip(), left, tuple(shown), first_words, unfinished)
         said = (Message("assistant", reply.text), Message("user", words))
         prompt = Prompt("more" if parts.requests else "repair", (*prompt.messages, *said))
 

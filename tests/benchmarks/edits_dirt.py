@@ -56,7 +56,9 @@ def _differs_by_more_than(change: FileChange, fold: Callable[[str], str]) -> boo
 
 
 def _no_trailing_spaces(change: FileChange) -> bool:
-    blank = any(line and not line.strip() for side in gone_and_added(change) for line in side)
+    sides = gone_and_added(change)
+    is_white = any(line and not line.strip() for line in lines_of(change.old or ""))
+    blank = any(not line.strip() and (line or is_white) for side in sides for line in side)
     return not blank and all(map(_is_trimmed, added(change))) and _differs_by_more_than(change, str.rstrip)
 
 

@@ -14,12 +14,12 @@ Files = Mapping[str, bytes | str]
 
 def answer(files: Files, reply: str, current: Changes | None = None, modes: Mapping[str, str] | None = None) -> Applied:
     """What a reply does."""
-    return apply_edits(snapshot_of(_contents(files), modes=modes), current or {}, read_reply(reply).edits)
+    return apply_edits(snapshot_of(_contents(files), modes=modes), current or {}, read_reply(reply, known=files).edits)
 
 
 def after(files: Files, reply: str) -> dict[str, bytes | None]:
     """The changed files' contents; all of the reply must be read, and every edit must hold."""
-    assert read_reply(reply).problems == ()
+    assert read_reply(reply, known=files).problems == ()
     applied = answer(files, reply)
     assert [rejection.message for rejection in applied.rejected] == []
     return {path: change.content for path, change in applied.changes.items()}
@@ -32,6 +32,14 @@ def refusal(files: Files, reply: str, modes: Mapping[str, str] | None = None) ->
     assert not applied.held
     (rejection,) = applied.rejected
     return rejection.message
+
+
+def told(files: Files, reply: str) -> str:
+    """What the model is told of a reply in which nothing can be read as an edit."""
+    parts = read_reply(reply, known=files)
+    assert parts.edits == ()
+    (problem,) = parts.problems
+    return problem
 
 
 def block(path: str, search: str, replace: str) -> str:

@@ -209,44 +209,7 @@ def test_sides_that_are_the_same_hold_where_they_match_and_change_nothing() -> N
     assert "the same" in refusal({"a.py": "x = 1  \n"}, block("a.py", "x = 1\n", "x = 1\n"))
 
 
-# ---- whole files
-
-
-def test_an_empty_search_on_a_file_with_content_is_refused_unless_it_reads_so() -> None:
-    assert "exists already" in refusal({"a.py": "x\n"}, block("a.py", "", "y\n"))
-    assert after({"a.py": "x\n"}, block("a.py", "", "x\n")) == {}
-
-
-def test_an_empty_file_may_be_filled() -> None:
-    assert after({"a.py": ""}, block("a.py", "", "y\n")) == {"a.py": b"y\n"}
-
-
-def test_a_write_that_drops_most_of_a_large_file_is_refused() -> None:
-    assert "drop most of its 200 lines" in refusal({"a.txt": LONG}, "a.txt\n```\nshort\n```\n")
-
-
-def test_a_write_of_an_excerpt_is_refused() -> None:
-    excerpt = "".join(f"line {number} of the file\n" for number in range(5, 15))
-    content = "".join(LONG.splitlines(keepends=True)[:30])
-    assert "reads like a part of it alone" in refusal({"a.txt": content}, f"a.txt\n```\n{excerpt}```\n")
-
-
-def test_a_large_file_may_be_dropped_by_deleting_it_first() -> None:
-    reply = "*** Begin Patch\n*** Delete File: a.txt\n*** End Patch\n\na.txt\n```\nshort\n```\n"
-    assert after({"a.txt": LONG}, reply) == {"a.txt": b"short\n"}
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "# ... rest of the code unchanged ...",
-        "// ... existing code ...",
-        "...rest of the file...",
-        "<!-- … remaining items -->",
-    ],
-)
-def test_a_write_that_leaves_lines_out_is_refused(line: str) -> None:
-    assert "leaves lines out" in refusal({"a.py": "a\nb\nc\n"}, f"a.py\n```\na\n{line}\nd\n```\n")
+# ---- deletes and moves
 
 
 def test_a_delete_of_a_file_that_never_was_is_refused_with_the_nearest_name() -> None:

@@ -144,9 +144,9 @@ def test_a_file_may_take_the_place_of_one_that_goes(order: int) -> None:
     assert after({"a": "x\n"}, reply) == {"a": None, "a/b": b"x\n"}
 
 
-@pytest.mark.parametrize("path", ["readme.md", "README.MD", "Src/new.py", "src/APP.py", "cafe\u0301.txt"])
+@pytest.mark.parametrize("path", ["readme.md", "README.MD", "Src/new.py", "src/APP.py", "cafe\u0301/b.txt"])
 def test_a_new_name_may_not_differ_in_case_or_composition_alone(path: str) -> None:
-    files = {"README.md": "x\n", "src/app.py": "x\n", "caf\u00e9.txt": "x\n"}
+    files = {"README.md": "x\n", "src/app.py": "x\n", "caf\u00e9/a.txt": "x\n"}
     assert "only in case" in refusal(files, f"*** Begin Patch\n*** Add File: {path}\n+x\n*** End Patch\n")
 
 

@@ -29,6 +29,7 @@ MAX_EDITS = 1_000
 """How many edits of one reply are looked at."""
 _ODD = re.compile("[\udc80-\udcff]")
 """What surrogateescape makes of bytes that are no UTF-8."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def apply_edits(
@@ -68,7 +69,7 @@ def _replace(files: Files, edit: Edit) -> None:
         files.put(path, _made(path, edit.replace))
         return
     if not exists:
-        raise Refused(words.missing_file(path, files.paths() if files.may_hint() else ()))
+        raise _missing(files, path)
     if not edit.search.strip():
         if split(files.text(path)).bodies != split(edit.replace).bodies:
             raise Refused(words.exists_already(path))
@@ -171,8 +172,9 @@ def _write(files: Files, edit: Edit) -> None:
 
 
 def _made(path: str, content: str) -> bytes:
-    if whole.leaves_out(split(content), split("")):
-        raise Refused(words.partial_file(path, "leaves lines out"))
+    fault = whole.fault(split(""), split(content))
+    if fault:
+        raise Refused(words.partial_file(path, fault))
     return _encoded(content)
 
 
@@ -181,7 +183,7 @@ def _delete(files: Files, edit: Edit) -> None:
     if files.exists(path):
         files.remove(path)
     elif not files.was_removed(path):
-        raise Refused(words.missing_file(path, files.paths() if files.may_hint() else ()))
+        raise _missing(files, path)
 
 
 def _move(files: Files, edit: Edit) -> None:
@@ -189,7 +191,7 @@ def _move(files: Files, edit: Edit) -> None:
     if not files.exists(path):
         if files.was_removed(path) and files.exists(to):
             return
-        raise Refused(words.missing_file(path, files.paths() if files.may_hint() else ()))
+        raise _missing(files, path)
     if path == to:
         raise Refused(f"The edit moves {path} to itself. Leave it out.")
     if files.exists(to):
@@ -197,18 +199,22 @@ def _move(files: Files, edit: Edit) -> None:
     files.move(path, to)
 
 
+def _missing(files: Files, path: str) -> Refused:
+    if files.was_removed(path):
+        return Refused(words.gone_file(path))
+    return Refused(words.missing_file(path, files.paths() if files.may_hint() else ()))
+
+
 def _encoded(text: str, before: str = "") -> bytes:
-    """The file's bytes; what stands in another encoding than UTF-8 gets no UTF-8 beside it."""
-    if _ODD.search(before) and not "".join(set(text).difference(before)).isascii():
+    """The file's bytes; what stands in another encoding than UTF-8 gets no UTF-8 beside it, and the reverse."""
+    new = "".join(set(text).difference(before))
+    if _ODD.search(before) and not new.isascii():
         raise Refused(
             "The file is not UTF-8, so only plain ASCII can be put into it. Send the edit again without others."
         )
-    try:
-        return encode(text)
-    except UnicodeEncodeError:
-        raise Refused(
-            "The edit holds characters that no file can hold (half of a surrogate pair). Send it again."
-        ) from None
+    if _SURROGATE.search(new):
+        raise Refused("The edit holds characters that no file can hold (half of a surrogate pair). Send it again.")
+    return encode(text)
 
 
 _ACTIONS: dict[str, Callable[[Files, Edit], None]] = {

@@ -116,12 +116,17 @@ def _update(parts: Parts, section: _Section) -> None:
         parts.edits.append(hunk.edit(path, anchors))
 
 
+def _has_headers(lines: Sequence[str]) -> bool:
+    """Whether the part begins with a diff's headers, which say again which file it is."""
+    return len(lines) > 2 and lines[0].startswith("--- ") and lines[1].startswith("+++ ") and lines[2].startswith("@@")
+
+
 def _hunks(lines: Sequence[str]) -> list[tuple[Hunk, tuple[str, ...]]]:
     """Each hunk with the headings of the empty ones right before it, which lead to its place from outside in."""
     hunk = Hunk()
     anchors: tuple[str, ...] = ()
     found: list[tuple[Hunk, tuple[str, ...]]] = []
-    for line in lines:
+    for line in lines[2 * _has_headers(lines) :]:
         opened = read_header(line) if line.startswith("@@") else None
         if opened:
             empty = not hunk.old and not hunk.new

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 
 _MAX_CHARS = 400
 
@@ -32,7 +33,12 @@ _COMMENTS = (
     ("#", ""),
 )
 _VERSION = re.compile(r"v?\d+(?:\.\d+)*")
-_LINK = re.compile(r"\[([^\]]+)\]\([^)]*\)")
+_LINK = re.compile(r"\[([^\]]+)\](?:\([^)]*\))?")
+_TAG = re.compile(
+    r"<(?:file|edit|change|patch|update|create|write|document|source)\s+(?:path|name|file|filename)\s*=\s*[\"']?"
+    r"([^\"'<>]{1,400})[\"']?\s*/?>|<(?:path|file|file_?path|file_?name)>([^<>]{1,400})</\w{1,20}>"
+)
+"""As in `<file path="src/a.py">` and `<path>src/a.py</path>`."""
 _LIST_MARK = re.compile(r"(?:[-*+>]|\d{1,3}[.)])\s+")
 _WORDS = re.compile(
     r"(?:(?:new|updated?|modified|full|complete|create|edit|modify|change|changes to|rewrite|add|in|a|the|to)\s+)*"
@@ -67,28 +73,34 @@ def looks_like_path(text: str) -> bool:
     )
 
 
-def read_label(line: str) -> str | None:
+def read_label(line: str, known: Container[str] = frozenset()) -> str | None:
     """The path, where the line holds a path and nothing else but decoration: list and heading marks, bold, code,
-    quotes, a comment's signs, `File:`, a trailing colon, a remark such as `(new file)`."""
+    quotes, a comment's signs, a tag, `File:`, a trailing colon, a remark such as `(new file)`. Those of `known` are
+    paths whatever they look like."""
     text = line.strip()
     if len(text) > _MAX_CHARS * 2:
         return None
+    if text in known:
+        return text
     text = _LINES.sub("", text)
-    if looks_like_path(text) and text[0] not in "#*`'\"_->;%" and not text.endswith(":"):
+    if looks_like_path(text) and text[0] not in "#*`'\"_->;%[" and not text.endswith(":"):
         return _shortened(text)
+    tag = _TAG.fullmatch(text)
+    if tag:
+        return _shortened((tag[1] or tag[2]).strip())
     text = _strip_list_mark(_strip_comment(text))
     for _ in range(4):
-        text, before = _strip_layer(text), text
+        text, before = _strip_layer(text, known), text
         if text == before:
             break
-    return _shortened(text) if looks_like_path(text) else None
+    return _shortened(text) if text in known or looks_like_path(text) else None
 
 
 def read_mention(line: str) -> str | None:
     """The path that a sentence names, where it names exactly one: in backticks, or else with its directory."""
     line = line[: _MAX_CHARS * 4]
     words = [word.strip("\"'*()[],:;").removesuffix(".") for word in line.split()]
-    for named in (_QUOTED.findall(line), [word for word in words if "/" in word]):
+    for named in (_QUOTED.findall(line), [word for word in words if "/" in word and _EXTENSION.search(word)]):
         paths = {_shortened(name.strip()) for name in named if looks_like_path(name.strip())}
         if paths:
             return paths.pop() if len(paths) == 1 else None
@@ -137,7 +149,7 @@ def _strip_list_mark(text: str) -> str:
     return _LIST_MARK.sub("", text, count=1) if _LIST_MARK.match(text) else text
 
 
-def _strip_layer(text: str) -> str:
+def _strip_layer(text: str, known: Container[str]) -> str:
     text = text.strip()
     link = _LINK.fullmatch(text)
     if link:
@@ -149,8 +161,9 @@ def _strip_layer(text: str) -> str:
             return text[len(quote) : -len(quote)].strip()
     plain = re.sub(r"^\*\*([^*]{1,40})\*\*", r"\1", text)
     words = _WORDS.match(plain)
-    if words and words.end() and looks_like_path(_unquoted(plain[words.end() :])):
-        return plain[words.end() :]
+    if words and words.end():
+        name = _unquoted(plain[words.end() :])
+        return plain[words.end() :] if name in known or looks_like_path(name) else text
     return text
 
 

@@ -93,7 +93,6 @@ def decode(content: bytes) -> str:
 
 
 def encode(text: str) -> bytes:
-    """Raises UnicodeEncodeError where a reply holds half of a surrogate pair that no file can hold."""
     return text.encode("utf-8", "surrogateescape")
 
 

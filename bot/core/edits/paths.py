@@ -101,7 +101,7 @@ class Tree:
             return path[2:]
         prefix, short = path[:2], path[2:]
         if not self.is_doubtful(path):
-            return path
+            return path if self.has(path) else self.names.spelling(path)
         if self.has(short):
             self._prefixes.add(prefix)
         return short if prefix in self._prefixes or self.is_dir(short.partition("/")[0]) else path
@@ -164,6 +164,13 @@ class _Names:
             if part not in self.dirs:
                 self._twins.setdefault(_fold(part), set()).add(part)
             self.dirs[part] += step
+
+    def spelling(self, path: str) -> str:
+        """The path as an existing file spells it in other code points: macOS decomposes what others compose."""
+        same = unicodedata.normalize("NFC", path)
+        others = () if path.isascii() else self._twins.get(_fold(path), ())
+        found = [other for other in others if self._files[other] > 0 and unicodedata.normalize("NFC", other) == same]
+        return found[0] if len(found) == 1 else path
 
     def stays_dir(self, path: str, going: Collection[str]) -> bool:
         return self.dirs[path] > sum(other.startswith(f"{path}/") for other in going)

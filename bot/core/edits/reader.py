@@ -8,29 +8,36 @@ like an edit and could not be read becomes a sentence for the model, never a gue
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 
-from bot.core.edits import envelope, unified
+from bot.core.edits import envelope, thoughts, unified
 from bot.core.edits.blocks import Block, Fault, Markers
 from bot.core.edits.envelope import Parts
 from bot.core.edits.fences import Fence, Fences
-from bot.core.edits.labels import read_comment, read_info, read_label, read_mention
+from bot.core.edits.labels import read_info
+from bot.core.edits.naming import REACH, Naming
 from bot.core.edits.requests import read_requests
+from bot.core.edits.unread import unread_form
 from bot.core.reply import Edit, ReplyParts, Request
 
 MAX_REPLY_CHARS = 4_000_000
 """Longer replies are not read: the largest output of today's models is well under a tenth of this."""
-_LABEL_REACH = 12
-"""How many lines above a block its path may stand, prose between."""
-_END_OF_THOUGHTS = re.compile(r"</think(?:ing)?>")
 _HUNK_SIGNS = ("", " ", "+", "-", "@", "\\")
 _DIFF_INFO = frozenset({"diff", "patch", "udiff", "unidiff", "git"})
+_SHELL_INFO = frozenset({"bash", "sh", "shell", "zsh", "console", "shell-session", "powershell", "cmd"})
+_CODE = re.compile(
+    r".+\.(?:[cm]?[jt]sx?|py|pyi|go|rs|java|kts?|scala|rb|php|cs|c|cc|cpp|h|hpp|m|swift|html?|css|json|ya?ml|toml|md|rst)"
+)
+"""Files that are never written in a shell's language."""
+_HERE_DOCUMENT = re.compile(r"[^<]{1,200}<<-?\s{0,4}['\"]?\w{1,40}['\"]?\s*")
 
 
-def read_reply(text: str, *, max_chars: int = MAX_REPLY_CHARS) -> ReplyParts:
-    """The reply's edits and requests in order, its prose, and a sentence for each thing that could not be read."""
+def read_reply(text: str, *, known: Container[str] = frozenset(), max_chars: int = MAX_REPLY_CHARS) -> ReplyParts:
+    """The reply's edits and requests in order, its prose, and a sentence for each thing that could not be read.
+    `known` are the repository's paths: a line that is one of them names it, whatever it looks like."""
     if len(text) > max_chars:
         return ReplyParts((), (), "", (f"The reply is longer than {max_chars} characters. Send only the edits.",))
-    reader = _Reader(_lines(text))
+    reader = _Reader(_lines(text), known)
     reader.read()
     prose = "\n".join(reader.prose).strip()
     return ReplyParts(tuple(reader.edits), tuple(reader.requests), prose, tuple(reader.problems))
@@ -38,22 +45,16 @@ def read_reply(text: str, *, max_chars: int = MAX_REPLY_CHARS) -> ReplyParts:
 
 def _lines(text: str) -> list[str]:
     """A reply sent with CRLF throughout says nothing about the files' own line ends."""
-    text = _without_thoughts(text.removeprefix("\ufeff"))
+    text = text.removeprefix("\ufeff")
     if text.count("\r\n") == text.count("\n"):
         text = text.replace("\r\n", "\n")
+    if "\n" not in text:
+        text = text.replace("\r", "\n")
     return text.split("\n")
 
 
-def _without_thoughts(text: str) -> str:
-    """The reply after the thoughts that some models begin it with."""
-    if not text.lstrip().startswith(("<think>", "<thinking>")):
-        return text
-    end = _END_OF_THOUGHTS.search(text)
-    return text[end.end() :] if end else text
-
-
 class _Reader:
-    def __init__(self, lines: list[str]) -> None:
+    def __init__(self, lines: list[str], known: Container[str]) -> None:
         self.lines = lines
         self.edits: list[Edit] = []
         self.requests: list[Request] = []
@@ -61,8 +62,7 @@ class _Reader:
         self.problems: list[str] = []
         self._fences = Fences(lines)
         self._markers = Markers(lines)
-        self._region = 0
-        """The line after the last thing that was read: a path above it belongs to that."""
+        self._naming = Naming(lines, self._fences, known)
         self._open: Fence | None = None
         """The fence around what is being read, where that is more than one edit's own."""
 
@@ -70,6 +70,12 @@ class _Reader:
         number = 0
         while number < len(self.lines):
             number = self._step(number)
+        unread = None if self.edits or self.requests or self.problems else unread_form(self.prose)
+        if unread:
+            self.problems.append(
+                f"The reply holds {unread}, which is not read as an edit. Send each edit as the file's path on a line "
+                "of its own and a search/replace block below it; if nothing needs to change, say so in words alone."
+            )
 
     def _step(self, number: int) -> int:
         """Reads what begins at this line; gives the line to go on with."""
@@ -86,14 +92,35 @@ class _Reader:
         fence = self._fences.at(number)
         if fence:
             return self._fence(fence)
-        self.prose.append(self.lines[number])
-        return number + 1
+        return self._prose(number)
+
+    def _prose(self, number: int) -> int:
+        line = self.lines[number]
+        if thoughts.open_at(line):
+            return self._skip_thoughts(number)
+        rest = thoughts.close_at(line)
+        if rest is None:
+            self.prose.append(line)
+            return number + 1
+        self.edits, self.requests, self.prose, self.problems = [], [], [], []
+        self._open = self._naming.last = None
+        self._naming.region = number
+        self.lines[number] = rest
+        return number
+
+    def _skip_thoughts(self, number: int) -> int:
+        end = thoughts.end_of(self.lines, number)
+        if end is None:
+            self.problems.append("The reply's thoughts have no end. Send the edits after them, not in them.")
+            return len(self.lines)
+        self._naming.region, self.lines[end[0]] = end
+        return self._naming.region
 
     # ---- one form each
 
     def _block(self, number: int) -> int:
         block = self._markers.read(number)
-        path = self._label_above(number, block.named if isinstance(block, Block) else "")
+        path = self._naming.of_block(number, block.named if isinstance(block, Block) else "")
         if isinstance(block, Fault):
             self.problems.append(
                 f"A search/replace block{f' of {path}' if path else ''} {block.reason}. Send it again, whole."
@@ -104,6 +131,7 @@ class _Reader:
             )
         else:
             self.edits.append(Edit("replace", path, block.search, block.replace, divider=block.divider))
+        self._naming.last = path
         return self._consumed(block.end, number)
 
     def _fence(self, fence: Fence) -> int:
@@ -130,22 +158,24 @@ class _Reader:
         return self._consumed(end + 1, number)
 
     def _diff(self, fence: Fence) -> int:
-        label = self._label_above(fence.line + 1, "")
+        label = self._naming.of_block(fence.line + 1, "")
         close = self._fences.close_of_hunks(fence)
         end = len(self.lines) if close is None else close
         parts = unified.read_unified(self.lines, fence.line + 1, end, label=label, cut=close is None)
         parts.end = end + 1
+        if not (parts.edits or parts.problems):
+            self.prose.extend(self.lines[fence.line : end + 1])
         return self._take(parts, fence.line)
 
     def _file_or_prose(self, fence: Fence, close: int | None) -> int:
         number = fence.line
-        path = self._label_right_above(number) or read_info(fence.info)
-        named_inside = None if path else self._first_comment(number)
-        if path or named_inside:
+        path = self._naming.right_above(number) or read_info(fence.info)
+        named_inside = None if path else self._naming.by_comment(number + 1)
+        if (path or named_inside) and not _is_command(fence, path or ""):
             return self._file(fence, path or str(named_inside), skip=1 if named_inside else 0)
         end = number + 1 if close is None else close + 1
         self.prose.extend(self.lines[number:end])
-        self._region = end
+        self._naming.region = end
         return end
 
     def _file(self, fence: Fence, path: str, *, skip: int) -> int:
@@ -158,6 +188,7 @@ class _Reader:
             return self._consumed(len(self.lines), fence.line)
         lines = [_dedented(line, fence.indent) for line in self.lines[fence.line + 1 + skip : close]]
         self.edits.append(Edit("write", path, replace="".join(line + "\n" for line in lines)))
+        self._naming.last = path
         return self._consumed(close + 1, fence.line)
 
     # ---- what a fence holds
@@ -165,18 +196,20 @@ class _Reader:
     def _holds_edits(self, number: int, end: int) -> bool:
         """Whether the fence at `number` is only the wrapping of blocks or an envelope."""
         first = self._first_line(number + 1, end)
-        if first is not None and read_label(self.lines[first]):
+        if first is not None and (self._naming.label(self.lines[first]) or _HERE_DOCUMENT.fullmatch(self.lines[first])):
             first = self._first_line(first + 1, end)
         if first is None:
             return False
         if self._markers.opens_at(first) or envelope.opens_at(self.lines, first):
             return True
-        return self._markers.opens_between(number, end) and not self._label_right_above(number)
+        return self._markers.opens_between(number, end) and not self._naming.right_above(number)
 
     def _is_diff(self, word: str, number: int, end: int) -> bool:
         """Whether the fence holds a diff. Under a path it may be that file itself, unless the diff is of that path."""
-        label = self._label_right_above(number)
+        label = self._naming.right_above(number)
         first = self._first_line(number + 1, end)
+        if first is not None and _HERE_DOCUMENT.fullmatch(self.lines[first]):
+            first = self._first_line(first + 1, end)
         if first is None or (label and label.endswith((".diff", ".patch"))):
             return False
         if word in _DIFF_INFO:
@@ -187,57 +220,27 @@ class _Reader:
         return all(line[:1] in _HUNK_SIGNS for line in hunk) and any(line[:1] in ("+", "-") for line in hunk)
 
     def _first_line(self, start: int, end: int) -> int | None:
-        for number in range(start, min(end, start + _LABEL_REACH)):
+        for number in range(start, min(end, start + REACH)):
             if self.lines[number].strip():
                 return number
         return None
-
-    # ---- which file is meant
-
-    def _label_above(self, number: int, named: str) -> str | None:
-        """The file of the block at `number`: named by its own first line, by the nearest line above it that is a path,
-        by a sentence above it that names one, or by the block before it."""
-        own = read_label(named) if named else None
-        if own:
-            return own
-        above = range(number - 1, max(self._region, number - _LABEL_REACH) - 1, -1)
-        for reads in (self._label_of_line, self._mention_of_line):
-            found = next((path for line in above if (path := reads(line))), None)
-            if found:
-                return found
-        return self.edits[-1].to or self.edits[-1].path if self.edits else None
-
-    def _label_of_line(self, number: int) -> str | None:
-        fence = self._fences.at(number)
-        return read_info(fence.info) if fence else read_label(self.lines[number])
-
-    def _mention_of_line(self, number: int) -> str | None:
-        return None if self._fences.at(number) else read_mention(self.lines[number])
-
-    def _label_right_above(self, number: int) -> str | None:
-        for line in range(number - 1, max(self._region, number - 3) - 1, -1):
-            if self.lines[line].strip():
-                return None if self._fences.at(line) else read_label(self.lines[line])
-        return None
-
-    def _first_comment(self, number: int) -> str | None:
-        return read_comment(self.lines[number + 1]) if number + 1 < len(self.lines) else None
 
     # ---- going on
 
     def _take(self, parts: Parts, start: int) -> int:
         self.edits.extend(parts.edits)
         self.problems.extend(parts.problems)
+        self._naming.last = next((edit.to or edit.path for edit in reversed(parts.edits)), self._naming.last)
         return self._consumed(parts.end, start)
 
     def _consumed(self, end: int, start: int) -> int:
         self._drop_label()
-        self._region = end
+        self._naming.region = end
         return max(end, start + 1)
 
     def _drop_label(self) -> None:
         """The path line right above an edit is no prose."""
-        while self.prose and (not self.prose[-1].strip() or read_label(self.prose[-1])):
+        while self.prose and (not self.prose[-1].strip() or self._naming.label(self.prose[-1])):
             self.prose.pop()
 
     def _end_of_open(self) -> int | None:
@@ -246,6 +249,12 @@ class _Reader:
     def _end_of_bare_diff(self, number: int) -> int | None:
         ends = (self._fences.next_after(number), self._markers.next_after(number))
         return min((end for end in ends if end is not None), default=None)
+
+
+def _is_command(fence: Fence, path: str) -> bool:
+    """Whether the fence says what to type into a shell, and is not the file under whose path it stands."""
+    word = fence.info.split()[0].lower() if fence.info else ""
+    return word in _SHELL_INFO and _CODE.fullmatch(path) is not None
 
 
 def _dedented(line: str, indent: int) -> str:

@@ -16,6 +16,7 @@ from bot.core.reply import Edit
 
 _NOWHERE = "/dev/null"
 _STAMP = re.compile(r"\s+\d{4}-\d\d-\d\d[ T].*$")
+_VERSION = re.compile(r"\d{1,3}\.\d{1,4}[\w. ()-]{0,40}")
 _ESCAPE = re.compile(r'\\([abtnvfr"\\]|[0-7]{1,3})')
 _ESCAPES = {"a": 7, "b": 8, "t": 9, "n": 10, "v": 11, "f": 12, "r": 13, '"': 34, "\\": 92}
 
@@ -29,6 +30,7 @@ class _File:
     is_new: bool = False
     is_gone: bool = False
     is_unreadable: bool = False
+    is_link: bool = False
     changes_mode: bool = False
     named: str | None = None
     """By the `diff --git` line, or by the reply around the diff."""
@@ -49,6 +51,9 @@ def read_unified(lines: Sequence[str], start: int, end: int, *, label: str | Non
     parts = Parts(end)
     file = _File(named=label)
     number = start
+    if label and _is_bare_hunk(lines, start, end):
+        file.hunks.append(Hunk())
+        number = _read_hunk(file.hunks[0], lines, start, end)
     while number < end:
         line = lines[number]
         if line.startswith("diff --git "):
@@ -76,6 +81,12 @@ def read_unified(lines: Sequence[str], start: int, end: int, *, label: str | Non
     return parts
 
 
+def _is_bare_hunk(lines: Sequence[str], start: int, end: int) -> bool:
+    """Whether the lines are one hunk, and no header of any kind says so."""
+    signs = {lines[number][:1] for number in range(start, end)}
+    return not signs.isdisjoint("+-") and not any(_opens(lines, number) for number in range(start, end))
+
+
 def _read_hunk(hunk: Hunk, lines: Sequence[str], start: int, end: int) -> int:
     """Fills the hunk and gives the line after it: by its counts where what follows bears them out."""
     number = start
@@ -100,7 +111,14 @@ def _ends_hunk(lines: Sequence[str], number: int, end: int) -> bool:
     """Whether a hunk that has all its lines may end here: no further line of one follows, empty ones aside."""
     while number < end and not lines[number].strip():
         number += 1
-    return number >= end or _opens(lines, number) or lines[number][0] not in " +-"
+    return number >= end or _opens(lines, number) or lines[number][0] not in " +-" or _signs_off(lines, number)
+
+
+def _signs_off(lines: Sequence[str], number: int) -> bool:
+    """Whether this is the end of a mail by `git format-patch`: `-- `, then git's version."""
+    return (
+        lines[number].rstrip() == "--" and number + 1 < len(lines) and _VERSION.fullmatch(lines[number + 1]) is not None
+    )
 
 
 def _opens(lines: Sequence[str], number: int) -> bool:
@@ -128,6 +146,8 @@ def _read_extended(file: _File, line: str) -> None:
         file.move_to = _unquoted(line[10:])
     elif line.startswith(("Binary files ", "GIT binary patch", "copy from ")):
         file.is_unreadable = True
+    elif line.startswith(("new file mode 12", "new file mode 16", "new mode 12", "new mode 16")):
+        file.is_link = True
     file.is_new = file.is_new or line.startswith("new file mode ")
     file.is_gone = file.is_gone or line.startswith("deleted file mode ")
     file.changes_mode = file.changes_mode or line.startswith("new mode ")
@@ -143,6 +163,8 @@ def _finish(parts: Parts, file: _File) -> None:
             )
     elif file.is_gone or file.new == _NOWHERE:
         parts.edits.append(Edit("delete", old or path))
+    elif file.is_link:
+        parts.problems.append(f"The diff makes {path} a symlink or a submodule, which edits may not do. Leave it out.")
     elif file.is_unreadable:
         parts.problems.append(f"The diff of {path} is binary or a copy, which cannot be read here. Send text edits.")
     elif file.is_new or file.old == _NOWHERE:

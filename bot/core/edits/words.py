@@ -49,8 +49,8 @@ def indentation_unclear(path: str, text: Text, start: int, count: int) -> str:
 
 def exists_already(path: str) -> str:
     return (
-        f"{path} exists already, and an edit with an empty search makes a new file. "
-        "Send the lines to change in the search, or the whole file in a fence under its path."
+        f"{path} exists already, and an edit without lines to search for makes a new file. Send it with the lines that "
+        "it changes or that stand next to it, or send the whole file in a fence under its path."
     )
 
 
@@ -83,6 +83,13 @@ def missing_file(path: str, paths: Iterable[str]) -> str:
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
     return (
         f"There is no file {path}.{hint} Send the edit with an existing path, or with an empty search to make the file."
+    )
+
+
+def gone_file(path: str) -> str:
+    return (
+        f"{path} was deleted or moved by an earlier edit. "
+        "Send the edit with the path that the file has now, or with an empty search to make the file anew."
     )
 
 
