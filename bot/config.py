@@ -121,6 +121,9 @@ class Config(BaseModel):
     context_tokens: Annotated[int, Field(ge=1000)] = _setting(
         "TINYGEN_CONTEXT_TOKENS", 24000, "Budget for repository text in the first request."
     )
+    max_reply_tokens: Count | None = _setting(
+        "TINYGEN_MAX_REPLY_TOKENS", None, "The longest reply to ask a model for; without it the server decides."
+    )
     max_calls: Count = _setting("TINYGEN_MAX_CALLS", 12, "Model calls that one job may make.")
     max_tokens: Count = _setting("TINYGEN_MAX_TOKENS", 400_000, "Tokens, in and out, that one job may use.")
     actor_hourly: Limit = _setting(

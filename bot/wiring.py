@@ -126,6 +126,7 @@ def build_model(config: Config, watch: Watch | None = None) -> Model:
         base_url=config.openai_base_url,
         api_key=key.get_secret_value() if key else None,
         model=config.openai_model,
+        max_reply_tokens=config.max_reply_tokens,
         other_prices=build_prices(config),
         watch=watch,
     )

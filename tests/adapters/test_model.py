@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from typing import Any
@@ -9,9 +10,11 @@ from typing import Any
 import pytest
 
 from bot.adapters.model import OpenAIModel, Prices
+from bot.config import load_config
 from bot.core.types import Message, Prompt, Reply
 from bot.errors import OutsideError
 from bot.ports import Model
+from bot.wiring import build_model
 from tests.doubles import model as doubles
 from tests.doubles.model import Fault, ModelDouble
 
@@ -140,8 +143,29 @@ def test_line_ends_of_unicode_do_not_break_the_stream() -> None:
 
 
 def test_comments_event_names_and_carriage_returns_in_the_stream_are_no_text() -> None:
-    lines = b": OPENROUTER PROCESSING\n\nevent: message\r\ndata:" + piece("x", "stop")[5:].replace(b"\n", b"\r\n")
+    lines = b": OPENROUTER PROCESSING\n\ndata:\n\nevent: message\r\ndata:" + piece("x", "stop")[5:].replace(
+        b"\n", b"\r\n"
+    )
     assert reply_to(stream(lines, DONE)).text == "x"
+
+
+def test_a_compressed_stream_is_read() -> None:
+    answer = gzip.compress(piece("x", "stop") + DONE)
+    assert reply_to(Fault(200, answer, {"Content-Encoding": "gzip"})).text == "x"
+
+
+def test_a_reply_with_a_reason_is_whole_without_the_streams_own_end() -> None:
+    assert reply_to(stream(piece("x"), piece("", "end_turn"))).finish == "stop"
+
+
+def test_tool_calls_and_reasoning_beside_the_text_are_left_out() -> None:
+    calls = [{"index": 0, "id": "1", "function": {"name": "edit", "arguments": "{}"}}]
+    pieces = (
+        piece(None, reasoning_content="hm"),
+        piece("x", role="assistant"),
+        piece(None, "tool_calls", tool_calls=calls),
+    )
+    assert reply_to(stream(*pieces, DONE)).text == "x"
 
 
 def test_content_in_parts_is_joined_and_thinking_left_out() -> None:
@@ -213,6 +237,14 @@ def test_the_replys_limit_takes_the_name_that_the_server_knows() -> None:
         ask(double, max_reply_tokens=500)
     limits = [{name: body[name] for name in body if name.startswith("max_")} for body in bodies(double)]
     assert limits == [{"max_tokens": 500}, {"max_completion_tokens": 500}]
+
+
+def test_the_replys_limit_is_a_setting() -> None:
+    with ModelDouble(["one", "two"]) as double:
+        for more in ({}, {"TINYGEN_MAX_REPLY_TOKENS": "500"}):
+            model = build_model(load_config({"OPENAI_BASE_URL": double.url, "OPENAI_API_KEY": "k", **more}, None))
+            model.ask(PROMPT, stop=lambda: False, deadline_s=20)
+    assert [body.get("max_tokens") for body in bodies(double)] == [None, 500]
 
 
 def test_an_option_refused_twice_is_an_error_and_no_endless_loop() -> None:

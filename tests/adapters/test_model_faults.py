@@ -115,6 +115,9 @@ def test_every_form_of_retry_after_is_read(headers: dict[str, str], wait_s: floa
     assert Call(Fault(429, b"{}", headers), "fine").pauses.seconds == [wait_s]
 
 
+CALLS = Fault(200, b'data: {"choices": [{"delta": {"tool_calls": [{"id": "1"}]}, "finish_reason": "tool_calls"}]}\n\n')
+
+
 # ---- not asked again ------------------------------------------------------------------------------------------------
 
 
@@ -139,6 +142,7 @@ def test_every_form_of_retry_after_is_read(headers: dict[str, str], wait_s: floa
         (doubles.ended_by("content_filter", "some text"), Unworkable, "content filter"),
         (doubles.ended_by("content_filter", ""), Unworkable, "content filter"),
         (doubles.ended_by("length", ""), OutsideError, "before it said anything"),
+        (CALLS, OutsideError, "called tools, though it was offered none"),
         (refused(400, "Bad temperature"), OutsideError, "refused the request with 400 (Bad temperature)"),
     ],
     ids=lambda value: value.__name__ if isinstance(value, type) else None,

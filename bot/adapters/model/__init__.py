@@ -253,7 +253,11 @@ def _empty(answer: Answer, asked: Asked) -> Exception:
         return fault_of(FILTERED, asked)
     if answer.finish == "length":
         message = f"The model {asked.model} used up the length of its reply before it said anything."
-        return OutsideError(message, next_step="Raise or remove the limit on the reply's tokens, or use another model.")
+        step = "Let the operator raise TINYGEN_MAX_REPLY_TOKENS, or the server's own limit, or use another model."
+        return OutsideError(message, next_step=step)
+    if answer.finish == "tool_calls":
+        message = f"The model {asked.model} called tools, though it was offered none."
+        return OutsideError(message, next_step="Let the operator turn that off at the server, or use another model.")
     return MayPass(OutsideError(f"The model {asked.model} answered nothing.", next_step=TRY_LATER))
 
 

@@ -81,7 +81,7 @@ class Answer:
         if line.startswith(b"data:"):
             self.is_stream = True
             event = line[5:].strip()
-            return event != b"[DONE]" and self._add(event)
+            return not event or (event != b"[DONE]" and self._add(event))
         if not self.is_stream and not line.startswith((b":", b"event:", b"id:", b"retry:")):
             self._other.append(line)
         return len(self.text) < _LONGEST_REPLY_CHARS
