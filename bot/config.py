@@ -41,7 +41,6 @@ class Config(BaseModel):
         "OPENAI_BASE_URL", "https://api.openai.com/v1", "Any server that speaks OpenAI chat completions."
     )
     openai_model: str = _setting("OPENAI_MODEL", "gpt-5.4", "The model's name at that server.")
-
     models: tuple[str, ...] = _setting(
         "TINYGEN_MODELS",
         (),
