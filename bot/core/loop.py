@@ -6,7 +6,6 @@ and a job that was killed goes on from the replies that were recorded.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,7 +13,8 @@ from bot.core import prompts
 from bot.core.context import answer_requests, choose_context
 from bot.core.edits import Judge, apply_edits, find_problems, read_reply, unjudged
 from bot.core.overlay import with_changes
-from bot.core.reply import Rejection, ReplyParts, Request
+from bot.core.places import changed_places
+from bot.core.reply import Rejection, ReplyParts
 from bot.core.tree import Changes, Patch, Snapshot
 from bot.core.types import Context, Message, Prompt, Reply, Revision, ShownFile, Solution, Task, Verdict
 from bot.errors import ContextTooLong, Damaged, LimitReached, OutsideError, SetupError, Unworkable
@@ -28,10 +28,6 @@ MAX_REPAIRS = 2
 """How often one draft's failed edits are asked for again."""
 MAX_REQUESTS = 3
 """How often one draft's wish to see more is answered."""
-PLACE_LINES = 25
-"""Lines shown around a changed place when the model reflects."""
-
-_HUNK = re.compile(r"@@ -\d+(?:,\d+)? \+(\d+)(?:,(\d+))? @@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +148,9 @@ def _generate(task: Task, base: Snapshot, start: Changes, ask: Ask, budget_token
 
 def _reflect(task: Task, base: Snapshot, now: Revision, ask: Ask, limits: Limits) -> tuple[Verdict, _Draft]:
     """The model's verdict on the current state, and what its further edits make of it."""
-    places = answer_requests(base, now.changes, _changed_places(now.patch), budget_tokens=limits.context_tokens)
+    places = answer_requests(
+        base, now.changes, changed_places(now.patch, now.changes), budget_tokens=limits.context_tokens
+    )
     found = (*now.problems, *(rejection.message for rejection in now.rejected))
     prompt = prompts.reflection_prompt(task, now.patch, places.text, found)
     draft = _converse(prompt, base, now.changes, ask, limits.context_tokens)
@@ -229,23 +227,6 @@ def _left_open(parts: ReplyParts, *, cut: bool) -> str:
 def _revision(base: Snapshot, draft: _Draft, diff: Diff, judge: Judge) -> Revision:
     patch = diff(draft.changes)
     return Revision(patch, draft.changes, draft.summary, draft.rejected, find_problems(base, draft.changes, judge))
-
-
-def _changed_places(patch: Patch) -> tuple[Request, ...]:
-    """The places of a patch as requests to read them, wide enough to see what stands around; none twice."""
-    places: list[tuple[str, int, int]] = []
-    files = iter(patch.files)
-    path = ""
-    for line in patch.text.split("\n"):
-        if line.startswith("diff --git "):
-            path = next(files).path
-        elif (hunk := _HUNK.match(line)) and hunk[2] != "0":
-            first = max(1, int(hunk[1]) - PLACE_LINES)
-            last = int(hunk[1]) + int(hunk[2] or 1) + PLACE_LINES
-            if places and places[-1][0] == path and first <= places[-1][2] + 1:
-                first = places.pop()[1]
-            places.append((path, first, last))
-    return tuple(Request("read", path, first, last) for path, first, last in places)
 
 
 def _shown(context: Context) -> tuple[ShownFile, ...]:

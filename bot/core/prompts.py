@@ -92,8 +92,8 @@ that do not exist, callers or tests left behind, edge cases, unasked changes. Ta
 
 Answer with one of:
 - {CONFIDENT} if the change does what the task asks. Say in one or two sentences what you checked.
-- {REVISION_NEEDED} if it does not. Say what is wrong, in short sentences, then send further edits; they apply on top of
-  the current state, so SEARCH is copied from the changed places as they now are.
+- {REVISION_NEEDED} if it does not. Say of each fault where it is (file and line) and what happens that should not, then
+  send further edits; they apply on top of the current state, so SEARCH is copied from the places as they now are.
 
 {_FORM}
 {_REQUESTS}"""

@@ -128,6 +128,7 @@ def test_part_of_a_word_or_too_little_of_a_line_is_refused(search: str) -> None:
 def test_a_search_that_is_not_there_is_answered_with_the_nearest_lines() -> None:
     message = refusal({"a.txt": LONG}, block("a.txt", "line 90 of the file\nline 91 of a file\n", "x\n"))
     assert "    91 | line 90 of the file\n    92 | line 91 of the file" in message
+    assert "that begins with `line 90 of the file`" in message
     assert "copied exactly" in message
 
 

@@ -69,7 +69,15 @@ def test_the_reflection_holds_task_change_and_findings() -> None:
     whole = "\n".join(part.text for part in prompt.messages)
     assert all(
         part in whole
-        for part in ("Do it.", "diff --git a/x b/x", "1: x", "- x.py: no", "[CONFIDENT]", "[REVISION NEEDED]")
+        for part in (
+            "Do it.",
+            "diff --git a/x b/x",
+            "1: x",
+            "- x.py: no",
+            "[CONFIDENT]",
+            "[REVISION NEEDED]",
+            "file and line",
+        )
     )
 
 

@@ -10,6 +10,7 @@ from bot.core.edits.lines import Text, split, unindented
 
 _SHOWN_LINES = 24
 _SHOWN_CHARS = 200
+_QUOTED_CHARS = 60
 _MAX_LINES = 20_000
 _MAX_REPEATS = 20
 _LEAST_LIKENESS = 0.3
@@ -20,20 +21,27 @@ def not_found(path: str, text: Text | None, search: str) -> str:
     start = nearest(text, split(search).bodies) if text else None
     if text is None or start is None:
         return (
-            f"The search text for {path} is not in the file{', nor anything like it' if text else ''}. "
+            f"The search text for {path}{_beginning(search)} is not in the file"
+            f"{', nor anything like it' if text else ''}. "
             "Ask to read the file, and send the edit with lines copied exactly."
         )
     return (
-        f"The search text for {path} is not in the file. The nearest lines are:\n"
+        f"The search text for {path}{_beginning(search)} is not in the file. The nearest lines are:\n"
         f"{numbered(text, start, len(split(search).bodies))}\n"
         "Send that edit again with the search copied exactly from these lines, without the numbers."
     )
 
 
+def _beginning(search: str) -> str:
+    """Which one of several edits of a file is meant."""
+    first = next((line for line in search.split("\n") if line.strip()), "").strip()
+    return f" that begins with `{_printable(first[:_QUOTED_CHARS])}`"
+
+
 def ambiguous(path: str, text: Text, search: str, lines: Sequence[int]) -> str:
     shown = ", ".join(map(str, lines[:8])) + (", …" if len(lines) > 8 else "")
     return (
-        f"The search text for {path} stands at {len(lines)} places (lines {shown}). The first is:\n"
+        f"The search text for {path}{_beginning(search)} stands at {len(lines)} places (lines {shown}). The first is:\n"
         f"{numbered(text, lines[0] - 3, len(split(search).bodies) + 4)}\n"
         "Send that edit again with more lines above or below, so that it is found at one place only."
     )
