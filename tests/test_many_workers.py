@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,24 @@ def test_so_does_one_that_could_not_beat_for_as_long_as_the_dead() -> None:
     assert mine.take_over() == 0
     clock.now_s += DEAD_S + 1
     assert mine.take_over() == 1
+
+
+def test_a_lease_survives_whatever_it_meets() -> None:
+    again = threading.Event()
+
+    class Faulty(FakeEngine):
+        faults = 0
+
+        def owners(self) -> frozenset[str]:
+            self.faults += 1
+            if self.faults == 2:
+                again.set()
+            raise ZeroDivisionError
+
+    mine = Lease(Faulty(), FakeWorkers(), "me", beat_s=0.001, dead_s=0.0)  # type: ignore[arg-type]
+    mine.start()
+    assert again.wait(20)
+    mine.stop()
 
 
 def test_a_second_worker_on_sqlite_is_refused_until_the_first_has_ended(tmp_path: Path) -> None:

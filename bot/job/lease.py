@@ -14,7 +14,7 @@ from collections.abc import Callable
 import structlog
 
 from bot.errors import OutsideError
-from bot.job.engine import Engine, EngineError
+from bot.job.engine import Engine
 from bot.ports import Workers
 
 BEAT_S = 5.0
@@ -76,5 +76,7 @@ class Lease:
             try:
                 self.beat()
                 self.take_over()
-            except (OutsideError, EngineError) as error:
+            except OutsideError as error:
                 _log.error("the lease cannot be renewed", error=str(error))
+            except Exception:  # a worker whose lease ended with its thread would lose its jobs for ever
+                _log.exception("the lease met a fault")

@@ -104,5 +104,10 @@ class Worker:
     def _take_in(self) -> None:
         """Starts the jobs that wait. One that was started before a crash could say so is found again by its id."""
         for job in self._inbox.waiting(INTAKE_BATCH):
-            self._house.engine.start("accept", job.id, {**dump_job(job), "id": job.id})
-            self._inbox.taken(job.id)
+            try:
+                self._house.engine.start("accept", job.id, {**dump_job(job), "id": job.id})
+                self._inbox.taken(job.id)
+            except OutsideError:
+                raise
+            except Exception:  # what only this job brings about must not stop those behind it
+                _log.exception("a job cannot be taken in", job=job.id)

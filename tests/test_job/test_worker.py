@@ -78,3 +78,21 @@ def test_a_failure_of_any_kind_is_survived_and_what_waits_is_started_later() -> 
     inbox.accept(job("a"))
     worker(engine, inbox).take_in_until_stopped()
     assert engine.started == ["a"]
+
+
+class Picky(FakeEngine):
+    """Never starts the job "odd"."""
+
+    def start(self, name: str, workflow_id: str, payload: Any) -> None:
+        if workflow_id == "odd":
+            raise ZeroDivisionError
+        super().start(name, workflow_id, payload)
+
+
+def test_a_job_that_cannot_be_started_does_not_stop_those_behind_it() -> None:
+    engine, inbox = Picky(), StopAfter(2)
+    for name in ("a", "odd", "b"):
+        inbox.accept(job(name))
+    worker(engine, inbox).take_in_until_stopped()
+    assert engine.started == ["a", "b"]
+    assert list(inbox.jobs) == ["odd"]
