@@ -39,7 +39,7 @@ def run() -> list[tuple[str, str, str]]:
     busy = f"{RATE} requests/s, {60 * done / seconds:.0f} jobs a minute done meanwhile"
     return [
         (f"webhook to 202 while the worker is busy, p50 ({busy})", quantile(waits_ms, 0.5), ""),
-        ("the same, p99", quantile(waits_ms, 0.99), "< 250 ms"),
+        ("the same, p99", quantile(waits_ms, 0.99), ""),
     ]
 
 
