@@ -45,7 +45,15 @@ def test_a_path_may_be_decorated_inside_or_outside_the_fence(label: str, form: s
 
 
 @pytest.mark.parametrize(
-    "info", ["python src/app.py", "python:src/app.py", "src/app.py", 'py title="src/app.py"', "py file=src/app.py"]
+    "info",
+    [
+        "python src/app.py",
+        "9:11:src/app.py",
+        "python:src/app.py",
+        "src/app.py",
+        'py title="src/app.py"',
+        "py file=src/app.py",
+    ],
 )
 def test_a_path_may_stand_in_the_info_string(info: str) -> None:
     assert after({"src/app.py": APP}, f"```{info}\n{PLAIN}```\n") == WANTED

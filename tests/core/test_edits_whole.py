@@ -74,6 +74,17 @@ def test_part_of_a_file_is_not_the_file(part: str) -> None:
     assert "reads like a part of it alone" in refusal({"app.py": APP}, f"app.py\n```python\n{part}```\n")
 
 
+@pytest.mark.parametrize("output", ["15 passed in 0.1s\n", ""])
+def test_what_a_file_prints_is_not_the_file(output: str) -> None:
+    assert "would drop most of its" in refusal({"app.py": APP * 2}, f"app.py:\n```text\n{output}```\n")
+
+
+def test_most_of_a_file_does_not_go_with_lines_that_a_search_leaves_out() -> None:
+    reply = block("a.txt", "line 0 of the file\n...\nline 199 of the file\n", "short\n")
+    assert "would drop most of the file" in refusal({"a.txt": LONG}, reply)
+    assert after({"a.txt": LONG}, block("a.txt", LONG, "short\n")) == {"a.txt": b"short\n"}
+
+
 def test_a_file_may_become_shorter() -> None:
     short = APP.replace("import os\n", "").replace(
         "class Greeter:\n    def greet(self):\n", "def greet():\n    if 1:\n"

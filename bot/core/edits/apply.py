@@ -94,6 +94,8 @@ def _replace_in(files: Files, path: str, edit: Edit) -> None:
         raise Refused(words.partial_edit(path))
     if carried is None:
         raise Refused(words.indentation_unclear(path, text, found.start, found.end - found.start))
+    if leaves_out(split(edit.search).bodies) and whole.drops_most(text, carried):
+        raise Refused(words.unsaid_loss(path))
     if edit.search == edit.replace and found.key is not exact:
         raise Refused(words.same_sides(path))
     files.put(path, _encoded(carried.render(), source))

@@ -51,6 +51,8 @@ _LINES = re.compile(r"(?<=\w)[:#]L?\d{1,7}(?:[-–]L?\d{1,7})?$")
 _QUOTES = ("===", "---", "**", "__", "`", "*", '"', "'")
 _EXTENSION = re.compile(r"[^./\s]?\.[A-Za-z0-9_+-]{1,16}$")
 _QUOTED = re.compile(r"`([^`\n]{1,400})`")
+_CITED = re.compile(r"^\d{1,7}:\d{1,7}:")
+"""First and last line, as some editors cite code."""
 _INFO_KEY = re.compile(r"^(?:title|file|filename|file_name|path|name|src)=", re.IGNORECASE)
 
 
@@ -112,7 +114,7 @@ def read_info(info: str) -> str | None:
     for number, word in enumerate(info.split()):
         if word.startswith("{."):
             continue
-        value = _INFO_KEY.sub("", word.strip("{}")).strip("\"'`")
+        value = _CITED.sub("", _INFO_KEY.sub("", word.strip("{}")).strip("\"'`"))
         _, colon, rest = value.partition(":")
         if looks_like_path(value := rest if number == 0 and colon else value):
             return _shortened(value)

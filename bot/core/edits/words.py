@@ -79,6 +79,10 @@ def partial_edit(path: str) -> str:
     return f"The new text of an edit of {path} leaves lines out. Send it again with every line that is to stand there."
 
 
+def unsaid_loss(path: str) -> str:
+    return f"An edit of {path} would drop most of the file by leaving lines out. Send every line that is to go."
+
+
 def partial_file(path: str, fault: str) -> str:
     return (
         f"The new text of {path} {fault}, so it was not written. Send search/replace edits for the lines that change, "
