@@ -22,6 +22,7 @@ LOOK_S = 0.2
 FIRST_WAIT_S, MAX_WAIT_S = 1.0, 60.0
 """Between two tries of a log that is away. What it asks for itself is waited for instead."""
 REFUSED_WAIT_S = 3600.0
+STOP_S = 2.0
 
 _log = structlog.get_logger()
 
@@ -49,8 +50,9 @@ class Sender:
         self._thread.start()
 
     def stop(self) -> None:
+        """Waits a moment for a row that is on its way: one that hangs is sent again after the next start."""
         self._stopping.set()
-        self._thread.join()
+        self._thread.join(STOP_S)
 
     def send_until_stopped(self) -> None:
         while not self._wait(self.send()):

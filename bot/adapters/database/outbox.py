@@ -13,8 +13,9 @@ from bot.adapters.database.schema import unsent
 from bot.core.report import Report
 from bot.ports import Unsent
 
-CLAIM_S = 60.0
-"""How long a row that `next` gave out is waited for: longer than the log elsewhere may take for it."""
+CLAIM_S = 20.0
+"""How long a row that `next` gave out is waited for: longer than the log elsewhere takes for it. Sent twice, it is
+still one row."""
 
 
 class DatabaseOutbox:
