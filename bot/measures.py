@@ -23,7 +23,7 @@ _PARTICULAR = re.compile(r"\s*\S*\d\S*")
 
 
 class Meter:
-    """A `bot.ports.Watch`. `flush` hands over what was counted since it last did."""
+    """A `bot.watch.Watch`. `flush` hands over what was counted since it last did."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -35,8 +35,6 @@ from bot.job.tell import Teller
 WORKFLOWS = ".github/workflows/"
 """Changing these needs a permission of its own, which this App does not ask for unless its operator adds it.
 https://docs.github.com/en/apps/creating-github-apps/registering-a-github-app/choosing-permissions-for-a-github-app"""
-
-
 MAX_FOLLOWS = 3
 """How often a branch that moves meanwhile is followed."""
 

@@ -14,8 +14,6 @@ from queue import Empty, SimpleQueue
 from bot.errors import DatabaseFailed
 
 Row = Mapping[str, object]
-
-
 _MISTAKE = "its writer failed"
 
 
