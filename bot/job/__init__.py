@@ -8,6 +8,7 @@ tell.py      the one comment, the report and the log row of a job, kept in step
 cancel.py    how a job is stopped
 wait.py      what puts a job off, and how it goes on
 late.py      what could not be told, or go on, when it was due
+log.py       rows on their way to the request log elsewhere
 turns.py     whose turn it is, among installations
 worker.py    what a worker process does: take from the inbox, run, stop
 """
