@@ -48,7 +48,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    if item.get_closest_marker("npm") and not (NPM / "@octokit" / "openapi").is_dir():
+    if item.get_closest_marker("npm") and not all((NPM / name).is_dir() for name in ("@octokit", "js-tiktoken")):
         absent("tests/node_modules", "run `npm ci --ignore-scripts --prefix tests`")
 
 

@@ -15,7 +15,7 @@ def test_indentation_costs_next_to_nothing() -> None:
 
 
 def test_other_alphabets_cost_more_than_letters() -> None:
-    assert estimate_tokens("да" * 50) > 2 * estimate_tokens("da" * 50)
+    assert estimate_tokens("да" * 10) > 2 * estimate_tokens("da" * 10)
 
 
 @given(st.text())
@@ -24,8 +24,12 @@ def test_the_safe_estimate_is_never_the_smaller_one(text: str) -> None:
 
 
 @given(st.text(), st.text())
-def test_two_texts_together_cost_no_more_than_apart(one: str, other: str) -> None:
-    assert estimate_tokens(one + other) <= estimate_tokens(one) + estimate_tokens(other)
+def test_lines_together_cost_no_more_than_apart(one: str, other: str) -> None:
+    assert estimate_tokens(f"{one}\n{other}") <= estimate_tokens(f"{one}\n") + estimate_tokens(other)
+
+
+def test_data_costs_more_than_words() -> None:
+    assert estimate_tokens("aB3d" * 16) > 2 * estimate_tokens("aaaaaaa " * 8)
 
 
 @given(st.text(st.characters(codec="utf-8")))

@@ -21,8 +21,8 @@ _NEIGHBOURS = 0.1
 """What of a piece's chance the ones beside it have too."""
 _HEAD = 0.1
 """The least chance of a file's head: many a change needs one import more."""
-_FRAME_TOKENS = 12
-"""What the prompt adds around each excerpt: its path, its lines, a fence."""
+_FRAME_TOKENS = 18
+"""What the prompt adds around each excerpt, beside its path."""
 _BRIDGE_LINES = 8
 """Two excerpts of a file with no more lines between them read better as one."""
 
@@ -43,23 +43,26 @@ def pack(files: Sequence[Ranked], *, budget_tokens: int) -> tuple[Excerpt, ...]:
     whole_tokens = min(_WHOLE_TOKENS, int(budget_tokens * _WHOLE_SHARE))
     pieces = [piece for n, ranked in enumerate(files) for piece in _pieces(n, ranked, whole_tokens)]
     pieces.sort(key=lambda piece: (-piece.value / piece.tokens**_DENSITY, piece.rank, piece.start))
+    frames = [_FRAME_TOKENS + estimate_tokens(ranked.path) for ranked in files]
     chosen: dict[int, list[_Piece]] = {}
     left = budget_tokens
     for piece in pieces:
-        cost = piece.tokens + _FRAME_TOKENS
+        beside = chosen.get(piece.rank, [])
+        touching = sum(piece.start == other.end + 1 or piece.end == other.start - 1 for other in beside)
+        cost = piece.tokens + frames[piece.rank] * (1 - touching)
         if cost <= left:
             chosen.setdefault(piece.rank, []).append(piece)
             left -= cost
     excerpts: list[Excerpt] = []
     for n in sorted(chosen):
         ranges, left = _bridged(files[n].candidate.source, list(_joined(chosen[n])), left)
-        excerpts += _excerpts(files[n], ranges)
+        excerpts += _excerpts(files[n], ranges, frames[n])
     return tuple(excerpts)
 
 
 def _pieces(rank: int, ranked: Ranked, whole_tokens: int) -> Iterator[_Piece]:
     source, segments = ranked.candidate.source, ranked.candidate.segments
-    total = estimate_tokens(source.text(1, len(source.lines)))
+    total = estimate_tokens(source.text(1, len(source.lines)), safe=source.has_long_lines)
     if total <= whole_tokens or source.has_long_lines:
         if source.lines:
             yield _Piece(rank, 1, len(source.lines), total, ranked.chance)
@@ -115,7 +118,7 @@ def _bridged(source: Source, ranges: list[tuple[int, int]], left: int) -> tuple[
     return closed, left
 
 
-def _excerpts(ranked: Ranked, ranges: Iterable[tuple[int, int]]) -> Iterator[Excerpt]:
+def _excerpts(ranked: Ranked, ranges: Iterable[tuple[int, int]], frame_tokens: int) -> Iterator[Excerpt]:
     for start, end in ranges:
         text = ranked.candidate.source.text(start, end)
-        yield Excerpt(ranked.path, start, end, text, estimate_tokens(text) + _FRAME_TOKENS, ranked.why)
+        yield Excerpt(ranked.path, start, end, text, estimate_tokens(text) + frame_tokens, ranked.why)
