@@ -301,6 +301,16 @@ class TestCommandLine:
             == b""
         )
 
+    @pytest.mark.parametrize("words", [b"context: {exclude: [a}\n", b"#" * 40_000])
+    def test_run_shows_nothing_where_it_is_not_clear_what_may_be_shown(self, stage: Stage, words: bytes) -> None:
+        repo = stage.github.add_repository(
+            f"octocat/unclear-{len(words)}", files={**FILES, ".github/tinygen.yml": words}
+        )
+        done = cli(stage, "run", str(repo.git.path), "From a shell.")
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "tokens in" not in done.stderr
+        assert "Mend `.github/tinygen.yml`" in done.stderr
+
     def test_run_as_json(self, stage: Stage, places: Sequence[str]) -> None:
         done = cli(stage, "run", places[1], "From a shell.", "--json", "--ref", "main")
         assert json.loads(done.stdout)["diff"].startswith("diff --git ")

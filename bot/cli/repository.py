@@ -84,8 +84,11 @@ def run(config: Config, options: argparse.Namespace) -> int:
 def _settings_file(snapshot: Snapshot) -> bytes | None:
     """The repository's own settings, as they are at the commit that the caller named."""
     blob = snapshot.blobs.get(SETTINGS_FILE)
-    readable = blob is not None and blob.mode.startswith("100") and blob.size_bytes <= MAX_FILE_BYTES
-    return next(iter(snapshot.read([blob]))) if blob and readable else None
+    if blob is None or not blob.mode.startswith("100"):
+        return None
+    if blob.size_bytes > MAX_FILE_BYTES:
+        raise BadRequest(f"`{SETTINGS_FILE}` is larger than {MAX_FILE_BYTES} bytes.", next_step=MEND)
+    return next(iter(snapshot.read([blob])))
 
 
 def _asking(config: Config) -> Callable[[Prompt], Reply]:

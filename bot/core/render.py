@@ -10,7 +10,7 @@ import hashlib
 import re
 
 from bot.core.report import Failure, Report, Usage
-from bot.core.types import Job, Mode, Permission, StepState, Task
+from bot.core.types import WORK, Job, Mode, Permission, StepState, Task
 
 MAX_COMMENT_CHARS = 65_536
 """GitHub refuses a longer body. https://docs.github.com/en/rest/issues/comments#create-an-issue-comment"""
@@ -91,7 +91,7 @@ def _headline(report: Report) -> str:
         return "**TinyGen** stopped: the request was cancelled. `/tinygen retry` starts it again."
     if report.state in ("failed", "refused") and report.failure:
         return _failed(report.failure, refused=report.state == "refused")
-    if report.job.command.verb in ("help", "status", "cancel"):
+    if report.job.command.verb not in WORK:
         return report.summary
     if report.together_with:
         return (
@@ -116,7 +116,7 @@ def _summary(report: Report) -> str:
 
 def _result(report: Report, *, with_diff: bool) -> tuple[str, ...]:
     patch = report.patch
-    if patch is None or report.job.command.verb in ("help", "status", "cancel"):
+    if patch is None or report.job.command.verb not in WORK:
         return ()
     base = f"Base: `{patch.base_sha}`" + (f" ({code(report.base_ref)})" if report.base_ref else "")
     if not patch.text:
