@@ -57,6 +57,7 @@ FILES = {"greet.py": GREET.encode(), "README.md": b"# Greeter\n\nIt greets.\n"}
 PERMISSIONS = {"actions": "read", "contents": "write", "issues": "write", "metadata": "read", "pull_requests": "write"}
 CONFIDENT = "[CONFIDENT] The greeting is as asked."
 QUIET_S = 60.0
+DRAIN_S = 5.0
 
 Value = TypeVar("Value")
 
@@ -157,7 +158,8 @@ class Scene:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.stop()
+        self._drain()
+        self.stop(drain_s=0)
         self.database.close()
         self.model.__exit__(kind, error, at)
         self.github.__exit__(kind, error, at)
@@ -198,6 +200,12 @@ class Scene:
     def stop(self, drain_s: int = 5) -> None:
         self.worker.stop(drain_s)
         self.adapter.close()
+
+    def _drain(self) -> None:
+        """Returns when nothing runs. The engine's own wait for that is a second at least, for every test."""
+        until = time.monotonic() + DRAIN_S
+        while self.engine.owners() and time.monotonic() < until:
+            time.sleep(0.01)
 
     def _house(self, config: Config) -> House:
         return House(
