@@ -86,6 +86,16 @@ def test_a_reply_may_end_its_lines_as_old_macs_do() -> None:
     assert after(FILES, f"src/a.py\n{EDIT}".replace("\n", "\r")) == WANTED
 
 
+@pytest.mark.parametrize("comment", ["# new/a.py", "// new/a.py", "// File: new/a.py", "/* new/a.py */"])
+def test_a_whole_file_may_be_named_by_a_comment_that_is_no_part_of_it(comment: str) -> None:
+    assert after({}, f"```python\n{comment}\nx = 1\n```\n") == {"new/a.py": b"x = 1\n"}
+    assert read_reply("```").edits == ()
+
+
+def test_a_diff_may_end_with_the_reply() -> None:
+    assert after(FILES, DIFF.removesuffix("\n")) == WANTED
+
+
 # ---- thoughts
 
 WEIGHED = "b.py\n" + EDIT.replace("2", "3")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.core.material import clean_material, hides
+from bot.core.material import clean_material, hides, prose_parts
 from bot.core.permalinks import MAX_LINES, Permalink, find_permalinks, render_lines
 
 SHA = "a" * 40
@@ -85,3 +85,9 @@ def test_the_lines_stand_under_their_place() -> None:
     assert render_lines(link, b"1\n2\n3\n4\n") == f"a.py, from line 2, at {SHA[:12]}:\n2\n3"
     assert render_lines(link, b"1\n") == ""
     assert render_lines(link, b"\0\n\n\n") == ""
+
+
+def test_prose_after_several_pieces_of_code_is_still_prose() -> None:
+    text = "<b>a</b> `<b>1</b>` <b>c</b> `<b>2</b>` <b>e</b>"
+    assert clean_material(text) == "a `<b>1</b>` c `<b>2</b>` e"
+    assert prose_parts(text) == ["<b>a</b> ", " <b>c</b> ", " <b>e</b>"]

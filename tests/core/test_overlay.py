@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot.core.overlay import with_changes
 from bot.core.tree import Change
 from tests.core.snapshots import snapshot_of
@@ -15,3 +17,16 @@ def test_it_is_what_a_commit_of_the_changes_would_be() -> None:
     assert list(after.blobs.items()) == list(wanted.blobs.items())
     assert list(after.read(after.blobs.values())) == [b"2!\n", b"3\n", b"3\n"]
     assert after.sha == base.sha
+
+
+def test_files_that_did_not_change_are_read_from_the_base_in_their_order() -> None:
+    base = snapshot_of({"a": b"1\n", "b": b"2\n", "c": b"3\n"})
+    after = with_changes(base, {"b": Change("b", b"4\n")})
+    assert list(after.read(after.blobs.values())) == [b"1\n", b"4\n", b"3\n"]
+
+
+def test_what_was_hidden_stays_so_and_what_was_changed_is_shown() -> None:
+    base = snapshot_of({"a": b"1\n", "b": b"2\n", "hidden": b"3\n"})
+    shown = replace(base, view={"a": base.blobs["a"], "b": base.blobs["b"]})
+    after = with_changes(shown, {"b": Change("b", b"4\n"), "new": Change("new", b"5\n")})
+    assert list(after.view or ()) == ["a", "b", "new"]

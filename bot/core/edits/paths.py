@@ -35,8 +35,6 @@ def check_path(path: str) -> None:
 
 def path_fault(path: str) -> str | None:
     """What forbids any edit of `path`, as the end of a sentence; None where nothing does."""
-    if not path:
-        return "is empty"
     if path.startswith(("/", "~/")) or re.match(r"[A-Za-z]:", path):
         return "is not relative to the repository's root"
     if "\\" in path:
