@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import signal
 import subprocess
@@ -32,7 +33,10 @@ def web(config: Config, options: argparse.Namespace) -> int:
     set_up_logs(config)
     if options.child:
         _end_with_parent()
-    _Server(config, build_web(config)).run()
+    app = build_web(config)
+    gc.collect()
+    gc.freeze()  # else a collection in each forked process would write to all that they share: 15 MB each
+    _Server(config, app).run()
     return 0
 
 
