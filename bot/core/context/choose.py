@@ -26,7 +26,7 @@ _EXAMINED = 40
 _VOTED = 15
 _OUTLINED = 40
 _SHOWN = 25
-_OUTLINE_SHARE = 0.08
+_OUTLINE_SHARE = 0.05
 _OUTLINE_TOKENS = 2_000
 _ABOUT_DOCS = re.compile(
     r"\b(read-?me|docs?|documentation|document(ed|ing)?|change-?log|changes file|tutorial|guide|manual|typo|spelling"

@@ -10,8 +10,8 @@ from bot.core.context.segments import Source, segment_at
 from bot.core.tokens import estimate_tokens
 from bot.core.types import Excerpt
 
-_WHOLE_TOKENS = 3_000
-_WHOLE_SHARE = 0.2
+_WHOLE_TOKENS = 1_000
+_WHOLE_SHARE = 0.1
 """A file is shown whole where it takes no more than this, and no more than this share of the budget."""
 _SHARPNESS = 2.0
 """How much surer a piece with a higher score is."""
