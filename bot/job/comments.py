@@ -6,10 +6,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import structlog
+
 from bot.core.command import parse_command
 from bot.core.material import clean_material, hides
 from bot.core.repo_settings import least_permission
 from bot.core.types import PERMISSIONS, Job
+from bot.errors import AskerError, OutsideError
 from bot.job.house import House
 from bot.ports import Comment, GitHub, LineComment
 
@@ -19,6 +22,8 @@ MAX_AUTHORS = 20
 """Whose permission is asked of GitHub, those who wrote last first."""
 
 Written = Comment | LineComment
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +67,17 @@ def _on_lines(github: GitHub, job: Job, number: int) -> tuple[list[LineComment],
     comments = list(github.line_comments(number))
     if job.target.reply_to is not None:
         return [each for each in comments if each.thread_id == job.target.reply_to], []
-    resolved = github.resolved_threads(number) if any(_is_material(each, job) for each in comments) else frozenset()
+    resolved = _resolved(github, number) if any(_is_material(each, job) for each in comments) else frozenset()
     return comments, [each for each in comments if each.thread_id in resolved]
+
+
+def _resolved(github: GitHub, number: int) -> frozenset[int]:
+    """Where GitHub does not tell, nothing counts as settled: the model sees more than it need."""
+    try:
+        return github.resolved_threads(number)
+    except (AskerError, OutsideError) as error:
+        _log.warning("resolved review threads are not known", error=error.message)
+        return frozenset()
 
 
 def _allowed(house: House, github: GitHub, comments: Sequence[Written]) -> frozenset[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.doubles.github.faults import Fault
 from tests.doubles.github.state import Issue
 from tests.scene import CONFIDENT, GREET, LOUDER, REPO, Scene, block, draft
 from tests.test_job.conftest import SetScene
@@ -195,6 +196,14 @@ class TestWhatWasSaid:
         assert "Whispers." not in scene.asked[0]
         assert "Truly." not in scene.asked[0]
         assert "Comments in review threads that are resolved that were not shown: 2." in told.answer
+
+    @pytest.mark.parametrize("status", [403, 404, 500])
+    def test_where_github_does_not_tell_what_is_resolved_all_is_shown(self, scene: Scene, status: int) -> None:
+        pull = pull_of_greet(scene)
+        scene.repo.review_comment(pull.number, "octocat", "Whispers.", path="greet.py", line=HELLO_LINE)
+        scene.github.faults.add(Fault(status), path="/graphql", times=9)
+        scene.tell("/tinygen Do what the review asks.", on=pull)
+        assert "Whispers." in scene.asked[0]
 
     def test_what_is_outdated_is_marked(self, scene: Scene) -> None:
         pull = pull_of_greet(scene)
