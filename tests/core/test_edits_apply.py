@@ -23,6 +23,10 @@ def test_line_ends_of_the_file_are_kept(content: bytes) -> None:
     assert after({"a.txt": content}, block("a.txt", "b\n", "B\nB2\n")) == {"a.txt": content.replace(b"b", b"B\r\nB2")}
 
 
+def test_lines_that_end_as_on_old_macs_are_lines() -> None:
+    assert after({"a.txt": b"a\rb\rc\r"}, block("a.txt", "b\n", "B\nB2\n")) == {"a.txt": b"a\rB\rB2\rc\r"}
+
+
 def test_a_whole_file_takes_the_line_ends_mark_and_final_newline_of_the_old_one() -> None:
     old = b"\xef\xbb\xbfa\r\nb\r\nc"
     assert after({"a.txt": old}, "a.txt\n```\na\nB\nc\n```\n") == {"a.txt": b"\xef\xbb\xbfa\r\nB\r\nc"}

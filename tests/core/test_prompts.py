@@ -111,7 +111,12 @@ def test_only_what_failed_is_asked_for_again() -> None:
     assert "2 of your edits were applied and must not be sent again" in words
     assert "- a.py: not found" in words
     assert "- a block has no path" in words
-    assert words.endswith("Send only the edits that failed, again, mended.")
+    for said in (
+        words,
+        prompts.repair_words(rejected, 0, (), cut=False),
+        prompts.repair_words((), 0, ("x",), cut=False),
+    ):
+        assert said.endswith("Send only the edits that failed, again, mended.")
 
 
 @pytest.mark.timeout(20)
