@@ -70,7 +70,7 @@ def scan(snapshot: Snapshot, terms: Collection[str]) -> Scan:
     forms = _forms(blobs, paths, snapshot.shelf)
     kinds = {path: form.kind for path, form in forms.items()} | framework_sources(blobs)
     keys = _keys(blobs, forms, kinds)
-    _learn(snapshot, contents, {keys[path]: blobs[path] for path in reversed(keys)})
+    _learn(snapshot, contents, {key: blobs[path] for path, key in keys.items()})
     return Scan(blobs, kinds, paths, contents, {path: contents.numbers[key] for path, key in keys.items()})
 
 
