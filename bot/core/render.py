@@ -26,6 +26,7 @@ _CHECKED = (
     "Nothing was run. The diff was applied to its base again and gave the same files; what parsed before still parses, "
     "unless a note says otherwise."
 )
+_WITHHELD = "Not in it, to be applied by hand:"
 _INVISIBLE_BREAK = "\u200b"
 _LOUD = re.compile(
     r"(?P<mention>@)(?=\w)"
@@ -67,7 +68,7 @@ def render_comment(report: Report, *, with_diff: bool = True) -> str:
         f"{marker(report.job.id)}state={report.state} -->\n{_status_line(report)}{_headline(report)}",
         _steps(report) if report.state in ("queued", "running") else "",
         *(_result(report, with_diff=with_diff) if report.state == "done" else ()),
-        "\n".join(f"- {quiet(note)}" for note in report.notes),
+        _notes(report),
         _provenance(report) if report.usage.calls else "",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -102,7 +103,7 @@ def _headline(report: Report) -> str:
 
 def _failed(failure: Failure, *, refused: bool) -> str:
     opening = "**TinyGen** cannot do this." if refused else "**TinyGen** could not finish this."
-    again = " The same request may succeed later: `/tinygen retry`." if failure.retryable else ""
+    again = " `/tinygen retry` asks the same again." if failure.retryable else ""
     return f"{opening} {quiet(failure.message)} {quiet(failure.next_step)}{again}".rstrip()
 
 
@@ -122,17 +123,23 @@ def _result(report: Report, *, with_diff: bool) -> tuple[str, ...]:
     if not patch.text:
         return (base,)
     added, removed = sum(file.added for file in patch.files), sum(file.removed for file in patch.files)
-    size = f"{base} · {_count(len(patch.files), 'file')}, +{added} −{removed}"
+    size = f"{_count(len(patch.files), 'file')}, +{added} −{removed}. {base}"
     if report.pull_request_url or report.commit_url:
-        what = "Pull request" if report.pull_request_url else "Commit"
-        withheld = fence(report.withheld.text, "diff") if report.withheld and with_diff else ""
-        return (f"{what}: {report.pull_request_url or report.commit_url}", size, _files(report), withheld)
+        where = (
+            f"Pull request: {report.pull_request_url}" if report.pull_request_url else _commit(report.commit_url or "")
+        )
+        withheld = f"{_WITHHELD}\n\n{fence(report.withheld.text, 'diff')}" if report.withheld and with_diff else ""
+        return (where, size, _files(report), withheld)
     if not with_diff:
         return (size, _files(report))
     closing = "`/tinygen apply` delivers exactly this diff; `git apply` takes it at the base above."
     suggestion = "" if report.suggestion is None else fence(report.suggestion, "suggestion")
     files = _files(report) if len(patch.files) > 1 else ""
     return (suggestion, size, files, _diff(patch.text), closing if report.job.target.issue_number else "")
+
+
+def _commit(url: str) -> str:
+    return f"Commit: [`{url.rpartition('/')[2][:12]}`]({url})"
 
 
 def _diff(text: str) -> str:
@@ -160,6 +167,10 @@ def _steps(report: Report) -> str:
     return "\n".join(f"- {_BOX[step.state]} {step.title}{marks.get(step.state, '')}" for step in report.steps)
 
 
+def _notes(report: Report) -> str:
+    return "**To note**\n\n" + "\n".join(f"- {quiet(note)}" for note in report.notes) if report.notes else ""
+
+
 def _provenance(report: Report) -> str:
     found = [
         f"{number}. {quiet(text) or 'Nothing was found wrong.'}" for number, text in enumerate(report.reflections, 1)
@@ -168,11 +179,11 @@ def _provenance(report: Report) -> str:
     left_out = [f"- {quiet(sentence)}" for sentence in report.left_out]
     sections = [
         "<details><summary>How this came about</summary>",
-        _usage(report.model, report.usage),
         "**What reflection found**\n\n" + "\n".join(found) if found else "",
-        f"**Checked**\n\n{_CHECKED}" if report.patch and report.patch.text else "",
+        f"**Checked**\n\n{_CHECKED}" if report.state == "done" and report.patch and report.patch.text else "",
         "**Shown to the model**\n\n" + "\n".join(shown) if shown else "",
         "**Not shown to the model**\n\n" + "\n".join(left_out) if left_out else "",
+        f"**What it took**\n\n{_usage(report.model, report.usage)}",
         "</details>",
     ]
     return "\n\n".join(section for section in sections if section)

@@ -123,4 +123,5 @@ def _open_jobs(house: House, job: Job) -> list[str]:
 def _status(report: Report) -> str:
     at = next((step.title for step in report.steps if step.state == "running"), "")
     words = code(report.job.command.prompt.partition("\n")[0][:60] or report.job.command.verb)
-    return f"- {words}: {report.state}{f' ({at})' if at else ''}, asked at {report.job.received_at}"
+    asked_at = report.job.received_at[:16].replace("T", " ")
+    return f"- {words}: {report.state}{f' ({at})' if at else ''}, asked at {asked_at} UTC"

@@ -243,7 +243,8 @@ class _Run:
             patch=last.patch,
             summary=last.summary,
             reflections=tuple(
-                f"{'Confident.' if verdict.confident else 'Revised.'} {verdict.reason}".strip() for verdict in verdicts
+                f"**{'Confident' if verdict.confident else 'Revised'}.** {verdict.reason}".strip()
+                for verdict in verdicts
             ),
             notes=(*self._teller.report.notes, *solution.notes),
             shown=solution.shown,

@@ -50,8 +50,14 @@ def test_every_dirty_form_gives_exactly_the_change_or_is_refused(dirt: Dirt, cha
         _is_exact_or_refused(change, reply(form, dirt, [change], random.Random(seed)), may_refuse=True)
 
 
+def _is_foreign(change: FileChange) -> bool:
+    """Whether it brings the first line indented by tabs, or by spaces: such a line takes on the file's own way."""
+    old, new = ({line[:1] for line in (text or "").split("\n")} & {" ", "\t"} for text in (change.old, change.new))
+    return bool(old) and old != new
+
+
 def _is_exact_or_refused(change: FileChange, text: str | None, *, may_refuse: bool) -> None:
-    assume(text is not None and not (change.new or "").lstrip().startswith("@@"))
+    assume(text is not None and not (change.new or "").lstrip().startswith("@@") and not _is_foreign(change))
     assert text is not None
     applied = answer({change.path: change.old or ""}, text)
     if applied.rejected or read_reply(text).problems:

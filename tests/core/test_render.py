@@ -76,7 +76,7 @@ def test_an_empty_diff_says_that_no_change_is_needed_and_why() -> None:
 
 def test_a_failure_says_what_and_what_to_do_and_whether_to_retry() -> None:
     failed = replace(DONE, state="failed", failure=Failure("GitHub is away.", "Wait.", retryable=True))
-    assert "GitHub is away. Wait. The same request may succeed later: `/tinygen retry`." in render_comment(failed)
+    assert "GitHub is away. Wait. `/tinygen retry` asks the same again." in render_comment(failed)
     final = replace(failed, failure=Failure("No.", "Ask."))
     assert "retry" not in render_comment(final)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.core.help import render_help
 from bot.core.render import MAX_OPEN_LINES, render_comment, render_pull_body
 from bot.core.report import Failure, Report, Step, Usage
 from bot.core.tree import FileStat, Patch
@@ -43,7 +44,7 @@ DONE = Report(
     base_sha=BASE,
     patch=Patch(BASE, ONE, STATS[:1]),
     summary="Greet louder\n\nThe greeting is in capitals now. Ask @mona; fixes #1.",
-    reflections=("Revised. The test was left behind.", "Confident. All callers were checked."),
+    reflections=("**Revised.** The test was left behind.", "**Confident.** All callers were checked."),
     notes=("`.github/tinygen.yml`, line 3: `mode` should be 'diff' or 'pr'. It is left out.",),
     shown=(ShownFile("greet.py", 1, 9, "named in the request"), ShownFile("tests/test_greet.py", 1, 20, "its test")),
     left_out=("Comments by people without a say in this repository that were not shown: 3.",),
@@ -53,6 +54,7 @@ DONE = Report(
 STEPS = (Step("Read the task and the repository", "done"), Step("Write the change", "running"), Step("Deliver"))
 BROKEN = Failure("The model did not answer within 300 seconds.", "Try again.", retryable=True, kind="TimedOut")
 PULL = "https://github.com/octocat/greeter/pull/4"
+HELP = Report(replace(JOB, command=Command("help")), "done")
 ENDINGS = {
     "queued": replace(DONE, state="queued", steps=STEPS, usage=Usage(), notes=()),
     "running": replace(DONE, state="running", steps=STEPS, reflections=(), notes=()),
@@ -61,6 +63,11 @@ ENDINGS = {
     "pull_request": replace(DONE, mode="pr", patch=Patch(BASE, ONE, STATS), pull_request_url=PULL),
     "commit": replace(DONE, mode="pr", commit_url="https://github.com/octocat/greeter/commit/" + "a" * 40),
     "workflows_withheld": replace(DONE, mode="pr", pull_request_url=PULL, withheld=Patch(BASE, CI)),
+    "suggestion": replace(DONE, suggestion='    return "HELLO, " + name + "!"'),
+    "together": replace(DONE, patch=None, usage=Usage(), notes=(), together_with=f"{PULL}#discussion_r7"),
+    "withheld_alone": replace(DONE, notes=("Nothing was pushed: the App lacks the workflows permission.",)),
+    "help": replace(HELP, summary=render_help("mona", "write", "issue", "diff")),
+    "help_on_a_fork": replace(HELP, summary=render_help("mona", "triage", "fork", "diff", may=())),
     "no_change": replace(DONE, patch=Patch(BASE, ""), summary="The greeting is loud already.", notes=()),
     "failed": replace(DONE, state="failed", failure=BROKEN),
     "failed_for_good": replace(DONE, state="failed", failure=Failure("No branch `x`.", "Name an existing branch.")),
