@@ -20,7 +20,11 @@ from bot.errors import TimedOut, TinyGenError
 CREATED = "/created"
 
 _CONNECTION_S = 10.0
-_HEAD = '<!doctype html><meta charset="utf-8"><title>TinyGen</title><body style="font: 1.1em sans-serif; margin: 3em">'
+_HEAD = """\
+<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark"><title>TinyGen</title>
+<body style="font: 1.1em/1.5 system-ui, sans-serif; margin: 3em auto; max-width: 36em; padding: 0 1em">
+"""
 
 
 class Page:
