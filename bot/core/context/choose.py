@@ -22,7 +22,7 @@ from bot.core.tree import Snapshot
 from bot.core.types import Context
 
 MAX_RANKING = 100
-_EXAMINED = 40
+_EXAMINED = 60
 _VOTED = 15
 _OUTLINED = 40
 _SHOWN = 25

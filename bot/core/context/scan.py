@@ -85,7 +85,7 @@ def _recall(shelf: Shelf, terms: Collection[str], size: int) -> tuple[Index, Ind
             for layer in layers:
                 index.add(layer)
             if len(layers) > _MAX_LAYERS or len(index.notes) > most:
-                raise ValueError
+                raise ValueError("mostly of files that are no more")
         FORMS[max(paths.notes, default=0)]
     except (KeyError, ValueError, IndexError):
         shelf.clear()
