@@ -11,6 +11,7 @@ import binascii
 import re
 import sys
 from collections.abc import Mapping
+from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -238,7 +239,7 @@ class Config(BaseModel):
 
 def load_config(environment: Mapping[str, str], env_file: Path | None = Path(".env")) -> Config:
     """The settings; the environment wins over the file. One SetupError names every setting that is odd."""
-    from_file = dotenv_values(env_file, interpolate=False) if env_file and env_file.is_file() else {}
+    from_file = _read_env_file(env_file) if env_file and env_file.exists() else {}
     given = {name: value for name, value in {**from_file, **environment}.items() if value}
     try:
         config = Config.model_validate(given)
@@ -251,6 +252,14 @@ def load_config(environment: Mapping[str, str], env_file: Path | None = Path(".e
             f"Settings that cannot be used: {odd}.", next_step="Mend them in .env; see .env.example."
         ) from None
     return _with_key_file(config)
+
+
+def _read_env_file(path: Path) -> Mapping[str, str | None]:
+    try:
+        return dotenv_values(stream=StringIO(path.read_text(encoding="utf-8")), interpolate=False)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise SetupError(f"{path} cannot be read: {reason}.", next_step="Mend it; see .env.example.") from None
 
 
 def read_pem(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import socket
@@ -9,7 +10,6 @@ import time
 import uuid
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
-from pathlib import Path
 from typing import IO, TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -74,12 +74,7 @@ def open_database(config: Config, *, wait_s: float = 3.0) -> Database:
     """The same as it is found. `wait_s` bounds what a statement may wait for a lock or an answer."""
     from bot.adapters.database import Database
 
-    try:
-        config.data_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SetupError(
-            f"TINYGEN_DATA_DIR cannot be used: {error.strerror}.", next_step="Name a directory that TinyGen may write."
-        ) from None
+    _make_data_dir(config)
     return Database(database_url(config), wait_s=wait_s)
 
 
@@ -249,9 +244,8 @@ def lock_worker(config: Config) -> IO[bytes] | None:
     """With SQLite one worker runs at a time: the open file is its lock, which the system drops with the process."""
     if not _is_sqlite(config):
         return None
-    path = Path(config.data_dir) / "worker.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = path.open("ab")
+    _make_data_dir(config)
+    file = (config.data_dir / "worker.lock").open("ab")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -261,6 +255,19 @@ def lock_worker(config: Config) -> IO[bytes] | None:
             next_step="Stop it first, or set TINYGEN_DATABASE_URL to PostgreSQL to run several.",
         ) from None
     return file
+
+
+def _make_data_dir(config: Config) -> None:
+    try:
+        config.data_dir.mkdir(parents=True, exist_ok=True)
+        is_ours = os.access(config.data_dir, os.W_OK | os.X_OK)
+        reason = "" if is_ours else os.strerror(errno.EACCES)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+    if reason:
+        raise SetupError(
+            f"TINYGEN_DATA_DIR cannot be used: {reason}.", next_step="Name a directory that TinyGen may write."
+        )
 
 
 def _executor_id(config: Config) -> str:

@@ -74,7 +74,7 @@ def _add_repository_commands(commands: argparse._SubParsersAction[argparse.Argum
     )
     for command, what in ((run, "PROMPT"), (context, "PROMPT"), (apply, "REPLY_FILE")):
         command.add_argument("repo", metavar="REPO", help="a GitHub URL or a local git directory")
-        command.add_argument(what.lower(), metavar=what)
+        command.add_argument(what.lower(), metavar=what, type=_prompt if what == "PROMPT" else str)
         command.add_argument("--ref", help="branch or commit (default: the default branch, or HEAD)")
     run.add_argument("--json", action="store_true", help="diff, summary, reflections and usage as JSON")
     run.add_argument("--transcript", metavar="FILE", help="write the whole conversation with the model to FILE")
@@ -122,7 +122,12 @@ def _add_jobs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 
 def _at_least_1(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError("must be a whole number, at least 1")
+    return int(text)
+
+
+def _prompt(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("is empty: say what to change")
+    return text

@@ -28,6 +28,8 @@ def show_list(config: Config, options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps([_row(report) for report in reports]))
         return 0
+    if not reports:
+        print("There are no such jobs.", file=sys.stderr)
     for report in reports:
         target, age = report.job.target, _age(report.job.received_at, now)
         where = f"{target.repo}#{target.issue_number}" if target.issue_number else target.repo

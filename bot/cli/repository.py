@@ -20,7 +20,7 @@ from bot.core.repo_url import read_repo_url
 from bot.core.transcript import read_transcript, render_transcript
 from bot.core.tree import Snapshot
 from bot.core.types import Context, Prompt, Reply, Solution, Task
-from bot.errors import BadRequest, Unworkable
+from bot.errors import BadRequest, NotFound, Unworkable
 from bot.ports import Git
 from bot.wiring import build_git, build_github, build_judge, build_limits, build_model, set_up_logs
 
@@ -48,7 +48,7 @@ def run(config: Config, options: argparse.Namespace) -> int:
         reply = reply_to(prompt)
         calls.append((prompt, reply))
         if options.transcript:
-            Path(options.transcript).write_text(render_transcript(calls), encoding="utf-8", errors="replace")
+            _write_file(options.transcript, render_transcript(calls))
         _progress(
             f"  {prompt.purpose}: {reply.prompt_tokens} tokens in, {reply.completion_tokens} out, {reply.seconds:.1f} s"
         )
@@ -130,6 +130,8 @@ def apply(config: Config, options: argparse.Namespace) -> int:
     parts = read_reply(_read_file(options.reply_file), known=snapshot.blobs)
     applied = apply_edits(snapshot, {}, parts.edits)
     _print_diff(source.git.diff(source.repo, source.sha, applied.changes).text)
+    if not (parts.edits or parts.problems):
+        _progress("The reply holds no edits.")
     faults = [f"{rejection.edit.path}: {rejection.message}" for rejection in applied.rejected] + list(parts.problems)
     for fault in faults:
         _progress(" ".join(fault.split()))
@@ -142,6 +144,8 @@ def _open(config: Config, options: argparse.Namespace) -> Source:
 
         local = LocalGit(Path(options.repo), words=config.data_dir / "words")
         return Source(local, Path(options.repo).resolve().name, local.resolve(options.ref))
+    if options.repo.startswith(("/", ".", "~")):
+        raise NotFound(f"There is no directory {options.repo}.", next_step="Name a git directory or a GitHub URL.")
     repo, ref = read_repo_url(options.repo, config.github_server_url)
     with build_github(config) as github:
         remote = github.connect(repo, None)
@@ -159,6 +163,15 @@ def _read_file(name: str) -> str:
             f"{name} cannot be read: {error.strerror}.", next_step="Name the file that holds the reply."
         ) from None
     return content.decode("utf-8", "surrogateescape")
+
+
+def _write_file(name: str, text: str) -> None:
+    try:
+        Path(name).write_text(text, encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise BadRequest(
+            f"{name} cannot be written: {error.strerror}.", next_step="Name a file that can be made."
+        ) from None
 
 
 def _solution_page(source: Source, solution: Solution, replies: list[Reply]) -> dict[str, object]:

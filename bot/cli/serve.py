@@ -6,6 +6,7 @@ import argparse
 import gc
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ import structlog
 from gunicorn.app.base import BaseApplication
 
 from bot.config import Config
+from bot.errors import SetupError
 from bot.wiring import build_web, build_worker, lock_worker, set_up_logs
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ def web(config: Config, options: argparse.Namespace) -> int:
     set_up_logs(config)
     if options.child:
         _end_with_parent()
+    else:
+        _check_address(config)
     app = build_web(config)
     gc.collect()
     gc.freeze()  # else a collection in each forked process would write to all that they share: 15 MB each
@@ -60,6 +64,7 @@ def worker(config: Config, options: argparse.Namespace) -> int:
 def serve(config: Config, _options: argparse.Namespace) -> int:
     """Web and worker as two children. One that dies is started again; one that cannot be set up ends it all."""
     set_up_logs(config)
+    _check_address(config)
     stop = _stop_event()
     children = {name: _start(name) for name in ("worker", "web")}
     status = 0
@@ -77,6 +82,20 @@ def serve(config: Config, _options: argparse.Namespace) -> int:
     for child in children.values():
         child.wait()
     return status
+
+
+def _check_address(config: Config) -> None:
+    """SetupError where nobody can listen there: said once, at the start, and not by gunicorn again and again."""
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((config.host, config.port))
+        except OSError as error:
+            raise SetupError(
+                f"TinyGen cannot listen on {config.host}:{config.port}: {error.strerror}.",
+                next_step="Stop what listens there, or set TINYGEN_HOST and TINYGEN_PORT to another address.",
+            ) from None
 
 
 def _start(name: str) -> subprocess.Popen[bytes]:

@@ -114,6 +114,9 @@ class OpenAIModel:
         images: Mapping[str, bytes] = NO_IMAGES,
     ) -> Reply:
         """One reply; see `bot.ports.Model`. ContextTooLong where the prompt has too many tokens for the model."""
+        if self._base_url == OPENAI_URL and not self._api_key:
+            step = "Set it in .env, or set OPENAI_BASE_URL to a server that wants no key."
+            raise SetupError("OPENAI_API_KEY is not set.", next_step=step)
         if self._api_key and not (self._api_key.isascii() and self._api_key.isprintable()):
             step = "Copy the key again, without quotes, spaces or line ends."
             raise SetupError("OPENAI_API_KEY holds characters that no key has.", next_step=step)

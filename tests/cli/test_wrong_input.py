@@ -1,0 +1,112 @@
+"""What a stranger gives wrongly: one line that says what is wrong and what to do, the exit status, and no traceback."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SECRET = {"GITHUB_WEBHOOK_SECRET": "0123456789abcdef" * 2}
+
+
+def bot(at: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **settings}
+    command = [sys.executable, "-m", "bot", *arguments]
+    return subprocess.run(command, cwd=at, env=environment, capture_output=True, text=True, check=False, timeout=60)
+
+
+def wrong(done: subprocess.CompletedProcess[str], status: int) -> str:
+    """What was said on stderr."""
+    assert done.returncode == status, done.stderr
+    assert "Traceback" not in done.stderr
+    assert not done.stdout
+    return done.stderr.strip()
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    """A directory with an empty repository `r`, a file `f`, and 4 bytes that are no text, `b`."""
+    subprocess.run(["git", "init", "-q", tmp_path / "r"], check=True)
+    (tmp_path / "f").write_text("x\n")
+    (tmp_path / "b").write_bytes(b"\0\xff\xfe\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        ("context ./none x", 1, "There is no directory ./none. Name a git directory"),
+        ("context f x", 1, "no git repository"),
+        ("context r x --ref nope", 1, "There is no commit nope"),
+        ("context r ", 2, "argument PROMPT: is empty"),
+        ("run r ", 2, "argument PROMPT: is empty"),
+        ("context r x --budget -5", 2, "argument --budget: must be a whole number, at least 1"),
+        ("context r x --budget x", 2, "argument --budget: must be a whole number, at least 1"),
+        ("apply r none", 1, "none cannot be read: No such file or directory."),
+        ("apply r r", 1, "r cannot be read: Is a directory."),
+        ("run r x", 2, "OPENAI_API_KEY is not set. Set it in .env"),
+        ("run r x --replay none", 1, "none cannot be read"),
+        ("run r x --replay b", 1, "The file is not a transcript."),
+        ("jobs show nope", 1, "There is no job nope"),
+        ("serve", 2, "GITHUB_WEBHOOK_SECRET is not set."),
+        ("web", 2, "GITHUB_WEBHOOK_SECRET is not set."),
+        ("nope", 2, "invalid choice: 'nope'"),
+    ],
+)
+def test_a_wrong_call_says_what_to_do(repo: Path, arguments: str, status: int, words: str) -> None:
+    assert words in wrong(bot(repo, *arguments.split(" ")), status)
+
+
+@pytest.mark.parametrize("name", ["b", "f"])
+def test_a_reply_without_edits_is_told(repo: Path, name: str) -> None:
+    assert wrong(bot(repo, "apply", "r", name), 0) == "The reply holds no edits."
+
+
+def test_no_jobs_are_told(repo: Path) -> None:
+    assert wrong(bot(repo, "jobs", "list"), 0) == "There are no such jobs."
+
+
+@pytest.mark.parametrize("command", ["serve", "web", "worker", "migrate"])
+@pytest.mark.parametrize("directory", ["f", "/proc/none"])
+def test_a_data_directory_that_cannot_be_is_named(repo: Path, command: str, directory: str) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    done = bot(repo, command, **SECRET, TINYGEN_DATA_DIR=directory, TINYGEN_PORT=port)
+    assert "TINYGEN_DATA_DIR cannot be used" in wrong(done, 2)
+
+
+@pytest.mark.parametrize("command", ["serve", "web"])
+def test_an_address_that_is_taken_ends_it_at_once(repo: Path, command: str) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = str(listener.getsockname()[1])
+        said = wrong(bot(repo, command, **SECRET, TINYGEN_PORT=port), 2)
+    assert f"cannot listen on 127.0.0.1:{port}" in said
+
+
+def test_settings_that_are_no_text_are_named(repo: Path) -> None:
+    (repo / ".env").write_bytes(b"OPENAI_API_KEY=\xff\n")
+    assert ".env cannot be read: it is not UTF-8." in wrong(bot(repo, "jobs", "list"), 2)
+    (repo / ".env").unlink()
+    (repo / ".env").mkdir()
+    assert ".env cannot be read: Is a directory." in wrong(bot(repo, "jobs", "list"), 2)
+
+
+def test_all_odd_settings_are_named_at_once(repo: Path) -> None:
+    said = wrong(bot(repo, "jobs", "list", TINYGEN_PORT="x", TINYGEN_MODE="y", GITHUB_PRIVATE_KEY="z"), 2)
+    assert all(name in said for name in ("TINYGEN_PORT", "TINYGEN_MODE", "GITHUB_PRIVATE_KEY"))
+
+
+def test_a_transcript_that_cannot_be_written_is_told(repo: Path) -> None:
+    transcript = repo / "t"
+    transcript.write_text("")
+    done = bot(repo, "run", "r", "x", "--replay", str(transcript), "--transcript", "none/t")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
