@@ -6,8 +6,6 @@ file; a test holds the two together). An empty value counts as not set.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 import sys
 from collections.abc import Mapping
@@ -19,6 +17,7 @@ from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from bot.core.doors import Doors
+from bot.core.pem import read_pem
 from bot.core.quota import Quota
 from bot.core.types import Mode, Permission
 from bot.errors import SetupError
@@ -260,19 +259,6 @@ def _read_env_file(path: Path) -> Mapping[str, str | None]:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise SetupError(f"{path} cannot be read: {reason}.", next_step="Mend it; see .env.example.") from None
-
-
-def read_pem(text: str) -> str:
-    """The PEM in a setting, whichever of the accepted forms it has."""
-    text = text.replace("\\n", "\n").strip()
-    if "-----BEGIN" not in text:
-        try:
-            text = base64.b64decode("".join(text.split()), validate=True).decode("ascii").strip()
-        except (binascii.Error, UnicodeDecodeError):
-            text = ""
-    if "PRIVATE KEY-----" not in text:
-        raise ValueError("is not a private key as PEM, PEM with \\n, or base64 of PEM")
-    return text + "\n"
 
 
 def render_env_example() -> str:

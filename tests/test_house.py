@@ -22,7 +22,10 @@ DOORS: dict[str, set[str]] = {
     "core": {"bot.errors", "markdown_it", "pydantic", "re2", "yaml"},
     "ports": {"bot.core", "bot.errors"},
     "watch": {"bot.core.types"},
-    "config": {"bot.core.doors", "bot.core.quota", "bot.core.types", "bot.errors", "dotenv", "pydantic"},
+    "config": {
+        "bot.core.doors", "bot.core.pem", "bot.core.quota", "bot.core.types", "bot.errors",
+        "dotenv", "pydantic",
+    },
     "logs": {"structlog"},
     "measures": {"bot.core.types", "bot.errors", "bot.watch"},
     "metrics": {"bot.core.types", "bot.ports", "bot.watch", "prometheus_client"},

@@ -8,7 +8,6 @@ server be left at once: cancelling the task closes its connection.
 from __future__ import annotations
 
 import asyncio
-import base64
 import math
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -31,7 +30,8 @@ from bot.adapters.model.faults import (
     read_refusal,
     unreachable,
 )
-from bot.core.types import Message, Prompt, Reply
+from bot.adapters.model.messages import Messages, messages_of, text_of
+from bot.core.types import Prompt, Reply
 from bot.errors import Cancelled, OutsideError, SetupError, TimedOut, Unworkable
 from bot.ports import NO_IMAGES
 from bot.watch import Unwatched, Watch
@@ -40,9 +40,6 @@ if TYPE_CHECKING:
     import ssl
 
     from openai import AsyncOpenAI
-
-Messages = Any
-"""As they are sent; the library's own type for them is a union of dozens."""
 
 OPENAI_URL = "https://api.openai.com/v1"
 
@@ -121,10 +118,9 @@ class OpenAIModel:
             step = "Copy the key again, without quotes, spaces or line ends."
             raise SetupError("OPENAI_API_KEY holds characters that no key has.", next_step=step)
         asked = Asked(
-            _server(self._base_url), model or self._model, self._api_key, _text(prompt), has_images=bool(images)
+            _server(self._base_url), model or self._model, self._api_key, text_of(prompt), has_images=bool(images)
         )
-        messages = [{"role": each.role, "content": _content(each, images)} for each in prompt.messages]
-        reply = asyncio.run(self._ask(messages, asked, stop, deadline_s))
+        reply = asyncio.run(self._ask(messages_of(prompt, images), asked, stop, deadline_s))
         self._watch.replied(reply)
         return reply
 
@@ -274,28 +270,6 @@ def _without_thinking(text: str) -> str:
 def _estimated(prompt: str, reply: str) -> Usage:
     tokens = [math.ceil(len(text.encode("utf-8", "replace")) / _BYTES_PER_TOKEN) for text in (prompt, reply)]
     return Usage(prompt_tokens=tokens[0], completion_tokens=tokens[1])
-
-
-def _content(message: Message, images: Mapping[str, bytes]) -> str | list[dict[str, Any]]:
-    """A message without images stays plain text, which every server takes.
-    https://platform.openai.com/docs/guides/images-vision"""
-    text = _encodable(message.text)
-    urls = [
-        f"data:{image.media_type};base64,{base64.b64encode(images[image.sha256]).decode()}"
-        for image in message.images
-        if image.sha256 in images
-    ]
-    shown = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
-    return [{"type": "text", "text": text}, *shown] if shown else text
-
-
-def _encodable(text: str) -> str:
-    """Paths that are not UTF-8 hold surrogates, which no request can."""
-    return text.encode("utf-8", "replace").decode()
-
-
-def _text(prompt: Prompt) -> str:
-    return "\n".join(message.text for message in prompt.messages)
 
 
 def _server(base_url: str) -> str:
