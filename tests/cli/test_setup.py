@@ -215,7 +215,7 @@ def test_the_page_gives_the_code_on_once(browser: httpx.Client) -> None:
         first, second = (browser.get(f"{page.url}created", params=given) for _ in range(2))
         assert (first.status_code, first.headers["Location"]) == (303, "https://github.test/c0de")
         assert second.status_code == 409
-        assert page.wait(0) == "https://github.test/c0de"
+        assert page.wait(30) == "https://github.test/c0de"
 
 
 @pytest.mark.parametrize("given", [{}, {"code": "c0de"}, {"code": "c0de", "state": "é"}, {"state": "right"}])
@@ -237,7 +237,7 @@ def test_what_goes_wrong_is_told_in_the_browser_and_raised(browser: httpx.Client
         assert answer.status_code == 502
         assert "&lt;b&gt;c&lt;/b&gt; failed. Begin again." in answer.text
         with pytest.raises(OutsideError, match="failed"):
-            page.wait(0)
+            page.wait(30)
 
 
 def test_the_page_is_for_its_own_address_alone(browser: httpx.Client) -> None:
