@@ -172,7 +172,7 @@ def ending(teller: Teller) -> Iterator[None]:
         teller.stopped(error)
     except EngineError:
         raise
-    except Exception:
+    except Exception:  # the job's outer edge: its asker is told, whatever it was
         _log.exception("a job met a fault of TinyGen's own")
         where = f"Its operator finds the cause in the log, under the job `{teller.report.job.id}`."
         teller.stopped(TinyGenError("TinyGen met a fault of its own.", next_step=where))

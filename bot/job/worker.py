@@ -91,7 +91,7 @@ class Worker:
             try:
                 self._take_in()
                 self._free_held()
-            except Exception as error:
+            except Exception as error:  # this thread alone starts jobs
                 _log.error("jobs cannot be taken in", error=str(error), exc_info=not isinstance(error, OutsideError))
                 self._stopping.wait(self._wait_s)
 

@@ -118,6 +118,7 @@ def insert_unknown(engine: Engine, table: Table, rows: Sequence[Mapping[str, obj
     columns = tuple(rows[0])
     mark = "?" if engine.dialect.name == "sqlite" else "%s"
     marks = ", ".join([f"({', '.join([mark] * len(columns))})"] * len(rows))
+    # Only names of our own tables and columns are part of the statement.
     statement = f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES {marks} ON CONFLICT DO NOTHING"  # noqa: S608
     # In one order everywhere: two transactions with the same ids would else wait for each other.
     ordered = sorted(rows, key=lambda row: str(row["id"]))

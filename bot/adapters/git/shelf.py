@@ -69,6 +69,7 @@ def _read(connection: sqlite3.Connection, names: Sequence[str]) -> Sequence[Mapp
     for begin in range(0, len(names), _NAMES_AT_ONCE):
         some = names[begin : begin + _NAMES_AT_ONCE]
         marks = ", ".join("?" * len(some))
+        # Only question marks are put into the statement.
         rows = connection.execute(f"SELECT layer, name, content FROM kept WHERE name IN ({marks})", some)  # noqa: S608
         for layer, name, content in rows:
             found[layer][name] = content
