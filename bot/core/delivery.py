@@ -137,6 +137,7 @@ def _through_door(delivery: Delivery, payload: AboutIssue, doors: Doors, receive
         received_at=received_at,
         given_at=payload.issue.updated_at,
         thread=_thread(payload.issue),
+        opened_by=_opener(payload.issue),
     )
 
 
@@ -144,6 +145,7 @@ def _place(payload: Event, issue: Issue) -> Target:
     return Target(
         repo=payload.repository.full_name,
         installation_id=payload.installation.id if payload.installation else None,
+        repository_id=payload.repository.id,
         issue_number=issue.number,
         is_pull=issue.pull_request is not None,
     )
@@ -168,6 +170,7 @@ def _commanded(delivery: Delivery, payload: OnThread | OnLine, *, app_id: int, r
         return Ignored("the comment holds no command")
     if payload.action == "edited" and is_same(command, _command_before(payload)):
         return Ignored("the comment held this command before its edit")
+    issue = payload.issue if isinstance(payload, OnThread) else payload.pull_request
     # The words of an edit are the editor's, whoever wrote the comment.
     user = payload.sender if payload.action == "edited" else payload.comment.user
     if payload.installation is None or user is None:
@@ -184,12 +187,17 @@ def _commanded(delivery: Delivery, payload: OnThread | OnLine, *, app_id: int, r
         received_at=received_at,
         remarks=() if isinstance(payload, OnThread) else (_remark(payload, command),),
         given_at=payload.comment.updated_at,
-        thread=_thread(payload.issue if isinstance(payload, OnThread) else payload.pull_request),
+        thread=_thread(issue),
+        opened_by=_opener(issue),
     )
 
 
 def _thread(issue: Issue) -> tuple[str, str] | None:
     return None if issue.title is None else (issue.title, (issue.body or "")[:MAX_BODY_CHARS])
+
+
+def _opener(issue: Issue) -> str | None:
+    return issue.user.login if issue.user else None
 
 
 def _remark(payload: OnLine, command: Command) -> Remark:

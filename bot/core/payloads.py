@@ -49,10 +49,12 @@ class Issue(BaseModel):
     pull_request: object = None
     title: str | None = None
     body: str | None = None
+    user: Account | None = None
     updated_at: str = ""
 
 
-class RepositoryName(BaseModel):
+class Repository(BaseModel):
+    id: Number | None = None
     full_name: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]*/[A-Za-z0-9_.-]+$")
 
 
@@ -70,7 +72,7 @@ class CommentChanges(BaseModel):
 
 class Event(BaseModel):
     action: str
-    repository: RepositoryName
+    repository: Repository
     installation: Installation | None = None
 
 

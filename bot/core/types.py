@@ -51,7 +51,7 @@ class Target:
     """The repository, and the place in it, that a job works for. Outside GitHub threads the numbers are None."""
 
     repo: str
-    """`owner/name` as GitHub spells it."""
+    """`owner/name` as GitHub spells it: for people and for addresses. It may be another repository's tomorrow."""
     installation_id: int | None = None
     issue_number: int | None = None
     is_pull: bool = False
@@ -59,6 +59,14 @@ class Target:
     """The comment that holds the command."""
     reply_to: int | None = None
     """In a review: the first comment of the thread on a line that the command stands in, and that answers go into."""
+    repository_id: int | None = None
+    """Whose thread, history and cache it is. None for direct calls, which know a repository by its address alone."""
+
+    @property
+    def repository_key(self) -> str:
+        """What the repository's threads, history, limits and cache go by: GitHub's id for it or, where that is not
+        known, its name. A name holds a slash, an id never does."""
+        return self.repo.lower() if self.repository_id is None else str(self.repository_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +126,8 @@ class Job:
     """When the command was written, by GitHub's clock; "" where it does not say."""
     thread: tuple[str, str] | None = None
     """Title and body of the issue or pull request as they stood then; None where GitHub did not send them."""
+    opened_by: str | None = None
+    """The login of whoever wrote them; None where GitHub did not say, or the account is gone."""
     check: Check | None = None
     """Where no comment asked for it, but a failed check of what was asked for before."""
 
