@@ -39,9 +39,14 @@ if TYPE_CHECKING:
 LONE_EXECUTOR = "local"
 WORKER_WAIT_S = 30.0
 """As long as the engine itself waits: a backup that holds the database for a while fails no job."""
+WORKER_CHECKPOINT_PAGES = 250
+"""1 MB: so long a write-ahead log of SQLite is kept beside the file."""
+LIMIT_PATIENCE_S = 1.0
+"""A worker's threads are shared: none waits for a limit."""
 FORGET_S = 3600.0
 REDELIVER_S = 300.0
 EVICT_S = 300.0
+LOST_S = 60.0
 MEASURE_S = 5.0
 """How often a worker forgets what is old, looks for missed deliveries, makes room in the cache, and writes what it
 counted."""
@@ -63,19 +68,19 @@ def database_url(config: Config) -> str:
     return f"postgresql+psycopg://{rest}" if scheme in ("postgresql", "postgres") else url
 
 
-def build_database(config: Config, *, wait_s: float = 3.0) -> Database:
+def build_database(config: Config, *, wait_s: float = 3.0, checkpoint_pages: int | None = None) -> Database:
     """The embedded database, its tables made."""
-    database = open_database(config, wait_s=wait_s)
+    database = open_database(config, wait_s=wait_s, checkpoint_pages=checkpoint_pages)
     database.create()
     return database
 
 
-def open_database(config: Config, *, wait_s: float = 3.0) -> Database:
+def open_database(config: Config, *, wait_s: float = 3.0, checkpoint_pages: int | None = None) -> Database:
     """The same as it is found. `wait_s` bounds what a statement may wait for a lock or an answer."""
-    from bot.adapters.database import Database
+    from bot.adapters.database import CHECKPOINT_PAGES, Database
 
     _make_data_dir(config)
-    return Database(database_url(config), wait_s=wait_s)
+    return Database(database_url(config), wait_s=wait_s, checkpoint_pages=checkpoint_pages or CHECKPOINT_PAGES)
 
 
 def build_web(config: Config) -> Flask:
@@ -87,7 +92,8 @@ def build_web(config: Config) -> Flask:
     return create_app(config, database, database, database, lambda: render_metrics(database))
 
 
-def build_github(config: Config, watch: Watch | None = None) -> GitHubApp:
+def build_github(config: Config, watch: Watch | None = None, *, limit_patience_s: float = 120.0) -> GitHubApp:
+    """`limit_patience_s`: what a call waits for GitHub's limits, before the job waits instead."""
     from bot.adapters.github import GitHubApp
 
     key, token = config.github_private_key, config.github_token
@@ -98,13 +104,17 @@ def build_github(config: Config, watch: Watch | None = None) -> GitHubApp:
         api_url=config.github_api_url,
         server_url=config.github_server_url,
         watch=watch,
+        limit_patience_s=limit_patience_s,
     )
 
 
 def build_git(config: Config) -> GitCache:
     from bot.adapters.git import GitCache
 
-    return GitCache(config.data_dir.resolve() / "repositories", protocols=(urlsplit(config.github_server_url).scheme,))
+    server = urlsplit(config.github_server_url)
+    return GitCache(
+        config.data_dir.resolve() / "repositories", server=server.netloc.lower(), protocols=(server.scheme,)
+    )
 
 
 def build_judge() -> Judge:
@@ -175,22 +185,26 @@ def build_worker(config: Config) -> Worker:
     from bot.job.house import House
     from bot.job.lease import Lease
     from bot.job.log import Sender
-    from bot.job.upkeep import Upkeep
+    from bot.job.lost import find_lost
+    from bot.job.upkeep import Chore, Upkeep
     from bot.job.worker import Beside, Worker
 
     for library in SLOW_IMPORTS:
         import_module(library)
-    database, me = build_database(config, wait_s=WORKER_WAIT_S), _executor_id(config)
+    database = build_database(config, wait_s=WORKER_WAIT_S, checkpoint_pages=WORKER_CHECKPOINT_PAGES)
+    me = _executor_id(config)
     clean = cleaner(config.secrets())
     meter = Meter()
     engine = Engine(database_url(config), executor_id=me, concurrency=config.concurrency, clean=clean, watch=meter)
-    github, remote_log = build_github(config, meter), build_supabase(config)
+    github = build_github(config, meter, limit_patience_s=LIMIT_PATIENCE_S)
+    remote_log = build_supabase(config)
     house = House(
         engine=engine,
         connect=github.connect,
         git=build_git(config),
         model=build_model(config, meter),
         reports=database,
+        refusals=database.refusals,
         log=database,
         outbox=database.outbox if remote_log else None,
         now=lambda: datetime.now(UTC),
@@ -198,7 +212,8 @@ def build_worker(config: Config) -> Worker:
         judge=build_judge(),
         rules=build_rules(config),
     )
-    beside: list[Beside] = [Upkeep([*_chores(config, engine, database, github), _measuring(meter, database)])]
+    lost = Chore("close lost jobs", LOST_S, lambda: find_lost(house))
+    beside: list[Beside] = [Upkeep([*_chores(config, engine, database, github), _measuring(meter, database), lost])]
     if remote_log:
         beside.append(Sender(database, database.outbox, remote_log))
     return Worker(house, database, beside=beside, lease=Lease(engine, database, me))

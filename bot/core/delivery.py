@@ -142,12 +142,14 @@ def _through_door(delivery: Delivery, payload: AboutIssue, doors: Doors, receive
 
 
 def _place(payload: Event, issue: Issue) -> Target:
+    repository = payload.repository
     return Target(
-        repo=payload.repository.full_name,
+        repo=repository.full_name,
         installation_id=payload.installation.id if payload.installation else None,
-        repository_id=payload.repository.id,
         issue_number=issue.number,
         is_pull=issue.pull_request is not None,
+        repository_id=repository.id,
+        repository_made_at=repository.created_at.isoformat() if repository.created_at else "",
     )
 
 

@@ -5,6 +5,7 @@ https://docs.github.com/en/webhooks/webhook-events-and-payloads
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
@@ -55,6 +56,7 @@ class Issue(BaseModel):
 
 class Repository(BaseModel):
     id: Number | None = None
+    created_at: datetime | None = None
     full_name: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]*/[A-Za-z0-9_.-]+$")
 
 

@@ -48,15 +48,21 @@ def marker(job_id: str) -> str:
 
 
 def thread_marker(report: Report) -> str:
-    """What the comment that takes a report begins with: `status` goes into the thread's one comment of that kind."""
-    is_status = report.job.command.verb == "status" and report.state != "refused"
-    return _STATUS if is_status else marker(report.job.id)
+    """What a line of the comment that takes a report begins with: `status` goes into the thread's one comment of that
+    kind, and a refusal into the one that the refused comment has had, however often it is edited."""
+    if report.state == "refused" and report.job.target.comment_id is not None:
+        return f"<!-- tinygen:refused={report.job.target.comment_id} -->"
+    return _STATUS if report.job.command.verb == "status" else marker(report.job.id)
 
 
 def branch_name(job: Job) -> str:
     """The branch of a job's pull request: always the same one, so that making it twice is harmless."""
-    short = hashlib.sha256(job.id.encode()).hexdigest()[:8]
-    return f"tinygen/issue-{job.target.issue_number}-{short}"
+    return f"tinygen/issue-{job.target.issue_number}-{short_id(job.id)}"
+
+
+def short_id(job_id: str) -> str:
+    """What people call a job by: as in `/tinygen apply ID`, and in its branch's name."""
+    return hashlib.sha256(job_id.encode()).hexdigest()[:8]
 
 
 # ---- the comment ----------------------------------------------------------------------------------------------------
@@ -65,7 +71,7 @@ def branch_name(job: Job) -> str:
 def render_comment(report: Report, *, with_diff: bool = True) -> str:
     """The job's one comment in its present state."""
     parts = [
-        f"{marker(report.job.id)}state={report.state} -->\n{_status_line(report)}{_headline(report)}",
+        _opening(report),
         _steps(report) if report.state in ("queued", "running") else "",
         *(_result(report, with_diff=with_diff) if report.state == "done" else ()),
         _notes(report),
@@ -74,13 +80,39 @@ def render_comment(report: Report, *, with_diff: bool = True) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _status_line(report: Report) -> str:
-    return f"{_STATUS}\n" if thread_marker(report) == _STATUS else ""
+def _second_line(report: Report) -> str:
+    """A marker of its own, where the comment is found by another one than the job's."""
+    own = thread_marker(report)
+    return "" if own == marker(report.job.id) else f"{own}\n"
+
+
+def render_comment_that_fits(report: Report) -> str:
+    """The job's comment with as much as GitHub takes: without its diff, or in short, where that is too much."""
+    for words in (render_comment(report), render_comment(report, with_diff=False)):
+        if _fits(words):
+            return words
+    return render_short_comment(report)
+
+
+def render_short_comment(report: Report) -> str:
+    """The job's end and where to find the rest: what is left to say where GitHub refuses the whole comment."""
+    where = report.pull_request_url or report.commit_url or ""
+    kept = f"GitHub did not take the whole report here. It is kept at `/jobs/{report.job.id}`."
+    return "\n\n".join(part for part in (_opening(report), where, kept) if part) + "\n"
 
 
 def fits_comment(report: Report) -> bool:
-    """Whether GitHub takes the comment with its diff. Counted in UTF-16 units, the strictest reading of the limit."""
-    return len(render_comment(report).encode("utf-16-le", "surrogatepass")) // 2 <= MAX_COMMENT_CHARS
+    """Whether GitHub takes the comment with its diff."""
+    return _fits(render_comment(report))
+
+
+def _fits(words: str) -> bool:
+    """Counted in UTF-16 units, the strictest reading of the limit."""
+    return len(words.encode("utf-16-le", "surrogatepass")) // 2 <= MAX_COMMENT_CHARS
+
+
+def _opening(report: Report) -> str:
+    return f"{marker(report.job.id)}state={report.state} -->\n{_second_line(report)}{_headline(report)}"
 
 
 def _headline(report: Report) -> str:

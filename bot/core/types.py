@@ -61,6 +61,8 @@ class Target:
     """In a review: the first comment of the thread on a line that the command stands in, and that answers go into."""
     repository_id: int | None = None
     """Whose thread, history and cache it is. None for direct calls, which know a repository by its address alone."""
+    repository_made_at: str = ""
+    """When GitHub made the repository, ISO 8601; "" where it did not say."""
 
     @property
     def repository_key(self) -> str:
@@ -130,6 +132,18 @@ class Job:
     """The login of whoever wrote them; None where GitHub did not say, or the account is gone."""
     check: Check | None = None
     """Where no comment asked for it, but a failed check of what was asked for before."""
+
+    @property
+    def account(self) -> str:
+        """On whose account it runs, and with whom it shares: its installation's or, of a direct call, its caller's."""
+        installation = self.target.installation_id
+        return f"installation {installation}" if installation is not None else self.actor or "a direct call"
+
+    @property
+    def asker_key(self) -> str:
+        """Whose request it is, for limits, refusals and `apply`: GitHub's id for the person or, of a direct call, the
+        caller's name. A login may be another person's tomorrow."""
+        return (self.actor or "") if self.actor_id is None else str(self.actor_id)
 
 
 # ---- the conversation with the model --------------------------------------------------------------------------------

@@ -10,9 +10,9 @@ from bot.core.edits import Judge
 from bot.core.loop import Limits
 from bot.core.quota import Quota
 from bot.core.repo_settings import RepoSettings
-from bot.core.types import Mode, Permission
+from bot.core.types import Mode, Permission, Target
 from bot.job.engine import Engine
-from bot.ports import Connect, Git, Model, Outbox, Reports, Store
+from bot.ports import Connect, Git, GitHub, Model, Outbox, Refusals, Reports, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,7 @@ class House:
     git: Git
     model: Model
     reports: Reports
+    refusals: Refusals
     log: Store
     """The embedded request log: always written, at once."""
     outbox: Outbox | None
@@ -60,3 +61,7 @@ class House:
     """Takes this installation's secrets out of a text."""
     judge: Judge
     rules: Rules
+
+    def github(self, target: Target) -> GitHub:
+        """The target's repository, with tokens for just the one of its id."""
+        return self.connect(target.repo, target.installation_id, target.repository_id)

@@ -51,7 +51,7 @@ class Album:
         """None for one that cannot be had: a job does not fail for an image."""
         target = self._job.target
         try:
-            github = self._house.connect(target.repo, target.installation_id)
+            github = self._house.github(target)
             content = github.attachment(url, target.issue_number or 0, max_bytes=MAX_IMAGE_BYTES)
             kind = media_type(content)
             if kind is None:

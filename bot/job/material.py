@@ -26,7 +26,7 @@ def read_task(house: House, job: Job, album: Album) -> Task:
     target = job.target
     if target.issue_number is None:
         return Task(target.repo, job.command.prompt)
-    github = house.connect(target.repo, target.installation_id)
+    github = house.github(target)
     if job.thread is None:
         thread = github.thread(target.issue_number)
         title, body = thread.title, thread.body

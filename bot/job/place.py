@@ -43,11 +43,11 @@ class Ground:
     """The repository of one job, in steps: what was fetched is not fetched again after a restart."""
 
     def __init__(self, house: House, job: Job) -> None:
-        self._house, self._repo = house, job.target.repo
-        self._installation_id = job.target.installation_id
+        self._house, self._target = house, job.target
+        self._repo = job.target.repository_key
 
     def github(self) -> GitHub:
-        return self._house.connect(self._repo, self._installation_id)
+        return self._house.github(self._target)
 
     def snapshot(self, sha: str) -> Snapshot:
         """Rebuilt from its sha after a restart, from the cache or, where that is gone, from GitHub."""

@@ -14,9 +14,9 @@ from bot.ports import GitHub, PullRequest
 def find_place(house: House, job: Job, again: Report | None) -> Place:
     """The job's place. `again` is the request that it repeats: it starts from where that one started."""
     target = job.target
-    github = house.connect(target.repo, target.installation_id)
+    github = house.github(target)
     pull = github.pull(target.issue_number) if target.is_pull and target.issue_number is not None else None
-    opened = opener(house, target.repo, pull) if pull else None
+    opened = opener(house, target, pull) if pull else None
     before = _before(house, job, again, opened)
     own = own_pull(house, github, before) if before else None
     if own and before and own.state == "open":

@@ -170,7 +170,7 @@ class _Run:
         return words
 
     def _read_instructions(self) -> str:
-        repo, github = self._job.target.repo, self._ground.github()
+        repo, github = self._job.target.repository_key, self._ground.github()
         _name, sha = github.resolve(None)
         self._house.git.fetch(repo, github.remote(), sha)
         return read_instructions(self._house.git.snapshot(repo, sha))
@@ -178,7 +178,7 @@ class _Run:
     # -- the model --
 
     def _solve(self, task: Task, place: Place, snapshot: Snapshot, pending: Patch | None) -> Solution:
-        repo = self._job.target.repo
+        repo = self._job.target.repository_key
         return solve(
             task,
             snapshot,

@@ -200,13 +200,19 @@ def leave_locks(cache: Path) -> None:
     (cache / "refs/tinygen/x.lock").touch()
 
 
+def cache_of(scene: Scene) -> Path:
+    """The one repository's."""
+    (cache,) = (scene.root / "data/repositories").glob("*+id/*.git")
+    return cache
+
+
 DAMAGES = [cut_packs, lose_objects, leave_locks]
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_cache_that_was_damaged_between_jobs_is_fetched_again(scene: Scene, damage: Callable[[Path], None]) -> None:
     scene.tell("/tinygen Louder.")
-    damage(scene.root / "data/repositories/octocat/greeter.git")
+    damage(cache_of(scene))
     scene.repo.git.commit({"more.py": b"MORE = 1\n"}, branch="main")
     scene.model_says(LOUDER, CONFIDENT)
     assert scene.tell("/tinygen --pr Louder.").state == "done"
@@ -217,7 +223,7 @@ def test_a_cache_that_is_damaged_in_the_middle_costs_the_job_nothing(
     scene: Scene, damage: Callable[[Path], None]
 ) -> None:
     def reply(_messages: Messages) -> str:
-        damage(scene.root / "data/repositories/octocat/greeter.git")
+        damage(cache_of(scene))
         return CONFIDENT
 
     scene.model_says(LOUDER, reply)

@@ -39,7 +39,8 @@ Shape = TypeVar("Shape", bound=BaseModel)
 _TRIES = 4
 _BACKOFF_S = (1.0, 2.0, 4.0)
 _PATIENCE_S = 120.0
-"""The most that one call waits for limits and outages together, in seconds; beyond it, the job waits instead."""
+"""The most that one call waits for outages together, in seconds; beyond it, the job waits instead."""
+_KEPT_LIMITS = 1_000
 _CONNECT_S = 5.0
 _REDIRECTS = 3
 _PAGES = 100
@@ -84,8 +85,11 @@ class Server:
         sleep: Callable[[float], None],
         clock: Callable[[], float],
         watch: Watch | None = None,
+        limit_patience_s: float = _PATIENCE_S,
     ) -> None:
+        """`limit_patience_s`: for how long a call waits for a limit itself, before it gives up and says how long."""
         self.api_url = api_url.rstrip("/")
+        self.limit_patience_s = limit_patience_s
         self.sleep = sleep
         self.clock = clock
         self.watch = watch or Unwatched()
@@ -94,6 +98,7 @@ class Server:
         self._open = ExitStack()
         self._kit: Kit | None = None
         self._client: httpx.Client | None = None
+        self._limited_until: dict[str, float] = {}
 
     def kit(self) -> Kit:
         """githubkit with nothing left to its defaults that a long-lived worker would regret."""
@@ -129,6 +134,18 @@ class Server:
         if left.isdecimal():
             self.watch.github_left(int(left))
         return response
+
+    def limited(self, call: Call, wait_s: float) -> None:
+        """Remembers a limit: until it ends, GitHub is not asked about that repository, which would make it longer."""
+        now = self.clock()
+        with self._lock:
+            if len(self._limited_until) >= _KEPT_LIMITS:
+                self._limited_until = {of: until for of, until in self._limited_until.items() if until > now}
+            self._limited_until[_limited_part(call)] = now + wait_s
+
+    def limit_left_s(self, call: Call) -> float:
+        """For how long GitHub does not want to be asked this; 0 where it did not say so."""
+        return max(self._limited_until.get(_limited_part(call), 0.0) - self.clock(), 0.0)
 
     def _root(self, call: Call) -> str:
         """On Enterprise Server GraphQL stands beside the REST API's version.
@@ -181,6 +198,8 @@ class Calls:
 
     def send(self, call: Call) -> httpx.Response:
         """A successful answer, or an error of `bot.errors`. UnclearOutcome only where `call` is not repeatable."""
+        if (left_s := self._server.limit_left_s(call)) > self._server.limit_patience_s:
+            raise limit_error(call.doing, left_s)
         patience = _Patience(self._server)
         token, renewed = self._credentials.token(), False
         while True:
@@ -244,12 +263,17 @@ class _Patience:
     """What one call may still wait, and how often it may still fail."""
 
     def __init__(self, server: Server) -> None:
-        self._sleep = server.sleep
-        self._watch = server.watch
+        self._server = server
         self._left_s = _PATIENCE_S
+        self._limits_left_s = server.limit_patience_s
         self.failures = 0
 
     def limited(self, call: Call, wait_s: float) -> None:
+        """A limit may end in an hour, and whoever waits holds a thread that others need."""
+        self._server.limited(call, wait_s)
+        if wait_s > self._limits_left_s:
+            raise limit_error(call.doing, wait_s)
+        self._limits_left_s -= wait_s
         self._wait(wait_s, limit_error(call.doing, wait_s))
 
     def failed(self, call: Call, message: str, *, acted: bool, asked_s: float = 0.0) -> None:
@@ -257,15 +281,24 @@ class _Patience:
         if acted and not call.repeatable:
             raise UnclearOutcome(message, next_step=TRY_LATER)
         wait_s = asked_s or _BACKOFF_S[min(self.failures, len(_BACKOFF_S) - 1)]
-        self._wait(wait_s, OutsideError(message, next_step=TRY_LATER, retry_in_s=asked_s or None))
+        error = OutsideError(message, next_step=TRY_LATER, retry_in_s=asked_s or None)
+        if asked_s > self._limits_left_s:
+            raise error
+        self._wait(wait_s, error)
 
     def _wait(self, seconds: float, error: OutsideError) -> None:
         self.failures += 1
         if self.failures == _TRIES or seconds > self._left_s:
             raise error
         self._left_s -= seconds
-        self._sleep(seconds)
-        self._watch.retried("github")
+        self._server.sleep(seconds)
+        self._server.watch.retried("github")
+
+
+def _limited_part(call: Call) -> str:
+    """What a limit is remembered for: the repository that was asked about or, elsewhere, the address."""
+    parts = call.path.split("/")
+    return "/".join(parts[:4]).lower() if parts[1] == "repos" else call.path
 
 
 def _authorization(token: str | None) -> dict[str, str]:

@@ -85,11 +85,12 @@ def _check_key(private_key: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a token is for."""
+    """What a token is for: the repository of that id or, where none is known, of that name."""
 
     installation_id: int
     repo: str
     permissions: Permissions
+    repository_id: int | None = None
 
 
 @dataclass(slots=True)
@@ -132,7 +133,9 @@ class Tokens:
 
     def _mint(self, grant: Grant) -> tuple[str, float]:
         """https://docs.github.com/en/rest/apps/apps#create-an-installation-access-token-for-an-app"""
-        wanted = {"repositories": [grant.repo.partition("/")[2]], "permissions": dict(grant.permissions)}
+        by_name = {"repositories": [grant.repo.partition("/")[2]]}
+        of = by_name if grant.repository_id is None else {"repository_ids": [grant.repository_id]}
+        wanted = {**of, "permissions": dict(grant.permissions)}
         path = f"/app/installations/{grant.installation_id}/access_tokens"
         call = Call("POST", path, f"get a token for {grant.repo}", json=wanted)
         try:
