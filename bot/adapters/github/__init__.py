@@ -51,7 +51,8 @@ class GitHubApp:
         if not _REPO.fullmatch(repo):
             raise BadRequest(f"{repo[:100]!r} names no repository.", next_step="Write it as owner/name.")
         access = self._access(repo, installation_id, repository_id)
-        return Repository(repo, f"{self._server_url}/{repo}.git", self._server, access)
+        url = f"{self._server_url}/{repo}.git"
+        return Repository(repo, url, self._server, access, repository_id=repository_id)
 
     def _access(self, repo: str, installation_id: int | None, repository_id: int | None) -> Access:
         if self._app is None:

@@ -50,8 +50,12 @@ def _kind(on_line: bool) -> Kind:
 class Repository:
     """Usable from any thread."""
 
-    def __init__(self, repo: str, url: str, server: Server, access: Access) -> None:
+    def __init__(
+        self, repo: str, url: str, server: Server, access: Access, *, repository_id: int | None = None
+    ) -> None:
+        """`repository_id`: which one is meant, should another have its name by now."""
         self._repo = repo
+        self._repository_id = repository_id
         self._url = url
         self._server = server
         self._access = access
@@ -159,7 +163,11 @@ class Repository:
         return branch, head
 
     def _default_branch(self) -> str:
-        return self._calls.read(RepositoryFacts, Call("GET", self._at, f"read {self._repo}")).default_branch
+        facts = self._calls.read(RepositoryFacts, Call("GET", self._at, f"read {self._repo}"))
+        if self._repository_id not in (None, facts.id):
+            message = f"{self._repo} is the name of another repository by now."
+            raise NotFound(message, next_step="Ask again where the repository is now.")
+        return facts.default_branch
 
     def _known_commit(self, sha: str) -> str:
         try:

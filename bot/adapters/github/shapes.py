@@ -143,6 +143,7 @@ class Collaborator(BaseModel):
 
 
 class RepositoryFacts(BaseModel):
+    id: int
     default_branch: str
 
 
