@@ -49,7 +49,7 @@ def _glob(pattern: str) -> str:
 Glob = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_glob)]
 Globs = Annotated[tuple[Glob, ...], Field(max_length=50)]
 Label = Annotated[str, Field(min_length=1, max_length=50, pattern=r"^[^\x00-\x1f,]+$")]
-Reviewer = Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*(/[A-Za-z0-9._-]+)?$")]
+Reviewer = Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*(/[A-Za-z0-9._-]+)?$")]
 _strict = ConfigDict(extra="forbid")
 
 
