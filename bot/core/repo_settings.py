@@ -153,6 +153,17 @@ def read_settings(content: bytes | None, *, models: Sequence[str] = ()) -> Read:
     return Read(settings, tuple(words for _line, words in sorted(mistakes)[:MAX_MISTAKES]), unclear)
 
 
+def read_settings_of(snapshot: Snapshot, *, models: Sequence[str] = ()) -> Read:
+    """What the snapshot's own file says."""
+    blob = snapshot.blobs.get(SETTINGS_FILE)
+    if blob is None:
+        return Read(RepoSettings())
+    if not blob.mode.startswith("100") or blob.size_bytes > MAX_FILE_BYTES:
+        told = f"`{SETTINGS_FILE}` is no file of at most {MAX_FILE_BYTES} bytes. None of it counts until then."
+        return Read(RepoSettings(), (told,), GUARDS)
+    return read_settings(next(iter(snapshot.read([blob]))), models=models)
+
+
 def dump_settings(settings: RepoSettings) -> dict[str, Any]:
     dumped: dict[str, Any] = _adapter.dump_python(settings, mode="json")
     return dumped
