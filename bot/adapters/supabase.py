@@ -1,8 +1,8 @@
 """The request log at Supabase, written with its secret key.
 
-supabase-py repeats no write, which is right here: the job's durable step does. What Supabase answers is sorted where
-it arrives, in the HTTP client, because the library's own error keeps neither the status nor Retry-After, and takes
-anything with a 200 for an answer.
+Nothing is repeated here: what was not taken waits in the outbox and is sent again (bot/job/log.py). What Supabase
+answers is sorted where it arrives, in the HTTP client, because the library's own error keeps neither the status nor
+Retry-After, and takes anything with a 200 for an answer.
 """
 
 from __future__ import annotations

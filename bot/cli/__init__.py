@@ -79,7 +79,12 @@ def _add_repository_commands(commands: argparse._SubParsersAction[argparse.Argum
     run.add_argument("--json", action="store_true", help="diff, summary, reflections and usage as JSON")
     run.add_argument("--transcript", metavar="FILE", help="write the whole conversation with the model to FILE")
     run.add_argument("--replay", metavar="FILE", help="take the replies from a transcript; no model is asked")
-    context.add_argument("--budget", type=_at_least_1, metavar="TOKENS", help="default: TINYGEN_CONTEXT_TOKENS")
+    context.add_argument(
+        "--budget",
+        type=_at_least_1,
+        metavar="TOKENS",
+        help="at most so many of the repository (default: TINYGEN_CONTEXT_TOKENS)",
+    )
     context.add_argument("--json", action="store_true", help="ranking and excerpts as JSON")
     run.set_defaults(command=repository.run)
     context.set_defaults(command=repository.context)

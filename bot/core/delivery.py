@@ -113,6 +113,7 @@ def _checked(delivery: Delivery, payload: OnRun, received_at: str) -> Job | Igno
         delivery_id=delivery.id,
         received_at=received_at,
         check=Check(run.id, " ".join((run.name or "check").split())[:MAX_NAME_CHARS], run.head_sha),
+        trigger="failed check",
     )
 
 
@@ -138,6 +139,7 @@ def _through_door(delivery: Delivery, payload: AboutIssue, doors: Doors, receive
         given_at=payload.issue.updated_at,
         thread=_thread(payload.issue),
         opened_by=_opener(payload.issue),
+        trigger="label" if payload.action == "labeled" else "assignment",
     )
 
 
@@ -191,6 +193,7 @@ def _commanded(delivery: Delivery, payload: OnThread | OnLine, *, app_id: int, r
         given_at=payload.comment.updated_at,
         thread=_thread(issue),
         opened_by=_opener(issue),
+        trigger="comment" if isinstance(payload, OnThread) else "review",
     )
 
 

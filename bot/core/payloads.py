@@ -8,8 +8,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
+from bot.core.repo_name import REPO_NAME
 from bot.errors import BadRequest
 
 Number = Annotated[int, Field(ge=0, lt=2**63)]
@@ -54,10 +55,16 @@ class Issue(BaseModel):
     updated_at: str = ""
 
 
+def _repo_name(name: str) -> str:
+    if not REPO_NAME.fullmatch(name):
+        raise ValueError("must be owner/name")
+    return name
+
+
 class Repository(BaseModel):
     id: Number | None = None
     created_at: datetime | None = None
-    full_name: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]*/[A-Za-z0-9_.-]+$")
+    full_name: Annotated[str, AfterValidator(_repo_name)]
 
 
 class Installation(BaseModel):

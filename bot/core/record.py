@@ -1,6 +1,5 @@
-"""Jobs and reports as JSON, for the durable queue, `/jobs/<id>` and the request log.
-
-The request log's columns are the contract's (README, "The request log"); both stores write exactly `log_row`.
+"""Jobs and reports as JSON, for the durable queue and the reports that are kept; and a report as a row of the request
+log, whose columns README lists ("The request log"). Both logs, the embedded one and Supabase's, are given `log_row`.
 """
 
 from __future__ import annotations

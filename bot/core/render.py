@@ -265,12 +265,27 @@ def render_pull_body(report: Report, *, ci_fixes: int = 0) -> str:
     parts = [
         quiet(split_summary(report.summary)[1]),
         f"Closes #{issue}" if issue and not report.job.target.is_pull else "",
-        f"Asked for by {code(report.job.actor)} in a comment on #{issue}." if report.job.actor and issue else "",
+        _asked_by(report.job),
         "\n".join(f"- {quiet(note)}" for note in report.notes),
         f"If a check fails here, TinyGen tries to mend it, at most {_count(ci_fixes, 'time')}." if ci_fixes else "",
         _provenance(report) if report.usage.calls else "",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _asked_by(job: Job) -> str:
+    who, number = code(job.actor), f"#{job.target.issue_number}"
+    if job.actor is None or job.target.issue_number is None:
+        return ""
+    if job.trigger == "failed check" and job.check:
+        return f"Done for {who} after the check {code(job.check.name)} of {number} failed."
+    how = {
+        "comment": f" in a comment on {number}",
+        "review": f" in a review of {number}",
+        "label": f", who gave {number} its label",
+        "assignment": f", who assigned {number}",
+    }
+    return f"Asked for by {who}{how.get(job.trigger, '')}."
 
 
 def refusal(login: str, has: Permission, needs: Permission) -> Failure:

@@ -15,6 +15,7 @@ from bot.core.tree import Changes, Patch
 
 Mode = Literal["diff", "pr"]
 Source = Literal["comment", "review_comment", "run"]
+Trigger = Literal["comment", "review", "label", "assignment", "failed check", "call"]
 State = Literal["queued", "running", "done", "failed", "cancelled", "refused"]
 StepState = Literal["waiting", "running", "done", "failed"]
 Verb = Literal["solve", "apply", "retry", "cancel", "status", "help", "withdraw"]
@@ -132,6 +133,8 @@ class Job:
     """The login of whoever wrote them; None where GitHub did not say, or the account is gone."""
     check: Check | None = None
     """Where no comment asked for it, but a failed check of what was asked for before."""
+    trigger: Trigger = "comment"
+    """What asked for it. The request log's `source` has no word for a label, an assignment or a failed check."""
 
     @property
     def account(self) -> str:

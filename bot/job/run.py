@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from pydantic import TypeAdapter
 
-from bot.core.instructions import read_instructions
+from bot.core.instructions import read_instructions, with_wishes
 from bot.core.loop import NOTHING_YET, solve
 from bot.core.record import dump_report, load_job, load_report
-from bot.core.repo_settings import SETTINGS_FILE, with_rules
+from bot.core.repo_settings import with_rules
 from bot.core.report import Report, Usage
 from bot.core.tree import Patch, Snapshot
 from bot.core.types import Job, Prompt, Reply, Solution, Task
@@ -155,11 +155,7 @@ class _Run:
 
     def _with_wishes(self, task: Task, place: Place, snapshot: Snapshot) -> Task:
         """The task with what the repository asks of whoever changes it."""
-        own, parts = self._house.rules.repo, [self._instructions(place, snapshot)]
-        if own.instructions.strip():
-            parts.append(f"{SETTINGS_FILE}:\n{own.instructions.strip()}")
-        asked = "\n\n".join(part for part in parts if part)
-        return replace(task, instructions=asked, language=own.language or "")
+        return with_wishes(task, self._instructions(place, snapshot), self._house.rules.repo)
 
     def _instructions(self, place: Place, snapshot: Snapshot) -> str:
         """What its files say, from the default branch: a pull request's own author may be anybody."""
@@ -173,7 +169,7 @@ class _Run:
         repo, github = self._job.target.repository_key, self._ground.github()
         _name, sha = github.resolve(None)
         self._house.git.fetch(repo, github.remote(), sha)
-        return read_instructions(self._house.git.snapshot(repo, sha))
+        return read_instructions(with_rules(self._house.git.snapshot(repo, sha), self._house.rules.repo))
 
     # -- the model --
 

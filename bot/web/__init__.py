@@ -195,7 +195,7 @@ class _Routes:
         if "\0" in body.prompt:
             raise BadRequest("The prompt holds a NUL character.", next_step="Leave it out.")
         command = Command("solve", body.prompt, mode="diff", base=ref)
-        return Job(uuid.uuid4().hex, "run", Target(repo), command, actor=g.caller, received_at=_now())
+        return Job(uuid.uuid4().hex, "run", Target(repo), command, actor=g.caller, received_at=_now(), trigger="call")
 
     def _wait(self, job_id: str) -> Report:
         until = time.monotonic() + self._config.run_wait_s

@@ -13,7 +13,6 @@ from bot.adapters.model import OpenAIModel, Prices
 from bot.config import load_config
 from bot.core.types import Message, Prompt, Reply
 from bot.errors import OutsideError
-from bot.ports import Model
 from bot.wiring import build_model
 from tests.doubles import model as doubles
 from tests.doubles.model import Fault, ModelDouble
@@ -46,12 +45,6 @@ def whole(content: object, **more: Any) -> Fault:
 def reply_to(answer: Fault, **more: Any) -> Reply:
     with ModelDouble([answer]) as double:
         return ask(double, **more)
-
-
-def test_the_adapter_is_what_the_job_asks_for() -> None:
-    with ModelDouble(["x"]) as double:
-        model: Model = OpenAIModel(double.url, "sk-test", "m-1")
-        assert model.ask(PROMPT, stop=lambda: False, deadline_s=20).text == "x"
 
 
 # ---- what a reply is made of ----------------------------------------------------------------------------------------

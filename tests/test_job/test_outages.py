@@ -16,6 +16,7 @@ import pytest
 
 from bot.adapters.database import Database
 from bot.adapters.git import GitCache
+from bot.adapters.git.process import DiskFull
 from bot.config import Config, load_config
 from bot.core.report import Report
 from bot.core.types import FINAL_STATES
@@ -109,6 +110,17 @@ def test_a_full_disk_is_503_and_the_delivery_is_taken_later(tmp_path: Path) -> N
     command = [sys.executable, "-c", words, str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
     assert done.stderr.splitlines()[-1] == "[202, 503, 202]"
+
+
+class FullDisk(GitCache):
+    def fetch(self, repo: str, remote: Remote, sha: str) -> None:
+        raise DiskFull
+
+
+def test_a_full_disk_is_told_to_the_thread(set_scene: SetScene, tmp_path: Path) -> None:
+    told = set_scene(git=FullDisk(tmp_path / "cache", protocols=("http",))).tell("/tinygen Louder.")
+    assert told.state == "failed"
+    assert "The bot's disk is full. The operator must free space on it." in told.answer
 
 
 class Interrupted(GitCache):

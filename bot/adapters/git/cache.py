@@ -10,7 +10,6 @@ one: all of it can be fetched again.
 
 from __future__ import annotations
 
-import re
 import shutil
 import tempfile
 import time
@@ -30,15 +29,14 @@ from bot.adapters.git.process import GitFailed, Runner
 from bot.adapters.git.remote import explain_refusal, token_environment
 from bot.adapters.git.shelf import SqliteShelf
 from bot.adapters.git.store import ObjectStore
+from bot.core.repo_name import REPO_NAME
 from bot.core.tree import Changes, Patch, Snapshot
 from bot.errors import BadRequest, Damaged, OutsideError
 from bot.ports import Remote
 
 _log = structlog.get_logger()
 
-# What GitHub lets into the names of owners and repositories, and what is therefore safe as a path below the root.
-_REPO = re.compile(r"[A-Za-z0-9_-]{1,100}/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}")
-_ID = re.compile(r"\d{1,20}")
+_ID = re.compile(r"[0-9]{1,20}")
 _FETCH = "fetch --depth=1 --no-tags --no-write-fetch-head --quiet --"
 _FETCH_PAST = f"fetch --depth={MAX_COMMITS} --filter=blob:none --no-tags --no-write-fetch-head --quiet --"
 _MAX_PAST_BYTES = 128 << 20
@@ -116,7 +114,7 @@ class GitCache:
         """GitHub's names are the same in any case, and hold no `+`."""
         if _ID.fullmatch(repo):
             return self._root / f"{self._prefix}id" / f"{repo}.git"
-        if not _REPO.fullmatch(repo):
+        if not REPO_NAME.fullmatch(repo):
             raise BadRequest("That is not a repository's name.", next_step="Write it as owner/name.")
         return self._root / f"{self._prefix}{repo.lower()}.git"
 

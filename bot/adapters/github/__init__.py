@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -13,10 +12,9 @@ from bot.adapters.github.calls import Call, Server
 from bot.adapters.github.deliveries import Deliveries
 from bot.adapters.github.errors import server_time
 from bot.adapters.github.repository import Repository
+from bot.core.repo_name import REPO_NAME
 from bot.errors import BadRequest, SetupError
 from bot.watch import Watch
-
-_REPO = re.compile(r"(?!\.{1,2}/)[A-Za-z0-9_.-]+/(?!\.{1,2}$)[A-Za-z0-9_.-]+")
 
 
 class GitHubApp:
@@ -48,7 +46,7 @@ class GitHubApp:
         self._token = token
 
     def connect(self, repo: str, installation_id: int | None, repository_id: int | None = None) -> Repository:
-        if not _REPO.fullmatch(repo):
+        if not REPO_NAME.fullmatch(repo):
             raise BadRequest(f"{repo[:100]!r} names no repository.", next_step="Write it as owner/name.")
         access = self._access(repo, installation_id, repository_id)
         url = f"{self._server_url}/{repo}.git"
