@@ -113,6 +113,9 @@ def test_an_app_that_setup_registers_satisfies_the_doctor(
         assert config.github_webhook_secret is not None
         assert config.github_webhook_secret.get_secret_value() == app.webhook_secret
         assert app.webhook_url == f"{URL}/webhook"
+        (key,) = config.api_keys
+        assert len(key.get_secret_value()) == 64
+        assert "TINYGEN_API_KEYS" in said
 
         assert "✗ installations" in shell.run("doctor")[1]
         github.install(app, "octocat")
@@ -120,6 +123,20 @@ def test_an_app_that_setup_registers_satisfies_the_doctor(
         assert (status, complained) == (0, "")
         assert said.endswith("All is well.\n")
         assert not any(secret in said for secret in config.secrets())
+
+
+@pytest.mark.slow
+def test_keys_for_run_that_are_there_are_kept(tmp_path: Path, github: GitHubDouble, browser: httpx.Client) -> None:
+    (tmp_path / ".env").write_text("TINYGEN_API_KEYS=mine\n")
+    with ModelDouble([]) as model:
+        process = Shell(tmp_path, github, model).start("setup", "--url", URL)
+        assert process.stdout is not None
+        action, manifest = fields(browser.get(process.stdout.readline().split()[1]).text)
+        browser.get(browser.post(action, data={"manifest": json.dumps(manifest)}).headers["Location"])
+        said, _complained = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "TINYGEN_API_KEYS" not in said
+    assert [key.get_secret_value() for key in load_config({}, tmp_path / ".env").api_keys] == ["mine"]
 
 
 @pytest.mark.slow
