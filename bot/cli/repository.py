@@ -22,7 +22,7 @@ from bot.core.tree import Snapshot
 from bot.core.types import Context, Prompt, Reply, Solution, Task
 from bot.errors import BadRequest, NotFound, Unworkable
 from bot.ports import Git
-from bot.wiring import build_git, build_github, build_judge, build_limits, build_model, set_up_logs
+from bot.wiring import build_git, build_github, build_judge, build_limits, build_model, set_up_logs, words_dir
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +110,7 @@ def _replay(name: str) -> Callable[[Prompt], Reply]:
 
 def context(config: Config, options: argparse.Namespace) -> int:
     """What the model would be shown, and why; no model is called."""
+    set_up_logs(config)
     began = time.monotonic()
     source = _open(config, options)
     chosen = choose_context(source.snapshot(), options.prompt, budget_tokens=options.budget or config.context_tokens)
@@ -125,6 +126,7 @@ def context(config: Config, options: argparse.Namespace) -> int:
 
 def apply(config: Config, options: argparse.Namespace) -> int:
     """The diff that a model's reply makes; each edit that cannot be applied is one line on stderr."""
+    set_up_logs(config)
     source = _open(config, options)
     snapshot = source.snapshot()
     parts = read_reply(_read_file(options.reply_file), known=snapshot.blobs)
@@ -139,10 +141,10 @@ def apply(config: Config, options: argparse.Namespace) -> int:
 
 
 def _open(config: Config, options: argparse.Namespace) -> Source:
-    if Path(options.repo).exists():
+    if "://" not in options.repo and Path(options.repo).exists():
         from bot.adapters.git import LocalGit
 
-        local = LocalGit(Path(options.repo), words=config.data_dir / "words")
+        local = LocalGit(Path(options.repo), words=words_dir(config))
         return Source(local, Path(options.repo).resolve().name, local.resolve(options.ref))
     if options.repo.startswith(("/", ".", "~")):
         raise NotFound(f"There is no directory {options.repo}.", next_step="Name a git directory or a GitHub URL.")
