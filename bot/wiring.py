@@ -284,7 +284,7 @@ def _close_to_others(path: Path, mode: int) -> None:
     try:
         if mode & stat.S_ISVTX:
             raise PermissionError
-        path.chmod(mode & ~0o077)
+        path.chmod(0o700)
     except OSError:
         step = f"Name a directory inside it, which TinyGen then makes, or run `chmod 700 {path}` as its owner."
         raise SetupError("TINYGEN_DATA_DIR is open to other users of this machine.", next_step=step) from None
