@@ -6,10 +6,13 @@ import errno
 import fcntl
 import os
 import socket
+import stat
 import time
 import uuid
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -79,7 +82,7 @@ def open_database(config: Config, *, wait_s: float = 3.0, checkpoint_pages: int 
     """The same as it is found. `wait_s` bounds what a statement may wait for a lock or an answer."""
     from bot.adapters.database import CHECKPOINT_PAGES, Database
 
-    _make_data_dir(config)
+    make_data_dir(config)
     return Database(database_url(config), wait_s=wait_s, checkpoint_pages=checkpoint_pages or CHECKPOINT_PAGES)
 
 
@@ -111,6 +114,7 @@ def build_github(config: Config, watch: Watch | None = None, *, limit_patience_s
 def build_git(config: Config) -> GitCache:
     from bot.adapters.git import GitCache
 
+    make_data_dir(config)
     server = urlsplit(config.github_server_url)
     return GitCache(
         config.data_dir.resolve() / "repositories", server=server.netloc.lower(), protocols=(server.scheme,)
@@ -259,7 +263,7 @@ def lock_worker(config: Config) -> IO[bytes] | None:
     """With SQLite one worker runs at a time: the open file is its lock, which the system drops with the process."""
     if not _is_sqlite(config):
         return None
-    _make_data_dir(config)
+    make_data_dir(config)
     file = (config.data_dir / "worker.lock").open("ab")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -272,17 +276,41 @@ def lock_worker(config: Config) -> IO[bytes] | None:
     return file
 
 
-def _make_data_dir(config: Config) -> None:
+def make_data_dir(config: Config) -> None:
+    """Makes it, and closes it to other users: prompts and private code are kept there."""
+    path = config.data_dir
     try:
-        config.data_dir.mkdir(parents=True, exist_ok=True)
-        is_ours = os.access(config.data_dir, os.W_OK | os.X_OK)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        is_ours = os.access(path, os.W_OK | os.X_OK)
         reason = "" if is_ours else os.strerror(errno.EACCES)
+        mode = stat.S_IMODE(path.stat().st_mode)
     except OSError as error:
         reason = error.strerror or type(error).__name__
     if reason:
         raise SetupError(
             f"TINYGEN_DATA_DIR cannot be used: {reason}.", next_step="Name a directory that TinyGen may write."
         )
+    if mode & 0o077:
+        _close_to_others(path, mode)
+
+
+def _close_to_others(path: Path, mode: int) -> None:
+    """A sticky directory, such as /tmp, is everybody's: it is not ours to close."""
+    try:
+        if mode & stat.S_ISVTX:
+            raise PermissionError
+        path.chmod(0o700)
+    except OSError:
+        step = f"Name a directory inside it, which TinyGen then makes, or run `chmod 700 {path}` as its owner."
+        raise SetupError("TINYGEN_DATA_DIR is open to other users of this machine.", next_step=step) from None
+
+
+def words_dir(config: Config) -> Path | None:
+    """Where what is learnt of a local repository is kept; None where nothing can be."""
+    with suppress(SetupError):
+        make_data_dir(config)
+        return config.data_dir.resolve() / "words"
+    return None
 
 
 def _executor_id(config: Config) -> str:

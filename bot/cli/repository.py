@@ -25,7 +25,7 @@ from bot.core.tree import Snapshot
 from bot.core.types import Context, Prompt, Reply, Solution, Task
 from bot.errors import BadRequest, NotFound, Unworkable
 from bot.ports import Git
-from bot.wiring import build_git, build_github, build_judge, build_limits, build_model, set_up_logs
+from bot.wiring import build_git, build_github, build_judge, build_limits, build_model, set_up_logs, words_dir
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +123,7 @@ def _replay(name: str) -> Callable[[Prompt], Reply]:
 
 def context(config: Config, options: argparse.Namespace) -> int:
     """What the model would be shown, and why; no model is called."""
+    set_up_logs(config)
     began = time.monotonic()
     source = _open(config, options)
     view = _view(config, source, shows=True)
@@ -148,6 +149,7 @@ def _mapped(chosen: Context, snapshot: Snapshot) -> list[str]:
 
 def apply(config: Config, options: argparse.Namespace) -> int:
     """The diff that a model's reply makes; each edit that cannot be applied is one line on stderr."""
+    set_up_logs(config)
     source = _open(config, options)
     snapshot = _view(config, source, shows=False).snapshot
     parts = read_reply(_read_file(options.reply_file), known=snapshot.blobs)
@@ -162,10 +164,10 @@ def apply(config: Config, options: argparse.Namespace) -> int:
 
 
 def _open(config: Config, options: argparse.Namespace) -> Source:
-    if Path(options.repo).exists():
+    if "://" not in options.repo and Path(options.repo).exists():
         from bot.adapters.git import LocalGit
 
-        local = LocalGit(Path(options.repo), words=config.data_dir / "words")
+        local = LocalGit(Path(options.repo), words=words_dir(config))
         sha = local.resolve(options.ref)
         return Source(local, Path(options.repo).resolve().name, sha, sha)
     if options.repo.startswith(("/", ".", "~")):

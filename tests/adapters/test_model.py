@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections.abc import Callable
 from typing import Any
@@ -140,11 +139,6 @@ def test_comments_event_names_and_carriage_returns_in_the_stream_are_no_text() -
         b"\n", b"\r\n"
     )
     assert reply_to(stream(lines, DONE)).text == "x"
-
-
-def test_a_compressed_stream_is_read() -> None:
-    answer = gzip.compress(piece("x", "stop") + DONE)
-    assert reply_to(Fault(200, answer, {"Content-Encoding": "gzip"})).text == "x"
 
 
 def test_a_reply_with_a_reason_is_whole_without_the_streams_own_end() -> None:

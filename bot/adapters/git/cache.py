@@ -10,6 +10,7 @@ one: all of it can be fetched again.
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 import time

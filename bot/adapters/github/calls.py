@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from bot.adapters.bodies import ACCEPT_ENCODING, bound_body
 from bot.adapters.github.errors import (
     TRY_LATER,
     UnclearOutcome,
@@ -45,9 +46,12 @@ _CONNECT_S = 5.0
 _REDIRECTS = 3
 _PAGES = 100
 """Of 100 items each: four times what an issue may hold in comments."""
+_MAX_BYTES = 64 << 20
+"""Of one answer: 100 comments of the greatest length, in three forms and mostly escaped, are 60 MB."""
 _CHUNK_BYTES = 64 * 1024
-_MAX_CHUNKS = 1_600
-"""100 MB: nobody reads more of a log to see its end."""
+_MAX_CHUNKS = 1_000
+"""Nobody reads more of a log to see its end. It is less than `_MAX_BYTES`, which would be a failure."""
+_LONGEST_PARAM_CHARS = 1_000
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _HEADERS = {"X-GitHub-Api-Version": "2022-11-28", "Content-Type": "application/json"}
 """https://docs.github.com/en/rest/about-the-rest-api/api-versions"""
@@ -116,6 +120,7 @@ class Server:
                     cache_strategy=MemCacheStrategy(),  # the default one is shared by all servers of the process
                     http_cache=False,  # with it, no timeout is honoured: github.com/karpetrosyan/hishel/issues/484
                     auto_retry=False,
+                    event_hooks={"response": [bound_body(_MAX_BYTES)]},
                 )
             return self._kit
 
@@ -131,7 +136,7 @@ class Server:
                 break
             response = client.send(onward)
         left = response.headers.get("X-RateLimit-Remaining", "")
-        if left.isdecimal():
+        if left.isdecimal() and len(left) < 10:
             self.watch.github_left(int(left))
         return response
 
@@ -181,6 +186,7 @@ class Server:
         with self._lock:
             if self._client is None:
                 self._client = self._open.enter_context(kit.get_sync_client())
+                self._client.headers["Accept-Encoding"] = ACCEPT_ENCODING
             return self._client
 
     def close(self) -> None:
@@ -320,8 +326,16 @@ def checked(shape: type[Shape], call: Call, response: httpx.Response) -> Shape:
         raise kind(message, next_step="Check that GITHUB_API_URL is GitHub's API, then try again.") from None
 
 
+def link_param(response: httpx.Response, to: str, name: str) -> str | None:
+    """A parameter of the address of another page of the list; None where there is no such page, or no sense in it.
+    https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api"""
+    try:
+        value = httpx.URL(response.links.get(to, {}).get("url", "")).params.get(name)
+    except (httpx.InvalidURL, ValueError):
+        return None
+    return value if value and len(value) <= _LONGEST_PARAM_CHARS else None
+
+
 def _last_page(response: httpx.Response) -> int:
-    """https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api"""
-    last = response.links.get("last", {}).get("url", "")
-    page = httpx.URL(last).params.get("page", "1")
-    return int(page) if page.isdecimal() else 1
+    page = link_param(response, "last", "page") or "1"
+    return int(page) if page.isdecimal() and len(page) < 10 else 1

@@ -93,9 +93,9 @@ class Repository:
             return None
         if isinstance(found, list) or found.type != "file":
             return None
-        if found.size > max_bytes:
+        if max(found.size, len(found.content)) > max_bytes:
             raise BadRequest(f"`{path}` is larger than {max_bytes} bytes.", next_step="Make it smaller.")
-        return found.decoded()
+        return found.content
 
     def line_comments(self, number: int) -> tuple[LineComment, ...]:
         pages = self._calls.pages(LineCommentPage, self._comments(number, "pulls"))

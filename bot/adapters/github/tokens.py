@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel
+from pydantic import AwareDatetime, BaseModel, Field
 
 from bot.adapters.github.calls import Call, Calls, Server, checked
 from bot.adapters.github.errors import server_time
@@ -101,8 +100,8 @@ class _Slot:
 
 
 class _Minted(BaseModel):
-    token: str
-    expires_at: datetime
+    token: Annotated[str, Field(max_length=2_000, pattern=r"^[!-~]+$")]
+    expires_at: AwareDatetime
 
 
 class Tokens:

@@ -25,9 +25,9 @@ from bot.adapters.model.faults import (
     MayPass,
     Refusal,
     Refused,
+    check_head,
     fault_of,
     quoted,
-    read_refusal,
     unreachable,
 )
 from bot.adapters.model.messages import Messages, messages_of, text_of
@@ -167,8 +167,6 @@ class OpenAIModel:
             return await self._exchange(messages, asked.model, options)
         except Refused as error:
             refusal = error.refusal
-        except openai.APIStatusError as error:
-            refusal = read_refusal(error.status_code, error.response.content, error.response.headers)
         except (openai.OpenAIError, httpx2.HTTPError, OSError) as error:
             raise unreachable(error, asked) from None
         if self._learns(refusal, options):
@@ -187,7 +185,13 @@ class OpenAIModel:
         import openai
 
         timeout = httpx2.Timeout(self._silence_s, connect=_CONNECT_S)
-        http = openai.DefaultAsyncHttpxClient(verify=self._tls, timeout=timeout)
+        http = openai.DefaultAsyncHttpxClient(
+            verify=self._tls,
+            timeout=timeout,
+            follow_redirects=False,
+            headers={"Accept-Encoding": "identity"},
+            event_hooks={"response": [check_head]},
+        )
         # without a key the library would look for one in the environment; local servers want none
         key = self._api_key or "none"
         return openai.AsyncOpenAI(
@@ -225,8 +229,7 @@ class OpenAIModel:
             raise _empty(answer, asked)
         if answer.finish == "content_filter":
             raise fault_of(FILTERED, asked)
-        reported = answer.usage if answer.usage and answer.usage.prompt_tokens else None
-        usage = reported or _estimated(asked.prompt, answer.text)
+        usage = answer.usage or _estimated(asked.prompt, answer.text)
         cost = usage.cost
         if cost is None and asked.model in self._prices:
             cost = self._prices[asked.model].cost_usd(usage)
@@ -238,7 +241,7 @@ class OpenAIModel:
             completion_tokens=usage.completion_tokens,
             seconds=seconds,
             cached_tokens=usage.cached_tokens,
-            tokens_are_estimated=reported is None,
+            tokens_are_estimated=answer.usage is None,
             cost_usd=cost,
         )
 
