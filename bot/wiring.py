@@ -122,9 +122,10 @@ def build_git(config: Config) -> GitCache:
 
 
 def build_judge() -> Judge:
-    from bot.adapters.grammar import Grammars
+    from bot.adapters.bounded import Bounded
+    from bot.adapters.bounded.parsers import find_fault
 
-    return Grammars()
+    return Bounded(find_fault)
 
 
 def build_model(config: Config, watch: Watch | None = None) -> Model:

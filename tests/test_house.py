@@ -11,11 +11,12 @@ import pytest
 BOT = Path(__file__).parent.parent / "bot"
 
 PURE = {
-    "__future__", "array", "ast", "base64", "bisect", "collections", "configparser", "dataclasses", "difflib", "enum",
-    "fnmatch", "functools", "hashlib", "heapq", "hmac", "html", "itertools", "json", "math", "operator", "posixpath",
-    "re", "string", "textwrap", "tomllib", "types", "typing", "unicodedata", "urllib.parse", "warnings", "xml.parsers",
+    "__future__", "array", "base64", "bisect", "collections", "dataclasses", "difflib", "enum", "fnmatch", "functools",
+    "hashlib", "heapq", "hmac", "html", "itertools", "json", "math", "operator", "posixpath", "re", "string",
+    "textwrap", "types", "typing", "unicodedata", "urllib.parse",
 }  # fmt: skip
-"""What of the standard library has no way to the world."""
+"""What of the standard library has no way to the world, and cannot be held up by what it reads: parsers of files
+(`ast`, `tomllib`, `xml`) run in `adapters/bounded`."""
 
 DOORS: dict[str, set[str]] = {
     "errors": set(),
@@ -40,9 +41,9 @@ DOORS: dict[str, set[str]] = {
 
 CLIENTS = {
     "bodies": {"httpx"},
+    "bounded": {"structlog", "tree_sitter", "yaml"},
     "database": {"sqlalchemy"},
     "git": {"structlog"},
-    "grammar": {"structlog", "tree_sitter"},
     "github": {"githubkit", "httpx", "pydantic", "cryptography"},
     "model": {"openai", "httpx", "httpx2", "pydantic"},
     "supabase": {"supabase", "postgrest", "httpx"},

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from bot.core.edits import find_problems
+from bot.adapters.bounded import Bounded
+from bot.adapters.bounded.parsers import find_fault
+from bot.core.edits import Judge, find_problems
 from bot.core.tree import Change
 from tests.core.snapshots import snapshot_of
 
+JUDGE: Judge = Bounded(find_fault)
 TOKEN = "ghp_" + "a1B2" * 9
 """Of the shape of a token, and of nobody."""
 
@@ -15,7 +18,7 @@ TOKEN = "ghp_" + "a1B2" * 9
 def problems(path: str, before: str | bytes | None, after: str | bytes) -> tuple[str, ...]:
     old, new = (side.encode() if isinstance(side, str) else side for side in (before, after))
     base = snapshot_of({} if old is None else {path: old})
-    return find_problems(base, {path: Change(path, new)})
+    return find_problems(base, {path: Change(path, new)}, JUDGE)
 
 
 BROKEN = {
@@ -23,6 +26,7 @@ BROKEN = {
     "a.pyi": ("x: int\n", "x: = int\n", "Python"),
     "a.json": ('{"a": 1}', '{"a": 1,}', "JSON"),
     "a.toml": ("a = 1\n", "a = \n", "TOML"),
+    "a.yaml": ("a: [b]\n", "a: [b\n", "YAML"),
     "a.xml": ("<a/>", "<a>", "XML"),
     "a.svg": ("<svg/>", "<svg", "XML"),
 }
@@ -120,12 +124,12 @@ def test_an_encoding_that_was_lost_is_told() -> None:
 
 def test_deleted_and_binary_files_are_not_judged() -> None:
     base = snapshot_of({"a.py": b"x = 1\n", "b.py": b"\0"})
-    assert find_problems(base, {"a.py": Change("a.py", None), "b.py": Change("b.py", b"\0(\n")}) == ()
+    assert find_problems(base, {"a.py": Change("a.py", None), "b.py": Change("b.py", b"\0(\n")}, JUDGE) == ()
 
 
 def test_symlinks_and_submodules_of_the_base_are_not_read() -> None:
     base = snapshot_of({"a.json": b"../x", "b.json": b""}, modes={"a.json": "120000", "b.json": "160000"})
-    assert find_problems(base, {path: Change(path, b"{}") for path in ("a.json", "b.json")}) == ()
+    assert find_problems(base, {path: Change(path, b"{}") for path in ("a.json", "b.json")}, JUDGE) == ()
 
 
 def test_new_signs_that_turn_the_direction_of_text_are_told() -> None:

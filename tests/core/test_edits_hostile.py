@@ -114,18 +114,9 @@ def test_a_hundred_thousand_files_are_looked_over_in_bounded_work() -> None:
 @pytest.mark.parametrize(
     ("path", "content"),
     [
-        ("a.py", "(" * 100_000), ("a.py", "x = " + "-" * 100_000 + "1"), ("a.py", "f" + "()" * 100_000),
-        ("a.json", "[" * 200_000),
-        ("a.json", "1" * 500_000), ("a.toml", "a = " + "[" * 100_000), ("a.toml", "a." * 100_000 + "b = 1"),
-        ("a.xml", "<a>" * 200_000), ("a.py", "\0"), ("a.txt", "AKIA" * 200_000), ("a.txt", "token" * 200_000 + "='"),
+        ("a.txt", "AKIA" * 200_000), ("a.txt", "token" * 200_000 + "='"),
         ("a.txt", "-----BEGIN " * 80_000), ("a.txt", "sk-" * 300_000), ("a.txt", "eyJ" * 300_000),
     ],
 )  # fmt: skip
 def test_hostile_content_is_checked_in_bounded_work(path: str, content: str) -> None:
     find_problems(snapshot_of({}), {path: Change(path, content.encode())})
-
-
-def test_entities_that_grow_without_bound_are_not_followed() -> None:
-    entities = "".join(f'<!ENTITY e{number} "{f"&e{number - 1};" * 50}">' for number in range(1, 30))
-    bomb = f'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY e0 "x">{entities}]><a>&e29;</a>'
-    assert find_problems(snapshot_of({}), {"a.xml": Change("a.xml", bomb.encode())}) == ()

@@ -7,6 +7,9 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from bot.adapters.bounded import Bounded
+from bot.adapters.bounded.parsers import find_fault
+from bot.core.edits import Judge, unjudged
 from bot.core.loop import Limits, solve
 from bot.core.tree import Change, Changes, FileStat, Patch, Snapshot
 from bot.core.types import Prompt, Reply, Solution, Task
@@ -66,9 +69,9 @@ def diff_of(base: Snapshot) -> Callable[[Changes], Patch]:
     return diff
 
 
-def play(script: Script, **limits: int) -> Solution:
+def play(script: Script, judge: Judge = unjudged, **limits: int) -> Solution:
     base = snapshot_of(FILES)
-    return solve(TASK, base, script, diff_of(base), limits=Limits(**limits))
+    return solve(TASK, base, script, diff_of(base), limits=Limits(**limits), judge=judge)
 
 
 def test_a_change_that_reflection_is_confident_of_is_the_result() -> None:
@@ -142,7 +145,7 @@ def test_it_stops_where_a_round_goes_back_to_an_earlier_state() -> None:
 
 def test_a_round_that_breaks_what_parsed_is_not_taken() -> None:
     breaking = "[REVISION NEEDED] a\n" + block("app.py", "def add(a, b):", "def add(a, b:")
-    solution = play(Script(GOOD, breaking))
+    solution = play(Script(GOOD, breaking), Bounded(find_fault))
     assert b"def add(a, b):" in (solution.revisions[-1].changes["app.py"].content or b"")
     assert "worse" in solution.notes[0]
 

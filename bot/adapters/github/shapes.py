@@ -160,7 +160,7 @@ class Collaborator(BaseModel):
 
 
 class RepositoryFacts(BaseModel):
-    id: Number
+    id: Id
     default_branch: Ref
 
 
