@@ -146,6 +146,12 @@ class RepositoryFacts(BaseModel):
     default_branch: str
 
 
+class Comparison(BaseModel):
+    """https://docs.github.com/en/rest/commits/commits#compare-two-commits"""
+
+    status: str
+
+
 class ContentFile(BaseModel):
     """`content` is empty where the file is larger than 1 MB."""
 
