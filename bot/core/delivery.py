@@ -193,7 +193,7 @@ def _commanded(delivery: Delivery, payload: OnThread | OnLine, *, app_id: int, r
         given_at=payload.comment.updated_at,
         thread=_thread(issue),
         opened_by=_opener(issue),
-        comment_by=_login(payload.comment.user) or GHOST,
+        edited_of=None if payload.comment.user == user else _login(payload.comment.user) or GHOST,
     )
 
 

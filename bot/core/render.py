@@ -96,7 +96,7 @@ def _rests_on(report: Report) -> str:
         return ""
     waits = " Nothing was pushed: `/tinygen apply`, by someone who may, delivers exactly this diff."
     is_pushed = report.pull_request_url or report.commit_url
-    return f"{quiet(note)}{'' if is_pushed else waits}\n\n"
+    return f"{note}{'' if is_pushed else waits}\n\n"
 
 
 def _outsiders(rests_on: tuple[Outsider, ...]) -> str:
@@ -272,7 +272,7 @@ def render_pull_body(report: Report, *, ci_fixes: int = 0) -> str:
     issue = report.job.target.issue_number
     note = rests_on_note(replace(report, state="done"))
     parts = [
-        quiet(note),
+        note,
         quiet(split_summary(report.summary)[1]),
         f"Closes #{issue}" if issue and not report.job.target.is_pull else "",
         f"Asked for by {code(report.job.actor)} in a comment on #{issue}." if report.job.actor and issue else "",

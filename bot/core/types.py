@@ -140,8 +140,8 @@ class Job:
     """Title and body of the issue or pull request as they stood then; None where GitHub did not send them."""
     opened_by: str | None = None
     """The login of whoever wrote them; None where GitHub did not say, or the account is gone."""
-    comment_by: str | None = None
-    """The login of whoever wrote the comment that the command stands in: an edit may have put it into another's."""
+    edited_of: str | None = None
+    """The login of whoever wrote the comment, where the actor put the command into another's."""
     check: Check | None = None
     """Where no comment asked for it, but a failed check of what was asked for before."""
 

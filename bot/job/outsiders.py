@@ -50,15 +50,15 @@ def judge(house: House, job: Job, has: Permission | None = None) -> Judgement:
     owner = _fork_owner(job, pull) if pull else None
     repeated = latest(house, job, is_request) if job.command.verb == "retry" else None
     logins = (
-        *(job.actor, job.comment_by, author, owner, repeated.job.actor if repeated else None),
+        *(job.actor, job.edited_of, author, owner, repeated.job.actor if repeated else None),
         *last_authors(github, job, number),
     )
     known = {job.actor: has} if job.actor and has else {}
     levels = {login: known.get(login) or _level(github, login) for login in dict.fromkeys(logins) if login}
 
     said = [Outsider(job.actor, REQUEST)]
-    if job.comment_by not in (None, job.actor):
-        said.append(Outsider(job.comment_by, EDITED))
+    if job.edited_of is not None:
+        said.append(Outsider(job.edited_of, EDITED))
     if opened is None:
         said.append(Outsider(author, PULL if pull else ISSUE))
     if pull and _is_forks(job, pull):
