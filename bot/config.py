@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from bot.core.doors import Doors
 from bot.core.pem import read_pem
 from bot.core.quota import Quota
-from bot.core.types import Mode, Permission
+from bot.core.types import Mode, Outsiders, Permission
 from bot.errors import SetupError
 
 Count = Annotated[int, Field(ge=1)]
@@ -117,6 +117,12 @@ class Config(BaseModel):
     draft: bool = _setting("TINYGEN_DRAFT", False, "Whether pull requests are opened as drafts.")
     min_permission: Permission = _setting(
         "TINYGEN_MIN_PERMISSION", "write", "The least repository permission: triage, write, maintain or admin."
+    )
+    outsiders: Outsiders = _setting(
+        "TINYGEN_OUTSIDERS",
+        "diff",
+        "What becomes of a change that rests on words of people who may not have changes made: diff (shown, waits for "
+        "`/tinygen apply`), refuse, or pr (delivered as any other).",
     )
     ci_fixes: Annotated[int, Field(ge=0, le=2)] = _setting(
         "TINYGEN_CI_FIXES", 0, "How often a failed check of TinyGen's own pull request is worked on: 0, 1 or 2."

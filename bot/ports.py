@@ -115,6 +115,10 @@ class GitHub(Protocol):
     def file(self, path: str, *, max_bytes: int, ref: str | None = None) -> bytes | None:
         """A file of the default branch, or at `ref`; None where there is none. BadRequest where it is larger."""
 
+    def in_history(self, sha: str, branch: str | None = None) -> bool:
+        """Whether the commit is in the history of the branch, of the default one where none is named. A commit that
+        somebody pushed to a fork is not, though GitHub gives it out under this repository's name as well."""
+
     def attachment(self, url: str, number: int, *, max_bytes: int) -> bytes:
         """A file that people attached in the thread, by its address there; see `bot.core.images.find_images`.
         BadRequest where it is larger."""

@@ -172,6 +172,7 @@ def build_rules(config: Config) -> Rules:
         mode=config.mode,
         draft=config.draft,
         min_permission=config.min_permission,
+        outsiders=config.outsiders,
         limits=build_limits(config),
         call_s=config.call_s,
         job_s=config.job_s,

@@ -250,8 +250,10 @@ class Scene:
 
     # ---- what people do ----------------------------------------------------------------------------------------------
 
-    def open_issue(self, title: str = "Too quiet", body: str = "The greeting is too quiet.") -> Issue:
-        return self.repo.open_issue("octocat", title, body)
+    def open_issue(
+        self, title: str = "Too quiet", body: str = "The greeting is too quiet.", *, who: str = "octocat"
+    ) -> Issue:
+        return self.repo.open_issue(who, title, body)
 
     def open_pull(self, *, fork: bool = False) -> Issue:
         """A pull request with one more file, from a branch of the repository or of mona's fork."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from bot.core.command import MAX_BODY_CHARS, is_same, parse_command
 from bot.core.doors import Doors
-from bot.core.payloads import AboutIssue, Commented, Event, Issue, OnLine, OnRun, OnThread, read_payload
+from bot.core.payloads import AboutIssue, Account, Commented, Event, Issue, OnLine, OnRun, OnThread, read_payload
 from bot.core.types import Check, Command, Job, Remark, Target
 from bot.errors import BadRequest
 
@@ -28,6 +28,8 @@ MAX_HUNK_CHARS = 8_000
 """The end of a hunk is where the remark stands."""
 OWN_BRANCH = re.compile(r"tinygen/issue-(\d{1,18})-[0-9a-f]{8}")
 """The branches of TinyGen's pull requests, and the thread that each came from; see bot.core.render.branch_name."""
+GHOST = "ghost"
+"""Whom GitHub shows where an account is gone."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 
 
@@ -105,6 +107,8 @@ def _checked(delivery: Delivery, payload: OnRun, received_at: str) -> Job | Igno
         return Ignored("of checks, only those that failed matter")
     if pull is None or not OWN_BRANCH.fullmatch(run.head_branch or ""):
         return Ignored("the check is not of a pull request that TinyGen opened")
+    if run.head_repository is None or run.head_repository.full_name.lower() != payload.repository.full_name.lower():
+        return Ignored("the check is of a fork's branch, whose logs anybody may write")
     return Job(
         id=delivery.id,
         source="comment",
@@ -194,6 +198,7 @@ def _commanded(delivery: Delivery, payload: OnThread | OnLine, *, app_id: int, r
         thread=_thread(issue),
         opened_by=_opener(issue),
         trigger="comment" if isinstance(payload, OnThread) else "review",
+        edited_of=None if payload.comment.user == user else _login(payload.comment.user) or GHOST,
     )
 
 
@@ -202,7 +207,14 @@ def _thread(issue: Issue) -> tuple[str, str] | None:
 
 
 def _opener(issue: Issue) -> str | None:
-    return issue.user.login if issue.user else None
+    return _login(issue.user)
+
+
+def _login(user: Account | None) -> str | None:
+    """A bot's always ends in `[bot]` here, as most do at GitHub."""
+    if user is None or user.type != "Bot":
+        return user.login if user else None
+    return f"{user.login.removesuffix('[bot]')}[bot]"
 
 
 def _remark(payload: OnLine, command: Command) -> Remark:

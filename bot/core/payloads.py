@@ -115,6 +115,7 @@ class Run(BaseModel):
     head_branch: str | None = None
     head_sha: str = Field(pattern=r"^[0-9a-f]{40}$")
     conclusion: str | None = None
+    head_repository: Repository | None = None
     pull_requests: list[Issue | None] = []
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import replace
 
 from bot.core.report import Failure, Report, Usage
-from bot.core.types import WORK, Job, Mode, Permission, StepState, Task
+from bot.core.types import WORK, Job, Mode, Outsider, Permission, StepState, Task
 
 MAX_COMMENT_CHARS = 65_536
 """GitHub refuses a longer body. https://docs.github.com/en/rest/issues/comments#create-an-issue-comment"""
@@ -22,6 +23,8 @@ _STATUS = "<!-- tinygen:status -->"
 MAX_OPEN_LINES = 60
 """A longer diff is folded: what is said of it stays in view."""
 MAX_ROWS = 50
+MAX_NAMED = 5
+"""Of the people on whose words a change rests."""
 _CHECKED = (
     "Nothing was run. The diff was applied to its base again and gave the same files; what parsed before still parses, "
     "unless a note says otherwise."
@@ -101,6 +104,42 @@ def render_short_comment(report: Report) -> str:
     return "\n\n".join(part for part in (_opening(report), where, kept) if part) + "\n"
 
 
+def rests_on_note(report: Report) -> str:
+    """Whose words a change rests on; "" where there is none, or they are all of people who may have one made."""
+    if not report.rests_on or report.state != "done" or report.patch is None or not report.patch.text:
+        return ""
+    return f"This change rests on {_outsiders(report.rests_on)}."
+
+
+def _rests_on(report: Report) -> str:
+    """Before all that the model says, since those words may have led it."""
+    note = rests_on_note(report)
+    if not note:
+        return ""
+    waits = " Nothing was pushed: `/tinygen apply`, by someone who may, delivers exactly this diff."
+    is_pushed = report.pull_request_url or report.commit_url
+    return f"{note}{'' if is_pushed else waits}\n\n"
+
+
+def _outsiders(rests_on: tuple[Outsider, ...]) -> str:
+    said: dict[str | None, list[str]] = {}
+    for each in rests_on:
+        said.setdefault(each.login, []).append(each.words)
+    named = [f"{code(login) if login else 'somebody unknown'} ({', '.join(said[login])})" for login in said]
+    if len(named) > MAX_NAMED:
+        named = [*named[:MAX_NAMED], f"{len(named) - MAX_NAMED} more"]
+    people = " and ".join(part for part in (", ".join(named[:-1]), named[-1]) if part)
+    return f"words of {people}, who may not have changes made here"
+
+
+def refused_for(rests_on: tuple[Outsider, ...]) -> Failure:
+    """Why nothing is made that would rest on outsiders' words."""
+    return Failure(
+        f"The change would rest on {_outsiders(rests_on)}, and here none is made of such words (`TINYGEN_OUTSIDERS`).",
+        "Say what to do in a thread that someone opened who may have changes made, in words of your own.",
+    )
+
+
 def fits_comment(report: Report) -> bool:
     """Whether GitHub takes the comment with its diff."""
     return _fits(render_comment(report))
@@ -112,7 +151,8 @@ def _fits(words: str) -> bool:
 
 
 def _opening(report: Report) -> str:
-    return f"{marker(report.job.id)}state={report.state} -->\n{_second_line(report)}{_headline(report)}"
+    first = f"{marker(report.job.id)}state={report.state} -->\n"
+    return f"{first}{_second_line(report)}{_rests_on(report)}{_headline(report)}"
 
 
 def _headline(report: Report) -> str:
@@ -262,7 +302,9 @@ def render_commit_message(report: Report, title: str, *, server_host: str) -> st
 def render_pull_body(report: Report, *, ci_fixes: int = 0) -> str:
     """What the pull request says of itself."""
     issue = report.job.target.issue_number
+    note = rests_on_note(replace(report, state="done"))
     parts = [
+        note,
         quiet(split_summary(report.summary)[1]),
         f"Closes #{issue}" if issue and not report.job.target.is_pull else "",
         _asked_by(report.job),

@@ -20,6 +20,8 @@ State = Literal["queued", "running", "done", "failed", "cancelled", "refused"]
 StepState = Literal["waiting", "running", "done", "failed"]
 Verb = Literal["solve", "apply", "retry", "cancel", "status", "help", "withdraw"]
 """Of these, "withdraw" is no word of a comment: it is what deleting one, or closing its issue, says."""
+Outsiders = Literal["diff", "refuse", "pr"]
+"""What becomes of a change that rests on outsiders' words: shown, not made at all, or delivered as any other."""
 Permission = Literal["none", "read", "triage", "write", "maintain", "admin"]
 
 PERMISSIONS: tuple[Permission, ...] = ("none", "read", "triage", "write", "maintain", "admin")
@@ -110,6 +112,16 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class Outsider:
+    """A person who may not have a change made here, and which of their words went into one."""
+
+    login: str | None
+    """None where it is not known whose they are."""
+    words: str
+    """Which ones, in a few words for people."""
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One request, from acceptance to its end. `id` names workflow, branch, comment marker and log row."""
 
@@ -131,6 +143,8 @@ class Job:
     """Title and body of the issue or pull request as they stood then; None where GitHub did not send them."""
     opened_by: str | None = None
     """The login of whoever wrote them; None where GitHub did not say, or the account is gone."""
+    edited_of: str | None = None
+    """The login of whoever wrote the comment, where the actor put the command into another's."""
     check: Check | None = None
     """Where no comment asked for it, but a failed check of what was asked for before."""
     trigger: Trigger = "comment"
@@ -191,6 +205,8 @@ class Task:
     """What of the thread the model is not shown, in sentences for people."""
     language: str = ""
     """What people are answered in; "" leaves it to the model."""
+    rests_on: tuple[Outsider, ...] = ()
+    """Whose words in it are outsiders'. The model is not told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from bot.job.cancel import asked_in_thread, cancel, is_deleted, run_id, withdraw
 from bot.job.checks import taken_up, with_failures
 from bot.job.engine import Json
 from bot.job.house import House
+from bot.job.outsiders import with_judgement
 from bot.job.review import first_url, is_first, with_review
 from bot.job.tell import STEPS, Teller, failure_of
 from bot.job.terms import Refused, dump_terms, load_terms, may_do, settle, under
@@ -69,6 +70,7 @@ def _accept(house: House, job: Job, teller: Teller) -> None:
     if not is_first(job):
         teller.done(together_with=first_url(house, job))
         return
+    terms = with_judgement(house, job, terms)
     payload = {"id": job.id, "job": dump_job(job), "comment_id": teller.comment_id, "terms": dump_terms(terms)}
     place = Place(job.account, job.target.repository_key, house.rules.installation_concurrency)
     house.engine.enqueue_in_turn("run", run_id(job.id), payload, place)

@@ -24,7 +24,7 @@ from bot.core.repo_settings import protects
 from bot.core.report import Report
 from bot.core.suggest import is_small, suggest
 from bot.core.tree import Change, Changes, Patch
-from bot.core.types import Job, Task
+from bot.core.types import Job, Outsider, Task
 from bot.errors import AskerError, BranchMoved, Cancelled, NotPermitted, Unworkable
 from bot.job.cancel import is_cancelled
 from bot.job.engine import Json
@@ -35,12 +35,15 @@ from bot.job.tell import Teller
 WORKFLOWS = ".github/workflows/"
 """Changing these needs a permission of its own, which this App does not ask for unless its operator adds it.
 https://docs.github.com/en/apps/creating-github-apps/registering-a-github-app/choosing-permissions-for-a-github-app"""
+WAITS = "it rests on words of people who may not have changes made here, and waits for `/tinygen apply`."
 MAX_FOLLOWS = 3
 """How often a branch that moves meanwhile is followed."""
 
 
 def deliver(house: House, teller: Teller, place: Place, task: Task) -> None:
     """Ends the job: with its diff shown, or with the commit or pull request made."""
+    if teller.report.job.command.verb == "apply":
+        teller.update(rests_on=_shown_rests_on(house, teller.report))
     report = teller.report
     patch = report.patch
     if patch is None or not patch.text:
@@ -52,16 +55,29 @@ def deliver(house: House, teller: Teller, place: Place, task: Task) -> None:
         return
     if report.mode == "pr" and place.push == "fork":
         _as_diff(teller, "this branch belongs to a fork, which TinyGen cannot push to.")
-    elif report.mode == "pr" and house.rules.why_not_write:
-        _as_diff(teller, house.rules.why_not_write)
+    elif report.mode == "pr" and (reason := _why_not_push(house, report)):
+        _as_diff(teller, reason)
     elif report.mode == "pr" and place.push != "none":
         _push(house, teller, place, task)
-    elif place.push in ("none", "fork") or house.rules.why_not_write or _fits(report):
+    elif place.push in ("none", "fork") or _why_not_push(house, report) or _fits(report):
         _done(teller, mode="diff")
     else:
         # Also on a pull request: nobody asked for a commit on its branch.
         teller.update(mode="pr", notes=(*report.notes, delivered_instead("diff", "it is too long for a comment.")))
         _push(house, teller, replace(place, push="new"), task)
+
+
+def _shown_rests_on(house: House, report: Report) -> tuple[Outsider, ...]:
+    """What the diff that `apply` delivers rests on."""
+    shown = house.reports.load(report.continues) if report.continues else None
+    return shown.rests_on if shown else ()
+
+
+def _why_not_push(house: House, report: Report) -> str:
+    """Why the change may not become a commit; "" where it may. What rests on outsiders' words waits until somebody who
+    may has seen its diff, and says `apply`."""
+    waits = report.rests_on and report.job.command.verb != "apply" and house.rules.outsiders != "pr"
+    return house.rules.why_not_write or (WAITS if waits else "")
 
 
 def _suggestion(house: House, job: Job, place: Place, patch: Patch) -> str | None:

@@ -26,20 +26,23 @@ from bot.core.report import Failure
 from bot.core.types import PERMISSIONS, Command, Job, Permission
 from bot.errors import BadRequest
 from bot.job.engine import Json
-from bot.job.house import House
+from bot.job.house import House, Judgement
 
 BOT = Failure("Bots do not command TinyGen.", "Let a person with the needed permission give the command.")
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """`may_write`: whether the asker may have branches and pull requests made. `mistakes` are those of the settings
-    file, as sentences for people; `unclear`, which of its guards they may have opened."""
+    """`may_write`: whether the asker, who has the permission `has`, may have branches and pull requests made.
+    `mistakes` are those of the settings file, as sentences for people; `unclear`, which of its guards they may have
+    opened. See bot.job.house.Rules for `judgement`."""
 
     settings: RepoSettings = field(default_factory=RepoSettings)
     may_write: bool = True
     mistakes: tuple[str, ...] = ()
     unclear: tuple[Guard, ...] = ()
+    has: Permission | None = None
+    judgement: Judgement | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ def settle(house: House, job: Job) -> Terms | Refused:
     if job.source == "run" or job.actor is None:
         return _kept_from_model(job, terms) or terms
     has = house.github(job.target).permission(job.actor)
-    terms = replace(terms, may_write=_may(has, "pr", terms.settings, house))
+    terms = replace(terms, has=has, may_write=_may(has, "pr", terms.settings, house))
     action = action_of(job.command, terms.settings.mode or house.rules.mode)
     if _may(has, action, terms.settings, house):
         return _kept_from_model(job, terms) or terms
@@ -103,6 +106,7 @@ def under(house: House, terms: Terms) -> House:
         ci_fixes=house.rules.ci_fixes if own.ci_fixes is None else own.ci_fixes,
         repo=own,
         why_not_write=_why_not_write(terms),
+        judgement=terms.judgement,
     )
     return replace(house, rules=rules)
 

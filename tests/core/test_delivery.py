@@ -166,6 +166,7 @@ RUN = {
     "head_sha": "a" * 40,
     "conclusion": "failure",
     "pull_requests": [{"number": 4}],
+    "head_repository": {"full_name": "octocat/hello"},
 }
 
 
@@ -185,6 +186,41 @@ def test_a_failed_check_of_a_branch_of_ours_is_a_job_without_an_actor() -> None:
 )
 def test_other_checks_are_ignored(changes: dict[str, Any]) -> None:
     assert isinstance(ask(checked(**changes), "workflow_run"), Ignored)
+
+
+@pytest.mark.parametrize("head", [{"full_name": "mallory/hello"}, {"full_name": "octocat/hello-2"}, None])
+def test_a_check_of_a_forks_branch_is_ignored(head: object) -> None:
+    """Whatever it calls its branch, and though GitHub may name a pull request."""
+    ignored = ask(checked(head_repository=head), "workflow_run")
+    assert isinstance(ignored, Ignored)
+    assert "fork" in ignored.reason
+
+
+@pytest.mark.parametrize(
+    ("user", "login"),
+    [
+        ({"id": 1, "login": "ada"}, "ada"),
+        ({"id": 2, "login": "renovate[bot]", "type": "Bot"}, "renovate[bot]"),
+        ({"id": 2, "login": "Copilot", "type": "Bot"}, "Copilot[bot]"),
+        (None, None),
+    ],
+)
+def test_who_opened_the_thread_is_kept_and_a_bot_is_told_by_its_name(user: object, login: str | None) -> None:
+    job = ask(payload(issue={"number": 3, "title": "Broken", "user": user}))
+    assert isinstance(job, Job)
+    assert job.opened_by == login
+
+
+@pytest.mark.parametrize(
+    ("author", "edited_of"),
+    [({"id": 1, "login": "octocat"}, None), ({"id": 2, "login": "mallory"}, "mallory"), (None, "ghost")],
+)
+def test_whose_comment_an_edit_put_a_command_into_is_kept(author: object, edited_of: str | None) -> None:
+    comment = {"id": 7, "body": "/tinygen fix", "user": author}
+    changes = {"body": {"from": "It whispers."}}
+    job = ask(payload(action="edited", comment=comment, sender={"id": 1, "login": "octocat"}, changes=changes))
+    assert isinstance(job, Job)
+    assert (job.actor, job.edited_of) == ("octocat", edited_of)
 
 
 def on_a_line(**changes: Any) -> dict[str, Any]:

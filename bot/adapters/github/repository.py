@@ -18,6 +18,7 @@ from bot.adapters.github.review_threads import resolved_threads
 from bot.adapters.github.shapes import (
     Collaborator,
     CommentPage,
+    Comparison,
     Contents,
     Created,
     Issue,
@@ -96,6 +97,15 @@ class Repository:
         if max(found.size, len(found.content)) > max_bytes:
             raise BadRequest(f"`{path}` is larger than {max_bytes} bytes.", next_step="Make it smaller.")
         return found.content
+
+    def in_history(self, sha: str, branch: str | None = None) -> bool:
+        branch = branch or self._default_branch()
+        path = f"{self._at}/compare/{quote(branch)}...{sha}"
+        call = Call("GET", path, f"see whether {sha[:12]} is in {branch} of {self._repo}", params={"per_page": "1"})
+        try:
+            return self._calls.read(Comparison, call).status in ("identical", "behind")
+        except NotFound:
+            return False
 
     def line_comments(self, number: int) -> tuple[LineComment, ...]:
         pages = self._calls.pages(LineCommentPage, self._comments(number, "pulls"))

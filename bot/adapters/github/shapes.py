@@ -164,6 +164,12 @@ class RepositoryFacts(BaseModel):
     default_branch: Ref
 
 
+class Comparison(BaseModel):
+    """https://docs.github.com/en/rest/commits/commits#compare-two-commits"""
+
+    status: str
+
+
 class ContentFile(BaseModel):
     """`content` is empty where the file is larger than 1 MB."""
 
