@@ -9,7 +9,7 @@ from bot.errors import BadRequest
 
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,98})/[A-Za-z0-9._-]{1,100}"
 _SCP = re.compile(r"(?:[\w.-]+@)?(?P<host>[\w.-]+(?::\d+)?):(?!//)(?P<path>[^:\s]+)")
-_PATH = re.compile(rf"/?(?P<repo>{_NAME}?)(?:\.git)?(?:/(?:tree|commit|commits)/(?P<ref>[^\s]+?))?/*")
+_PATH = re.compile(rf"/?(?P<repo>{_NAME}?)(?:\.git)?(?:/(?:tree|commit|commits)/(?P<ref>\S*[^\s/]))?/*+")
 
 
 def read_repo_url(text: str, server_url: str) -> tuple[str, str | None]:

@@ -24,7 +24,7 @@ class _Dumper(yaml.SafeDumper):
     def analyze_scalar(self, scalar: str) -> Any:
         """A block string may hold spaces before a line's end, as diffs do, though PyYAML will not write one."""
         analysis = super().analyze_scalar(scalar)
-        analysis.allow_block = super().analyze_scalar(re.sub(r" +(?=\n)", "", scalar)).allow_block
+        analysis.allow_block = super().analyze_scalar(re.sub(r"(?<! ) ++(?=\n)", "", scalar)).allow_block
         return analysis
 
 
