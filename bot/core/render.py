@@ -350,7 +350,7 @@ def delivered_instead(wanted: Mode, reason: str) -> str:
 def split_summary(summary: str) -> tuple[str, str]:
     """The model's first line, as a title, and the rest. A first line too long for a title is part of the rest."""
     first, _, rest = summary.strip().partition("\n")
-    title = re.sub(r"^[#*_\s]+|[*_\s]+$", "", first)
+    title = re.sub(r"^[#*_\s]++|(?<![*_\s])[*_\s]++$", "", first)
     if len(title) > MAX_TITLE_CHARS + 30:
         return "", summary.strip()
     return title, rest.strip()
