@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.core.quota import By
-from bot.core.report import Report
-from bot.core.types import Job
+from bot.core.report import Failure, Report
+from bot.core.types import FINAL_STATES, Job
 from bot.errors import DatabaseFailed, OutsideError
 from bot.ports import ChooseWaiting, Waiting
 
@@ -50,6 +50,10 @@ class MemoryReports:
             raise DatabaseFailed("The database failed (disk I/O error).", next_step="Try again.")
         return self.reports.get(job_id)
 
+    def unfinished(self, unchanged_s: float) -> Sequence[Report]:
+        """However lately they changed."""
+        return tuple(each for each in self.reports.values() if each.state not in FINAL_STATES)
+
     def latest(self, repository_key: str, issue_number: int, limit: int = 20) -> Sequence[Report]:
         of = [each for each in self.reports.values() if each.job.target.repository_key == repository_key]
         return tuple(reversed([each for each in of if each.job.target.issue_number == issue_number]))[:limit]
@@ -66,6 +70,15 @@ class MemoryReports:
     def tokens_since(self, since: float, repository_key: str | None = None) -> int:
         of = [each for each in self.reports.values() if repository_key in (None, each.job.target.repository_key)]
         return sum(each.usage.prompt_tokens + each.usage.completion_tokens for each in of)
+
+
+class NoRefusals:
+    """Nobody was refused lately."""
+
+    def add(self, job: Job, failure: Failure, *, covers: str) -> None: ...
+
+    def standing(self, job: Job, *, kind: str) -> Failure | None:
+        return None
 
 
 class MemoryWorkers:

@@ -27,7 +27,9 @@ BOT = Path(__file__).parent.parent / "bot"
 Pattern = re.Pattern[str] | re.Pattern[bytes]
 Text = str | bytes
 
-_CALLS = frozenset({"compile", "search", "match", "fullmatch", "split", "findall", "finditer", "sub", "subn", "template"})
+_CALLS = frozenset(
+    {"compile", "search", "match", "fullmatch", "split", "findall", "finditer", "sub", "subn", "template"}
+)
 _REPEATED = frozenset({"split", "findall", "finditer", "sub", "subn"})
 """These look for a match at every place; what else they do is no matching."""
 _FLAGS_AT = {"compile": 1, "search": 2, "match": 2, "fullmatch": 2, "split": 3, "findall": 2, "finditer": 2}
@@ -101,7 +103,9 @@ def _evaluated(
     """The call's pattern, from the words of the call and the module's names; else what the module keeps under the name;
     else what its maker makes."""
     name = call.func.attr  # type: ignore[attr-defined]
-    flags = [keyword.value for keyword in call.keywords if keyword.arg == "flags"] or call.args[_FLAGS_AT.get(name, 4) :]
+    flags = [keyword.value for keyword in call.keywords if keyword.arg == "flags"] or call.args[
+        _FLAGS_AT.get(name, 4) :
+    ]
     try:
         text, *given = (_value_of(node, module) for node in (call.args[0], *flags))
     except NameError:

@@ -41,14 +41,15 @@ def test_who_has_a_role_and_was_refused_one_command_is_asked_about_another(scene
 
 
 def test_a_comment_has_one_refusal_however_often_it_is_edited(scene: Scene) -> None:
-    told = scene.tell("/tinygen Louder, 0.", who="mallory")
+    first = last = scene.tell("/tinygen Louder, 0.", who="mallory")
     for number in range(1, 4):
         scene.forget_refusals()
-        edited = scene.edit(told.comment, f"/tinygen Louder, {number}.", who="mallory")
+        edited = scene.edit(first.comment, f"/tinygen Louder, {number}.", who="mallory")
         assert edited
-        assert scene.ended(edited).state == "refused"
+        last = scene.ended(edited)
+        assert last.state == "refused"
     assert len(scene.bot_comments()) == 1
-    assert f"job={edited.job} state=refused" in scene.bot_comments()[0]
+    assert f"job={last.job} state=refused" in scene.bot_comments()[0]
 
 
 def test_a_permitted_command_has_its_own_comment_beside_a_refusal(scene: Scene) -> None:

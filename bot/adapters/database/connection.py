@@ -27,7 +27,7 @@ _MIGRATION_LOCK = 7_449_106  # any number that is the same in every process
 _READS = "tinygen_reads"
 
 
-def open_engine(url: str, wait_s: float, checkpoint_pages: int) -> Engine:
+def open_engine(url: str, wait_s: float, checkpoint_pages: int = 1_000) -> Engine:
     """An engine that has not connected yet, whose statements wait at most `wait_s` for a lock or an answer.
 
     `checkpoint_pages`: how long SQLite's write-ahead log may be when a commit of this engine brings it into the file.
