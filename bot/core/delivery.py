@@ -24,6 +24,7 @@ EVENTS = ("issue_comment", "issues", "pull_request_review_comment", "workflow_ru
 
 SHUT = Doors()
 MAX_NAME_CHARS = 60
+MAX_TIME_CHARS = 40
 MAX_HUNK_CHARS = 8_000
 """The end of a hunk is where the remark stands."""
 OWN_BRANCH = re.compile(r"tinygen/issue-(\d{1,18})-[0-9a-f]{8}")
@@ -155,7 +156,7 @@ def _place(payload: Event, issue: Issue) -> Target:
         issue_number=issue.number,
         is_pull=issue.pull_request is not None,
         repository_id=repository.id,
-        repository_made_at=repository.created_at.isoformat() if repository.created_at else "",
+        repository_made_at=str(repository.created_at or "")[:MAX_TIME_CHARS],
     )
 
 

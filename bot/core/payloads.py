@@ -5,7 +5,6 @@ https://docs.github.com/en/webhooks/webhook-events-and-payloads
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
@@ -63,7 +62,7 @@ def _repo_name(name: str) -> str:
 
 class Repository(BaseModel):
     id: Number | None = None
-    created_at: datetime | None = None
+    created_at: object = None
     full_name: Annotated[str, AfterValidator(_repo_name)]
 
 

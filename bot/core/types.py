@@ -65,7 +65,7 @@ class Target:
     repository_id: int | None = None
     """Whose thread, history and cache it is. None for direct calls, which know a repository by its address alone."""
     repository_made_at: str = ""
-    """When GitHub made the repository, ISO 8601; "" where it did not say."""
+    """When GitHub says that it made the repository, ISO 8601."""
 
     @property
     def repository_key(self) -> str:

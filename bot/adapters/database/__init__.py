@@ -160,9 +160,9 @@ class Database:
     def _adopt(self, connection: Connection, target: Target) -> None:
         """Gives the repository what version 0.3.0 kept under its name, where that is its own: of the same installation,
         and not older than the repository."""
-        if target.repository_id is None or not target.repository_made_at:
+        made_at = _seconds(target.repository_made_at)
+        if target.repository_id is None or made_at is None:
             return
-        made_at = datetime.fromisoformat(target.repository_made_at).timestamp()
         by_name = and_(
             reports.c.repository_key == target.repo.lower(),
             reports.c.issue_number.is_not(None),
@@ -326,6 +326,14 @@ class Database:
 
     def _insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
         return postgresql.insert(table) if self._engine.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+def _seconds(moment: str) -> float | None:
+    """Since 1970; None for what is no moment."""
+    try:
+        return datetime.fromisoformat(moment).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def _iso(seconds: float) -> str:

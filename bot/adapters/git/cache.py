@@ -114,7 +114,7 @@ class GitCache:
     def _directory(self, repo: str) -> Path:
         """GitHub's names are the same in any case, and hold no `+`."""
         if _ID.fullmatch(repo):
-            return self._root / f"{self._prefix}id" / f"{repo}.git"
+            return self._root / f"{self._prefix}+id" / f"{repo}.git"
         if not REPO_NAME.fullmatch(repo):
             raise BadRequest("That is not a repository's name.", next_step="Write it as owner/name.")
         return self._root / f"{self._prefix}{repo.lower()}.git"
