@@ -58,6 +58,7 @@ def status(scene: Scene, repo: Repository) -> str:
 def test_each_repository_has_a_cache_of_its_own_whatever_its_name(scene: Scene) -> None:
     scene.tell("/tinygen Louder.")
     other = replaced(scene)
+    scene.model_says("Nothing needs to change.")
     scene.ended(scene.say("/tinygen Louder.", repo=other))
     caches = {path.stem for path in (scene.root / "data/repositories").glob("*/*.git")}
     assert caches == {str(scene.repo.id), str(other.id)}

@@ -57,7 +57,7 @@ class StopAfter(MemoryInbox):
 
 
 def job(job_id: str) -> Job:
-    return Job(job_id, "run", Target("o/r"), Command("solve", "x"))
+    return Job(job_id, "run", Target(f"o/{job_id}"), Command("solve", "x"))
 
 
 def worker(engine: FakeEngine, inbox: StopAfter) -> Worker:
