@@ -57,8 +57,9 @@ def _count(value: object) -> int | None:
 
 
 def _cost(value: object) -> float | None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and 0 <= value <= _MOST_USD else None  # which no NaN is
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 <= value <= _MOST_USD else None  # which no NaN is
 
 
 def _name(value: object) -> str | None:
