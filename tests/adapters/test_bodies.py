@@ -45,6 +45,7 @@ def cut(body: bytes, size: int) -> Iterator[bytes]:
     return (body[at : at + size] for at in range(0, len(body), size))
 
 
+@settings(max_examples=40)
 @given(
     st.binary(max_size=2_000) | st.binary(max_size=20).map(lambda part: part * 10_000), st.sampled_from([1, 7, 9999])
 )

@@ -111,8 +111,8 @@ def test_a_directory_that_we_may_write_and_not_close_is_refused(tmp_path: Path) 
 # ---- what commands write --------------------------------------------------------------------------------------------
 
 
-def bot(at: Path, *arguments: str, code: Path = ROOT, **settings: str) -> subprocess.CompletedProcess[str]:
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(code), **settings}
+def bot(at: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **settings}
     command = [sys.executable, "-m", "bot", *arguments]
     return subprocess.run(command, cwd=at, env=environment, capture_output=True, text=True, check=False, timeout=100)
 
@@ -222,7 +222,7 @@ def test_the_settings_of_a_strangers_clone_are_not_read(
     before = {path.relative_to(repo) for path in repo.rglob("*") if ".git" not in path.parts}
     with ModelDouble([REPLY, "[CONFIDENT]"]) as model:
         env_file.write_text(f"OPENAI_BASE_URL={model.url}\n")
-        done = bot(repo, command, ".", what, code=code, OPENAI_API_KEY="sk-mine", HOME=str(tmp_path))
+        done = bot(repo, command, ".", what, PYTHONPATH=str(code), OPENAI_API_KEY="sk-mine", HOME=str(tmp_path))
         assert len(model.requests) == (2 if command == "run" else 0)
     assert done.returncode == 0, done.stderr
     assert not caught(trap)

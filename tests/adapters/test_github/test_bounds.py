@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from bot.adapters.github import GitHubApp
 from bot.adapters.github.calls import link_param
 from bot.adapters.github.errors import error_for, limit_wait_s, quoted_message, retry_after_s, server_time
+from bot.adapters.github.repository import Repository as Here
 from bot.errors import BadRequest, OutsideError, TinyGenError
-from tests.adapters.test_github.conftest import Here, Stage
+from tests.adapters.test_github.conftest import Stage
 from tests.doubles.server import Request, Response, Server
 
 MB = 1_000_000
@@ -43,6 +44,10 @@ def answered(body: object, read: Callable[[Here], object], status: int = 200, **
         GitHubApp(api_url=server.url, sleep=lambda _: None) as github,
     ):
         return read(github.connect("o/r", None))
+
+
+def always(status: int, body: bytes) -> Callable[[Request], Response]:
+    return lambda _request: Response(status, body)
 
 
 def refused(body: object, read: Callable[[Here], object]) -> None:
@@ -151,15 +156,13 @@ def test_an_address_that_is_none_has_no_parameters(url: str) -> None:
 
 def test_deliveries_without_a_time_zone_or_with_odd_numbers_have_an_unknown_form(stage: Stage) -> None:
     usual = {"id": 1, "guid": "g", "event": "ping", "status_code": 200, "delivered_at": "2026-01-01T00:00:00Z"}
-    key = {"app_id": "1", "private_key": stage.app.private_key}
     for odd in ({"delivered_at": "2026-01-01T00:00:00"}, {"id": 10**30}, {"status_code": -1}, {"guid": "g" * 999}):
         body = json.dumps([{**usual, **odd}]).encode()
         with (
-            Server(lambda _request, body=body: Response(200, body)) as server,
-            GitHubApp(api_url=server.url, **key) as github,
+            Server(always(200, body)) as server,
             pytest.raises(OutsideError, match="unknown form"),
         ):
-            github.deliveries().recent(datetime(2020, 1, 1, tzinfo=UTC))
+            stage.github(api_url=server.url).deliveries().recent(datetime(2020, 1, 1, tzinfo=UTC))
 
 
 @pytest.mark.parametrize("text", ["86401", "9" * 300, "1e300", "Fri, 31 Dec 9999 23:59:59 GMT"])
@@ -187,8 +190,8 @@ DATES = st.builds(
 
 @given(st.text(st.characters(max_codepoint=255, exclude_categories=["Cc"]), max_size=60) | DATES | st.just("9" * 5000))
 def test_no_header_breaks_the_reading_of_times(text: str) -> None:
-    headers = {name: text.encode("latin-1") for name in ("Retry-After", "Date", "X-RateLimit-Reset")}
-    response = httpx.Response(429, headers={**headers, "X-RateLimit-Remaining": b"0"}, content=b"rate limit")
+    named = [(name, text.encode("latin-1")) for name in (b"Retry-After", b"Date", b"X-RateLimit-Reset")]
+    response = httpx.Response(429, headers=[*named, (b"X-RateLimit-Remaining", b"0")], content=b"rate limit")
     wait_s, limit_s = retry_after_s(response, 0), limit_wait_s(response, 0)
     assert wait_s is None or 0 <= wait_s <= DAY_S
     assert limit_s is not None
@@ -259,7 +262,6 @@ def test_a_file_in_no_base64_has_an_unknown_form(content: object) -> None:
 
 
 def test_permissions_without_end_have_an_unknown_form(stage: Stage) -> None:
-    key = {"app_id": "1", "private_key": stage.app.private_key}
     app = {"id": 1, "slug": "s"}
     for odd in (
         {"permissions": {str(number): "read" for number in range(501)}},
@@ -271,23 +273,20 @@ def test_permissions_without_end_have_an_unknown_form(stage: Stage) -> None:
     ):
         body = json.dumps({**app, **odd}).encode()
         with (
-            Server(lambda _request, body=body: Response(200, body)) as server,
-            GitHubApp(api_url=server.url, **key) as github,
+            Server(always(200, body)) as server,
             pytest.raises(OutsideError, match="unknown form"),
         ):
-            github.app_facts()
+            stage.github(api_url=server.url).app_facts()
 
 
 @pytest.mark.parametrize("token", ["", "a b", "a\r\nX-Injected: 1", "é", "t" * 2001])
 def test_a_token_that_no_header_can_hold_has_an_unknown_form(stage: Stage, token: str) -> None:
-    key = {"app_id": "1", "private_key": stage.app.private_key}
     minted = json.dumps({"token": token, "expires_at": "2099-01-01T00:00:00Z"}).encode()
     with (
-        Server(lambda _request: Response(201, minted)) as server,
-        GitHubApp(api_url=server.url, **key) as github,
+        Server(always(201, minted)) as server,
         pytest.raises(OutsideError, match="unknown form"),
     ):
-        github.connect("o/r", 1).remote()
+        stage.github(api_url=server.url).connect("o/r", 1).remote()
 
 
 def test_the_words_of_an_error_are_few_and_print() -> None:
