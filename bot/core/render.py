@@ -116,7 +116,8 @@ def _rests_on(report: Report) -> str:
     note = rests_on_note(report)
     if not note:
         return ""
-    waits = " Nothing was pushed: `/tinygen apply`, by someone who may, delivers exactly this diff."
+    apply = f"`/tinygen apply {short_id(report.job.id)}`"
+    waits = f" Nothing was pushed: {apply}, by someone who may, delivers exactly this diff."
     is_pushed = report.pull_request_url or report.commit_url
     return f"{note}{'' if is_pushed else waits}\n\n"
 
@@ -204,7 +205,10 @@ def _result(report: Report, *, with_diff: bool) -> tuple[str, ...]:
         return (where, size, _files(report), withheld)
     if not with_diff:
         return (size, _files(report))
-    closing = "`/tinygen apply` delivers exactly this diff; `git apply` takes it at the base above."
+    named = f"`/tinygen apply {short_id(report.job.id)}`"
+    closing = (
+        f"`/tinygen apply`, or {named} by others, delivers exactly this diff; `git apply` takes it at the base above."
+    )
     suggestion = "" if report.suggestion is None else fence(report.suggestion, "suggestion")
     files = _files(report) if len(patch.files) > 1 else ""
     return (suggestion, size, files, _diff(patch.text), closing if report.job.target.issue_number else "")

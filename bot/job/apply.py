@@ -42,6 +42,7 @@ def apply(house: House, teller: Teller, ground: Ground, read_task: Callable[[], 
         patch=patch,
         summary=shown.summary,
         continues=shown.job.id,
+        rests_on=shown.rests_on,
     )
     if shown.pull_request_url or shown.commit_url:
         urls = {"pull_request_url": shown.pull_request_url, "commit_url": shown.commit_url}

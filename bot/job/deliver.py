@@ -24,7 +24,7 @@ from bot.core.repo_settings import protects
 from bot.core.report import Report
 from bot.core.suggest import is_small, suggest
 from bot.core.tree import Change, Changes, Patch
-from bot.core.types import Job, Outsider, Task
+from bot.core.types import Job, Task
 from bot.errors import AskerError, BranchMoved, Cancelled, NotPermitted, Unworkable
 from bot.job.cancel import is_cancelled
 from bot.job.engine import Json
@@ -42,8 +42,6 @@ MAX_FOLLOWS = 3
 
 def deliver(house: House, teller: Teller, place: Place, task: Task) -> None:
     """Ends the job: with its diff shown, or with the commit or pull request made."""
-    if teller.report.job.command.verb == "apply":
-        teller.update(rests_on=_shown_rests_on(house, teller.report))
     report = teller.report
     patch = report.patch
     if patch is None or not patch.text:
@@ -65,12 +63,6 @@ def deliver(house: House, teller: Teller, place: Place, task: Task) -> None:
         # Also on a pull request: nobody asked for a commit on its branch.
         teller.update(mode="pr", notes=(*report.notes, delivered_instead("diff", "it is too long for a comment.")))
         _push(house, teller, replace(place, push="new"), task)
-
-
-def _shown_rests_on(house: House, report: Report) -> tuple[Outsider, ...]:
-    """What the diff that `apply` delivers rests on."""
-    shown = house.reports.load(report.continues) if report.continues else None
-    return shown.rests_on if shown else ()
 
 
 def _why_not_push(house: House, report: Report) -> str:
