@@ -141,16 +141,16 @@ class Server:
         return response
 
     def limited(self, call: Call, wait_s: float) -> None:
-        """Remembers a limit: until it ends, GitHub is not asked about that repository, which would make it longer."""
+        """Remembers a limit: until it ends the same is not asked again, by whichever job, which would make it longer."""
         now = self.clock()
         with self._lock:
             if len(self._limited_until) >= _KEPT_LIMITS:
-                self._limited_until = {of: until for of, until in self._limited_until.items() if until > now}
-            self._limited_until[_limited_part(call)] = now + wait_s
+                self._limited_until.clear()  # they are met again, at the price of a request each
+            self._limited_until[f"{call.method} {call.path}"] = now + wait_s
 
     def limit_left_s(self, call: Call) -> float:
         """For how long GitHub does not want to be asked this; 0 where it did not say so."""
-        return max(self._limited_until.get(_limited_part(call), 0.0) - self.clock(), 0.0)
+        return max(self._limited_until.get(f"{call.method} {call.path}", 0.0) - self.clock(), 0.0)
 
     def _root(self, call: Call) -> str:
         """On Enterprise Server GraphQL stands beside the REST API's version.
@@ -299,12 +299,6 @@ class _Patience:
         self._left_s -= seconds
         self._server.sleep(seconds)
         self._server.watch.retried("github")
-
-
-def _limited_part(call: Call) -> str:
-    """What a limit is remembered for: the repository that was asked about or, elsewhere, the address."""
-    parts = call.path.split("/")
-    return "/".join(parts[:4]).lower() if parts[1] == "repos" else call.path
 
 
 def _authorization(token: str | None) -> dict[str, str]:
