@@ -51,7 +51,7 @@ def empty(scene: Scene) -> None:
 
 def delete(scene: Scene) -> None:
     del scene.github.world.names[scene.repo.full_name.lower()]
-    del scene.github.world.repositories[scene.repo.id]
+    scene.github.world.repositories.pop(scene.repo.id).git.close()
 
 
 def uninstall(scene: Scene) -> None:
@@ -182,7 +182,7 @@ class TestForAMoment:
     )
     def test_at_every_place_is_nothing_that_anybody_sees(self, scene: Scene, fault: Fault) -> None:
         orders = [scene.github.faults.add(fault, method=method, path=path) for method, path in self.PLACES]
-        told = scene.tell("/tinygen --pr Louder.")
+        told = scene.hurried(scene.say("/tinygen --pr Louder."))
         assert (told.state, len(told.answers), len(scene.repo.pulls)) == ("done", 1, 1)
         assert [order.met for order in orders] == [1] * len(self.PLACES)
 
