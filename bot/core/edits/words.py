@@ -38,11 +38,12 @@ def _beginning(search: str) -> str:
     return f" that begins with `{_printable(first[:_QUOTED_CHARS])}`"
 
 
-def ambiguous(path: str, text: Text, search: str, lines: Sequence[int]) -> str:
+def ambiguous(path: str, text: Text | None, search: str, lines: Sequence[int]) -> str:
+    """`text` None: enough was shown already."""
     shown = ", ".join(map(str, lines[:8])) + (", …" if len(lines) > 8 else "")
+    first = f" The first is:\n{numbered(text, lines[0] - 3, len(split(search).bodies) + 4)}" if text else ""
     return (
-        f"The search text for {path}{_beginning(search)} stands at {len(lines)} places (lines {shown}). The first is:\n"
-        f"{numbered(text, lines[0] - 3, len(split(search).bodies) + 4)}\n"
+        f"The search text for {path}{_beginning(search)} stands at {len(lines)} places (lines {shown}).{first}\n"
         "Send that edit again with more lines above or below, so that it is found at one place only."
     )
 
