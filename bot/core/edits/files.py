@@ -12,8 +12,8 @@ from bot.core.tree import Blob, Change, Changes, Snapshot
 
 MAX_FILES = 300
 """How many files one change may touch: more is no change that a person can look over."""
-MAX_WORK_NS = 5_000_000_000
-"""What all edits of a reply may cost, as `Text` tells it: about as many nanoseconds of a processor."""
+MAX_WORK_NS = 10_000_000_000
+"""What all edits of a reply may cost, as `Text` tells it: at most as many nanoseconds of a processor, often half."""
 MAX_HINTS = 20
 """How many refusals of a reply look for what is nearest to what was said."""
 MAX_FILE_BYTES = 4_000_000
@@ -68,7 +68,7 @@ class Files:
         said, path = path, self._tree.resolve(path)
         if said == path and self._tree.is_doubtful(path):
             raise Refused(
-                f"There is no directory {path[0]}/. Send the path without that prefix, or as `./{path}` to make it."
+                f"There is no directory {path[0]}/. Send the path without that prefix, or as `./{path[:200]}` to make it."
             )
         fault = path_fault(path)
         if fault:
@@ -130,6 +130,7 @@ class Files:
         )
 
     def _split(self, content: str) -> Text:
+        self.spend(len(content))  # where enough was spent, nothing more is split
         text = split(content, self.spend)
         text.pass_over()
         return text
