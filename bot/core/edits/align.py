@@ -12,27 +12,30 @@ from collections.abc import Sequence
 
 Pair = tuple[int, int]
 
-_MAX_DEPTH = 32
-"""Between anchors, further lines become unique; text made to drag that out is cut short here."""
+_MOST_PASSES = 8
+"""Between anchors, further lines become unique; text made to drag that out is cut short here: as often is each line
+looked at for anchors, on average."""
 
 
 def align(old: Sequence[str], new: Sequence[str]) -> list[Pair]:
     """Pairs (i, j) with old[i] == new[j], both rising."""
     pairs: list[Pair] = []
-    spans = [(0, len(old), 0, len(new), 0)]
+    spans = [(0, len(old), 0, len(new))]
+    left = _MOST_PASSES * (len(old) + len(new))
     while spans:
-        a, b, c, d, depth = spans.pop()
+        a, b, c, d = spans.pop()
         while a < b and c < d and old[a] == new[c]:
             pairs.append((a, c))
             a, c = a + 1, c + 1
         while a < b and c < d and old[b - 1] == new[d - 1]:
             b, d = b - 1, d - 1
             pairs.append((b, d))
-        anchors = _anchors(old[a:b], new[c:d]) if depth < _MAX_DEPTH else []
+        left -= b - a + d - c
+        anchors = _anchors(old[a:b], new[c:d]) if left >= 0 else []
         if anchors:
             pairs.extend((a + i, c + j) for i, j in anchors)
             for (i, j), (k, m) in zip([(-1, -1), *anchors], [*anchors, (b - a, d - c)], strict=True):
-                spans.append((a + i + 1, a + k, c + j + 1, c + m, depth + 1))
+                spans.append((a + i + 1, a + k, c + j + 1, c + m))
     return sorted(pairs)
 
 

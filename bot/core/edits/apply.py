@@ -71,7 +71,7 @@ def _replace(files: Files, edit: Edit) -> None:
     if not exists:
         raise _missing(files, path)
     if not edit.search.strip():
-        if split(files.text(path)).bodies != split(edit.replace).bodies:
+        if files.lines(path).bodies != split(edit.replace).bodies:
             raise Refused(words.exists_already(path))
         return
     _replace_in(files, path, edit)
@@ -79,7 +79,6 @@ def _replace(files: Files, edit: Edit) -> None:
 
 def _replace_in(files: Files, path: str, edit: Edit) -> None:
     source = files.text(path)
-    files.spend(len(source) + len(edit.search) + len(edit.replace))
     text = files.lines(path)
     if _was_made(files, path, text, edit):
         return
@@ -93,11 +92,13 @@ def _replace_in(files: Files, path: str, edit: Edit) -> None:
     if whole.leaves_out(found.replace, text):
         raise Refused(words.partial_edit(path))
     if carried is None:
-        raise Refused(words.indentation_unclear(path, text, found.start, found.end - found.start))
+        count = found.end - found.start if files.may_hint() else 0
+        raise Refused(words.indentation_unclear(path, text, found.start, count))
     if leaves_out(split(edit.search).bodies) and whole.drops_most(text, carried):
         raise Refused(words.unsaid_loss(path))
     if edit.search == edit.replace and found.key is not exact:
         raise Refused(words.same_sides(path))
+    text.pass_over(2)
     files.put(path, _encoded(carried.render(), source))
 
 
@@ -135,7 +136,7 @@ def _was_made(files: Files, path: str, text: Text, edit: Edit) -> bool:
 def _replace_part(files: Files, path: str, source: str, text: Text, edit: Edit, miss: Miss) -> None:
     """The last resorts where no run of whole lines is meant: the outcome stands there already, or part of a line."""
     if miss.reason == "ambiguous":
-        raise Refused(words.ambiguous(path, text, edit.search, miss.lines))
+        raise Refused(words.ambiguous(path, text if files.may_hint() else None, edit.search, miss.lines))
     if _stands(text, edit):
         return
     start = find_within_lines(source, edit.search)
@@ -151,6 +152,7 @@ def _stands(text: Text, edit: Edit) -> bool:
     old, new = split(edit.search).bodies, split(edit.replace).bodies
     if leaves_out(old) or len(places(text, new, exact, most=2)) != 1:
         return False
+    text.pass_over(2)
     fresh, gone = _without(new, old), _without(old, new)
     left = _without(gone, map(unindented, text.bodies))
     return max(signs(fresh), signs(left)) >= LEAST_SIGNS and (not gone or signs(left) > 0)
@@ -167,6 +169,7 @@ def _write(files: Files, edit: Edit) -> None:
         files.put(path, _made(path, edit.replace))
         return
     old = files.lines(path)
+    old.pass_over(4)
     fault = whole.fault(old, split(edit.replace))
     if fault:
         raise Refused(words.partial_file(path, fault))
@@ -209,7 +212,7 @@ def _missing(files: Files, path: str) -> Refused:
 
 def _encoded(text: str, before: str = "") -> bytes:
     """The file's bytes; what stands in another encoding than UTF-8 gets no UTF-8 beside it, and the reverse."""
-    new = "".join(set(text).difference(before))
+    new = "" if text.isascii() else "".join(set(text).difference(before))
     if _ODD.search(before) and not new.isascii():
         raise Refused(
             "The file is not UTF-8, so only plain ASCII can be put into it. Send the edit again without others."

@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from bot.core.edits.fences import after
 from bot.core.edits.lines import split_kept
 from bot.core.reply import Edit
 
@@ -84,10 +85,10 @@ class Markers:
 
     def next_after(self, number: int) -> int | None:
         """The next line below that opens a block."""
-        return _after(self._opens[_ANY], number)
+        return after(self._opens[_ANY], number)
 
     def opens_between(self, start: int, end: int) -> bool:
-        found = _after(self._opens[_ANY], start - 1)
+        found = after(self._opens[_ANY], start - 1)
         return found is not None and found < end
 
     def read(self, start: int) -> Block | Fault:
@@ -97,10 +98,10 @@ class Markers:
             raise ValueError(f"line {start} opens no block")
         shape = _shape(opening)
         for like in (shape, _ANY):
-            limit = _after(self._opens[shape], start) or len(self._lines)
-            end = _after(self._closes[like], start) or len(self._lines)
+            limit = after(self._opens[shape], start) or len(self._lines)
+            end = after(self._closes[like], start) or len(self._lines)
             if end >= limit:
-                end = _after(self._bare_closes[like], start) or len(self._lines)
+                end = after(self._bare_closes[like], start) or len(self._lines)
             if end < limit:
                 return self._divide(start, end, opening[3], shape)
         around = self._read_around(start, opening[3], shape)
@@ -129,7 +130,7 @@ class Markers:
 
     def _divide(self, start: int, end: int, named: str, shape: _Shape) -> Block | Fault:
         for like in (shape, _ANY):
-            middle = _after(self._dividers[like], start)
+            middle = after(self._dividers[like], start)
             if middle is not None and middle < end:
                 return self._split(start, middle, end, named)
         return Fault(start, end + 1, "has no `=======` line between its two sides")
@@ -156,11 +157,6 @@ def other_splits(edit: Edit) -> Iterator[Edit]:
     for number in at[:_MAX_SPLITS]:
         search = edit.search + edit.divider + "".join(lines[:number])
         yield replace(edit, search=search, replace="".join(lines[number + 1 :]))
-
-
-def _after(numbers: Sequence[int], start: int) -> int | None:
-    index = bisect_right(numbers, start)
-    return numbers[index] if index < len(numbers) else None
 
 
 def _some_after(numbers: Sequence[int], start: int) -> Sequence[int]:

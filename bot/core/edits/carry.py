@@ -24,6 +24,7 @@ _TWINS = (("‘’", re.compile("'")), ("“”", re.compile('"')), ("\u00a0\u20
 def carry(text: Text, place: Place, strange: str = "") -> Text | None:
     """The whole file with the place replaced; None where the replacement's indentation cannot be told.
     `strange` are typographic signs that stand for plain ones (`foreign`)."""
+    text.pass_over()
     region = Text("", text.bodies[place.start : place.end], text.ends[place.start : place.end])
     keeps_ends = _speaks_of_ends(place, region)
     kept = {new: old for old, new in _shared(place, keeps_ends=keeps_ends)}
@@ -142,6 +143,8 @@ def fancy_only(edits: Iterable[Edit]) -> str:
 
 def foreign(text: Text, fancy: str) -> str:
     """Those of the reply's `fancy_only` signs that the file never uses: they are foreign even where no search tells."""
+    if not fancy:
+        return ""
     own = {sign for body in text.bodies if not body.isascii() for sign in body}
     return "".join(signs for signs, _ in _TWINS if set(signs) <= set(fancy) and not own.intersection(signs))
 
@@ -200,8 +203,11 @@ def _rules(seen: set[tuple[str, str]]) -> Iterable[Restyle]:
 def _foreign_indent(text: Text, pairs: Sequence[tuple[str, str]], new: Sequence[str]) -> Restyle:
     """Where no line of the search is indented, new lines indented by what the file never uses take on its own."""
     indents = {_indent(line) for line in new if not is_blank(line)} - {""}
-    own = [_indent(body) for body in text.bodies if body[:1] in (" ", "\t") and not is_blank(body)]
-    if not indents or not own or any(_indent(said) for said, _ in pairs):
+    if not indents or any(_indent(said) for said, _ in pairs):
+        return _same
+    text.pass_over()
+    own = {_indent(body) for body in text.bodies if body[:1] in (" ", "\t") and not is_blank(body)}
+    if not own:
         return _same
     if all(indent[0] == "\t" for indent in own) and not any("\t" in indent for indent in indents):
         return _tabs_for(indents)
@@ -223,7 +229,6 @@ def _indent(line: str) -> str:
 
 
 def _levels(indent: str, unit: str) -> tuple[int, str]:
-    levels = 0
-    while indent.startswith(unit, levels * len(unit)):
-        levels += 1
+    """How many `unit`s the indentation begins with, and what follows them. A unit is one sign, once or repeated."""
+    levels = (len(indent) - len(indent.lstrip(unit[0]))) // len(unit)
     return levels, indent[levels * len(unit) :]

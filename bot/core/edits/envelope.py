@@ -18,6 +18,8 @@ _END = re.compile(r"\s{0,12}\*{3} End Patch\s*", re.IGNORECASE)
 _FILE = re.compile(r"\*{3} (Add|Update|Delete|Move to)(?: File)? ?: ?(\S(?:.*\S)?)\s*", re.IGNORECASE)
 _END_OF_FILE = re.compile(r"\*{3} End of File\s*", re.IGNORECASE)
 _MAX_MARKER_CHARS = 500
+_MOST_ANCHORS = 20
+"""How many headings that follow each other are kept, the inmost ones: nothing is nested so deep."""
 
 
 @dataclass(slots=True)
@@ -131,7 +133,7 @@ def _hunks(lines: Sequence[str]) -> list[tuple[Hunk, tuple[str, ...]]]:
         if opened:
             empty = not hunk.old and not hunk.new
             found.append((hunk, anchors))
-            anchors = (*anchors, hunk.heading) if empty and hunk.heading else ()
+            anchors = (*anchors, hunk.heading)[-_MOST_ANCHORS:] if empty and hunk.heading else ()
             hunk = opened
         elif not _END_OF_FILE.fullmatch(line):
             hunk.take(line)

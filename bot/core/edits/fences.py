@@ -45,7 +45,7 @@ class Fences:
 
     def next_after(self, number: int) -> int | None:
         """The next line below that is a fence at the margin."""
-        return _after(self._margin, number)
+        return after(self._margin, number)
 
     def close(self, fence: Fence) -> int | None:
         """The line that closes the fence: the first bare one of its sign, at least as long, and not indented as code
@@ -76,12 +76,13 @@ class Fences:
             for (sign, length, deep), lines in self._closing.items()
             if sign == fence.sign and length >= min(fence.length, _MAX_RUN) and deep <= depth
         )
-        return min((found for lines in fits if (found := _after(lines, fence.line)) is not None), default=None)
+        return min((found for lines in fits if (found := after(lines, fence.line)) is not None), default=None)
 
 
-def _after(lines: Sequence[int], number: int) -> int | None:
-    index = bisect_right(lines, number)
-    return lines[index] if index < len(lines) else None
+def after(numbers: Sequence[int], number: int) -> int | None:
+    """The first of the rising `numbers` that is greater."""
+    index = bisect_right(numbers, number)
+    return numbers[index] if index < len(numbers) else None
 
 
 def read_fence(line: str, number: int) -> Fence | None:

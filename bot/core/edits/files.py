@@ -12,8 +12,8 @@ from bot.core.tree import Blob, Change, Changes, Snapshot
 
 MAX_FILES = 300
 """How many files one change may touch: more is no change that a person can look over."""
-MAX_WORK_CHARS = 400_000_000
-"""How much text all edits of a reply may be compared with: some ten seconds of work."""
+MAX_WORK_NS = 10_000_000_000
+"""What all edits of a reply may cost, as `Text` tells it: at most as many nanoseconds of a processor, often half."""
 MAX_HINTS = 20
 """How many refusals of a reply look for what is nearest to what was said."""
 MAX_FILE_BYTES = 4_000_000
@@ -43,7 +43,7 @@ class Files:
         self._base = base
         self._tree = Tree(base.blobs, self.changes)
         self._leaving: set[str] = set()
-        self._work_chars = 0
+        self._work_ns = 0
         self._hints = 0
         self._max_files = max_files
         self._max_file_bytes = max_file_bytes
@@ -68,7 +68,7 @@ class Files:
         said, path = path, self._tree.resolve(path)
         if said == path and self._tree.is_doubtful(path):
             raise Refused(
-                f"There is no directory {path[0]}/. Send the path without that prefix, or as `./{path}` to make it."
+                f"There is no directory {path[0]}/. Send the path without that prefix, or as `./{path[:200]}` to make it."
             )
         fault = path_fault(path)
         if fault:
@@ -87,9 +87,9 @@ class Files:
     def exists(self, path: str) -> bool:
         return self._tree.has(path)
 
-    def spend(self, chars: int) -> None:
-        self._work_chars += chars
-        if self._work_chars > MAX_WORK_CHARS:
+    def spend(self, work_ns: int) -> None:
+        self._work_ns += work_ns
+        if self._work_ns > MAX_WORK_NS:
             raise Refused("The reply's edits take too much work. Send this one in a later reply.")
 
     def may_hint(self) -> bool:
@@ -121,11 +121,19 @@ class Files:
         return decode(content)
 
     def lines(self, path: str) -> Text:
-        return self._kept(self._lines, path, lambda: split(self.text(path)))
+        return self._kept(self._lines, path, lambda: self._split(self.text(path)))
 
     def base_lines(self, path: str) -> Text:
         known = path in self._base.blobs
-        return self._kept(self._base_lines, path, lambda: split(decode(self._base_content(path)) if known else ""))
+        return self._kept(
+            self._base_lines, path, lambda: self._split(decode(self._base_content(path)) if known else "")
+        )
+
+    def _split(self, content: str) -> Text:
+        self.spend(len(content))  # where enough was spent, nothing more is split
+        text = split(content, self.spend)
+        text.pass_over()
+        return text
 
     @staticmethod
     def _kept(texts: dict[str, Text], path: str, make: Callable[[], Text]) -> Text:

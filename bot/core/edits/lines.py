@@ -9,6 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 BOM = "\ufeff"
 
@@ -53,6 +54,16 @@ def collapsed(line: str) -> str:
     return " ".join(plain(line).split())
 
 
+Spend = Callable[[int], None]
+_NS_OF_A_LINE = 200
+_NS_OF_A_CHAR = 5
+_BLANK = 1 << 60
+
+
+def _freely(_work_ns: int) -> None:
+    pass
+
+
 @dataclass(frozen=True, eq=False)
 class Text:
     """`bodies[i] + ends[i]` are the file's lines; an end is "\\n", "\\r\\n", "\\r", or "" after the last line where
@@ -61,15 +72,32 @@ class Text:
     bom: str
     bodies: list[str]
     ends: list[str]
+    spend: Spend = _freely
+    """Is told of the work that is done on the text, in about nanoseconds; it may raise where that was enough."""
     _keyed: dict[Key, str] = field(default_factory=dict, repr=False)
 
     def keyed(self, key: Key) -> str:
         """All lines by `key`, each one between two newlines, so that a run of lines is found as one string."""
         if key not in self._keyed:
+            self.pass_over()
             self._keyed[key] = joined(map(key, self.bodies))
         return self._keyed[key]
 
-    @property
+    def pass_over(self, times: int = 1) -> None:
+        """Spends what looking at every line costs."""
+        self.spend(times * (_NS_OF_A_LINE * len(self.bodies) + _NS_OF_A_CHAR * self._size))
+
+    @cached_property
+    def depths(self) -> list[int]:
+        """The indentation of each line, in columns; that of a blank line is deeper than any."""
+        self.pass_over()
+        return [_BLANK if is_blank(body) else _depth(body) for body in self.bodies]
+
+    @cached_property
+    def _size(self) -> int:
+        return sum(map(len, self.bodies))
+
+    @cached_property
     def line_end(self) -> str:
         """The one that most lines have; "\\n" for a file without any."""
         return max(("\n", "\r\n", "\r"), key=self.ends.count)
@@ -79,7 +107,7 @@ class Text:
 
 
 def joined(lines: Iterable[str]) -> str:
-    return "\n" + "".join(line + "\n" for line in lines)
+    return "\n".join(["", *lines, ""])
 
 
 def split_kept(text: str) -> list[str]:
@@ -96,7 +124,7 @@ def encode(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def split(text: str) -> Text:
+def split(text: str, spend: Spend = _freely) -> Text:
     """Lines end at LF or CRLF only, or at CR in a file that has no LF at all: never at a form feed or U+2028."""
     bom = BOM if text.startswith(BOM) else ""
     text = text[len(bom) :]
@@ -110,12 +138,17 @@ def split(text: str) -> Text:
     if last:
         bodies.append(last)
         ends.append("")
-    return Text(bom, bodies, ends)
+    return Text(bom, bodies, ends, spend)
 
 
 def signs(lines: Iterable[str]) -> int:
     """How many letters and digits there are: what lines can be known by."""
     return sum(map(str.isalnum, "".join(lines)))
+
+
+def _depth(line: str) -> int:
+    indent = line[: len(line) - len(line.lstrip())].expandtabs(8)
+    return len(indent)
 
 
 def is_blank(line: str) -> bool:

@@ -7,9 +7,10 @@ apart by a diff's line number or heading, or refused. Nothing is matched by like
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Literal
 
 from bot.core.edits.lines import (
@@ -41,6 +42,10 @@ LADDER: tuple[tuple[Key, bool], ...] = (
 
 _MAX_PLACES = 200
 _MAX_PARTS = 20
+_LEAST_BEGINNING = 40
+"""The length from which an anchor may be only the beginning of its line."""
+_NS_OF_A_SEARCHED_CHAR = 3
+_NS_OF_A_DEPTH = 60
 LEAST_SIGNS = 8
 """The least letters and digits by which part of a line, or of a search, is known."""
 _ELISION = re.compile(r"\s*+(?:#|//|/\*|<!--|--|;|%)?\s*+[\[(<]?(?:\.\.\.|…)(?:[^.…].{0,80})?")
@@ -109,9 +114,11 @@ def _with_blank_ends(text: Text, start: int, search: Text, replacement: Text, ke
 def places(text: Text, lines: Sequence[str], key: Key, *, most: int = _MAX_PLACES) -> list[int]:
     """The 0-based lines where `lines` stand, compared by `key`; `most` at most."""
     needle, hay = joined(map(key, lines)), text.keyed(key)
+    text.spend(_NS_OF_A_SEARCHED_CHAR * len(hay))
     found: list[int] = []
     position, line = 0, 0
     while len(found) < most:
+        text.spend(_NS_OF_A_SEARCHED_CHAR * len(needle))
         start = hay.find(needle, position)
         if start < 0:
             break
@@ -137,28 +144,37 @@ def _scoped(text: Text, starts: list[int], anchors: Sequence[str]) -> tuple[list
     """Which starts are inside what the innermost anchor opens, and which are anywhere below it."""
     spans = [(-1, len(text.bodies))]
     for anchor in anchors:
-        spans = [span for outer in spans for span in _spans(text, anchor, outer)][:_MAX_PLACES]
+        lines = _lines_of(text, anchor)
+        within = (span for outer in spans for span in _spans(text, lines, outer))
+        spans = list(islice(within, _MAX_PLACES))
     inside = [start for start in starts if any(first < start < last for first, last in spans)]
     below = [start for start in starts if len(spans) == 1 and start > spans[0][0]]
     return inside, below
 
 
-def _spans(text: Text, anchor: str, outer: tuple[int, int]) -> Iterator[tuple[int, int]]:
-    """For each line that is the anchor: it, and the next line that is indented no deeper."""
-    wanted = unindented(anchor)
-    for first in range(outer[0] + 1, outer[1]):
-        line = unindented(text.bodies[first])
-        if line == wanted or (len(wanted) >= 40 and line.startswith(wanted)):
-            depth = _indent(text.bodies[first])
-            deeper = (
-                n for n in range(first + 1, outer[1]) if text.bodies[n].strip() and _indent(text.bodies[n]) <= depth
-            )
-            yield first, next(deeper, outer[1])
+def _lines_of(text: Text, anchor: str) -> list[int]:
+    """The 0-based lines that are the anchor, or begin with it where it is long."""
+    wanted, hay = "\n" + unindented(anchor), text.keyed(unindented)
+    text.spend(_NS_OF_A_SEARCHED_CHAR * len(hay))
+    found: list[int] = []
+    position, line = hay.find(wanted), 0
+    counted = 0
+    while 0 <= position < len(hay) - 1:
+        line, counted = line + hay.count("\n", counted, position), position
+        if len(wanted) > _LEAST_BEGINNING or hay.startswith("\n", position + len(wanted)):
+            found.append(line)
+        position = hay.find(wanted, position + 1)
+    return found
 
 
-def _indent(line: str) -> int:
-    line = line.expandtabs(8)
-    return len(line) - len(line.lstrip())
+def _spans(text: Text, lines: Sequence[int], outer: tuple[int, int]) -> Iterator[tuple[int, int]]:
+    """For each of the lines within: it, and the next line that is indented no deeper."""
+    depths = text.depths
+    for first in lines[bisect_right(lines, outer[0]) : bisect_left(lines, outer[1])]:
+        depth = depths[first]
+        end = next((line for line in range(first + 1, outer[1]) if depths[line] <= depth), outer[1])
+        text.spend(_NS_OF_A_DEPTH * (end - first))
+        yield first, end
 
 
 def _slice(text: Text, top: int, bottom: int) -> Text:
@@ -221,7 +237,8 @@ def _stretches(parts: list[list[str]], spots: list[list[int]]) -> list[list[int]
     for first in spots[0]:
         starts = [first]
         for part, spot in zip(parts, spots[1:], strict=False):
-            starts.extend([start for start in spot if start >= starts[-1] + len(part)][:1])
+            nearest = bisect_left(spot, starts[-1] + len(part))
+            starts.extend(spot[nearest : nearest + 1])
         if len(starts) == len(parts):
             shortest[starts[-1]] = starts
     return list(shortest.values())

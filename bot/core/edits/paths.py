@@ -137,7 +137,7 @@ class Tree:
         above = next((part for part in _parents(path) if self.has(part) and part not in leaving), None)
         if above:
             return f"needs a directory where `{above}` is a file"
-        going = [other for other in leaving if self.has(other)]
+        going = {other for other in leaving if self.has(other)}
         if self.names.stays_dir(path, going):
             return "is a directory"
         twins = (self.names.twin(part, going) for part in (*_parents(path), path))
@@ -171,11 +171,13 @@ class _Names:
         return found[0] if len(found) == 1 else path
 
     def stays_dir(self, path: str, going: Collection[str]) -> bool:
-        return self.dirs[path] > sum(other.startswith(f"{path}/") for other in going)
+        count = self.dirs[path]
+        return count > 0 and count > sum(other.startswith(f"{path}/") for other in going)
 
     def twin(self, path: str, going: Collection[str]) -> str | None:
         """Another name that only case tells from `path`, and that is there once `going` is gone."""
-        others = sorted(self._twins.get(_fold(path), set()) - {path, *going})
+        twins = self._twins.get(_fold(path), ())
+        others = sorted(other for other in twins if other != path and other not in going)
         return next((other for other in others if self._files[other] > 0 or self.stays_dir(other, going)), None)
 
 

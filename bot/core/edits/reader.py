@@ -13,15 +13,18 @@ from collections.abc import Container
 from bot.core.edits import envelope, thoughts, unified
 from bot.core.edits.blocks import Block, Fault, Markers
 from bot.core.edits.envelope import Parts
-from bot.core.edits.fences import Fence, Fences
+from bot.core.edits.fences import Fence, Fences, after
 from bot.core.edits.labels import read_info
 from bot.core.edits.naming import REACH, Naming
 from bot.core.edits.requests import read_requests
 from bot.core.edits.unread import unread_form
 from bot.core.reply import Edit, ReplyParts, Request
 
-MAX_REPLY_CHARS = 4_000_000
-"""Longer replies are not read: the largest output of today's models is well under a tenth of this."""
+MAX_REPLY_CHARS = 2_000_000
+MAX_REPLY_LINES = 100_000
+"""Longer replies are not read: the largest output of today's models is about a quarter of this."""
+_MOST_PROBLEMS = 50
+"""How many are told one by one."""
 _HUNK_SIGNS = ("", " ", "+", "-", "@", "\\")
 _DIFF_INFO = frozenset({"diff", "patch", "udiff", "unidiff", "git"})
 _SHELL_INFO = frozenset({"bash", "sh", "shell", "zsh", "console", "shell-session", "powershell", "cmd"})
@@ -37,10 +40,20 @@ def read_reply(text: str, *, known: Container[str] = frozenset(), max_chars: int
     `known` are the repository's paths: a line that is one of them names it, whatever it looks like."""
     if len(text) > max_chars:
         return ReplyParts((), (), "", (f"The reply is longer than {max_chars} characters. Send only the edits.",))
-    reader = _Reader(_lines(text), known)
+    lines = _lines(text)
+    if len(lines) > MAX_REPLY_LINES:
+        return ReplyParts((), (), "", (f"The reply is longer than {MAX_REPLY_LINES} lines. Send only the edits.",))
+    reader = _Reader(lines, known)
     reader.read()
     prose = "\n".join(reader.prose).strip()
-    return ReplyParts(tuple(reader.edits), tuple(reader.requests), prose, tuple(reader.problems))
+    return ReplyParts(tuple(reader.edits), tuple(reader.requests), prose, _first_problems(reader.problems))
+
+
+def _first_problems(problems: list[str]) -> tuple[str, ...]:
+    further = len(problems) - _MOST_PROBLEMS
+    if further <= 0:
+        return tuple(problems)
+    return (*problems[:_MOST_PROBLEMS], f"{further} more things in the reply could not be read. Send less at once.")
 
 
 def _lines(text: str) -> list[str]:
@@ -63,6 +76,9 @@ class _Reader:
         self._fences = Fences(lines)
         self._markers = Markers(lines)
         self._naming = Naming(lines, self._fences, known)
+        self._unsigned = [number for number, line in enumerate(lines) if line[:1] not in _HUNK_SIGNS]
+        """The lines that are in no hunk."""
+        self._changing = [number for number, line in enumerate(lines) if line[:1] in ("+", "-")]
         self._open: Fence | None = None
         """The fence around what is being read, where that is more than one edit's own."""
 
@@ -96,20 +112,14 @@ class _Reader:
 
     def _prose(self, number: int) -> int:
         line = self.lines[number]
-        if thoughts.open_at(line):
-            return self._skip_thoughts(number)
-        rest = thoughts.close_at(line)
-        if rest is None:
+        start = thoughts.read_start(line)
+        if start is None:
             self.prose.append(line)
             return number + 1
-        self.edits, self.requests, self.prose, self.problems = [], [], [], []
-        self._open = self._naming.last = None
-        self._naming.region = number
-        self.lines[number] = rest
-        return number
-
-    def _skip_thoughts(self, number: int) -> int:
-        end = thoughts.end_of(self.lines, number)
+        if start.ends_earlier:
+            self.edits, self.requests, self.prose, self.problems = [], [], [], []
+            self._open = self._naming.last = None
+        end = (number, start.rest) if start.rest is not None else thoughts.end_of(self.lines, number + 1)
         if end is None:
             self.problems.append("The reply's thoughts have no end. Send the edits after them, not in them.")
             return len(self.lines)
@@ -216,8 +226,10 @@ class _Reader:
             return True
         if unified.opens_at(self.lines, first):
             return label is None or label in self.lines[first]
-        hunk = self.lines[first + 1 : end] if self.lines[first].startswith("@@ ") else []
-        return all(line[:1] in _HUNK_SIGNS for line in hunk) and any(line[:1] in ("+", "-") for line in hunk)
+        ends = after(self._unsigned, first)
+        changes = after(self._changing, first)
+        has_hunk = self.lines[first].startswith("@@ ") and changes is not None and changes < end
+        return has_hunk and (ends is None or ends >= end)
 
     def _first_line(self, start: int, end: int) -> int | None:
         for number in range(start, min(end, start + REACH)):

@@ -15,6 +15,8 @@ from bot.core.edits.hunks import Hunk, read_header
 from bot.core.reply import Edit
 
 _NOWHERE = "/dev/null"
+_MAX_HEADER_CHARS = 5_000
+"""What is read of a file's header: a path that is longer is none, however git escapes it."""
 _STAMP = re.compile(r"(?<!\s)\s++\d{4}-\d\d-\d\d[ T].*", re.DOTALL)
 _VERSION = re.compile(r"\d{1,3}\.\d{1,4}[\w. ()-]{0,40}")
 _ESCAPE = re.compile(r'\\([abtnvfr"\\]|[0-7]{1,3})')
@@ -141,9 +143,9 @@ def _is_header(lines: Sequence[str], number: int) -> bool:
 def _read_extended(file: _File, line: str) -> None:
     """Git's lines between `diff --git` and the hunks. https://git-scm.com/docs/diff-format"""
     if line.startswith("rename from "):
-        file.move_from = _unquoted(line[12:])
+        file.move_from = _unquoted(line[12:_MAX_HEADER_CHARS])
     elif line.startswith("rename to "):
-        file.move_to = _unquoted(line[10:])
+        file.move_to = _unquoted(line[10:_MAX_HEADER_CHARS])
     elif line.startswith(("Binary files ", "GIT binary patch", "copy from ")):
         file.is_unreadable = True
     elif line.startswith(("new file mode 12", "new file mode 16", "new mode 12", "new mode 16")):
@@ -201,7 +203,7 @@ def _unprefixed(path: str) -> str:
 
 
 def _header_path(line: str) -> str:
-    text = line[4:]
+    text = line[4:_MAX_HEADER_CHARS]
     if text.startswith('"'):
         return _unquoted(text)
     return _STAMP.sub("", text.split("\t", 1)[0]).strip().strip("`")
@@ -209,7 +211,7 @@ def _header_path(line: str) -> str:
 
 def _git_path(line: str) -> str | None:
     """The path of `diff --git a/x b/x`, where both sides name the same one."""
-    words = line[len("diff --git ") :].rstrip()
+    words = line[len("diff --git ") : 2 * _MAX_HEADER_CHARS].rstrip()
     middle = len(words) // 2
     old, new = _unquoted(words[:middle]), _unquoted(words[middle + 1 :])
     return _unprefixed(old) if old[:2] == "a/" and new[:2] == "b/" and old[2:] == new[2:] else None

@@ -67,7 +67,8 @@ def is_edit(new: Text, old: Text) -> bool:
 
 def leaves_out(new: Text, old: Text) -> bool:
     """Whether a line stands for others, such as `# ... rest of the file unchanged ...`, that the old file has not."""
-    return any(len(line) < 200 and _LEFT_OUT.fullmatch(line) and line not in old.bodies for line in new.bodies)
+    marks = {line for line in new.bodies if len(line) < 200 and _LEFT_OUT.fullmatch(line)}
+    return bool(marks.difference(old.bodies)) if marks else False
 
 
 def carry_whole(old: Text, content: str, strange: str) -> Text:

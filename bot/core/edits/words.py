@@ -14,6 +14,9 @@ _QUOTED_CHARS = 60
 _MAX_LINES = 20_000
 _MAX_REPEATS = 20
 _LEAST_LIKENESS = 0.3
+_MAX_NAMES = 500
+_NAME_CHARS = 60
+"""How much is compared to find a name that is alike: what difflib does grows with the product of both lengths."""
 
 
 def not_found(path: str, text: Text | None, search: str) -> str:
@@ -38,11 +41,12 @@ def _beginning(search: str) -> str:
     return f" that begins with `{_printable(first[:_QUOTED_CHARS])}`"
 
 
-def ambiguous(path: str, text: Text, search: str, lines: Sequence[int]) -> str:
+def ambiguous(path: str, text: Text | None, search: str, lines: Sequence[int]) -> str:
+    """`text` None: enough was shown already."""
     shown = ", ".join(map(str, lines[:8])) + (", …" if len(lines) > 8 else "")
+    first = f" The first is:\n{numbered(text, lines[0] - 3, len(split(search).bodies) + 4)}" if text else ""
     return (
-        f"The search text for {path}{_beginning(search)} stands at {len(lines)} places (lines {shown}). The first is:\n"
-        f"{numbered(text, lines[0] - 3, len(split(search).bodies) + 4)}\n"
+        f"The search text for {path}{_beginning(search)} stands at {len(lines)} places (lines {shown}).{first}\n"
         "Send that edit again with more lines above or below, so that it is found at one place only."
     )
 
@@ -111,10 +115,13 @@ def similar(path: str, paths: Iterable[str]) -> list[str]:
     by_name: dict[str, list[str]] = defaultdict(list)
     for other in paths:
         by_name[other.rsplit("/", 1)[-1].lower()].append(other)
-    names = (
-        [name] if name in by_name else difflib.get_close_matches(name[:80], list(by_name)[:_MAX_LINES], n=2, cutoff=0.8)
-    )
+    names = [name] if name in by_name else _alike(name, by_name)
     return [other for found in names for other in by_name[found]][:3]
+
+
+def _alike(name: str, others: Iterable[str]) -> list[str]:
+    comparable = [other for other in others if len(other) <= _NAME_CHARS and other[:1] == name[:1]]
+    return difflib.get_close_matches(name[:_NAME_CHARS], comparable[:_MAX_NAMES], n=2, cutoff=0.8)
 
 
 def numbered(text: Text, start: int, count: int) -> str:
