@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import math
 import os
 import socket
 import stat
@@ -43,9 +44,11 @@ LONE_EXECUTOR = "local"
 WORKER_WAIT_S = 30.0
 """As long as the engine itself waits: a backup that holds the database for a while fails no job."""
 WORKER_CHECKPOINT_PAGES = 250
-"""1 MB: so long a write-ahead log of SQLite is kept beside the file."""
+LOG_BYTES = 1_000_000
+"""So long SQLite's write-ahead log stays beside the file, in pages of 4 KB and in bytes."""
 LIMIT_PATIENCE_S = 1.0
-"""A worker's threads are shared: none waits for a limit."""
+MODEL_PATIENCE_S = 10.0
+"""A worker's threads and places are shared: none is held by a limit of GitHub or of a model."""
 FORGET_S = 3600.0
 REDELIVER_S = 300.0
 EVICT_S = 300.0
@@ -128,7 +131,8 @@ def build_judge() -> Judge:
     return Bounded(find_fault)
 
 
-def build_model(config: Config, watch: Watch | None = None) -> Model:
+def build_model(config: Config, watch: Watch | None = None, *, limit_patience_s: float = math.inf) -> Model:
+    """`limit_patience_s`: what a call waits for the model's limits, before the job waits instead."""
     from bot.adapters.model import OpenAIModel
 
     key = config.openai_api_key
@@ -139,6 +143,7 @@ def build_model(config: Config, watch: Watch | None = None) -> Model:
         max_reply_tokens=config.max_reply_tokens,
         other_prices=build_prices(config),
         watch=watch,
+        limit_patience_s=limit_patience_s,
     )
 
 
@@ -208,7 +213,7 @@ def build_worker(config: Config) -> Worker:
         engine=engine,
         connect=github.connect,
         git=build_git(config),
-        model=build_model(config, meter),
+        model=build_model(config, meter, limit_patience_s=MODEL_PATIENCE_S),
         reports=database,
         refusals=database.refusals,
         log=database,
@@ -257,6 +262,7 @@ def _measuring(meter: Meter, database: Database) -> Chore:
     def write() -> None:
         meter.set("tinygen_log_rows_waiting", len(database.outbox))
         meter.flush(database.add_measures)
+        database.shorten_log(LOG_BYTES)
 
     return Chore("write what was counted", MEASURE_S, write)
 

@@ -21,6 +21,8 @@ from tests.stage import Stage
 ROUNDS = 5
 REFUSALS = 1_000
 LIMITED = 90
+SETTLE_S = 12.0
+"""By then the write-ahead log is in the file."""
 TARGET = "at most 2 x, or 2 s more"
 OWN, EVIL = "mona/new", "mallory/evil"
 STARS = {size: b"/* */\nint f(int a);\na" + b"*" * size + b"\n" for size in (100_000, 1_000_000)}
@@ -92,6 +94,7 @@ def _refusals(stage: Stage, own: Repository) -> list[Row]:
     repo = stage.github.add_repository("mona/public", files=sample(1))
     issue = repo.open_issue("mona", "The greeting lacks its comma", "")
     alone_s = [_acknowledged(stage, own) for _ in range(ROUNDS)]
+    time.sleep(SETTLE_S)
     calls, size = _calls(stage, repo), _disk_bytes(stage)
     beside_s: list[float] = []
     for number in range(REFUSALS):
@@ -99,6 +102,7 @@ def _refusals(stage: Stage, own: Repository) -> list[Row]:
         if number % (REFUSALS // ROUNDS) == REFUSALS // ROUNDS // 2:
             beside_s.append(_acknowledged(stage, own))
     stage.wait(lambda: len(stage.rows("mona/public")) == REFUSALS, "all to be refused", within_s=300)
+    time.sleep(SETTLE_S)
     grown_mb = (_disk_bytes(stage) - size) / 1e6
     return [
         _row(f"comment to acknowledgement, beside {REFUSALS:,} refused commands", beside_s, alone_s),

@@ -8,9 +8,12 @@ where the database fails: within a few seconds, with nothing half-stored.
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import get_args
 
 from sqlalchemy import (
@@ -21,6 +24,7 @@ from sqlalchemy import (
     and_,
     delete,
     func,
+    insert,
     literal,
     literal_column,
     or_,
@@ -53,6 +57,7 @@ KEEP_S = 30 * 86_400.0
 """How long a job's id is remembered. GitHub redelivers what is at most three days old:
 https://docs.github.com/en/webhooks/testing-and-troubleshooting-webhooks/redelivering-webhooks"""
 
+LOG_WAIT_S = 0.1
 MAX_IN_LINE = 200
 """How many jobs that wait are looked at to choose which to start."""
 CHECKPOINT_PAGES = 8_000
@@ -142,7 +147,7 @@ class Database:
             self._adopt(connection, report.job.target)
             new = self._report_row(report) | {"created_at": row.accepted_at}
             connection.execute(self._insert(reports).values(new).on_conflict_do_nothing())
-            connection.execute(update(inbox).where(this).values(self._taken()))
+            self._keep_id(connection, job_id)
 
     def refuse(self, report: Report, *, ship: bool) -> None:
         """Takes a waiting job out of the inbox as refused, where the refusal was told before: its row in the log is all
@@ -150,12 +155,19 @@ class Database:
         row = log_row(report) | {"created_at": report.job.received_at or _iso(self._clock())}
         with writing(self._engine) as connection:
             connection.execute(self._insert(requests).values(row).on_conflict_do_nothing())
-            connection.execute(update(inbox).where(inbox.c.id == report.job.id).values(self._taken()))
+            self._keep_id(connection, report.job.id)
             if ship:
                 self.outbox.insert(connection, report)
 
-    def _taken(self) -> dict[str, object]:
-        return {"job": "", "taken_at": self._clock(), "asker": "", "repository": "", "account": ""}
+    def _keep_id(self, connection: Connection, job_id: str) -> None:
+        """What stays of a job in the inbox is a new, short row: changed in place, the old one would go on taking the
+        room of its words in SQLite's file."""
+        this = inbox.c.id == job_id
+        accepted_at = connection.execute(select(inbox.c.accepted_at).where(this)).scalar()
+        if accepted_at is not None:
+            times = {"accepted_at": accepted_at, "claimed_until": 0.0, "taken_at": self._clock()}
+            connection.execute(delete(inbox).where(this))
+            connection.execute(insert(inbox).values(id=job_id, job="", asker="", repository="", account="", **times))
 
     def _adopt(self, connection: Connection, target: Target) -> None:
         """Gives the repository what version 0.3.0 kept under its name, where that is its own: of the same installation,
@@ -281,6 +293,16 @@ class Database:
 
     # ---- upkeep
 
+    def shorten_log(self, over_bytes: int) -> None:
+        """Brings SQLite's write-ahead log into its file and empties it, where it is longer; where others use it just
+        then, the next time. Commits alone leave it as long as it ever was."""
+        if self._engine.dialect.name != "sqlite":
+            return
+        path = str(self._engine.url.database)
+        if log_bytes(path) > over_bytes:
+            with closing(sqlite3.connect(path, timeout=LOG_WAIT_S)) as connection:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+
     def prune(self, older_than_s: float = KEEP_S) -> int:
         """How many rows were removed: the ids of jobs accepted, the reports that ended, and the workers last seen,
         before that. The request log is the operator's to keep."""
@@ -334,6 +356,12 @@ def _seconds(moment: str) -> float | None:
         return datetime.fromisoformat(moment).timestamp()
     except (ValueError, OverflowError):
         return None
+
+
+def log_bytes(path: str) -> int:
+    """The length of a SQLite file's write-ahead log; 0 where there is none."""
+    log = Path(f"{path}-wal")
+    return log.stat().st_size if log.exists() else 0
 
 
 def _iso(seconds: float) -> str:

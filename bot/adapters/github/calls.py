@@ -141,7 +141,7 @@ class Server:
         return response
 
     def limited(self, call: Call, wait_s: float) -> None:
-        """Remembers a limit: until it ends the same is not asked again, by whichever job, which would make it longer."""
+        """Remembers a limit: until it ends the same is not asked again, by any job, which would make it longer."""
         now = self.clock()
         with self._lock:
             if len(self._limited_until) >= _KEPT_LIMITS:

@@ -71,6 +71,7 @@ class OpenAIModel:
     `base_url` None is OpenAI. `max_reply_tokens` None leaves the reply's length to the server. `silence_s` is how
     long a server may send nothing: a large model on a small machine reads its prompt for minutes. `usage_within_s` is
     how long its usage is waited for after the reply. `other_prices` are those of models that a call may name.
+    `limit_patience_s` is what a call itself waits for a limit; a longer one is raised at once, with how long it is.
     """
 
     def __init__(
@@ -87,7 +88,9 @@ class OpenAIModel:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
         watch: Watch | None = None,
+        limit_patience_s: float = math.inf,
     ) -> None:
+        self._limit_patience_s = limit_patience_s
         self._base_url = base_url or OPENAI_URL
         self._api_key = api_key or None
         self._model = model
@@ -150,7 +153,8 @@ class OpenAIModel:
                 return self._reply(answer, asked, self._clock() - began)
             except MayPass as fault:
                 wait_s = fault.wait_s or pause_s or 0.0
-                if pause_s is None or self._clock() + wait_s >= ends:
+                too_long = fault.wait_s > self._limit_patience_s or self._clock() + wait_s >= ends
+                if pause_s is None or too_long:
                     raise fault.error from None
             await self._sleep(wait_s)
             self._watch.retried("model")
