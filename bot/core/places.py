@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Sequence
+from heapq import merge
+from itertools import chain, islice, pairwise
 
 from bot.core.reply import Request
 from bot.core.tree import Changes, Patch
@@ -13,6 +15,8 @@ AROUND_LINES = 25
 """Lines shown above and below a changed place at least."""
 MAX_BLOCK_LINES = 160
 """The longest function, or other indented block, that is shown whole for a change in it."""
+MAX_HUNKS = 1_000
+"""How many hunks are looked at, from the first: far more than are ever shown."""
 
 _HUNK = re.compile(r"@@ -\d+(?:,\d+)? \+(\d+)(?:,(\d+))? @@")
 
@@ -22,10 +26,12 @@ Span = tuple[int, int]
 
 def changed_places(patch: Patch, changes: Changes) -> tuple[Request, ...]:
     """The places of a patch as requests to read them; none twice."""
-    lines_of = {path: (change.content or b"").split(b"\n") for path, change in changes.items()}
     places: list[tuple[str, int, int]] = []
-    for path, changed in _hunks(patch):
-        first, last = _widened(lines_of.get(path, []), changed)
+    file = _File("", b"")
+    for path, changed in islice(_hunks(patch), MAX_HUNKS):
+        if path != file.path:
+            file = _File(path, (changes[path].content if path in changes else None) or b"")
+        first, last = _widened(file, changed)
         if places and places[-1][0] == path and first <= places[-1][2] + 1:
             _, first, before = places.pop()
             last = max(last, before)
@@ -33,16 +39,49 @@ def changed_places(patch: Patch, changes: Changes) -> tuple[Request, ...]:
     return tuple(Request("read", path, first, last) for path, first, last in places)
 
 
+class _File:
+    """A file's lines, 1-based, and how deep each that was asked for is indented."""
+
+    def __init__(self, path: str, content: bytes) -> None:
+        self.path = path
+        self._lines = content.split(b"\n")
+        self._depths: dict[int, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def depth(self, number: int) -> float:
+        """In columns; that of a blank line is deeper than any."""
+        if number not in self._depths:
+            line = self._lines[number - 1]
+            indent = line[: len(line) - len(line.lstrip())]
+            self._depths[number] = math.inf if len(indent) == len(line) else len(indent.expandtabs(8))
+        return self._depths[number]
+
+
 def _hunks(patch: Patch) -> Iterator[tuple[str, Span]]:
     """The path of each hunk, and the lines of the new file from its first change to its last."""
     files = iter(patch.files)
     path = ""
-    for part in re.split(r"^(?=diff --git |@@ )", patch.text, flags=re.MULTILINE):
-        head, *body = part.split("\n")
+    for part in _parts(patch.text):
+        head = part[: part.find("\n") + 1] or part
         if head.startswith("diff --git "):
             path = next(files).path
         elif (hunk := _HUNK.match(head)) and hunk[2] != "0":
-            yield path, _changed(int(hunk[1]), body)
+            yield path, _changed(int(hunk[1]), part.split("\n")[1:])
+
+
+def _parts(text: str) -> Iterator[str]:
+    """The patch cut before each file and each hunk. By plain search: a patch may be of 64 MB."""
+    starts = chain(merge(_line_starts(text, "diff --git "), _line_starts(text, "@@ ")), [len(text)])
+    return (text[start:end] for start, end in pairwise(starts))
+
+
+def _line_starts(text: str, words: str) -> Iterator[int]:
+    start = 0 if text.startswith(words) else text.find(f"\n{words}") + 1
+    while text.startswith(words, start):
+        yield start
+        start = text.find(f"\n{words}", start) + 1 or len(text)
 
 
 def _changed(number: int, body: Sequence[str]) -> Span:
@@ -55,26 +94,25 @@ def _changed(number: int, body: Sequence[str]) -> Span:
     return found[0], max(found[0], found[-1])
 
 
-def _widened(lines: Sequence[bytes], changed: Span) -> Span:
+def _widened(file: _File, changed: Span) -> Span:
     """The lines around the change, and the largest block around it that is short enough."""
     first, last = max(1, changed[0] - AROUND_LINES), changed[1] + AROUND_LINES
-    block = max(_blocks(lines, changed[1]), default=changed, key=lambda span: span[1] - span[0])
+    block = max(_blocks(file, changed[1]), default=changed, key=lambda span: span[1] - span[0])
     return min(first, block[0]), max(last, block[1])
 
 
-def _blocks(lines: Sequence[bytes], at: int) -> Iterator[Span]:
+def _blocks(file: _File, at: int) -> Iterator[Span]:
     """Each block that holds the line and is short enough, inmost first: a line, all below it that are indented deeper,
     and the line that ends them."""
     depth: float = math.inf
-    for first in range(min(at, len(lines)), max(0, at - MAX_BLOCK_LINES), -1):
-        if lines[first - 1].strip() and _indent(lines[first - 1]) < depth:
-            depth = _indent(lines[first - 1])
-            below = range(at + 1, min(len(lines), first + MAX_BLOCK_LINES) + 1)
-            end = next((line for line in below if lines[line - 1].strip() and _indent(lines[line - 1]) <= depth), None)
-            if end or len(lines) < first + MAX_BLOCK_LINES:
-                yield first, end or len(lines)
-
-
-def _indent(line: bytes) -> int:
-    line = line.expandtabs(8)
-    return len(line) - len(line.lstrip())
+    end = at + 1
+    for first in range(min(at, len(file)), max(0, at - MAX_BLOCK_LINES), -1):
+        if file.depth(first) < depth:
+            depth = file.depth(first)
+            below = min(len(file), first + MAX_BLOCK_LINES)
+            while end <= below and file.depth(end) > depth:  # what ended no deeper block ends none that is less deep
+                end += 1
+            if end <= below:
+                yield first, end
+            elif len(file) < first + MAX_BLOCK_LINES:
+                yield first, len(file)

@@ -13,8 +13,6 @@ _WITH_COMMENTS = re.compile(
 
 Judge = Callable[[Sequence[tuple[str, bytes]]], Sequence[str | None]]
 """Of files, each with its path: where and why it does not parse, None where it does or nothing is known."""
-Versions = Mapping[str, tuple[bytes | None, bytes]]
-"""By path: what the file was, None where it is new, and what it is now."""
 
 
 def unjudged(files: Sequence[tuple[str, bytes]]) -> Sequence[str | None]:
@@ -22,13 +20,16 @@ def unjudged(files: Sequence[tuple[str, bytes]]) -> Sequence[str | None]:
     return [None] * len(files)
 
 
-def find_faults(versions: Versions, judge: Judge) -> Iterator[tuple[str, str]]:
-    """(path, sentence) of each file that does not parse and, where it is old, did before. `judge` is asked once, and
-    once more where there are faults."""
-    new = dict(_faults([(path, now) for path, (_, now) in versions.items()], judge))
-    old = dict(_faults([(path, before) for path in new if (before := versions[path][0]) is not None], judge))
-    for path in new.keys() - old.keys():
-        was = "" if versions[path][0] is None else ", though it did before"
+def find_faults(
+    files: Mapping[str, bytes], before: Callable[[str], bytes | None], judge: Judge
+) -> Iterator[tuple[str, str]]:
+    """(path, sentence) of each file that does not parse and, where it is old, did before. `before` is asked for what a
+    file was, None where it is new. `judge` is asked once, and once more where there are faults."""
+    new = dict(_faults([*files.items()], judge))
+    olds = {path: content for path in new if (content := before(path)) is not None}
+    faulty = dict(_faults([*olds.items()], judge))
+    for path in new.keys() - faulty.keys():
+        was = ", though it did before" if path in olds else ""
         yield path, f"{path} does not parse as {_LANGUAGES[_suffix(path)]}{was}: {new[path]}."
 
 

@@ -14,9 +14,6 @@ _QUOTED_CHARS = 60
 _MAX_LINES = 20_000
 _MAX_REPEATS = 20
 _LEAST_LIKENESS = 0.3
-_MAX_NAMES = 500
-_NAME_CHARS = 60
-"""How much is compared to find a name that is alike: what difflib does grows with the product of both lengths."""
 
 
 def not_found(path: str, text: Text | None, search: str) -> str:
@@ -115,13 +112,10 @@ def similar(path: str, paths: Iterable[str]) -> list[str]:
     by_name: dict[str, list[str]] = defaultdict(list)
     for other in paths:
         by_name[other.rsplit("/", 1)[-1].lower()].append(other)
-    names = [name] if name in by_name else _alike(name, by_name)
+    names = (
+        [name] if name in by_name else difflib.get_close_matches(name[:80], list(by_name)[:_MAX_LINES], n=2, cutoff=0.8)
+    )
     return [other for found in names for other in by_name[found]][:3]
-
-
-def _alike(name: str, others: Iterable[str]) -> list[str]:
-    comparable = [other for other in others if len(other) <= _NAME_CHARS and other[:1] == name[:1]]
-    return difflib.get_close_matches(name[:_NAME_CHARS], comparable[:_MAX_NAMES], n=2, cutoff=0.8)
 
 
 def numbered(text: Text, start: int, count: int) -> str:
