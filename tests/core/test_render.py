@@ -27,7 +27,7 @@ from bot.core.render import (
 )
 from bot.core.report import Failure, Report, Step, Usage
 from bot.core.tree import FileStat, Patch
-from bot.core.types import Check, Command, Job, ShownFile, State, Target, Task, Trigger
+from bot.core.types import Check, Command, Job, Outsider, ShownFile, State, Target, Task, Trigger
 
 JOB = Job("d-1", "comment", Target("o/r", 9, 3, comment_id=7), Command("solve", "fix"), "ada", 5)
 DIFF = "diff --git a/x.md b/x.md\n--- a/x.md\n+++ b/x.md\n@@ -1 +1 @@\n-````\n+```` @ada fixes #1\n"
@@ -92,6 +92,35 @@ def test_a_pull_request_is_linked_and_the_diff_not_repeated() -> None:
     assert "Pull request: https://h/o/r/pull/4" in body
     assert "| `x.md` | modified | +1 −1 |" in body
     assert "diff --git" not in body
+
+
+MALLORY = (Outsider("mallory", "the issue's title and text"), Outsider(None, "lines"), Outsider("mallory", "comments"))
+
+
+def test_whose_words_a_change_rests_on_is_said_before_all_that_the_model_says() -> None:
+    named = "`mallory` (the issue's title and text, comments) and somebody unknown (lines)"
+    first = render_comment(replace(DONE, rests_on=MALLORY)).splitlines()[1]
+    assert first.startswith(f"This change rests on words of {named}, who may not have changes made here.")
+    assert "`/tinygen apply`" in first
+    pushed = replace(DONE, rests_on=MALLORY, mode="pr", pull_request_url="https://h/o/r/pull/4")
+    assert "`/tinygen apply`" not in render_comment(pushed)
+    assert named in render_pull_body(pushed).splitlines()[0]
+
+
+def test_whose_words_a_change_rests_on_is_not_said_where_there_is_none() -> None:
+    for report in (replace(DONE, patch=Patch("b" * 40, "")), replace(DONE, state="running")):
+        assert "rests on" not in render_comment(replace(report, rests_on=MALLORY))
+
+
+def test_of_many_people_some_are_named() -> None:
+    crowd = tuple(Outsider(f"p{number}", "comments") for number in range(8))
+    assert "`p4` (comments) and 3 more, who" in render_comment(replace(DONE, rests_on=crowd))
+
+
+@given(st.text(max_size=60))
+def test_no_name_breaks_out_of_its_place(login: str) -> None:
+    body = render_comment(replace(DONE, rests_on=(Outsider(login, "comments"),)))
+    assert [token.content for token in MarkdownIt().parse(body) if token.type == "fence"] == [DIFF]
 
 
 def test_the_limit_counts_as_github_might() -> None:
