@@ -23,6 +23,7 @@ from bot.core.render import (
     render_commit_message,
     render_pull_body,
     render_title,
+    short_id,
     split_summary,
 )
 from bot.core.report import Failure, Report, Step, Usage
@@ -101,9 +102,9 @@ def test_whose_words_a_change_rests_on_is_said_before_all_that_the_model_says() 
     named = "`mallory` (the issue's title and text, comments) and somebody unknown (lines)"
     first = render_comment(replace(DONE, rests_on=MALLORY)).splitlines()[1]
     assert first.startswith(f"This change rests on words of {named}, who may not have changes made here.")
-    assert "`/tinygen apply`" in first
+    assert f"`/tinygen apply {short_id(JOB.id)}`" in first
     pushed = replace(DONE, rests_on=MALLORY, mode="pr", pull_request_url="https://h/o/r/pull/4")
-    assert "`/tinygen apply`" not in render_comment(pushed)
+    assert "/tinygen apply" not in render_comment(pushed)
     assert named in render_pull_body(pushed).splitlines()[0]
 
 
