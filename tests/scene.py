@@ -203,7 +203,8 @@ class Scene:
         )
         outbox = self.database.outbox
         beside = [Sender(self.database, outbox, self.remote_log)] if self.remote_log else []
-        self.worker = Worker(self._house(self.config), self.database, beside=beside)
+        self.house = self._house(self.config)
+        self.worker = Worker(self.house, self.database, beside=beside)
         self.worker.start()
 
     def stop(self, drain_s: int = 5) -> None:

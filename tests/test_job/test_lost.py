@@ -1,0 +1,72 @@
+"""What is said to be running is: a job whose workflow is gone is closed, and a comment that GitHub refuses is replaced."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from bot.core.types import FINAL_STATES
+from bot.job.cancel import run_id
+from bot.job.lost import find_lost
+from tests.doubles.github.faults import Fault, secondary_limit
+from tests.doubles.model import Messages
+from tests.scene import CONFIDENT, LOUDER, Scene, Told
+from tests.test_job.test_commands import hang
+
+
+def look(scene: Scene) -> None:
+    """As the worker does from time to time, when nothing has changed for a while."""
+    with sqlite3.connect(scene.root / "data" / "tinygen.sqlite") as connection:
+        connection.execute("update tinygen_reports set updated_at = 0")
+    connection.close()
+    find_lost(scene.house)
+
+
+def is_left_alone(scene: Scene, told: Told) -> bool:
+    look(scene)
+    return scene.engine.state(f"{told.job}-close") == "unknown"
+
+
+def test_a_job_whose_workflow_is_gone_is_closed_and_told(scene: Scene) -> None:
+    scene.model_says(hang(60))
+    told = scene.say("/tinygen Louder.")
+    scene.wait(lambda: scene.model.requests, "the model to be asked")
+    scene.engine.drop(run_id(told.job))
+    look(scene)
+    scene.wait(lambda: told.report.state in FINAL_STATES, "the job to be closed")
+    scene.wait(lambda: "state=failed" in told.answer, "its comment")
+    assert "lost this job" in told.answer
+    assert told.row["state"] == "failed"
+
+
+def test_a_job_that_runs_is_left_alone(scene: Scene) -> None:
+    scene.model_says(hang(60))
+    told = scene.say("/tinygen Louder.")
+    scene.wait(lambda: scene.model.requests, "the model to be asked")
+    assert is_left_alone(scene, told)
+    scene.tell("/tinygen cancel")
+    scene.ended(told)
+
+
+def test_a_job_that_waits_for_a_limit_is_left_alone(scene: Scene) -> None:
+    scene.github.faults.add(secondary_limit(retry_after_s=600), path=r"/git/ref/heads/main$")
+    told = scene.say("/tinygen Louder.")
+    scene.wait(lambda: scene.engine.state(run_id(told.job)) == "ended", "the job to be put off")
+    assert is_left_alone(scene, told)
+    assert scene.hurried(told).state == "done"
+
+
+def test_a_job_that_ended_is_left_alone(scene: Scene) -> None:
+    assert is_left_alone(scene, scene.tell("/tinygen Louder."))
+
+
+def test_a_comment_that_github_refuses_is_followed_by_a_short_one(scene: Scene) -> None:
+    def reply(_messages: Messages) -> str:
+        refusal = Fault(422, b'{"message": "Validation Failed"}')
+        scene.github.faults.add(refusal, method="PATCH", path=r"/issues/comments/", times=1)
+        return CONFIDENT
+
+    scene.model_says(LOUDER, reply)
+    told = scene.tell("/tinygen Louder.")
+    assert told.answer.startswith(f"<!-- tinygen:job={told.job} state=done -->\n")
+    assert "GitHub did not take the whole report here." in told.answer
+    assert f"`/jobs/{told.job}`" in told.answer
