@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, Table, create_engine, inspect, text
 
 from bot.adapters.database import Database
-from bot.adapters.database.schema import MIGRATIONS, metadata
-from bot.core.record import log_row
+from bot.adapters.database.schema import MIGRATION_TABLE, MIGRATIONS, metadata
+from bot.core.record import dump_report, log_row
 from bot.core.report import Report
 from bot.errors import OutsideError, SetupError
 from tests.adapters.test_database import job
@@ -54,6 +56,46 @@ def test_migrating_again_changes_nothing(database: Database, database_url: str) 
     with reader(database_url) as connection:
         versions = connection.execute(text("SELECT version FROM tinygen_migrations ORDER BY version")).scalars().all()
     assert versions == list(range(1, len(MIGRATIONS) + 1))
+
+
+OLDER = 5
+"""The migrations of version 0.3.0, which kept reports by name alone."""
+
+
+def test_what_an_older_version_kept_by_name_is_its_repositorys_with_the_next_delivery(
+    database_url: str, tmp_path: Path
+) -> None:
+    """But not another's, which took the name since."""
+    (tmp_path / "data").mkdir()
+    kept, target = job("kept"), job().target
+    asked = replace(kept, actor_id=5, target=replace(target, installation_id=9))
+    report = json.dumps(dump_report(Report(asked, "done")))
+    with reader(database_url) as connection, connection.begin():
+        connection.execute(text(MIGRATION_TABLE))
+        own = "postgresql" if connection.dialect.name == "postgresql" else "sqlite"
+        for version, migration in enumerate(MIGRATIONS[:OLDER], start=1):
+            for statement in (*migration.statements, *getattr(migration, own)):
+                connection.execute(text(statement))
+            connection.execute(text("INSERT INTO tinygen_migrations VALUES (:version)"), {"version": version})
+        connection.execute(
+            text(
+                "INSERT INTO tinygen_reports"
+                " (id, repo, issue_number, state, created_at, updated_at, report, actor, verb, tokens) VALUES ('kept', 'octocat/hello', 7, 'done', 1e9, 1e9, :report, 'mona', 'solve', 0)"
+            ),
+            {"report": report},
+        )
+    with closing(Database(database_url)) as database:
+        database.create()
+        for new_id, made_at, installation_id in ((1, "2001-09-10T00:00:00Z", 8), (2, "2020-01-01T00:00:00Z", 9)):
+            other = replace(target, repository_id=new_id, repository_made_at=made_at, installation_id=installation_id)
+            database.accept(replace(job(f"other-{new_id}"), target=other))
+            database.taken(f"other-{new_id}")
+            assert [each.job.id for each in database.latest(str(new_id), 7)] == [f"other-{new_id}"]
+        own_id = replace(asked.target, repository_id=3, repository_made_at="2001-09-08T00:00:00Z")
+        database.accept(replace(job("next"), target=own_id))
+        database.taken("next")
+        assert {each.job.id for each in database.latest("3", 7)} == {"kept", "next"}
+        assert database.asked_at(replace(job("new"), actor_id=5), "actor", 1, since=0) == 1e9
 
 
 @pytest.mark.slow

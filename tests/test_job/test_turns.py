@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bot.core.types import Command, Job
-from bot.job.turns import InLine, Place, choose_freed, may_go
+from bot.job.turns import MAX_STARTING, InLine, Place, choose_freed, choose_starting, may_go
+from bot.ports import Waiting
 from tests.doubles.model import Messages, Reply, hang
 from tests.scene import CONFIDENT, FILES, LOUDER, Scene, Told
 from tests.test_job.conftest import SetScene
@@ -77,3 +78,25 @@ def test_those_held_run_when_places_are_free_again(set_scene: SetScene) -> None:
     scene = set_scene(settings={"TINYGEN_INSTALLATION_CONCURRENCY": "1"})
     scene.model_says(*[LOUDER, CONFIDENT] * 3)
     assert {scene.ended(told).state for told in crowd(scene, 3)} == {"done"}
+
+
+def waiting(name: str, asker: str, repository: str, account: str) -> Waiting:
+    return Waiting(name, asker, repository, account)
+
+
+def test_of_one_asker_one_command_is_accepted_at_a_time() -> None:
+    here = [waiting("a", "mona", "1", "i"), waiting("b", "mona", "1", "i"), waiting("c", "mona", "2", "i")]
+    assert choose_starting(here, []) == ("a", "c")
+    assert choose_starting(here[1:], here[:1]) == ("c",)
+
+
+def test_of_one_repository_and_one_account_only_some() -> None:
+    here = [waiting(f"{number}", f"p{number}", f"{number // 3}", "i") for number in range(12)]
+    assert choose_starting(here, []) == ("0", "1", "3", "4")
+    assert choose_starting([waiting("x", "p", "9", "other")], here[:4]) == ("x",)
+
+
+def test_in_all_only_as_many_as_there_are_threads_for() -> None:
+    here = [waiting(f"{number}", "p", f"{number}", f"{number}") for number in range(40)]
+    assert len(choose_starting(here, [])) == MAX_STARTING
+    assert choose_starting(here[MAX_STARTING:], here[:MAX_STARTING]) == ()

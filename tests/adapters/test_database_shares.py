@@ -1,0 +1,111 @@
+"""Which waiting jobs are looked at, and how long a refusal counts, on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bot.adapters.database import Database
+from bot.core.report import Failure, Report
+from bot.core.types import Job
+from bot.ports import Waiting
+from tests.adapters.conftest import Clock
+from tests.adapters.test_database import job
+
+NO = Failure("You may not.", "Ask mona.")
+
+
+def by(job_id: str, person: int, repository: int = 1, installation: int = 1) -> Job:
+    """A person's command in a repository of an installation."""
+    target = replace(job().target, repository_id=repository, installation_id=installation)
+    return replace(job(job_id), actor=f"person-{person}", actor_id=person, target=target)
+
+
+def line(database: Database) -> list[str]:
+    """The ids of the jobs that the worker is given to choose among."""
+    seen: list[str] = []
+
+    def choose(waiting: Sequence[Waiting]) -> tuple[str, ...]:
+        seen.extend(each.id for each in waiting)
+        return ()
+
+    assert database.waiting(10, choose) == ()
+    return seen
+
+
+def test_of_one_asker_only_the_oldest_is_looked_at(database: Database, clock: Clock) -> None:
+    for number in range(5):
+        clock.now += 1
+        database.accept(by(f"d{number}", person=1))
+    clock.now += 1
+    database.accept(by("other", person=2))
+    assert line(database) == ["d0", "other"]
+
+
+def test_many_askers_in_one_repository_hide_no_other_repository(database: Database, clock: Clock) -> None:
+    for number in range(20):
+        clock.now += 1
+        database.accept(by(f"d{number}", person=number))
+    clock.now += 1
+    database.accept(by("other", person=99, repository=2))
+    assert line(database) == ["d0", "d1", "other"]
+
+
+def test_many_repositories_of_one_account_hide_no_other_account(database: Database, clock: Clock) -> None:
+    for number in range(300):
+        database.accept(by(f"d{number:03}", person=number, repository=number))
+    clock.now += 1
+    database.accept(by("other", person=999, repository=999, installation=2))
+    assert line(database) == [*(f"d{number:03}" for number in range(8)), "other"]
+
+
+def test_what_is_chosen_is_given_out_once(database: Database) -> None:
+    database.accept(by("a", person=1))
+    database.accept(by("b", person=2))
+    assert [each.id for each in database.waiting(10, lambda _waiting: ("b",))] == ["b"]
+    assert line(database) == ["a"]
+
+
+def test_a_refusal_counts_for_ten_minutes(database: Database, clock: Clock) -> None:
+    refused = by("a", person=1)
+    database.refusals.add(refused, NO, covers="")
+    clock.now += 599
+    assert database.refusals.standing(by("b", person=1), kind="solve pr") == NO
+    clock.now += 2
+    assert database.refusals.standing(by("b", person=1), kind="solve pr") is None
+
+
+def test_a_refusal_counts_for_person_and_repository_by_their_ids(database: Database) -> None:
+    refused = by("a", person=1)
+    database.refusals.add(refused, NO, covers="")
+    renamed = replace(refused, actor="new-login", target=replace(refused.target, repo="new/name"))
+    assert database.refusals.standing(renamed, kind="help") == NO
+    assert database.refusals.standing(by("b", person=2), kind="help") is None
+    assert database.refusals.standing(by("b", person=1, repository=2), kind="help") is None
+
+
+def test_a_refusal_of_one_kind_of_command_leaves_the_others(database: Database) -> None:
+    database.refusals.add(by("a", person=1), NO, covers="solve pr")
+    assert database.refusals.standing(by("b", person=1), kind="solve pr") == NO
+    assert database.refusals.standing(by("b", person=1), kind="solve diff") is None
+
+
+def test_of_a_job_that_was_refused_again_the_log_alone_is_kept(database: Database) -> None:
+    again = by("a", person=1)
+    database.accept(again)
+    database.refuse(Report(again, "refused", failure=NO, finished_at="2026-01-01T00:00:01+00:00"), ship=True)
+    assert line(database) == []
+    assert database.latest(again.target.repository_key, again.target.issue_number or 0) == ()
+    report = database.load("a")
+    assert report
+    assert (report.state, report.job.actor) == ("refused", "person-1")
+    assert report.failure == Failure("You may not. Ask mona.", "")
+    assert len(database.outbox) == 1
+
+
+def test_old_refusals_are_forgotten(database: Database, clock: Clock) -> None:
+    database.refusals.add(by("a", person=1), NO, covers="")
+    clock.now += 601
+    database.prune()
+    clock.now -= 601
+    assert database.refusals.standing(by("b", person=1), kind="help") is None
