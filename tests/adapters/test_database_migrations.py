@@ -80,7 +80,8 @@ def test_what_an_older_version_kept_by_name_is_its_repositorys_with_the_next_del
         connection.execute(
             text(
                 "INSERT INTO tinygen_reports"
-                " (id, repo, issue_number, state, created_at, updated_at, report, actor, verb, tokens) VALUES ('kept', 'octocat/hello', 7, 'done', 1e9, 1e9, :report, 'mona', 'solve', 0)"
+                " (id, repo, issue_number, state, created_at, updated_at, report, actor, verb, tokens)"
+                " VALUES ('kept', 'octocat/hello', 7, 'done', 1e9, 1e9, :report, 'mona', 'solve', 0)"
             ),
             {"report": report},
         )
