@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core.context import answer_requests
+from bot.core.edits.requests import read_requests
 from bot.core.reply import Request
 from bot.core.tokens import estimate_tokens
 from bot.core.tree import Change
 from bot.core.types import ShownFile
 from tests.core.snapshots import snapshot_of
+from tests.doubling import growth_of
 
 _FILES = {
     "README.md": b"Use `add`.\n",
@@ -102,3 +105,34 @@ def test_a_fence_is_longer_than_any_in_the_file() -> None:
 )
 def test_answers_never_exceed_the_budget(requests: list[Request], budget: int) -> None:
     assert estimate_tokens(answer_requests(snapshot_of(_FILES), {}, requests, budget_tokens=budget).text) <= budget
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("request_line", "fill"),
+    [
+        ("read a.py:1-9", "x = 1\n"), ("read a.py", "x" * 80), ("read none.py", "x\n"), ("search x", "x\n"),
+        ("search (?:a?){250}b", "a"), ("search .{0,400}x.{0,400}y", "a\n"), ("search ^$", "\n"), ("list .", "x\n"),
+    ],
+)  # fmt: skip
+def test_requests_are_answered_in_time_linear_in_the_repository(request_line: str, fill: str) -> None:
+    (request,) = read_requests([request_line])[0]
+
+    def run(content: bytes) -> None:
+        answer_requests(snapshot_of({"a.py": content, "b.py": content}), {}, [request], budget_tokens=5_000)
+
+    growth = growth_of(run, lambda n: (fill * (n // len(fill))).encode(), start=4_000, most=130_000)
+    assert growth.is_linear, growth
+
+
+@pytest.mark.slow
+def test_many_requests_cost_no_more_than_those_that_are_answered() -> None:
+    base = snapshot_of({f"d{number % 97}/f{number}.py": b"x\n" for number in range(500)})
+
+    def requests(count: int) -> list[Request]:
+        return [Request("read", f"d{number % 97}/f{number}.py") for number in range(count)]
+
+    growth = growth_of(
+        lambda some: answer_requests(base, {}, some, budget_tokens=5_000), requests, start=1_000, most=20_000
+    )
+    assert growth.is_linear, growth

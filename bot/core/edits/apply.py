@@ -78,8 +78,8 @@ def _replace(files: Files, edit: Edit) -> None:
 
 
 def _replace_in(files: Files, path: str, edit: Edit) -> None:
-    source = files.text(path)
     text = files.lines(path)
+    source = files.text(path)
     if _was_made(files, path, text, edit):
         return
     found = _find(path, text, edit, trust_line=path not in files.misnumbered)

@@ -115,6 +115,7 @@ class Files:
 
     def text(self, path: str) -> str:
         content = self.content(path)
+        self.spend(len(content))
         if is_binary(content):
             raise Refused(f"{path} is a binary file, which edits may not touch.")
         if is_lfs_pointer(content):
@@ -131,7 +132,6 @@ class Files:
         )
 
     def _split(self, content: str) -> Text:
-        self.spend(len(content))  # where enough was spent, nothing more is split
         text = split(content, self.spend)
         text.pass_over()
         return text
