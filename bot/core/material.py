@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 
-_CODE_OR_COMMENT = re.compile(r"(^(`{3,16}+|~{3,16}+).*?^\2[^\n]*$|`[^`\n]+`)|<!--.*?(?:-->|\Z)", re.DOTALL | re.MULTILINE)
+_CODE_OR_COMMENT = re.compile(
+    r"(^(`{3,16}+|~{3,16}+).*?^\2[^\n]*$|`[^`\n]+`)|<!--.*?(?:-->|\Z)", re.DOTALL | re.MULTILINE
+)
 """An HTML comment is hidden, but not inside code."""
 _CODE = re.compile(r"(^(?:`{3,}+|~{3,}+).*?^(?:```|~~~)[^\n]*$|`[^`\n]+`)", re.DOTALL | re.MULTILINE)
 _INVISIBLE = re.compile(

@@ -76,5 +76,5 @@ def _blocks(lines: Sequence[bytes], at: int) -> Iterator[Span]:
 
 
 def _indent(line: bytes) -> int:
-    line = line.expandtabs(8)
-    return len(line) - len(line.lstrip())
+    blanks = line[: len(line) - len(line.lstrip())]
+    return len(blanks.expandtabs(8))
