@@ -1,9 +1,9 @@
 """Every regular expression of `bot`, and for each the inputs on which a backtracking matcher is slowest.
 
 Patterns are found by walking the syntax trees of the sources, so that a new one is tested without being named anywhere.
-Inputs come from the pattern's own parse tree: what its repeats repeat, and two repeats have in common, is pumped behind
-what leads to them, with and without an end that makes the match fail; and what leads into a repeat comes again and again,
-since a search that fails begins anew at every place.
+Inputs come from the pattern's own parse tree: what its repeats repeat, and what two repeats have in common, is pumped
+behind what leads to them, with and without an end that makes the match fail; and what leads into a repeat comes again
+and again, since a search that fails begins anew at every place.
 """
 
 from __future__ import annotations
@@ -213,36 +213,29 @@ _MOST_ENTRIES, _MOST_PIECES, _MOST_SIGNS = 4, 60, 14
 def shapes(pattern: Pattern) -> list[Shape]:
     """Inputs that are hard for the pattern, each once."""
     whole = _anatomy(pattern)
-    found: dict[Shape, None] = {}
-
-    def add(again: str, **rest: Any) -> None:
-        if again:
-            found[Shape(again, **rest)] = None
-
-    signs = _apart(whole.sets, whole)[:60]
     wide = _apart([repeat.members for repeat in whole.repeats if repeat.members], whole)[:_MOST_SIGNS]
+    found = [*_simple(whole, wide), *(shape for repeat in whole.repeats for shape in _of_repeat(repeat, wide))]
+    return [shape for shape in dict.fromkeys(found) if shape.again]
+
+
+def _simple(whole: _Anatomy, wide: Sequence[str]) -> Iterator[Shape]:
+    """One thing again and again, or one thing and then another. `wide` are characters that its repeats tell apart."""
     pieces = _first(whole.pieces, _MOST_PIECES)
-    for again, end in product((*signs, *pieces), _FAILING):
-        add(again, end=end)
-    for piece, between in product(pieces, ("\n", " ", *wide)):
-        add(piece + between)
+    yield from (Shape(again, end=end) for again, end in product((*_apart(whole.sets, whole)[:60], *pieces), _FAILING))
+    yield from (Shape(piece + between) for piece, between in product(pieces, ("\n", " ", *wide)))
     for one, other in product(wide, wide):
-        add(one + other)
-        add(one, then=other)
-        add(one, then=other, end="!")
-    for sign in wide:
-        add(sign, falls=True)
-    for repeat in whole.repeats:
-        inside = [*(sign for sign in wide if sign in repeat.members), *_first(repeat.bodies, 6)]
-        for entry, again in product(_first(repeat.entries, _MOST_ENTRIES), inside):
-            for end in _FAILING:  # one way in, and no way out
-                add(again, before=entry, end=end)
-            for before in ("", " ", "\n"):  # a way in at every place
-                add(before + entry + again)
-            add(again + entry)
-            add(entry, then=again)
-            add(again, then=entry)
-    return list(found)
+        yield Shape(one + other)
+        yield Shape(one, then=other)
+        yield Shape(one, then=other, end="!")
+    yield from (Shape(sign, falls=True) for sign in wide)
+
+
+def _of_repeat(repeat: _Repeat, wide: Sequence[str]) -> Iterator[Shape]:
+    inside = [*(sign for sign in wide if sign in repeat.members), *_first(repeat.bodies, 6)]
+    for entry, again in product(_first(repeat.entries, _MOST_ENTRIES), inside):
+        yield from (Shape(again, before=entry, end=end) for end in _FAILING)  # one way in, and no way out
+        yield from (Shape(before + entry + again) for before in ("", " ", "\n"))  # a way in at every place
+        yield from (Shape(again + entry), Shape(entry, then=again), Shape(again, then=entry))
 
 
 def _first(texts: Iterable[str], most: int) -> list[str]:
@@ -371,8 +364,9 @@ def _named(node: Any) -> list[str]:
     kind, value = str(node[0]), node[1]
     if kind in ("LITERAL", "NOT_LITERAL"):
         return [chr(value)]
-    items = value if kind == "IN" else ()
-    return [chr(item[1]) if str(item[0]) == "LITERAL" else chr(item[1][0]) for item in items if str(item[0]) in ("LITERAL", "RANGE")]  # fmt: skip
+    items = [(str(name), item) for name, item in value] if kind == "IN" else []
+    alone = [chr(item) for name, item in items if name == "LITERAL"]
+    return [*alone, *(chr(item[0]) for name, item in items if name == "RANGE")]
 
 
 _CATEGORIES = {"DIGIT": r"\d", "SPACE": r"\s", "WORD": r"\w", "NOT_DIGIT": r"\D", "NOT_SPACE": r"\S", "NOT_WORD": r"\W"}
@@ -416,9 +410,14 @@ class Worst:
         return f"{self.method} on {self.shape}: {self.growth}"
 
 
-_LADDER = (24, 100, 800)
-_SLOW_S = (0.001, 0.005, 0.1)
-"""What takes so long at those sizes is superlinear without further proof, and would take for ever at larger ones."""
+_CHEAP_S = 0.3
+"""For a million: less is no matter, and at such sizes more memory alone makes it slower."""
+_LADDER = ((24, 0.002), (38, 0.002), (60, 0.002), (100, 0.002), (160, 0.005), (250, 0.01), (400, 0.03), (800, 0.1))
+"""Sizes, and the seconds that are superlinear at them without further proof. The steps are small: what takes time that
+is exponential is found while it still ends."""
+_OF_A_KIND = 6
+_LONG_S = 0.2
+"""At eight times the last size: what takes longer is looked into before all else."""
 
 
 def run_of(pattern: Pattern, method: str) -> Callable[[Text], object]:
@@ -434,39 +433,70 @@ def run_of(pattern: Pattern, method: str) -> Callable[[Text], object]:
     return partial(matcher)
 
 
-def worst_of(pattern: Pattern, method: str, *, most: int = 200_000) -> Worst:
+def text_of(shape: Shape, size: int, pattern: Pattern) -> Text:
+    made = shape.text(size)
+    return made.encode("latin-1", "replace") if isinstance(pattern.pattern, bytes) else made
+
+
+def worst_of(pattern: Pattern, method: str, *, most: int = 120_000) -> Worst:
     """The slowest of the inputs: a superlinear one if there is any."""
     run = run_of(pattern, method)
-    is_bytes = isinstance(pattern.pattern, bytes)
 
-    def text(shape: Shape, size: int) -> Text:
-        made = shape.text(size)
-        return made.encode("latin-1", "replace") if is_bytes else made
+    def grow(shape: Shape, start: int) -> Worst:
+        growth = growth_of(run, partial(text_of, shape, pattern=pattern), start=start, most=most)
+        return Worst(method, shape, growth)
 
     slowest: list[tuple[float, Shape]] = []
     for shape in shapes(pattern):
-        for size, slow in zip(_LADDER, _SLOW_S, strict=True):
-            made = text(shape, size)
-            seconds = cpu_seconds(run, made)
-            if seconds > slow and min(cpu_seconds(run, made) for _ in range(3)) > slow:
-                return Worst(method, shape, Growth(is_linear=False, ratio=float("inf"), size=size, seconds=seconds))
+        seconds, size = _climb(run, shape, pattern)
+        if size < _LADDER[-1][0]:
+            return Worst(method, shape, Growth(is_linear=False, ratio=float("inf"), size=size, seconds=seconds))
         slowest.append((seconds, shape))
-    slowest.sort(key=lambda each: -each[0])
-    rough = [(cpu_seconds(run, text(shape, 6_400)), seconds, shape) for seconds, shape in slowest[:24]]
-    steepest = sorted(rough, key=lambda each: -each[0] / max(each[1], 1e-6))[:2]
-    dearest = sorted(rough, key=lambda each: -each[0])[:4]
-    worst: Worst | None = None
-    near = [(shape, 1_000) for _, _, shape in (*steepest, *dearest)]
-    far = [(shape, most // FACTOR) for _, _, shape in (*steepest[:1], *dearest[:1])]
-    for shape, start in dict.fromkeys((*near, *far)):
-        growth = growth_of(run, partial(text, shape), start=start, most=most)
-        if worst is None or _badness(growth) > _badness(worst.growth):
-            worst = Worst(method, shape, growth)
-        if not growth.is_linear:
-            break
-    assert worst is not None
-    return worst
+    rough: list[tuple[float, float, Shape]] = []
+    for before, shape in _screened(slowest):
+        seconds = cpu_seconds(run, text_of(shape, FACTOR * _LADDER[-1][0], pattern))
+        rough.append((seconds, seconds / max(before, 1e-5), shape))
+        if seconds > _LONG_S and not (worst := grow(shape, 800)).growth.is_linear:
+            return worst
+    steepest = [shape for _, _, shape in sorted(rough, key=lambda each: -each[1])]
+    dearest = [shape for _, _, shape in sorted(rough, key=lambda each: -each[0])]
+    found: list[Worst] = []
+    for shape in dict.fromkeys((*steepest[:2], *dearest[:3])):
+        found.append(grow(shape, 1_000))
+        if not found[-1].growth.is_linear:
+            return found[-1]
+    far = [grow(shape, most // FACTOR) for shape in dict.fromkeys((*steepest[:1], *dearest[:1]))]
+    return max((*found, *(each for each in far if each.growth.seconds_per_million > _CHEAP_S)), key=_badness)
 
 
-def _badness(growth: Growth) -> tuple[bool, float]:
-    return not growth.is_linear, growth.seconds_per_million
+def _screened(timed: Sequence[tuple[float, Shape]]) -> list[tuple[float, Shape]]:
+    """The slowest shapes of each kind: one kind may be slow by a constant, and hide another that grows."""
+    kinds: dict[tuple[bool, ...], list[tuple[float, Shape]]] = {}
+    for seconds, shape in timed:
+        kinds.setdefault((bool(shape.before), bool(shape.then), shape.falls), []).append((seconds, shape))
+    return [each for kind in kinds.values() for each in sorted(kind, key=lambda each: -each[0])[:_OF_A_KIND]]
+
+
+def _climb(run: Callable[[Text], object], shape: Shape, pattern: Pattern) -> tuple[float, int]:
+    """How long the shape takes at the largest of the sizes at which that is not already too long, and that size; at
+    the size before it, where it is."""
+    seconds, size = 0.0, 0
+    for step, (length, slow) in enumerate(_LADDER):
+        made = text_of(shape, length, pattern)
+        seconds, size = cpu_seconds(run, made), length
+        if seconds > slow and min(cpu_seconds(run, made) for _ in range(3)) > slow:
+            return seconds, size if step + 1 < len(_LADDER) else size - 1
+    return seconds, size
+
+
+def _badness(worst: Worst) -> tuple[bool, float]:
+    return not worst.growth.is_linear, worst.growth.seconds_per_million
+
+
+def slowest_at(pattern: Pattern, method: str, size: int) -> tuple[float, Shape]:
+    """How long the pattern takes at most, in seconds, on an input of that size."""
+    run = run_of(pattern, method)
+    tried = ((cpu_seconds(run, text_of(shape, size, pattern)), number) for number, shape in enumerate(shapes(pattern)))
+    _, number = max(tried)
+    shape = shapes(pattern)[number]
+    return min(cpu_seconds(run, text_of(shape, size, pattern)) for _ in range(3)), shape

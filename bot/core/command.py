@@ -8,7 +8,6 @@ without Markdown's marks: below the head of a quoted mail nothing is the writer'
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import replace
 from functools import cache
@@ -16,6 +15,7 @@ from typing import get_args
 
 from markdown_it import MarkdownIt
 
+from bot.core.close_names import close_names
 from bot.core.types import Command, Verb
 
 MAX_BODY_CHARS = 262_144
@@ -33,7 +33,8 @@ _QUOTED_MAIL = re.compile(
     re.MULTILINE | re.IGNORECASE,
 )
 """The head above a mail that a reply quotes without `>`. Where `>` follows, Markdown tells quote from answer."""
-_FLAG = re.compile(r"--(?P<name>[a-z][a-z-]*)(?:=(?P<value>\S+))?(?=\s|\Z)", re.IGNORECASE)
+_FLAG = re.compile(r"--(?P<name>[a-z][a-z-]*)(?:=(?P<value>\S+))?(?=\s|\Z)\s*+", re.IGNORECASE)
+_VALUE = re.compile(r"([^ \n]*)\s*+")
 _BRANCH = re.compile(r"(?![-/.])(?!.*(?:\.\.|//|@\{|\.lock(?:/|\Z)|/\.))[^\s~^:?*\[\\\x00-\x1f\x7f]{1,200}(?<![/.])")
 """What `git check-ref-format --branch` takes, a little narrower. https://git-scm.com/docs/git-check-ref-format"""
 
@@ -54,6 +55,8 @@ _OTHER_WORDS: dict[str, Verb] = {
 }
 """What people say of these commands elsewhere."""
 _FLAGS = ("pr", "diff", "base", "new")
+_MAX_WORD_CHARS = 40
+"""No longer word is a misspelt command."""
 
 
 def parse_command(body: str) -> Command | None:
@@ -74,14 +77,13 @@ def parse_words(words: str) -> Command:
         return Command(next(verb for verb in _LONE_WORDS if verb == rest.casefold()))
     if named := _APPLY_ID.fullmatch(rest):
         return Command("apply", named["id"].lower())
-    while (flag := _FLAG.match(rest)) and not command.problem:
-        rest = rest[flag.end() :].lstrip()
-        name, value = flag["name"].casefold(), flag["value"]
-        if name == "base" and value is None:
-            value, _, rest = rest.partition(" ") if not re.match(r"\S*\n", rest) else rest.partition("\n")
-            rest = rest.lstrip()
+    at = 0
+    while (flag := _FLAG.match(rest, at)) and not command.problem:
+        name, value, at = flag["name"].casefold(), flag["value"], flag.end()
+        if name == "base" and value is None and (word := _VALUE.match(rest, at)):
+            value, at = word[1], word.end()
         command = _with_flag(command, name, value)
-    return replace(command, prompt=rest, problem=command.problem or _doubt(rest))
+    return replace(command, prompt=rest[at:], problem=command.problem or _doubt(rest[at:]))
 
 
 def is_same(one: Command | None, other: Command | None) -> bool:
@@ -107,16 +109,18 @@ def _with_flag(command: Command, name: str, value: str | None) -> Command:
         if value and is_branch(value):
             return replace(command, base=value)
         return replace(command, problem="`--base` needs the name of a branch after it, as in `--base main`.")
-    near = difflib.get_close_matches(name, _FLAGS, n=1, cutoff=0.5)
+    near = close_names(name, _FLAGS, most=1, least_likeness=0.5)
     meant = f" Did you mean `--{near[0]}`?" if near else ""
     return replace(command, problem=f"`--{name}` is not one of `--pr`, `--diff`, `--base BRANCH`, `--new`.{meant}")
 
 
 def _doubt(prompt: str) -> str:
     """Why a single word is no prompt, though nothing else: it is near one of the commands that are words."""
+    if len(prompt) > _MAX_WORD_CHARS or len(prompt.split()) != 1:
+        return ""
     word = prompt.casefold().strip(".!?`'\"")
-    near = difflib.get_close_matches(word, (*_LONE_WORDS, *_OTHER_WORDS), n=1, cutoff=0.75)
-    if len(prompt.split()) != 1 or not near:
+    near = close_names(word, (*_LONE_WORDS, *_OTHER_WORDS), most=1, least_likeness=0.75)
+    if not near:
         return ""
     meant = _OTHER_WORDS.get(near[0], near[0])
     return f"`{word}` is no command. Did you mean `/tinygen {meant}`? A task takes more than one word."

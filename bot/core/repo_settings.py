@@ -7,7 +7,6 @@ it, while the rest holds.
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -15,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, with_config
 
+from bot.core.close_names import close_names
 from bot.core.command import is_branch
 from bot.core.globs import any_glob, glob_fault
 from bot.core.settings_file import Loc, Located, Unreadable, read_yaml
@@ -267,7 +267,7 @@ def _guards_in(content: bytes) -> tuple[Guard, ...]:
 def _nearest(name: str) -> str:
     """The setting that is meant by a name; "" where none is near."""
     known = [each.name for owner in (RepoSettings, Shown, Permissions) for each in fields(owner)]
-    return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.6)), "")
+    return next(iter(close_names(name, known, most=1, least_likeness=0.6)), "")
 
 
 _FAULTS = {

@@ -12,6 +12,8 @@ from typing import Any
 import yaml
 
 _MAX_NODES = 2_000
+_MAX_DEPTH = 20
+"""The parser takes longer, and more of the stack, the deeper a file is nested."""
 _TRUE = frozenset({"true", "yes", "on"})
 
 Loc = tuple[int | str, ...]
@@ -54,7 +56,7 @@ def read_yaml(content: bytes, *, max_bytes: int) -> Located:
     if len(content) > max_bytes:
         raise Unreadable(f"The file is larger than {max_bytes} bytes; make it smaller.")
     try:
-        node = yaml.compose(content.decode("utf-8-sig"), Loader=yaml.SafeLoader)
+        node = yaml.compose(content.decode("utf-8-sig"), Loader=_Loader)
     except UnicodeDecodeError:
         raise Unreadable("The file is not UTF-8; save it as UTF-8.") from None
     except yaml.MarkedYAMLError as error:
@@ -62,13 +64,25 @@ def read_yaml(content: bytes, *, max_bytes: int) -> Located:
         raise Unreadable(f"This is no YAML ({error.problem}); mend it.", mark.line + 1 if mark else None) from None
     except yaml.YAMLError:
         raise Unreadable("The file holds characters that YAML does not allow; take them out.") from None
-    except RecursionError:
-        raise Unreadable("The file is nested too deeply; make it flat.") from None
     located = Located({})
     if node is not None:
         value = _Reader(located.lines).read(node, ())
         located.value = {} if value is None else value
     return located
+
+
+class _Loader(yaml.SafeLoader):
+    """Goes no deeper than a settings file does."""
+
+    _depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self._depth >= _MAX_DEPTH:
+            raise Unreadable("The file is nested too deeply; make it flat.", self.peek_event().start_mark.line + 1)
+        self._depth += 1
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
 
 class _Reader:

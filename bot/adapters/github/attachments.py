@@ -72,10 +72,11 @@ class Attachments:
         uuid = _UUID.search(url)
         if uuid is None:
             return
-        hosts = "|".join(map(re.escape, ("https://private-user-images.githubusercontent.com", self._site)))
-        address = re.compile(rf"(?:{hosts})/[\w./-]*{uuid[0]}[\w.-]*\?[\w.=&;%-]+")
+        signed = _signed_addresses(self._site)
         for words in self._rendered(number):
-            yield from (html.unescape(found[0]) for found in address.finditer(words.body_html))
+            for found in signed.finditer(words.body_html):
+                if uuid[0] in found["path"]:
+                    yield html.unescape(found[0])
 
     def _rendered(self, number: int) -> Iterator[_Rendered]:
         """The thread's opening, its comments and, on a pull request, those on lines."""
@@ -86,6 +87,11 @@ class Attachments:
             with suppress(NotFound):  # an issue has none on lines
                 for page in self._calls.pages(_RenderedPage, call):
                     yield from page.root
+
+
+def _signed_addresses(site: str) -> re.Pattern[str]:
+    hosts = "|".join(map(re.escape, ("https://private-user-images.githubusercontent.com", site)))
+    return re.compile(rf"(?:{hosts})/(?P<path>[\w./-]++)\?[\w.=&;%-]+")
 
 
 def _body(server: Server, status: int, chunks: Iterator[bytes], max_bytes: int) -> bytes:

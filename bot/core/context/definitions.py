@@ -11,7 +11,7 @@ from bot.core.context.paths import language_of
 
 _MODIFIERS = (
     r"(?:(?:export|default|declare|public|private|protected|internal|static|final|abstract|async|override|open|sealed"
-    r"|inline|virtual|readonly|partial|data|suspend|unsafe|synchronized|native|extern|const|pub(?:\([\w:]+\))?) )*"
+    r"|inline|virtual|readonly|partial|data|suspend|unsafe|synchronized|native|extern|const|pub(?:\([\w:]+\))?) ){0,8}"
 )
 _TYPES = "(?:class|interface|enum|struct|union|trait|record|module|namespace|object|protocol|extension|mixin|type)"
 _STATEMENTS = (

@@ -13,7 +13,7 @@ from bot.core.context.definitions import Definition
 from bot.core.context.index import terms_of
 from bot.core.context.scan import Scanned
 from bot.core.context.segments import Segment, Source, cut
-from bot.core.context.task import Pair, Task
+from bot.core.context.task import Pair, Task, phrases_of
 from bot.core.context.words import LONGEST_WORD, parts_of, split_words
 
 _OWN_NAME = 3.0
@@ -119,9 +119,8 @@ class Examiner:
         return Counter(filter(self._pairs.__contains__, pairwise(stems)))
 
     def _count_phrases(self, words: list[bytes], distinct: set[bytes]) -> int:
-        likely = [b" %s " % b" ".join(phrase) for phrase in self._task.phrases if distinct.issuperset(phrase)]
-        text = b" %s " % b" ".join(words) if likely else b""
-        return sum(phrase in text for phrase in likely)
+        likely = {phrase for phrase in self._task.phrases if distinct.issuperset(phrase)}
+        return len(likely & phrases_of(words)) if likely else 0
 
 
 def _lies_in(path: str, module: str) -> bool:

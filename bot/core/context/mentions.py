@@ -20,11 +20,13 @@ asker's own file as one of the repository."""
 _MAX_SAME = 3
 """A mention that fits more files than this names none of them."""
 _MAX_MENTIONS = 500
+_MAX_DEPTH = 16
+"""How many parts of a path are compared, from its end: as many as `_PATH` finds."""
 _STANDS_FOR_DIRECTORY = word_set("__init__ index mod")
 
 _EXTENSION = r"\.[A-Za-z]\w{0,9}\b"
 _PATH = re.compile(
-    rf"(?<![\w/\\.-])(?P<path>(?:[\w@+~.-]{{0,60}}[/\\]){{0,15}}[\w@+~.-]{{0,80}}[\w-]{_EXTENSION})"
+    rf"(?<![\w/\\.-])(?P<path>(?:[\w@+~.-]{{0,60}}+[/\\]){{0,15}}[\w@+~.-]{{0,80}}[\w-]{_EXTENSION})"
     r"(?:(?::|\#L)(?P<line>\d{1,7}))?"
 )
 _FRAME = re.compile(
@@ -77,47 +79,44 @@ class _Paths:
     `modules`."""
 
     def __init__(self, paths: Iterable[str], names: set[str], modules: set[str]) -> None:
-        self._by_name: dict[str, list[str]] = defaultdict(list)
-        self._by_module: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        self._by_end: dict[str, list[str]] = defaultdict(list)
+        self._by_module: dict[str, list[str]] = defaultdict(list)
         for path in paths:
             name = path.rpartition("/")[2]
             if name.lower() in names:
-                self._by_name[name.lower()].append(path)
+                for end in _ends(path.lower()):
+                    self._by_end[end].append(path)
             stem = name.rpartition(".")[0]
             if (stem in modules or (modules and stem in _STANDS_FOR_DIRECTORY)) and language_of(path):
                 module = path[: -len(extension_of(path)) - 1]
                 if stem in _STANDS_FOR_DIRECTORY:
                     module = module.rpartition("/")[0]
-                self._by_module[module.rpartition("/")[2]].append((f"/{module}", path))
+                for end in _ends(module) if module.rpartition("/")[2] in modules else ():
+                    self._by_module[end].append(path)
 
     def ending_as(self, parts: Sequence[str]) -> tuple[int, list[str]]:
         """The files whose path agrees with the end of `parts` as far back as any file's does, and how far."""
-        best: list[str] = []
-        best_depth = 0
-        for path in self._by_name.get(parts[-1].lower(), ()):
-            depth = _same_end(path.split("/"), parts)
-            if depth > best_depth:
-                best, best_depth = [], depth
-            if depth == best_depth:
-                best.append(path)
-        return best_depth, best
+        for depth in range(min(len(parts), _MAX_DEPTH), 0, -1):
+            if found := self._by_end.get("/".join(parts[-depth:]).lower()):
+                return depth, found
+        return 0, []
 
     def module(self, parts: Sequence[str]) -> list[str]:
         """The files that the longest beginning of a dotted name stands for, of two names at least."""
         for length in range(len(parts), 1, -1):
-            end = "/" + "/".join(parts[:length])
-            if found := [path for module, path in self._by_module.get(parts[length - 1], ()) if module.endswith(end)]:
+            if found := self._by_module.get("/".join(parts[:length])):
                 return found
         return []
 
 
-def _same_end(one: Sequence[str], other: Sequence[str]) -> int:
-    depth = 0
-    for left, right in zip(reversed(one), reversed(other), strict=False):
-        if left.lower() != right.lower():
+def _ends(path: str) -> Iterator[str]:
+    """The path's last part, its last two, and so on."""
+    start = len(path)
+    for _ in range(_MAX_DEPTH):
+        start = path.rfind("/", 0, start)
+        yield path[start + 1 :]
+        if start < 0:
             break
-        depth += 1
-    return depth
 
 
 def _from_traces(text: str, frames: Sequence[re.Match[str]], known: _Paths) -> Iterator[Named]:

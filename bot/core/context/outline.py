@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -39,14 +40,16 @@ def _top(paths: Iterable[str]) -> str:
 
 
 def _signatures(source: Source, shown: Sequence[Excerpt]) -> str:
-    ranges = [(each.start, each.end) for each in shown if each.path == source.path]
+    ranges = sorted((each.start, each.end) for each in shown if each.path == source.path)
     if ranges and ranges[0] == (1, len(source.lines)):
         return ""
-    hidden = [
-        definition
-        for definition in source.definitions
-        if not any(start <= definition.line <= end for start, end in ranges)
-    ]
+    hidden = [definition for definition in source.definitions if not _is_in(ranges, definition.line)]
     lines = [f"  {each.line}: {each.signature[:_MAX_SIGNATURE_CHARS]}\n" for each in hidden[:_MAX_SIGNATURES]]
     more = f"  … {len(hidden) - _MAX_SIGNATURES} more\n" if len(hidden) > _MAX_SIGNATURES else ""
     return f"{source.path} ({len(source.lines)} lines)\n{''.join(lines)}{more}"
+
+
+def _is_in(ranges: Sequence[tuple[int, int]], line: int) -> bool:
+    """Whether one of the ranges, which are in order and apart, holds the line."""
+    index = bisect_right(ranges, line, key=lambda each: each[0]) - 1
+    return index >= 0 and line <= ranges[index][1]

@@ -45,13 +45,17 @@ def pack(files: Sequence[Ranked], *, budget_tokens: int) -> tuple[Excerpt, ...]:
     pieces.sort(key=lambda piece: (-piece.value / piece.tokens**_DENSITY, piece.rank, piece.start))
     frames = [_FRAME_TOKENS + estimate_tokens(ranked.path) for ranked in files]
     chosen: dict[int, list[_Piece]] = {}
+    above: set[tuple[int, int]] = set()
+    below: set[tuple[int, int]] = set()
+    """Of the chosen pieces, by file: the line before each, on which a neighbour ends, and the line after it."""
     left = budget_tokens
     for piece in pieces:
-        beside = chosen.get(piece.rank, [])
-        touching = sum(piece.start == other.end + 1 or piece.end == other.start - 1 for other in beside)
+        touching = ((piece.rank, piece.start) in below) + ((piece.rank, piece.end) in above)
         cost = piece.tokens + frames[piece.rank] * (1 - touching)
         if cost <= left:
             chosen.setdefault(piece.rank, []).append(piece)
+            above.add((piece.rank, piece.start - 1))
+            below.add((piece.rank, piece.end + 1))
             left -= cost
     excerpts: list[Excerpt] = []
     for n in sorted(chosen):

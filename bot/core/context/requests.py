@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
+from bot.core.close_names import close_names
 from bot.core.context.current import Current
 from bot.core.context.pattern import BadPattern, Pattern, literal
 from bot.core.context.segments import Source
@@ -85,7 +85,8 @@ def _rendered(answer: _Answer) -> str:
 def _read(current: Current, request: Request, budget_tokens: int) -> _Answer:
     path = current.find(request.argument)
     if path is None:
-        near = ", ".join(get_close_matches(request.argument[:200], current.near(request.argument), n=5, cutoff=0.3))
+        alike = close_names(request.argument, current.near(request.argument), most=5, least_likeness=0.3)
+        near = ", ".join(alike)
         return _Answer(f"read {request.argument[:200]}: there is no such file.{f' Near: {near}.' if near else ''}")
     source = current.source(path)
     if source is None:

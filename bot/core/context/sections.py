@@ -10,12 +10,12 @@ MAX_TASK_CHARS = 48_000
 
 _FENCE = re.compile(r"\s*(```|~~~)")
 _SPAN = re.compile(r"`([^`\n]{1,200})`")
-_COMMENT = re.compile(r"<!--.{0,5000}?-->", re.S)
+_MAX_COMMENT_CHARS = 5_000
 _URL = re.compile(r"\bhttps?://[^\s/]{1,200}(?P<path>/\S{0,500})?")
 
 _BOILERPLATE = re.compile(
-    r"(?:merge (?:pull request|branch)\b.{0,200}|\(cherry picked from.{0,100}|[\w-]{3,20}-by:.{0,200}|change-id:.{0,100}"
-    r"|(?:fix(?:es|ed)?|closes?d?|refs?|see|resolves?):?(?:#\d*+|(?:GHSA|CVE)-\S++|[,\s]++)*+\.?)$",
+    r"(?:merge (?:pull request|branch)\b.{0,200}|\(cherry picked from.{0,100}|[\w-]{3,20}-by:.{0,200}"
+    r"|change-id:.{0,100}|(?:fix(?:es|ed)?|closes?d?|refs?|see|resolves?):?(?:#\d*+|(?:GHSA|CVE)-\S++|[,\s]++)*+\.?)$",
     re.I,
 )
 _HEADING = re.compile(
@@ -71,9 +71,27 @@ def shortened(text: str) -> str:
 
 def _cleaned(text: str) -> str:
     """Without what says nothing of the task: templates' words, trailers, the asker's surroundings, hosts of links."""
-    text = _URL.sub(lambda url: f" {url['path']} " if "/blob/" in (url["path"] or "") else " ", _COMMENT.sub("", text))
+    text = _without_comments(text)
+    text = _URL.sub(lambda url: f" {url['path']} " if "/blob/" in (url["path"] or "") else " ", text)
     noise = (_BOILERPLATE, _HEADING, _SURROUNDINGS)
     return "\n".join(line for line in text.split("\n") if not any(kind.match(line) for kind in noise))
+
+
+def _without_comments(text: str) -> str:
+    """Without HTML comments of a usual length; one that is not closed is none."""
+    kept: list[str] = []
+    done, close = 0, -1
+    start = text.find("<!--")
+    while start >= 0:
+        if close < start + 4:
+            close = text.find("-->", start + 4)
+        if close < 0:
+            break
+        if close - start - 4 <= _MAX_COMMENT_CHARS:
+            kept.append(text[done:start])
+            done = close + 3
+        start = text.find("<!--", max(done, start + 1))
+    return "".join(kept) + text[done:]
 
 
 def _prose_and_code(text: str) -> tuple[str, list[str], list[str]]:

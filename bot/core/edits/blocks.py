@@ -18,7 +18,7 @@ from bot.core.edits.lines import split_kept
 from bot.core.reply import Edit
 
 _OPEN = re.compile(
-    r"(\s{0,12})(<{5,12}|-{5,12}(?=\s*(?-i:SEARCH)\s*$))\s*(?:SEARCH|ORIGINAL)\b[\s:(]*([^<>]{0,400}?)\)?\s*",
+    r"(\s{0,12})(<{5,12}|-{5,12}(?=\s*(?-i:SEARCH)\s*$))\s*(?:SEARCH|ORIGINAL)\b[\s:(]*+([^<>]{0,400}?)\)?\s*",
     re.IGNORECASE,
 )
 _CLOSE = re.compile(r"(\s{0,12})(>{5,12}|\+{5,12}(?=\s*REPLACE))\s*(?:(REPLACE|UPDATED?)\b.{0,400})?", re.IGNORECASE)

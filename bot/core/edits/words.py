@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
+from bot.core.close_names import close_names
 from bot.core.edits.lines import Text, split, unindented
 
 _SHOWN_LINES = 24
@@ -112,9 +112,7 @@ def similar(path: str, paths: Iterable[str]) -> list[str]:
     by_name: dict[str, list[str]] = defaultdict(list)
     for other in paths:
         by_name[other.rsplit("/", 1)[-1].lower()].append(other)
-    names = (
-        [name] if name in by_name else difflib.get_close_matches(name[:80], list(by_name)[:_MAX_LINES], n=2, cutoff=0.8)
-    )
+    names = [name] if name in by_name else close_names(name, by_name, most=2, least_likeness=0.8)
     return [other for found in names for other in by_name[found]][:3]
 
 
