@@ -1,4 +1,4 @@
-"""What is said to be running is: a job whose workflow is gone is closed, and a comment that GitHub refuses is replaced."""
+"""What is said to run does: a job whose workflow is gone is closed, a comment that GitHub refuses is replaced."""
 
 from __future__ import annotations
 

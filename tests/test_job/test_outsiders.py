@@ -47,7 +47,7 @@ def is_waiting(told: Told) -> bool:
     told.scene.wait(lambda: told.state == "done", "the job")
     first = told_first(told.answer)
     pushed = told.report.pull_request_url or told.report.commit_url
-    return first.startswith(NOTE) and "`/tinygen apply`" in first and not pushed and told.row["mode"] == "diff"
+    return first.startswith(NOTE) and "`/tinygen apply " in first and not pushed and told.row["mode"] == "diff"
 
 
 def branches(scene: Scene) -> list[str]:
@@ -468,7 +468,7 @@ class TestWhatGoesOn:
         told = scene.tell(f"/tinygen {words}", on=pull)
         assert is_waiting(told)
         assert MALLORYS_ISSUE in told_first(told.answer)
-        assert "tinygen" not in told_first(told.answer).replace("/tinygen apply", "")
+        assert "tinygen" not in told_first(told.answer).replace("/tinygen apply ", "")
         assert scene.repo.head(pull) == head
         scene.tell("/tinygen apply", on=pull)
         assert b"BYE" in (scene.repo.git.file(scene.repo.head(pull), "greet.py") or b"")
@@ -506,7 +506,7 @@ class TestWhatGoesOn:
         scene.fail_check(LOG, on=pull)
         (answer,) = scene.bot_comments(pull.number)
         assert told_first(answer).startswith(NOTE + MALLORYS_ISSUE)
-        assert "`/tinygen apply`" in told_first(answer)
+        assert "`/tinygen apply " in told_first(answer)
         assert scene.repo.head(pull) == head
         scene.tell("/tinygen apply", on=pull)
         assert b"BYE" in (scene.repo.git.file(scene.repo.head(pull), "greet.py") or b"")
