@@ -8,9 +8,8 @@ from bot.core.types import FINAL_STATES
 from bot.job.cancel import run_id
 from bot.job.lost import find_lost
 from tests.doubles.github.faults import Fault, secondary_limit
-from tests.doubles.model import Messages
+from tests.doubles.model import Messages, hang
 from tests.scene import CONFIDENT, LOUDER, Scene, Told
-from tests.test_job.test_commands import hang
 
 
 def look(scene: Scene) -> None:
