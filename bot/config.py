@@ -1,4 +1,8 @@
-"""The settings: read once, from the environment and `.env`, into one frozen value. Nothing else reads the environment.
+"""The settings: read once, from the environment and an env file, into one frozen value. Nothing else reads the
+environment.
+
+Which file: whoever runs the service chooses the folder that it runs in, and its `.env`. The commands on a repository
+may be given in a stranger's clone, so they read TinyGen's own file alone.
 
 A field's alias is the setting's name, its description the comment in `.env.example` (`python -m bot.config` prints that
 file; a test holds the two together). An empty value counts as not set.
@@ -19,13 +23,16 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from bot.core.doors import Doors
 from bot.core.pem import read_pem
 from bot.core.quota import Quota
-from bot.core.types import Mode, Permission
+from bot.core.types import Mode, Outsiders, Permission
 from bot.errors import SetupError
 
 Count = Annotated[int, Field(ge=1)]
 Limit = Annotated[int, Field(ge=0)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 HttpUrl = Annotated[str, Field(pattern=r"^https?://[^\s/?#]+[^\s?#]*$")]
+CODE = Path(__file__).resolve().parent.parent
+"""The folder that this package is in: TinyGen's checkout, or where it is installed."""
+_PATHS = ("TINYGEN_DATA_DIR", "GITHUB_PRIVATE_KEY_PATH")
 _OFFER = re.compile(r"[^=\s]+(?:\s*=\s*\d+(?:\.\d+)?(?:/\d+(?:\.\d+)?){1,2})?")
 
 
@@ -109,7 +116,13 @@ class Config(BaseModel):
     )
     draft: bool = _setting("TINYGEN_DRAFT", False, "Whether pull requests are opened as drafts.")
     min_permission: Permission = _setting(
-        "TINYGEN_MIN_PERMISSION", "write", "The least repository permission: read, triage, write, maintain or admin."
+        "TINYGEN_MIN_PERMISSION", "write", "The least repository permission: triage, write, maintain or admin."
+    )
+    outsiders: Outsiders = _setting(
+        "TINYGEN_OUTSIDERS",
+        "diff",
+        "What becomes of a change that rests on words of people who may not have changes made: diff (shown, waits for "
+        "`/tinygen apply`), refuse, or pr (delivered as any other).",
     )
     ci_fixes: Annotated[int, Field(ge=0, le=2)] = _setting(
         "TINYGEN_CI_FIXES", 0, "How often a failed check of TinyGen's own pull request is worked on: 0, 1 or 2."
@@ -168,9 +181,10 @@ class Config(BaseModel):
 
     @field_validator("min_permission")
     @classmethod
-    def _some_permission(cls, permission: Permission) -> Permission:
-        if permission == "none":
-            raise ValueError("would let everybody command the bot; use read, triage, write, maintain or admin")
+    def _not_everybodys(cls, permission: Permission) -> Permission:
+        """Everybody may read a public repository."""
+        if permission in ("none", "read"):
+            raise ValueError("would let everybody command public repositories; use triage, write, maintain or admin")
         return permission
 
     @field_validator("api_keys", "models", "vision", mode="before")
@@ -238,27 +252,61 @@ class Config(BaseModel):
 
 def load_config(environment: Mapping[str, str], env_file: Path | None = Path(".env")) -> Config:
     """The settings; the environment wins over the file. One SetupError names every setting that is odd."""
-    from_file = _read_env_file(env_file) if env_file and env_file.exists() else {}
+    return _load(environment, env_file, {})
+
+
+def load_own_config(environment: Mapping[str, str], code: Path = CODE) -> Config:
+    """The settings for the commands on a repository: nothing comes from the current folder unless the environment
+    names it.
+
+    `code` is the folder that holds the package `bot`. A checkout has its own `.env` and `data/` beside it; what is
+    installed has them where https://specifications.freedesktop.org/basedir-spec/latest/ says.
+    """
+    if (code / "app.yml").is_file():
+        env_file, data_dir = code / ".env", code / "data"
+    else:
+        env_file = _base_dir(environment, "XDG_CONFIG_HOME", ".config") / "tinygen" / "env"
+        data_dir = _base_dir(environment, "XDG_DATA_HOME", ".local/share") / "tinygen"
+    return _load(environment, env_file, {"TINYGEN_DATA_DIR": str(data_dir)})
+
+
+def _base_dir(environment: Mapping[str, str], name: str, default: str) -> Path:
+    """The specification has relative paths ignored."""
+    given = Path(environment.get(name, ""))
+    try:
+        return given if given.is_absolute() else Path.home() / default
+    except RuntimeError:
+        raise SetupError(
+            "This user has no home directory.", next_step=f"Set {name} to a directory of its own."
+        ) from None
+
+
+def _load(environment: Mapping[str, str], env_file: Path | None, defaults: Mapping[str, str]) -> Config:
+    from_file = _read_env_file(env_file) if env_file else {}
     given = {name: value for name, value in {**from_file, **environment}.items() if value}
     try:
-        config = Config.model_validate(given)
+        config = Config.model_validate({**defaults, **given})
     except ValidationError as error:
         odd = "; ".join(
             f"{fault['loc'][0] if fault['loc'] else 'settings'}: {fault['msg'].removeprefix('Value error, ')}"
             for fault in error.errors(include_url=False, include_input=False)
         )
         raise SetupError(
-            f"Settings that cannot be used: {odd}.", next_step="Mend them in .env; see .env.example."
+            f"Settings that cannot be used: {odd}.", next_step=f"Mend them in {env_file or '.env'}; see .env.example."
         ) from None
     return _with_key_file(config)
 
 
 def _read_env_file(path: Path) -> Mapping[str, str | None]:
+    """What it sets. The paths in it are relative to its own folder."""
     try:
-        return dotenv_values(stream=StringIO(path.read_text(encoding="utf-8")), interpolate=False)
+        values = dotenv_values(stream=StringIO(path.read_text(encoding="utf-8")), interpolate=False)
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise SetupError(f"{path} cannot be read: {reason}.", next_step="Mend it; see .env.example.") from None
+    return {name: str(path.parent / value) if name in _PATHS and value else value for name, value in values.items()}
 
 
 def render_env_example() -> str:

@@ -18,6 +18,8 @@
     └── SetupError         the operator must act: stops at the start, or names the setting to mend
         └── RowRefused     the request log elsewhere does not take this one row, as it is
 
+An adapter may have kinds of its own below these; outside it, each is only the one above.
+
 A message says what happened; `next_step` says what to do about it. Both may be shown in public: neither ever holds
 a secret, a URL that carries one, or file contents.
 """

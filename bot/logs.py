@@ -14,7 +14,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 HIDDEN = "[hidden]"
 _TOKENS = re.compile(
     r"\bgh[a-z]_[A-Za-z0-9_.\-]{16,}|\bgithub_pat_\w{16,}|\bsk-[\w\-]{16,}|\bsb_secret_[\w\-]{8,}"
-    r"|\beyJ[\w\-]{8,}\.[\w\-]+\.[\w\-]*|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
+    r"|\beyJ[\w\-]{8,2000}+\.[\w\-]++\.[\w\-]*|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
     re.DOTALL,
 )
 """The forms of the secrets that pass through: GitHub's, OpenAI's and Supabase's keys, JWTs and PEM keys."""

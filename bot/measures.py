@@ -18,7 +18,7 @@ from bot.watch import Measure
 Write = Callable[[Sequence[Measure], Sequence[Measure]], None]
 _Key = tuple[str, tuple[tuple[str, str], ...]]
 
-_PARTICULAR = re.compile(r"\s*\S*\d\S*")
+_PARTICULAR = re.compile(r"(?:(?<!\s)\s++|(?<!\S))[^\s\d]*+\d\S*+")
 """A word with a digit, as an id: of such there is no end, and each would be a series of its own."""
 
 

@@ -7,7 +7,7 @@ it looks before it creates.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 
 from bot.core.missed import Attempt
 from bot.core.quota import Tally
-from bot.core.report import Report
+from bot.core.report import Failure, Report
 from bot.core.tree import Changes, Patch, Snapshot
 from bot.core.types import Job, Permission, Prompt, Reply
 
@@ -115,6 +115,10 @@ class GitHub(Protocol):
     def file(self, path: str, *, max_bytes: int, ref: str | None = None) -> bytes | None:
         """A file of the default branch, or at `ref`; None where there is none. BadRequest where it is larger."""
 
+    def in_history(self, sha: str, branch: str | None = None) -> bool:
+        """Whether the commit is in the history of the branch, of the default one where none is named. A commit that
+        somebody pushed to a fork is not, though GitHub gives it out under this repository's name as well."""
+
     def attachment(self, url: str, number: int, *, max_bytes: int) -> bytes:
         """A file that people attached in the thread, by its address there; see `bot.core.images.find_images`.
         BadRequest where it is larger."""
@@ -169,9 +173,10 @@ class GitHub(Protocol):
         """Asks people (`login`) and teams (`org/team`) to review a pull request, but not its own author."""
 
 
-Connect = Callable[[str, int | None], GitHub]
-"""(repo, installation id or None) -> the repository. None: the App's installation there if it has one, else
-GITHUB_TOKEN, else anonymous."""
+class Connect(Protocol):
+    def __call__(self, repo: str, installation_id: int | None, repository_id: int | None = None) -> GitHub:
+        """The repository. Without an installation: by the App's own there if it has one, else with GITHUB_TOKEN, else
+        anonymously. `repository_id`: no other one is reached, should the name have come to mean another."""
 
 
 class Git(Protocol):
@@ -257,15 +262,43 @@ class Outbox(Protocol):
         """It waits for so long, and the others pass it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A job in the inbox, and whose turns it takes: its asker's in the repository, the repository's, the account's."""
+
+    id: str
+    asker: str
+    repository: str
+    account: str
+
+
+ChooseWaiting = Callable[[Sequence[Waiting]], Collection[str]]
+"""Given the jobs that wait, oldest first and only the first few of each account: the ids of those to start."""
+
+
 class Inbox(Protocol):
     """What the web part accepted and no worker has taken yet."""
 
     def accept(self, job: Job) -> None:
         """Stored when this returns. A job id that is already known is no error and starts nothing."""
 
-    def waiting(self, limit: int) -> Sequence[Job]: ...
+    def waiting(self, limit: int, choose: ChooseWaiting | None = None) -> Sequence[Job]:
+        """The oldest jobs, or the oldest of those chosen; each is given out once within some seconds."""
 
     def taken(self, job_id: str) -> None: ...
+
+    def refuse(self, report: Report, *, ship: bool) -> None:
+        """The job is taken as refused once more: only the request log keeps it. `ship`: the log elsewhere, too."""
+
+
+class Refusals(Protocol):
+    """Who was refused within the last ten minutes, by GitHub's ids of person and repository."""
+
+    def add(self, job: Job, failure: Failure, *, covers: str) -> None:
+        """`covers` is the kind of command that was refused; "" for all."""
+
+    def standing(self, job: Job, *, kind: str) -> Failure | None:
+        """The refusal that counts for the job's asker, in its repository, for a command of that kind."""
 
 
 class Reports(Tally, Protocol):
@@ -275,7 +308,10 @@ class Reports(Tally, Protocol):
 
     def load(self, job_id: str) -> Report | None: ...
 
-    def latest(self, repo: str, issue_number: int, limit: int = 20) -> Sequence[Report]:
+    def unfinished(self, unchanged_s: float) -> Sequence[Report]:
+        """Some of those that are in no final state, and have not changed for so long; the oldest first."""
+
+    def latest(self, repository_key: str, issue_number: int, limit: int = 20) -> Sequence[Report]:
         """The reports of one thread, newest first."""
 
 

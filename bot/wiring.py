@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import math
 import os
 import socket
+import stat
 import time
 import uuid
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -39,9 +43,16 @@ if TYPE_CHECKING:
 LONE_EXECUTOR = "local"
 WORKER_WAIT_S = 30.0
 """As long as the engine itself waits: a backup that holds the database for a while fails no job."""
+WORKER_CHECKPOINT_PAGES = 250
+LOG_BYTES = 1_000_000
+"""So long SQLite's write-ahead log stays beside the file, in pages of 4 KB and in bytes."""
+LIMIT_PATIENCE_S = 1.0
+MODEL_PATIENCE_S = 10.0
+"""A worker's threads and places are shared: none is held by a limit of GitHub or of a model."""
 FORGET_S = 3600.0
 REDELIVER_S = 300.0
 EVICT_S = 300.0
+LOST_S = 60.0
 MEASURE_S = 5.0
 """How often a worker forgets what is old, looks for missed deliveries, makes room in the cache, and writes what it
 counted."""
@@ -63,19 +74,19 @@ def database_url(config: Config) -> str:
     return f"postgresql+psycopg://{rest}" if scheme in ("postgresql", "postgres") else url
 
 
-def build_database(config: Config, *, wait_s: float = 3.0) -> Database:
+def build_database(config: Config, *, wait_s: float = 3.0, checkpoint_pages: int | None = None) -> Database:
     """The embedded database, its tables made."""
-    database = open_database(config, wait_s=wait_s)
+    database = open_database(config, wait_s=wait_s, checkpoint_pages=checkpoint_pages)
     database.create()
     return database
 
 
-def open_database(config: Config, *, wait_s: float = 3.0) -> Database:
+def open_database(config: Config, *, wait_s: float = 3.0, checkpoint_pages: int | None = None) -> Database:
     """The same as it is found. `wait_s` bounds what a statement may wait for a lock or an answer."""
-    from bot.adapters.database import Database
+    from bot.adapters.database import CHECKPOINT_PAGES, Database
 
-    _make_data_dir(config)
-    return Database(database_url(config), wait_s=wait_s)
+    make_data_dir(config)
+    return Database(database_url(config), wait_s=wait_s, checkpoint_pages=checkpoint_pages or CHECKPOINT_PAGES)
 
 
 def build_web(config: Config) -> Flask:
@@ -87,7 +98,8 @@ def build_web(config: Config) -> Flask:
     return create_app(config, database, database, database, lambda: render_metrics(database))
 
 
-def build_github(config: Config, watch: Watch | None = None) -> GitHubApp:
+def build_github(config: Config, watch: Watch | None = None, *, limit_patience_s: float = 120.0) -> GitHubApp:
+    """`limit_patience_s`: what a call waits for GitHub's limits, before the job waits instead."""
     from bot.adapters.github import GitHubApp
 
     key, token = config.github_private_key, config.github_token
@@ -98,13 +110,18 @@ def build_github(config: Config, watch: Watch | None = None) -> GitHubApp:
         api_url=config.github_api_url,
         server_url=config.github_server_url,
         watch=watch,
+        limit_patience_s=limit_patience_s,
     )
 
 
 def build_git(config: Config) -> GitCache:
     from bot.adapters.git import GitCache
 
-    return GitCache(config.data_dir.resolve() / "repositories", protocols=(urlsplit(config.github_server_url).scheme,))
+    make_data_dir(config)
+    server = urlsplit(config.github_server_url)
+    return GitCache(
+        config.data_dir.resolve() / "repositories", server=server.netloc.lower(), protocols=(server.scheme,)
+    )
 
 
 def build_judge() -> Judge:
@@ -114,7 +131,8 @@ def build_judge() -> Judge:
     return Bounded(find_fault)
 
 
-def build_model(config: Config, watch: Watch | None = None) -> Model:
+def build_model(config: Config, watch: Watch | None = None, *, limit_patience_s: float = math.inf) -> Model:
+    """`limit_patience_s`: what a call waits for the model's limits, before the job waits instead."""
     from bot.adapters.model import OpenAIModel
 
     key = config.openai_api_key
@@ -125,6 +143,7 @@ def build_model(config: Config, watch: Watch | None = None) -> Model:
         max_reply_tokens=config.max_reply_tokens,
         other_prices=build_prices(config),
         watch=watch,
+        limit_patience_s=limit_patience_s,
     )
 
 
@@ -158,6 +177,7 @@ def build_rules(config: Config) -> Rules:
         mode=config.mode,
         draft=config.draft,
         min_permission=config.min_permission,
+        outsiders=config.outsiders,
         limits=build_limits(config),
         call_s=config.call_s,
         job_s=config.job_s,
@@ -176,22 +196,26 @@ def build_worker(config: Config) -> Worker:
     from bot.job.house import House
     from bot.job.lease import Lease
     from bot.job.log import Sender
-    from bot.job.upkeep import Upkeep
+    from bot.job.lost import find_lost
+    from bot.job.upkeep import Chore, Upkeep
     from bot.job.worker import Beside, Worker
 
     for library in SLOW_IMPORTS:
         import_module(library)
-    database, me = build_database(config, wait_s=WORKER_WAIT_S), _executor_id(config)
+    database = build_database(config, wait_s=WORKER_WAIT_S, checkpoint_pages=WORKER_CHECKPOINT_PAGES)
+    me = _executor_id(config)
     clean = cleaner(config.secrets())
     meter = Meter()
     engine = Engine(database_url(config), executor_id=me, concurrency=config.concurrency, clean=clean, watch=meter)
-    github, remote_log = build_github(config, meter), build_supabase(config)
+    github = build_github(config, meter, limit_patience_s=LIMIT_PATIENCE_S)
+    remote_log = build_supabase(config)
     house = House(
         engine=engine,
         connect=github.connect,
         git=build_git(config),
-        model=build_model(config, meter),
+        model=build_model(config, meter, limit_patience_s=MODEL_PATIENCE_S),
         reports=database,
+        refusals=database.refusals,
         log=database,
         outbox=database.outbox if remote_log else None,
         now=lambda: datetime.now(UTC),
@@ -199,7 +223,8 @@ def build_worker(config: Config) -> Worker:
         judge=build_judge(),
         rules=build_rules(config),
     )
-    beside: list[Beside] = [Upkeep([*_chores(config, engine, database, github), _measuring(meter, database)])]
+    lost = Chore("close lost jobs", LOST_S, lambda: find_lost(house))
+    beside: list[Beside] = [Upkeep([*_chores(config, engine, database, github), _measuring(meter, database), lost])]
     if remote_log:
         beside.append(Sender(database, database.outbox, remote_log))
     return Worker(house, database, beside=beside, lease=Lease(engine, database, me))
@@ -237,6 +262,7 @@ def _measuring(meter: Meter, database: Database) -> Chore:
     def write() -> None:
         meter.set("tinygen_log_rows_waiting", len(database.outbox))
         meter.flush(database.add_measures)
+        database.shorten_log(LOG_BYTES)
 
     return Chore("write what was counted", MEASURE_S, write)
 
@@ -245,7 +271,7 @@ def lock_worker(config: Config) -> IO[bytes] | None:
     """With SQLite one worker runs at a time: the open file is its lock, which the system drops with the process."""
     if not _is_sqlite(config):
         return None
-    _make_data_dir(config)
+    make_data_dir(config)
     file = (config.data_dir / "worker.lock").open("ab")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -258,17 +284,41 @@ def lock_worker(config: Config) -> IO[bytes] | None:
     return file
 
 
-def _make_data_dir(config: Config) -> None:
+def make_data_dir(config: Config) -> None:
+    """Makes it, and closes it to other users: prompts and private code are kept there."""
+    path = config.data_dir
     try:
-        config.data_dir.mkdir(parents=True, exist_ok=True)
-        is_ours = os.access(config.data_dir, os.W_OK | os.X_OK)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        is_ours = os.access(path, os.W_OK | os.X_OK)
         reason = "" if is_ours else os.strerror(errno.EACCES)
+        mode = stat.S_IMODE(path.stat().st_mode)
     except OSError as error:
         reason = error.strerror or type(error).__name__
     if reason:
         raise SetupError(
             f"TINYGEN_DATA_DIR cannot be used: {reason}.", next_step="Name a directory that TinyGen may write."
         )
+    if mode & 0o077:
+        _close_to_others(path, mode)
+
+
+def _close_to_others(path: Path, mode: int) -> None:
+    """A sticky directory, such as /tmp, is everybody's: it is not ours to close."""
+    try:
+        if mode & stat.S_ISVTX:
+            raise PermissionError
+        path.chmod(0o700)
+    except OSError:
+        step = f"Name a directory inside it, which TinyGen then makes, or run `chmod 700 {path}` as its owner."
+        raise SetupError("TINYGEN_DATA_DIR is open to other users of this machine.", next_step=step) from None
+
+
+def words_dir(config: Config) -> Path | None:
+    """Where what is learnt of a local repository is kept; None where nothing can be."""
+    with suppress(SetupError):
+        make_data_dir(config)
+        return config.data_dir.resolve() / "words"
+    return None
 
 
 def _executor_id(config: Config) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.core.quota import By
-from bot.core.report import Report
-from bot.core.types import Job
+from bot.core.report import Failure, Report
+from bot.core.types import FINAL_STATES, Job
 from bot.errors import DatabaseFailed, OutsideError
+from bot.ports import ChooseWaiting, Waiting
 
 
 class MemoryInbox:
@@ -22,11 +23,16 @@ class MemoryInbox:
             raise DatabaseFailed("The database failed (disk I/O error).", next_step="Try again.")
         self.jobs.setdefault(job.id, job)
 
-    def waiting(self, limit: int) -> Sequence[Job]:
-        return tuple(self.jobs.values())[:limit]
+    def waiting(self, limit: int, choose: ChooseWaiting | None = None) -> Sequence[Job]:
+        waits = [Waiting(job.id, job.id, job.target.repository_key, job.account) for job in self.jobs.values()]
+        chosen = {each.id for each in waits} if choose is None else choose(waits)
+        return tuple(job for job in self.jobs.values() if job.id in chosen)[:limit]
 
     def taken(self, job_id: str) -> None:
         del self.jobs[job_id]
+
+    def refuse(self, report: Report, *, ship: bool) -> None:
+        del self.jobs[report.job.id]
 
 
 class MemoryReports:
@@ -44,8 +50,12 @@ class MemoryReports:
             raise DatabaseFailed("The database failed (disk I/O error).", next_step="Try again.")
         return self.reports.get(job_id)
 
-    def latest(self, repo: str, issue_number: int, limit: int = 20) -> Sequence[Report]:
-        of = [each for each in self.reports.values() if each.job.target.repo == repo]
+    def unfinished(self, unchanged_s: float) -> Sequence[Report]:
+        """However lately they changed."""
+        return tuple(each for each in self.reports.values() if each.state not in FINAL_STATES)
+
+    def latest(self, repository_key: str, issue_number: int, limit: int = 20) -> Sequence[Report]:
+        of = [each for each in self.reports.values() if each.job.target.repository_key == repository_key]
         return tuple(reversed([each for each in of if each.job.target.issue_number == issue_number]))[:limit]
 
     def asked_at(self, job: Job, by: By, nth: int, since: float) -> float | None:
@@ -57,9 +67,18 @@ class MemoryReports:
         ]
         return since if len(same) >= nth else None
 
-    def tokens_since(self, since: float, repo: str | None = None) -> int:
-        of = [each for each in self.reports.values() if repo in (None, each.job.target.repo)]
+    def tokens_since(self, since: float, repository_key: str | None = None) -> int:
+        of = [each for each in self.reports.values() if repository_key in (None, each.job.target.repository_key)]
         return sum(each.usage.prompt_tokens + each.usage.completion_tokens for each in of)
+
+
+class NoRefusals:
+    """Nobody was refused lately."""
+
+    def add(self, job: Job, failure: Failure, *, covers: str) -> None: ...
+
+    def standing(self, job: Job, *, kind: str) -> Failure | None:
+        return None
 
 
 class MemoryWorkers:

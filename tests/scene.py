@@ -35,7 +35,15 @@ from bot.logs import cleaner
 from bot.measures import Meter
 from bot.ports import Git, Store
 from bot.web import create_app
-from bot.wiring import build_database, build_git, build_judge, build_prices, build_rules, database_url
+from bot.wiring import (
+    LIMIT_PATIENCE_S,
+    build_database,
+    build_git,
+    build_judge,
+    build_prices,
+    build_rules,
+    database_url,
+)
 from tests.doubles.github import GitHubDouble, Repository
 from tests.doubles.github.state import Comment, Issue
 from tests.doubles.github.webhooks import Delivery
@@ -144,6 +152,7 @@ class Scene:
         self.github = GitHubDouble(self.root / "github")
         self.model = ModelDouble(self._reply)
         self.replies: list[Reply | Callable[[Messages], Reply]] = [LOUDER, CONFIDENT]
+        self.ahead_s = 0.0
 
     def __enter__(self) -> Self:
         self.github.__enter__()
@@ -182,7 +191,7 @@ class Scene:
 
     def start(self) -> None:
         self.meter = Meter()
-        self.adapter = _github(self.config, self.meter)
+        self.adapter = _github(self.config, self.meter, lambda: time.time() + self.ahead_s)
         clean = cleaner(self.config.secrets())
         self.engine = Engine(
             database_url(self.config),
@@ -214,6 +223,7 @@ class Scene:
             git=self.git or build_git(config),
             model=_model(config, self.meter),
             reports=self.database,
+            refusals=self.database.refusals,
             log=self.database,
             outbox=self.database.outbox if self.remote_log else None,
             now=lambda: datetime.now(UTC),
@@ -226,15 +236,24 @@ class Scene:
         """How many of the worker's waits end now instead of when they would."""
         client = DBOSClient(system_database_url=database_url(self.config), application_name=NAME)
         waiting = [found.workflow_id for found in client.list_workflows(status="DELAYED")]
+        if waiting:
+            self.ahead_s += 3600.0  # for the adapter, which keeps to limits that it was told
         for workflow_id in waiting:
             client.set_workflow_delay(workflow_id, delay_seconds=0)
         client.destroy()
         return len(waiting)
 
+    def hurried(self, told: Told) -> Told:
+        """Returns when the command has ended, whatever it has to wait for meanwhile."""
+        self.wait(lambda: self.hurry() == 0 and self._is_over(told), f"{told.comment.body!r} to end")
+        return told
+
     # ---- what people do ----------------------------------------------------------------------------------------------
 
-    def open_issue(self, title: str = "Too quiet", body: str = "The greeting is too quiet.") -> Issue:
-        return self.repo.open_issue("octocat", title, body)
+    def open_issue(
+        self, title: str = "Too quiet", body: str = "The greeting is too quiet.", *, who: str = "octocat"
+    ) -> Issue:
+        return self.repo.open_issue(who, title, body)
 
     def open_pull(self, *, fork: bool = False) -> Issue:
         """A pull request with one more file, from a branch of the repository or of mona's fork."""
@@ -337,20 +356,26 @@ class Scene:
     def deliver(self, delivery: Delivery) -> TestResponse:
         return self.web.post("/webhook", data=delivery.body, headers=delivery.headers)
 
+    def forget_refusals(self) -> None:
+        """As if ten minutes had gone by."""
+        with sqlite3.connect(self.root / "data" / "tinygen.sqlite") as connection:
+            connection.execute("delete from tinygen_refusals")
+        connection.close()
+
     def model_says(self, *replies: Reply | Callable[[Messages], Reply]) -> None:
         self.replies = list(replies)
 
     # ---- what is seen ------------------------------------------------------------------------------------------------
 
     def ended(self, told: Told) -> Told:
-        def look() -> bool:
-            report = self.database.load(told.job)
-            over = report is not None and report.state in FINAL_STATES
-            states = self.engine.state(told.job), self.engine.state(run_id(told.job))
-            return over and states in (("ended", "ended"), ("ended", "unknown"))
-
-        self.wait(look, f"{told.comment.body!r} to end")
+        self.wait(lambda: self._is_over(told), f"{told.comment.body!r} to end")
         return told
+
+    def _is_over(self, told: Told) -> bool:
+        report = self.database.load(told.job)
+        over = report is not None and report.state in FINAL_STATES
+        states = self.engine.state(told.job), self.engine.state(run_id(told.job))
+        return over and states in (("ended", "ended"), ("ended", "unknown"), ("unknown", "unknown"))
 
     def wait(self, look: Callable[[], Value | None], what: str, within_s: float = QUIET_S) -> Value:
         """What `look` sees as soon as it sees something."""
@@ -401,7 +426,7 @@ def _web(config: Config, database: Database) -> FlaskClient:
     return create_app(config, database, database, database, lambda: b"").test_client()
 
 
-def _github(config: Config, meter: Meter) -> GitHubApp:
+def _github(config: Config, meter: Meter, clock: Callable[[], float]) -> GitHubApp:
     key = config.github_private_key
     return GitHubApp(
         app_id=str(config.github_app_id),
@@ -410,7 +435,9 @@ def _github(config: Config, meter: Meter) -> GitHubApp:
         api_url=config.github_api_url,
         server_url=config.github_server_url,
         sleep=lambda _seconds: None,
+        clock=clock,
         watch=meter,
+        limit_patience_s=LIMIT_PATIENCE_S,
     )
 
 

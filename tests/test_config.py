@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from bot.config import Config, load_config, render_env_example
+from bot.config import Config, load_config, load_own_config, render_env_example
 from bot.core.pem import read_pem
 from bot.errors import SetupError
 
@@ -92,6 +92,72 @@ def test_every_secret_is_known_as_one(pem: str) -> None:
     config = load_config(given, None)
     assert set(config.secrets()) == {"sk-1", read_pem(pem), "w", "t", "s", "postgresql://u:p@h/d", "a", "b"}
     assert "sk-1" not in repr(config)
+
+
+@pytest.mark.parametrize("permission", ["none", "read"])
+def test_what_lets_everybody_command_public_repositories_is_refused(permission: str) -> None:
+    with pytest.raises(SetupError, match=r"everybody.* use triage, write, maintain or admin"):
+        load_config({"TINYGEN_MIN_PERMISSION": permission}, None)
+
+
+# ---- the commands on a repository -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    code = tmp_path / "tinygen"
+    code.mkdir()
+    (code / "app.yml").touch()
+    return code
+
+
+@pytest.fixture
+def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder: a stranger's."""
+    clone = tmp_path / "clone"
+    clone.mkdir()
+    (clone / ".env").write_text("OPENAI_BASE_URL=http://evil.test\nTINYGEN_DATA_DIR=evil\n")
+    monkeypatch.chdir(clone)
+    return clone
+
+
+@pytest.mark.usefixtures("clone")
+def test_a_checkout_has_its_own_settings_and_data(checkout: Path) -> None:
+    config = load_own_config({}, checkout)
+    assert (config.openai_base_url, config.data_dir) == ("https://api.openai.com/v1", checkout / "data")
+    (checkout / ".env").write_text("OPENAI_MODEL=mine\nTINYGEN_DATA_DIR=./kept\n")
+    config = load_own_config({}, checkout)
+    assert (config.openai_model, config.data_dir) == ("mine", checkout / "kept")
+
+
+@pytest.mark.usefixtures("clone")
+def test_what_is_installed_has_them_in_the_users_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "me"))
+    kept = tmp_path / "me" / ".config" / "tinygen"
+    kept.mkdir(parents=True)
+    (kept / "env").write_text("OPENAI_MODEL=mine\n")
+    config = load_own_config({}, tmp_path)
+    assert (config.openai_model, config.data_dir) == ("mine", tmp_path / "me" / ".local" / "share" / "tinygen")
+    elsewhere = {"XDG_CONFIG_HOME": str(tmp_path / "c"), "XDG_DATA_HOME": str(tmp_path / "d")}
+    config = load_own_config(elsewhere, tmp_path)
+    assert (config.openai_model, config.data_dir) == ("gpt-5.4", tmp_path / "d" / "tinygen")
+    relative = {"XDG_CONFIG_HOME": "c", "XDG_DATA_HOME": "."}
+    assert load_own_config(relative, tmp_path) == load_own_config({}, tmp_path)
+
+
+@pytest.mark.usefixtures("clone")
+def test_the_environment_wins_there_too_and_an_empty_value_names_no_folder(checkout: Path) -> None:
+    assert load_own_config({"TINYGEN_DATA_DIR": "/elsewhere"}, checkout).data_dir == Path("/elsewhere")
+    (checkout / ".env").write_text("TINYGEN_DATA_DIR=/kept\n")
+    assert load_own_config({"TINYGEN_DATA_DIR": ""}, checkout).data_dir == checkout / "data"
+
+
+@pytest.mark.usefixtures("clone")
+def test_paths_in_the_file_are_relative_to_its_folder(checkout: Path, clone: Path, pem: str) -> None:
+    (clone / "app.pem").write_text("a stranger's")
+    (checkout / "app.pem").write_text(pem)
+    (checkout / ".env").write_text("GITHUB_PRIVATE_KEY_PATH=app.pem\n")
+    assert _key(load_own_config({}, checkout)) == read_pem(pem)
 
 
 def _key(config: Config) -> str:

@@ -323,7 +323,7 @@ class TestCommandLine:
             )
             assert done.returncode == 0, done.stderr
             page = json.loads(done.stdout)
-            assert set(page) == {"ranking", "shown", "tokens", "seconds"}
+            assert set(page) == {"ranking", "shown", "map", "tokens", "seconds"}
             assert page["ranking"][0] == "greet.py"
             assert set(page["shown"][0]) == {"path", "start", "end", "tokens", "why"}
             shown.append(page["shown"])

@@ -20,7 +20,7 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
-from werkzeug.test import TestResponse
+from werkzeug.test import EnvironBuilder, TestResponse, run_wsgi_app
 
 from bot.config import load_config
 from bot.core.report import Failure, Report, Step, Usage
@@ -486,6 +486,35 @@ class TestRun:
         assert web.run(Prefer="no-respond-async, return=minimal").status_code == 200
 
 
+LOOPBACK_HOSTS = ("localhost", "LocalHost:8000", "127.0.0.1", "127.0.0.1:8000", "127.255.3.9:1", "[::1]", "[::1]:8000")
+FOREIGN_HOSTS = (
+    "",
+    "bot.example.com",
+    "evil.example:8000",
+    "localhost.evil.example",
+    "localhost.",
+    "127.0.0.1.evil.example",
+    "127.0.0.1.",
+    "127.0.0",
+    "127.0.0.256",
+    "2130706433",
+    "0x7f.0.0.1",
+    "0.0.0.0",
+    "10.0.0.1",
+    "::1",
+    "[::]",
+    "[::ffff:7f00:1]",
+    "localhost:",
+    "localhost:x",
+    "localhost:8000,evil.example",
+    "evil@localhost",
+    "localhost/",
+    "localhost evil.example",
+    "localhost\t",
+    "１27.0.0.1",
+)
+
+
 class TestWhoMayCall:
     PATHS = ("/run", "/jobs/x", "/jobs/x.diff")
 
@@ -528,6 +557,39 @@ class TestWhoMayCall:
     )
     def test_without_keys_nobody_whom_a_proxy_speaks_for(self, web: Web, name: str) -> None:
         problem(web.client.get("/jobs/x", headers={name: "127.0.0.1"}), 401)
+
+    @pytest.mark.parametrize("host", LOOPBACK_HOSTS)
+    def test_without_keys_a_caller_may_name_loopback_as_it_likes(self, web: Web, host: str) -> None:
+        problem(web.client.get("/jobs/x", environ_overrides={"HTTP_HOST": host}), 404)
+
+    @pytest.mark.parametrize("host", FOREIGN_HOSTS)
+    @pytest.mark.parametrize("path", PATHS)
+    def test_without_keys_nobody_who_means_another_host(self, web: Web, path: str, host: str) -> None:
+        method = "POST" if path == "/run" else "GET"
+        answer = web.client.open(path, method=method, json={}, environ_overrides={"HTTP_HOST": host})
+        assert "TINYGEN_API_KEYS" in problem(answer, 401)
+        assert not web.inbox.jobs
+
+    def test_without_keys_nobody_who_names_no_host(self, web: Web) -> None:
+        environ = EnvironBuilder("/jobs/x").get_environ()
+        del environ["HTTP_HOST"]
+        body, status, _headers = run_wsgi_app(web.app, environ)
+        assert status == "401 UNAUTHORIZED"
+        assert b"TINYGEN_API_KEYS" in b"".join(body)
+
+    @pytest.mark.parametrize("origin", ["https://evil.example", "http://localhost:8000", "null", ""])
+    def test_without_keys_no_page_of_a_browser(self, web: Web, origin: str) -> None:
+        assert "TINYGEN_API_KEYS" in problem(web.run(Origin=origin), 401)
+        assert not web.inbox.jobs
+
+    def test_with_keys_host_and_origin_tell_nothing(self, keyed: Web) -> None:
+        headers = {"Authorization": f"Bearer {KEYS[0]}", "Host": "bot.example.com", "Origin": "https://a.example"}
+        problem(keyed.client.get("/jobs/x", headers=headers), 404)
+
+    @pytest.mark.parametrize("path", ["/healthz", "/metrics", "/docs/openapi.json"])
+    def test_what_needs_no_key_is_for_any_host(self, web: Web, path: str) -> None:
+        headers = {"Host": "bot.example.com", "Origin": "https://a.example"}
+        assert web.client.get(path, headers=headers).status_code == 200
 
     def test_the_key_is_asked_before_the_body_is_read(self, keyed: Web) -> None:
         problem(keyed.client.post("/run", data=b"{", content_type="application/json"), 401)

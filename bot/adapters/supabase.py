@@ -1,18 +1,20 @@
 """The request log at Supabase, written with its secret key.
 
-supabase-py repeats no write, which is right here: the job's durable step does. What Supabase answers is sorted where
-it arrives, in the HTTP client, because the library's own error keeps neither the status nor Retry-After, and takes
-anything with a 200 for an answer.
+Nothing is repeated here: what was not taken waits in the outbox and is sent again (bot/job/log.py). What Supabase
+answers is sorted where it arrives, in the HTTP client, because the library's own error keeps neither the status nor
+Retry-After, and takes anything with a 200 for an answer.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from bot.adapters.bodies import ACCEPT_ENCODING, bound_body
 from bot.core.record import log_row
 from bot.core.report import Report
 from bot.core.types import FINAL_STATES, Command, Job, Target
@@ -29,6 +31,12 @@ _LATER = "Try again later."
 _MIGRATE = "Run the SQL under deploy/supabase/migrations in the project's SQL editor."
 _SET_KEY = "Set SUPABASE_KEY to the project's secret (service role) key."
 _SET_URL = "Set SUPABASE_URL to the project's own address, https://<project>.supabase.co."
+
+_MAX_BYTES = 16 << 20
+"""Of one answer: the longest is one row, with its prompt and its diff."""
+_MAX_ERROR_BYTES = 64 * 1024
+_LONGEST_WAIT_S = 86_400.0
+_CODE = re.compile(r"[A-Za-z0-9]{1,20}")
 
 _NO_SUCH_TABLE_OR_COLUMN = frozenset({"42P01", "PGRST205", "42703", "PGRST204"})
 """https://docs.postgrest.org/en/stable/references/errors.html"""
@@ -93,7 +101,12 @@ def _connect(url: str, key: str, timeout_s: float) -> Client:
 
     if not key.isascii() or not key.isprintable() or " " in key:
         raise SetupError("SUPABASE_KEY holds characters that no key has.", next_step=_SET_KEY)
-    http = httpx.Client(timeout=timeout_s, event_hooks={"response": [_sort]})
+    http = httpx.Client(
+        timeout=timeout_s,
+        follow_redirects=False,
+        headers={"Accept-Encoding": ACCEPT_ENCODING},
+        event_hooks={"response": [bound_body(_MAX_BYTES), _sort]},
+    )
     try:
         return create_client(url, key, ClientOptions(httpx_client=http, postgrest_client_retry=False))
     except SupabaseException:
@@ -136,13 +149,13 @@ def _sort(response: httpx.Response) -> None:
 def _code(body: bytes) -> str | None:
     """PostgreSQL's or PostgREST's code for the error; None where neither spoke."""
     try:
-        answer = json.loads(body)
-    except ValueError:
+        answer = json.loads(body[:_MAX_ERROR_BYTES])
+    except (ValueError, RecursionError):
         return None
     code = answer.get("code") if isinstance(answer, dict) else None
-    return code if isinstance(code, str) else None
+    return code if isinstance(code, str) and _CODE.fullmatch(code) else None
 
 
 def _retry_in_s(response: httpx.Response) -> float | None:
     seconds = response.headers.get("Retry-After", "")
-    return float(seconds) if seconds.isdecimal() else None
+    return min(float(seconds), _LONGEST_WAIT_S) if seconds.isdecimal() else None

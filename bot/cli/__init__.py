@@ -5,21 +5,26 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import get_args
 
 from bot import __version__
-from bot.config import Config, load_config
+from bot.config import Config, load_config, load_own_config
 from bot.core.types import State
 from bot.errors import SetupError, TinyGenError
+
+PRIVATE_UMASK = 0o077
+"""Whatever TinyGen writes (prompts, code, keys) is for its owner alone, transcripts too."""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Runs one command; its exit status."""
+    os.umask(PRIVATE_UMASK)
     options = build_parser().parse_args(arguments)
     command: Callable[[Config, argparse.Namespace], int] = options.command
+    load: Callable[[Mapping[str, str]], Config] = options.load
     try:
-        return command(load_config(os.environ), options)
+        return command(load(os.environ), options)
     except SetupError as error:
         return _say(error, 2)
     except TinyGenError as error:
@@ -41,6 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
         prog="python -m bot", description="TinyGen turns a comment into a diff or a pull request."
     )
     parser.add_argument("--version", action="version", version=f"TinyGen {__version__}")
+    parser.set_defaults(load=load_config)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_processes(commands)
     _add_repository_commands(commands)
@@ -76,10 +82,16 @@ def _add_repository_commands(commands: argparse._SubParsersAction[argparse.Argum
         command.add_argument("repo", metavar="REPO", help="a GitHub URL or a local git directory")
         command.add_argument(what.lower(), metavar=what, type=_prompt if what == "PROMPT" else str)
         command.add_argument("--ref", help="branch or commit (default: the default branch, or HEAD)")
+        command.set_defaults(load=load_own_config)
     run.add_argument("--json", action="store_true", help="diff, summary, reflections and usage as JSON")
     run.add_argument("--transcript", metavar="FILE", help="write the whole conversation with the model to FILE")
     run.add_argument("--replay", metavar="FILE", help="take the replies from a transcript; no model is asked")
-    context.add_argument("--budget", type=_at_least_1, metavar="TOKENS", help="default: TINYGEN_CONTEXT_TOKENS")
+    context.add_argument(
+        "--budget",
+        type=_at_least_1,
+        metavar="TOKENS",
+        help="at most so many of the repository (default: TINYGEN_CONTEXT_TOKENS)",
+    )
     context.add_argument("--json", action="store_true", help="ranking and excerpts as JSON")
     run.set_defaults(command=repository.run)
     context.set_defaults(command=repository.context)

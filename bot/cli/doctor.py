@@ -238,7 +238,7 @@ def _supabase(config: Config, outside: Outside) -> Iterator[Finding]:
 def _data_dir(config: Config, _outside: Outside) -> Iterator[Finding]:
     path = config.data_dir.resolve()
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):
             free_bytes = shutil.disk_usage(path).free
     except OSError as error:

@@ -78,7 +78,7 @@ def cancel(config: Config, options: argparse.Namespace) -> int:
     if report.state in FINAL_STATES:
         raise BadRequest(f"The job has ended: {report.state}.", next_step="There is nothing to cancel.")
     command, target = Command("cancel", prompt=options.id), Target(report.job.target.repo)
-    order = Job(uuid.uuid4().hex, "run", target, command, actor=OPERATOR, received_at=_now())
+    order = Job(uuid.uuid4().hex, "run", target, command, actor=OPERATOR, received_at=_now(), trigger="call")
     database.accept(order)
     _answer(database, options, order.id, f"Job {options.id} is asked to stop.")
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -13,36 +14,65 @@ from pathlib import Path
 from bot.config import Config
 from bot.core.context import choose_context
 from bot.core.edits import apply_edits, read_reply
-from bot.core.instructions import read_instructions
+from bot.core.instructions import read_instructions, with_wishes
 from bot.core.loop import solve
-from bot.core.repo_settings import MAX_FILE_BYTES, MEND, SETTINGS_FILE, UNCLEAR, read_settings, with_rules
+from bot.core.prompts import generation_prompt, task_words
+from bot.core.repo_settings import MEND, UNCLEAR, RepoSettings, read_settings_of, with_rules
 from bot.core.repo_url import read_repo_url
+from bot.core.tokens import estimate_tokens
 from bot.core.transcript import read_transcript, render_transcript
 from bot.core.tree import Snapshot
 from bot.core.types import Context, Prompt, Reply, Solution, Task
 from bot.errors import BadRequest, NotFound, Unworkable
 from bot.ports import Git
-from bot.wiring import build_git, build_github, build_judge, build_limits, build_model, set_up_logs
+from bot.wiring import build_git, build_github, build_judge, build_limits, build_model, set_up_logs, words_dir
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A repository at a commit, wherever it came from."""
+    """A repository at a commit, wherever it came from. Its settings are those of `settings_sha`: the default branch's,
+    or of a directory the same commit's."""
 
     git: Git
     repo: str
     sha: str
+    settings_sha: str
 
     def snapshot(self) -> Snapshot:
         return self.git.snapshot(self.repo, self.sha)
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryView:
+    """The snapshot as the repository's settings have it, and what it asks of whoever changes it."""
+
+    snapshot: Snapshot
+    settings: RepoSettings
+    instructions: str
+
+    def task(self, repo: str, prompt: str) -> Task:
+        return with_wishes(Task(repo, prompt), self.instructions, self.settings)
+
+
+def _view(config: Config, source: Source, *, shows: bool) -> RepositoryView:
+    """`shows`: the model is to be shown files, which needs to be clear about which."""
+    own = source.git.snapshot(source.repo, source.settings_sha)
+    read = read_settings_of(own, models=config.model_names())
+    for mistake in read.mistakes:
+        _progress(f"note: {mistake}")
+    if shows and "context" in read.unclear:
+        raise BadRequest(UNCLEAR["context"], next_step=MEND)
+    words = read_instructions(with_rules(own, read.settings))
+    return RepositoryView(with_rules(source.snapshot(), read.settings), read.settings, words)
 
 
 def run(config: Config, options: argparse.Namespace) -> int:
     """The loop; the diff on stdout, progress on stderr."""
     set_up_logs(config)
     source = _open(config, options)
+    view = _view(config, source, shows=True)
     calls: list[tuple[Prompt, Reply]] = []
-    reply_to = _replay(options.replay) if options.replay else _asking(config)
+    reply_to = _replay(options.replay) if options.replay else _asking(config, view.settings.model)
 
     def ask(prompt: Prompt) -> Reply:
         reply = reply_to(prompt)
@@ -54,16 +84,9 @@ def run(config: Config, options: argparse.Namespace) -> int:
         )
         return reply
 
-    snapshot = source.snapshot()
-    read = read_settings(_settings_file(snapshot), models=config.model_names())
-    for mistake in read.mistakes:
-        _progress(f"note: {mistake}")
-    if "context" in read.unclear:
-        raise BadRequest(UNCLEAR["context"], next_step=MEND)
-    asked = "\n\n".join(part for part in (read_instructions(snapshot), read.settings.instructions) if part)
     solution = solve(
-        Task(source.repo, options.prompt, instructions=asked, language=read.settings.language or ""),
-        with_rules(snapshot, read.settings),
+        view.task(source.repo, options.prompt),
+        view.snapshot,
         ask,
         lambda changes: source.git.diff(source.repo, source.sha, changes),
         limits=build_limits(config),
@@ -81,19 +104,9 @@ def run(config: Config, options: argparse.Namespace) -> int:
     return 0
 
 
-def _settings_file(snapshot: Snapshot) -> bytes | None:
-    """The repository's own settings, as they are at the commit that the caller named."""
-    blob = snapshot.blobs.get(SETTINGS_FILE)
-    if blob is None or not blob.mode.startswith("100"):
-        return None
-    if blob.size_bytes > MAX_FILE_BYTES:
-        raise BadRequest(f"`{SETTINGS_FILE}` is larger than {MAX_FILE_BYTES} bytes.", next_step=MEND)
-    return next(iter(snapshot.read([blob])))
-
-
-def _asking(config: Config) -> Callable[[Prompt], Reply]:
+def _asking(config: Config, name: str | None) -> Callable[[Prompt], Reply]:
     model = build_model(config)
-    return lambda prompt: model.ask(prompt, stop=lambda: False, deadline_s=config.call_s)
+    return lambda prompt: model.ask(prompt, stop=lambda: False, deadline_s=config.call_s, model=name)
 
 
 def _replay(name: str) -> Callable[[Prompt], Reply]:
@@ -110,23 +123,35 @@ def _replay(name: str) -> Callable[[Prompt], Reply]:
 
 def context(config: Config, options: argparse.Namespace) -> int:
     """What the model would be shown, and why; no model is called."""
+    set_up_logs(config)
     began = time.monotonic()
     source = _open(config, options)
-    chosen = choose_context(source.snapshot(), options.prompt, budget_tokens=options.budget or config.context_tokens)
+    view = _view(config, source, shows=True)
+    task = view.task(source.repo, options.prompt)
+    budget_tokens = options.budget or config.context_tokens
+    chosen = choose_context(view.snapshot, task_words(task), budget_tokens=budget_tokens)
+    tokens = sum(estimate_tokens(message.text) for message in generation_prompt(task, chosen).messages)
     seconds = round(time.monotonic() - began, 3)
     if options.json:
-        _print_json(_context_page(chosen, seconds))
+        _print_json(_context_page(chosen, _mapped(chosen, view.snapshot), tokens, seconds))
         return 0
     for part in chosen.shown:
         print(f"{part.path}:{part.start}-{part.end}  {part.tokens} tokens  {part.why}")
-    print(f"{chosen.tokens} tokens with the repository in brief, {seconds} s")
+    print(f"{tokens} tokens in the whole first request, {seconds} s")
     return 0
+
+
+def _mapped(chosen: Context, snapshot: Snapshot) -> list[str]:
+    """The files that the repository in brief names with their definitions."""
+    heads = re.findall(r"^(.+) \(\d+ lines\)$", chosen.outline, re.MULTILINE)
+    return [path for path in heads if path in snapshot.blobs]
 
 
 def apply(config: Config, options: argparse.Namespace) -> int:
     """The diff that a model's reply makes; each edit that cannot be applied is one line on stderr."""
+    set_up_logs(config)
     source = _open(config, options)
-    snapshot = source.snapshot()
+    snapshot = _view(config, source, shows=False).snapshot
     parts = read_reply(_read_file(options.reply_file), known=snapshot.blobs)
     applied = apply_edits(snapshot, {}, parts.edits)
     _print_diff(source.git.diff(source.repo, source.sha, applied.changes).text)
@@ -139,20 +164,24 @@ def apply(config: Config, options: argparse.Namespace) -> int:
 
 
 def _open(config: Config, options: argparse.Namespace) -> Source:
-    if Path(options.repo).exists():
+    if "://" not in options.repo and Path(options.repo).exists():
         from bot.adapters.git import LocalGit
 
-        local = LocalGit(Path(options.repo), words=config.data_dir / "words")
-        return Source(local, Path(options.repo).resolve().name, local.resolve(options.ref))
+        local = LocalGit(Path(options.repo), words=words_dir(config))
+        sha = local.resolve(options.ref)
+        return Source(local, Path(options.repo).resolve().name, sha, sha)
     if options.repo.startswith(("/", ".", "~")):
         raise NotFound(f"There is no directory {options.repo}.", next_step="Name a git directory or a GitHub URL.")
     repo, ref = read_repo_url(options.repo, config.github_server_url)
     with build_github(config) as github:
         remote = github.connect(repo, None)
-        _name, sha = remote.resolve(options.ref or ref)
+        named = options.ref or ref
+        _name, sha = remote.resolve(named)
+        settings_sha = remote.resolve(None)[1] if named else sha
         git = build_git(config)
-        git.fetch(repo, remote.remote(), sha)
-    return Source(git, repo, sha)
+        for needed in dict.fromkeys((sha, settings_sha)):
+            git.fetch(repo, remote.remote(), needed)
+    return Source(git, repo, sha, settings_sha)
 
 
 def _read_file(name: str) -> str:
@@ -197,14 +226,15 @@ def _solution_page(source: Source, solution: Solution, replies: list[Reply]) -> 
     }
 
 
-def _context_page(chosen: Context, seconds: float) -> dict[str, object]:
+def _context_page(chosen: Context, mapped: list[str], tokens: int, seconds: float) -> dict[str, object]:
     return {
         "ranking": list(chosen.ranking),
         "shown": [
             {"path": part.path, "start": part.start, "end": part.end, "tokens": part.tokens, "why": part.why}
             for part in chosen.shown
         ],
-        "tokens": chosen.tokens,
+        "map": mapped,
+        "tokens": tokens,
         "seconds": seconds,
     }
 

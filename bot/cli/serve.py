@@ -133,6 +133,7 @@ class _Server(BaseApplication):
             "graceful_timeout": 30,
             "loglevel": "warning",
             "control_socket_disable": True,
+            "umask": 0o077,  # its own default, 0, would open to all what it makes
             "proc_name": "tinygen-web",
         }
         for name, value in settings.items():

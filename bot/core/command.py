@@ -37,6 +37,8 @@ _FLAG = re.compile(r"--(?P<name>[a-z][a-z-]*)(?:=(?P<value>\S+))?(?=\s|\Z)", re.
 _BRANCH = re.compile(r"(?![-/.])(?!.*(?:\.\.|//|@\{|\.lock(?:/|\Z)|/\.))[^\s~^:?*\[\\\x00-\x1f\x7f]{1,200}(?<![/.])")
 """What `git check-ref-format --branch` takes, a little narrower. https://git-scm.com/docs/git-check-ref-format"""
 
+_APPLY_ID = re.compile(r"apply\s{1,10}`?(?P<id>[0-9a-f]{8})`?", re.IGNORECASE)
+
 _LONE_WORDS: tuple[Verb, ...] = tuple(verb for verb in get_args(Verb) if verb not in ("solve", "withdraw"))
 _OTHER_WORDS: dict[str, Verb] = {
     "stop": "cancel",
@@ -70,6 +72,8 @@ def parse_words(words: str) -> Command:
     rest, command = words.strip(), Command("solve")
     if rest.casefold() in _LONE_WORDS:
         return Command(next(verb for verb in _LONE_WORDS if verb == rest.casefold()))
+    if named := _APPLY_ID.fullmatch(rest):
+        return Command("apply", named["id"].lower())
     while (flag := _FLAG.match(rest)) and not command.problem:
         rest = rest[flag.end() :].lstrip()
         name, value = flag["name"].casefold(), flag["value"]

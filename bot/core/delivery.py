@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from bot.core.command import MAX_BODY_CHARS, is_same, parse_command
 from bot.core.doors import Doors
-from bot.core.payloads import AboutIssue, Commented, Event, Issue, OnLine, OnRun, OnThread, read_payload
+from bot.core.payloads import AboutIssue, Account, Commented, Event, Issue, OnLine, OnRun, OnThread, read_payload
 from bot.core.types import Check, Command, Job, Remark, Target
 from bot.errors import BadRequest
 
@@ -24,10 +24,13 @@ EVENTS = ("issue_comment", "issues", "pull_request_review_comment", "workflow_ru
 
 SHUT = Doors()
 MAX_NAME_CHARS = 60
+MAX_TIME_CHARS = 40
 MAX_HUNK_CHARS = 8_000
 """The end of a hunk is where the remark stands."""
 OWN_BRANCH = re.compile(r"tinygen/issue-(\d{1,18})-[0-9a-f]{8}")
 """The branches of TinyGen's pull requests, and the thread that each came from; see bot.core.render.branch_name."""
+GHOST = "ghost"
+"""Whom GitHub shows where an account is gone."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 
 
@@ -105,6 +108,8 @@ def _checked(delivery: Delivery, payload: OnRun, received_at: str) -> Job | Igno
         return Ignored("of checks, only those that failed matter")
     if pull is None or not OWN_BRANCH.fullmatch(run.head_branch or ""):
         return Ignored("the check is not of a pull request that TinyGen opened")
+    if run.head_repository is None or run.head_repository.full_name.lower() != payload.repository.full_name.lower():
+        return Ignored("the check is of a fork's branch, whose logs anybody may write")
     return Job(
         id=delivery.id,
         source="comment",
@@ -113,6 +118,7 @@ def _checked(delivery: Delivery, payload: OnRun, received_at: str) -> Job | Igno
         delivery_id=delivery.id,
         received_at=received_at,
         check=Check(run.id, " ".join((run.name or "check").split())[:MAX_NAME_CHARS], run.head_sha),
+        trigger="failed check",
     )
 
 
@@ -137,15 +143,20 @@ def _through_door(delivery: Delivery, payload: AboutIssue, doors: Doors, receive
         received_at=received_at,
         given_at=payload.issue.updated_at,
         thread=_thread(payload.issue),
+        opened_by=_opener(payload.issue),
+        trigger="label" if payload.action == "labeled" else "assignment",
     )
 
 
 def _place(payload: Event, issue: Issue) -> Target:
+    repository = payload.repository
     return Target(
-        repo=payload.repository.full_name,
+        repo=repository.full_name,
         installation_id=payload.installation.id if payload.installation else None,
         issue_number=issue.number,
         is_pull=issue.pull_request is not None,
+        repository_id=repository.id,
+        repository_made_at=str(repository.created_at or "")[:MAX_TIME_CHARS],
     )
 
 
@@ -168,6 +179,7 @@ def _commanded(delivery: Delivery, payload: OnThread | OnLine, *, app_id: int, r
         return Ignored("the comment holds no command")
     if payload.action == "edited" and is_same(command, _command_before(payload)):
         return Ignored("the comment held this command before its edit")
+    issue = payload.issue if isinstance(payload, OnThread) else payload.pull_request
     # The words of an edit are the editor's, whoever wrote the comment.
     user = payload.sender if payload.action == "edited" else payload.comment.user
     if payload.installation is None or user is None:
@@ -184,12 +196,26 @@ def _commanded(delivery: Delivery, payload: OnThread | OnLine, *, app_id: int, r
         received_at=received_at,
         remarks=() if isinstance(payload, OnThread) else (_remark(payload, command),),
         given_at=payload.comment.updated_at,
-        thread=_thread(payload.issue if isinstance(payload, OnThread) else payload.pull_request),
+        thread=_thread(issue),
+        opened_by=_opener(issue),
+        trigger="comment" if isinstance(payload, OnThread) else "review",
+        edited_of=None if payload.comment.user == user else _login(payload.comment.user) or GHOST,
     )
 
 
 def _thread(issue: Issue) -> tuple[str, str] | None:
     return None if issue.title is None else (issue.title, (issue.body or "")[:MAX_BODY_CHARS])
+
+
+def _opener(issue: Issue) -> str | None:
+    return _login(issue.user)
+
+
+def _login(user: Account | None) -> str | None:
+    """A bot's always ends in `[bot]` here, as most do at GitHub."""
+    if user is None or user.type != "Bot":
+        return user.login if user else None
+    return f"{user.login.removesuffix('[bot]')}[bot]"
 
 
 def _remark(payload: OnLine, command: Command) -> Remark:

@@ -16,7 +16,7 @@ MAX_IMAGES = 4
 MAX_IMAGE_BYTES = 5_000_000
 
 _SHOWN = re.compile(
-    r"!\[[^\]\n]{0,2000}\]\(\s*<?(?P<markdown>[^\s)>]{1,2000})"
+    r"!\[[^\]\n]{0,2000}+\]\(\s*+<?(?P<markdown>[^\s)>]{1,2000})"
     r"|<img\b[^<>]{0,4000}?\ssrc\s*=\s*(?P<quote>[\"']?)(?P<tag>[^\s\"'<>]{1,2000})(?P=quote)",
     re.IGNORECASE,
 )

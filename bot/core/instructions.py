@@ -1,13 +1,17 @@
 """What a repository asks of those who change it, from the files in which repositories say so.
 
 They are read from the default branch alone: whoever can write there may command TinyGen anyway, while a pull request's
-author may be anybody.
+author may be anybody. What the repository keeps from the model is not read.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from bot.core.repo_settings import SETTINGS_FILE, RepoSettings
 from bot.core.text import read_text
 from bot.core.tree import Blob, Snapshot
+from bot.core.types import Task
 
 FILES = (
     "AGENTS.md",
@@ -23,8 +27,17 @@ BRIEF_CHARS = 2_000
 MAX_BLOB_BYTES = 256_000
 
 
+def with_wishes(task: Task, words: str, settings: RepoSettings) -> Task:
+    """The task with what the repository asks of whoever changes it: its files' `words`, and its settings'."""
+    own = settings.instructions.strip()
+    parts = (words, f"{SETTINGS_FILE}:\n{own}" if own else "")
+    asked = "\n\n".join(part for part in parts if part)
+    return replace(task, instructions=asked, language=settings.language or "")
+
+
 def read_instructions(snapshot: Snapshot) -> str:
     """The files' words, each under its name, cut to a bound; "" where there are none."""
+    snapshot = snapshot.visible()
     blobs = [blob for name in FILES if (blob := snapshot.blobs.get(name)) and _is_readable(blob)]
     parts = []
     for blob, content in zip(blobs, snapshot.read(blobs), strict=True):

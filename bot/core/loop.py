@@ -48,7 +48,8 @@ class _Draft:
     summary: str
     rejected: tuple[Rejection, ...]
     shown: tuple[ShownFile, ...]
-    first_words: str
+    said: tuple[str, ...]
+    """The prose of each reply."""
     unfinished: str = ""
     """What its last reply left open, in words for people; "" where it left nothing."""
 
@@ -111,10 +112,13 @@ def solve(
             break
         revisions[-1] = replace(revisions[-1], verdict=verdict)
         shown += better.shown
+        notes += [better.unfinished] if better.unfinished else []
         revision = _revision(base, better, diff, judge)
         end = _why_to_stop(verdict, revisions, revision)
         if end is not None:
             notes += [end] if end else []
+            left = dict.fromkeys((*revisions[-1].rejected, *revision.rejected))
+            revisions[-1] = replace(revisions[-1], rejected=tuple(left))
             break
         revisions.append(revision)
     return Solution(tuple(revisions), tuple(dict.fromkeys(shown)), (*notes, *_left_over(revisions[-1])))
@@ -147,18 +151,21 @@ def _generate(task: Task, base: Snapshot, start: Changes, ask: Ask, budget_token
 
 
 def _reflect(task: Task, base: Snapshot, now: Revision, ask: Ask, limits: Limits) -> tuple[Verdict, _Draft]:
-    """The model's verdict on the current state, and what its further edits make of it."""
+    """The model's verdict on the current state, and what its further edits make of it. Edits weigh more than the
+    verdict beside them: it is confident only where all of its replies ask for nothing."""
     places = answer_requests(
         base, now.changes, changed_places(now.patch, now.changes), budget_tokens=limits.context_tokens
     )
     found = (*now.problems, *(rejection.message for rejection in now.rejected))
     prompt = prompts.reflection_prompt(task, now.patch, places.text, found)
     draft = _converse(prompt, base, now.changes, ask, limits.context_tokens)
-    verdict = prompts.read_verdict(draft.first_words)
-    confident = verdict.confident if verdict else draft.changes == now.changes
-    reason = prompts.without_verdict(draft.summary)
+    verdicts = [(words, prompts.read_verdicts(words)) for words in draft.said]
+    wants_more = any("REVISION NEEDED" in tokens for _words, tokens in verdicts)
+    is_idle = draft.changes == now.changes and not draft.rejected and not draft.unfinished
+    reason = "\n\n".join(words for words, tokens in verdicts if tokens) or draft.summary
     rejected = dict.fromkeys((*(each for each in now.rejected if each.is_final), *draft.rejected))
-    return Verdict(confident, reason), replace(draft, summary=now.summary, rejected=tuple(rejected))
+    verdict = Verdict(is_idle and not wants_more, prompts.without_verdict(reason))
+    return verdict, replace(draft, summary=now.summary, rejected=tuple(rejected))
 
 
 def _why_to_stop(verdict: Verdict, revisions: Sequence[Revision], new: Revision) -> str | None:
@@ -177,7 +184,7 @@ def _why_to_stop(verdict: Verdict, revisions: Sequence[Revision], new: Revision)
 def _converse(prompt: Prompt, base: Snapshot, changes: Changes, ask: Ask, budget_tokens: int) -> _Draft:
     """Asks until every edit holds and nothing more is requested, or the rounds for that are used up."""
     repairs, requests = MAX_REPAIRS, MAX_REQUESTS
-    first_words: str | None = None
+    said: list[str] = []
     summary = ""
     shown: list[ShownFile] = []
     rejected: tuple[Rejection, ...] = ()
@@ -190,7 +197,7 @@ def _converse(prompt: Prompt, base: Snapshot, changes: Changes, ask: Ask, budget
         barred |= {each.message: each for each in applied.rejected if each.is_final}
         failed = tuple(each for each in applied.rejected if not each.is_final)
         rejected = failed if parts.edits else rejected  # an answer without edits mends none
-        first_words = parts.prose if first_words is None else first_words
+        said.append(parts.prose)
         summary = summary or (parts.prose if applied.held or not parts.requests else "")
         cut = reply.finish == "length"
         if parts.requests and requests:
@@ -207,9 +214,9 @@ def _converse(prompt: Prompt, base: Snapshot, changes: Changes, ask: Ask, budget
             words = _joined(words, prompts.NO_MORE_REQUESTS if parts.requests else "")
         else:
             unfinished, left = _left_open(parts, cut=cut), (*barred.values(), *rejected)
-            return _Draft(changes, summary.strip(), left, tuple(shown), first_words, unfinished)
-        said = (Message("assistant", reply.text), Message("user", words))
-        prompt = Prompt("more" if parts.requests else "repair", (*prompt.messages, *said))
+            return _Draft(changes, summary.strip(), left, tuple(shown), tuple(said), unfinished)
+        turn = (Message("assistant", reply.text), Message("user", words))
+        prompt = Prompt("more" if parts.requests else "repair", (*prompt.messages, *turn))
 
 
 def _unfinished(parts: ReplyParts, rejected: Sequence[Rejection], cut: bool) -> bool:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 
-_CODE_OR_COMMENT = re.compile(r"(^(`{3,}+|~{3,}+).*?^\2[^\n]*$|`[^`\n]+`)|<!--.*?(?:-->|\Z)", re.DOTALL | re.MULTILINE)
+_CODE_OR_COMMENT = re.compile(
+    r"(^(`{3,16}+|~{3,16}+).*?^\2[^\n]*$|`[^`\n]+`)|<!--.*?(?:-->|\Z)", re.DOTALL | re.MULTILINE
+)
 """An HTML comment is hidden, but not inside code."""
 _CODE = re.compile(r"(^(?:`{3,}+|~{3,}+).*?^(?:```|~~~)[^\n]*$|`[^`\n]+`)", re.DOTALL | re.MULTILINE)
 _INVISIBLE = re.compile(
@@ -16,18 +18,21 @@ _INVISIBLE = re.compile(
 )
 """Controls, zero-width, direction-changing, tag and variation characters, and letters without a shape:
 https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing, https://www.unicode.org/reports/tr39/"""
-_IMAGE = re.compile(r"!\[[^\]\n]{0,2000}\](?:\([^)\n]{0,2000}\)|\[[^\]\n]{0,200}\])?")
-_LINK = re.compile(r"(\[[^\]\n]{1,500}\]\(\s*<?[^\s)>]{0,2000}>?)\s+(?:\"[^\"\n]*\"|'[^'\n]*'|\([^)\n]*\))\s*\)")
-_DEFINITION = re.compile(r"^ {0,3}\[[^\]\n]{1,500}\]:[^\n]*$", re.MULTILINE)
+_IMAGE = re.compile(r"!\[[^\]\n]{0,2000}+\](?:\([^)\n]{0,2000}+\)|\[[^\]\n]{0,200}+\])?")
+_LINK = re.compile(
+    r"(\[[^\]\n]{1,500}+\]\(\s*+(?:<?[^\s)>]{0,2000}+>?(?=\s))?)\s*+(?<=\s)"
+    r"(?:\"[^\"\n]*+\"|'[^'\n]*+'|\((?:[^()\\\n]|\\.)*+\))\s*+\)"
+)
+_DEFINITION = re.compile(r"^ {0,3}\[[^\]\n]{1,500}+\]:[^\n]*$", re.MULTILINE)
 """Shown nowhere on the page: `[//]: # (words)` is the usual way to hide some."""
 _TAG = re.compile(
     r"</?(?:a|abbr|area|audio|b|br|center|cite|del|details|dfn|div|em|embed|font|h[1-6]|hr|i|iframe|input|ins|kbd|li|map|"
     r"mark|math|object|ol|p|path|picture|q|s|small|source|span|strike|strong|style|sub|summary|sup|svg|table|tbody|td|"
-    r"th|thead|tr|track|tt|u|ul|var|video|wbr)(?:\s[^<>]{0,4000})?/?>",
+    r"th|thead|tr|track|tt|u|ul|var|video|wbr)(?:\s[^<>]{0,4000}+)?/?>",
     re.IGNORECASE,
 )
 """Their attributes (`title`, `alt`, `aria-label`) hide words; other tags may be meant, as in `List<String>`."""
-_IMG = re.compile(r"<img\b[^<>]{0,4000}>", re.IGNORECASE)
+_IMG = re.compile(r"<img\b[^<>]{0,4000}+>", re.IGNORECASE)
 
 
 def clean_material(text: str, *, limit_chars: int = 60_000) -> str:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
+from bot.core.repo_name import REPO_NAME
 from bot.errors import BadRequest
 
 Number = Annotated[int, Field(ge=0, lt=2**63)]
@@ -49,11 +50,20 @@ class Issue(BaseModel):
     pull_request: object = None
     title: str | None = None
     body: str | None = None
+    user: Account | None = None
     updated_at: str = ""
 
 
-class RepositoryName(BaseModel):
-    full_name: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]*/[A-Za-z0-9_.-]+$")
+def _repo_name(name: str) -> str:
+    if not REPO_NAME.fullmatch(name):
+        raise ValueError("must be owner/name")
+    return name
+
+
+class Repository(BaseModel):
+    id: Number | None = None
+    created_at: object = None
+    full_name: Annotated[str, AfterValidator(_repo_name)]
 
 
 class Installation(BaseModel):
@@ -70,7 +80,7 @@ class CommentChanges(BaseModel):
 
 class Event(BaseModel):
     action: str
-    repository: RepositoryName
+    repository: Repository
     installation: Installation | None = None
 
 
@@ -104,6 +114,7 @@ class Run(BaseModel):
     head_branch: str | None = None
     head_sha: str = Field(pattern=r"^[0-9a-f]{40}$")
     conclusion: str | None = None
+    head_repository: Repository | None = None
     pull_requests: list[Issue | None] = []
 
 

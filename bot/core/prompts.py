@@ -1,4 +1,4 @@
-"""All words to the model, and the reading of its verdict.
+"""All words to the model, and the reading of its verdicts.
 
 What stays the same comes first, so that servers can cache it; the task comes last. Only the task gives orders: all that
 comes from the repository or the thread is wrapped as material, in tags that it cannot contain. The words of a
@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from bot.core.edits.fences import Fences
 from bot.core.reply import Rejection
 from bot.core.tree import Patch
-from bot.core.types import Context, Excerpt, Message, Prompt, Remark, Task, Verdict
+from bot.core.types import Context, Excerpt, Message, Prompt, Remark, Task
 
 CONFIDENT = "[CONFIDENT]"
 REVISION_NEEDED = "[REVISION NEEDED]"
+
+_VERDICT = re.compile(r"\[\s*(CONFIDENT|REVISION\s+NEEDED)\s*\]", re.IGNORECASE)
+_MARKED_VERDICT = re.compile(rf"(?<![*_`])[*_`]*+{_VERDICT.pattern}[*_`]*:?", re.IGNORECASE)
 
 _FORM = """\
 Write each edit as the file's path on a line of its own, then one block in a fence:
@@ -91,7 +95,7 @@ places as they now are. Look for what is wrong: the task misunderstood or only h
 that do not exist, callers or tests left behind, edge cases, unasked changes. Taste is no reason to change anything.
 
 Answer with one of:
-- {CONFIDENT} if the change does what the task asks. Say in one or two sentences what you checked.
+- {CONFIDENT} if the change does what the task asks. Say in one or two sentences what you checked, and send no edits.
 - {REVISION_NEEDED} if it does not. Say of each fault where it is (file and line) and what happens that should not, then
   send further edits; they apply on top of the current state, so SEARCH is copied from the places as they now are.
 
@@ -171,19 +175,26 @@ def more_words(answers: str, held: int) -> str:
 NO_MORE_REQUESTS = "No further requests can be answered. Send the edits with what you have seen."
 
 
-def read_verdict(text: str) -> Verdict | None:
-    """The first verdict token in the text decides; None where there is none."""
-    found = re.search(r"\[\s*(CONFIDENT|REVISION\s+NEEDED)\s*\]", text, re.IGNORECASE)
-    if found is None:
-        return None
-    return Verdict(confident=found[1].upper() == "CONFIDENT", reason="")
+def read_verdicts(prose: str) -> frozenset[str]:
+    """The verdict tokens that the prose says, "CONFIDENT" or "REVISION NEEDED" each; not those that it quotes."""
+    said = "\n".join(_unquoted(prose.split("\n")))
+    return frozenset(" ".join(found[1].upper().split()) for found in _VERDICT.finditer(said))
+
+
+def _unquoted(lines: Sequence[str]) -> Iterator[str]:
+    """The lines outside quotes and fences. A fence without an end may be the rest of an edit: it hides nothing."""
+    fences, number = Fences(lines), 0
+    while number < len(lines):
+        fence = fences.at(number)
+        close = fences.close(fence) if fence else None
+        if close is None and not lines[number].lstrip().startswith(">"):
+            yield lines[number]
+        number = (number if close is None else close) + 1
 
 
 def without_verdict(prose: str) -> str:
-    """The prose around a verdict token, for people."""
-    return re.sub(
-        r"(?<![*_`])[*_`]*+\[\s*(?:CONFIDENT|REVISION\s+NEEDED)\s*\][*_`]*:?", "", prose, flags=re.IGNORECASE
-    ).strip()
+    """The prose around the verdict tokens, for people."""
+    return _MARKED_VERDICT.sub("", prose).strip()
 
 
 def task_words(task: Task) -> str:

@@ -36,7 +36,7 @@ class Tally(Protocol):
         """When the `nth`-newest request before `job` was made by its actor, or for its repository; None where there
         were fewer since that moment. All are before a job that is not stored yet."""
 
-    def tokens_since(self, since: float, repo: str | None = None) -> int:
+    def tokens_since(self, since: float, repository_key: str | None = None) -> int:
         """Used, in and out, by the jobs that were asked for since that moment."""
 
 
@@ -72,7 +72,7 @@ def _daily(quota: Quota, job: Job) -> tuple[tuple[str | None, int, str, str], ..
     of_repo = "This repository has used the {} tokens that it may use in a day."
     return (
         (None, quota.daily_tokens, of_all, "TINYGEN_DAILY_TOKENS"),
-        (job.target.repo, quota.repo_daily_tokens, of_repo, "TINYGEN_REPO_DAILY_TOKENS"),
+        (job.target.repository_key, quota.repo_daily_tokens, of_repo, "TINYGEN_REPO_DAILY_TOKENS"),
     )
 
 

@@ -1,6 +1,5 @@
-"""Jobs and reports as JSON, for the durable queue, `/jobs/<id>` and the request log.
-
-The request log's columns are the contract's (README, "The request log"); both stores write exactly `log_row`.
+"""Jobs and reports as JSON, for the durable queue and the reports that are kept; and a report as a row of the request
+log, whose columns README lists ("The request log"). Both logs, the embedded one and Supabase's, are given `log_row`.
 """
 
 from __future__ import annotations
@@ -16,6 +15,8 @@ from bot.core.types import Job
 
 Json = dict[str, Any]
 
+MAX_REFUSED_CHARS = 200
+"""Of a refused request's prompt: anybody can be refused, as often as they like."""
 _NOT_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
@@ -39,7 +40,7 @@ def load_job(json: Json) -> Job:
 
 
 def dump_report(report: Report) -> Json:
-    dumped: Json = _reports().dump_python(report, mode="json")
+    dumped: Json = _reports().dump_python(report, mode="json", exclude_defaults=True)
     return dumped
 
 
@@ -59,7 +60,7 @@ def log_row(report: Report) -> Json:
         "repo": job.target.repo,
         "issue_number": job.target.issue_number,
         "actor": job.actor if job.source != "run" else None,  # a login, which who calls /run does not have
-        "prompt": job.command.prompt,
+        "prompt": job.command.prompt[: MAX_REFUSED_CHARS if report.state == "refused" else None],
         "mode": report.mode,
         "state": report.state,
         "base_sha": report.base_sha,

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import replace
 
 from bot.core.report import Failure, Report, Usage
-from bot.core.types import WORK, Job, Mode, Permission, StepState, Task
+from bot.core.types import WORK, Job, Mode, Outsider, Permission, StepState, Task
 
 MAX_COMMENT_CHARS = 65_536
 """GitHub refuses a longer body. https://docs.github.com/en/rest/issues/comments#create-an-issue-comment"""
@@ -22,6 +23,8 @@ _STATUS = "<!-- tinygen:status -->"
 MAX_OPEN_LINES = 60
 """A longer diff is folded: what is said of it stays in view."""
 MAX_ROWS = 50
+MAX_NAMED = 5
+"""Of the people on whose words a change rests."""
 _CHECKED = (
     "Nothing was run. The diff was applied to its base again and gave the same files; what parsed before still parses, "
     "unless a note says otherwise."
@@ -48,15 +51,21 @@ def marker(job_id: str) -> str:
 
 
 def thread_marker(report: Report) -> str:
-    """What the comment that takes a report begins with: `status` goes into the thread's one comment of that kind."""
-    is_status = report.job.command.verb == "status" and report.state != "refused"
-    return _STATUS if is_status else marker(report.job.id)
+    """What a line of the comment that takes a report begins with: `status` goes into the thread's one comment of that
+    kind, and a refusal into the one that the refused comment has had, however often it is edited."""
+    if report.state == "refused" and report.job.target.comment_id is not None:
+        return f"<!-- tinygen:refused={report.job.target.comment_id} -->"
+    return _STATUS if report.job.command.verb == "status" else marker(report.job.id)
 
 
 def branch_name(job: Job) -> str:
     """The branch of a job's pull request: always the same one, so that making it twice is harmless."""
-    short = hashlib.sha256(job.id.encode()).hexdigest()[:8]
-    return f"tinygen/issue-{job.target.issue_number}-{short}"
+    return f"tinygen/issue-{job.target.issue_number}-{short_id(job.id)}"
+
+
+def short_id(job_id: str) -> str:
+    """What people call a job by: as in `/tinygen apply ID`, and in its branch's name."""
+    return hashlib.sha256(job_id.encode()).hexdigest()[:8]
 
 
 # ---- the comment ----------------------------------------------------------------------------------------------------
@@ -65,7 +74,7 @@ def branch_name(job: Job) -> str:
 def render_comment(report: Report, *, with_diff: bool = True) -> str:
     """The job's one comment in its present state."""
     parts = [
-        f"{marker(report.job.id)}state={report.state} -->\n{_status_line(report)}{_headline(report)}",
+        _opening(report),
         _steps(report) if report.state in ("queued", "running") else "",
         *(_result(report, with_diff=with_diff) if report.state == "done" else ()),
         _notes(report),
@@ -74,13 +83,77 @@ def render_comment(report: Report, *, with_diff: bool = True) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _status_line(report: Report) -> str:
-    return f"{_STATUS}\n" if thread_marker(report) == _STATUS else ""
+def _second_line(report: Report) -> str:
+    """A marker of its own, where the comment is found by another one than the job's."""
+    own = thread_marker(report)
+    return "" if own == marker(report.job.id) else f"{own}\n"
+
+
+def render_comment_that_fits(report: Report) -> str:
+    """The job's comment with as much as GitHub takes: without its diff, or in short, where that is too much."""
+    for words in (render_comment(report), render_comment(report, with_diff=False)):
+        if _fits(words):
+            return words
+    return render_short_comment(report)
+
+
+def render_short_comment(report: Report) -> str:
+    """The job's end and where to find the rest: what is left to say where GitHub refuses the whole comment."""
+    where = report.pull_request_url or report.commit_url or ""
+    kept = f"GitHub did not take the whole report here. It is kept at `/jobs/{report.job.id}`."
+    return "\n\n".join(part for part in (_opening(report), where, kept) if part) + "\n"
+
+
+def rests_on_note(report: Report) -> str:
+    """Whose words a change rests on; "" where there is none, or they are all of people who may have one made."""
+    if not report.rests_on or report.state != "done" or report.patch is None or not report.patch.text:
+        return ""
+    return f"This change rests on {_outsiders(report.rests_on)}."
+
+
+def _rests_on(report: Report) -> str:
+    """Before all that the model says, since those words may have led it."""
+    note = rests_on_note(report)
+    if not note:
+        return ""
+    apply = f"`/tinygen apply {short_id(report.job.id)}`"
+    waits = f" Nothing was pushed: {apply}, by someone who may, delivers exactly this diff."
+    is_pushed = report.pull_request_url or report.commit_url
+    return f"{note}{'' if is_pushed else waits}\n\n"
+
+
+def _outsiders(rests_on: tuple[Outsider, ...]) -> str:
+    said: dict[str | None, list[str]] = {}
+    for each in rests_on:
+        said.setdefault(each.login, []).append(each.words)
+    named = [f"{code(login) if login else 'somebody unknown'} ({', '.join(said[login])})" for login in said]
+    if len(named) > MAX_NAMED:
+        named = [*named[:MAX_NAMED], f"{len(named) - MAX_NAMED} more"]
+    people = " and ".join(part for part in (", ".join(named[:-1]), named[-1]) if part)
+    return f"words of {people}, who may not have changes made here"
+
+
+def refused_for(rests_on: tuple[Outsider, ...]) -> Failure:
+    """Why nothing is made that would rest on outsiders' words."""
+    return Failure(
+        f"The change would rest on {_outsiders(rests_on)}, and here none is made of such words (`TINYGEN_OUTSIDERS`).",
+        "Say what to do in a thread that someone opened who may have changes made, in words of your own.",
+    )
 
 
 def fits_comment(report: Report) -> bool:
-    """Whether GitHub takes the comment with its diff. Counted in UTF-16 units, the strictest reading of the limit."""
-    return len(render_comment(report).encode("utf-16-le", "surrogatepass")) // 2 <= MAX_COMMENT_CHARS
+    """Whether GitHub takes the comment with its diff."""
+    return _fits(render_comment(report))
+
+
+def _fits(words: str) -> bool:
+    """Counted in UTF-16 units, the strictest reading of the limit."""
+    return len(words.encode("utf-16-le", "surrogatepass")) // 2 <= MAX_COMMENT_CHARS
+
+
+def _opening(report: Report) -> str:
+    first = f"{marker(report.job.id)}state={report.state} -->\n"
+    return f"{first}{_second_line(report)}{_rests_on(report)}{_headline(report)}"
 
 
 def _headline(report: Report) -> str:
@@ -132,7 +205,10 @@ def _result(report: Report, *, with_diff: bool) -> tuple[str, ...]:
         return (where, size, _files(report), withheld)
     if not with_diff:
         return (size, _files(report))
-    closing = "`/tinygen apply` delivers exactly this diff; `git apply` takes it at the base above."
+    named = f"`/tinygen apply {short_id(report.job.id)}`"
+    closing = (
+        f"`/tinygen apply`, or {named} by others, delivers exactly this diff; `git apply` takes it at the base above."
+    )
     suggestion = "" if report.suggestion is None else fence(report.suggestion, "suggestion")
     files = _files(report) if len(patch.files) > 1 else ""
     return (suggestion, size, files, _diff(patch.text), closing if report.job.target.issue_number else "")
@@ -230,15 +306,32 @@ def render_commit_message(report: Report, title: str, *, server_host: str) -> st
 def render_pull_body(report: Report, *, ci_fixes: int = 0) -> str:
     """What the pull request says of itself."""
     issue = report.job.target.issue_number
+    note = rests_on_note(replace(report, state="done"))
     parts = [
+        note,
         quiet(split_summary(report.summary)[1]),
         f"Closes #{issue}" if issue and not report.job.target.is_pull else "",
-        f"Asked for by {code(report.job.actor)} in a comment on #{issue}." if report.job.actor and issue else "",
+        _asked_by(report.job),
         "\n".join(f"- {quiet(note)}" for note in report.notes),
         f"If a check fails here, TinyGen tries to mend it, at most {_count(ci_fixes, 'time')}." if ci_fixes else "",
         _provenance(report) if report.usage.calls else "",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _asked_by(job: Job) -> str:
+    who, number = code(job.actor), f"#{job.target.issue_number}"
+    if job.actor is None or job.target.issue_number is None:
+        return ""
+    if job.trigger == "failed check" and job.check:
+        return f"Done for {who} after the check {code(job.check.name)} of {number} failed."
+    how = {
+        "comment": f" in a comment on {number}",
+        "review": f" in a review of {number}",
+        "label": f", who gave {number} its label",
+        "assignment": f", who assigned {number}",
+    }
+    return f"Asked for by {who}{how.get(job.trigger, '')}."
 
 
 def refusal(login: str, has: Permission, needs: Permission) -> Failure:
@@ -261,7 +354,7 @@ def delivered_instead(wanted: Mode, reason: str) -> str:
 def split_summary(summary: str) -> tuple[str, str]:
     """The model's first line, as a title, and the rest. A first line too long for a title is part of the rest."""
     first, _, rest = summary.strip().partition("\n")
-    title = re.sub(r"^[#*_\s]+|[*_\s]+$", "", first)
+    title = re.sub(r"^[#*_\s]++|(?<![*_\s])[*_\s]++$", "", first)
     if len(title) > MAX_TITLE_CHARS + 30:
         return "", summary.strip()
     return title, rest.strip()

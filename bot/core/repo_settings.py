@@ -49,7 +49,7 @@ def _glob(pattern: str) -> str:
 Glob = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_glob)]
 Globs = Annotated[tuple[Glob, ...], Field(max_length=50)]
 Label = Annotated[str, Field(min_length=1, max_length=50, pattern=r"^[^\x00-\x1f,]+$")]
-Reviewer = Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*(/[A-Za-z0-9._-]+)?$")]
+Reviewer = Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*(/[A-Za-z0-9._-]+)?$")]
 _strict = ConfigDict(extra="forbid")
 
 
@@ -151,6 +151,17 @@ def read_settings(content: bytes | None, *, models: Sequence[str] = ()) -> Read:
         settings = replace(settings, model=None)
     unclear = _guards_in(content) if () in faulty else _guards_of(faulty)
     return Read(settings, tuple(words for _line, words in sorted(mistakes)[:MAX_MISTAKES]), unclear)
+
+
+def read_settings_of(snapshot: Snapshot, *, models: Sequence[str] = ()) -> Read:
+    """What the snapshot's own file says."""
+    blob = snapshot.blobs.get(SETTINGS_FILE)
+    if blob is None:
+        return Read(RepoSettings())
+    if not blob.mode.startswith("100") or blob.size_bytes > MAX_FILE_BYTES:
+        told = f"`{SETTINGS_FILE}` is no file of at most {MAX_FILE_BYTES} bytes. None of it counts until then."
+        return Read(RepoSettings(), (told,), GUARDS)
+    return read_settings(next(iter(snapshot.read([blob]))), models=models)
 
 
 def dump_settings(settings: RepoSettings) -> dict[str, Any]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote, urlsplit
 
+from bot.core.repo_name import REPO_NAME
 from bot.errors import BadRequest
 
-_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,98})/[A-Za-z0-9._-]{1,100}"
 _SCP = re.compile(r"(?:[\w.-]+@)?(?P<host>[\w.-]+(?::\d+)?):(?!//)(?P<path>[^:\s]+)")
-_PATH = re.compile(rf"/?(?P<repo>{_NAME}?)(?:\.git)?(?:/(?:tree|commit|commits)/(?P<ref>[^\s]+?))?/*")
+_PATH = re.compile(r"/?(?P<repo>[^/]+/[^/]+?)(?:\.git)?(?:/(?:tree|commit|commits)/(?P<ref>\S+))?")
 
 
 def read_repo_url(text: str, server_url: str) -> tuple[str, str | None]:
@@ -22,8 +22,8 @@ def read_repo_url(text: str, server_url: str) -> tuple[str, str | None]:
             f"The repository must be on {server.netloc}.",
             next_step=f"Give its address as {server_url}/OWNER/NAME.",
         )
-    found = _PATH.fullmatch(unquote(path))
-    if found is None or found["repo"].endswith(("/.", "/..")):
+    found = _PATH.fullmatch(unquote(path).rstrip("/"))
+    if found is None or not REPO_NAME.fullmatch(found["repo"]):
         raise BadRequest(
             "The address does not name a repository.",
             next_step=f"Give it as {server_url}/OWNER/NAME, with /tree/BRANCH for a branch.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from bot.core.tree import Patch
-from bot.core.types import Job, Mode, ShownFile, State, StepState
+from bot.core.types import Job, Mode, Outsider, ShownFile, State, StepState
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,8 @@ class Report:
     """What the commented lines become, where that is the whole change."""
     continues: str | None = None
     """The job whose change this one went on from, or delivered."""
+    rests_on: tuple[Outsider, ...] = ()
+    """The outsiders whose words went into the change."""
     head_sha: str | None = None
     """The commit that was pushed."""
     left_out: tuple[str, ...] = ()

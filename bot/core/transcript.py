@@ -1,7 +1,7 @@
 """A run's whole conversation with the model, to be read by people and replayed without a model.
 
-YAML, for its block strings: a prompt stands in it as it was sent. Of each request only what is new since the one before
-is written; what was sent again is counted.
+YAML, for its block strings: a prompt stands in it as it was sent, unless it holds characters that YAML would change. Of
+each request only what is new since the one before is written; what was sent again is counted.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import asdict
 from typing import Any
 
 import yaml
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from bot.core.types import Message, Prompt, Reply
 from bot.errors import BadRequest
@@ -20,16 +20,24 @@ from bot.errors import BadRequest
 _replies = TypeAdapter(Reply)
 
 
+_PLAIN = re.compile("[\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]*")
+"""What YAML gives back as it stands. Other characters that it takes for the end of a line (U+0085, U+2028, U+2029)
+come back as a space or a newline, and the rest may not be written at all, but for an escape in double quotes.
+https://yaml.org/spec/1.1/, section 5.4"""
+
+
 class _Dumper(yaml.SafeDumper):
     def analyze_scalar(self, scalar: str) -> Any:
-        """A block string may hold spaces before a line's end, as diffs do, though PyYAML will not write one."""
+        """A block string may hold tabs, and spaces before a line's end, as diffs do, though PyYAML will not write
+        one."""
         analysis = super().analyze_scalar(scalar)
-        analysis.allow_block = super().analyze_scalar(re.sub(r" +(?=\n)", "", scalar)).allow_block
+        analysis.allow_block = bool(_PLAIN.fullmatch(scalar))
         return analysis
 
 
 def _string(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+    style = ("|" if "\n" in text else None) if _PLAIN.fullmatch(text) else '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
 _Dumper.add_representer(str, _string)
@@ -59,5 +67,5 @@ def read_transcript(text: str) -> tuple[Reply, ...]:
     """The replies of a transcript, in order. BadRequest where it is none."""
     try:
         return tuple(_replies.validate_python(call["reply"]) for call in yaml.safe_load(text))
-    except (yaml.YAMLError, ValidationError, TypeError, KeyError):
+    except (yaml.YAMLError, ValueError, TypeError, KeyError, RecursionError):
         raise BadRequest("The file is not a transcript.", next_step="Write one with `run --transcript FILE`.") from None

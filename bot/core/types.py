@@ -15,10 +15,13 @@ from bot.core.tree import Changes, Patch
 
 Mode = Literal["diff", "pr"]
 Source = Literal["comment", "review_comment", "run"]
+Trigger = Literal["comment", "review", "label", "assignment", "failed check", "call"]
 State = Literal["queued", "running", "done", "failed", "cancelled", "refused"]
 StepState = Literal["waiting", "running", "done", "failed"]
 Verb = Literal["solve", "apply", "retry", "cancel", "status", "help", "withdraw"]
 """Of these, "withdraw" is no word of a comment: it is what deleting one, or closing its issue, says."""
+Outsiders = Literal["diff", "refuse", "pr"]
+"""What becomes of a change that rests on outsiders' words: shown, not made at all, or delivered as any other."""
 Permission = Literal["none", "read", "triage", "write", "maintain", "admin"]
 
 PERMISSIONS: tuple[Permission, ...] = ("none", "read", "triage", "write", "maintain", "admin")
@@ -51,7 +54,7 @@ class Target:
     """The repository, and the place in it, that a job works for. Outside GitHub threads the numbers are None."""
 
     repo: str
-    """`owner/name` as GitHub spells it."""
+    """`owner/name` as GitHub spells it: for people and for addresses. It may be another repository's tomorrow."""
     installation_id: int | None = None
     issue_number: int | None = None
     is_pull: bool = False
@@ -59,6 +62,16 @@ class Target:
     """The comment that holds the command."""
     reply_to: int | None = None
     """In a review: the first comment of the thread on a line that the command stands in, and that answers go into."""
+    repository_id: int | None = None
+    """Whose thread, history and cache it is. None for direct calls, which know a repository by its address alone."""
+    repository_made_at: str = ""
+    """When GitHub says that it made the repository, ISO 8601."""
+
+    @property
+    def repository_key(self) -> str:
+        """What the repository's threads, history, limits and cache go by: GitHub's id for it or, where that is not
+        known, its name. A name holds a slash, an id never does."""
+        return self.repo.lower() if self.repository_id is None else str(self.repository_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +112,16 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class Outsider:
+    """A person who may not have a change made here, and which of their words went into one."""
+
+    login: str | None
+    """None where it is not known whose they are."""
+    words: str
+    """Which ones, in a few words for people."""
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One request, from acceptance to its end. `id` names workflow, branch, comment marker and log row."""
 
@@ -118,8 +141,26 @@ class Job:
     """When the command was written, by GitHub's clock; "" where it does not say."""
     thread: tuple[str, str] | None = None
     """Title and body of the issue or pull request as they stood then; None where GitHub did not send them."""
+    opened_by: str | None = None
+    """The login of whoever wrote them; None where GitHub did not say, or the account is gone."""
+    edited_of: str | None = None
+    """The login of whoever wrote the comment, where the actor put the command into another's."""
     check: Check | None = None
     """Where no comment asked for it, but a failed check of what was asked for before."""
+    trigger: Trigger = "comment"
+    """What asked for it. The request log's `source` has no word for a label, an assignment or a failed check."""
+
+    @property
+    def account(self) -> str:
+        """On whose account it runs, and with whom it shares: its installation's or, of a direct call, its caller's."""
+        installation = self.target.installation_id
+        return f"installation {installation}" if installation is not None else self.actor or "a direct call"
+
+    @property
+    def asker_key(self) -> str:
+        """Whose request it is, for limits, refusals and `apply`: GitHub's id for the person or, of a direct call, the
+        caller's name. A login may be another person's tomorrow."""
+        return (self.actor or "") if self.actor_id is None else str(self.actor_id)
 
 
 # ---- the conversation with the model --------------------------------------------------------------------------------
@@ -164,6 +205,8 @@ class Task:
     """What of the thread the model is not shown, in sentences for people."""
     language: str = ""
     """What people are answered in; "" leaves it to the model."""
+    rests_on: tuple[Outsider, ...] = ()
+    """Whose words in it are outsiders'. The model is not told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 
+import structlog
+
 from bot.core.help import Where, render_help
 from bot.core.quota import limit_met
-from bot.core.record import dump_job, load_job
+from bot.core.record import MAX_REFUSED_CHARS, dump_job, load_job
 from bot.core.render import code
 from bot.core.report import Failure, Report, Step
 from bot.core.types import FINAL_STATES, WORK, Job
@@ -18,11 +20,14 @@ from bot.job.cancel import asked_in_thread, cancel, is_deleted, run_id, withdraw
 from bot.job.checks import taken_up, with_failures
 from bot.job.engine import Json
 from bot.job.house import House
+from bot.job.outsiders import with_judgement
 from bot.job.review import first_url, is_first, with_review
 from bot.job.tell import STEPS, Teller, failure_of
-from bot.job.terms import Terms, dump_terms, load_terms, may_do, settle, under
-from bot.job.turns import Place, group_of
+from bot.job.terms import Refused, dump_terms, load_terms, may_do, settle, under
+from bot.job.turns import Place
 from bot.job.wait import see_through
+
+_log = structlog.get_logger()
 
 
 def accept(house: House, payload: Json) -> Json:
@@ -46,8 +51,8 @@ def _accept(house: House, job: Job, teller: Teller) -> None:
         teller.vanish()
         return
     decided = house.engine.step("permission", lambda: _decide(house, job))
-    if decided and "message" in decided:
-        teller.refused(Failure(**decided))
+    if decided and "failure" in decided:
+        _refuse(house, teller, Refused(Failure(**decided["failure"]), decided["covers"]))
         return
     terms = load_terms(decided)
     house = under(house, terms)
@@ -65,18 +70,42 @@ def _accept(house: House, job: Job, teller: Teller) -> None:
     if not is_first(job):
         teller.done(together_with=first_url(house, job))
         return
+    terms = with_judgement(house, job, terms)
     payload = {"id": job.id, "job": dump_job(job), "comment_id": teller.comment_id, "terms": dump_terms(terms)}
-    place = Place(group_of(job), job.target.repo.lower(), house.rules.installation_concurrency)
+    place = Place(job.account, job.target.repository_key, house.rules.installation_concurrency)
     house.engine.enqueue_in_turn("run", run_id(job.id), payload, place)
 
 
 def _decide(house: House, job: Job) -> Json:
     """The job's terms, or its refusal."""
     settled = settle(house, job)
-    refused = settled if isinstance(settled, Failure) else _over_limit(house, job)
-    if refused is not None:
-        return asdict(refused)
-    return dump_terms(settled) if isinstance(settled, Terms) else None
+    if isinstance(settled, Refused):
+        return asdict(settled)
+    reached = _over_limit(house, job)
+    return asdict(Refused(reached)) if reached else dump_terms(settled)
+
+
+def _refuse(house: House, teller: Teller, refused: Refused) -> None:
+    job, covers = teller.report.job, refused.covers
+    if covers is not None and job.actor_id is not None:
+        house.engine.step("remember", lambda: house.refusals.add(job, refused.failure, covers=covers))
+        teller.update(job=_without_words(job))
+    teller.refused(refused.failure)
+
+
+def refused_again(house: House, job: Job, failure: Failure) -> Report:
+    """The report of a job whose asker was refused lately, and is not answered again."""
+    mode = job.command.mode or house.rules.mode
+    job = _without_words(job)
+    job = replace(job, command=replace(job.command, prompt=house.clean(job.command.prompt)))
+    _log.info("a refusal still counts", job=job.id, repo=job.target.repo, actor=job.actor)
+    return Report(job, "refused", mode=mode, failure=failure, finished_at=house.now().isoformat())
+
+
+def _without_words(job: Job) -> Job:
+    """What is kept of a job that is refused: anybody can fill the disk with those."""
+    command = replace(job.command, prompt=job.command.prompt[:MAX_REFUSED_CHARS])
+    return replace(job, command=command, remarks=(), thread=None)
 
 
 def _over_limit(house: House, job: Job) -> Failure | None:
@@ -104,7 +133,7 @@ def _answer(house: House, job: Job) -> str:
 
 def _help(house: House, job: Job) -> str:
     target, login = job.target, job.actor or ""
-    github = house.connect(target.repo, target.installation_id)
+    github = house.github(target)
     where: Where = "issue"
     if target.is_pull and target.issue_number is not None:
         head = github.pull(target.issue_number).head_repo or ""

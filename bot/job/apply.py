@@ -1,20 +1,25 @@
-"""`apply`: the diff last shown in a thread, exactly, as a commit or a pull request; no model is asked."""
+"""`apply`: a diff that was shown in a thread, exactly, as a commit or a pull request; no model is asked.
+
+It is the asker's own newest, or the one that is named: what somebody else was shown a moment before is never taken for
+it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 
 from pydantic import TypeAdapter
 
 from bot.core.record import dump_report, load_report
+from bot.core.render import code, short_id
 from bot.core.report import Report
 from bot.core.tree import Patch
-from bot.core.types import Task
+from bot.core.types import Job, Task
 from bot.errors import BadRequest
 from bot.job.deliver import deliver, rebased_note
-from bot.job.earlier import has_diff, latest
-from bot.job.engine import Json
+from bot.job.earlier import asked_here, has_diff
 from bot.job.house import House
 from bot.job.place import Ground, Place, head_place
 from bot.job.refine import branch_place, own_pull
@@ -28,10 +33,7 @@ _places = TypeAdapter(Place)
 
 def apply(house: House, teller: Teller, ground: Ground, read_task: Callable[[], Task]) -> None:
     """Ends the job. A base that moved is followed by git's three-way merge; Conflict where that is not clean."""
-    found = house.engine.step("find diff", lambda: _find(house, teller))
-    if found is None:
-        raise BadRequest("No diff was shown in this thread yet.", next_step="Ask for one: `/tinygen --diff PROMPT`.")
-    shown = load_report(found)
+    shown = load_report(house.engine.step("find diff", lambda: dump_report(_find(house, teller.report.job))))
     patch = shown.patch or Patch("", "")
     teller.update(
         mode="pr",
@@ -40,6 +42,7 @@ def apply(house: House, teller: Teller, ground: Ground, read_task: Callable[[], 
         patch=patch,
         summary=shown.summary,
         continues=shown.job.id,
+        rests_on=shown.rests_on,
     )
     if shown.pull_request_url or shown.commit_url:
         urls = {"pull_request_url": shown.pull_request_url, "commit_url": shown.commit_url}
@@ -57,9 +60,26 @@ def apply(house: House, teller: Teller, ground: Ground, read_task: Callable[[], 
     deliver(house, teller, place, read_task())
 
 
-def _find(house: House, teller: Teller) -> Json:
-    shown = latest(house, teller.report.job, has_diff)
-    return None if shown is None else dump_report(shown)
+def _find(house: House, job: Job) -> Report:
+    """The diff that is meant: it had been shown when the command came."""
+    shown = [each for each in asked_here(house, job) if has_diff(each) and _was_over(each, job)]
+    if wanted := job.command.prompt:
+        found = [each for each in shown if short_id(each.job.id) == wanted]
+    else:
+        found = [each for each in shown if each.job.asker_key == job.asker_key]
+    if found:
+        return found[0]
+    if not shown:
+        raise BadRequest("No diff was shown in this thread yet.", next_step="Ask for one: `/tinygen --diff PROMPT`.")
+    whose = f"has the name {code(wanted)}" if wanted else "was asked for by you"
+    others = [f"`/tinygen apply {short_id(each.job.id)}` (asked for by {code(each.job.actor)})" for each in shown[:3]]
+    raise BadRequest(f"None of the diffs in this thread {whose}.", next_step=f"Name one: {', '.join(others)}.")
+
+
+def _was_over(report: Report, job: Job) -> bool:
+    if not (report.finished_at and job.received_at):
+        return True
+    return datetime.fromisoformat(report.finished_at) <= datetime.fromisoformat(job.received_at)
 
 
 def _place(house: House, teller: Teller, ground: Ground, shown: Report) -> Place:

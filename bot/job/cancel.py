@@ -66,7 +66,7 @@ def withdraw(house: House, job: Job) -> None:
 def asked_in_thread(house: House, job: Job) -> list[Report]:
     """What else was asked in the job's thread, newest first."""
     number = job.target.issue_number
-    reports = house.reports.latest(job.target.repo, number) if number is not None else ()
+    reports = house.reports.latest(job.target.repository_key, number) if number is not None else ()
     return [report for report in reports if report.job.id != job.id and report.job.command.verb in WORK]
 
 

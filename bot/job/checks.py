@@ -73,12 +73,12 @@ def _asked(house: House, job: Job) -> Job | None:
     target, check = job.target, job.check
     if check is None or target.issue_number is None:
         return None
-    pull = house.connect(target.repo, target.installation_id).pull(target.issue_number)
-    opened = opener(house, target.repo, pull)
+    pull = house.github(target).pull(target.issue_number)
+    opened = opener(house, target, pull)
     if opened is None or pull.state == "closed" or pull.head_sha != check.head_sha:
         return None
-    here = house.reports.latest(target.repo, target.issue_number)
-    there = house.reports.latest(target.repo, opened.job.target.issue_number or 0)
+    here = house.reports.latest(target.repository_key, target.issue_number)
+    there = house.reports.latest(target.repository_key, opened.job.target.issue_number or 0)
     tries = [report for report in here if report.job.check and report.job.id != job.id]
     gave_up_or_is_at_it = bool(tries) and tries[0].head_sha is None
     if gave_up_or_is_at_it or not any(report.head_sha == check.head_sha for report in (*here, *there)):
@@ -101,7 +101,7 @@ def _as_its_asker(house: House, job: Job, check: Check, opened: Report, tries: l
 
 def _read_failures(house: House, job: Job, check: Check) -> list[str]:
     target = job.target
-    failed = house.connect(target.repo, target.installation_id).failed_jobs(check.run_id)
+    failed = house.github(target).failed_jobs(check.run_id)
     return [
         clean_material(f"{each.name}, {each.step}:\n\n{tail_of(each.log)}".strip()) for each in failed[:MAX_FAILED_JOBS]
     ]

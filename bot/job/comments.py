@@ -10,10 +10,10 @@ import structlog
 
 from bot.core.command import parse_command
 from bot.core.material import clean_material, hides
-from bot.core.repo_settings import least_permission
-from bot.core.types import PERMISSIONS, Job
+from bot.core.types import Job
 from bot.errors import AskerError, OutsideError
 from bot.job.house import House
+from bot.job.terms import may_do
 from bot.ports import Comment, GitHub, LineComment
 
 MAX_COMMENTS_CHARS = 20_000
@@ -28,10 +28,11 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """`words` are the comments as the model is shown them, `bodies` as they were written."""
+    """`words` are the comments as the model is shown them, `bodies` as their `authors` wrote them."""
 
     words: tuple[str, ...]
     bodies: tuple[str, ...]
+    authors: tuple[str, ...]
     left_out: tuple[str, ...]
 
     def hidden(self) -> int:
@@ -56,7 +57,21 @@ def hear(house: House, job: Job, github: GitHub, number: int) -> Heard:
         (len(kept) - len(words), "too old to fit"),
     )
     left_out = tuple(f"Comments {why} that were not shown: {count}." for count, why in counts if count)
-    return Heard(words, tuple(each.body for each in kept[len(kept) - len(words) :]), left_out)
+    heard = kept[len(kept) - len(words) :]
+    return Heard(words, tuple(each.body for each in heard), tuple(each.author for each in heard), left_out)
+
+
+def last_authors(github: GitHub, job: Job, number: int) -> tuple[str, ...]:
+    """The logins of those who wrote in the job's thread before its command, those who wrote last first."""
+    written: list[Written] = list(github.comments(number))
+    if job.target.is_pull:
+        written += [each for each in github.line_comments(number) if job.target.reply_to in (None, each.thread_id)]
+    said = [each for each in written if _is_material(each, job)]
+    return _newest_authors(sorted(said, key=lambda each: each.created_at))
+
+
+def _newest_authors(comments: Sequence[Written]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(each.author for each in reversed(comments)))[:MAX_AUTHORS]
 
 
 def _on_lines(github: GitHub, job: Job, number: int) -> tuple[list[LineComment], list[LineComment]]:
@@ -81,11 +96,12 @@ def _resolved(github: GitHub, number: int) -> frozenset[int]:
 
 
 def _allowed(house: House, github: GitHub, comments: Sequence[Written]) -> frozenset[str]:
-    """Who of the authors may have a change made. GitHub is asked, since `author_association` calls whoever can read a
-    member or collaborator, and some members none."""
-    authors = tuple(dict.fromkeys(each.author for each in reversed(comments)))[:MAX_AUTHORS]
-    needs = PERMISSIONS.index(least_permission("diff", house.rules.repo, house.rules.min_permission))
-    return frozenset(login for login in authors if PERMISSIONS.index(github.permission(login)) >= needs)
+    """Who of the authors may have a diff made. GitHub was asked when the command came, or is asked now, since
+    `author_association` calls whoever can read a member or collaborator, and some members none."""
+    judgement = house.rules.judgement
+    if judgement is not None:
+        return frozenset(login for login, level in judgement.levels.items() if "diff" in may_do(house, level))
+    return frozenset(login for login in _newest_authors(comments) if "diff" in may_do(house, github.permission(login)))
 
 
 def _words(comment: Written) -> str:

@@ -35,6 +35,7 @@ from bot.job.tell import Teller
 WORKFLOWS = ".github/workflows/"
 """Changing these needs a permission of its own, which this App does not ask for unless its operator adds it.
 https://docs.github.com/en/apps/creating-github-apps/registering-a-github-app/choosing-permissions-for-a-github-app"""
+WAITS = "it rests on words of people who may not have changes made here, and waits for `/tinygen apply`."
 MAX_FOLLOWS = 3
 """How often a branch that moves meanwhile is followed."""
 
@@ -52,16 +53,23 @@ def deliver(house: House, teller: Teller, place: Place, task: Task) -> None:
         return
     if report.mode == "pr" and place.push == "fork":
         _as_diff(teller, "this branch belongs to a fork, which TinyGen cannot push to.")
-    elif report.mode == "pr" and house.rules.why_not_write:
-        _as_diff(teller, house.rules.why_not_write)
+    elif report.mode == "pr" and (reason := _why_not_push(house, report)):
+        _as_diff(teller, reason)
     elif report.mode == "pr" and place.push != "none":
         _push(house, teller, place, task)
-    elif place.push in ("none", "fork") or house.rules.why_not_write or _fits(report):
+    elif place.push in ("none", "fork") or _why_not_push(house, report) or _fits(report):
         _done(teller, mode="diff")
     else:
         # Also on a pull request: nobody asked for a commit on its branch.
         teller.update(mode="pr", notes=(*report.notes, delivered_instead("diff", "it is too long for a comment.")))
         _push(house, teller, replace(place, push="new"), task)
+
+
+def _why_not_push(house: House, report: Report) -> str:
+    """Why the change may not become a commit; "" where it may. What rests on outsiders' words waits until somebody who
+    may has seen its diff, and says `apply`."""
+    waits = report.rests_on and report.job.command.verb != "apply" and house.rules.outsiders != "pr"
+    return house.rules.why_not_write or (WAITS if waits else "")
 
 
 def _suggestion(house: House, job: Job, place: Place, patch: Patch) -> str | None:
@@ -70,9 +78,9 @@ def _suggestion(house: House, job: Job, place: Place, patch: Patch) -> str | Non
     if len(job.remarks) != 1 or job.command.verb == "apply" or job.remarks[0].commit_sha != patch.base_sha:
         return None
     remark, mode = job.remarks[0], job.command.mode or house.rules.mode
-    changes, _tree = house.git.apply(job.target.repo, patch)
+    changes, _tree = house.git.apply(job.target.repository_key, patch)
     change = changes.get(remark.path)
-    old = house.git.snapshot(job.target.repo, patch.base_sha)
+    old = house.git.snapshot(job.target.repository_key, patch.base_sha)
     if len(changes) != 1 or change is None or change.content is None or remark.path not in old.blobs:
         return None
     (before,) = old.read([old.blobs[remark.path]])
@@ -159,15 +167,13 @@ def _split(house: House, teller: Teller, patch: Patch) -> tuple[Patch, Patch]:
     if not any(file.path.startswith(WORKFLOWS) for file in patch.files) and WORKFLOWS not in patch.text:
         return patch, nothing
     target = teller.report.job.target
-    allowed = house.engine.step(
-        "may write workflows", lambda: house.connect(target.repo, target.installation_id).may_write_workflows()
-    )
-    changes, _tree = house.git.apply(target.repo, patch)
+    allowed = house.engine.step("may write workflows", lambda: house.github(target).may_write_workflows())
+    changes, _tree = house.git.apply(target.repository_key, patch)
     ours = {path: change for path, change in changes.items() if not path.startswith(WORKFLOWS)}
     if allowed or len(ours) == len(changes):
         return patch, nothing
     theirs = {path: change for path, change in changes.items() if path not in ours}
-    return _diff(house, target.repo, patch, ours), _diff(house, target.repo, patch, theirs)
+    return _diff(house, target.repository_key, patch, ours), _diff(house, target.repository_key, patch, theirs)
 
 
 def _diff(house: House, repo: str, patch: Patch, changes: Mapping[str, Change]) -> Patch:
@@ -180,7 +186,7 @@ def _commit(house: House, teller: Teller, patch: Patch, branch: str, title: str,
         raise Cancelled
     target = job.target
     changes: Changes
-    changes, tree_sha = house.git.apply(target.repo, patch)
+    changes, tree_sha = house.git.apply(target.repository_key, patch)
     barred = [path for path in changes if protects(house.rules.repo, path)]
     if barred:
         raise NotPermitted(
@@ -188,13 +194,13 @@ def _commit(house: House, teller: Teller, patch: Patch, branch: str, title: str,
             next_step="Apply that part by hand, or change `protected` in `.github/tinygen.yml`.",
         )
     message = render_commit_message(teller.report, title, server_host=urlsplit(house.rules.server_url).netloc)
-    github = house.connect(target.repo, target.installation_id)
+    github = house.github(target)
     return github.push(branch, patch.base_sha, changes, message=house.clean(message), tree_sha=tree_sha, create=create)
 
 
 def _open_pull(house: House, teller: Teller, branch: str, base: str, title: str) -> Json:
     target = teller.report.job.target
-    github = house.connect(target.repo, target.installation_id)
+    github = house.github(target)
     body = house.clean(render_pull_body(teller.report, ci_fixes=house.rules.ci_fixes))
     return github.open_pull(branch, base, title=house.clean(title), body=body, draft=house.rules.draft).url
 
@@ -202,7 +208,7 @@ def _open_pull(house: House, teller: Teller, branch: str, base: str, title: str)
 def _label(house: House, teller: Teller, url: str) -> list[str]:
     """Labels the pull request and asks for its reviews, as the repository wishes; what GitHub refused, in words."""
     target, own, number = teller.report.job.target, house.rules.repo, int(url.rpartition("/")[2])
-    github, refused = house.connect(target.repo, target.installation_id), []
+    github, refused = house.github(target), []
     try:
         github.label(number, own.labels)
     except AskerError as error:

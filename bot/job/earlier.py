@@ -7,20 +7,27 @@ from collections.abc import Callable
 
 from bot.core.delivery import OWN_BRANCH
 from bot.core.report import Report
-from bot.core.types import Job
+from bot.core.types import Job, Target
 from bot.job.house import House
 from bot.ports import PullRequest
 
 MAX_STEPS_BACK = 20
+MAX_REPORTS = 100
 _PULL = re.compile(r"/pull/(\d{1,18})\Z")
 
 
 def latest(house: House, job: Job, wanted: Callable[[Report], bool]) -> Report | None:
-    """The newest of the thread's other jobs that is wanted. In a review, each thread on a line is one of its own."""
+    """The newest of the thread's other jobs that is wanted."""
+    return next((report for report in asked_here(house, job) if wanted(report)), None)
+
+
+def asked_here(house: House, job: Job) -> list[Report]:
+    """The thread's other jobs, newest first. In a review, each thread on a line is one of its own."""
     target = job.target
-    reports = house.reports.latest(target.repo, target.issue_number) if target.issue_number is not None else ()
-    others = (each for each in reports if each.job.id != job.id and each.job.target.reply_to == target.reply_to)
-    return next((report for report in others if wanted(report)), None)
+    if target.issue_number is None:
+        return []
+    reports = house.reports.latest(target.repository_key, target.issue_number, MAX_REPORTS)
+    return [each for each in reports if each.job.id != job.id and each.job.target.reply_to == target.reply_to]
 
 
 def is_request(report: Report) -> bool:
@@ -56,10 +63,10 @@ def pull_number(line: tuple[Report, ...]) -> int | None:
     return int(found[0][1]) if found and found[0] else None
 
 
-def opener(house: House, repo: str, pull: PullRequest) -> Report | None:
+def opener(house: House, target: Target, pull: PullRequest) -> Report | None:
     """The job that opened the pull request, where TinyGen did."""
     branch = OWN_BRANCH.fullmatch(pull.head_ref)
-    if branch is None or (pull.head_repo or "").lower() != repo.lower():
+    if branch is None or (pull.head_repo or "").lower() != target.repo.lower():
         return None
-    reports = house.reports.latest(repo, int(branch[1]))
+    reports = house.reports.latest(target.repository_key, int(branch[1]))
     return next((report for report in reports if has_diff(report) and pull_number((report,)) == pull.number), None)

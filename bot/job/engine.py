@@ -32,7 +32,7 @@ from dbos._error import DBOSException, DBOSUnexpectedStepError
 
 from bot.errors import SetupError
 from bot.job.outcome import cleaned, load_error, outcome_of
-from bot.job.turns import InLine, Place, choose_freed, may_go
+from bot.job.turns import MAX_STARTING, InLine, Place, choose_freed, may_go
 from bot.watch import Unwatched, Watch
 
 Json = Any
@@ -46,6 +46,10 @@ that jobs in flight cannot go on with, after the queue has drained."""
 MAX_RECOVERIES = 50
 """A job that was in flight at so many restarts is the likely cause of them, and is given up."""
 POLL_S = 0.1
+MAX_FOLLOWUPS = 16
+"""What follows later, of all accounts together, that one worker does at once."""
+NOBODY = "nobody"
+"""The account of what was queued before accounts were told."""
 _OPEN = ("DELAYED", "ENQUEUED", "PENDING")
 HELD_S = 10 * 365 * 86_400.0
 """The wait of what is held until `free` lets it go."""
@@ -97,7 +101,7 @@ class Engine:
                 "executor_id": executor_id,
                 "application_version": APPLICATION_VERSION,
                 "log_level": "ERROR",
-                "max_executor_threads": concurrency + 32,
+                "max_executor_threads": concurrency + MAX_FOLLOWUPS + 2 * MAX_STARTING,
                 "notification_listener_polling_interval_sec": 10 * poll_s,
             }
         )
@@ -132,6 +136,15 @@ class Engine:
             partition_concurrency=1,
             on_conflict="always_update",
         )
+        # What follows later goes one at a time for each account: an installation that GitHub limits delays no other.
+        DBOS.register_queue(
+            "followups",
+            polling_interval_sec=10 * self._poll_s,
+            worker_concurrency=MAX_FOLLOWUPS,
+            partition_concurrency=1,
+            on_conflict="always_update",
+        )
+        # Where version 0.3.0 queued these: what it left there is still done.
         DBOS.register_queue(
             "late", polling_interval_sec=10 * self._poll_s, worker_concurrency=4, on_conflict="always_update"
         )
@@ -143,24 +156,24 @@ class Engine:
 
     # -- workflows --
 
-    def start(self, name: str, workflow_id: str, payload: Json) -> None:
-        """Starts it here and now. An id that was started before starts nothing."""
-        with SetWorkflowID(workflow_id):
+    def start(self, name: str, workflow_id: str, payload: Json, *, group: str | None = None) -> None:
+        """Starts it here and now, on the account of `group`. An id that was started before starts nothing."""
+        with SetWorkflowID(workflow_id), DBOSContextSetAuth(group, None):
             DBOS.start_workflow(self._workflows[name], cleaned(payload, self._clean))
 
     def enqueue(
         self,
-        queue: Literal["jobs", "late"],
+        queue: Literal["jobs", "followups"],
         name: str,
         workflow_id: str,
         payload: Json,
         *,
-        key: str | None = None,
+        key: str,
         group: str | None = None,
         wait_s: float | None = None,
     ) -> None:
-        """Queues it, for `wait_s` from now. Of the same `key` (queue "jobs" needs one, "late" takes none) one runs at
-        a time. `group` is on whose account. An id that was queued before queues nothing."""
+        """Queues it, for `wait_s` from now. Of the same `key` one runs at a time: of jobs it is the repository, of
+        what follows later the account. `group` is on whose account. An id that was queued before queues nothing."""
         options = SetEnqueueOptions(queue_partition_key=key, delay_seconds=wait_s)
         with SetWorkflowID(workflow_id), DBOSContextSetAuth(group, None), options:
             DBOS.enqueue_workflow(queue, self._workflows[name], cleaned(payload, self._clean))
@@ -204,6 +217,15 @@ class Engine:
             return "queued"
         return "running" if status.status == "PENDING" else "ended"
 
+    def is_alive(self, workflow_id: str, *, may_wait: bool) -> bool:
+        """Whether the workflow is still to be worked on; `may_wait`: what was put off counts as well."""
+        found = self._look.list_workflows(workflow_ids=[workflow_id], load_input=False)
+        if not found:
+            return False
+        output = found[0].output
+        is_put_off = found[0].status == "SUCCESS" and isinstance(output, dict) and "put_off" in output
+        return found[0].status in _OPEN or (may_wait and is_put_off)
+
     def owners(self) -> frozenset[str]:
         """The executors that have jobs in flight."""
         running = self._look.list_workflows(status="PENDING", load_input=False, load_output=False)
@@ -238,8 +260,8 @@ class Engine:
             self._look.rewind_workflow(
                 payload["workflow"],
                 start_step=payload["step"],
-                queue_name=found[0].queue_name or "late",
-                queue_partition_key=found[0].queue_partition_key,
+                queue_name=found[0].queue_name or "followups",
+                queue_partition_key=found[0].queue_partition_key or found[0].authenticated_user or NOBODY,
             )
         return True
 
@@ -263,16 +285,23 @@ class Engine:
             return None
         stamp, here = found
         given = {**payload, "workflow": DBOS.workflow_id, "stamp": stamp, "step": step or here}
-        self.enqueue("late", "go on", f"{stamp}-go on", given, wait_s=wait_s)
+        self.enqueue("followups", "go on", f"{stamp}-go on", given, key=given["account"], wait_s=wait_s)
         return {"put_off": stamp}
 
     def _take_up(self, job_id: str, step: int) -> Json:
         """As `put_off`, for a job that other code began: nothing more can be recorded in it from `step` on."""
         stamp = uuid.uuid4().hex
-        payload = {"id": job_id, "workflow": DBOS.workflow_id, "stamp": stamp, "step": step}
+        account = DBOS.authenticated_user or NOBODY
+        payload = {"id": job_id, "workflow": DBOS.workflow_id, "stamp": stamp, "step": step, "account": account}
         _log.warning("a job that other code began is done anew from here on", step=step)
-        queued: EnqueueOptions = {"workflow_name": "go on", "queue_name": "late", "workflow_id": f"{stamp}-go on"}
-        self._look.enqueue({**queued, "serialization_type": WorkflowSerializationFormat.PORTABLE}, payload)
+        queued: EnqueueOptions = {
+            "workflow_name": "go on",
+            "queue_name": "followups",
+            "queue_partition_key": account,
+            "workflow_id": f"{stamp}-go on",
+            "serialization_type": WorkflowSerializationFormat.PORTABLE,
+        }
+        self._look.enqueue(queued, payload)
         return {"put_off": stamp}
 
 

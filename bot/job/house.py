@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -10,9 +10,19 @@ from bot.core.edits import Judge
 from bot.core.loop import Limits
 from bot.core.quota import Quota
 from bot.core.repo_settings import RepoSettings
-from bot.core.types import Mode, Permission
+from bot.core.types import Mode, Outsider, Outsiders, Permission, Target
 from bot.job.engine import Engine
-from bot.ports import Connect, Git, Model, Outbox, Reports, Store
+from bot.ports import Connect, Git, GitHub, Model, Outbox, Refusals, Reports, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Who they were whose words a job hears, when its command came. `levels` are their permissions, as GitHub said
+    then, by login; who is not in it may do nothing. `rests_on` are the outsiders whose words it rests on for certain,
+    whatever of the thread is read."""
+
+    levels: Mapping[str, Permission] = field(default_factory=dict)
+    rests_on: tuple[Outsider, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +37,7 @@ class Rules:
     quota: Quota
     installation_concurrency: int
     """Repositories of one installation that are worked on at once; 0 is no limit."""
+    outsiders: Outsiders = "diff"
     ci_fixes: int = 0
     """How often a failed check of TinyGen's own pull request is worked on."""
     models: tuple[str, ...] = ()
@@ -37,6 +48,8 @@ class Rules:
     """The repository's own settings, within a job."""
     why_not_write: str = ""
     """Why the job may make no branch or pull request; "" where it may."""
+    judgement: Judgement | None = None
+    """Within a job; None where nobody was judged: of `apply`, and of what an older version accepted."""
 
     @property
     def can_see(self) -> bool:
@@ -51,6 +64,7 @@ class House:
     git: Git
     model: Model
     reports: Reports
+    refusals: Refusals
     log: Store
     """The embedded request log: always written, at once."""
     outbox: Outbox | None
@@ -60,3 +74,7 @@ class House:
     """Takes this installation's secrets out of a text."""
     judge: Judge
     rules: Rules
+
+    def github(self, target: Target) -> GitHub:
+        """The target's repository, with tokens for just the one of its id."""
+        return self.connect(target.repo, target.installation_id, target.repository_id)

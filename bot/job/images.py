@@ -24,13 +24,18 @@ class Album:
         self._contents: dict[str, bytes] = {}
         self.is_shut = False
 
-    def collect(self, texts: Sequence[str]) -> tuple[tuple[Image, ...], tuple[str, ...]]:
-        """The images that the texts show, and what of them the model is not shown, in sentences."""
-        found = find_images(texts, self._house.rules.server_url)
+    def collect(self, texts: Sequence[str], outsiders: Sequence[str] = ()) -> tuple[tuple[Image, ...], tuple[str, ...]]:
+        """The images that the texts show, and what of them and of the outsiders' texts the model is not shown, in
+        sentences."""
+        server_url = self._house.rules.server_url
+        found, theirs = find_images(texts, server_url), find_images(outsiders, server_url)
+        unseen = len({*theirs.attached, *theirs.elsewhere} - {*found.attached, *found.elsewhere})
         if not self._house.rules.can_see:
-            return (), _sentences({"since the model is not set as one that sees": len(found.attached)})
+            everything = find_images((*texts, *outsiders), server_url)
+            return (), _sentences({"since the model is not set as one that sees": len(everything.attached)})
         images = [image for url in found.attached[:MAX_IMAGES] if (image := self._fetched(url))]
         counts = {
+            "since they stand in words of people who may not have changes made here": unseen,
             "since they are kept elsewhere than at this GitHub server": len(found.elsewhere),
             f"beyond the first {MAX_IMAGES}": len(found.attached[MAX_IMAGES:]),
             "since they could not be had, or are no PNG, JPEG, GIF or WebP of at most 5 MB": (
@@ -51,7 +56,7 @@ class Album:
         """None for one that cannot be had: a job does not fail for an image."""
         target = self._job.target
         try:
-            github = self._house.connect(target.repo, target.installation_id)
+            github = self._house.github(target)
             content = github.attachment(url, target.issue_number or 0, max_bytes=MAX_IMAGE_BYTES)
             kind = media_type(content)
             if kind is None:

@@ -12,7 +12,7 @@ from typing import Literal
 import structlog
 
 from bot.errors import DatabaseFailed
-from bot.job.engine import Json
+from bot.job.engine import NOBODY, Json
 from bot.job.house import House
 from bot.job.tell import Teller
 from bot.job.wait import go_on
@@ -59,4 +59,5 @@ def _try(
         return
     wait_s = asked_s or min(FIRST_WAIT_S * 2 ** min(tries - 1, 10), MAX_WAIT_S)
     again = {**payload, "tries": tries + 1}
-    house.engine.enqueue("late", name, f"{of}-{name}-{tries + 1}", again, wait_s=wait_s)
+    key = payload.get("account", NOBODY)
+    house.engine.enqueue("followups", name, f"{of}-{name}-{tries + 1}", again, key=key, wait_s=wait_s)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from bot.core.repo_settings import with_rules
 from bot.core.tree import Change, Patch, Snapshot
-from bot.core.types import Job
+from bot.core.types import Job, Outsider
 from bot.errors import BadRequest, OutsideError
 from bot.job.house import House
 from bot.ports import GitHub, PullRequest
@@ -20,7 +20,8 @@ class Place:
     `push`: "new", a new branch and a pull request into `base_ref`; "head", one more commit on `base_ref`, a pull
     request's own branch; "fork", a branch that is not ours to push to; "none", nowhere (`/run`).
     `branch_of` names the new branch: the job whose diff is delivered. `continues`: the job whose change this one goes
-    on from. `is_own`: the pull request is one that TinyGen opened.
+    on from. `is_own`: the pull request is one that TinyGen opened. `rests_on`: the outsiders whose words went into what
+    it goes on from.
     """
 
     base_ref: str
@@ -29,6 +30,7 @@ class Place:
     branch_of: Job
     continues: str | None = None
     is_own: bool = False
+    rests_on: tuple[Outsider, ...] = ()
 
 
 def head_place(pull: PullRequest, job: Job, *, continues: str | None = None, is_own: bool = False) -> Place:
@@ -43,11 +45,11 @@ class Ground:
     """The repository of one job, in steps: what was fetched is not fetched again after a restart."""
 
     def __init__(self, house: House, job: Job) -> None:
-        self._house, self._repo = house, job.target.repo
-        self._installation_id = job.target.installation_id
+        self._house, self._target = house, job.target
+        self._repo = job.target.repository_key
 
     def github(self) -> GitHub:
-        return self._house.connect(self._repo, self._installation_id)
+        return self._house.github(self._target)
 
     def snapshot(self, sha: str) -> Snapshot:
         """Rebuilt from its sha after a restart, from the cache or, where that is gone, from GitHub."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot.core.report import Report
-from bot.core.types import Job
+from bot.core.types import Job, Outsider
 from bot.errors import BadRequest
 from bot.job.earlier import has_diff, latest, lineage, opener, pull_number
 from bot.job.house import House
+from bot.job.outsiders import of_pull
 from bot.job.place import Place, head_place
 from bot.ports import GitHub, PullRequest
 
@@ -14,18 +17,30 @@ from bot.ports import GitHub, PullRequest
 def find_place(house: House, job: Job, again: Report | None) -> Place:
     """The job's place. `again` is the request that it repeats: it starts from where that one started."""
     target = job.target
-    github = house.connect(target.repo, target.installation_id)
+    github = house.github(target)
     pull = github.pull(target.issue_number) if target.is_pull and target.issue_number is not None else None
-    opened = opener(house, target.repo, pull) if pull else None
+    opened = opener(house, target, pull) if pull else None
     before = _before(house, job, again, opened)
     own = own_pull(house, github, before) if before else None
     if own and before and own.state == "open":
-        return head_place(own, job, continues=before.job.id, is_own=True)
-    if pull:
-        return head_place(pull, job, continues=before.job.id if before and not own else None, is_own=opened is not None)
-    if own or before is None:
-        return branch_place(github, job, base_of(house, job))
-    return branch_place(github, job, before.base_ref, continues=before.job.id)
+        place = head_place(own, job, continues=before.job.id, is_own=True)
+    elif pull:
+        place = head_place(
+            pull, job, continues=before.job.id if before and not own else None, is_own=opened is not None
+        )
+    elif own or before is None:
+        place = branch_place(github, job, base_of(house, job))
+    else:
+        place = branch_place(github, job, before.base_ref, continues=before.job.id)
+    return replace(place, rests_on=_inherited(house, job, before, own)) if before and place.continues else place
+
+
+def _inherited(house: House, job: Job, before: Report, own: PullRequest | None) -> tuple[Outsider, ...]:
+    """The outsiders whose words went into the change that the job goes on from."""
+    if own is None:
+        return before.rests_on
+    there = replace(job, target=replace(job.target, issue_number=own.number, is_pull=True))
+    return of_pull(house, there, before)
 
 
 def base_of(house: House, job: Job) -> str | None:

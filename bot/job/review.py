@@ -48,7 +48,7 @@ def place_of(remark: Remark) -> str:
 
 def _read(house: House, job: Job) -> tuple[Remark, ...]:
     target = job.target
-    comments = house.connect(target.repo, target.installation_id).line_comments(target.issue_number or 0)
+    comments = house.github(target).line_comments(target.issue_number or 0)
     found = [_remark(comment, job) for comment in comments if comment.review_id == job.remarks[0].review_id]
     remarks = sorted((remark for remark in found if remark), key=lambda remark: remark.comment_id)[:MAX_REMARKS]
     is_here = any(remark.comment_id == target.comment_id for remark in remarks)

@@ -7,14 +7,15 @@ from dataclasses import replace
 
 from pydantic import TypeAdapter
 
-from bot.core.instructions import read_instructions
+from bot.core.instructions import read_instructions, with_wishes
 from bot.core.loop import NOTHING_YET, solve
 from bot.core.record import dump_report, load_job, load_report
-from bot.core.repo_settings import SETTINGS_FILE, with_rules
+from bot.core.render import refused_for
+from bot.core.repo_settings import with_rules
 from bot.core.report import Report, Usage
 from bot.core.tree import Patch, Snapshot
-from bot.core.types import Job, Prompt, Reply, Solution, Task
-from bot.errors import BadRequest, Cancelled, Conflict, ImagesRefused, TimedOut, Unworkable
+from bot.core.types import Job, Outsider, Prompt, Reply, Solution, Task
+from bot.errors import BadRequest, Cancelled, Conflict, ImagesRefused, NotPermitted, TimedOut, Unworkable
 from bot.job.apply import apply
 from bot.job.cancel import is_cancelled
 from bot.job.checks import attempt_note
@@ -24,10 +25,11 @@ from bot.job.engine import Json
 from bot.job.house import House
 from bot.job.images import Album
 from bot.job.material import read_task
+from bot.job.outsiders import REQUEST, is_outsider, level_of, merged
 from bot.job.place import Ground, Place
 from bot.job.refine import base_of, find_place
 from bot.job.tell import Teller
-from bot.job.terms import load_terms, under
+from bot.job.terms import load_terms, may_do, under
 from bot.job.wait import see_through
 
 _replies = TypeAdapter(Reply)
@@ -80,6 +82,11 @@ class _Run:
         if any(remark.line is None for remark in self._job.remarks):
             self._teller.update(notes=(*self._teller.report.notes, MOVED))
         self._check_is_present(place)
+        rests_on = merged(self._teller.report.rests_on, task.rests_on, place.rests_on)
+        self._teller.update(rests_on=rests_on)
+        if rests_on and self._house.rules.outsiders == "refuse":
+            self._teller.refused(refused_for(rests_on))
+            return
         task, place, pending = self._go_on(task, place)
         mode = self._job.command.mode or ("pr" if place.is_own or self._job.remarks else self._house.rules.mode)
         self._teller.update(base_ref=place.base_ref, base_sha=place.base_sha, continues=place.continues, mode=mode)
@@ -101,8 +108,18 @@ class _Run:
         self._again = load_report(earlier)
         asked = self._again.job
         command = asked.command
+        self._check_may_repeat(asked)
         self._job = replace(self._job, command=command, remarks=asked.remarks, check=asked.check)
-        self._teller.update(job=self._job, mode=command.mode or self._house.rules.mode)
+        askers = (Outsider(asked.actor, REQUEST),) if is_outsider(self._house, asked.actor) else ()
+        rests_on = merged(self._again.rests_on, askers)
+        self._teller.update(job=self._job, mode=command.mode or self._house.rules.mode, rests_on=rests_on)
+
+    def _check_may_repeat(self, asked: Job) -> None:
+        """An `apply` that failed is tried again by whoever may say `apply`: it is what the diff waits for."""
+        if asked.command.verb != "apply" or self._house.rules.judgement is None:
+            return
+        if "apply" not in may_do(self._house, level_of(self._house, self._job.actor)):
+            raise NotPermitted("What failed was an `apply`, which you may not say here.", next_step="Ask a maintainer.")
 
     def _task(self) -> Task:
         return _tasks.validate_python(self._step("task", self._read_task))
@@ -155,11 +172,7 @@ class _Run:
 
     def _with_wishes(self, task: Task, place: Place, snapshot: Snapshot) -> Task:
         """The task with what the repository asks of whoever changes it."""
-        own, parts = self._house.rules.repo, [self._instructions(place, snapshot)]
-        if own.instructions.strip():
-            parts.append(f"{SETTINGS_FILE}:\n{own.instructions.strip()}")
-        asked = "\n\n".join(part for part in parts if part)
-        return replace(task, instructions=asked, language=own.language or "")
+        return with_wishes(task, self._instructions(place, snapshot), self._house.rules.repo)
 
     def _instructions(self, place: Place, snapshot: Snapshot) -> str:
         """What its files say, from the default branch: a pull request's own author may be anybody."""
@@ -170,15 +183,15 @@ class _Run:
         return words
 
     def _read_instructions(self) -> str:
-        repo, github = self._job.target.repo, self._ground.github()
+        repo, github = self._job.target.repository_key, self._ground.github()
         _name, sha = github.resolve(None)
         self._house.git.fetch(repo, github.remote(), sha)
-        return read_instructions(self._house.git.snapshot(repo, sha))
+        return read_instructions(with_rules(self._house.git.snapshot(repo, sha), self._house.rules.repo))
 
     # -- the model --
 
     def _solve(self, task: Task, place: Place, snapshot: Snapshot, pending: Patch | None) -> Solution:
-        repo = self._job.target.repo
+        repo = self._job.target.repository_key
         return solve(
             task,
             snapshot,

@@ -9,19 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import structlog
 
 from bot.core.record import dump_report, load_report
-from bot.core.render import fits_comment, render_comment, thread_marker
+from bot.core.render import render_comment_that_fits, render_short_comment, thread_marker
 from bot.core.report import Failure, Report, Step
 from bot.core.types import FINAL_STATES, StepState
-from bot.errors import AskerError, Cancelled, OutsideError, TinyGenError
+from bot.errors import AskerError, BadRequest, Cancelled, OutsideError, TinyGenError
 from bot.job.engine import EngineError
 from bot.job.house import House
 from bot.job.outcome import cleaned
 from bot.ports import GitHub
+
+T = TypeVar("T")
 
 _log = structlog.get_logger()
 
@@ -59,7 +61,7 @@ class Teller:
         """The sign that the command was seen, and the job's one comment."""
         number = self.report.job.target.issue_number
         if number is not None:
-            self._house.engine.step("eyes", lambda: self._told("eyes", lambda: self._react("eyes")))
+            self._house.engine.step("eyes", self._acknowledge)
             self.comment_id = self._house.engine.step("comment", lambda: self._post(number))
 
     def progress(self, step: str) -> None:
@@ -85,6 +87,19 @@ class Teller:
             self.update(state="failed", steps=steps, failure=failure_of(error))
         self._finish()
 
+    def failed_by_fault(self) -> None:
+        """The job's end by a fault of TinyGen's own. Where that is in what is to be told, nothing but the end is."""
+        where = f"Its operator finds the cause in the log, under the job `{self.report.job.id}`."
+        fault = TinyGenError("TinyGen met a fault of its own.", next_step=where)
+        try:
+            self.stopped(fault)
+        except (TinyGenError, EngineError):
+            raise
+        except Exception:  # whatever the report holds must not keep its job from ending
+            _log.exception("a job's end could not be told whole")
+            self.report = Report(self.report.job, "running", mode=self.report.mode)
+            self.stopped(fault)
+
     def refused(self, failure: Failure) -> None:
         self.update(state="refused", failure=failure)
         self._finish()
@@ -99,12 +114,22 @@ class Teller:
             told = self._told("reaction", lambda: self._react(sign)) and told
         return told
 
+    def _acknowledge(self) -> None:
+        """A limit of GitHub is raised: the job waits for its end, and is acknowledged then."""
+        try:
+            self._react("eyes")
+        except TinyGenError as error:
+            if isinstance(error, OutsideError) and error.retry_in_s:
+                raise
+            _log.warning("a command could not be acknowledged", error=error.message)
+
     def _finish(self) -> None:
         self.update(finished_at=self._clock())
         if not self._show(f"tell {self.report.state}"):
             job_id = self.report.job.id
-            payload = {"id": job_id, "comment_id": self.comment_id}
-            self._house.engine.enqueue("late", "tell", f"{job_id}-tell", payload)
+            account = self.report.job.account
+            payload = {"id": job_id, "comment_id": self.comment_id, "account": account}
+            self._house.engine.enqueue("followups", "tell", f"{job_id}-tell", payload, key=account)
 
     def _clock(self) -> str:
         now: str = self._house.engine.step("clock", lambda: self._house.now().isoformat())
@@ -143,12 +168,23 @@ class Teller:
     def _write(self, number: int, report: Report) -> None:
         if self.comment_id is None:
             self.comment_id = self._post(number)
-        on_line = report.job.target.reply_to is not None
-        self._github().edit_comment(self.comment_id, self._words(report), on_line=on_line)
+        comment_id, on_line = self.comment_id, report.job.target.reply_to is not None
+        self._in_words(report, lambda words: self._github().edit_comment(comment_id, words, on_line=on_line))
 
     def _post(self, number: int) -> int:
-        words, reply_to = self._words(self.report), self.report.job.target.reply_to
-        return self._github().post_comment(number, words, marker=thread_marker(self.report), reply_to=reply_to)
+        marker, reply_to = thread_marker(self.report), self.report.job.target.reply_to
+        return self._in_words(
+            self.report,
+            lambda words: self._github().post_comment(number, words, marker=marker, reply_to=reply_to),
+        )
+
+    def _in_words(self, report: Report, send: Callable[[str], T]) -> T:
+        """Sends the report's comment; a short one where GitHub does not take that."""
+        try:
+            return send(self._house.clean(render_comment_that_fits(report)))
+        except BadRequest as refusal:
+            _log.warning("GitHub refused a comment", job=report.job.id, error=refusal.message)
+            return send(self._house.clean(render_short_comment(report)))
 
     def _react(self, sign: Literal["eyes", "rocket", "confused"]) -> None:
         target = self.report.job.target
@@ -157,10 +193,7 @@ class Teller:
 
     def _github(self) -> GitHub:
         target = self.report.job.target
-        return self._house.connect(target.repo, target.installation_id)
-
-    def _words(self, report: Report) -> str:
-        return self._house.clean(render_comment(report, with_diff=fits_comment(report)))
+        return self._house.github(target)
 
 
 @contextmanager
@@ -174,8 +207,7 @@ def ending(teller: Teller) -> Iterator[None]:
         raise
     except Exception:  # the job's outer edge: its asker is told, whatever it was
         _log.exception("a job met a fault of TinyGen's own")
-        where = f"Its operator finds the cause in the log, under the job `{teller.report.job.id}`."
-        teller.stopped(TinyGenError("TinyGen met a fault of its own.", next_step=where))
+        teller.failed_by_fault()
 
 
 def failure_of(error: TinyGenError) -> Failure:

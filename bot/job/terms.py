@@ -23,48 +23,67 @@ from bot.core.repo_settings import (
     read_settings,
 )
 from bot.core.report import Failure
-from bot.core.types import PERMISSIONS, Job, Permission
+from bot.core.types import PERMISSIONS, Command, Job, Permission
 from bot.errors import BadRequest
 from bot.job.engine import Json
-from bot.job.house import House
+from bot.job.house import House, Judgement
 
 BOT = Failure("Bots do not command TinyGen.", "Let a person with the needed permission give the command.")
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """`may_write`: whether the asker may have branches and pull requests made. `mistakes` are those of the settings
-    file, as sentences for people; `unclear`, which of its guards they may have opened."""
+    """`may_write`: whether the asker, who has the permission `has`, may have branches and pull requests made.
+    `mistakes` are those of the settings file, as sentences for people; `unclear`, which of its guards they may have
+    opened. See bot.job.house.Rules for `judgement`."""
 
     settings: RepoSettings = field(default_factory=RepoSettings)
     may_write: bool = True
     mistakes: tuple[str, ...] = ()
     unclear: tuple[Guard, ...] = ()
+    has: Permission | None = None
+    judgement: Judgement | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why the asker may not have it done. `covers`: for which kind of command that counts for some minutes, "" for all;
+    None where the next one is asked about anew."""
+
+    failure: Failure
+    covers: str | None = None
 
 
 _terms = TypeAdapter(Terms)
 
 
-def settle(house: House, job: Job) -> Terms | Failure:
+def kind_of(command: Command) -> str:
+    """What of a command decides who may give it, before the repository's settings are known."""
+    return f"{command.verb} {command.mode or ''}".strip()
+
+
+def settle(house: House, job: Job) -> Terms | Refused:
     """The job's terms, or why its asker may not have it done."""
     if job.source != "run" and (job.actor_is_bot or job.actor is None):
-        return BOT
+        return Refused(BOT, covers="")
     terms = _read(house, job)
     if job.source == "run" or job.actor is None:
         return _kept_from_model(job, terms) or terms
-    has = house.connect(job.target.repo, job.target.installation_id).permission(job.actor)
-    terms = replace(terms, may_write=_may(has, "pr", terms.settings, house))
+    has = house.github(job.target).permission(job.actor)
+    terms = replace(terms, has=has, may_write=_may(has, "pr", terms.settings, house))
     action = action_of(job.command, terms.settings.mode or house.rules.mode)
     if _may(has, action, terms.settings, house):
         return _kept_from_model(job, terms) or terms
-    return refusal(job.actor, has, least_permission(action, terms.settings, house.rules.min_permission))
+    failure = refusal(job.actor, has, least_permission(action, terms.settings, house.rules.min_permission))
+    # Who has a role here may be allowed another command.
+    return Refused(failure, covers="" if has in ("none", "read") else kind_of(job.command))
 
 
-def _kept_from_model(job: Job, terms: Terms) -> Failure | None:
+def _kept_from_model(job: Job, terms: Terms) -> Refused | None:
     """Why the model is not asked: it might be shown what it may not."""
     if "context" not in terms.unclear or job.command.verb not in ("solve", "retry"):
         return None
-    return Failure(" ".join((UNCLEAR["context"], *terms.mistakes)), MEND, retryable=True)
+    return Refused(Failure(" ".join((UNCLEAR["context"], *terms.mistakes)), MEND, retryable=True))
 
 
 def dump_terms(terms: Terms) -> Json:
@@ -87,6 +106,7 @@ def under(house: House, terms: Terms) -> House:
         ci_fixes=house.rules.ci_fixes if own.ci_fixes is None else own.ci_fixes,
         repo=own,
         why_not_write=_why_not_write(terms),
+        judgement=terms.judgement,
     )
     return replace(house, rules=rules)
 
@@ -109,7 +129,7 @@ def _may(has: Permission, action: Action, settings: RepoSettings, house: House) 
 
 
 def _read(house: House, job: Job) -> Terms:
-    github = house.connect(job.target.repo, job.target.installation_id)
+    github = house.github(job.target)
     try:
         read = read_settings(github.file(SETTINGS_FILE, max_bytes=MAX_FILE_BYTES), models=house.rules.models)
     except BadRequest as error:
@@ -123,5 +143,5 @@ def _read(house: House, job: Job) -> Terms:
 def _told(house: House, job: Job) -> frozenset[str]:
     """What was said in the thread before: a mistake is told once."""
     number = job.target.issue_number
-    reports = house.reports.latest(job.target.repo, number) if number is not None else ()
+    reports = house.reports.latest(job.target.repository_key, number) if number is not None else ()
     return frozenset(note for report in reports if report.job.id != job.id for note in report.notes)

@@ -1,17 +1,25 @@
-"""Whose turn it is, so that one busy installation holds up no other.
+"""Whose turn it is, so that nobody holds up anybody else.
 
-The engine runs one job of a repository at a time, and takes repositories in random order. Here, of one installation
-only so many repositories are in its queue at all; jobs for further ones are held, oldest first, until one is done. The
-places that stay free are there for whoever comes.
+What was accepted waits in the inbox, and is started in shares: of one person in one repository a command at a time, of
+a repository and of an installation only some, so that a place is free for whoever comes.
+
+Then the work: the engine runs one job of a repository at a time, and takes repositories in random order. Here, of one
+installation only so many repositories are in its queue at all; jobs for further ones are held, oldest first, until one
+is done. The places that stay free are there for whoever comes.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bot.core.types import Job
+from bot.ports import Waiting
+
+MAX_STARTING = 16
+"""Commands that one worker accepts at once: each holds a thread for as long as GitHub takes to answer."""
+MAX_OF_REPOSITORY = 2
+MAX_OF_ACCOUNT = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +41,27 @@ class Place:
     cap: int
 
 
-def group_of(job: Job) -> str:
-    """On whose account the job runs: its installation's or, of a direct call, its caller's."""
-    installation = job.target.installation_id
-    return f"installation {installation}" if installation is not None else job.actor or "a direct call"
+def choose_starting(waiting: Iterable[Waiting], at_work: Iterable[Waiting]) -> tuple[str, ...]:
+    """The ids of those to start now, beside those at work, in the order in which they wait."""
+    busy: Counter[tuple[str, ...]] = Counter()
+    for each in at_work:
+        busy.update(dict.fromkeys(_shares(each), 1))
+    chosen: list[str] = []
+    for each in waiting:
+        if all(busy[share] < most for share, most in _shares(each).items()):
+            busy.update(dict.fromkeys(_shares(each), 1))
+            chosen.append(each.id)
+    return tuple(chosen)
+
+
+def _shares(each: Waiting) -> dict[tuple[str, ...], int]:
+    """What the job takes a place of, and how many places that has."""
+    return {
+        (): MAX_STARTING,
+        ("account", each.account): MAX_OF_ACCOUNT,
+        ("repository", each.repository): MAX_OF_REPOSITORY,
+        ("asker", each.repository, each.asker): 1,
+    }
 
 
 def may_go(line: Iterable[InLine], place: Place) -> bool:

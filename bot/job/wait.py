@@ -16,8 +16,8 @@ from bot.job.engine import Json
 from bot.job.house import House
 from bot.job.tell import Teller, ending
 
-SHORT_S = 30.0
-"""A limit that asks for less was waited for in vain already, where it was met."""
+SHORT_S = 1.0
+"""A limit that asks for less was waited for already, where it was met."""
 MEND_S = 1.0
 TELL_S = 3600.0
 """How much longer than a job's time its end is tried to be told, where our own database does not take it."""
@@ -44,7 +44,8 @@ def _put_off_where_needed(house: House, teller: Teller, work: Callable[[], Json]
             raise
         is_over = teller.report.state in FINAL_STATES
         ends_s = house.rules.job_s + (TELL_S if is_over else 0.0)
-        given = {"id": teller.report.job.id, "is_over": is_over}
+        job = teller.report.job
+        given = {"id": job.id, "is_over": is_over, "account": job.account}
         off = house.engine.put_off(wait_s, given, step=error.step, may=lambda: _has_time(house, teller, ends_s, wait_s))
         if off is None:
             raise

@@ -10,18 +10,24 @@ from typing import Protocol
 import structlog
 
 from bot.core.record import dump_job
+from bot.core.types import Job
 from bot.errors import OutsideError
-from bot.job.accept import accept
+from bot.job.accept import accept, refused_again
+from bot.job.engine import Json
 from bot.job.house import House
 from bot.job.late import go_on_later, tell_end
 from bot.job.lease import Lease
 from bot.job.log import send_on
+from bot.job.lost import close_lost
 from bot.job.run import run
-from bot.ports import Inbox
+from bot.job.terms import kind_of
+from bot.job.turns import MAX_STARTING, choose_starting
+from bot.ports import Inbox, Waiting
 
 INTAKE_S = 0.05
-"""How often the inbox is looked at."""
-INTAKE_BATCH = 16
+"""How often the inbox is looked at, while nothing in it can be started."""
+ACCEPT_S = 300.0
+"""A command that is accepted for longer counts no more as being at work: it ended without a word."""
 FREE_S = 0.5
 """How often it is seen whose turn has come."""
 FAILED_WAIT_S = 1.0
@@ -54,12 +60,15 @@ class Worker:
         self._free_at = 0.0
         self._stopping = threading.Event()
         self._intake = threading.Thread(target=self.take_in_until_stopped, name="intake", daemon=True)
+        self._starting: dict[str, tuple[Waiting, float]] = {}
+        """What is being accepted here, and since when."""
         engine = house.engine
-        engine.workflow("accept", lambda payload: accept(house, payload))
+        engine.workflow("accept", self._accept)
         engine.workflow("run", lambda payload: run(house, payload))
         engine.workflow("tell", lambda payload: tell_end(house, payload))
         engine.workflow("log", lambda payload: send_on(house, payload))
         engine.workflow("go on", lambda payload: go_on_later(house, payload))
+        engine.workflow("close", lambda payload: close_lost(house, payload))
         engine.workflow("cancel", lambda _payload: None)
 
     def start(self) -> None:
@@ -87,13 +96,15 @@ class Worker:
 
     def take_in_until_stopped(self) -> None:
         """The one thread that starts jobs: it outlives whatever it meets."""
-        while not self._stopping.wait(INTAKE_S):
+        began_nothing = False
+        while not self._stopping.wait(INTAKE_S if began_nothing else 0):
             try:
-                self._take_in()
+                began_nothing = not self._take_in()
                 self._free_held()
             except Exception as error:  # this thread alone starts jobs
                 _log.error("jobs cannot be taken in", error=str(error), exc_info=not isinstance(error, OutsideError))
                 self._stopping.wait(self._wait_s)
+                began_nothing = True
 
     def _free_held(self) -> None:
         """Lets jobs go whose installation has a place again."""
@@ -101,13 +112,43 @@ class Worker:
             self._free_at = time.monotonic() + FREE_S
             self._house.engine.free(self._house.rules.installation_concurrency)
 
-    def _take_in(self) -> None:
-        """Starts the jobs that wait. One that was started before a crash could say so is found again by its id."""
-        for job in self._inbox.waiting(INTAKE_BATCH):
+    def _take_in(self) -> bool:
+        """Starts the jobs whose turn it is; whether there was any. One that was started before a crash could say so is
+        found again by its id."""
+        found = self._inbox.waiting(MAX_STARTING, self._choose)
+        for job in found:
             try:
-                self._house.engine.start("accept", job.id, {**dump_job(job), "id": job.id})
-                self._inbox.taken(job.id)
+                self._start(job)
             except OutsideError:
                 raise
             except Exception:  # what only this job brings about must not stop those behind it
                 _log.exception("a job cannot be taken in", job=job.id)
+        return bool(found)
+
+    def _start(self, job: Job) -> None:
+        """A person who was refused lately is not asked about again: the refusal counts, and costs a row."""
+        standing = self._house.refusals.standing(job, kind=kind_of(job.command)) if job.actor_id is not None else None
+        if standing is not None:
+            self._inbox.refuse(refused_again(self._house, job, standing), ship=self._house.outbox is not None)
+            return
+        place = Waiting(job.id, job.asker_key, job.target.repository_key, job.account)
+        self._starting[job.id] = (place, time.monotonic())
+        try:
+            self._house.engine.start("accept", job.id, {**dump_job(job), "id": job.id}, group=job.account)
+        except BaseException:
+            self._starting.pop(job.id, None)
+            raise
+        self._inbox.taken(job.id)
+
+    def _accept(self, payload: Json) -> Json:
+        try:
+            return accept(self._house, payload)
+        finally:
+            self._starting.pop(payload["id"], None)
+
+    def _choose(self, waiting: Sequence[Waiting]) -> Sequence[str]:
+        since = time.monotonic() - ACCEPT_S
+        for job_id, (_, began) in tuple(self._starting.items()):
+            if began < since:
+                self._starting.pop(job_id, None)
+        return choose_starting(waiting, [place for place, _ in tuple(self._starting.values())])

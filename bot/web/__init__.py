@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import re
 import threading
 import time
 import uuid
@@ -40,6 +41,9 @@ MAX_BODY_BYTES = 25 * 1024 * 1024
 """GitHub's own bound. https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap"""
 MAX_PROMPT_CHARS = 100_000
 PROXY_HEADERS = frozenset({"forwarded", "via", "x-real-ip", "x-client-ip", "cf-connecting-ip", "true-client-ip"})
+_LOOPBACK_HOST = re.compile(
+    r"(?:localhost|127(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}|\[::1\])(?::\d{1,5})?", re.ASCII | re.IGNORECASE
+)
 LOCAL_CALLER = "this machine"
 """The actor of a call without a key; one with a key is `key N`, by its place among TINYGEN_API_KEYS. Both hold a space,
 which no login on GitHub does."""
@@ -195,7 +199,7 @@ class _Routes:
         if "\0" in body.prompt:
             raise BadRequest("The prompt holds a NUL character.", next_step="Leave it out.")
         command = Command("solve", body.prompt, mode="diff", base=ref)
-        return Job(uuid.uuid4().hex, "run", Target(repo), command, actor=g.caller, received_at=_now())
+        return Job(uuid.uuid4().hex, "run", Target(repo), command, actor=g.caller, received_at=_now(), trigger="call")
 
     def _wait(self, job_id: str) -> Report:
         until = time.monotonic() + self._config.run_wait_s
@@ -227,13 +231,19 @@ class _Routes:
                 raise Unauthorized("Send one of TINYGEN_API_KEYS as `Authorization: Bearer KEY`.")
             g.caller = f"key {good.index(True) + 1}"
         elif not _is_local():
-            raise Unauthorized("Only callers on this machine are answered until TINYGEN_API_KEYS is set.")
+            raise Unauthorized(
+                "Without TINYGEN_API_KEYS only programs on this machine are answered, where they call localhost. Set "
+                "it, and send one of the keys as `Authorization: Bearer KEY`."
+            )
 
 
 def _is_local() -> bool:
-    """Whether the caller is on loopback itself, and not someone whom a proxy here speaks for."""
-    names = [name.lower() for name, _ in request.headers]
+    """Whether the caller is a program on this machine that speaks for itself: not someone whom a proxy here speaks for,
+    and not a page in a browser here, be it by an Origin or by a name of its own that leads here (DNS rebinding)."""
+    names = {name.lower() for name, _ in request.headers}
     if any(name.startswith("x-forwarded-") or name in PROXY_HEADERS for name in names):
+        return False
+    if "origin" in names or not _LOOPBACK_HOST.fullmatch(request.headers.get("Host", "")):
         return False
     try:
         return ipaddress.ip_address(request.remote_addr or "").is_loopback

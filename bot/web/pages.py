@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
+from bot.core.render import rests_on_note
 from bot.core.report import Report
 from bot.core.types import Source, State, StepState
 from bot.web.problems import failed, problem_error
@@ -105,7 +106,7 @@ def _result(report: Report) -> Result | None:
         diff=report.patch.text,
         base_sha=report.patch.base_sha,
         summary=report.summary,
-        notes=report.notes,
+        notes=(*report.notes, *filter(None, [rests_on_note(report)])),
         pull_request_url=report.pull_request_url,
         commit_url=report.commit_url,
     )

@@ -40,7 +40,7 @@ def test_a_repository_is_the_same_in_any_case(database: Database, clock: Clock) 
     there = job("d1")
     ask(database, clock, replace(there, target=replace(there.target, repo="OctoCat/Hello"), actor="hubot"), tokens=5)
     assert database.asked_at(job("new"), "repo", 1, since=0) == clock.now
-    assert database.tokens_since(0, "octocat/HELLO") == 10
+    assert database.tokens_since(0, "octocat/hello") == 10
 
 
 def test_refusals_and_quick_commands_do_not_count(database: Database, clock: Clock) -> None:

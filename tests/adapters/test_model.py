@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +12,6 @@ from bot.adapters.model import OpenAIModel, Prices
 from bot.config import load_config
 from bot.core.types import Message, Prompt, Reply
 from bot.errors import OutsideError
-from bot.ports import Model
 from bot.wiring import build_model
 from tests.doubles import model as doubles
 from tests.doubles.model import Fault, ModelDouble
@@ -46,12 +44,6 @@ def whole(content: object, **more: Any) -> Fault:
 def reply_to(answer: Fault, **more: Any) -> Reply:
     with ModelDouble([answer]) as double:
         return ask(double, **more)
-
-
-def test_the_adapter_is_what_the_job_asks_for() -> None:
-    with ModelDouble(["x"]) as double:
-        model: Model = OpenAIModel(double.url, "sk-test", "m-1")
-        assert model.ask(PROMPT, stop=lambda: False, deadline_s=20).text == "x"
 
 
 # ---- what a reply is made of ----------------------------------------------------------------------------------------
@@ -147,11 +139,6 @@ def test_comments_event_names_and_carriage_returns_in_the_stream_are_no_text() -
         b"\n", b"\r\n"
     )
     assert reply_to(stream(lines, DONE)).text == "x"
-
-
-def test_a_compressed_stream_is_read() -> None:
-    answer = gzip.compress(piece("x", "stop") + DONE)
-    assert reply_to(Fault(200, answer, {"Content-Encoding": "gzip"})).text == "x"
 
 
 def test_a_reply_with_a_reason_is_whole_without_the_streams_own_end() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Iterator
 from contextlib import closing
@@ -117,6 +118,45 @@ def test_a_dropped_connection_is_an_outage_and_the_library_repeats_nothing(
 def test_an_answer_that_cannot_be_unpacked_is_an_outage(project: Project, store: SupabaseStore) -> None:
     project.response = Response(500, b"no gzip", {"Content-Encoding": "gzip"})
     assert "cannot be reached (DecodingError)" in told(store, OutsideError)
+
+
+def test_an_answer_that_unpacks_to_very_much_is_an_outage(project: Project, store: SupabaseStore) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    for status in (200, 500):
+        project.response = Response(status, gzip.compress(b" " * (20 << 20)), headers)
+        assert "cannot be reached (BodyTooLong)" in told(store, OutsideError)
+        project.response = Response(status, b"", {**headers, "Content-Encoding": "gzip, gzip"})
+        assert "cannot be reached (DecodingError)" in told(store, OutsideError)
+
+
+def test_no_redirect_is_followed(project: Project, store: SupabaseStore) -> None:
+    for status in (301, 302, 303, 307, 308):
+        project.response = Response(
+            status, b"[]", {"Location": "/rest/v1/elsewhere", "Content-Type": "application/json"}
+        )
+        before = project.requests
+        told(store, SetupError)
+        assert project.requests == before + 1
+
+
+@pytest.mark.parametrize("seconds", ["86401", "9" * 300, "9" * 5000])
+def test_a_wait_is_a_day_at_most(project: Project, store: SupabaseStore, seconds: str) -> None:
+    project.response = problem(503, **{"Retry-After": seconds})
+    with pytest.raises(OutsideError) as caught:
+        store.write(QUEUED)
+    assert caught.value.retry_in_s == 86_400
+
+
+@pytest.mark.parametrize("code", ["x" * 21, "a\x1b[31m", "a b", "", "\u202e1"])
+def test_a_code_that_is_none_is_not_repeated(project: Project, store: SupabaseStore, code: str) -> None:
+    project.response = problem(400, code)
+    assert told(store, SetupError).startswith("What answers at SUPABASE_URL is not Supabase (400).")
+
+
+@pytest.mark.parametrize("body", [b"[" * 60_000, b'{"code": "42P01"}' + b" " * 70_000 + b"{", b'{"a":' * 10_000])
+def test_an_error_in_no_form_is_told(project: Project, store: SupabaseStore, body: bytes) -> None:
+    project.response = Response(400, body, {"Content-Type": "application/json"})
+    told(store, SetupError)
 
 
 def test_a_project_that_is_not_there_is_an_outage() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from functools import partial
 
-from tests.benchmarks import busy, context_cost, edits, fairness, job, resume, throughput, webhook
+from tests.benchmarks import busy, context_cost, edits, fairness, hostile, job, resume, throughput, webhook
 
 
 def main() -> int:
@@ -16,12 +16,13 @@ def main() -> int:
         ("context", context_cost.run),
         ("edits", partial(edits.run, commits=12)),
         ("fairness", fairness.run),
+        ("hostile", hostile.run),
         ("throughput", throughput.run),
         ("resume", resume.run),
     ):
         print(f"{name}", flush=True)
         for figure, value, target in run():
-            print(f"  {figure:75} {value:>22} {target}", flush=True)
+            print(f"  {figure:85} {value:>22} {target}", flush=True)
     return 0
 
 

@@ -26,9 +26,11 @@ from bot.config import Config, load_config
 from bot.errors import OutsideError, SetupError, TimedOut
 from tests.doubles.github import GitHubDouble
 from tests.doubles.model import ModelDouble
+from tests.doubles.server import Response, Server
 
 ROOT = Path(__file__).parents[2]
 URL = "https://bot.example.com"
+PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIE+/a=\nb\n-----END RSA PRIVATE KEY-----\n"
 NAMES = ("GITHUB_APP_ID", "GITHUB_PRIVATE_KEY", "GITHUB_WEBHOOK_SECRET")
 
 
@@ -113,6 +115,9 @@ def test_an_app_that_setup_registers_satisfies_the_doctor(
         assert config.github_webhook_secret is not None
         assert config.github_webhook_secret.get_secret_value() == app.webhook_secret
         assert app.webhook_url == f"{URL}/webhook"
+        (key,) = config.api_keys
+        assert len(key.get_secret_value()) == 64
+        assert "TINYGEN_API_KEYS" in said
 
         assert "✗ installations" in shell.run("doctor")[1]
         github.install(app, "octocat")
@@ -120,6 +125,20 @@ def test_an_app_that_setup_registers_satisfies_the_doctor(
         assert (status, complained) == (0, "")
         assert said.endswith("All is well.\n")
         assert not any(secret in said for secret in config.secrets())
+
+
+@pytest.mark.slow
+def test_keys_for_run_that_are_there_are_kept(tmp_path: Path, github: GitHubDouble, browser: httpx.Client) -> None:
+    (tmp_path / ".env").write_text("TINYGEN_API_KEYS=mine\n")
+    with ModelDouble([]) as model:
+        process = Shell(tmp_path, github, model).start("setup", "--url", URL)
+        assert process.stdout is not None
+        action, manifest = fields(browser.get(process.stdout.readline().split()[1]).text)
+        browser.get(browser.post(action, data={"manifest": json.dumps(manifest)}).headers["Location"])
+        said, _complained = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "TINYGEN_API_KEYS" not in said
+    assert [key.get_secret_value() for key in load_config({}, tmp_path / ".env").api_keys] == ["mine"]
 
 
 @pytest.mark.slow
@@ -258,9 +277,30 @@ def test_a_github_that_knows_no_code_gives_no_app(github: GitHubDouble) -> None:
         fetch_new_app(Config.model_validate({"GITHUB_API_URL": github.api_url}), "never-given")
 
 
-# ---- .env -----------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"webhook_secret": 'a"\nTINYGEN_API_KEYS="'},
+        {"webhook_secret": ""},
+        {"webhook_secret": "$(id)"},
+        {"pem": "a\\"},
+        {"pem": "x" * 20_001},
+        {"html_url": "https://github.test/a\r\nSet-Cookie: a=b"},
+        {"html_url": "javascript:alert(1)"},
+        {"id": 10**30},
+        {"id": -1},
+    ],
+    ids=lambda odd: next(iter(odd)),
+)
+def test_keys_that_would_write_more_than_keys_are_not_taken(odd: dict[str, Any]) -> None:
+    app = {"id": 7, "html_url": "https://github.test/apps/t", "pem": PEM, "webhook_secret": "5ecret", **odd}
+    with Server(lambda _request: Response(201, json.dumps(app).encode())) as server:
+        config = Config.model_validate({"GITHUB_API_URL": server.url})
+        with pytest.raises(OutsideError, match="unknown form"):
+            fetch_new_app(config, "code")
 
-PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIE+/a=\nb\n-----END RSA PRIVATE KEY-----\n"
+
+# ---- .env -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("before", ["", "# mine\nA=1\n", "# mine\nA=1", "GITHUB_APP_ID=\nA='x # y'\r\n"])

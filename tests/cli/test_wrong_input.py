@@ -15,7 +15,9 @@ SECRET = {"GITHUB_WEBHOOK_SECRET": "0123456789abcdef" * 2}
 
 
 def bot(at: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **settings}
+    # what a developer's own .env sets must not count
+    own = {"OPENAI_API_KEY": "", "OPENAI_BASE_URL": "", "TINYGEN_DATA_DIR": str(at / "data")}
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **own, **settings}
     command = [sys.executable, "-m", "bot", *arguments]
     return subprocess.run(command, cwd=at, env=environment, capture_output=True, text=True, check=False, timeout=60)
 

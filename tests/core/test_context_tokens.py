@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,9 +19,9 @@ def test_other_alphabets_cost_more_than_letters() -> None:
     assert estimate_tokens("да" * 10) > 2 * estimate_tokens("da" * 10)
 
 
-@given(st.text())
-def test_the_safe_estimate_is_never_the_smaller_one(text: str) -> None:
-    assert estimate_tokens(text, safe=True) >= estimate_tokens(text)
+@pytest.mark.parametrize("text", ["value = add(one, two)\n", "3.14159 ", "\u0434\u0430 ", "aB3d" * 16 + "\n"])
+def test_the_safe_estimate_leaves_a_fifth_to_spare(text: str) -> None:
+    assert estimate_tokens(text * 50, safe=True) * 0.8 >= estimate_tokens(text * 50) - 1
 
 
 @given(st.text(), st.text())

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from bot.core.delivery import Delivery, Ignored, job_for, read_delivery, verify_signature
+from bot.core.doors import Doors
+from bot.core.record import dump_job, load_job
 from bot.core.types import Check, Command, Job, Remark, Target
 from bot.errors import BadRequest
 
@@ -164,6 +166,7 @@ RUN = {
     "head_sha": "a" * 40,
     "conclusion": "failure",
     "pull_requests": [{"number": 4}],
+    "head_repository": {"full_name": "octocat/hello"},
 }
 
 
@@ -175,7 +178,7 @@ def test_a_failed_check_of_a_branch_of_ours_is_a_job_without_an_actor() -> None:
     job = ask(checked(), "workflow_run")
     assert isinstance(job, Job)
     assert (job.target.issue_number, job.target.is_pull, job.actor) == (4, True, None)
-    assert job.check == Check(5, "CI and more", "a" * 40)
+    assert (job.check, job.trigger) == (Check(5, "CI and more", "a" * 40), "failed check")
 
 
 @pytest.mark.parametrize(
@@ -183,6 +186,41 @@ def test_a_failed_check_of_a_branch_of_ours_is_a_job_without_an_actor() -> None:
 )
 def test_other_checks_are_ignored(changes: dict[str, Any]) -> None:
     assert isinstance(ask(checked(**changes), "workflow_run"), Ignored)
+
+
+@pytest.mark.parametrize("head", [{"full_name": "mallory/hello"}, {"full_name": "octocat/hello-2"}, None])
+def test_a_check_of_a_forks_branch_is_ignored(head: object) -> None:
+    """Whatever it calls its branch, and though GitHub may name a pull request."""
+    ignored = ask(checked(head_repository=head), "workflow_run")
+    assert isinstance(ignored, Ignored)
+    assert "fork" in ignored.reason
+
+
+@pytest.mark.parametrize(
+    ("user", "login"),
+    [
+        ({"id": 1, "login": "ada"}, "ada"),
+        ({"id": 2, "login": "renovate[bot]", "type": "Bot"}, "renovate[bot]"),
+        ({"id": 2, "login": "Copilot", "type": "Bot"}, "Copilot[bot]"),
+        (None, None),
+    ],
+)
+def test_who_opened_the_thread_is_kept_and_a_bot_is_told_by_its_name(user: object, login: str | None) -> None:
+    job = ask(payload(issue={"number": 3, "title": "Broken", "user": user}))
+    assert isinstance(job, Job)
+    assert job.opened_by == login
+
+
+@pytest.mark.parametrize(
+    ("author", "edited_of"),
+    [({"id": 1, "login": "octocat"}, None), ({"id": 2, "login": "mallory"}, "mallory"), (None, "ghost")],
+)
+def test_whose_comment_an_edit_put_a_command_into_is_kept(author: object, edited_of: str | None) -> None:
+    comment = {"id": 7, "body": "/tinygen fix", "user": author}
+    changes = {"body": {"from": "It whispers."}}
+    job = ask(payload(action="edited", comment=comment, sender={"id": 1, "login": "octocat"}, changes=changes))
+    assert isinstance(job, Job)
+    assert (job.actor, job.edited_of) == ("octocat", edited_of)
 
 
 def on_a_line(**changes: Any) -> dict[str, Any]:
@@ -195,6 +233,7 @@ def test_a_command_on_a_line_is_answered_at_the_threads_first_comment() -> None:
     job = ask(on_a_line(in_reply_to_id=6, pull_request_review_id=9), "pull_request_review_comment")
     assert isinstance(job, Job)
     assert (job.source, job.target.reply_to, job.target.comment_id) == ("review_comment", 6, 7)
+    assert job.trigger == "review"
     assert job.remarks == (Remark(7, "a.py", "@@", 3, None, "RIGHT", "", "fix", 9),)
 
 
@@ -203,3 +242,24 @@ def test_a_command_that_an_edit_brought_is_part_of_no_review() -> None:
     job = ask({**edited, "changes": {"body": {"from": "x"}}}, "pull_request_review_comment")
     assert isinstance(job, Job)
     assert job.remarks[0].review_id is None
+
+
+@pytest.mark.parametrize(
+    ("action", "named", "trigger"),
+    [
+        ("labeled", {"label": {"name": "TinyGen"}}, "label"),
+        ("assigned", {"assignee": {"login": "tinygen[bot]"}}, "assignment"),
+    ],
+)
+def test_a_job_says_by_what_of_an_issue_it_was_asked_for(action: str, named: dict[str, Any], trigger: str) -> None:
+    body = {**payload(action=action, sender={"id": 1, "login": "octocat"}), **named}
+    delivery = Delivery("d-1", "issues", json.dumps(body).encode())
+    job = job_for(delivery, app_id=APP_ID, received_at="now", doors=Doors("tinygen", "tinygen[bot]"))
+    assert isinstance(job, Job)
+    assert (job.trigger, job.source) == (trigger, "comment")
+
+
+def test_a_job_that_was_stored_before_it_said_so_was_asked_for_in_a_comment() -> None:
+    stored = dump_job(Job("d-1", "comment", Target("o/r", 9, 3), Command("solve")))
+    del stored["trigger"]
+    assert load_job(stored).trigger == "comment"

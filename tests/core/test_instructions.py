@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from bot.core.instructions import BRIEF_CHARS, read_instructions
+from bot.core.instructions import BRIEF_CHARS, read_instructions, with_wishes
 from bot.core.prompts import generation_prompt, reflection_prompt
+from bot.core.repo_settings import RepoSettings, Shown, with_rules
 from bot.core.tree import Patch
 from bot.core.types import Context, Task
 from tests.core.snapshots import snapshot_of
@@ -25,6 +26,20 @@ def test_without_such_files_it_is_nothing() -> None:
 def test_a_link_or_a_file_that_is_no_text_is_passed_over() -> None:
     snapshot = snapshot_of({"AGENTS.md": b"/etc/passwd", "CONTRIBUTING.md": b"\0\1"}, modes={"AGENTS.md": "120000"})
     assert read_instructions(snapshot) == ""
+
+
+def test_a_file_that_the_model_may_not_be_shown_is_passed_over() -> None:
+    snapshot = snapshot_of({"AGENTS.md": b"Use tabs.\n", "CONTRIBUTING.md": b"Be kind.\n"})
+    ruled = with_rules(snapshot, RepoSettings(context=Shown(exclude=("AGENTS.md",))))
+    assert read_instructions(ruled) == "CONTRIBUTING.md:\nBe kind."
+
+
+def test_the_settings_own_words_come_last_under_their_file() -> None:
+    settings = RepoSettings(instructions=" Use tabs.\n", language="German")
+    task = with_wishes(Task("o/r", "Do it."), "AGENTS.md:\nBe kind.", settings)
+    assert task.instructions == "AGENTS.md:\nBe kind.\n\n.github/tinygen.yml:\nUse tabs."
+    assert task.language == "German"
+    assert with_wishes(Task("o/r", "Do it."), "", RepoSettings()) == Task("o/r", "Do it.")
 
 
 def test_the_model_gets_it_as_material_before_the_task_in_both_requests() -> None:

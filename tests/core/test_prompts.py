@@ -82,23 +82,25 @@ def test_the_reflection_holds_task_change_and_findings() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "confident"),
+    ("text", "tokens"),
     [
-        ("[CONFIDENT]", True),
-        ("All good. **[Confident]**", True),
-        ("[REVISION NEEDED]\nbecause", False),
-        ("[revision  needed] though I was [CONFIDENT]", False),
-        ("[CONFIDENT], no [REVISION NEEDED]", True),
+        ("[CONFIDENT]", {"CONFIDENT"}),
+        ("All good. **[Confident]**", {"CONFIDENT"}),
+        ("`[ CONFIDENT ]`", {"CONFIDENT"}),
+        ("[REVISION NEEDED]\nbecause", {"REVISION NEEDED"}),
+        ("[revision  needed] though I was [CONFIDENT]", {"CONFIDENT", "REVISION NEEDED"}),
+        ("[CONFIDENT]\n> [REVISION NEEDED]", {"CONFIDENT"}),
+        ("```\n[REVISION NEEDED]\n```\n[CONFIDENT]", {"CONFIDENT"}),
+        ("~~~~text\n```\n[REVISION NEEDED]\n~~~~\n[CONFIDENT]", {"CONFIDENT"}),
+        ("```\n[REVISION NEEDED]", {"REVISION NEEDED"}),
+        ("[CONFIDENT\n]", {"CONFIDENT"}),
+        ("I am confident that a revision is needed.", set()),
+        ("CONFIDENT", set()),
+        ("[NOT CONFIDENT]", set()),
     ],
 )
-def test_the_first_verdict_token_decides(text: str, confident: bool) -> None:
-    verdict = prompts.read_verdict(text)
-    assert verdict is not None
-    assert verdict.confident is confident
-
-
-def test_words_without_the_token_are_no_verdict() -> None:
-    assert prompts.read_verdict("I am confident that a revision is needed.") is None
+def test_the_verdicts_are_the_tokens_that_are_said_and_not_quoted(text: str, tokens: set[str]) -> None:
+    assert prompts.read_verdicts(text) == tokens
 
 
 def test_people_read_the_reason_without_the_token() -> None:
@@ -120,6 +122,7 @@ def test_only_what_failed_is_asked_for_again() -> None:
 
 
 @pytest.mark.timeout(20)
-@pytest.mark.parametrize("mark", ["*", "_", "`", "[", "[ "])
+@pytest.mark.parametrize("mark", ["*", "_", "`", "[", "[ ", "```\n", "```a\n", "> ", "~~~\n```\n"])
 def test_a_reply_of_many_marks_is_read_in_a_moment(mark: str) -> None:
     assert prompts.without_verdict(mark * 200_000).startswith(mark.strip())
+    assert prompts.read_verdicts(mark * 200_000) == set()

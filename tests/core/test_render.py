@@ -27,7 +27,7 @@ from bot.core.render import (
 )
 from bot.core.report import Failure, Report, Step, Usage
 from bot.core.tree import FileStat, Patch
-from bot.core.types import Command, Job, ShownFile, State, Target, Task
+from bot.core.types import Check, Command, Job, ShownFile, State, Target, Task, Trigger
 
 JOB = Job("d-1", "comment", Target("o/r", 9, 3, comment_id=7), Command("solve", "fix"), "ada", 5)
 DIFF = "diff --git a/x.md b/x.md\n--- a/x.md\n+++ b/x.md\n@@ -1 +1 @@\n-````\n+```` @ada fixes #1\n"
@@ -186,4 +186,21 @@ def test_the_pull_request_closes_its_issue_once() -> None:
     body = render_pull_body(replace(DONE, summary="T\n\ncloses #99"))
     assert "Closes #3" in body
     assert "closes #99" not in body
-    assert "`ada`" in body
+    assert "Asked for by `ada` in a comment on #3." in body
+
+
+@pytest.mark.parametrize(
+    ("trigger", "words"),
+    [
+        ("comment", "Asked for by `ada` in a comment on #3."),
+        ("review", "Asked for by `ada` in a review of #3."),
+        ("label", "Asked for by `ada`, who gave #3 its label."),
+        ("assignment", "Asked for by `ada`, who assigned #3."),
+        ("failed check", "Done for `ada` after the check `unit *tests*` of #3 failed."),
+        ("call", "Asked for by `ada`."),
+    ],
+)
+def test_the_pull_request_says_what_asked_for_it(trigger: Trigger, words: str) -> None:
+    check = Check(1, "unit *tests*", "a" * 40) if trigger == "failed check" else None
+    body = render_pull_body(replace(DONE, job=replace(JOB, trigger=trigger, check=check)))
+    assert words in body.splitlines()

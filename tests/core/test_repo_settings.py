@@ -31,7 +31,7 @@ mode: pr
 base: develop
 draft: yes
 labels: [bot, "needs review"]
-reviewers: [mona, octo-org/core]
+reviewers: [mona_octocorp, octo-org/core]
 model: large
 context:
   include: [src/**]
@@ -54,7 +54,7 @@ def test_a_whole_file_is_read() -> None:
     assert read.mistakes == ()
     settings = read.settings
     assert (settings.mode, settings.base, settings.draft, settings.ci_fixes) == ("pr", "develop", True, 1)
-    assert (settings.labels, settings.reviewers) == (("bot", "needs review"), ("mona", "octo-org/core"))
+    assert (settings.labels, settings.reviewers) == (("bot", "needs review"), ("mona_octocorp", "octo-org/core"))
     assert (settings.context.include, settings.context.exclude) == (("src/**",), ("*.min.js",))
     assert (settings.instructions, settings.language, settings.model) == ("Use tabs.\n", "German", "large")
     assert load_settings(json.loads(json.dumps(dump_settings(settings)))) == settings

@@ -37,18 +37,34 @@ def test_of_an_image_it_has_the_digest() -> None:
     assert read_transcript(text) == (reply("a"),)
 
 
+def test_tabs_and_spaces_at_the_ends_of_lines_do_not_hide_them() -> None:
+    assert "text: |\n      \tgo  \n      \t\n" in render_transcript([(FIRST, reply("\tgo  \n\t\n"))])
+
+
+ODD = "\x00\t\n\r\x1b\x7f\x85\xa0\u2028\u2029\ud83d\ude00\udcff\ufeff\ufffe\U0001f600 -#:'\"|>%&*!?[{,"
+
+
 @given(
     st.lists(
-        st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=50)
+        st.text(alphabet=st.characters(), max_size=50)
+        | st.text(alphabet=ODD, max_size=30)
         | st.text(alphabet=" \n\ta-#:", max_size=30),
         max_size=4,
     )
 )
 def test_its_replies_come_back_as_they_were(texts: list[str]) -> None:
-    assert read_transcript(render_transcript([(FIRST, reply(text)) for text in texts])) == tuple(map(reply, texts))
+    written = render_transcript([(FIRST, reply(text)) for text in texts])
+    assert read_transcript(written.encode().decode()) == tuple(map(reply, texts))
 
 
-@pytest.mark.parametrize("text", ["", "- a", "x: [", "- reply: {}", "3"])
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("form", ["{0}", "{0}\n", "\n{0}", "a{0}b", "a\n{0}\nb", "a{0}\nb", "{0}{0}\n\n"])
+def test_odd_signs_come_back_wherever_they_stand(odd: str, form: str) -> None:
+    text = form.format(odd)
+    assert read_transcript(render_transcript([(FIRST, reply(text))])) == (reply(text),)
+
+
+@pytest.mark.parametrize("text", ["", "- a", "x: [", "- reply: {}", "3", "- reply: 2020-99-99", "[" * 9999])
 def test_what_is_no_transcript_is_refused(text: str) -> None:
     with pytest.raises(BadRequest):
         read_transcript(text)

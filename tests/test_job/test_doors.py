@@ -37,6 +37,14 @@ def test_the_label_has_the_issues_text_done(scene: Scene) -> None:
     assert "Make the greeting LOUD, please." in scene.asked[0]
 
 
+def test_the_pull_request_says_that_a_label_asked(set_scene: SetScene) -> None:
+    scene = set_scene(settings={"TINYGEN_MODE": "pr"})
+    issue = scene.open_issue("Too quiet", "Make the greeting LOUD, please.")
+    scene.repo.label(issue.number, "tinygen", by="octocat")
+    ended(scene, job_of(scene), issue)
+    assert f"Asked for by `octocat`, who gave #{issue.number} its label." in (scene.repo.pulls[0].body or "")
+
+
 def test_another_label_asks_for_nothing(scene: Scene) -> None:
     scene.repo.label(scene.open_issue().number, "bug", by="octocat")
     assert job_of(scene) is None

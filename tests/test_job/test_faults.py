@@ -73,7 +73,7 @@ class TestGitHubAway:
         scene.github.faults.add(fault, path=r"^/repos/", times=1)
         scene.github.faults.add(fault, method="POST", path=r"/git/", times=1)
         scene.github.faults.add(fault, method="POST", path=r"/pulls$", times=1)
-        assert scene.tell("/tinygen --pr Louder.").state == "done"
+        assert scene.hurried(scene.say("/tinygen --pr Louder.")).state == "done"
 
     @pytest.mark.parametrize("path", [r"/issues/1/comments$", r"/pulls$", r"/git/refs$", r"/git/commits$"])
     def test_after_it_acted_makes_nothing_twice(self, scene: Scene, path: str) -> None:

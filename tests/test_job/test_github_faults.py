@@ -51,6 +51,7 @@ def empty(scene: Scene) -> None:
 
 def delete(scene: Scene) -> None:
     del scene.github.world.names[scene.repo.full_name.lower()]
+    scene.github.world.repositories.pop(scene.repo.id).git.close()
 
 
 def uninstall(scene: Scene) -> None:
@@ -136,7 +137,7 @@ class TestALimit:
         assert scene.ended(told).state == "done"
 
     def test_that_is_met_again_puts_the_job_off_again(self, scene: Scene) -> None:
-        limit = primary_limit(reset_at_s=time.time() + self.SOON_S)
+        limit = secondary_limit(retry_after_s=int(self.SOON_S))
         order = scene.github.faults.add(limit, method="POST", path=r"/git/trees$", times=2)
         told = scene.say("/tinygen --pr Louder.")
         scene.wait(scene.hurry, "the job to be put off")
@@ -181,7 +182,7 @@ class TestForAMoment:
     )
     def test_at_every_place_is_nothing_that_anybody_sees(self, scene: Scene, fault: Fault) -> None:
         orders = [scene.github.faults.add(fault, method=method, path=path) for method, path in self.PLACES]
-        told = scene.tell("/tinygen --pr Louder.")
+        told = scene.hurried(scene.say("/tinygen --pr Louder."))
         assert (told.state, len(told.answers), len(scene.repo.pulls)) == ("done", 1, 1)
         assert [order.met for order in orders] == [1] * len(self.PLACES)
 

@@ -25,7 +25,7 @@ class FakeEngine:
     def step(self, name: str, body: Callable[[], Any]) -> Any:
         return body()
 
-    def enqueue(self, queue: str, name: str, workflow_id: str, payload: Any, *, wait_s: float) -> None:
+    def enqueue(self, queue: str, name: str, workflow_id: str, payload: Any, *, key: str, wait_s: float) -> None:
         self.waits.append(wait_s)
 
 
@@ -41,12 +41,12 @@ class Limited:
 
 @dataclass
 class FakeHouse:
-    github: Limited
+    limited: Limited
     engine: FakeEngine = field(default_factory=FakeEngine)
     reports: MemoryReports = field(default_factory=MemoryReports)
 
-    def connect(self, repo: str, installation_id: int | None) -> Limited:
-        return self.github
+    def github(self, target: Target) -> Limited:
+        return self.limited
 
     def clean(self, words: str) -> str:
         return words

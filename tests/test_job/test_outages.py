@@ -16,6 +16,7 @@ import pytest
 
 from bot.adapters.database import Database
 from bot.adapters.git import GitCache
+from bot.adapters.git.process import DiskFull
 from bot.config import Config, load_config
 from bot.core.report import Report
 from bot.core.types import FINAL_STATES
@@ -111,6 +112,17 @@ def test_a_full_disk_is_503_and_the_delivery_is_taken_later(tmp_path: Path) -> N
     assert done.stderr.splitlines()[-1] == "[202, 503, 202]"
 
 
+class FullDisk(GitCache):
+    def fetch(self, repo: str, remote: Remote, sha: str) -> None:
+        raise DiskFull
+
+
+def test_a_full_disk_is_told_to_the_thread(set_scene: SetScene, tmp_path: Path) -> None:
+    told = set_scene(git=FullDisk(tmp_path / "cache", protocols=("http",))).tell("/tinygen Louder.")
+    assert told.state == "failed"
+    assert "The bot's disk is full. The operator must free space on it." in told.answer
+
+
 class Interrupted(GitCache):
     """The real cache; the database fails in the middle of the step that first fetches into it."""
 
@@ -200,13 +212,19 @@ def leave_locks(cache: Path) -> None:
     (cache / "refs/tinygen/x.lock").touch()
 
 
+def cache_of(scene: Scene) -> Path:
+    """The one repository's."""
+    (cache,) = (scene.root / "data/repositories").glob("*+id/*.git")
+    return cache
+
+
 DAMAGES = [cut_packs, lose_objects, leave_locks]
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_cache_that_was_damaged_between_jobs_is_fetched_again(scene: Scene, damage: Callable[[Path], None]) -> None:
     scene.tell("/tinygen Louder.")
-    damage(scene.root / "data/repositories/octocat/greeter.git")
+    damage(cache_of(scene))
     scene.repo.git.commit({"more.py": b"MORE = 1\n"}, branch="main")
     scene.model_says(LOUDER, CONFIDENT)
     assert scene.tell("/tinygen --pr Louder.").state == "done"
@@ -217,7 +235,7 @@ def test_a_cache_that_is_damaged_in_the_middle_costs_the_job_nothing(
     scene: Scene, damage: Callable[[Path], None]
 ) -> None:
     def reply(_messages: Messages) -> str:
-        damage(scene.root / "data/repositories/octocat/greeter.git")
+        damage(cache_of(scene))
         return CONFIDENT
 
     scene.model_says(LOUDER, reply)

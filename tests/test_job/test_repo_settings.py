@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bot.core.render import short_id
 from tests.scene import CONFIDENT, FILES, GREET, LOUDER, Scene, block, draft, fences
 from tests.test_job.conftest import SetScene
 
@@ -205,9 +206,9 @@ def test_a_diff_may_be_opened_to_triage_and_nothing_that_writes(set_scene: SetSc
 def test_apply_may_take_more_than_the_operator_asks(set_scene: SetScene) -> None:
     scene = settled(set_scene, "permissions: {apply: admin}\n")
     scene.repo.permissions["mona"] = "write"
-    scene.tell("/tinygen Louder.", who="mona")
+    shown = scene.tell("/tinygen Louder.", who="mona")
     assert scene.tell("/tinygen apply", who="mona").state == "refused"
-    assert scene.tell("/tinygen apply").state == "done"
+    assert scene.tell(f"/tinygen apply {short_id(shown.job)}").state == "done"
 
 
 def test_a_retry_by_one_who_may_not_write_opens_nothing(set_scene: SetScene) -> None:

@@ -42,7 +42,8 @@ class TestWhereItGoes:
     def test_the_default_branch_is_asked_for_and_never_guessed(self, scene: Scene) -> None:
         repo = of_an_organization(scene)
         repo.permissions["mona"] = "write"
-        told = scene.ended(scene.say("/tinygen --pr Louder.", who="mona", repo=repo))
+        there = repo.open_issue("mona", "Too quiet", "It whispers.")
+        told = scene.ended(scene.say("/tinygen --pr Louder.", who="mona", repo=repo, on=there))
         (issue,) = repo.pulls
         assert issue.pull
         assert (told.state, issue.pull.base_ref) == ("done", "trunk")

@@ -9,7 +9,8 @@ from bot.core.types import Command, Job, Target
 from bot.errors import OutsideError
 from bot.job.house import House
 from bot.job.worker import Worker
-from tests.fakes import MemoryInbox
+from bot.ports import ChooseWaiting
+from tests.fakes import MemoryInbox, NoRefusals
 
 
 class FakeEngine:
@@ -20,7 +21,7 @@ class FakeEngine:
 
     def workflow(self, name: str, body: Callable[[Any], Any]) -> None: ...
 
-    def start(self, name: str, workflow_id: str, payload: Any) -> None:
+    def start(self, name: str, workflow_id: str, payload: Any, *, group: str) -> None:
         if self.failures:
             raise self.failures.pop(0)
         self.started.append(workflow_id)
@@ -34,6 +35,7 @@ class FakeRules:
 
 class FakeHouse:
     rules = FakeRules()
+    refusals = NoRefusals()
 
     def __init__(self, engine: FakeEngine) -> None:
         self.engine = engine
@@ -47,15 +49,15 @@ class StopAfter(MemoryInbox):
         self.looks = looks
         self.stop: Callable[[], None] = lambda: None
 
-    def waiting(self, limit: int) -> Sequence[Job]:
+    def waiting(self, limit: int, choose: ChooseWaiting | None = None) -> Sequence[Job]:
         self.looks -= 1
         if self.looks == 0:
             self.stop()
-        return super().waiting(limit)
+        return super().waiting(limit, choose)
 
 
 def job(job_id: str) -> Job:
-    return Job(job_id, "run", Target("o/r"), Command("solve", "x"))
+    return Job(job_id, "run", Target(f"o/{job_id}"), Command("solve", "x"))
 
 
 def worker(engine: FakeEngine, inbox: StopAfter) -> Worker:
@@ -83,10 +85,10 @@ def test_a_failure_of_any_kind_is_survived_and_what_waits_is_started_later() -> 
 class Picky(FakeEngine):
     """Never starts the job "odd"."""
 
-    def start(self, name: str, workflow_id: str, payload: Any) -> None:
+    def start(self, name: str, workflow_id: str, payload: Any, *, group: str) -> None:
         if workflow_id == "odd":
             raise ZeroDivisionError
-        super().start(name, workflow_id, payload)
+        super().start(name, workflow_id, payload, group=group)
 
 
 def test_a_job_that_cannot_be_started_does_not_stop_those_behind_it() -> None:

@@ -8,18 +8,23 @@ where the database fails: within a few seconds, with nothing half-stored.
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import get_args
 
 from sqlalchemy import (
     ColumnElement,
+    Connection,
     Double,
     Table,
     and_,
     delete,
     func,
+    insert,
     literal,
     literal_column,
     or_,
@@ -34,12 +39,15 @@ from bot.adapters.database.group_commit import GroupCommit, Row
 from bot.adapters.database.measured import add_measures, read_measures
 from bot.adapters.database.newest import newest, queued
 from bot.adapters.database.outbox import DatabaseOutbox
+from bot.adapters.database.refusals import DatabaseRefusals, refused_report
 from bot.adapters.database.schema import inbox, reports, requests, workers
 from bot.adapters.database.tally import asked_at, tokens_since
+from bot.adapters.database.waiting import first_in_line
 from bot.core.quota import By
 from bot.core.record import dump_job, dump_report, load_job, load_report, log_row
 from bot.core.report import Report
-from bot.core.types import FINAL_STATES, Job, State
+from bot.core.types import FINAL_STATES, Job, State, Target
+from bot.ports import ChooseWaiting
 from bot.watch import Measure
 
 CLAIM_S = 5.0
@@ -49,15 +57,30 @@ KEEP_S = 30 * 86_400.0
 """How long a job's id is remembered. GitHub redelivers what is at most three days old:
 https://docs.github.com/en/webhooks/testing-and-troubleshooting-webhooks/redelivering-webhooks"""
 
+LOG_WAIT_S = 0.1
+MAX_IN_LINE = 200
+"""How many jobs that wait are looked at to choose which to start."""
+CHECKPOINT_PAGES = 8_000
+"""32 MB. Bringing the write-ahead log into the file waits for the disk, which workers can afford better than the
+answer to a delivery."""
+
 
 class Database:
     """Inbox, Reports, Store and Workers of `bot.ports`."""
 
-    def __init__(self, url: str, *, clock: Callable[[], float] = time.time, wait_s: float = 3.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        clock: Callable[[], float] = time.time,
+        wait_s: float = 3.0,
+        checkpoint_pages: int = CHECKPOINT_PAGES,
+    ) -> None:
         """`clock` gives seconds since 1970; `wait_s` is how long a statement may wait for a lock or an answer."""
-        self._engine = open_engine(url, wait_s)
+        self._engine = open_engine(url, wait_s, checkpoint_pages)
         self._clock = clock
         self.outbox = DatabaseOutbox(self._engine, clock)
+        self.refusals = DatabaseRefusals(self._engine, clock)
         self._accepting = GroupCommit(self._insert_jobs, wait_s=wait_s + 1)
         self._is_waiting = inbox.c.taken_at.is_(None)
         postgres = self._engine.dialect.name == "postgresql"
@@ -79,13 +102,22 @@ class Database:
 
         Where it raises, after little more than `wait_s` at most, nothing is stored.
         """
-        row = {"id": job.id, "job": json.dumps(dump_job(job)), "accepted_at": self._clock(), "claimed_until": 0.0}
-        self._accepting.add(row)
+        self._accepting.add(
+            {
+                "id": job.id,
+                "job": json.dumps(dump_job(job)),
+                "accepted_at": self._clock(),
+                "claimed_until": 0.0,
+                "asker": job.asker_key if job.source != "run" else job.id,
+                "repository": job.target.repository_key,
+                "account": job.account,
+            }
+        )
 
     def _insert_jobs(self, rows: Sequence[Row]) -> None:
         insert_unknown(self._engine, inbox, rows)
 
-    def waiting(self, limit: int) -> Sequence[Job]:
+    def waiting(self, limit: int, choose: ChooseWaiting | None = None) -> Sequence[Job]:
         """Oldest first. They are the caller's for CLAIM_S: until then they are not given out again, to anyone."""
         now = self._clock()
         # A claim that ends later than any made now is another clock's, or this one was set back: it does not count.
@@ -93,7 +125,11 @@ class Database:
         with reading(self._engine) as connection:
             if connection.execute(select(inbox.c.id).where(free).limit(1)).first() is None:
                 return ()
-        oldest = select(inbox.c.id, inbox.c.job).where(free).order_by(inbox.c.accepted_at, inbox.c.id).limit(limit)
+        chosen = free
+        if choose is not None:
+            with reading(self._engine) as connection:
+                chosen = and_(free, inbox.c.id.in_(choose(first_in_line(connection, free, MAX_IN_LINE))))
+        oldest = select(inbox.c.id, inbox.c.job).where(chosen).order_by(inbox.c.accepted_at, inbox.c.id).limit(limit)
         with writing(self._engine) as connection:
             rows = connection.execute(oldest.with_for_update(skip_locked=True)).all()
             claim = update(inbox).where(inbox.c.id.in_([row.id for row in rows]))
@@ -107,9 +143,45 @@ class Database:
             row = connection.execute(select(inbox.c.job, inbox.c.accepted_at).where(this)).one_or_none()
             if row is None:
                 return
-            report = self._report_row(queued(row.job)) | {"created_at": row.accepted_at}
-            connection.execute(self._insert(reports).values(report).on_conflict_do_nothing())
-            connection.execute(update(inbox).where(this).values(job="", taken_at=self._clock()))
+            report = queued(row.job)
+            self._adopt(connection, report.job.target)
+            new = self._report_row(report) | {"created_at": row.accepted_at}
+            connection.execute(self._insert(reports).values(new).on_conflict_do_nothing())
+            self._keep_id(connection, job_id)
+
+    def refuse(self, report: Report, *, ship: bool) -> None:
+        """Takes a waiting job out of the inbox as refused, where the refusal was told before: its row in the log is all
+        that is kept of it."""
+        row = log_row(report) | {"created_at": report.job.received_at or _iso(self._clock())}
+        with writing(self._engine) as connection:
+            connection.execute(self._insert(requests).values(row).on_conflict_do_nothing())
+            self._keep_id(connection, report.job.id)
+            if ship:
+                self.outbox.insert(connection, report)
+
+    def _keep_id(self, connection: Connection, job_id: str) -> None:
+        """What stays of a job in the inbox is a new, short row: changed in place, the old one would go on taking the
+        room of its words in SQLite's file."""
+        this = inbox.c.id == job_id
+        accepted_at = connection.execute(select(inbox.c.accepted_at).where(this)).scalar()
+        if accepted_at is not None:
+            times = {"accepted_at": accepted_at, "claimed_until": 0.0, "taken_at": self._clock()}
+            connection.execute(delete(inbox).where(this))
+            connection.execute(insert(inbox).values(id=job_id, job="", asker="", repository="", account="", **times))
+
+    def _adopt(self, connection: Connection, target: Target) -> None:
+        """Gives the repository what version 0.3.0 kept under its name, where that is its own: of the same installation,
+        and not older than the repository."""
+        made_at = _seconds(target.repository_made_at)
+        if target.repository_id is None or made_at is None:
+            return
+        by_name = and_(
+            reports.c.repository_key == target.repo.lower(),
+            reports.c.issue_number.is_not(None),
+            reports.c.installation_id == target.installation_id,
+            reports.c.created_at >= made_at,
+        )
+        connection.execute(update(reports).where(by_name).values(repository_key=target.repository_key))
 
     def oldest_waiting_s(self) -> float:
         """How long the oldest job has waited to be taken; 0 where none waits."""
@@ -132,22 +204,29 @@ class Database:
         self._upsert(reports, self._report_row(report))
 
     def load(self, job_id: str) -> Report | None:
-        """A job that was accepted and not yet taken is `queued`."""
+        """A job that was accepted and not yet taken is `queued`; of one that was refused again, the log knows."""
         if not job_id.isprintable():  # NUL and the like, which no id holds and PostgreSQL refuses to compare
             return None
         with reading(self._engine) as connection:
             # In this order: a job that is taken between the two is found by the second.
             job = connection.execute(select(inbox.c.job).where(inbox.c.id == job_id, self._is_waiting)).scalar()
             report = connection.execute(select(reports.c.report).where(reports.c.id == job_id)).scalar()
-        if report is not None:
-            return load_report(json.loads(report))
-        return None if job is None else queued(job)
+            if report is not None:
+                return load_report(json.loads(report))
+            return queued(job) if job is not None else refused_report(connection, job_id)
 
-    def latest(self, repo: str, issue_number: int, limit: int = 20) -> tuple[Report, ...]:
+    def unfinished(self, unchanged_s: float) -> tuple[Report, ...]:
+        """Those in no final state that have not changed for so long, oldest first; MAX_IN_LINE at most."""
+        is_open = and_(reports.c.state.not_in(FINAL_STATES), reports.c.updated_at < self._clock() - unchanged_s)
+        oldest = select(reports.c.report).where(is_open).order_by(reports.c.updated_at).limit(MAX_IN_LINE)
+        with reading(self._engine) as connection:
+            return tuple(load_report(json.loads(text)) for text in connection.execute(oldest).scalars())
+
+    def latest(self, repository_key: str, issue_number: int, limit: int = 20) -> tuple[Report, ...]:
         """The reports of the jobs that a thread asked for, the newest job's first."""
         newest = (
             select(reports.c.report)
-            .where(reports.c.repo == repo, reports.c.issue_number == issue_number)
+            .where(reports.c.repository_key == repository_key, reports.c.issue_number == issue_number)
             .order_by(reports.c.created_at.desc(), reports.c.id.desc())
             .limit(limit)
         )
@@ -174,8 +253,8 @@ class Database:
     def asked_at(self, job: Job, by: By, nth: int, since: float) -> float | None:
         return asked_at(self._engine, job, by, nth, since)
 
-    def tokens_since(self, since: float, repo: str | None = None) -> int:
-        return tokens_since(self._engine, since, repo)
+    def tokens_since(self, since: float, repository_key: str | None = None) -> int:
+        return tokens_since(self._engine, since, repository_key)
 
     # ---- the request log
 
@@ -214,6 +293,16 @@ class Database:
 
     # ---- upkeep
 
+    def shorten_log(self, over_bytes: int) -> None:
+        """Brings SQLite's write-ahead log into its file and empties it, where it is longer; where others use it just
+        then, the next time. Commits alone leave it as long as it ever was."""
+        if self._engine.dialect.name != "sqlite":
+            return
+        path = str(self._engine.url.database)
+        if log_bytes(path) > over_bytes:
+            with closing(sqlite3.connect(path, timeout=LOG_WAIT_S)) as connection:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+
     def prune(self, older_than_s: float = KEEP_S) -> int:
         """How many rows were removed: the ids of jobs accepted, the reports that ended, and the workers last seen,
         before that. The request log is the operator's to keep."""
@@ -221,6 +310,7 @@ class Database:
         old_ids = delete(inbox).where(inbox.c.taken_at.is_not(None), inbox.c.accepted_at < before)
         old_reports = delete(reports).where(reports.c.state.in_(FINAL_STATES), reports.c.updated_at < before)
         old_workers = delete(workers).where(workers.c.seen_at < before)
+        self.refusals.prune()
         with writing(self._engine) as connection:
             return sum(connection.execute(each).rowcount for each in (old_ids, old_reports, old_workers))
 
@@ -244,6 +334,9 @@ class Database:
             "actor": report.job.actor,
             "verb": report.job.command.verb,
             "tokens": report.usage.prompt_tokens + report.usage.completion_tokens,
+            "repository_key": report.job.target.repository_key,
+            "asker_key": report.job.asker_key,
+            "installation_id": report.job.target.installation_id,
         }
 
     def _upsert(self, table: Table, row: Mapping[str, object]) -> None:
@@ -255,6 +348,20 @@ class Database:
 
     def _insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
         return postgresql.insert(table) if self._engine.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+def _seconds(moment: str) -> float | None:
+    """Since 1970; None for what is no moment."""
+    try:
+        return datetime.fromisoformat(moment).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def log_bytes(path: str) -> int:
+    """The length of a SQLite file's write-ahead log; 0 where there is none."""
+    log = Path(f"{path}-wal")
+    return log.stat().st_size if log.exists() else 0
 
 
 def _iso(seconds: float) -> str:

@@ -22,15 +22,15 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from bot.adapters.database.schema import MIGRATION_TABLE, MIGRATIONS
 from bot.errors import DatabaseFailed, SetupError
 
-_CHECKPOINT_PAGES = 8_000  # 32 MB
 _MIGRATION_WAIT_MS = 60_000
 _MIGRATION_LOCK = 7_449_106  # any number that is the same in every process
 _READS = "tinygen_reads"
 
 
-def open_engine(url: str, wait_s: float) -> Engine:
+def open_engine(url: str, wait_s: float, checkpoint_pages: int = 1_000) -> Engine:
     """An engine that has not connected yet, whose statements wait at most `wait_s` for a lock or an answer.
 
+    `checkpoint_pages`: how long SQLite's write-ahead log may be when a commit of this engine brings it into the file.
     SetupError where the URL is no SQLite or PostgreSQL URL.
     """
     try:
@@ -38,7 +38,7 @@ def open_engine(url: str, wait_s: float) -> Engine:
     except (ArgumentError, ValueError):  # the latter for a port that is no number
         raise _unusable_url() from None
     if parsed.drivername.startswith("sqlite") and parsed.database not in (None, "", ":memory:"):
-        return _open_sqlite(parsed, wait_s)
+        return _open_sqlite(parsed, wait_s, checkpoint_pages)
     if parsed.drivername.partition("+")[0] in ("postgresql", "postgres"):
         return _open_postgresql(parsed.set(drivername="postgresql+psycopg"), wait_s)
     raise _unusable_url()
@@ -51,7 +51,7 @@ def _unusable_url() -> SetupError:
     )
 
 
-def _open_sqlite(url: URL, wait_s: float) -> Engine:
+def _open_sqlite(url: URL, wait_s: float, checkpoint_pages: int) -> Engine:
     # The driver's own transactions are off: they begin too late, as readers, and then fail instead of waiting.
     arguments = {"timeout": wait_s, "isolation_level": None}
     engine = create_engine(url, connect_args=arguments, hide_parameters=True, pool_timeout=wait_s)
@@ -60,8 +60,7 @@ def _open_sqlite(url: URL, wait_s: float) -> Engine:
     def _configure(connection: sqlite3.Connection, _record: object) -> None:
         connection.execute("PRAGMA journal_mode = WAL").close()
         connection.execute("PRAGMA synchronous = NORMAL").close()
-        # Checkpoints wait for the disk: the durable engine's commits, which come at 1,000 pages, can better afford it.
-        connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}").close()
+        connection.execute(f"PRAGMA wal_autocheckpoint = {checkpoint_pages}").close()
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -187,8 +186,8 @@ def _run_migrations(connection: Connection) -> int:
     connection.execute(text(MIGRATION_TABLE))
     done = connection.execute(text("SELECT coalesce(max(version), 0) FROM tinygen_migrations")).scalar_one()
     for version, migration in enumerate(MIGRATIONS[done:], start=done + 1):
-        private = migration.postgresql if connection.dialect.name == "postgresql" else ()
-        for statement in (*migration.statements, *private):
+        own = migration.postgresql if connection.dialect.name == "postgresql" else migration.sqlite
+        for statement in (*migration.statements, *own):
             connection.execute(text(statement))
         connection.execute(text("INSERT INTO tinygen_migrations VALUES (:version)"), {"version": version})
     return len(MIGRATIONS[done:])

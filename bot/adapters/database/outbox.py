@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from sqlalchemy import Engine, and_, delete, func, or_, select, update
+from sqlalchemy import Connection, Engine, and_, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.adapters.database.connection import reading, writing
@@ -29,13 +29,17 @@ class DatabaseOutbox:
             return int(connection.execute(select(func.count()).select_from(unsent)).scalar_one())
 
     def add(self, report: Report) -> None:
+        with writing(self._engine) as connection:
+            self.insert(connection, report)
+
+    def insert(self, connection: Connection, report: Report) -> None:
+        """As `add`, in a transaction that stores the row itself as well."""
         came = report.job.received_at
         since = datetime.fromisoformat(came).timestamp() if came else self._clock()
         insert = postgresql.insert(unsent) if self._engine.dialect.name == "postgresql" else sqlite.insert(unsent)
         row = {"id": report.job.id, "since": since, "version": 1, "refusals": 0, "free_at": 0.0}
         newer = insert.values(row).on_conflict_do_update(index_elements=["id"], set_={"version": unsent.c.version + 1})
-        with writing(self._engine) as connection:
-            connection.execute(newer)
+        connection.execute(newer)
 
     def next(self) -> Unsent | None:
         now = self._clock()

@@ -24,6 +24,18 @@ inbox = Table(
     Column("accepted_at", Double, nullable=False),  # these three in seconds since 1970
     Column("claimed_until", Double, nullable=False),
     Column("taken_at", Double),
+    Column("asker", Text, nullable=False),  # in this repository; these three are what jobs wait in shares of
+    Column("repository", Text, nullable=False),
+    Column("account", Text, nullable=False),
+)
+
+refusals = Table(
+    "tinygen_refusals",
+    metadata,
+    Column("id", Text, primary_key=True),  # who was refused, in which repository
+    Column("covers", Text, nullable=False),  # the kind of command that was refused, "" for all
+    Column("failure", Text, nullable=False),  # JSON
+    Column("refused_at", Double, nullable=False),  # in seconds since 1970
 )
 
 reports = Table(
@@ -39,6 +51,9 @@ reports = Table(
     Column("actor", Text),
     Column("verb", Text, nullable=False),
     Column("tokens", BigInteger, nullable=False),
+    Column("repository_key", Text, nullable=False),  # these two are bot.core.types' keys
+    Column("asker_key", Text, nullable=False),
+    Column("installation_id", BigInteger),
 )
 
 requests = Table(
@@ -98,10 +113,11 @@ MIGRATION_TABLE = "CREATE TABLE IF NOT EXISTS tinygen_migrations (version intege
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """Statements that are run once, in order; `postgresql` ones after the others, and there alone."""
+    """Statements that are run once, in order; those of one database after the others, and there alone."""
 
     statements: tuple[str, ...]
     postgresql: tuple[str, ...] = ()
+    sqlite: tuple[str, ...] = ()
 
 
 MIGRATIONS: tuple[Migration, ...] = (
@@ -194,6 +210,40 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE INDEX tinygen_unsent_since ON tinygen_unsent (since, id)",
         ),
         postgresql=("ALTER TABLE tinygen_unsent ENABLE ROW LEVEL SECURITY",),
+    ),
+    Migration(
+        (
+            "ALTER TABLE tinygen_inbox ADD COLUMN asker text NOT NULL DEFAULT ''",
+            "ALTER TABLE tinygen_inbox ADD COLUMN repository text NOT NULL DEFAULT ''",
+            "ALTER TABLE tinygen_inbox ADD COLUMN account text NOT NULL DEFAULT ''",
+            """CREATE TABLE tinygen_refusals (
+                id text NOT NULL PRIMARY KEY,
+                covers text NOT NULL,
+                failure text NOT NULL,
+                refused_at double precision NOT NULL
+            )""",
+            "ALTER TABLE tinygen_reports ADD COLUMN repository_key text NOT NULL DEFAULT ''",
+            "ALTER TABLE tinygen_reports ADD COLUMN asker_key text NOT NULL DEFAULT ''",
+            "ALTER TABLE tinygen_reports ADD COLUMN installation_id bigint",
+            # By name, as it was kept so far, until a delivery tells the repository's id (reports.adopt).
+            "UPDATE tinygen_reports SET repository_key = lower(repo), asker_key = coalesce(actor, '')",
+            "DROP INDEX tinygen_reports_thread",
+            "DROP INDEX tinygen_reports_recent",
+            "CREATE INDEX tinygen_reports_thread ON tinygen_reports (repository_key, issue_number, created_at)",
+            """CREATE INDEX tinygen_reports_recent ON tinygen_reports
+                (created_at, id, verb, state, asker_key, repository_key, tokens)""",
+        ),
+        postgresql=(
+            "ALTER TABLE tinygen_refusals ENABLE ROW LEVEL SECURITY",
+            """UPDATE tinygen_reports SET
+                installation_id = (report::json #>> '{job,target,installation_id}')::bigint,
+                asker_key = coalesce(report::json #>> '{job,actor_id}', asker_key)""",
+        ),
+        sqlite=(
+            """UPDATE tinygen_reports SET
+                installation_id = json_extract(report, '$.job.target.installation_id'),
+                asker_key = coalesce(cast(json_extract(report, '$.job.actor_id') AS text), asker_key)""",
+        ),
     ),
 )
 """Append only: a migration that ran somewhere is never changed."""

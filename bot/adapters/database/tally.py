@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Engine, and_, func, select, tuple_
+from sqlalchemy import Engine, and_, func, select, tuple_
 
 from bot.adapters.database.connection import reading
 from bot.adapters.database.schema import reports
@@ -17,7 +17,8 @@ def asked_at(engine: Engine, job: Job, by: By, nth: int, since: float) -> float 
     with reading(engine) as connection:
         mine = connection.execute(select(reports.c.created_at).where(reports.c.id == job.id)).scalar()
         earlier = tuple_(reports.c.created_at, reports.c.id) < (float("inf") if mine is None else mine, job.id)
-        same = reports.c.actor == job.actor if by == "actor" else _of(job.target.repo)
+        of_repo = reports.c.repository_key == job.target.repository_key
+        same = reports.c.asker_key == job.asker_key if by == "actor" else of_repo
         newest = select(reports.c.created_at).where(reports.c.created_at > since, earlier, _COUNTS, same)
         moment: float | None = connection.execute(
             newest.order_by(reports.c.created_at.desc()).offset(nth - 1).limit(1)
@@ -25,12 +26,8 @@ def asked_at(engine: Engine, job: Job, by: By, nth: int, since: float) -> float 
     return moment
 
 
-def tokens_since(engine: Engine, since: float, repo: str | None) -> int:
+def tokens_since(engine: Engine, since: float, repository_key: str | None) -> int:
     used = select(func.coalesce(func.sum(reports.c.tokens), 0)).where(reports.c.created_at > since)
     with reading(engine) as connection:
-        return int(connection.execute(used if repo is None else used.where(_of(repo))).scalar_one())
-
-
-def _of(repo: str) -> ColumnElement[bool]:
-    """GitHub's names are the same in any case."""
-    return func.lower(reports.c.repo) == repo.lower()
+        of_repo = used if repository_key is None else used.where(reports.c.repository_key == repository_key)
+        return int(connection.execute(of_repo).scalar_one())

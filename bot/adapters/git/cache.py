@@ -1,5 +1,8 @@
 """The bare repositories under the data directory, one for each on GitHub: what of it was needed so far, shallow.
 
+Each goes by GitHub's id for it, since its name may be another repository's tomorrow; by its name only where nobody
+knows more, as in direct calls.
+
 A commit is there when `refs/tinygen/<sha>` exists: git writes that last. Whoever writes holds the repository's lock;
 readers need none, since objects are only ever added. A repository that turns out to be damaged is replaced by a new
 one: all of it can be fetched again.
@@ -15,6 +18,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -26,14 +30,14 @@ from bot.adapters.git.process import GitFailed, Runner
 from bot.adapters.git.remote import explain_refusal, token_environment
 from bot.adapters.git.shelf import SqliteShelf
 from bot.adapters.git.store import ObjectStore
+from bot.core.repo_name import REPO_NAME
 from bot.core.tree import Changes, Patch, Snapshot
 from bot.errors import BadRequest, Damaged, OutsideError
 from bot.ports import Remote
 
 _log = structlog.get_logger()
 
-# What GitHub lets into the names of owners and repositories, and what is therefore safe as a path below the root.
-_REPO = re.compile(r"[A-Za-z0-9_-]{1,100}/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}")
+_ID = re.compile(r"[0-9]{1,20}")
 _FETCH = "fetch --depth=1 --no-tags --no-write-fetch-head --quiet --"
 _FETCH_PAST = f"fetch --depth={MAX_COMMITS} --filter=blob:none --no-tags --no-write-fetch-head --quiet --"
 _MAX_PAST_BYTES = 128 << 20
@@ -46,15 +50,16 @@ _PAST = "past"
 class GitCache:
     """The Git port over caches below `root`; threads and processes may share one root.
 
-    `protocols` are those that git may use ("http" only for stand-ins on loopback). One call of git takes at most
-    `timeout_s`, and a listing or a patch at most `max_output_bytes`; a commit whose pack is over `max_fetch_bytes` is
-    refused.
+    Its methods' `repo` is a repository's id, or `owner/name`, at `server` (a host). `protocols` are those that git may
+    use ("http" only for stand-ins on loopback). One call of git takes at most `timeout_s`, and a listing or a patch at
+    most `max_output_bytes`; a commit whose pack is over `max_fetch_bytes` is refused.
     """
 
     def __init__(
         self,
         root: Path,
         *,
+        server: str = "",
         protocols: tuple[str, ...] = ("https",),
         timeout_s: float = 120.0,
         max_output_bytes: int = 64 << 20,
@@ -62,6 +67,7 @@ class GitCache:
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
         self._root = root
+        self._prefix = f"{server.lower()}+" if server else ""
         self._protocols = protocols
         self._runner = Runner(timeout_s, max_output_bytes)
         self._max_fetch_bytes = max_fetch_bytes
@@ -106,10 +112,12 @@ class GitCache:
             return evict(self._root, max_bytes, unused_since, lock, _remove)
 
     def _directory(self, repo: str) -> Path:
-        """GitHub's names are the same in any case."""
-        if not _REPO.fullmatch(repo):
+        """GitHub's names are the same in any case, and hold no `+`."""
+        if _ID.fullmatch(repo):
+            return self._root / f"{self._prefix}+id" / f"{repo}.git"
+        if not REPO_NAME.fullmatch(repo):
             raise BadRequest("That is not a repository's name.", next_step="Write it as owner/name.")
-        return self._root / f"{repo.lower()}.git"
+        return self._root / f"{self._prefix}{repo.lower()}.git"
 
     def _holds(self, directory: Path, sha: str) -> bool:
         """Whether the commit is there with its trees, and its files by name."""
@@ -153,9 +161,9 @@ class GitCache:
                 self._fetch_into(directory, want, lock)
                 return
             except GitFailed as error:
-                _log.warning("git could not fetch", repo=want.repo, said=error.said)
+                _log.warning("git could not fetch", repo=want.name, said=error.said)
                 if wait_s is None:
-                    message = f"git could not fetch {want.repo}."
+                    message = f"git could not fetch {want.name}."
                     raise OutsideError(message, next_step="Try again in a few minutes.") from error
                 self._wait(wait_s)
 
@@ -163,7 +171,7 @@ class GitCache:
         try:
             self._run_fetch(directory, _FETCH, want, lock, self._max_fetch_bytes)
         except GitFailed as error:
-            if refusal := explain_refusal(error.said, want.repo, want.sha, self._max_fetch_bytes):
+            if refusal := explain_refusal(error.said, want.name, want.sha, self._max_fetch_bytes):
                 raise refusal from error
             raise
 
@@ -175,7 +183,7 @@ class GitCache:
                 make_bare(directory)
             self._run_fetch(directory, _FETCH_PAST, want, lock, _MAX_PAST_BYTES)
         except OutsideError as error:
-            _log.warning("the past commits cannot be fetched", repo=want.repo, error=error.message)
+            _log.warning("the past commits cannot be fetched", repo=want.name, error=error.message)
             shutil.rmtree(directory, ignore_errors=True)
 
     def _run_fetch(self, directory: Path, command: str, want: _Want, lock: int, max_bytes: int) -> None:
@@ -190,7 +198,7 @@ class GitCache:
     def _store(self, repo: str, sha: str) -> ObjectStore:
         directory = self._directory(repo)
         if sha and not _ref(directory, checked_sha(sha)).exists():
-            raise Damaged(f"{repo} at {sha[:12]} is not in the cache any more.", next_step="Try again.")
+            raise Damaged(f"The commit {sha[:12]} is not in the cache any more.", next_step="Try again.")
         mark_used(directory)
         made_at_ns = _made_at_ns(directory)
 
@@ -198,7 +206,7 @@ class GitCache:
             with disk_errors_named(), self._locked(directory):
                 if _made_at_ns(directory) == made_at_ns:
                     _remove(directory)
-            return Damaged(f"The cache of {repo} was damaged and is thrown away.", next_step="Try again.")
+            return Damaged("The repository's cache was damaged and is thrown away.", next_step="Try again.")
 
         past, shelf = directory / _PAST / "objects", SqliteShelf(directory / "words.sqlite")
         return ObjectStore(self._runner, directory / "objects", on_damage, past, shelf)
@@ -212,6 +220,11 @@ class _Want:
     repo: str
     remote: Remote
     sha: str
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return self.repo if "/" in self.repo else urlsplit(self.remote.url).path.strip("/").removesuffix(".git")
 
 
 def _ref(directory: Path, sha: str) -> Path:

@@ -9,7 +9,7 @@ from bot.errors import LimitReached, NotFound, TinyGenError
 from bot.ports import Remote
 
 _NO_ACCESS = re.compile(
-    r"repository '.*' not found|Repository not found|does not appear to be a git repository"
+    r"repository '[^']*' not found|Repository not found|does not appear to be a git repository"
     r"|could not read Username|Authentication failed|returned error: (401|403|404)"
 )
 _NO_COMMIT = re.compile(r"not our ref|couldn't find remote ref|unadvertised object")

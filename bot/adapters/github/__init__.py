@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -13,17 +12,16 @@ from bot.adapters.github.calls import Call, Server
 from bot.adapters.github.deliveries import Deliveries
 from bot.adapters.github.errors import server_time
 from bot.adapters.github.repository import Repository
+from bot.core.repo_name import REPO_NAME
 from bot.errors import BadRequest, SetupError
 from bot.watch import Watch
-
-_REPO = re.compile(r"(?!\.{1,2}/)[A-Za-z0-9_.-]+/(?!\.{1,2}$)[A-Za-z0-9_.-]+")
 
 
 class GitHubApp:
     """`connect` is a `bot.ports.Connect`. Usable from any thread; `close` it, or leave its `with`.
 
     `app_id` and `private_key` (a PEM) are both given or both None; `token` is GITHUB_TOKEN. `timeout_s` bounds each
-    wait for GitHub's bytes, not a whole call.
+    wait for GitHub's bytes, not a whole call; `limit_patience_s` what a call itself waits for GitHub's limits.
     """
 
     def __init__(
@@ -38,26 +36,30 @@ class GitHubApp:
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.time,
         watch: Watch | None = None,
+        limit_patience_s: float = 120.0,
     ) -> None:
-        self._server = Server(api_url, timeout_s=timeout_s, sleep=sleep, clock=clock, watch=watch)
+        self._server = Server(
+            api_url, timeout_s=timeout_s, sleep=sleep, clock=clock, watch=watch, limit_patience_s=limit_patience_s
+        )
         self._server_url = server_url.rstrip("/")
         self._app = AppItself(self._server, app_id, private_key) if app_id and private_key else None
         self._token = token
 
-    def connect(self, repo: str, installation_id: int | None) -> Repository:
-        if not _REPO.fullmatch(repo):
+    def connect(self, repo: str, installation_id: int | None, repository_id: int | None = None) -> Repository:
+        if not REPO_NAME.fullmatch(repo):
             raise BadRequest(f"{repo[:100]!r} names no repository.", next_step="Write it as owner/name.")
-        access = self._access(repo, installation_id)
-        return Repository(repo, f"{self._server_url}/{repo}.git", self._server, access)
+        access = self._access(repo, installation_id, repository_id)
+        url = f"{self._server_url}/{repo}.git"
+        return Repository(repo, url, self._server, access, repository_id=repository_id)
 
-    def _access(self, repo: str, installation_id: int | None) -> Access:
+    def _access(self, repo: str, installation_id: int | None, repository_id: int | None) -> Access:
         if self._app is None:
             return TokenAccess(self._server, self._token)
         if installation_id is None:
             installation_id = self._app.installation_id(repo)
         if installation_id is None:
             return TokenAccess(self._server, self._token)
-        return InstalledAccess(self._app, repo, installation_id)
+        return InstalledAccess(self._app, repo, installation_id, repository_id)
 
     # ---- for the doctor ---------------------------------------------------------------------------------------------
 

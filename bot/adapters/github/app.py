@@ -87,13 +87,16 @@ class Access(Protocol):
 class InstalledAccess:
     """The App's installation on the repository."""
 
-    def __init__(self, app: AppItself, repo: str, installation_id: int) -> None:
+    def __init__(self, app: AppItself, repo: str, installation_id: int, repository_id: int | None) -> None:
         self._app = app
+        self._repository_id = repository_id
         self._repo = repo
         self._installation_id = installation_id
 
     def credentials(self, permissions: Permissions) -> Credentials:
-        return InstallationToken(self._app.tokens, Grant(self._installation_id, self._repo, permissions))
+        return InstallationToken(
+            self._app.tokens, Grant(self._installation_id, self._repo, permissions, self._repository_id)
+        )
 
     def wrote(self, comment: IssueComment) -> bool:
         via, author = comment.performed_via_github_app, comment.user

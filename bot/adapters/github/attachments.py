@@ -11,11 +11,13 @@ import html
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, RootModel
+from pydantic import BaseModel, Field, RootModel
 
 from bot.adapters.github.calls import Call, Calls, Server
+from bot.adapters.github.shapes import PAGE_ITEMS
 from bot.errors import BadRequest, NotFound, OutsideError
 
 RENDERED = "application/vnd.github.full+json"
@@ -30,7 +32,7 @@ class _Rendered(BaseModel):
     body_html: str = ""
 
 
-class _RenderedPage(RootModel[list[_Rendered]]):
+class _RenderedPage(RootModel[Annotated[list[_Rendered], Field(max_length=PAGE_ITEMS)]]):
     pass
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from bot.adapters.bodies import ACCEPT_ENCODING, bound_body
 from bot.adapters.github.errors import (
     TRY_LATER,
     UnclearOutcome,
@@ -39,14 +40,18 @@ Shape = TypeVar("Shape", bound=BaseModel)
 _TRIES = 4
 _BACKOFF_S = (1.0, 2.0, 4.0)
 _PATIENCE_S = 120.0
-"""The most that one call waits for limits and outages together, in seconds; beyond it, the job waits instead."""
+"""The most that one call waits for outages together, in seconds; beyond it, the job waits instead."""
+_KEPT_LIMITS = 1_000
 _CONNECT_S = 5.0
 _REDIRECTS = 3
 _PAGES = 100
 """Of 100 items each: four times what an issue may hold in comments."""
+_MAX_BYTES = 64 << 20
+"""Of one answer: 100 comments of the greatest length, in three forms and mostly escaped, are 60 MB."""
 _CHUNK_BYTES = 64 * 1024
-_MAX_CHUNKS = 1_600
-"""100 MB: nobody reads more of a log to see its end."""
+_MAX_CHUNKS = 1_000
+"""Nobody reads more of a log to see its end. It is less than `_MAX_BYTES`, which would be a failure."""
+_LONGEST_PARAM_CHARS = 1_000
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _HEADERS = {"X-GitHub-Api-Version": "2022-11-28", "Content-Type": "application/json"}
 """https://docs.github.com/en/rest/about-the-rest-api/api-versions"""
@@ -84,8 +89,11 @@ class Server:
         sleep: Callable[[float], None],
         clock: Callable[[], float],
         watch: Watch | None = None,
+        limit_patience_s: float = _PATIENCE_S,
     ) -> None:
+        """`limit_patience_s`: for how long a call waits for a limit itself, before it gives up and says how long."""
         self.api_url = api_url.rstrip("/")
+        self.limit_patience_s = limit_patience_s
         self.sleep = sleep
         self.clock = clock
         self.watch = watch or Unwatched()
@@ -94,6 +102,7 @@ class Server:
         self._open = ExitStack()
         self._kit: Kit | None = None
         self._client: httpx.Client | None = None
+        self._limited_until: dict[str, float] = {}
 
     def kit(self) -> Kit:
         """githubkit with nothing left to its defaults that a long-lived worker would regret."""
@@ -111,6 +120,7 @@ class Server:
                     cache_strategy=MemCacheStrategy(),  # the default one is shared by all servers of the process
                     http_cache=False,  # with it, no timeout is honoured: github.com/karpetrosyan/hishel/issues/484
                     auto_retry=False,
+                    event_hooks={"response": [bound_body(_MAX_BYTES)]},
                 )
             return self._kit
 
@@ -126,9 +136,21 @@ class Server:
                 break
             response = client.send(onward)
         left = response.headers.get("X-RateLimit-Remaining", "")
-        if left.isdecimal():
+        if left.isdecimal() and len(left) < 10:
             self.watch.github_left(int(left))
         return response
+
+    def limited(self, call: Call, wait_s: float) -> None:
+        """Remembers a limit: until it ends the same is not asked again, by any job, which would make it longer."""
+        now = self.clock()
+        with self._lock:
+            if len(self._limited_until) >= _KEPT_LIMITS:
+                self._limited_until.clear()  # they are met again, at the price of a request each
+            self._limited_until[f"{call.method} {call.path}"] = now + wait_s
+
+    def limit_left_s(self, call: Call) -> float:
+        """For how long GitHub does not want to be asked this; 0 where it did not say so."""
+        return max(self._limited_until.get(f"{call.method} {call.path}", 0.0) - self.clock(), 0.0)
 
     def _root(self, call: Call) -> str:
         """On Enterprise Server GraphQL stands beside the REST API's version.
@@ -164,6 +186,7 @@ class Server:
         with self._lock:
             if self._client is None:
                 self._client = self._open.enter_context(kit.get_sync_client())
+                self._client.headers["Accept-Encoding"] = ACCEPT_ENCODING
             return self._client
 
     def close(self) -> None:
@@ -181,6 +204,8 @@ class Calls:
 
     def send(self, call: Call) -> httpx.Response:
         """A successful answer, or an error of `bot.errors`. UnclearOutcome only where `call` is not repeatable."""
+        if (left_s := self._server.limit_left_s(call)) > self._server.limit_patience_s:
+            raise limit_error(call.doing, left_s)
         patience = _Patience(self._server)
         token, renewed = self._credentials.token(), False
         while True:
@@ -244,12 +269,17 @@ class _Patience:
     """What one call may still wait, and how often it may still fail."""
 
     def __init__(self, server: Server) -> None:
-        self._sleep = server.sleep
-        self._watch = server.watch
+        self._server = server
         self._left_s = _PATIENCE_S
+        self._limits_left_s = server.limit_patience_s
         self.failures = 0
 
     def limited(self, call: Call, wait_s: float) -> None:
+        """A limit may end in an hour, and whoever waits holds a thread that others need."""
+        self._server.limited(call, wait_s)
+        if wait_s > self._limits_left_s:
+            raise limit_error(call.doing, wait_s)
+        self._limits_left_s -= wait_s
         self._wait(wait_s, limit_error(call.doing, wait_s))
 
     def failed(self, call: Call, message: str, *, acted: bool, asked_s: float = 0.0) -> None:
@@ -257,15 +287,18 @@ class _Patience:
         if acted and not call.repeatable:
             raise UnclearOutcome(message, next_step=TRY_LATER)
         wait_s = asked_s or _BACKOFF_S[min(self.failures, len(_BACKOFF_S) - 1)]
-        self._wait(wait_s, OutsideError(message, next_step=TRY_LATER, retry_in_s=asked_s or None))
+        error = OutsideError(message, next_step=TRY_LATER, retry_in_s=asked_s or None)
+        if asked_s > self._limits_left_s:
+            raise error
+        self._wait(wait_s, error)
 
     def _wait(self, seconds: float, error: OutsideError) -> None:
         self.failures += 1
         if self.failures == _TRIES or seconds > self._left_s:
             raise error
         self._left_s -= seconds
-        self._sleep(seconds)
-        self._watch.retried("github")
+        self._server.sleep(seconds)
+        self._server.watch.retried("github")
 
 
 def _authorization(token: str | None) -> dict[str, str]:
@@ -287,8 +320,16 @@ def checked(shape: type[Shape], call: Call, response: httpx.Response) -> Shape:
         raise kind(message, next_step="Check that GITHUB_API_URL is GitHub's API, then try again.") from None
 
 
+def link_param(response: httpx.Response, to: str, name: str) -> str | None:
+    """A parameter of the address of another page of the list; None where there is no such page, or no sense in it.
+    https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api"""
+    try:
+        value = httpx.URL(response.links.get(to, {}).get("url", "")).params.get(name)
+    except (httpx.InvalidURL, ValueError):
+        return None
+    return value if value and len(value) <= _LONGEST_PARAM_CHARS else None
+
+
 def _last_page(response: httpx.Response) -> int:
-    """https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api"""
-    last = response.links.get("last", {}).get("url", "")
-    page = httpx.URL(last).params.get("page", "1")
-    return int(page) if page.isdecimal() else 1
+    page = link_param(response, "last", "page") or "1"
+    return int(page) if page.isdecimal() and len(page) < 10 else 1

@@ -5,9 +5,12 @@ https://docs.github.com/en/rest/actions/workflow-jobs
 
 from __future__ import annotations
 
-from pydantic import BaseModel
+from typing import Annotated
+
+from pydantic import BaseModel, Field
 
 from bot.adapters.github.calls import Call, Calls, Server
+from bot.adapters.github.shapes import PAGE_ITEMS, Id, Name, Title
 from bot.errors import AskerError
 from bot.ports import FailedJob
 
@@ -16,19 +19,19 @@ _MOST = 3
 
 
 class _Step(BaseModel):
-    name: str
-    conclusion: str | None = None
+    name: Title
+    conclusion: Name | None = None
 
 
 class _Job(BaseModel):
-    id: int
-    name: str
-    conclusion: str | None = None
+    id: Id
+    name: Title
+    conclusion: Name | None = None
     steps: list[_Step] = []
 
 
 class _Jobs(BaseModel):
-    jobs: list[_Job]
+    jobs: Annotated[list[_Job], Field(max_length=PAGE_ITEMS)]
 
 
 def failed_jobs(server: Server, calls: Calls, repo: str, run_id: int) -> tuple[FailedJob, ...]:

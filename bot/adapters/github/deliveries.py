@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 
-import httpx
-from pydantic import BaseModel, RootModel
+from pydantic import AwareDatetime, BaseModel, Field, RootModel
 
-from bot.adapters.github.calls import Call, Calls, checked
+from bot.adapters.github.calls import Call, Calls, checked, link_param
+from bot.adapters.github.shapes import PAGE_ITEMS, Id, Name
 from bot.core.missed import Attempt
 
 _PATH = "/app/hook/deliveries"
@@ -15,15 +16,15 @@ _MAX_PAGES = 20
 
 
 class _Delivery(BaseModel):
-    id: int
-    guid: str
-    event: str
-    action: str | None = None
-    status_code: int
-    delivered_at: datetime
+    id: Id
+    guid: Name
+    event: Name
+    action: Name | None = None
+    status_code: Annotated[int, Field(ge=0, le=999)]
+    delivered_at: AwareDatetime
 
 
-class _Page(RootModel[list[_Delivery]]):
+class _Page(RootModel[Annotated[list[_Delivery], Field(max_length=PAGE_ITEMS)]]):
     pass
 
 
@@ -42,7 +43,7 @@ class Deliveries:
             response = self._calls.send(call)
             page = checked(_Page, call, response).root
             attempts += [_attempt(each) for each in page if each.delivered_at >= since]
-            cursor = httpx.URL(response.links.get("next", {}).get("url", "")).params.get("cursor")
+            cursor = link_param(response, "next", "cursor")
             if cursor is None or not page or page[-1].delivered_at < since:
                 break
             params["cursor"] = cursor

@@ -18,6 +18,9 @@ _LIMIT_WORDS = ("rate limit", "abuse detection")
 _UNNAMED_LIMIT_S = 60.0
 """https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api: "wait for at least one minute"."""
 _QUOTED_CHARS = 300
+_READ_BYTES = 64 * 1024
+"""Of an error: what is longer is no reason that could be told."""
+_LONGEST_WAIT_S = 86_400.0
 
 
 class UnclearOutcome(OutsideError):
@@ -38,12 +41,12 @@ def server_time(response: httpx.Response, default: float) -> float:
 
 
 def retry_after_s(response: httpx.Response, now: float) -> float | None:
-    """What `Retry-After` asks for, in either of its forms; None where it is absent or nonsense."""
+    """What `Retry-After` asks for, in either of its forms, a day at most; None where it is absent or nonsense."""
     text = response.headers.get("retry-after", "").strip()
     if (seconds := _number(text)) is not None:
-        return max(seconds, 0.0)
+        return _within_a_day(seconds)
     if (date := _date(text)) is not None:
-        return max(date - server_time(response, now), 0.0)
+        return _within_a_day(date - server_time(response, now))
     return None
 
 
@@ -54,11 +57,20 @@ def limit_wait_s(response: httpx.Response, now: float, *, met_before: int = 0) -
         return None
     if (asked := retry_after_s(response, now)) is not None:
         return asked
-    says_limit = any(word in response.text[:2000].lower() for word in _LIMIT_WORDS)
+    says_limit = any(word in _beginning(response).lower() for word in _LIMIT_WORDS)
     reset = _number(response.headers.get("x-ratelimit-reset", ""))
     if says_limit and reset is not None and response.headers.get("x-ratelimit-remaining") == "0":
-        return max(reset - server_time(response, now), 0.0) + 1
+        return _within_a_day(reset - server_time(response, now)) + 1
     return _UNNAMED_LIMIT_S * 2**met_before if says_limit or response.status_code == 429 else None
+
+
+def _within_a_day(seconds: float) -> float:
+    return min(max(seconds, 0.0), _LONGEST_WAIT_S)
+
+
+def _beginning(response: httpx.Response) -> str:
+    """Of the body. `Response.text` would decode all of it, in whatever way the answer names."""
+    return response.content[:2000].decode("utf-8", "replace")
 
 
 def _number(text: str) -> float | None:
@@ -82,11 +94,12 @@ def _date(text: str) -> float | None:
 def quoted_message(response: httpx.Response, token: str | None) -> str:
     """GitHub's reason on one line, its list of errors included; the status's name where it gave none."""
     try:
-        fault = _Fault.model_validate_json(response.content)
+        fault = _Fault.model_validate_json(response.content[:_READ_BYTES])
     except ValidationError:
         fault = _Fault()
     parts = [fault.message or response.reason_phrase, *(_detail(error) for error in fault.errors[:5])]
-    text = " ".join("; ".join(part for part in parts if part).split())
+    text = "; ".join(part for part in parts if part)
+    text = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
     if token:
         text = text.replace(token, "***")
     return text[:_QUOTED_CHARS].rstrip(" .")
@@ -101,7 +114,7 @@ def _detail(error: object) -> str:
 
 def error_for(response: httpx.Response, doing: str, token: str | None) -> TinyGenError:
     """The error for a refusal. `doing` completes "TinyGen could not ..."."""
-    status, text = response.status_code, response.text[:2000]
+    status, text = response.status_code, _beginning(response)
     message = f"TinyGen could not {doing}: GitHub answered {status} ({quoted_message(response, token)})."
     match status:
         case 401:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from bot.adapters.github.calls import Call, Calls
-from bot.adapters.github.shapes import Commit, GitObject, Ref
+from bot.adapters.github.shapes import Branch, Commit, GitObject
 from bot.core.tree import Change, Changes
 from bot.errors import BadRequest, BranchMoved, NotFound, OutsideError, Unworkable
 
@@ -57,7 +57,7 @@ class GitData:
         """The branch's sha; None where there is no such branch, "" where the repository has no commit at all."""
         call = Call("GET", f"{self._at}/ref/heads/{quote(branch)}", f"read the branch {branch} of {self._repo}")
         try:
-            return self._calls.read(Ref, call).object.sha
+            return self._calls.read(Branch, call).object.sha
         except NotFound:
             return None
         except BadRequest as refusal:

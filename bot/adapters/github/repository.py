@@ -18,6 +18,7 @@ from bot.adapters.github.review_threads import resolved_threads
 from bot.adapters.github.shapes import (
     Collaborator,
     CommentPage,
+    Comparison,
     Contents,
     Created,
     Issue,
@@ -50,8 +51,12 @@ def _kind(on_line: bool) -> Kind:
 class Repository:
     """Usable from any thread."""
 
-    def __init__(self, repo: str, url: str, server: Server, access: Access) -> None:
+    def __init__(
+        self, repo: str, url: str, server: Server, access: Access, *, repository_id: int | None = None
+    ) -> None:
+        """`repository_id`: which one is meant, should another have its name by now."""
         self._repo = repo
+        self._repository_id = repository_id
         self._url = url
         self._server = server
         self._access = access
@@ -89,9 +94,18 @@ class Repository:
             return None
         if isinstance(found, list) or found.type != "file":
             return None
-        if found.size > max_bytes:
+        if max(found.size, len(found.content)) > max_bytes:
             raise BadRequest(f"`{path}` is larger than {max_bytes} bytes.", next_step="Make it smaller.")
-        return found.decoded()
+        return found.content
+
+    def in_history(self, sha: str, branch: str | None = None) -> bool:
+        branch = branch or self._default_branch()
+        path = f"{self._at}/compare/{quote(branch)}...{sha}"
+        call = Call("GET", path, f"see whether {sha[:12]} is in {branch} of {self._repo}", params={"per_page": "1"})
+        try:
+            return self._calls.read(Comparison, call).status in ("identical", "behind")
+        except NotFound:
+            return False
 
     def line_comments(self, number: int) -> tuple[LineComment, ...]:
         pages = self._calls.pages(LineCommentPage, self._comments(number, "pulls"))
@@ -159,7 +173,11 @@ class Repository:
         return branch, head
 
     def _default_branch(self) -> str:
-        return self._calls.read(RepositoryFacts, Call("GET", self._at, f"read {self._repo}")).default_branch
+        facts = self._calls.read(RepositoryFacts, Call("GET", self._at, f"read {self._repo}"))
+        if self._repository_id not in (None, facts.id):
+            message = f"{self._repo} is the name of another repository by now."
+            raise NotFound(message, next_step="Ask again where the repository is now.")
+        return facts.default_branch
 
     def _known_commit(self, sha: str) -> str:
         try:

@@ -5,11 +5,14 @@ https://docs.github.com/en/graphql/reference/objects#pullrequestreviewthread
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from bot.adapters.github.calls import Call, Calls, checked
 from bot.adapters.github.errors import TRY_LATER, limit_error
+from bot.adapters.github.shapes import PAGE_ITEMS, Id
 from bot.errors import OutsideError
 
 _PAGES = 10
@@ -34,11 +37,11 @@ class _Node(BaseModel):
 
 
 class _Comment(_Node):
-    full_database_id: int
+    full_database_id: Id
 
 
 class _Comments(_Node):
-    nodes: list[_Comment]
+    nodes: Annotated[list[_Comment], Field(max_length=1)]
 
 
 class _Thread(_Node):
@@ -48,12 +51,12 @@ class _Thread(_Node):
 
 class _PageInfo(_Node):
     has_next_page: bool
-    end_cursor: str | None = None
+    end_cursor: Annotated[str, Field(max_length=1_000)] | None = None
 
 
 class _Threads(_Node):
     page_info: _PageInfo
-    nodes: list[_Thread]
+    nodes: Annotated[list[_Thread], Field(max_length=PAGE_ITEMS)]
 
 
 class _Pull(_Node):

@@ -1,22 +1,39 @@
 """What TinyGen reads of GitHub's JSON, and nothing more: a field that GitHub adds or drops elsewhere breaks nothing.
 
+Every number and text has a bound, far above what GitHub has, lest an answer fit no database, comment or prompt. What
+people write is cut there; what names something, and cannot be cut, makes the answer one of an unknown form.
+
 https://docs.github.com/en/rest
 """
 
 from __future__ import annotations
 
-import base64
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, RootModel
+from pydantic import AfterValidator, Base64Bytes, BaseModel, Field, RootModel
 
 from bot.core.types import PERMISSIONS, Permission
 from bot.ports import Comment, LineComment, PullRequest, Thread
 
+PAGE_ITEMS = 100
+"""What a page is asked to hold, and what it holds at most."""
+
+Id = Annotated[int, Field(ge=0, le=2**63 - 1)]
+Number = Annotated[int, Field(ge=0, le=2**31 - 1)]
+"""Of an issue, or a line: GitHub's own type for them."""
+Name = Annotated[str, Field(max_length=200)]
+Ref = Annotated[str, Field(max_length=1_000)]
+Sha = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{40}$")]
+Url = Annotated[str, Field(max_length=2_000)]
+Title = Annotated[str, AfterValidator(lambda text: text[:1_000])]
+Body = Annotated[str, AfterValidator(lambda text: text[:300_000])]
+Granted = Annotated[dict[Name, Name], Field(max_length=500)]
+"""Permissions, by their names."""
+
 
 class User(BaseModel):
-    login: str
-    type: str = "User"
+    login: Name
+    type: Name = "User"
 
 
 GHOST = User(login="ghost")
@@ -28,13 +45,13 @@ _KEPT_HUNK_CHARS = 8_000
 
 
 class AppRef(BaseModel):
-    id: int
+    id: Id
 
 
 class Issue(BaseModel):
-    number: int
-    title: str
-    body: str | None = None
+    number: Number
+    title: Title
+    body: Body | None = None
     user: User | None = None
     state: Literal["open", "closed"]
     locked: bool = False
@@ -53,11 +70,11 @@ class Issue(BaseModel):
 
 
 class IssueComment(BaseModel):
-    id: int
-    body: str | None = None
+    id: Id
+    body: Body | None = None
     user: User | None = None
-    created_at: str
-    updated_at: str
+    created_at: Name
+    updated_at: Name
     performed_via_github_app: AppRef | None = None
 
     def comment(self, *, by_this_app: bool) -> Comment:
@@ -74,12 +91,12 @@ class IssueComment(BaseModel):
         )
 
 
-class CommentPage(RootModel[list[IssueComment]]):
+class CommentPage(RootModel[Annotated[list[IssueComment], Field(max_length=PAGE_ITEMS)]]):
     pass
 
 
 class _Author(User):
-    id: int | None = None
+    id: Id | None = None
 
 
 _GHOST = _Author(login=GHOST.login)
@@ -88,19 +105,19 @@ _GHOST = _Author(login=GHOST.login)
 class ReviewComment(BaseModel):
     """https://docs.github.com/en/rest/pulls/comments"""
 
-    id: int
-    pull_request_review_id: int | None = None
-    body: str = ""
+    id: Id
+    pull_request_review_id: Id | None = None
+    body: Body = ""
     user: _Author | None = None
-    created_at: str
-    updated_at: str
-    in_reply_to_id: int | None = None
-    path: str
+    created_at: Name
+    updated_at: Name
+    in_reply_to_id: Id | None = None
+    path: Annotated[str, Field(max_length=4_096)]
     diff_hunk: str = ""
-    line: int | None = None
-    start_line: int | None = None
-    side: str = "RIGHT"
-    commit_id: str = ""
+    line: Number | None = None
+    start_line: Number | None = None
+    side: Name = "RIGHT"
+    commit_id: Sha | Literal[""] = ""
 
     def line_comment(self) -> LineComment:
         author = self.user or _GHOST
@@ -123,19 +140,19 @@ class ReviewComment(BaseModel):
         )
 
 
-class LineCommentPage(RootModel[list[ReviewComment]]):
+class LineCommentPage(RootModel[Annotated[list[ReviewComment], Field(max_length=PAGE_ITEMS)]]):
     pass
 
 
 class Created(BaseModel):
-    id: int
+    id: Id
 
 
 class Collaborator(BaseModel):
     """`role_name` may be an organization's own role; `permission` then says which of the old four it rests on."""
 
-    permission: str
-    role_name: str = ""
+    permission: Name
+    role_name: Name = ""
 
     def level(self) -> Permission:
         named = (known for name in (self.role_name, self.permission) for known in PERMISSIONS if known == name)
@@ -143,18 +160,22 @@ class Collaborator(BaseModel):
 
 
 class RepositoryFacts(BaseModel):
-    default_branch: str
+    id: Id
+    default_branch: Ref
+
+
+class Comparison(BaseModel):
+    """https://docs.github.com/en/rest/commits/commits#compare-two-commits"""
+
+    status: str
 
 
 class ContentFile(BaseModel):
     """`content` is empty where the file is larger than 1 MB."""
 
-    type: str
-    size: int
-    content: str = ""
-
-    def decoded(self) -> bytes:
-        return base64.b64decode(self.content)
+    type: Name
+    size: Id
+    content: Base64Bytes = b""
 
 
 class Contents(RootModel[ContentFile | list[object]]):
@@ -162,32 +183,32 @@ class Contents(RootModel[ContentFile | list[object]]):
 
 
 class GitObject(BaseModel):
-    sha: str
+    sha: Sha
 
 
-class Ref(BaseModel):
+class Branch(BaseModel):
     object: GitObject
 
 
 class Commit(BaseModel):
-    sha: str
+    sha: Sha
     tree: GitObject
     parents: list[GitObject]
 
 
 class _RepoName(BaseModel):
-    full_name: str
+    full_name: Name
 
 
 class _Side(BaseModel):
-    ref: str
-    sha: str
+    ref: Ref
+    sha: Sha
     repo: _RepoName | None = None
 
 
 class Pull(BaseModel):
-    number: int
-    html_url: str
+    number: Number
+    html_url: Url
     state: Literal["open", "closed"]
     head: _Side
     base: _Side
@@ -204,25 +225,25 @@ class Pull(BaseModel):
         )
 
 
-class PullPage(RootModel[list[Pull]]):
+class PullPage(RootModel[Annotated[list[Pull], Field(max_length=PAGE_ITEMS)]]):
     pass
 
 
 class Installation(BaseModel):
-    id: int
-    permissions: dict[str, str] = {}
+    id: Id
+    permissions: Granted = {}
 
 
 class App(BaseModel):
-    id: int
-    slug: str
-    name: str = ""
-    permissions: dict[str, str] = {}
-    events: list[str] = []
-    installations_count: int | None = None
+    id: Id
+    slug: Name
+    name: Name = ""
+    permissions: Granted = {}
+    events: Annotated[list[Name], Field(max_length=500)] = []
+    installations_count: Id | None = None
 
 
 class Hook(BaseModel):
-    url: str = ""
-    content_type: str = ""
-    insecure_ssl: str | int = "0"
+    url: Url = ""
+    content_type: Name = ""
+    insecure_ssl: Name | Id = "0"

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel
+from pydantic import AwareDatetime, BaseModel, Field
 
 from bot.adapters.github.calls import Call, Calls, Server, checked
 from bot.adapters.github.errors import server_time
@@ -85,11 +84,12 @@ def _check_key(private_key: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a token is for."""
+    """What a token is for: the repository of that id or, where none is known, of that name."""
 
     installation_id: int
     repo: str
     permissions: Permissions
+    repository_id: int | None = None
 
 
 @dataclass(slots=True)
@@ -100,8 +100,8 @@ class _Slot:
 
 
 class _Minted(BaseModel):
-    token: str
-    expires_at: datetime
+    token: Annotated[str, Field(max_length=2_000, pattern=r"^[!-~]+$")]
+    expires_at: AwareDatetime
 
 
 class Tokens:
@@ -132,7 +132,9 @@ class Tokens:
 
     def _mint(self, grant: Grant) -> tuple[str, float]:
         """https://docs.github.com/en/rest/apps/apps#create-an-installation-access-token-for-an-app"""
-        wanted = {"repositories": [grant.repo.partition("/")[2]], "permissions": dict(grant.permissions)}
+        by_name = {"repositories": [grant.repo.partition("/")[2]]}
+        of = by_name if grant.repository_id is None else {"repository_ids": [grant.repository_id]}
+        wanted = {**of, "permissions": dict(grant.permissions)}
         path = f"/app/installations/{grant.installation_id}/access_tokens"
         call = Call("POST", path, f"get a token for {grant.repo}", json=wanted)
         try:

@@ -25,9 +25,9 @@ from bot.adapters.model.faults import (
     MayPass,
     Refusal,
     Refused,
+    check_head,
     fault_of,
     quoted,
-    read_refusal,
     unreachable,
 )
 from bot.adapters.model.messages import Messages, messages_of, text_of
@@ -71,6 +71,7 @@ class OpenAIModel:
     `base_url` None is OpenAI. `max_reply_tokens` None leaves the reply's length to the server. `silence_s` is how
     long a server may send nothing: a large model on a small machine reads its prompt for minutes. `usage_within_s` is
     how long its usage is waited for after the reply. `other_prices` are those of models that a call may name.
+    `limit_patience_s` is what a call itself waits for a limit; a longer one is raised at once, with how long it is.
     """
 
     def __init__(
@@ -87,7 +88,9 @@ class OpenAIModel:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
         watch: Watch | None = None,
+        limit_patience_s: float = math.inf,
     ) -> None:
+        self._limit_patience_s = limit_patience_s
         self._base_url = base_url or OPENAI_URL
         self._api_key = api_key or None
         self._model = model
@@ -150,7 +153,8 @@ class OpenAIModel:
                 return self._reply(answer, asked, self._clock() - began)
             except MayPass as fault:
                 wait_s = fault.wait_s or pause_s or 0.0
-                if pause_s is None or self._clock() + wait_s >= ends:
+                too_long = fault.wait_s > self._limit_patience_s or self._clock() + wait_s >= ends
+                if pause_s is None or too_long:
                     raise fault.error from None
             await self._sleep(wait_s)
             self._watch.retried("model")
@@ -167,8 +171,6 @@ class OpenAIModel:
             return await self._exchange(messages, asked.model, options)
         except Refused as error:
             refusal = error.refusal
-        except openai.APIStatusError as error:
-            refusal = read_refusal(error.status_code, error.response.content, error.response.headers)
         except (openai.OpenAIError, httpx2.HTTPError, OSError) as error:
             raise unreachable(error, asked) from None
         if self._learns(refusal, options):
@@ -187,7 +189,13 @@ class OpenAIModel:
         import openai
 
         timeout = httpx2.Timeout(self._silence_s, connect=_CONNECT_S)
-        http = openai.DefaultAsyncHttpxClient(verify=self._tls, timeout=timeout)
+        http = openai.DefaultAsyncHttpxClient(
+            verify=self._tls,
+            timeout=timeout,
+            follow_redirects=False,
+            headers={"Accept-Encoding": "identity"},
+            event_hooks={"response": [check_head]},
+        )
         # without a key the library would look for one in the environment; local servers want none
         key = self._api_key or "none"
         return openai.AsyncOpenAI(
@@ -225,8 +233,7 @@ class OpenAIModel:
             raise _empty(answer, asked)
         if answer.finish == "content_filter":
             raise fault_of(FILTERED, asked)
-        reported = answer.usage if answer.usage and answer.usage.prompt_tokens else None
-        usage = reported or _estimated(asked.prompt, answer.text)
+        usage = answer.usage or _estimated(asked.prompt, answer.text)
         cost = usage.cost
         if cost is None and asked.model in self._prices:
             cost = self._prices[asked.model].cost_usd(usage)
@@ -238,7 +245,7 @@ class OpenAIModel:
             completion_tokens=usage.completion_tokens,
             seconds=seconds,
             cached_tokens=usage.cached_tokens,
-            tokens_are_estimated=reported is None,
+            tokens_are_estimated=answer.usage is None,
             cost_usd=cost,
         )
 

@@ -10,14 +10,22 @@ import math
 import ssl
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from bot.errors import ContextTooLong, ImagesRefused, OutsideError, SetupError, TinyGenError, Unworkable
 
+if TYPE_CHECKING:
+    import httpx2
+
 _JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
+_LONGEST_ERROR_BYTES = 64 * 1024
+_LONGEST_LINE_CHARS = 4_000
+_LONGEST_WAIT_S = 86_400.0
 _QUOTED_CHARS = 200
 _ECHO_CHARS = 20
 """So many characters in a row that the prompt holds too are taken for a piece of the prompt."""
@@ -94,7 +102,7 @@ class Refusal:
 def read_refusal(status: int, body: bytes, headers: Mapping[str, str] | None = None) -> Refusal:
     """`status` 200: the body is an error all the same, and may hold a status of its own."""
     try:
-        error = _JSON.validate_json(body[:1_000_000])
+        error = _JSON.validate_json(body[:_LONGEST_ERROR_BYTES])
     except ValidationError:
         error = None
     if isinstance(error, dict):
@@ -107,17 +115,43 @@ def read_refusal(status: int, body: bytes, headers: Mapping[str, str] | None = N
         named = [str(error[name]) for name in ("code", "type", "param", "message", "detail") if error.get(name)]
         message = error.get("message") or error.get("detail")
         return Refusal(status, _line(" ".join(named)), _line(message if isinstance(message, str) else ""), wait_s)
-    words = error if isinstance(error, str) else body[:4000].decode(errors="replace")
+    words = error if isinstance(error, str) else body[:_LONGEST_LINE_CHARS].decode(errors="replace")
     message = error if isinstance(error, str) else ""
     return Refusal(502 if status == 200 else status, _line(words), _line(message), wait_s)
 
 
+async def check_head(response: httpx2.Response) -> None:
+    """Raises Refused for all but an answer that can be read as it comes: no redirect is followed, since the key and the
+    prompt are for this server alone, and nothing is unpacked, since a few bytes may become gigabytes."""
+    status = response.status_code
+    if response.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
+        raise Refused(Refusal(status, "", "", _wait_s(response.headers)))
+    if 300 <= status < 400:
+        raise Refused(Refusal(status, "", ""))
+    if not response.is_success:
+        raise Refused(read_refusal(status, await _beginning(response), response.headers))
+
+
+async def _beginning(response: httpx2.Response) -> bytes:
+    """As much of an error as is read."""
+    import httpx2
+
+    body = b""
+    with suppress(httpx2.HTTPError, OSError):  # its status says enough
+        async for piece in response.aiter_raw():
+            body += piece
+            if len(body) >= _LONGEST_ERROR_BYTES:
+                break
+    return body
+
+
 def _line(text: str) -> str:
-    return " ".join(text[:4000].split())
+    """One line, in which every character prints."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text[:_LONGEST_LINE_CHARS]).split())
 
 
 def _wait_s(headers: Mapping[str, str]) -> float | None:
-    """`retry-after-ms` is OpenAI's own; `Retry-After` is seconds or a date."""
+    """`retry-after-ms` is OpenAI's own; `Retry-After` is seconds or a date. More than a day counts as one."""
     for name, unit_s in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         text = headers.get(name, "")
         try:
@@ -125,9 +159,10 @@ def _wait_s(headers: Mapping[str, str]) -> float | None:
         except ValueError:
             continue
         if math.isfinite(seconds):
-            return max(seconds, 0.0)
+            return min(max(seconds, 0.0), _LONGEST_WAIT_S)
     try:
-        return max(parsedate_to_datetime(headers.get("retry-after", "")).timestamp() - time.time(), 0.0)
+        seconds = parsedate_to_datetime(headers.get("retry-after", "")).timestamp() - time.time()
+        return min(max(seconds, 0.0), _LONGEST_WAIT_S)
     except (ValueError, OverflowError):
         return None
 
@@ -168,6 +203,15 @@ def unreachable(error: BaseException, asked: Asked) -> TinyGenError | MayPass:
 
 def _final(refusal: Refusal, asked: Asked, said: str) -> TinyGenError:
     server, model = asked.server, asked.model
+    if refusal.status < 300:
+        message = f"The model's server {server} compressed its answer, though it was asked not to."
+        step = "Turn compression off there, or in the proxy before it, or set OPENAI_BASE_URL to another server."
+        return SetupError(message, next_step=step)
+    if refusal.status < 400:
+        message = (
+            f"The model's server {server} answered {refusal.status}: it leads elsewhere, where the key may not go."
+        )
+        return SetupError(message, next_step="Set OPENAI_BASE_URL to the address of the server itself.")
     if refusal.status == 401:
         return SetupError(
             f"{server} does not accept the API key.", next_step="Set OPENAI_API_KEY to a valid key for it."
@@ -184,7 +228,7 @@ def _final(refusal: Refusal, asked: Asked, said: str) -> TinyGenError:
 
 def quoted(text: str, asked: Asked) -> str:
     """The text in brackets, shortened; nothing where it holds the key or a piece of the prompt."""
-    message = text[:_QUOTED_CHARS].rstrip(" .")
+    message = _line(text)[:_QUOTED_CHARS].rstrip(" .")
     if not message or (asked.api_key and asked.api_key in text):
         return ""
     windows = {message[at : at + _ECHO_CHARS] for at in range(max(1, len(message) - _ECHO_CHARS + 1))}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import secrets
 import sys
 from pathlib import Path
 
@@ -22,6 +23,8 @@ WAIT_S = 3600.0
 """GitHub's own bound on the three steps together."""
 _WRITTEN = ("GITHUB_APP_ID", "GITHUB_PRIVATE_KEY", "GITHUB_WEBHOOK_SECRET")
 _MUST_BE_ABSENT = (*_WRITTEN, "GITHUB_PRIVATE_KEY_PATH")
+_API_KEYS = "TINYGEN_API_KEYS"
+"""Written where there is none: without it, every user and program of this machine may call /run."""
 _URL = re.compile(r"(https://[^\s/?#@]+|http://(127\.0\.0\.1|localhost)(:\d+)?)(/[^\s?#]*)?")
 _LOGIN = re.compile(r"[A-Za-z0-9_-]+")
 _ASK = """\
@@ -36,11 +39,12 @@ def setup(config: Config, options: argparse.Namespace) -> int:
     _check_absent(config)
     url = _read_url(options.url or _ask_url(config))
     manifest = read_manifest()
+    key = {} if config.api_keys else {_API_KEYS: secrets.token_hex(32)}
 
     def finish(code: str) -> str:
         app = fetch_new_app(config, code)
         values = (str(app.id), app.pem.get_secret_value(), app.webhook_secret.get_secret_value())
-        add_settings(ENV_FILE, dict(zip(_WRITTEN, values, strict=True)))
+        add_settings(ENV_FILE, {**dict(zip(_WRITTEN, values, strict=True)), **key})
         return f"{app.html_url}/installations/new"
 
     new_app_url = _new_app_url(config.github_server_url, options.organization)
@@ -48,7 +52,7 @@ def setup(config: Config, options: argparse.Namespace) -> int:
         _say(f"Open {page.url} in a browser, and confirm the App on GitHub.")
         _say(f"From another machine, first: ssh -L {page.port}:127.0.0.1:{page.port} this-machine")
         install_url = page.wait(WAIT_S)
-    _say(f"Wrote {', '.join(_WRITTEN)} to {ENV_FILE}.")
+    _say(f"Wrote {', '.join((*_WRITTEN, *key))} to {ENV_FILE}.")
     _say(f"Now install the App on your repositories: {install_url}")
     _say("Then look whether all is well: python -m bot doctor")
     return 0

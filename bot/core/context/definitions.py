@@ -41,7 +41,7 @@ _PATTERNS: dict[str, tuple[str, ...]] = {
     "javascript": _JAVASCRIPT,
     "typescript": _JAVASCRIPT,
     "c": (
-        r"^(?:[A-Za-z_][\w:<>,~]*[\x20\t*&]+)+?[*&]*(?P<a>[\w:~]+)·\([^;\n]*$",
+        r"^(?:[A-Za-z_][\w:<>,~]*+[\x20\t*&]++)+?(?P<a>[\w:~]++)·\([^;\n]*$",
         r"^(?:typedef )?(?:struct|union|enum|class|namespace) (?P<b>\w+)[^;\n]*$",
         r"^·\#·define (?P<c>\w+)",
         r"^(?P<d>[a-z_]\w+)\([^;\n]*\)·\{?$",
@@ -65,9 +65,12 @@ _PATTERNS: dict[str, tuple[str, ...]] = {
 """By language. A space stands for blanks, `·` for blanks or nothing; the group that matched is the name."""
 
 _COMPILED = {
-    language: re.compile("|".join(patterns).replace(" ", "[ \\t]+").replace("·", "[ \\t]*").encode(), re.M)
+    language: re.compile("|".join(patterns).replace(" ", "[ \\t]++").replace("·", "[ \\t]*+").encode(), re.M)
     for language, patterns in _PATTERNS.items()
 }
+"""No pattern goes back over blanks, so that a line of nothing else costs no more than its length."""
+MAX_LINE_BYTES = 2_000
+"""A longer line is not searched: it is data, or minified code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,8 @@ class Definition:
 def defined_names(path: str, content: bytes) -> list[bytes]:
     """The names alone, for counting: much faster than `find_definitions`."""
     pattern = _COMPILED.get(language_of(path) or "")
-    return [match.group(match.lastgroup or 0) for match in pattern.finditer(content)] if pattern else []
+    found = pattern.finditer(_without_long_lines(content)) if pattern else ()
+    return [match.group(match.lastgroup or 0) for match in found]
 
 
 def find_definitions(path: str, content: bytes) -> tuple[Definition, ...]:
@@ -92,6 +96,7 @@ def find_definitions(path: str, content: bytes) -> tuple[Definition, ...]:
 
 def _found(path: str, content: bytes) -> Iterator[Definition]:
     pattern = _COMPILED.get(language_of(path) or "")
+    content = _without_long_lines(content)
     line, counted = 1, 0
     for match in pattern.finditer(content) if pattern else ():
         begin = match.start()
@@ -100,3 +105,21 @@ def _found(path: str, content: bytes) -> Iterator[Definition]:
         end = content.find(b"\n", begin)
         signature = content[begin : end if end >= 0 else None].decode("utf-8", "replace").strip()
         yield Definition(match.group(match.lastgroup or 0).decode("utf-8", "replace"), line, signature)
+
+
+def _without_long_lines(content: bytes) -> bytes:
+    """The content with its long lines emptied; every other line keeps its number."""
+    if not _has_long_line(content):
+        return content
+    return b"\n".join(line if len(line) <= MAX_LINE_BYTES else b"" for line in content.split(b"\n"))
+
+
+def _has_long_line(content: bytes) -> bool:
+    """Goes from line end to line end in steps as long as a line may be."""
+    start = 0
+    while len(content) - start > MAX_LINE_BYTES:
+        end = content.rfind(b"\n", start, start + MAX_LINE_BYTES + 1)
+        if end < 0:
+            return True
+        start = end + 1
+    return False

@@ -14,8 +14,8 @@ _COMMENT = re.compile(r"<!--.{0,5000}?-->", re.S)
 _URL = re.compile(r"\bhttps?://[^\s/]{1,200}(?P<path>/\S{0,500})?")
 
 _BOILERPLATE = re.compile(
-    r"(merge (pull request|branch)\b.{0,200}|\(cherry picked from.{0,100}|[\w-]{3,20}-by:.{0,200}|change-id:.{0,100}"
-    r"|(fix(es|ed)?|closes?d?|refs?|see|resolves?):?(#\d*+|(GHSA|CVE)-\S++|[,\s]++)*+\.?)$",
+    r"(?:merge (?:pull request|branch)\b.{0,200}|\(cherry picked from.{0,100}|[\w-]{3,20}-by:.{0,200}|change-id:.{0,100}"
+    r"|(?:fix(?:es|ed)?|closes?d?|refs?|see|resolves?):?(?:#\d*+|(?:GHSA|CVE)-\S++|[,\s]++)*+\.?)$",
     re.I,
 )
 _HEADING = re.compile(

@@ -15,7 +15,7 @@ from bot.core.reply import Edit
 
 _BEGIN = re.compile(r"\s{0,12}\*{3} Begin Patch\s*", re.IGNORECASE)
 _END = re.compile(r"\s{0,12}\*{3} End Patch\s*", re.IGNORECASE)
-_FILE = re.compile(r"\*{3} (Add|Update|Delete|Move to)(?: File)? ?: ?(\S.*?)\s*", re.IGNORECASE)
+_FILE = re.compile(r"\*{3} (Add|Update|Delete|Move to)(?: File)? ?: ?(\S(?:.*\S)?)\s*", re.IGNORECASE)
 _END_OF_FILE = re.compile(r"\*{3} End of File\s*", re.IGNORECASE)
 _MAX_MARKER_CHARS = 500
 _MOST_ANCHORS = 20

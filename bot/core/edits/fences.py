@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_FENCE = re.compile(r"(\s{0,12})(?:(`{3,})([^`]*)|(~{3,})(.*))")
+_FENCE = re.compile(r"(\s{0,12})(?:(`{3,}+)([^`]*)|(~{3,}+)(.*))")
 _MAX_RUN = 16
 _MAX_CHARS = 2000
 

@@ -68,8 +68,8 @@ class Files:
         said, path = path, self._tree.resolve(path)
         if said == path and self._tree.is_doubtful(path):
             raise Refused(
-                f"There is no directory {path[0]}/. "
-                f"Send the path without that prefix, or as `./{path[:200]}` to make it."
+                f"There is no directory {path[0]}/. Send the path without that prefix, or as "
+                f"`./{path[:200]}` to make it."
             )
         fault = path_fault(path)
         if fault:

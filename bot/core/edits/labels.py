@@ -35,8 +35,8 @@ _COMMENTS = (
 _VERSION = re.compile(r"v?\d+(?:\.\d+)*")
 _LINK = re.compile(r"\[([^\]]+)\](?:\([^)]*\))?")
 _TAG = re.compile(
-    r"<(?:file|edit|change|patch|update|create|write|document|source)\s+(?:path|name|file|filename)\s*=\s*[\"']?"
-    r"([^\"'<>]{1,400})[\"']?\s*/?>|<(?:path|file|file_?path|file_?name)>([^<>]{1,400})</\w{1,20}>"
+    r"<(?:file|edit|change|patch|update|create|write|document|source)\s+(?:path|name|file|filename)\s*+=\s*+[\"']?"
+    r"([^\"'<>]{1,400}+)[\"']?\s*/?>|<(?:path|file|file_?path|file_?name)>([^<>]{1,400})</\w{1,20}>"
 )
 """As in `<file path="src/a.py">` and `<path>src/a.py</path>`."""
 _LIST_MARK = re.compile(r"(?:[-*+>]|\d{1,3}[.)])\s+")

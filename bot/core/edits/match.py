@@ -48,7 +48,7 @@ _NS_OF_A_SEARCHED_CHAR = 3
 _NS_OF_A_DEPTH = 60
 LEAST_SIGNS = 8
 """The least letters and digits by which part of a line, or of a search, is known."""
-_ELISION = re.compile(r"\s*(?:#|//|/\*|<!--|--|;|%)?\s*[\[(<]?(?:\.\.\.|…)(?:[^.…].{0,80})?")
+_ELISION = re.compile(r"\s*+(?:#|//|/\*|<!--|--|;|%)?\s*+[\[(<]?(?:\.\.\.|…)(?:[^.…].{0,80})?")
 _NUMBERED = re.compile(r"\s{0,8}(\d{1,7})(?:\s?[|:│→]|\t) ?(.*)", re.DOTALL)
 
 

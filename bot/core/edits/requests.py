@@ -9,7 +9,9 @@ from bot.core.reply import Request
 
 _LIST_MARK = re.compile(r"(?:[-*+>]|\d{1,3}[.)])\s+")
 _LINE = re.compile(r"(read|search|list)(?:\s*:\s*|\s+|$)(.*)", re.IGNORECASE | re.DOTALL)
-_RANGE = re.compile(r"(?::|#|\s+)\s*(?:lines?\s*)?L?(\d{1,9})(?:\s*(?:-|–|:|to|,)\s*L?(\d{1,9}))?$", re.IGNORECASE)
+_RANGE = re.compile(
+    r"(?:[:#]|(?<!\s)\s)\s*+(?:lines?\s*+)?L?(\d{1,9})(?:\s*+(?:-|–|:|to|,)\s*+L?(\d{1,9}))?$", re.IGNORECASE
+)
 _MAX_CHARS = 1000
 
 

@@ -15,12 +15,12 @@ from bot.core.edits.hunks import Hunk, read_header
 from bot.core.reply import Edit
 
 _NOWHERE = "/dev/null"
-_STAMP = re.compile(r"\s+\d{4}-\d\d-\d\d[ T].*$")
+_MAX_HEADER_CHARS = 5_000
+"""What is read of a file's header: a path that is longer is none, however git escapes it."""
+_STAMP = re.compile(r"(?<!\s)\s++\d{4}-\d\d-\d\d[ T].*", re.DOTALL)
 _VERSION = re.compile(r"\d{1,3}\.\d{1,4}[\w. ()-]{0,40}")
 _ESCAPE = re.compile(r'\\([abtnvfr"\\]|[0-7]{1,3})')
 _ESCAPES = {"a": 7, "b": 8, "t": 9, "n": 10, "v": 11, "f": 12, "r": 13, '"': 34, "\\": 92}
-_MAX_HEADER_CHARS = 5_000
-"""What is read of a file's header: a path that is longer is none, however git escapes it."""
 
 
 @dataclass(slots=True)

@@ -20,7 +20,7 @@ price of one question each, against a file that is lost."""
 _MARKER = re.compile(r"\W{0,12}(?:<{5,12}|(?:&lt;){5,12})\s{0,4}\w{0,40}\W{0,12}", re.IGNORECASE)
 """What opens a conflict, or a search/replace block whose signs were bolded or escaped."""
 _LEFT_OUT = re.compile(
-    r"\s*(?:#|//|/\*|<!--|--|;|%|\{/\*|\(\*)?\s*(?:\.{3}|…)\s*\(?\s*(?:the\s+)?"
+    r"\s*+(?:#|//|/\*|<!--|--|;|%|\{/\*|\(\*)?\s*+(?:\.{3}|…)\s*+\(?\s*+(?:the\s++)?"
     r"(?:rest|remaining|remainder|existing|unchanged|same|previous|other|more|omitted|keep)\b.{0,80}",
     re.IGNORECASE,
 )

@@ -51,6 +51,35 @@ def test_an_empty_repository_has_a_branch_without_a_commit(stage: Stage) -> None
     assert here.resolve("trunk") == ("trunk", "")
 
 
+# ---- history --------------------------------------------------------------------------------------------------------
+
+
+def test_what_the_default_branch_holds_is_in_its_history(stage: Stage) -> None:
+    first = stage.repo.git.branch("main") or ""
+    second = stage.repo.git.commit({"a": b"a"}, branch="main")
+    assert (stage.here().in_history(first), stage.here().in_history(second)) == (True, True)
+
+
+def test_what_only_another_branch_holds_is_in_that_branchs_history_alone(stage: Stage) -> None:
+    sha = stage.repo.git.commit({"a": b"a"}, branch="topic/one#1")
+    assert (stage.here().in_history(sha), stage.here().in_history(sha, "topic/one#1")) == (False, True)
+
+
+def test_what_only_a_fork_holds_is_in_no_history(stage: Stage) -> None:
+    """Though GitHub gives the commit out under this repository's name: its head is kept here too."""
+    sha = stage.double.fork(stage.repo, "mallory").git.commit({"a": b"evil"}, branch="topic")
+    stage.repo.open_pull("mallory", "Mine", head="mallory:topic")
+    assert stage.here().file("a", max_bytes=9, ref=sha) == b"evil"
+    assert not stage.here().in_history(sha)
+
+
+def test_an_unknown_commit_is_in_no_history(stage: Stage) -> None:
+    assert not stage.here().in_history("0123456789" * 4)
+
+
+# ---- branches -------------------------------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize("name", ["nowhere", "main/x", "mai", "heads/main"])
 def test_a_branch_that_is_not_there_is_named(stage: Stage, name: str) -> None:
     with pytest.raises(NotFound, match=f"has no branch '{name}'"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from bot.errors import BadRequest, NotFound, NotPermitted, OutsideError
-from bot.ports import Connect, GitHub
 from tests.adapters.test_github.conftest import Stage
 from tests.doubles.github import faults
 from tests.doubles.github.faults import Fault
@@ -13,12 +12,6 @@ from tests.doubles.github.state import Role
 
 MARKER = "<!-- tinygen:job=1 "
 BODY = "<!-- tinygen:job=1 state=queued -->\nWorking."
-
-
-def test_the_adapter_is_what_the_job_asks_for(stage: Stage) -> None:
-    connect: Connect = stage.github().connect
-    here: GitHub = connect("octocat/hello", stage.installation.id)
-    assert here.thread(1).number == 1
 
 
 def test_a_thread_is_read_as_it_stands_now(stage: Stage) -> None:

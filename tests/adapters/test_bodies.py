@@ -1,0 +1,119 @@
+"""Bodies of HTTP answers: unpacked as they come, never beyond the bound, whatever the answer says of itself."""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import time
+import tracemalloc
+import zlib
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.adapters.bodies import BodyTooLong, bound_body
+
+MB = 1_000_000
+
+
+class Pieces(httpx.SyncByteStream):
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._pieces
+
+
+def read(
+    pieces: Iterator[bytes],
+    encoding: str | None = None,
+    *,
+    max_bytes: int = MB,
+    clock: Callable[[], float] = time.monotonic,
+) -> bytes:
+    """What a client with the hook reads of an answer that comes in these pieces."""
+    headers = {} if encoding is None else {"Content-Encoding": encoding}
+    transport = httpx.MockTransport(lambda _request: httpx.Response(200, headers=headers, stream=Pieces(pieces)))
+    with httpx.Client(transport=transport, event_hooks={"response": [bound_body(max_bytes, clock=clock)]}) as client:
+        return client.get("http://server.test/").content
+
+
+def cut(body: bytes, size: int) -> Iterator[bytes]:
+    return (body[at : at + size] for at in range(0, len(body), size))
+
+
+@settings(max_examples=40)
+@given(
+    st.binary(max_size=2_000) | st.binary(max_size=20).map(lambda part: part * 10_000), st.sampled_from([1, 7, 9999])
+)
+def test_a_body_is_what_was_sent_packed_or_not(body: bytes, size: int) -> None:
+    for encoding in (None, "", "identity"):
+        assert read(cut(body, size), encoding) == body
+    for encoding in ("gzip", " GZIP "):
+        assert read(cut(gzip.compress(body), size), encoding) == body
+
+
+@pytest.mark.parametrize("encoding", ["gzip, gzip", "deflate", "br", "zstd", "identity, gzip", "x"])
+def test_what_is_packed_in_another_way_is_not_unpacked(encoding: str) -> None:
+    with pytest.raises(httpx.DecodingError):
+        read(cut(b"x", 1), encoding)
+
+
+def test_a_body_of_the_greatest_length_is_read_and_one_byte_more_is_not() -> None:
+    for pack, encoding in ((bytes, "identity"), (gzip.compress, "gzip")):
+        assert len(read(cut(pack(b"x" * MB), 9_999), encoding)) == MB
+        with pytest.raises(BodyTooLong):
+            read(cut(pack(b"x" * (MB + 1)), 9_999), encoding)
+
+
+def endless(packed: bool) -> Iterator[bytes]:
+    packer = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS | 16)
+    while True:
+        yield packer.compress(b"\0" * MB) + packer.flush(zlib.Z_FULL_FLUSH) if packed else b"\0" * 1000
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_body_without_end_costs_no_more_than_the_bound(packed: bool) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(BodyTooLong):
+            read(endless(packed), "gzip" if packed else None, max_bytes=10 * MB)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 25 * MB
+
+
+def test_what_unpacks_to_nothing_for_ever_is_left_too() -> None:
+    def nothing() -> Iterator[bytes]:
+        packer = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
+        yield packer.compress(b"x")
+        block = packer.flush(zlib.Z_FULL_FLUSH)[-5:]
+        assert block == b"\0\0\0\xff\xff"  # an empty one
+        while True:
+            yield block * 100
+
+    def rest() -> Iterator[bytes]:
+        yield gzip.compress(b"x")
+        while True:
+            yield b"after the end"
+
+    for pieces in (nothing(), rest()):
+        with pytest.raises(BodyTooLong):
+            read(pieces, "gzip")
+
+
+@pytest.mark.parametrize("body", [b"no gzip", gzip.compress(b"x" * 99)[:-20] + b"\xff" * 40])
+def test_what_is_not_packed_as_it_says_is_an_error(body: bytes) -> None:
+    with pytest.raises(httpx.DecodingError):
+        read(cut(body, 5), "gzip")
+
+
+def test_what_comes_too_slowly_is_left() -> None:
+    times = itertools.count(step=50.0)
+    assert read(cut(b"xx", 1), clock=times.__next__) == b"xx"
+    with pytest.raises(BodyTooLong):
+        read(cut(b"x" * 100, 1), clock=times.__next__)

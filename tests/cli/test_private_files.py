@@ -1,0 +1,246 @@
+"""Whatever is written is its owner's alone, and nothing of the folder that a command is given in is read."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from bot.config import load_config
+from bot.errors import SetupError
+from bot.wiring import build_database, build_git, lock_worker, make_data_dir, words_dir
+from tests.doubles.model import ModelDouble
+
+ROOT = Path(__file__).parents[2]
+REPLY = "greet.py\n<<<<<<< SEARCH\nhi\n=======\nhello\n>>>>>>> REPLACE\n"
+
+
+def open_to_others(folder: Path) -> dict[str, str]:
+    """What of it other users may touch, with its mode."""
+    modes = {path: stat.S_IMODE(path.lstat().st_mode) for path in [folder, *folder.rglob("*")] if not path.is_symlink()}
+    return {str(path): oct(mode) for path, mode in modes.items() if mode & 0o077}
+
+
+@pytest.fixture(autouse=True)
+def open_umask() -> Iterator[None]:
+    """The most careless one, which the processes started here inherit."""
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    repo = tmp_path / "repo"
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b.test", "-C", str(repo)]
+    subprocess.run(["git", "init", "-q", repo], check=True)
+    (repo / "greet.py").write_text("hi\n")
+    subprocess.run([*git, "add", "."], check=True)
+    subprocess.run([*git, "commit", "-qm", "x"], check=True)
+    return repo
+
+
+# ---- the data directory ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o777, 0o750, 0o701])
+def test_a_data_directory_that_is_open_to_others_is_closed(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "data"
+    path.mkdir()
+    path.chmod(mode)
+    make_data_dir(load_config({"TINYGEN_DATA_DIR": str(path)}, None))
+    assert stat.S_IMODE(path.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("use", [build_database, build_git, lock_worker, words_dir])
+def test_whoever_comes_first_makes_it_closed(tmp_path: Path, use: object) -> None:
+    assert callable(use)
+    made = use(load_config({"TINYGEN_DATA_DIR": str(tmp_path / "new" / "data")}, None))
+    assert stat.S_IMODE((tmp_path / "new" / "data").stat().st_mode) == 0o700
+    if hasattr(made, "close"):
+        made.close()
+
+
+def test_a_directory_of_everybody_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "tmp"
+    path.mkdir()
+    path.chmod(0o1777)
+    config = load_config({"TINYGEN_DATA_DIR": str(path)}, None)
+    with pytest.raises(SetupError, match=r"open to other users.*Name a directory inside it"):
+        make_data_dir(config)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o1777
+    assert words_dir(config) is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a directory away")
+def test_a_directory_that_we_may_write_and_not_close_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "theirs"
+    path.mkdir()
+    path.chmod(0o777)
+    tmp_path.chmod(0o755)
+    code = "import sys; from bot.cli import main; sys.exit(main(['migrate']))"
+    for parent in (*path.parents,):
+        if not parent.stat().st_mode & stat.S_IXOTH:
+            pytest.skip("other users do not reach the temporary directory")
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": str(ROOT), "TINYGEN_DATA_DIR": str(path), "PATH": os.environ["PATH"]},
+        cwd="/",
+        user=12345,
+        group=12345,
+        extra_groups=[],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    assert "open to other users" in done.stderr
+
+
+# ---- what commands write --------------------------------------------------------------------------------------------
+
+
+def bot(at: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **settings}
+    command = [sys.executable, "-m", "bot", *arguments]
+    return subprocess.run(command, cwd=at, env=environment, capture_output=True, text=True, check=False, timeout=100)
+
+
+@pytest.mark.parametrize("command", ["jobs list", "migrate", "doctor"])
+def test_what_an_operators_command_writes_is_its_owners_alone(tmp_path: Path, command: str) -> None:
+    nowhere = {"GITHUB_API_URL": "http://127.0.0.1:9", "OPENAI_BASE_URL": "http://127.0.0.1:9"}
+    bot(tmp_path, *command.split(), TINYGEN_DATA_DIR="data", **nowhere)
+    assert (tmp_path / "data").is_dir()
+    assert open_to_others(tmp_path / "data") == {}
+
+
+def test_what_a_command_on_a_repository_writes_is_its_owners_alone(tmp_path: Path, repo: Path) -> None:
+    with ModelDouble([REPLY, "[CONFIDENT]"]) as model:
+        settings = {"OPENAI_BASE_URL": model.url, "OPENAI_API_KEY": "k", "TINYGEN_DATA_DIR": str(tmp_path / "data")}
+        done = bot(tmp_path, "run", str(repo), "Say hello.", "--transcript", "transcript", **settings)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "data" / "words").is_dir()
+    assert open_to_others(tmp_path / "data") == {}
+    assert open_to_others(tmp_path / "transcript") == {}
+
+
+def test_what_the_running_bot_writes_is_its_owners_alone(tmp_path: Path) -> None:
+    data, temporary = tmp_path / "data", tmp_path / "tmp"
+    temporary.mkdir()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    environment = {
+        "PATH": os.environ["PATH"],
+        "TMPDIR": str(temporary),
+        "TINYGEN_DATA_DIR": str(data),
+        "TINYGEN_PORT": port,
+        "GITHUB_WEBHOOK_SECRET": "0123456789abcdef",
+    }
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "bot", "serve"], cwd=ROOT, env=environment, stdout=log, stderr=log
+        )
+    try:
+        _wait_until_ready(f"http://127.0.0.1:{port}/readyz", process)
+        made = {path.name for path in data.iterdir()}
+        assert {"tinygen.sqlite", "tinygen.sqlite-wal", "tinygen.sqlite-shm", "worker.lock"} <= made
+        assert open_to_others(data) == {}
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+
+
+def _wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + 60
+    pause = threading.Event()
+    with httpx.Client(trust_env=False) as client:
+        while time.monotonic() < until and process.poll() is None:
+            try:
+                if client.get(url).status_code == 200:
+                    return
+            except httpx.HTTPError:
+                pass
+            pause.wait(0.1)
+    pytest.fail("the bot does not become ready")
+
+
+# ---- a stranger's folder --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def trap() -> Iterator[socket.socket]:
+    """Where a stranger listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        yield listener
+
+
+def caught(trap: socket.socket) -> bool:
+    try:
+        trap.accept()[0].close()
+    except BlockingIOError:
+        return False
+    return True
+
+
+@pytest.fixture(params=["checkout", "installed"])
+def own(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, Path]:
+    """A copy of TinyGen's code, and where it has its own settings."""
+    code = tmp_path / "code"
+    shutil.copytree(ROOT / "bot", code / "bot", ignore=shutil.ignore_patterns("__pycache__"))
+    if request.param == "checkout":
+        (code / "app.yml").touch()
+        return code, code / ".env"
+    (tmp_path / ".config" / "tinygen").mkdir(parents=True)
+    return code, tmp_path / ".config" / "tinygen" / "env"
+
+
+COMMANDS = (("run", "Say hello."), ("context", "Say hello."), ("apply", "reply"))
+
+
+@pytest.mark.parametrize(("command", "what"), COMMANDS)
+def test_the_settings_of_a_strangers_clone_are_not_read(
+    tmp_path: Path, repo: Path, trap: socket.socket, own: tuple[Path, Path], command: str, what: str
+) -> None:
+    code, env_file = own
+    evil = f"http://127.0.0.1:{trap.getsockname()[1]}"
+    names = ("OPENAI_BASE_URL", "GITHUB_API_URL", "GITHUB_SERVER_URL", "HTTP_PROXY", "ALL_PROXY")
+    (repo / ".env").write_text("".join(f"{name}={evil}\n" for name in names) + "TINYGEN_DATA_DIR=evil\n")
+    (repo / "reply").write_text(REPLY)
+    before = {path.relative_to(repo) for path in repo.rglob("*") if ".git" not in path.parts}
+    with ModelDouble([REPLY, "[CONFIDENT]"]) as model:
+        env_file.write_text(f"OPENAI_BASE_URL={model.url}\n")
+        done = bot(repo, command, ".", what, PYTHONPATH=str(code), OPENAI_API_KEY="sk-mine", HOME=str(tmp_path))
+        assert len(model.requests) == (2 if command == "run" else 0)
+    assert done.returncode == 0, done.stderr
+    assert not caught(trap)
+    assert {path.relative_to(repo) for path in repo.rglob("*") if ".git" not in path.parts} == before
+
+
+@pytest.mark.parametrize("name", ["dotenv", "openai", "pydantic", "structlog", "yaml", "markdown_it"])
+def test_no_module_of_a_strangers_clone_is_loaded(tmp_path: Path, repo: Path, name: str) -> None:
+    (repo / f"{name}.py").write_text("raise SystemExit('a stranger was here')")
+    done = bot(repo, "context", ".", "Say hello.", TINYGEN_DATA_DIR=str(tmp_path / "data"))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_url_is_never_a_folder_of_the_clone(tmp_path: Path, repo: Path) -> None:
+    planted = tmp_path / "http:" / "127.0.0.1:9" / "o" / "r"
+    planted.parent.mkdir(parents=True)
+    repo.rename(planted)
+    nowhere = {"GITHUB_SERVER_URL": "http://127.0.0.1:9", "GITHUB_API_URL": "http://127.0.0.1:9"}
+    done = bot(tmp_path, "context", "http://127.0.0.1:9/o/r", "x", TINYGEN_DATA_DIR=str(tmp_path / "data"), **nowhere)
+    assert done.returncode == 1
+    assert "GitHub did not answer" in done.stderr

@@ -1,0 +1,472 @@
+"""Every regular expression of `bot`, and for each the inputs on which a backtracking matcher is slowest.
+
+Patterns are found by walking the syntax trees of the sources, so that a new one is tested without being named anywhere.
+Inputs come from the pattern's own parse tree: what its repeats repeat, and two repeats have in common, is pumped behind
+what leads to them, with and without an end that makes the match fail; and what leads into a repeat comes again and again,
+since a search that fails begins anew at every place.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import random
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import product
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import Any
+
+from tests.doubling import FACTOR, Growth, cpu_seconds, growth_of
+
+BOT = Path(__file__).parent.parent / "bot"
+
+Pattern = re.Pattern[str] | re.Pattern[bytes]
+Text = str | bytes
+
+_CALLS = frozenset(
+    {"compile", "search", "match", "fullmatch", "split", "findall", "finditer", "sub", "subn", "template"}
+)
+_REPEATED = frozenset({"split", "findall", "finditer", "sub", "subn"})
+"""These look for a match at every place; what else they do is no matching."""
+_FLAGS_AT = {"compile": 1, "search": 2, "match": 2, "fullmatch": 2, "split": 3, "findall": 2, "finditer": 2}
+_UNKNOWN = frozenset({"finditer", "fullmatch"})
+
+_parser: Any = importlib.import_module("re._parser")
+
+
+# ---- which patterns there are ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A pattern, and the ways in which it is matched. `where` is file and name: `core/material.py:_LINK`."""
+
+    where: str
+    pattern: Pattern
+    methods: frozenset[str]
+
+
+class UnknownPattern(Exception):
+    """A call of `re` whose pattern is made as the program runs, by nothing that the test knows how to call."""
+
+
+def find_patterns(makers: Mapping[str, Callable[[], object]], methods: Mapping[str, str]) -> list[Use]:
+    """Every pattern of `bot`. `makers` give an example of those that functions make as they run, `methods` say how
+    patterns are matched where that is not seen from their names; both by place."""
+    return [use for path in sorted(BOT.rglob("*.py")) for use in _patterns_of(path, makers, methods)]
+
+
+def _patterns_of(path: Path, makers: Mapping[str, Callable[[], object]], methods: Mapping[str, str]) -> Iterator[Use]:
+    tree = ast.parse(path.read_text())
+    calls = [(owner, call) for owner, call in _owned_calls(tree) if _is_of_re(call)]
+    if not calls:
+        return
+    parts = path.relative_to(BOT.parent).with_suffix("").parts
+    module = importlib.import_module(".".join(part for part in parts if part != "__init__"))
+    for owner, call in calls:
+        where = f"{path.relative_to(BOT).as_posix()}:{owner}"
+        told = methods.get(where)
+        used = frozenset({told}) if told else _methods(tree, owner, call)
+        yield from (Use(where, pattern, used) for pattern in _evaluated(module, where, owner, call, makers))
+
+
+def _owned_calls(tree: ast.Module) -> Iterator[tuple[str, ast.Call]]:
+    """Each call with the name that its value is bound to, or that of the function around it."""
+
+    def walk(node: ast.AST, owner: str, *, inside: bool) -> Iterator[tuple[str, ast.Call]]:
+        if isinstance(node, ast.FunctionDef):
+            owner, inside = node.name, True
+        elif not inside and isinstance(node, ast.Assign | ast.AnnAssign):
+            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+            owner = target.id if isinstance(target, ast.Name) else owner
+        if isinstance(node, ast.Call):
+            yield owner, node
+        for child in ast.iter_child_nodes(node):
+            yield from walk(child, owner, inside=inside)
+
+    yield from walk(tree, "", inside=False)
+
+
+def _is_of_re(call: ast.Call) -> bool:
+    function = call.func
+    is_attribute = isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name)
+    return is_attribute and function.value.id == "re" and function.attr in _CALLS  # type: ignore[attr-defined]
+
+
+def _evaluated(
+    module: ModuleType, where: str, owner: str, call: ast.Call, makers: Mapping[str, Callable[[], object]]
+) -> Iterator[Pattern]:
+    """The call's pattern, from the words of the call and the module's names; else what the module keeps under the name;
+    else what its maker makes."""
+    name = call.func.attr  # type: ignore[attr-defined]
+    flags = [keyword.value for keyword in call.keywords if keyword.arg == "flags"] or call.args[
+        _FLAGS_AT.get(name, 4) :
+    ]
+    try:
+        text, *given = (_value_of(node, module) for node in (call.args[0], *flags))
+    except NameError:
+        made = makers[where]() if where in makers else vars(module).get(owner)
+        found = () if made is vars(module).get(owner) and isinstance(made, FunctionType) else tuple(patterns_in(made))
+        if not found:
+            raise UnknownPattern(f"{where} makes a pattern as it runs: add a maker of it to the test") from None
+        yield from found
+        return
+    yield re.compile(text, *given)
+
+
+def _value_of(node: ast.expr, module: ModuleType) -> Any:
+    return eval(compile(ast.Expression(node), module.__name__, "eval"), vars(module))
+
+
+def patterns_in(value: object) -> Iterator[Pattern]:
+    """The patterns in a value: itself, its items, or what a function has bound."""
+    if isinstance(value, re.Pattern):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from patterns_in(tuple(value.values()))
+    elif isinstance(value, tuple | list):
+        for item in value:
+            yield from patterns_in(item)
+    elif isinstance(value, FunctionType):
+        yield from patterns_in(tuple(cell.cell_contents for cell in value.__closure__ or ()))
+
+
+def _methods(tree: ast.Module, owner: str, call: ast.Call) -> frozenset[str]:
+    """How the pattern is matched: by the call itself, or by the methods that are taken of its name. Where the name is
+    used in any other way, it may be any."""
+    name = call.func.attr  # type: ignore[attr-defined]
+    if name != "compile":
+        return frozenset({_kind(name)})
+    bound = next((node for node in tree.body if isinstance(node, ast.Assign) and node.value is call), None)
+    if bound is None:
+        return _UNKNOWN
+    taken = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and _is_name(node.value, owner)]
+    loads = [node for node in ast.walk(tree) if _is_name(node, owner) and isinstance(node.ctx, ast.Load)]  # type: ignore[attr-defined]
+    is_clear = loads and len(loads) == len(taken) and owner.startswith("_")
+    return frozenset(_kind(node.attr) for node in taken) if is_clear else _UNKNOWN
+
+
+def _is_name(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name
+
+
+def _kind(method: str) -> str:
+    return "finditer" if method in _REPEATED else method
+
+
+# ---- what is hard for a pattern -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How an input is made: `before`, then `again` and `then` as often as there is room, then `end`. Where `falls`, the
+    units are lines of `again` that get shorter and shorter."""
+
+    again: str
+    before: str = ""
+    then: str = ""
+    end: str = ""
+    falls: bool = False
+
+    def text(self, size: int) -> str:
+        room = max(0, size - len(self.before) - len(self.end))
+        if self.falls:
+            lines = int((2 * room / max(1, len(self.again))) ** 0.5)
+            return self.before + "".join(self.again * n + "\n" for n in range(lines, 0, -1)) + self.end
+        half = room // 2 if self.then else room
+        again = self.again * max(1, half // len(self.again))
+        then = self.then * max(1, half // len(self.then)) if self.then else ""
+        return self.before + again + then + self.end
+
+
+@dataclass(slots=True)
+class _Repeat:
+    """`entries` lead to it, `bodies` are what it may repeat; `members` are the characters it may repeat alone."""
+
+    entries: list[str]
+    bodies: list[str]
+    members: frozenset[str]
+
+
+@dataclass(slots=True)
+class _Anatomy:
+    """What a pattern is made of."""
+
+    is_bytes: bool
+    ignores_case: bool
+    sets: list[frozenset[str]] = field(default_factory=list)
+    repeats: list[_Repeat] = field(default_factory=list)
+    pieces: dict[str, None] = field(default_factory=dict)
+    """Samples of parts of it, in their order."""
+
+
+_ALPHABET = [*map(chr, range(128)), "é", "中", "\u200b", "٣", "…", "–", "\u2028"]
+_PREFERRED = "xaA0_ .-\n"
+_FAILING = ("", "\0", "\n", "!")
+_MOST_ENTRIES, _MOST_PIECES, _MOST_SIGNS = 4, 60, 14
+
+
+def shapes(pattern: Pattern) -> list[Shape]:
+    """Inputs that are hard for the pattern, each once."""
+    whole = _anatomy(pattern)
+    found: dict[Shape, None] = {}
+
+    def add(again: str, **rest: Any) -> None:
+        if again:
+            found[Shape(again, **rest)] = None
+
+    signs = _apart(whole.sets, whole)[:60]
+    wide = _apart([repeat.members for repeat in whole.repeats if repeat.members], whole)[:_MOST_SIGNS]
+    pieces = _first(whole.pieces, _MOST_PIECES)
+    for again, end in product((*signs, *pieces), _FAILING):
+        add(again, end=end)
+    for piece, between in product(pieces, ("\n", " ", *wide)):
+        add(piece + between)
+    for one, other in product(wide, wide):
+        add(one + other)
+        add(one, then=other)
+        add(one, then=other, end="!")
+    for sign in wide:
+        add(sign, falls=True)
+    for repeat in whole.repeats:
+        inside = [*(sign for sign in wide if sign in repeat.members), *_first(repeat.bodies, 6)]
+        for entry, again in product(_first(repeat.entries, _MOST_ENTRIES), inside):
+            for end in _FAILING:  # one way in, and no way out
+                add(again, before=entry, end=end)
+            for before in ("", " ", "\n"):  # a way in at every place
+                add(before + entry + again)
+            add(again + entry)
+            add(entry, then=again)
+            add(again, then=entry)
+    return list(found)
+
+
+def _first(texts: Iterable[str], most: int) -> list[str]:
+    """The shortest of the texts, each once."""
+    return sorted(dict.fromkeys(filter(None, texts)), key=len)[:most]
+
+
+def _apart(sets: Sequence[frozenset[str]], whole: _Anatomy) -> list[str]:
+    """One character for each way of being in some of the sets and not in the others."""
+    alphabet = _alphabet(whole)
+    kinds: dict[tuple[bool, ...], str] = {}
+    for sign in sorted(alphabet, key=lambda sign: (sign not in _PREFERRED, not sign.isprintable())):
+        kinds.setdefault(tuple(sign in each for each in sets), sign)
+    return list(kinds.values())
+
+
+def _alphabet(whole: _Anatomy) -> list[str]:
+    if whole.is_bytes:
+        return list(map(chr, range(256)))
+    return [*dict.fromkeys((*_ALPHABET, *(sign for each in whole.sets if len(each) < 40 for sign in each)))]
+
+
+def _anatomy(pattern: Pattern) -> _Anatomy:
+    whole = _Anatomy(isinstance(pattern.pattern, bytes), bool(pattern.flags & re.IGNORECASE))
+    tree = _parser.parse(pattern.pattern, pattern.flags & ~re.DEBUG)
+    for seed in range(3):
+        _Walk(whole, random.Random(seed), extra=seed % 2).sequence(tree, [""])
+    return whole
+
+
+class _Walk:
+    """Walks a parse tree with a way of choosing: `extra` is how often more than it must something is repeated."""
+
+    def __init__(self, whole: _Anatomy, choice: random.Random, *, extra: int) -> None:
+        self._whole = whole
+        self._choice = choice
+        self._extra = extra
+        self._groups: dict[int, str] = {}
+
+    def sequence(self, nodes: Any, before: list[str]) -> None:
+        """`before` are texts that lead here."""
+        samples = [self._sample(node) for node in nodes]
+        for at, node in enumerate(nodes):
+            led = [start + "".join(samples[:at]) for start in before]
+            self._node(node, led)
+            for end in range(at + 1, min(len(samples), at + 10) + 1):
+                self._note("".join(samples[at:end]))
+            for start in led:
+                self._note(start + samples[at])
+
+    def _note(self, piece: str) -> None:
+        if 0 < len(piece) <= 200:
+            self._whole.pieces[piece] = None
+
+    def _node(self, node: Any, led: list[str]) -> None:
+        kind, value = str(node[0]), node[1]
+        if kind.endswith("_REPEAT"):
+            body = value[2]
+            members = self._members(body[0]) if len(body) == 1 else frozenset()
+            bodies = [self._samples(body) for _ in range(4)] + [*_apart_of(members)]
+            self._whole.repeats.append(_Repeat([*led], bodies, members))
+            self.sequence(body, led)
+        elif kind == "BRANCH":
+            for branch in value[1]:
+                self.sequence(branch, led)
+        elif kind == "SUBPATTERN":
+            self.sequence(value[3], led)
+        elif kind == "ATOMIC_GROUP":
+            self.sequence(value, led)
+        elif kind in ("ASSERT", "ASSERT_NOT"):
+            self.sequence(value[1], led)
+        elif kind in ("LITERAL", "NOT_LITERAL", "IN", "ANY"):
+            self._members(node)
+
+    def _samples(self, nodes: Any) -> str:
+        return "".join(map(self._sample, nodes))
+
+    def _sample(self, node: Any) -> str:  # noqa: C901  (one case for each kind of node)
+        kind, value = str(node[0]), node[1]
+        if kind == "LITERAL":
+            return chr(value)
+        if kind in ("NOT_LITERAL", "IN", "ANY"):
+            return self._one_of(self._members(node))
+        if kind.endswith("_REPEAT"):
+            least, most, body = value
+            times = min(least + self._extra, int(most)) if least < 400 else 400
+            return "".join(self._samples(body) for _ in range(times))
+        if kind == "BRANCH":
+            return self._samples(self._choice.choice(value[1]))
+        if kind == "SUBPATTERN":
+            text = self._samples(value[3])
+            if value[0] is not None:
+                self._groups[value[0]] = text
+            return text
+        if kind == "ATOMIC_GROUP":
+            return self._samples(value)
+        if kind == "GROUPREF":
+            return self._groups.get(value, "")
+        if kind == "ASSERT" and value[0] < 0:
+            return self._samples(value[1])
+        return ""
+
+    def _one_of(self, members: frozenset[str]) -> str:
+        if not members:
+            return ""
+        wanted = [sign for sign in _PREFERRED if sign in members]
+        return self._choice.choice(wanted[:2] or sorted(members)[:3])
+
+    def _members(self, node: Any) -> frozenset[str]:
+        kind, value = str(node[0]), node[1]
+        if kind not in ("LITERAL", "NOT_LITERAL", "IN", "ANY"):
+            return frozenset()
+        alphabet = [*map(chr, range(256))] if self._whole.is_bytes else [*_ALPHABET, *_named(node)]
+        test = re.compile(_class_of(kind, value), re.IGNORECASE * self._whole.ignores_case)
+        members = frozenset(sign for sign in alphabet if test.fullmatch(sign))
+        self._whole.sets.append(members)
+        return members
+
+
+def _apart_of(members: frozenset[str]) -> list[str]:
+    return [sign for sign in (*_PREFERRED, *sorted(members)[:3]) if sign in members][:6]
+
+
+def _named(node: Any) -> list[str]:
+    """The characters outside ASCII that a set names."""
+    kind, value = str(node[0]), node[1]
+    if kind in ("LITERAL", "NOT_LITERAL"):
+        return [chr(value)]
+    items = value if kind == "IN" else ()
+    return [chr(item[1]) if str(item[0]) == "LITERAL" else chr(item[1][0]) for item in items if str(item[0]) in ("LITERAL", "RANGE")]  # fmt: skip
+
+
+_CATEGORIES = {"DIGIT": r"\d", "SPACE": r"\s", "WORD": r"\w", "NOT_DIGIT": r"\D", "NOT_SPACE": r"\S", "NOT_WORD": r"\W"}
+
+
+def _class_of(kind: str, value: Any) -> str:
+    """The set as a pattern of its own."""
+    if kind == "ANY":
+        return r"[^\n]|\n"
+    if kind != "IN":
+        return f"[{'^' * (kind == 'NOT_LITERAL')}{_escaped(value)}]"
+    inside = ""
+    for name, item in value:
+        if str(name) == "NEGATE":
+            inside += "^"
+        elif str(name) == "LITERAL":
+            inside += _escaped(item)
+        elif str(name) == "RANGE":
+            inside += f"{_escaped(item[0])}-{_escaped(item[1])}"
+        else:
+            inside += _CATEGORIES[str(item).removeprefix("CATEGORY_")]
+    return f"[{inside}]"
+
+
+def _escaped(code: int) -> str:
+    return f"\\U{code:08x}"
+
+
+# ---- how hard they are ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Worst:
+    """The input that a pattern is slowest on, and how that grows."""
+
+    method: str
+    shape: Shape
+    growth: Growth
+
+    def __str__(self) -> str:
+        return f"{self.method} on {self.shape}: {self.growth}"
+
+
+_LADDER = (24, 100, 800)
+_SLOW_S = (0.001, 0.005, 0.1)
+"""What takes so long at those sizes is superlinear without further proof, and would take for ever at larger ones."""
+
+
+def run_of(pattern: Pattern, method: str) -> Callable[[Text], object]:
+    """Matches the whole input, without keeping what is found."""
+    matcher: Any = getattr(pattern, method)
+    if method == "finditer":
+
+        def exhaust(text: Text) -> None:
+            for _ in matcher(text):
+                pass
+
+        return exhaust
+    return partial(matcher)
+
+
+def worst_of(pattern: Pattern, method: str, *, most: int = 200_000) -> Worst:
+    """The slowest of the inputs: a superlinear one if there is any."""
+    run = run_of(pattern, method)
+    is_bytes = isinstance(pattern.pattern, bytes)
+
+    def text(shape: Shape, size: int) -> Text:
+        made = shape.text(size)
+        return made.encode("latin-1", "replace") if is_bytes else made
+
+    slowest: list[tuple[float, Shape]] = []
+    for shape in shapes(pattern):
+        for size, slow in zip(_LADDER, _SLOW_S, strict=True):
+            made = text(shape, size)
+            seconds = cpu_seconds(run, made)
+            if seconds > slow and min(cpu_seconds(run, made) for _ in range(3)) > slow:
+                return Worst(method, shape, Growth(is_linear=False, ratio=float("inf"), size=size, seconds=seconds))
+        slowest.append((seconds, shape))
+    slowest.sort(key=lambda each: -each[0])
+    rough = [(cpu_seconds(run, text(shape, 6_400)), seconds, shape) for seconds, shape in slowest[:24]]
+    steepest = sorted(rough, key=lambda each: -each[0] / max(each[1], 1e-6))[:2]
+    dearest = sorted(rough, key=lambda each: -each[0])[:4]
+    worst: Worst | None = None
+    near = [(shape, 1_000) for _, _, shape in (*steepest, *dearest)]
+    far = [(shape, most // FACTOR) for _, _, shape in (*steepest[:1], *dearest[:1])]
+    for shape, start in dict.fromkeys((*near, *far)):
+        growth = growth_of(run, partial(text, shape), start=start, most=most)
+        if worst is None or _badness(growth) > _badness(worst.growth):
+            worst = Worst(method, shape, growth)
+        if not growth.is_linear:
+            break
+    assert worst is not None
+    return worst
+
+
+def _badness(growth: Growth) -> tuple[bool, float]:
+    return not growth.is_linear, growth.seconds_per_million

@@ -1,0 +1,95 @@
+"""Errors cross the durable engine as JSON: each comes back as what it was, or as the documented kind above it."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import bot
+from bot import errors
+from bot.adapters.git.process import DiskFull
+from bot.errors import AskerError, Cancelled, LimitReached, OutsideError, SetupError, TinyGenError
+from bot.job.outcome import Json, load_error, outcome_of
+from bot.watch import Unwatched
+
+
+def kinds() -> Iterator[type[TinyGenError]]:
+    """All of them, wherever in bot/ they are."""
+    for module in pkgutil.walk_packages(bot.__path__, "bot."):
+        importlib.import_module(module.name)
+    return (kind for kind in below(TinyGenError) if kind.__module__.startswith("bot."))
+
+
+def below(above: type[TinyGenError]) -> Iterator[type[TinyGenError]]:
+    for kind in above.__subclasses__():
+        yield kind
+        yield from below(kind)
+
+
+def made(kind: type[TinyGenError]) -> TinyGenError:
+    """One of that kind, with all that it can be given."""
+    given: dict[str, Any] = {name: f"Its {name}." for name in inspect.signature(kind).parameters}
+    return kind(**(given | {"retry_in_s": 31.0} if "retry_in_s" in given else given))
+
+
+def dumped(error: Exception) -> Json:
+    def fail() -> Json:
+        raise error
+
+    return outcome_of("a step", fail, Unwatched())["error"]
+
+
+def test_every_error_comes_back_from_a_step_with_all_that_its_documented_kind_holds() -> None:
+    for kind in kinds():
+        error = made(kind)
+        loaded = load_error(dumped(error), 7)
+        assert type(loaded) is next(above for above in kind.__mro__ if above.__module__ == "bot.errors")
+        assert {name: value for name, value in vars(loaded).items() if name != "step"} == {
+            name: value for name, value in vars(error).items() if name in vars(loaded)
+        }
+        assert {"message", "next_step"} <= set(vars(loaded))
+        assert getattr(loaded, "step", 7) == 7
+
+
+def test_every_error_is_of_one_of_the_three_families() -> None:
+    for kind in kinds():
+        assert sum(issubclass(kind, family) for family in (AskerError, OutsideError, SetupError)) == 1
+
+
+def test_the_docstring_of_the_errors_draws_all_of_them() -> None:
+    drawn = set((errors.__doc__ or "").replace("├── ", " ").replace("└── ", " ").split())
+    assert {kind.__name__ for kind in kinds() if kind.__module__ == "bot.errors"} <= drawn
+
+
+def test_a_full_disk_is_told_as_what_it_is() -> None:
+    loaded = load_error(dumped(DiskFull()), 1)
+    assert isinstance(loaded, OutsideError)
+    assert str(loaded) == "The bot's disk is full. The operator must free space on it."
+
+
+@pytest.mark.parametrize("family", [AskerError, OutsideError, SetupError])
+def test_an_error_that_this_version_does_not_know_comes_back_as_its_family(family: type[TinyGenError]) -> None:
+    known = dumped(made(family))
+    assert type(load_error({**known, "type": "LaterKind", "later_field": 1}, 1)) is family
+
+
+@pytest.mark.parametrize("name", ["GitFailed", "annotations", "TinyGenError", "Exception", "__doc__", ""])
+def test_an_unknown_error_without_a_family_is_one_of_the_outside(name: str) -> None:
+    error = load_error({"type": name, "message": "m", "next_step": "n", "retry_in_s": 31.0}, 1)
+    assert isinstance(error, OutsideError)
+    assert (error.message, error.next_step, error.retry_in_s, error.step) == ("m", "n", 31.0, 1)
+
+
+def test_errors_that_were_recorded_before_they_named_their_family_come_back() -> None:
+    limit = load_error({"type": "LimitReached", "message": "m", "next_step": "n"}, 1)
+    assert isinstance(limit, LimitReached)
+    assert limit.retry_in_s is None
+
+
+def test_a_cancelled_step_comes_back_as_cancelled() -> None:
+    assert isinstance(load_error(dumped(Cancelled()), 1), Cancelled)
