@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import SequenceMatcher
 from heapq import nlargest
+from itertools import islice
 
 MAX_CHARS = 100
+_MAX_KNOWN = 20_000
 _MAX_COMPARED = 50
 
 
@@ -18,7 +20,7 @@ def close_names(name: str, known: Iterable[str], *, most: int, least_likeness: f
     """Up to `most` of the known names, the likest first. The likeness is difflib's ratio, from 0 to 1."""
     matcher = SequenceMatcher(None, "", name[-MAX_CHARS:])
     likely: list[tuple[float, str]] = []
-    for other in known:
+    for other in islice(known, _MAX_KNOWN):
         matcher.set_seq1(other[-MAX_CHARS:])
         if matcher.real_quick_ratio() >= least_likeness and (bound := matcher.quick_ratio()) >= least_likeness:
             likely.append((bound, other))

@@ -158,8 +158,7 @@ def repair_words(rejected: Sequence[Rejection], held: int, problems: Sequence[st
     parts = []
     if cut:
         parts.append("Your reply was cut off at its end. Go on with what is missing; do not repeat what was complete.")
-    parts += [f"- {rejection.message}" for rejection in rejected]
-    parts += [f"- {problem}" for problem in problems]
+    parts += [f"- {words}" for words in dict.fromkeys((*(each.message for each in rejected), *problems))]
     done = f"{held} of your edits {'was' if held == 1 else 'were'} applied and must not be sent again." if held else ""
     closing = "Send only the edits that failed, again, mended." if rejected or problems else ""
     return "\n\n".join(part for part in (done, "\n".join(parts), closing) if part)
