@@ -312,7 +312,10 @@ class Reports(Tally, Protocol):
         """Some of those that are in no final state, and have not changed for so long; the oldest first."""
 
     def latest(self, repository_key: str, issue_number: int, limit: int = 20) -> Sequence[Report]:
-        """The reports of one thread, newest first."""
+        """The reports of the work asked for in one thread, newest first; none that was refused for good."""
+
+    def open_jobs(self, repository_key: str, issue_number: int) -> Sequence[Job]:
+        """The work asked for in one thread that has not ended; what no worker took yet as well."""
 
 
 class Workers(Protocol):

@@ -54,6 +54,10 @@ class MemoryReports:
         """However lately they changed."""
         return tuple(each for each in self.reports.values() if each.state not in FINAL_STATES)
 
+    def open_jobs(self, repository_key: str, issue_number: int) -> Sequence[Job]:
+        reports = self.latest(repository_key, issue_number, len(self.reports))
+        return tuple(report.job for report in reports if report.state not in FINAL_STATES)
+
     def latest(self, repository_key: str, issue_number: int, limit: int = 20) -> Sequence[Report]:
         of = [each for each in self.reports.values() if each.job.target.repository_key == repository_key]
         return tuple(reversed([each for each in of if each.job.target.issue_number == issue_number]))[:limit]

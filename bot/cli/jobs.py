@@ -65,6 +65,10 @@ def retry(config: Config, options: argparse.Namespace) -> int:
     report = _find(database, options.id)
     if report.state not in FINAL_STATES - {"done"}:
         raise BadRequest(f"The job is {report.state}.", next_step="What failed or was stopped can be tried again.")
+    if report.state == "refused" and not (report.failure and report.failure.retryable):
+        raise BadRequest(
+            "The job was refused.", next_step="Let its asker give the command again, once it is permitted."
+        )
     again = replace(report.job, id=uuid.uuid4().hex, delivery_id=None, received_at=_now())
     database.accept(again)
     _answer(database, options, again.id, f"Tried again as job {again.id}.")

@@ -14,16 +14,16 @@ from bot.core.quota import limit_met
 from bot.core.record import MAX_REFUSED_CHARS, dump_job, load_job
 from bot.core.render import code
 from bot.core.report import Failure, Report, Step
-from bot.core.types import FINAL_STATES, WORK, Job
+from bot.core.types import WORK, Job
 from bot.errors import BadRequest
-from bot.job.cancel import asked_in_thread, cancel, is_deleted, run_id, withdraw
+from bot.job.cancel import asked_in_thread, cancel, is_deleted, open_in_thread, run_id, withdraw
 from bot.job.checks import taken_up, with_failures
 from bot.job.engine import Json
 from bot.job.house import House
 from bot.job.outsiders import with_judgement
 from bot.job.review import first_url, is_first, with_review
 from bot.job.tell import STEPS, Teller, failure_of
-from bot.job.terms import Refused, dump_terms, load_terms, may_do, settle, under
+from bot.job.terms import Refused, dump_terms, kind_of, load_terms, may_do, settle, under
 from bot.job.turns import Place
 from bot.job.wait import see_through
 
@@ -51,8 +51,7 @@ def _accept(house: House, job: Job, teller: Teller) -> None:
         teller.vanish()
         return
     decided = house.engine.step("permission", lambda: _decide(house, job))
-    if decided and "failure" in decided:
-        _refuse(house, teller, Refused(Failure(**decided["failure"]), decided["covers"]))
+    if _is_refused(house, teller, decided):
         return
     terms = load_terms(decided)
     house = under(house, terms)
@@ -78,11 +77,30 @@ def _accept(house: House, job: Job, teller: Teller) -> None:
 
 def _decide(house: House, job: Job) -> Json:
     """The job's terms, or its refusal."""
+    standing = house.refusals.standing(job, kind=kind_of(job.command)) if job.actor_id is not None else None
+    if standing is not None:  # it came while this one waited for a limit
+        return {"again": asdict(standing)}
     settled = settle(house, job)
     if isinstance(settled, Refused):
         return asdict(settled)
     reached = _over_limit(house, job)
     return asdict(Refused(reached)) if reached else dump_terms(settled)
+
+
+def _is_refused(house: House, teller: Teller, decided: Json) -> bool:
+    """Whether `_decide` refused the job, which has ended then."""
+    if not decided:
+        return False
+    if "again" in decided:
+        teller.update(job=_without_words(teller.report.job))
+        teller.refused_in_silence(Failure(**decided["again"]))
+    elif "failure" in decided:
+        _refuse(house, teller, Refused(Failure(**decided["failure"]), decided["covers"]))
+    elif "message" in decided:  # as version 0.3.0 recorded it
+        _refuse(house, teller, Refused(Failure(**decided)))
+    else:
+        return False
+    return True
 
 
 def _refuse(house: House, teller: Teller, refused: Refused) -> None:
@@ -146,7 +164,7 @@ def _open_jobs(house: House, job: Job) -> list[str]:
     """Those of the thread; or the one that the operator names, since no prompt follows the word in a comment."""
     if job.command.prompt:
         return [job.command.prompt]
-    return [report.job.id for report in asked_in_thread(house, job) if report.state not in FINAL_STATES]
+    return [each.id for each in open_in_thread(house, job)]
 
 
 def _status(report: Report) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydantic import TypeAdapter
 
@@ -25,15 +25,20 @@ from bot.job.place import Ground, Place, head_place
 from bot.job.refine import branch_place, own_pull
 from bot.job.tell import Teller
 
+SKEW = timedelta(seconds=60)
 DELIVERED = "This change had been delivered already; nothing new was made."
 THERE_ALREADY = "The branch holds this change already; nothing new was made."
 
 _places = TypeAdapter(Place)
 
 
-def apply(house: House, teller: Teller, ground: Ground, read_task: Callable[[], Task]) -> None:
-    """Ends the job. A base that moved is followed by git's three-way merge; Conflict where that is not clean."""
-    shown = load_report(house.engine.step("find diff", lambda: dump_report(_find(house, teller.report.job))))
+def apply(
+    house: House, teller: Teller, ground: Ground, read_task: Callable[[], Task], *, again: Report | None = None
+) -> None:
+    """Ends the job. A base that moved is followed by git's three-way merge; Conflict where that is not clean. `again`:
+    the `apply` that is tried again, whose diff it is."""
+    found = house.engine.step("find diff", lambda: dump_report(_find(house, teller.report.job, again)))
+    shown = load_report(found)
     patch = shown.patch or Patch("", "")
     teller.update(
         mode="pr",
@@ -60,13 +65,19 @@ def apply(house: House, teller: Teller, ground: Ground, read_task: Callable[[], 
     deliver(house, teller, place, read_task())
 
 
-def _find(house: House, job: Job) -> Report:
+def _find(house: House, job: Job, again: Report | None) -> Report:
     """The diff that is meant: it had been shown when the command came."""
-    shown = [each for each in asked_here(house, job) if has_diff(each) and _was_over(each, job)]
-    if wanted := job.command.prompt:
+    meant = house.reports.load(again.continues) if again and again.continues else None
+    if meant is not None:
+        return meant
+    asked = again.job if again else job
+    shown = [each for each in asked_here(house, job) if has_diff(each) and _was_over(each, asked)]
+    if wanted := asked.command.prompt:
         found = [each for each in shown if short_id(each.job.id) == wanted]
     else:
-        found = [each for each in shown if each.job.asker_key == job.asker_key]
+        own = [each for each in shown if each.job.asker_key == asked.asker_key]
+        made = {each.job.id for each in own if each.job.command.verb != "apply"}
+        found = [each for each in own if each.job.id in made or each.continues in made]
     if found:
         return found[0]
     if not shown:
@@ -77,9 +88,13 @@ def _find(house: House, job: Job) -> Report:
 
 
 def _was_over(report: Report, job: Job) -> bool:
+    """Whether it had ended when the command was written, and when it came."""
     if not (report.finished_at and job.received_at):
         return True
-    return datetime.fromisoformat(report.finished_at) <= datetime.fromisoformat(job.received_at)
+    until = datetime.fromisoformat(job.received_at)
+    if job.given_at:  # by GitHub's clock, which ours may be ahead of
+        until = min(until, datetime.fromisoformat(job.given_at) + SKEW)
+    return datetime.fromisoformat(report.finished_at) <= until
 
 
 def _place(house: House, teller: Teller, ground: Ground, shown: Report) -> Place:

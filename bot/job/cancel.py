@@ -53,14 +53,17 @@ def withdraw(house: House, job: Job) -> None:
         house.engine.start("cancel", _deleted_id(job.target), {"id": job.id})
     found: list[str] = house.engine.step(
         "find jobs",
-        lambda: [
-            report.job.id
-            for report in asked_in_thread(house, job)
-            if report.state not in FINAL_STATES and comment_id in (None, report.job.target.comment_id)
-        ],
+        lambda: [each.id for each in open_in_thread(house, job) if comment_id in (None, each.target.comment_id)],
     )
     for job_id in found:
         cancel(house, job_id)
+
+
+def open_in_thread(house: House, job: Job) -> list[Job]:
+    """What else was asked in the job's thread and has not ended."""
+    number = job.target.issue_number
+    jobs = house.reports.open_jobs(job.target.repository_key, number) if number is not None else ()
+    return [each for each in jobs if each.id != job.id]
 
 
 def asked_in_thread(house: House, job: Job) -> list[Report]:

@@ -217,14 +217,19 @@ class Engine:
             return "queued"
         return "running" if status.status == "PENDING" else "ended"
 
-    def is_alive(self, workflow_id: str, *, may_wait: bool) -> bool:
-        """Whether the workflow is still to be worked on; `may_wait`: what was put off counts as well."""
+    def is_alive(self, workflow_id: str) -> bool:
+        """Whether the workflow is still to be worked on: what was put off is, while something waits to let it go on."""
         found = self._look.list_workflows(workflow_ids=[workflow_id], load_input=False)
-        if not found:
-            return False
+        if not found or found[0].status in _OPEN:
+            return bool(found)
         output = found[0].output
-        is_put_off = found[0].status == "SUCCESS" and isinstance(output, dict) and "put_off" in output
-        return found[0].status in _OPEN or (may_wait and is_put_off)
+        if found[0].status != "SUCCESS" or not isinstance(output, dict) or "put_off" not in output:
+            return False
+        return bool(
+            self._look.list_workflows(
+                workflow_id_prefix=f"{output['put_off']}-go on", status=list(_OPEN), load_input=False, load_output=False
+            )
+        )
 
     def owners(self) -> frozenset[str]:
         """The executors that have jobs in flight."""

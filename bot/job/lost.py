@@ -5,8 +5,6 @@ That takes a fault, of TinyGen or of its database, in the last moment of a job, 
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-
 import structlog
 
 from bot.core.types import FINAL_STATES
@@ -15,7 +13,6 @@ from bot.job.cancel import run_id
 from bot.job.engine import Json
 from bot.job.house import House
 from bot.job.tell import Teller
-from bot.job.wait import TELL_S
 
 SETTLE_S = 60.0
 """A report that was changed more lately may be on its way to the next state."""
@@ -27,9 +24,7 @@ def find_lost(house: House) -> None:
     """Has each job closed whose report is open, though nothing works on it."""
     for report in house.reports.unfinished(SETTLE_S):
         job = report.job
-        until_s = house.rules.job_s + TELL_S
-        may_wait = house.now() - datetime.fromisoformat(job.received_at) < timedelta(seconds=until_s)
-        if any(house.engine.is_alive(each, may_wait=may_wait) for each in (job.id, run_id(job.id))):
+        if any(house.engine.is_alive(each) for each in (job.id, run_id(job.id))):
             continue
         payload = {"id": job.id, "account": job.account}
         house.engine.enqueue("followups", "close", f"{job.id}-close", payload, key=job.account)

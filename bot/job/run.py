@@ -71,7 +71,7 @@ class _Run:
         if self._job.command.verb == "retry":
             self._take_up_again()
         if self._job.command.verb == "apply":
-            apply(self._house, self._teller, self._ground, self._task)
+            apply(self._house, self._teller, self._ground, self._task, again=self._again)
             return
         self._teller.progress("read")
         task = self._task()

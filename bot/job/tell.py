@@ -57,6 +57,11 @@ class Teller:
         self.update(state="cancelled", finished_at=self._clock())
         self.begin()
 
+    def refused_in_silence(self, failure: Failure) -> None:
+        """Ends a job whose asker was told the same a moment ago."""
+        self.update(state="refused", failure=failure, finished_at=self._clock())
+        self.begin()
+
     def acknowledge(self) -> None:
         """The sign that the command was seen, and the job's one comment."""
         number = self.report.job.target.issue_number

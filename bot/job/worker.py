@@ -131,8 +131,9 @@ class Worker:
         if standing is not None:
             self._inbox.refuse(refused_again(self._house, job, standing), ship=self._house.outbox is not None)
             return
-        place = Waiting(job.id, job.asker_key, job.target.repository_key, job.account)
-        self._starting[job.id] = (place, time.monotonic())
+        if self._house.engine.state(job.id) == "unknown":  # what was started before ends elsewhere, or has ended
+            place = Waiting(job.id, job.asker_key, job.target.repository_key, job.account)
+            self._starting[job.id] = (place, time.monotonic())
         try:
             self._house.engine.start("accept", job.id, {**dump_job(job), "id": job.id}, group=job.account)
         except BaseException:

@@ -28,6 +28,9 @@ class FakeEngine:
 
     def free(self, cap: int) -> None: ...
 
+    def state(self, workflow_id: str) -> str:
+        return "running" if workflow_id in self.started else "unknown"
+
 
 class FakeRules:
     installation_concurrency = 0

@@ -46,7 +46,7 @@ from bot.adapters.database.waiting import first_in_line
 from bot.core.quota import By
 from bot.core.record import dump_job, dump_report, load_job, load_report, log_row
 from bot.core.report import Report
-from bot.core.types import FINAL_STATES, Job, State, Target
+from bot.core.types import FINAL_STATES, WORK, Job, State, Target
 from bot.ports import ChooseWaiting
 from bot.watch import Measure
 
@@ -58,6 +58,8 @@ KEEP_S = 30 * 86_400.0
 https://docs.github.com/en/webhooks/testing-and-troubleshooting-webhooks/redelivering-webhooks"""
 
 LOG_WAIT_S = 0.1
+MAX_OPEN = 500
+_REFUSED = "refused"
 MAX_IN_LINE = 200
 """How many jobs that wait are looked at to choose which to start."""
 CHECKPOINT_PAGES = 8_000
@@ -145,8 +147,9 @@ class Database:
                 return
             report = queued(row.job)
             self._adopt(connection, report.job.target)
-            new = self._report_row(report) | {"created_at": row.accepted_at}
-            connection.execute(self._insert(reports).values(new).on_conflict_do_nothing())
+            if report.job.command.verb != "withdraw" and report.job.check is None:  # of these, perhaps nothing comes
+                new = self._report_row(report) | {"created_at": row.accepted_at}
+                connection.execute(self._insert(reports).values(new).on_conflict_do_nothing())
             self._keep_id(connection, job_id)
 
     def refuse(self, report: Report, *, ship: bool) -> None:
@@ -223,15 +226,36 @@ class Database:
             return tuple(load_report(json.loads(text)) for text in connection.execute(oldest).scalars())
 
     def latest(self, repository_key: str, issue_number: int, limit: int = 20) -> tuple[Report, ...]:
-        """The reports of the jobs that a thread asked for, the newest job's first."""
+        """The reports of the work that was asked for in a thread, newest first; none of what was refused for good.
+
+        A name as the key is of a job that version 0.3.0 accepted: what it asks for may have got the id's key meanwhile.
+        """
+        of_repo = reports.c.repository_key == repository_key
+        if "/" in repository_key:
+            of_repo = or_(of_repo, func.lower(reports.c.repo) == repository_key)
         newest = (
             select(reports.c.report)
-            .where(reports.c.repository_key == repository_key, reports.c.issue_number == issue_number)
+            .where(of_repo, reports.c.issue_number == issue_number, reports.c.verb.in_(sorted(WORK)))
             .order_by(reports.c.created_at.desc(), reports.c.id.desc())
             .limit(limit)
         )
         with reading(self._engine) as connection:
             return tuple(load_report(json.loads(text)) for text in connection.execute(newest).scalars())
+
+    def open_jobs(self, repository_key: str, issue_number: int) -> tuple[Job, ...]:
+        """The work that was asked for in a thread and has not ended, whether a worker took it yet or not."""
+        waiting = select(inbox.c.job).where(self._is_waiting, inbox.c.repository == repository_key).limit(MAX_OPEN)
+        open_ = select(reports.c.report).where(
+            reports.c.repository_key == repository_key,
+            reports.c.issue_number == issue_number,
+            reports.c.state.not_in(FINAL_STATES),
+        )
+        with reading(self._engine) as connection:
+            # In this order: a job that is taken between the two is found by the second.
+            early = [load_job(json.loads(text)) for text in connection.execute(waiting).scalars()]
+            late = [load_report(json.loads(text)).job for text in connection.execute(open_.limit(MAX_OPEN)).scalars()]
+        jobs = {job.id: job for job in (*early, *late) if job.target.issue_number == issue_number}
+        return tuple(job for job in jobs.values() if job.command.verb in WORK)
 
     def newest(self, limit: int, state: State | None = None) -> tuple[Report, ...]:
         """The newest jobs' reports, newest first, of all states or of one."""
@@ -332,7 +356,7 @@ class Database:
             "updated_at": now,
             "report": json.dumps(dump_report(report)),
             "actor": report.job.actor,
-            "verb": report.job.command.verb,
+            "verb": _REFUSED if _is_refused_for_good(report) else report.job.command.verb,
             "tokens": report.usage.prompt_tokens + report.usage.completion_tokens,
             "repository_key": report.job.target.repository_key,
             "asker_key": report.job.asker_key,
@@ -342,6 +366,8 @@ class Database:
     def _upsert(self, table: Table, row: Mapping[str, object]) -> None:
         insert = self._insert(table).values(row)
         changed = {name: insert.excluded[name] for name in row if name not in ("id", "created_at")}
+        if "/" in str(row.get("repository_key", "")):  # the id's key, once it is known, stays
+            del changed["repository_key"]
         newer = or_(insert.excluded.state.in_(FINAL_STATES), table.c.state.not_in(FINAL_STATES))
         with writing(self._engine) as connection:
             connection.execute(insert.on_conflict_do_update(index_elements=["id"], set_=changed, where=newer))
@@ -356,6 +382,11 @@ def _seconds(moment: str) -> float | None:
         return datetime.fromisoformat(moment).timestamp()
     except (ValueError, OverflowError):
         return None
+
+
+def _is_refused_for_good(report: Report) -> bool:
+    """Strangers' commands are no part of what was asked for in a thread: there may be any number of them."""
+    return report.state == "refused" and report.failure is not None and not report.failure.retryable
 
 
 def log_bytes(path: str) -> int:

@@ -16,6 +16,8 @@ from bot.core.types import Command, Job, Target
 
 COUNTS_S = 600.0
 """README, "Commands in a thread"."""
+SKEW_S = 30.0
+"""By how much the clocks of two workers may differ."""
 
 
 class DatabaseRefusals:
@@ -33,10 +35,10 @@ class DatabaseRefusals:
 
     def standing(self, job: Job, *, kind: str) -> Failure | None:
         now = self._clock()
-        # A refusal that is of later than now is another clock's, or this one was set back: it does not count.
+        # A refusal that is of much later than now is another clock's, or this one was set back: it does not count.
         found = select(refusals.c.failure).where(
             refusals.c.id == _who(job),
-            refusals.c.refused_at.between(now - COUNTS_S, now),
+            refusals.c.refused_at.between(now - COUNTS_S, now + SKEW_S),
             or_(refusals.c.covers == "", refusals.c.covers == kind),
         )
         with reading(self._engine) as connection:

@@ -232,12 +232,19 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE INDEX tinygen_reports_thread ON tinygen_reports (repository_key, issue_number, created_at)",
             """CREATE INDEX tinygen_reports_recent ON tinygen_reports
                 (created_at, id, verb, state, asker_key, repository_key, tokens)""",
+            # All that is looked at to choose what to start: the words of the jobs, which are large, are not read.
+            """CREATE INDEX tinygen_inbox_shares ON tinygen_inbox
+                (asker, repository, account, accepted_at, id, claimed_until) WHERE taken_at IS NULL""",
+            # What is no job of anybody's, and never ended.
+            "DELETE FROM tinygen_reports WHERE state = 'queued' AND verb = 'withdraw'",
+            """DELETE FROM tinygen_reports WHERE state = 'queued' AND report LIKE '%"check": {"run_id"%'""",
         ),
         postgresql=(
             "ALTER TABLE tinygen_refusals ENABLE ROW LEVEL SECURITY",
+            # Not as JSON, which PostgreSQL cannot read where a text in it holds NUL or a lone surrogate.
             """UPDATE tinygen_reports SET
-                installation_id = (report::json #>> '{job,target,installation_id}')::bigint,
-                asker_key = coalesce(report::json #>> '{job,actor_id}', asker_key)""",
+                installation_id = substring(report from '"installation_id": ?([0-9]+)')::bigint,
+                asker_key = coalesce(substring(report from '"actor_id": ?([0-9]+)'), asker_key)""",
         ),
         sqlite=(
             """UPDATE tinygen_reports SET
