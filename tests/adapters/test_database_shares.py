@@ -109,3 +109,23 @@ def test_old_refusals_are_forgotten(database: Database, clock: Clock) -> None:
     database.prune()
     clock.now -= 601
     assert database.refusals.standing(by("b", person=1), kind="help") is None
+
+
+def test_the_open_jobs_of_a_thread_are_those_taken_and_those_waiting(database: Database) -> None:
+    key = by("a", person=1).target.repository_key
+    for name in ("taken", "waits", "over"):
+        database.accept(by(name, person=1))
+    database.accept(replace(by("elsewhere", person=1), target=replace(by("x", person=1).target, issue_number=8)))
+    for name in ("taken", "over"):
+        database.taken(name)
+    database.save(Report(by("over", person=1), "done"))
+    assert {each.id for each in database.open_jobs(key, 7)} == {"taken", "waits"}
+
+
+def test_what_was_refused_for_good_is_no_part_of_a_threads_history(database: Database) -> None:
+    refused = by("refused", person=2)
+    database.save(Report(by("a", person=1), "done"))
+    database.save(Report(refused, "refused", failure=NO))
+    limited = Failure("Too many.", "Later.", retryable=True)
+    database.save(Report(by("limited", person=1), "refused", failure=limited))
+    assert {each.job.id for each in database.latest(refused.target.repository_key, 7)} == {"a", "limited"}

@@ -69,3 +69,19 @@ def test_a_comment_that_github_refuses_is_followed_by_a_short_one(scene: Scene) 
     assert told.answer.startswith(f"<!-- tinygen:job={told.job} state=done -->\n")
     assert "GitHub did not take the whole report here." in told.answer
     assert f"`/jobs/{told.job}`" in told.answer
+
+
+def test_closing_an_issue_or_deleting_a_command_is_no_job_that_could_be_lost(scene: Scene) -> None:
+    scene.app.events.append("issues")
+    issue = scene.open_issue()
+    told = scene.tell("/tinygen help", on=issue)
+    before = len(scene.github.deliveries)
+    scene.repo.delete_comment(told.comment)
+    scene.repo.close(issue.number, by="octocat")
+    for delivery in scene.github.deliveries[before:]:
+        scene.deliver(delivery)
+    scene.wait(lambda: scene.database.oldest_waiting_s() == 0.0, "both to be taken in")
+    look(scene)
+    for delivery in scene.github.deliveries[before:]:
+        assert scene.database.load(delivery.guid) is None
+        assert scene.engine.state(f"{delivery.guid}-close") == "unknown"

@@ -106,3 +106,20 @@ def test_a_limit_of_github_for_one_repository_holds_up_no_other(scene: Scene) ->
     for each in limited:
         scene.hurried(each)
         assert each.state == "refused"
+
+
+def test_commands_that_waited_for_a_limit_are_refused_once(scene: Scene) -> None:
+    scene.github.faults.add(secondary_limit(retry_after_s=60), path=rf"/repos/{REPO}/contents/", times=1)
+    limited = [scene.say(f"/tinygen Louder, {number}.", who="mallory") for number in range(6)]
+    for each in limited:
+        assert scene.hurried(each).state == "refused"
+    assert len(scene.bot_comments()) == 1
+
+
+def test_strangers_push_nothing_out_of_a_threads_history(scene: Scene) -> None:
+    issue = scene.open_issue()
+    scene.tell("/tinygen Louder.", on=issue)
+    for number in range(25):
+        scene.tell("/tinygen Softer.", who=f"stranger-{number}", on=issue)
+    assert "Louder" in scene.tell("/tinygen status", on=issue).answer
+    assert scene.tell("/tinygen apply", on=issue).report.pull_request_url
