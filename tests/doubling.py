@@ -1,8 +1,8 @@
 """Whether work grows linearly with its input: it is done at n and at 8 n, three doublings, and its CPU time compared.
 
 A doubling may cost 2.5 times, so three may cost 15.6: linear work costs 8, n log n some 10, n ** 1.5 costs 22.6. Only
-the thread's own CPU time counts, the least of several runs, and only work that is superlinear in every one of five tries
-with growing sizes is called so (fewer where one takes long): a busy machine makes no linear work fail.
+the thread's own CPU time counts, the least of several runs, and only work that is superlinear in every one of five
+tries with growing sizes is called so (fewer where one takes long): a busy machine makes no linear work fail.
 """
 
 from __future__ import annotations
