@@ -412,12 +412,22 @@ class Worst:
 
 _CHEAP_S = 0.3
 """For a million: less is no matter, and at such sizes more memory alone makes it slower."""
-_LADDER = ((24, 0.002), (38, 0.002), (60, 0.002), (100, 0.002), (160, 0.005), (250, 0.01), (400, 0.03), (800, 0.1))
+_LADDER = (
+    (14, 0.002),
+    (24, 0.002),
+    (38, 0.002),
+    (60, 0.002),
+    (100, 0.002),
+    (160, 0.005),
+    (250, 0.01),
+    (400, 0.03),
+    (800, 0.1),
+)
 """Sizes, and the seconds that are superlinear at them without further proof. The steps are small: what takes time that
 is exponential is found while it still ends."""
-_OF_A_KIND = 6
+_OF_A_KIND = 4
 _LONG_S = 0.2
-"""At eight times the last size: what takes longer is looked into before all else."""
+"""At eight times the last size: of what takes longer, no other shape is tried."""
 
 
 def run_of(pattern: Pattern, method: str) -> Callable[[Text], object]:
@@ -440,53 +450,77 @@ def text_of(shape: Shape, size: int, pattern: Pattern) -> Text:
 
 def worst_of(pattern: Pattern, method: str, *, most: int = 120_000) -> Worst:
     """The slowest of the inputs: a superlinear one if there is any."""
-    run = run_of(pattern, method)
-
-    def grow(shape: Shape, start: int) -> Worst:
-        growth = growth_of(run, partial(text_of, shape, pattern=pattern), start=start, most=most)
-        return Worst(method, shape, growth)
-
-    slowest: list[tuple[float, Shape]] = []
+    trial = _Trial(pattern, method, most)
+    timed: list[tuple[float, Shape]] = []
     for shape in shapes(pattern):
-        seconds, size = _climb(run, shape, pattern)
+        seconds, size = trial.climb(shape)
         if size < _LADDER[-1][0]:
             return Worst(method, shape, Growth(is_linear=False, ratio=float("inf"), size=size, seconds=seconds))
-        slowest.append((seconds, shape))
-    rough: list[tuple[float, float, Shape]] = []
-    for before, shape in _screened(slowest):
-        seconds = cpu_seconds(run, text_of(shape, FACTOR * _LADDER[-1][0], pattern))
-        rough.append((seconds, seconds / max(before, 1e-5), shape))
-        if seconds > _LONG_S and not (worst := grow(shape, 800)).growth.is_linear:
-            return worst
-    steepest = [shape for _, _, shape in sorted(rough, key=lambda each: -each[1])]
-    dearest = [shape for _, _, shape in sorted(rough, key=lambda each: -each[0])]
+        timed.append((seconds, shape))
     found: list[Worst] = []
-    for shape in dict.fromkeys((*steepest[:2], *dearest[:3])):
-        found.append(grow(shape, 1_000))
+    for shape in trial.steepest_and_dearest(_screened(timed)):
+        found.append(trial.grow(shape, 1_000))
         if not found[-1].growth.is_linear:
             return found[-1]
-    far = [grow(shape, most // FACTOR) for shape in dict.fromkeys((*steepest[:1], *dearest[:1]))]
-    return max((*found, *(each for each in far if each.growth.seconds_per_million > _CHEAP_S)), key=_badness)
+    return max((*found, *trial.grown_late(found)), key=_badness)
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """Of one pattern, matched in one way, on inputs of up to `most` characters."""
+
+    pattern: Pattern
+    method: str
+    most: int
+
+    def seconds(self, shape: Shape, size: int, *, runs: int = 1) -> float:
+        run, text = run_of(self.pattern, self.method), text_of(shape, size, self.pattern)
+        return min(cpu_seconds(run, text) for _ in range(runs))
+
+    def climb(self, shape: Shape) -> tuple[float, int]:
+        """How long the shape takes at the largest of the sizes, and that size; less, where it already takes too long
+        at one before."""
+        seconds, size = 0.0, 0
+        for size, slow in _LADDER:
+            seconds = self.seconds(shape, size)
+            if seconds > slow and (seconds := self.seconds(shape, size, runs=3)) > slow:
+                return seconds, size - 1
+        return seconds, size
+
+    def steepest_and_dearest(self, timed: Sequence[tuple[float, Shape]]) -> list[Shape]:
+        """The few shapes that are worth doubling: those that take longest eight times further on, or so many times as
+        long as before."""
+        rough: list[tuple[float, float, Shape]] = []
+        for before, shape in timed:
+            seconds = self.seconds(shape, FACTOR * _LADDER[-1][0])
+            rough.append((seconds, seconds / max(before, 1e-5), shape))
+            if seconds > _LONG_S:
+                break
+        steepest = [shape for _, _, shape in sorted(rough, key=lambda each: -each[1])]
+        dearest = [shape for _, _, shape in sorted(rough, key=lambda each: -each[0])]
+        return list(dict.fromkeys((*dearest[:1], *steepest[:2], *dearest[1:3])))
+
+    def grow(self, shape: Shape, start: int) -> Worst:
+        make = partial(text_of, shape, pattern=self.pattern)
+        growth = growth_of(run_of(self.pattern, self.method), make, start=start, most=self.most)
+        return Worst(self.method, shape, growth)
+
+    def grown_late(self, found: Sequence[Worst]) -> Iterator[Worst]:
+        """Those that cost more at the largest size than their doubling lets expect: what grows may show late, behind
+        a large constant."""
+        for each in found:
+            rate = self.seconds(each.shape, self.most) / self.most * 1e6
+            if rate > max(_CHEAP_S, 3 * each.growth.seconds_per_million):
+                yield self.grow(each.shape, self.most // FACTOR)
 
 
 def _screened(timed: Sequence[tuple[float, Shape]]) -> list[tuple[float, Shape]]:
     """The slowest shapes of each kind: one kind may be slow by a constant, and hide another that grows."""
-    kinds: dict[tuple[bool, ...], list[tuple[float, Shape]]] = {}
+    kinds: dict[tuple[bool, bool, bool, int], list[tuple[float, Shape]]] = {}
     for seconds, shape in timed:
-        kinds.setdefault((bool(shape.before), bool(shape.then), shape.falls), []).append((seconds, shape))
+        length = min(len(shape.again), 4) // 2
+        kinds.setdefault((bool(shape.before), bool(shape.then), shape.falls, length), []).append((seconds, shape))
     return [each for kind in kinds.values() for each in sorted(kind, key=lambda each: -each[0])[:_OF_A_KIND]]
-
-
-def _climb(run: Callable[[Text], object], shape: Shape, pattern: Pattern) -> tuple[float, int]:
-    """How long the shape takes at the largest of the sizes at which that is not already too long, and that size; at
-    the size before it, where it is."""
-    seconds, size = 0.0, 0
-    for step, (length, slow) in enumerate(_LADDER):
-        made = text_of(shape, length, pattern)
-        seconds, size = cpu_seconds(run, made), length
-        if seconds > slow and min(cpu_seconds(run, made) for _ in range(3)) > slow:
-            return seconds, size if step + 1 < len(_LADDER) else size - 1
-    return seconds, size
 
 
 def _badness(worst: Worst) -> tuple[bool, float]:
@@ -494,9 +528,7 @@ def _badness(worst: Worst) -> tuple[bool, float]:
 
 
 def slowest_at(pattern: Pattern, method: str, size: int) -> tuple[float, Shape]:
-    """How long the pattern takes at most, in seconds, on an input of that size."""
-    run = run_of(pattern, method)
-    tried = ((cpu_seconds(run, text_of(shape, size, pattern)), number) for number, shape in enumerate(shapes(pattern)))
-    _, number = max(tried)
-    shape = shapes(pattern)[number]
-    return min(cpu_seconds(run, text_of(shape, size, pattern)) for _ in range(3)), shape
+    """How long the pattern takes at most, in seconds, on an input of that size; and on which."""
+    trial = _Trial(pattern, method, size)
+    shape = max(shapes(pattern), key=lambda shape: trial.seconds(shape, size))
+    return trial.seconds(shape, size, runs=3), shape
