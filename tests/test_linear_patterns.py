@@ -118,7 +118,7 @@ def test_patterns_are_matched_by_the_module_re_itself() -> None:
 
 def test_the_walk_finds_patterns_of_every_kind() -> None:
     found = {use.where: use for use in USES}
-    assert found["core/prompts.py:read_verdict"].methods == {"search"}
+    assert found["core/prompts.py:_quoted"].methods == {"search"}
     assert found["core/material.py:_LINK"].methods == {"finditer"}
     assert found["core/edits/envelope.py:_FILE"].methods == {"fullmatch"}
     assert sum(use.where == "core/context/definitions.py:_COMPILED" for use in USES) > 15

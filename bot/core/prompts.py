@@ -19,8 +19,9 @@ from bot.core.types import Context, Excerpt, Message, Prompt, Remark, Task
 CONFIDENT = "[CONFIDENT]"
 REVISION_NEEDED = "[REVISION NEEDED]"
 
-_VERDICT = re.compile(r"\[\s*(CONFIDENT|REVISION\s+NEEDED)\s*\]", re.IGNORECASE)
-_MARKED_VERDICT = re.compile(rf"(?<![*_`])[*_`]*+{_VERDICT.pattern}[*_`]*:?", re.IGNORECASE)
+_SAID = r"\[\s*(CONFIDENT|REVISION\s+NEEDED)\s*\]"
+_VERDICT = re.compile(_SAID, re.IGNORECASE)
+_MARKED_VERDICT = re.compile(rf"(?<![*_`])[*_`]*+{_SAID}[*_`]*:?", re.IGNORECASE)
 
 _FORM = """\
 Write each edit as the file's path on a line of its own, then one block in a fence:
