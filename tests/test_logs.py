@@ -48,6 +48,8 @@ def test_a_configured_secret_is_hidden_wherever_it_stands(capsys: pytest.Capture
         "sk-proj-0123456789abcdefghij",
         "sb_secret_0123456789",
         "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiIxMjM0NSJ9.c2lnbmF0dXJl",
+        "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiIxMjM0NSJ9",
+        "eyJhbGciOiJSUzI1NiJ9",
         PEM,
     ],
 )

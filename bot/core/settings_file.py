@@ -78,8 +78,7 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self._depth >= _MAX_DEPTH:
-            line = None if parent is None else parent.start_mark.line + 1
-            raise Unreadable("The file is nested too deeply; make it flat.", line)
+            raise Unreadable("The file is nested too deeply; make it flat.")
         self._depth += 1
         node = super().compose_node(parent, index)
         self._depth -= 1

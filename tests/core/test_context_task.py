@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bot.core.context.sections import split_sections
+from bot.core.context.task import read_task
 
 
 @pytest.mark.timeout(20)
@@ -34,3 +39,21 @@ def test_what_is_pasted_is_told_from_what_is_said() -> None:
     assert said.trace == '  File "a/b.py", line 3, in parse\n    go()'
     assert said.error == "E   ValueError: odd"
     assert said.spans == "parse"
+
+
+@pytest.mark.parametrize("trailer", ["fixes CVE-2024-1234, #3", "fixes CVE-2024-1234 ", "Refs: GHSA-ab12-cd34-ef56 "])
+def test_a_trailer_that_names_an_advisory_is_left_out(trailer: str) -> None:
+    assert split_sections(f"Title\n\nIt fails.\n{trailer}\nAlways.").prose.strip() == "It fails.\nAlways."
+    assert read_task(f"Title\n{trailer}").terms.keys() == read_task("Title").terms.keys()
+
+
+@given(st.lists(st.sampled_from(["<!--", "-->", "<!-", "->", "a", "\n", "-", ">"]), max_size=20).map("".join))
+def test_a_comment_is_left_out_where_it_is_closed(text: str) -> None:
+    assert split_sections(f"Title\nb {text}") == split_sections(f"Title\nb {re.sub(r'(?s)<!--.*?-->', '', text)}")
+
+
+def test_a_comment_that_is_much_too_long_is_none() -> None:
+    for length, is_left_out in ((5_000, True), (5_001, False)):
+        prose = split_sections(f"Title\n<!--{'a' * length}--> and <!-- this --> word").prose
+        assert prose.startswith(" and") is is_left_out
+        assert prose.endswith(" and  word")
