@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bot.core.context.sections import split_sections
@@ -49,7 +49,9 @@ def test_a_trailer_that_names_an_advisory_is_left_out(trailer: str) -> None:
 
 @given(st.lists(st.sampled_from(["<!--", "-->", "<!-", "->", "a", "\n", "-", ">"]), max_size=20).map("".join))
 def test_a_comment_is_left_out_where_it_is_closed(text: str) -> None:
-    assert split_sections(f"Title\nb {text}") == split_sections(f"Title\nb {re.sub(r'(?s)<!--.*?-->', '', text)}")
+    left = re.sub(r"(?s)<!--.*?-->", "", text)
+    assume(not re.search(r"(?s)<!--.*?-->", left))  # what was around a comment may make another one
+    assert split_sections(f"Title\nb {text}") == split_sections(f"Title\nb {left}")
 
 
 def test_a_comment_that_is_much_too_long_is_none() -> None:
