@@ -96,7 +96,7 @@ def _is_refused(house: House, teller: Teller, decided: Json) -> bool:
         teller.refused_in_silence(Failure(**decided["again"]))
     elif "failure" in decided:
         _refuse(house, teller, Refused(Failure(**decided["failure"]), decided["covers"]))
-    elif "message" in decided:  # as version 0.3.0 recorded it
+    elif "message" in decided:  # as commits up to adabc01 recorded it
         _refuse(house, teller, Refused(Failure(**decided)))
     else:
         return False

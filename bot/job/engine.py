@@ -144,7 +144,7 @@ class Engine:
             partition_concurrency=1,
             on_conflict="always_update",
         )
-        # Where version 0.3.0 queued these: what it left there is still done.
+        # Where these were queued up to commit adabc01: what was left there is still done.
         DBOS.register_queue(
             "late", polling_interval_sec=10 * self._poll_s, worker_concurrency=4, on_conflict="always_update"
         )

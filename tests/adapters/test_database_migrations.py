@@ -59,7 +59,7 @@ def test_migrating_again_changes_nothing(database: Database, database_url: str) 
 
 
 OLDER = 5
-"""The migrations of version 0.3.0, which kept reports by name alone."""
+"""The migrations before ids, when reports were kept by name alone."""
 
 
 def test_what_an_older_version_kept_by_name_is_its_repositorys_with_the_next_delivery(

@@ -20,7 +20,7 @@ def replaced(scene: Scene) -> Repository:
 
 
 def by_name(scene: Scene) -> None:
-    """As version 0.3.0 kept the reports, after the migration."""
+    """As reports were kept before ids, after the migration."""
     with sqlite3.connect(scene.root / "data" / "tinygen.sqlite") as connection:
         connection.execute("update tinygen_reports set repository_key = lower(repo)")
     connection.close()

@@ -173,8 +173,8 @@ class Database:
             connection.execute(insert(inbox).values(id=job_id, job="", asker="", repository="", account="", **times))
 
     def _adopt(self, connection: Connection, target: Target) -> None:
-        """Gives the repository what version 0.3.0 kept under its name, where that is its own: of the same installation,
-        and not older than the repository."""
+        """Gives the repository what was kept under its name before ids, where that is its own: of the same
+        installation, and not older than the repository."""
         made_at = _seconds(target.repository_made_at)
         if target.repository_id is None or made_at is None:
             return
@@ -228,7 +228,8 @@ class Database:
     def latest(self, repository_key: str, issue_number: int, limit: int = 20) -> tuple[Report, ...]:
         """The reports of the work that was asked for in a thread, newest first; none of what was refused for good.
 
-        A name as the key is of a job that version 0.3.0 accepted: what it asks for may have got the id's key meanwhile.
+        A name as the key is of a job that was accepted before ids were keys: what it asks for may have got the id's key
+        meanwhile.
         """
         of_repo = reports.c.repository_key == repository_key
         if "/" in repository_key:
