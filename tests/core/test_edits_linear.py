@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from unicodedata import normalize
 
 import pytest
 
 from bot.core.edits import apply_edits, find_problems, read_reply
 from bot.core.edits.files import MAX_WORK_NS, Files, Refused
+from bot.core.edits.lines import plain
 from bot.core.edits.reader import MAX_REPLY_LINES
 from bot.core.places import changed_places
 from bot.core.reply import Edit
@@ -202,4 +204,20 @@ def test_the_places_of_a_change_are_found_in_time_linear_in_it(line: str) -> Non
         return Patch("s", text, (FileStat("a", 1, 1, "modified"),)), {"a": Change("a", content.encode())}
 
     growth = growth_of(lambda made: changed_places(*made), change, start=200, most=6_000)
+    assert growth.is_linear, growth
+
+
+def test_marks_without_end_on_one_letter_are_compared_as_they_stand() -> None:
+    """To normalize them would take time quadratic in their number."""
+    assert plain("e\u0301") == "é"
+    assert plain("a" + "\u0323\u0301" * 15) == normalize("NFC", "a" + "\u0323\u0301" * 15)
+    long = "a" + "\u0301\u0323" * 16
+    assert plain(long) == long
+
+
+def test_an_edit_of_a_file_of_marks_takes_time_linear_in_them() -> None:
+    def edit(content: str) -> object:
+        return apply_edits(snapshot_of({"a.py": content.encode()}), {}, (Edit("replace", "a.py", "c\u0301\n", "d\n"),))
+
+    growth = growth_of(edit, lambda n: "a" + "\u0301\u0323" * (n // 2) + "\nb\n", start=4_000, most=130_000)
     assert growth.is_linear, growth

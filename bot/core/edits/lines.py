@@ -24,11 +24,26 @@ _PLAIN = {
 """What typography, chat windows and models make of plain characters, and what those were."""
 
 
+_MOST_MARKS = 30
+
+
 def plain(text: str) -> str:
     """The text with typographic quotes, dashes, spaces and ellipses as a keyboard types them."""
     if text.isascii():
         return text
-    return unicodedata.normalize("NFC", text.translate(_PLAIN))
+    text = text.translate(_PLAIN)
+    return unicodedata.normalize("NFC", text) if _is_stream_safe(text) else text
+
+
+def _is_stream_safe(text: str) -> bool:
+    """Whether no letter has more marks than any writing puts on one: to normalize takes time quadratic in their number,
+    in one call that no other thread gets a turn in. https://www.unicode.org/reports/tr15/#Stream_Safe_Text_Format"""
+    marks = 0
+    for sign in text:
+        marks = marks + 1 if unicodedata.combining(sign) else 0
+        if marks > _MOST_MARKS:
+            return False
+    return True
 
 
 Key = Callable[[str], str]
