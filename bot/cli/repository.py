@@ -164,12 +164,13 @@ def apply(config: Config, options: argparse.Namespace) -> int:
 
 
 def _open(config: Config, options: argparse.Namespace) -> Source:
-    if "://" not in options.repo and Path(options.repo).exists():
-        from bot.adapters.git import LocalGit
-
-        local = LocalGit(Path(options.repo), words=words_dir(config))
-        sha = local.resolve(options.ref)
-        return Source(local, Path(options.repo).resolve().name, sha, sha)
+    try:
+        local = _open_here(config, options)
+    except OSError as error:
+        reason = f"{options.repo[:100]} cannot be read: {error.strerror}."
+        raise NotFound(reason, next_step="Name a git directory that you may read, or a GitHub URL.") from None
+    if local is not None:
+        return local
     if options.repo.startswith(("/", ".", "~")):
         raise NotFound(f"There is no directory {options.repo}.", next_step="Name a git directory or a GitHub URL.")
     repo, ref = read_repo_url(options.repo, config.github_server_url)
@@ -182,6 +183,17 @@ def _open(config: Config, options: argparse.Namespace) -> Source:
         for needed in dict.fromkeys((sha, settings_sha)):
             git.fetch(repo, remote.remote(), needed)
     return Source(git, repo, sha, settings_sha)
+
+
+def _open_here(config: Config, options: argparse.Namespace) -> Source | None:
+    """The repository on this machine; None where REPO names no file here."""
+    if "://" in options.repo or not Path(options.repo).exists():
+        return None
+    from bot.adapters.git import LocalGit
+
+    local = LocalGit(Path(options.repo), words=words_dir(config))
+    sha = local.resolve(options.ref)
+    return Source(local, Path(options.repo).resolve().name, sha, sha)
 
 
 def _read_file(name: str) -> str:

@@ -30,6 +30,8 @@ _CHECKED = (
     "unless a note says otherwise."
 )
 _WITHHELD = "Not in it, to be applied by hand:"
+MAX_SHORT_CHARS = 8_000
+_NO_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 _INVISIBLE_BREAK = "\u200b"
 _LOUD = re.compile(
     r"(?P<mention>@)(?=\w)"
@@ -99,9 +101,9 @@ def render_comment_that_fits(report: Report) -> str:
 
 def render_short_comment(report: Report) -> str:
     """The job's end and where to find the rest: what is left to say where GitHub refuses the whole comment."""
-    where = report.pull_request_url or report.commit_url or ""
+    where = shorten(report.pull_request_url or report.commit_url or "", MAX_SHORT_CHARS)
     kept = f"GitHub did not take the whole report here. It is kept at `/jobs/{report.job.id}`."
-    return "\n\n".join(part for part in (_opening(report), where, kept) if part) + "\n"
+    return "\n\n".join(part for part in (shorten(_opening(report), MAX_SHORT_CHARS), where, kept) if part) + "\n"
 
 
 def rests_on_note(report: Report) -> str:
@@ -361,8 +363,9 @@ def split_summary(summary: str) -> tuple[str, str]:
 
 
 def quiet(text: str) -> str:
-    """The text, cut to a bound, with an invisible break wherever GitHub would act on it."""
-    text = shorten(text.replace("\r", ""), MAX_PROSE_CHARS)
+    """The text, cut to a bound, with an invisible break wherever GitHub would act on it, and U+FFFD for what is no
+    text: git refuses a commit message that holds NUL."""
+    text = shorten(_NO_TEXT.sub("\ufffd", text.replace("\r", "")), MAX_PROSE_CHARS)
     return _LOUD.sub(lambda found: found[0] + _INVISIBLE_BREAK, text)
 
 

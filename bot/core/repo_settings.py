@@ -252,7 +252,10 @@ def _checked(located: Located) -> tuple[RepoSettings, list[tuple[int, str]], set
 
 def _guards_of(faulty: Iterable[Loc]) -> tuple[Guard, ...]:
     """The guards in whose place, or under whose misspelt name, something was taken out."""
-    named = {_nearest(str(loc[0])) for loc in faulty}
+    places = list(faulty)
+    if any("<<" in loc for loc in places):  # YAML's merge, which is not read: anything may have been meant in it
+        return GUARDS
+    named = {_nearest(str(loc[0])) for loc in places}
     found = {"context" if name in ("include", "exclude") else name for name in named}
     return tuple(guard for guard in GUARDS if guard in found)
 

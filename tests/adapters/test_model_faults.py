@@ -9,6 +9,7 @@ import pytest
 
 from bot import errors
 from bot.adapters.model import OpenAIModel
+from bot.adapters.model.faults import Asked, quoted
 from bot.core.types import Message, Prompt, Reply
 from bot.errors import ContextTooLong, OutsideError, SetupError, TinyGenError, Unworkable
 from tests.doubles import model as doubles
@@ -193,3 +194,11 @@ def test_no_error_holds_the_key_or_the_prompt(status: int, leak: str) -> None:
     for text in (str(call.error), repr(call.error), repr(call.error.__cause__), repr(call.error.__context__)):
         assert KEY not in text
         assert "0000-1111" not in text
+
+
+@pytest.mark.parametrize("said", ["FIX THE PARSER OF DATES", "fix the\nparser  of dates", "fixtheparserofdates"])
+def test_a_piece_of_the_prompt_is_not_quoted_however_it_is_written(said: str) -> None:
+    asked = Asked("host", "m", "sk-Key-0123456789", "Please fix the parser of dates, soon.")
+    assert quoted(said, asked) == ""
+    assert quoted("bad key SK-KEY-01234 56789", asked) == ""
+    assert quoted("The quota of this account is used up", asked)

@@ -43,6 +43,7 @@ def repo(tmp_path: Path) -> Path:
     ("arguments", "status", "words"),
     [
         ("context ./none x", 1, "There is no directory ./none. Name a git directory"),
+        (f"context {'a' * 5000} x", 1, "cannot be read: File name too long. Name a git directory"),
         ("context f x", 1, "no git repository"),
         ("context r x --ref nope", 1, "There is no commit nope"),
         ("context r ", 2, "argument PROMPT: is empty"),

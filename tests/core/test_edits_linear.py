@@ -9,7 +9,7 @@ import pytest
 
 from bot.core.edits import apply_edits, find_problems, read_reply
 from bot.core.edits.files import MAX_WORK_NS, Files, Refused
-from bot.core.edits.lines import plain
+from bot.core.edits.lines import composed, plain
 from bot.core.edits.reader import MAX_REPLY_LINES
 from bot.core.places import changed_places
 from bot.core.reply import Edit
@@ -220,4 +220,9 @@ def test_an_edit_of_a_file_of_marks_takes_time_linear_in_them() -> None:
         return apply_edits(snapshot_of({"a.py": content.encode()}), {}, (Edit("replace", "a.py", "c\u0301\n", "d\n"),))
 
     growth = growth_of(edit, lambda n: "a" + "\u0301\u0323" * (n // 2) + "\nb\n", start=4_000, most=130_000)
+    assert growth.is_linear, growth
+
+
+def test_a_path_of_marks_takes_time_linear_in_them() -> None:
+    growth = growth_of(composed, lambda n: "a" + "\u0301\u0323" * (n // 2), start=4_000, most=130_000)
     assert growth.is_linear, growth

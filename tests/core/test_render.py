@@ -22,6 +22,7 @@ from bot.core.render import (
     render_comment,
     render_commit_message,
     render_pull_body,
+    render_short_comment,
     render_title,
     short_id,
     split_summary,
@@ -234,3 +235,27 @@ def test_the_pull_request_says_what_asked_for_it(trigger: Trigger, words: str) -
     check = Check(1, "unit *tests*", "a" * 40) if trigger == "failed check" else None
     body = render_pull_body(replace(DONE, job=replace(JOB, trigger=trigger, check=check)))
     assert words in body.splitlines()
+
+
+@pytest.mark.parametrize("sign", ["\0", "\x1b", "\x7f", "\ud800"])
+def test_what_is_no_text_reaches_no_comment_and_no_commit(sign: str) -> None:
+    report = replace(DONE, summary=f"Mend {sign}it\n\nBecause {sign}it broke.", notes=(f"A {sign}note.",))
+    title = render_title(report.summary, Task("o/r", "x"))
+    said = (render_comment(report), render_short_comment(report), render_pull_body(report), title)
+    assert not any(sign in words for words in (*said, render_commit_message(report, title, server_host="h")))
+    assert all("\ufffd" in words for words in said)
+
+
+def test_the_short_comment_fits_whatever_the_report_holds() -> None:
+    long = "w" * 70_000
+    for report in (
+        replace(DONE, rests_on=tuple(Outsider("mallory", f"words {number}") for number in range(3_000))),
+        replace(DONE, rests_on=(Outsider(long, "words"),)),
+        replace(DONE, together_with=long),
+        replace(DONE, pull_request_url=long),
+        replace(DONE, job=replace(JOB, command=Command("status")), summary="\U0001f600" * 70_000),
+    ):
+        words = render_short_comment(report)
+        assert len(words.encode("utf-16-le")) // 2 <= 65_536
+        assert words.startswith("<!-- tinygen:job=d-1 state=done -->\n")
+        assert words.endswith("It is kept at `/jobs/d-1`.\n")

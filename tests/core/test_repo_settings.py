@@ -179,3 +179,8 @@ def test_the_schema_takes_what_the_code_takes() -> None:
     assert validator.is_valid(yaml.safe_load(WHOLE))
     for wrong in (b"mode: patch", b"lables: [a]", b"labels: bug", b"permissions: {apply: read}", b"ci_fixes: 9"):
         assert not validator.is_valid(yaml.safe_load(wrong)), wrong
+
+
+@pytest.mark.parametrize("text", ["<<: {context: {exclude: [a]}}", "context:\n  <<: {exclude: [a]}"])
+def test_a_merge_of_yaml_leaves_everything_that_is_guarded_unclear(text: str) -> None:
+    assert read_settings(text.encode()).unclear == ("context", "protected")

@@ -229,15 +229,17 @@ def _final(refusal: Refusal, asked: Asked, said: str) -> TinyGenError:
 def quoted(text: str, asked: Asked) -> str:
     """The text in brackets, shortened; nothing where it holds the key or a piece of the prompt."""
     message = _line(text)[:_QUOTED_CHARS].rstrip(" .")
-    if not message or (asked.api_key and asked.api_key in text):
+    said = _letters(message)
+    if not said or (asked.api_key and _letters(asked.api_key) in _letters(text)):
         return ""
-    windows = {message[at : at + _ECHO_CHARS] for at in range(max(1, len(message) - _ECHO_CHARS + 1))}
-    prompt = _spaces(asked.prompt)
+    windows = {said[at : at + _ECHO_CHARS] for at in range(max(1, len(said) - _ECHO_CHARS + 1))}
+    prompt = _letters(asked.prompt)
     return "" if any(window in prompt for window in windows) else f" ({message})"
 
 
-def _spaces(text: str) -> str:
-    return " ".join(text.split())
+def _letters(text: str) -> str:
+    """What makes no difference to a reader is left out: case, and white space."""
+    return "".join(text.casefold().split())
 
 
 FILTERED = Refusal(400, _FILTERED[0], "")

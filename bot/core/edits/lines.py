@@ -31,7 +31,12 @@ def plain(text: str) -> str:
     """The text with typographic quotes, dashes, spaces and ellipses as a keyboard types them."""
     if text.isascii():
         return text
-    text = text.translate(_PLAIN)
+    return composed(text.translate(_PLAIN))
+
+
+def composed(text: str) -> str:
+    """Letters and their marks as one sign, where there is one (NFC); as it stands where one letter has marks without
+    end."""
     return unicodedata.normalize("NFC", text) if _is_stream_safe(text) else text
 
 

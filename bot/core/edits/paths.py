@@ -11,6 +11,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
+from bot.core.edits.lines import composed
 from bot.core.tree import Blob, Changes
 from bot.errors import BadRequest
 
@@ -165,9 +166,9 @@ class _Names:
 
     def spelling(self, path: str) -> str:
         """The path as an existing file spells it in other code points: macOS decomposes what others compose."""
-        same = unicodedata.normalize("NFC", path)
+        same = composed(path)
         others = () if path.isascii() else self._twins.get(_fold(path), ())
-        found = [other for other in others if self._files[other] > 0 and unicodedata.normalize("NFC", other) == same]
+        found = [other for other in others if self._files[other] > 0 and composed(other) == same]
         return found[0] if len(found) == 1 else path
 
     def stays_dir(self, path: str, going: Collection[str]) -> bool:
@@ -189,4 +190,4 @@ def _parents(path: str) -> Iterator[str]:
 
 
 def _fold(path: str) -> str:
-    return path.lower() if path.isascii() else unicodedata.normalize("NFC", path).casefold()
+    return path.lower() if path.isascii() else composed(path).casefold()
