@@ -51,7 +51,7 @@ def _accept(house: House, job: Job, teller: Teller) -> None:
         teller.vanish()
         return
     decided = house.engine.step("permission", lambda: _decide(house, job))
-    if _is_refused(house, teller, decided):
+    if is_refused(house, teller, decided):
         return
     terms = load_terms(decided)
     house = under(house, terms)
@@ -87,7 +87,7 @@ def _decide(house: House, job: Job) -> Json:
     return asdict(Refused(reached)) if reached else dump_terms(settled)
 
 
-def _is_refused(house: House, teller: Teller, decided: Json) -> bool:
+def is_refused(house: House, teller: Teller, decided: Json) -> bool:
     """Whether `_decide` refused the job, which has ended then."""
     if not decided:
         return False

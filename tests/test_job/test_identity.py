@@ -7,6 +7,7 @@ import time
 
 from bot.core.render import short_id
 from tests.doubles.github import Repository
+from tests.doubles.github.faults import bad_gateway
 from tests.scene import CONFIDENT, REPO, Scene, block, draft
 from tests.test_job.conftest import SetScene
 
@@ -132,3 +133,17 @@ def test_what_was_kept_by_name_is_not_taken_over_by_a_younger_repository(scene: 
     there = other.open_issue("octocat", "Too quiet", "It whispers.")
     assert scene.ended(scene.say("/tinygen apply", on=there, repo=other)).state == "failed"
     assert other.pulls == ()
+
+
+def test_an_apply_that_is_tried_again_delivers_the_diff_that_it_meant(scene: Scene) -> None:
+    """Whoever says `retry`, and whatever they were shown themselves."""
+    scene.repo.permissions["mona"] = "write"
+    scene.tell("/tinygen Louder.", who="mona")
+    scene.model_says(SOFTER, CONFIDENT)
+    meant = scene.tell("/tinygen --new Softer.").report.patch
+    scene.github.faults.add(bad_gateway(), method="POST", path=r"/git/trees$", times=20)
+    assert scene.tell("/tinygen apply").state == "failed"
+    scene.github.faults.clear()
+    again = scene.tell("/tinygen retry", who="mona").report
+    assert again.pull_request_url
+    assert again.patch == meant

@@ -1,0 +1,49 @@
+"""What was decided of a command before a restart holds after it, whichever commit recorded it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any, cast
+
+import pytest
+
+from bot.core.report import Failure, Report
+from bot.core.types import Command, Job, Target
+from bot.job.accept import is_refused
+from bot.job.house import House
+from bot.job.tell import Teller
+from bot.job.terms import Refused, Terms, dump_terms
+
+NO = Failure("You may not.", "Ask mona.")
+
+
+class FakeTeller:
+    """Remembers how the job ended."""
+
+    def __init__(self) -> None:
+        self.report = Report(Job("a", "comment", Target("o/r", 1, 1), Command("solve", "x"), "mallory"), "queued")
+        self.ended: list[tuple[str, Failure]] = []
+
+    def update(self, **changes: Any) -> None: ...
+
+    def refused(self, failure: Failure) -> None:
+        self.ended.append(("told", failure))
+
+    def refused_in_silence(self, failure: Failure) -> None:
+        self.ended.append(("in silence", failure))
+
+
+@pytest.mark.parametrize(
+    ("recorded", "ended"),
+    [
+        (asdict(Refused(NO)), [("told", NO)]),
+        (asdict(NO), [("told", NO)]),  # as commits up to adabc01 recorded it
+        ({"again": asdict(NO)}, [("in silence", NO)]),
+        (dump_terms(Terms()), []),
+        (None, []),
+    ],
+)
+def test_a_recorded_refusal_is_never_taken_for_a_permission(recorded: Any, ended: list[tuple[str, Failure]]) -> None:
+    teller = FakeTeller()
+    assert is_refused(cast(House, None), cast(Teller, teller), recorded) is bool(ended)
+    assert teller.ended == ended
