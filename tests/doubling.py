@@ -1,9 +1,9 @@
 """Whether work grows linearly with its input: it is done at n and at 8 n, three doublings, and its CPU time compared.
 
 A doubling may cost 2.5 times, so three may cost 15.6: linear work costs 8, n log n some 10, n ** 1.5 costs 22.6. Only
-the thread's own CPU time counts, the least of several runs, and only work that is superlinear in every one of five
-tries with growing sizes is called so: a busy machine makes no linear work fail. Fewer tries do where one of them
-takes long.
+the thread's own CPU time counts, the least of several runs without the garbage collector, and only work that is
+superlinear in every one of five tries, with growing sizes while that does not take long, is called so: a busy machine
+makes no linear work fail. Two tries do where they take a second.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ _MEASURABLE_S = 0.0005
 """At 8 n: less than this is too little to be compared."""
 _LONG_S = 0.25
 """A run that takes this long is not doubled again."""
+_ENOUGH_S = 1.0
+"""For the large runs of all tries, the least of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +50,24 @@ class Growth:
 
 def growth_of(run: Callable[[T], object], make: Callable[[int], T], *, start: int = 500, most: int = 400_000) -> Growth:
     """How `run` grows on inputs of `make(n)`, n from `start` up to `most`."""
-    size, ratio, tries = start, float("inf"), 0
-    while True:
-        less, more = make(size), make(size * FACTOR)
-        slow = cpu_seconds(run, more)
-        is_last = slow > _LONG_S or size * FACTOR * 2 > most
-        if slow < _MEASURABLE_S and not is_last:
-            size *= 2
-            continue
-        with _steady():
+    size, ratio, tries, spent = start, float("inf"), 0, 0.0
+    with _steady():
+        while True:
+            less, more = make(size), make(size * FACTOR)
+            large = cpu_seconds(run, more)
+            may_grow = large <= _LONG_S and size * FACTOR * 2 <= most
+            if large < _MEASURABLE_S and may_grow:
+                size *= 2
+                continue
             small = min(cpu_seconds(run, less) for _ in range(5))
-            large = min([slow, *(cpu_seconds(run, more) for _ in range(0 if slow > _LONG_S else 2))])
-        tries += 1
-        ratio = min(ratio, large / max(small, 1e-9))
-        if ratio <= LIMIT or large < _MEASURABLE_S or tries == _TRIES or is_last:
+            if large > LIMIT * small:
+                large = min(large, cpu_seconds(run, more), cpu_seconds(run, more))
+            tries, spent = tries + 1, spent + large
+            ratio = min(ratio, large / max(small, 1e-9))
             is_linear = ratio <= LIMIT or large < _MEASURABLE_S
-            return Growth(is_linear, ratio, size * FACTOR, large)
-        size *= 2
+            if is_linear or tries == _TRIES or (tries > 1 and spent > _ENOUGH_S):
+                return Growth(is_linear, ratio, size * FACTOR, large)
+            size = size * 2 if may_grow else size
 
 
 def cpu_seconds(run: Callable[[T], object], value: T) -> float:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bot.job.engine import Engine
+from bot.job.engine import Engine, Json
 
 Body = Callable[[Engine, list[str]], None]
 
@@ -26,7 +27,12 @@ def running(root: Path, body: Body, done: list[str]) -> Iterator[Engine]:
         f"sqlite:///{root}/jobs.sqlite", executor_id="local", concurrency=2, clean=lambda words: words, poll_s=0.01
     )
     engine.workflow("run", lambda _payload: body(engine, done))
-    engine.workflow("go on", lambda payload: engine.step("go on", lambda: engine.go_on(payload)))
+
+    def go_on(payload: Json) -> None:
+        while not engine.step("go on", lambda: engine.go_on(payload)):  # the job is still about to end
+            time.sleep(0.01)
+
+    engine.workflow("go on", go_on)
     engine.launch()
     try:
         yield engine
