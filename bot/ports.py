@@ -87,6 +87,10 @@ class PullRequest:
     head_repo: str | None
     base_ref: str
 
+    def is_within(self, repo: str) -> bool:
+        """Whether its branch is in `repo` itself, and not in a fork."""
+        return (self.head_repo or "").lower() == repo.lower()
+
 
 @dataclass(frozen=True, slots=True)
 class Remote:

@@ -54,8 +54,8 @@ REDELIVER_S = 300.0
 EVICT_S = 300.0
 LOST_S = 60.0
 MEASURE_S = 5.0
-"""How often a worker forgets what is old, looks for missed deliveries, makes room in the cache, and writes what it
-counted."""
+"""How often a worker forgets what is old, looks for missed deliveries, makes room in the cache, closes lost jobs, and
+writes what it counted."""
 IN_USE_S = 600.0
 """How much longer than a job's time a repository counts as in use: what is ready is still to be delivered."""
 SLOW_IMPORTS = ("githubkit", "openai")

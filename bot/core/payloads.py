@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
-from bot.core.repo_name import REPO_NAME
+from bot.core.repo_url import REPO_NAME
 from bot.errors import BadRequest
 
 Number = Annotated[int, Field(ge=0, lt=2**63)]

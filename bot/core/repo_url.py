@@ -1,12 +1,17 @@
-"""The forms in which people paste a repository's address, read to its name. Only one server is ever named by it."""
+"""The grammar of a repository's name, and the forms in which people paste its address, read to that name. Only one
+server is ever named by an address."""
 
 from __future__ import annotations
 
 import re
 from urllib.parse import unquote, urlsplit
 
-from bot.core.repo_name import REPO_NAME
 from bot.errors import BadRequest
+
+REPO_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}/(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,100}")
+"""`owner/name`, for `fullmatch`: what GitHub gives out, and what is therefore safe in a path. An owner's `_` stands
+before the short code of an enterprise's managed users, and names of older accounts end with a hyphen:
+https://docs.github.com/en/enterprise-cloud@latest/admin/managing-iam/iam-configuration-reference/username-considerations-for-external-authentication"""
 
 _SCP = re.compile(r"(?:[\w.-]+@)?(?P<host>[\w.-]+(?::\d+)?):(?!//)(?P<path>[^:\s]+)")
 _PATH = re.compile(r"/?(?P<repo>[^/]+/[^/]+?)(?:\.git)?(?:/(?:tree|commit|commits)/(?P<ref>\S+))?")

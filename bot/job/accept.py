@@ -154,8 +154,7 @@ def _help(house: House, job: Job) -> str:
     github = house.github(target)
     where: Where = "issue"
     if target.is_pull and target.issue_number is not None:
-        head = github.pull(target.issue_number).head_repo or ""
-        where = "pull" if head.lower() == target.repo.lower() else "fork"
+        where = "pull" if github.pull(target.issue_number).is_within(target.repo) else "fork"
     has = github.permission(login)
     return render_help(login, has, where, house.rules.mode, may=may_do(house, has))
 

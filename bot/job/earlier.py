@@ -66,7 +66,7 @@ def pull_number(line: tuple[Report, ...]) -> int | None:
 def opener(house: House, target: Target, pull: PullRequest) -> Report | None:
     """The job that opened the pull request, where TinyGen did."""
     branch = OWN_BRANCH.fullmatch(pull.head_ref)
-    if branch is None or (pull.head_repo or "").lower() != target.repo.lower():
+    if branch is None or not pull.is_within(target.repo):
         return None
     reports = house.reports.latest(target.repository_key, int(branch[1]))
     return next((report for report in reports if has_diff(report) and pull_number((report,)) == pull.number), None)

@@ -101,8 +101,7 @@ def _is_ours(github: GitHub, job: Job, sha: str) -> bool:
         if github.in_history(sha):
             return True
         pull = github.pull(job.target.issue_number or 0) if job.target.is_pull else None
-        is_here = pull is not None and (pull.head_repo or "").lower() == job.target.repo.lower()
-        return pull is not None and is_here and github.in_history(sha, pull.head_ref)
+        return pull is not None and pull.is_within(job.target.repo) and github.in_history(sha, pull.head_ref)
     except (AskerError, OutsideError) as error:
         _log.warning("whose commit a link leads to is not known", error=error.message)
         return False

@@ -61,7 +61,7 @@ def judge(house: House, job: Job, has: Permission | None = None) -> Judgement:
         said.append(Outsider(job.edited_of, EDITED))
     if opened is None:
         said.append(Outsider(author, PULL if pull else ISSUE))
-    if pull and _is_forks(job, pull):
+    if pull and not pull.is_within(target.repo):
         said.append(Outsider(owner, HEAD))
     judged = replace(house, rules=replace(house.rules, judgement=Judgement(levels)))
     found = tuple(each for each in said if is_outsider(judged, each.login))
@@ -96,10 +96,6 @@ def _level(github: GitHub, login: str) -> Permission:
     return "none" if login == GHOST or login.endswith("[bot]") else github.permission(login)
 
 
-def _is_forks(job: Job, pull: PullRequest) -> bool:
-    return (pull.head_repo or "").lower() != job.target.repo.lower()
-
-
 def _fork_owner(job: Job, pull: PullRequest) -> str | None:
     """None also where the fork is gone."""
-    return pull.head_repo.partition("/")[0] if pull.head_repo and _is_forks(job, pull) else None
+    return pull.head_repo.partition("/")[0] if pull.head_repo and not pull.is_within(job.target.repo) else None

@@ -37,8 +37,8 @@ def head_place(pull: PullRequest, job: Job, *, continues: str | None = None, is_
     """On a pull request's own branch. BadRequest where it is closed."""
     if pull.state == "closed":
         raise BadRequest("This pull request is closed.", next_step="Reopen it, or ask on an issue.")
-    same = (pull.head_repo or "").lower() == job.target.repo.lower()
-    return Place(pull.head_ref, pull.head_sha, "head" if same else "fork", job, continues, is_own)
+    push: Literal["head", "fork"] = "head" if pull.is_within(job.target.repo) else "fork"
+    return Place(pull.head_ref, pull.head_sha, push, job, continues, is_own)
 
 
 class Ground:

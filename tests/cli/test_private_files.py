@@ -204,7 +204,10 @@ def test_the_settings_of_a_strangers_clone_are_not_read(
     assert {path.relative_to(repo) for path in repo.rglob("*") if ".git" not in path.parts} == before
 
 
-@pytest.mark.parametrize("name", ["dotenv", "openai", "pydantic", "structlog", "yaml", "markdown_it"])
+@pytest.mark.parametrize(
+    "name",
+    ["dotenv", "openai", "pydantic", "structlog", "yaml", "markdown_it", "pathlib", "argparse", "typing", "json"],
+)
 def test_no_module_of_a_strangers_clone_is_loaded(tmp_path: Path, repo: Path, name: str) -> None:
     (repo / f"{name}.py").write_text("raise SystemExit('a stranger was here')")
     done = bot(repo, "context", ".", "Say hello.", TINYGEN_DATA_DIR=str(tmp_path / "data"))

@@ -11,8 +11,7 @@ from pydantic import ValidationError
 from bot.adapters.git import GitCache
 from bot.adapters.github import GitHubApp
 from bot.core.payloads import Repository
-from bot.core.repo_name import REPO_NAME
-from bot.core.repo_url import read_repo_url
+from bot.core.repo_url import REPO_NAME, read_repo_url
 from bot.errors import BadRequest, Damaged
 
 REAL = [

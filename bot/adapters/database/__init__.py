@@ -32,9 +32,8 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
-from bot.adapters.database.connection import insert_unknown, migrate, open_engine, reading, writing
+from bot.adapters.database.connection import insert_into, insert_unknown, migrate, open_engine, reading, writing
 from bot.adapters.database.group_commit import GroupCommit, Row
 from bot.adapters.database.measured import add_measures, read_measures
 from bot.adapters.database.newest import newest, queued
@@ -149,7 +148,7 @@ class Database:
             self._adopt(connection, report.job.target)
             if report.job.command.verb != "withdraw" and report.job.check is None:  # of these, perhaps nothing comes
                 new = self._report_row(report) | {"created_at": row.accepted_at}
-                connection.execute(self._insert(reports).values(new).on_conflict_do_nothing())
+                connection.execute(insert_into(self._engine, reports).values(new).on_conflict_do_nothing())
             self._keep_id(connection, job_id)
 
     def refuse(self, report: Report, *, ship: bool) -> None:
@@ -157,7 +156,7 @@ class Database:
         that is kept of it."""
         row = log_row(report) | {"created_at": report.job.received_at or _iso(self._clock())}
         with writing(self._engine) as connection:
-            connection.execute(self._insert(requests).values(row).on_conflict_do_nothing())
+            connection.execute(insert_into(self._engine, requests).values(row).on_conflict_do_nothing())
             self._keep_id(connection, report.job.id)
             if ship:
                 self.outbox.insert(connection, report)
@@ -293,7 +292,7 @@ class Database:
 
     def beat(self, worker: str) -> None:
         """The worker is alive at this moment, by the database's clock, so machines need not agree on the time."""
-        insert = self._insert(workers).from_select(
+        insert = insert_into(self._engine, workers).from_select(
             ["id", "seen_at"], select(literal(worker), self._moment).where(true())
         )
         with writing(self._engine) as connection:
@@ -365,16 +364,13 @@ class Database:
         }
 
     def _upsert(self, table: Table, row: Mapping[str, object]) -> None:
-        insert = self._insert(table).values(row)
+        insert = insert_into(self._engine, table).values(row)
         changed = {name: insert.excluded[name] for name in row if name not in ("id", "created_at")}
         if "/" in str(row.get("repository_key", "")):  # the id's key, once it is known, stays
             del changed["repository_key"]
         newer = or_(insert.excluded.state.in_(FINAL_STATES), table.c.state.not_in(FINAL_STATES))
         with writing(self._engine) as connection:
             connection.execute(insert.on_conflict_do_update(index_elements=["id"], set_=changed, where=newer))
-
-    def _insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
-        return postgresql.insert(table) if self._engine.dialect.name == "postgresql" else sqlite.insert(table)
 
 
 def _seconds(moment: str) -> float | None:

@@ -17,6 +17,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from bot.adapters.database.schema import MIGRATION_TABLE, MIGRATIONS
@@ -107,6 +108,11 @@ def reading(engine: Engine) -> Iterator[Connection]:
     """One transaction that never waits for a writer."""
     with _named_errors(engine), engine.execution_options(**{_READS: True}).begin() as connection:
         yield connection
+
+
+def insert_into(engine: Engine, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """An INSERT that may say what to do on a conflict, which each database writes in its own way."""
+    return postgresql.insert(table) if engine.dialect.name == "postgresql" else sqlite.insert(table)
 
 
 def insert_unknown(engine: Engine, table: Table, rows: Sequence[Mapping[str, object]]) -> None:

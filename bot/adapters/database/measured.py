@@ -6,16 +6,15 @@ import json
 from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, Engine, select
-from sqlalchemy.dialects import postgresql, sqlite
 
-from bot.adapters.database.connection import reading, writing
+from bot.adapters.database.connection import insert_into, reading, writing
 from bot.adapters.database.schema import measures
 from bot.watch import Measure
 
 
 def add_measures(engine: Engine, added: Sequence[Measure], latest: Sequence[Measure]) -> None:
     """`added` to what is there, `latest` in its place; all or, raising OutsideError, nothing."""
-    insert = postgresql.insert(measures) if engine.dialect.name == "postgresql" else sqlite.insert(measures)
+    insert = insert_into(engine, measures)
     kinds: tuple[tuple[Sequence[Measure], ColumnElement[float]], ...] = (
         (added, measures.c.value + insert.excluded.value),
         (latest, insert.excluded.value),

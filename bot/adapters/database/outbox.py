@@ -6,9 +6,8 @@ from collections.abc import Callable
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine, and_, delete, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
-from bot.adapters.database.connection import reading, writing
+from bot.adapters.database.connection import insert_into, reading, writing
 from bot.adapters.database.schema import unsent
 from bot.core.report import Report
 from bot.ports import Unsent
@@ -36,9 +35,12 @@ class DatabaseOutbox:
         """As `add`, in a transaction that stores the row itself as well."""
         came = report.job.received_at
         since = datetime.fromisoformat(came).timestamp() if came else self._clock()
-        insert = postgresql.insert(unsent) if self._engine.dialect.name == "postgresql" else sqlite.insert(unsent)
         row = {"id": report.job.id, "since": since, "version": 1, "refusals": 0, "free_at": 0.0}
-        newer = insert.values(row).on_conflict_do_update(index_elements=["id"], set_={"version": unsent.c.version + 1})
+        newer = (
+            insert_into(self._engine, unsent)
+            .values(row)
+            .on_conflict_do_update(index_elements=["id"], set_={"version": unsent.c.version + 1})
+        )
         connection.execute(newer)
 
     def next(self) -> Unsent | None:

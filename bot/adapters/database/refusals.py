@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import datetime
 
 from sqlalchemy import Connection, Engine, delete, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
 
-from bot.adapters.database.connection import reading, writing
+from bot.adapters.database.connection import insert_into, reading, writing
 from bot.adapters.database.schema import refusals, requests
 from bot.core.report import Failure, Report
 from bot.core.types import Command, Job, Target
@@ -27,9 +27,12 @@ class DatabaseRefusals:
         self._engine, self._clock = engine, clock
 
     def add(self, job: Job, failure: Failure, *, covers: str) -> None:
-        insert = postgresql.insert(refusals) if self._engine.dialect.name == "postgresql" else sqlite.insert(refusals)
         row = {"covers": covers, "failure": json.dumps(asdict(failure)), "refused_at": self._clock()}
-        newest = insert.values(id=_who(job), **row).on_conflict_do_update(index_elements=["id"], set_=row)
+        newest = (
+            insert_into(self._engine, refusals)
+            .values(id=_who(job), **row)
+            .on_conflict_do_update(index_elements=["id"], set_=row)
+        )
         with writing(self._engine) as connection:
             connection.execute(newest)
 
@@ -57,7 +60,6 @@ def refused_report(connection: Connection, job_id: str) -> Report | None:
     row = connection.execute(found).one_or_none()
     if row is None:
         return None
-    created, finished = (moment if isinstance(moment, str | None) else moment.isoformat() for moment in row[-2:])
     job = Job(
         row.id,
         row.source,
@@ -65,9 +67,16 @@ def refused_report(connection: Connection, job_id: str) -> Report | None:
         Command("solve", row.prompt),
         actor=row.actor,
         delivery_id=row.delivery_id,
-        received_at=created or "",
+        received_at=_iso(row.created_at) or "",
     )
-    return Report(job, "refused", mode=row.mode, failure=Failure(row.error or "", ""), finished_at=finished)
+    return Report(
+        job, "refused", mode=row.mode, failure=Failure(row.error or "", ""), finished_at=_iso(row.finished_at)
+    )
+
+
+def _iso(moment: str | datetime | None) -> str | None:
+    """SQLite keeps it as text."""
+    return moment.isoformat() if isinstance(moment, datetime) else moment
 
 
 def _who(job: Job) -> str:

@@ -225,7 +225,7 @@ MIGRATIONS: tuple[Migration, ...] = (
             "ALTER TABLE tinygen_reports ADD COLUMN repository_key text NOT NULL DEFAULT ''",
             "ALTER TABLE tinygen_reports ADD COLUMN asker_key text NOT NULL DEFAULT ''",
             "ALTER TABLE tinygen_reports ADD COLUMN installation_id bigint",
-            # By name, as it was kept so far, until a delivery tells the repository's id (reports.adopt).
+            # By name, as it was kept so far, until a delivery tells the repository's id (Database._adopt).
             "UPDATE tinygen_reports SET repository_key = lower(repo), asker_key = coalesce(actor, '')",
             "DROP INDEX tinygen_reports_thread",
             "DROP INDEX tinygen_reports_recent",

@@ -30,7 +30,7 @@ from bot.adapters.git.process import GitFailed, Runner
 from bot.adapters.git.remote import explain_refusal, token_environment
 from bot.adapters.git.shelf import SqliteShelf
 from bot.adapters.git.store import ObjectStore
-from bot.core.repo_name import REPO_NAME
+from bot.core.repo_url import REPO_NAME
 from bot.core.tree import Changes, Patch, Snapshot
 from bot.errors import BadRequest, Damaged, OutsideError
 from bot.ports import Remote

@@ -12,7 +12,7 @@ from bot.adapters.github.calls import Call, Server
 from bot.adapters.github.deliveries import Deliveries
 from bot.adapters.github.errors import server_time
 from bot.adapters.github.repository import Repository
-from bot.core.repo_name import REPO_NAME
+from bot.core.repo_url import REPO_NAME
 from bot.errors import BadRequest, SetupError
 from bot.watch import Watch
 

@@ -233,7 +233,7 @@ class Repository:
         params = {"head": f"{owner}:{branch}", "state": "all"}
         call = Call("GET", f"{self._at}/pulls", f"list the pull requests of {self._repo}", params=params)
         pulls = (pull.pull_request() for page in self._calls.pages(PullPage, call) for pull in page.root)
-        ours = [p for p in pulls if p.head_ref == branch and (p.head_repo or "").lower() == self._repo.lower()]
+        ours = [p for p in pulls if p.head_ref == branch and p.is_within(self._repo)]
         return min(ours, key=lambda pull: (pull.state != "open", -pull.number), default=None)
 
     def _create_pull(self, wanted: dict[str, object]) -> PullRequest:
