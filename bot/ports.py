@@ -312,8 +312,8 @@ class Reports(Tally, Protocol):
 
     def load(self, job_id: str) -> Report | None: ...
 
-    def unfinished(self, unchanged_s: float) -> Sequence[Report]:
-        """Some of those that are in no final state, and have not changed for so long; the oldest first."""
+    def unfinished(self, unchanged_s: float, after: str = "") -> Sequence[Report]:
+        """Those in no final state that have not changed for so long: some, by their ids, from behind the id `after`."""
 
     def latest(self, repository_key: str, issue_number: int, limit: int = 20) -> Sequence[Report]:
         """The reports of the work asked for in one thread, newest first; none that was refused for good."""

@@ -50,9 +50,10 @@ class MemoryReports:
             raise DatabaseFailed("The database failed (disk I/O error).", next_step="Try again.")
         return self.reports.get(job_id)
 
-    def unfinished(self, unchanged_s: float) -> Sequence[Report]:
-        """However lately they changed."""
-        return tuple(each for each in self.reports.values() if each.state not in FINAL_STATES)
+    def unfinished(self, unchanged_s: float, after: str = "") -> Sequence[Report]:
+        """Two at a time, however lately they changed."""
+        ids = sorted(job_id for job_id, report in self.reports.items() if report.state not in FINAL_STATES)
+        return tuple(self.reports[job_id] for job_id in ids if job_id > after)[:2]
 
     def open_jobs(self, repository_key: str, issue_number: int) -> Sequence[Job]:
         reports = self.latest(repository_key, issue_number, len(self.reports))

@@ -22,12 +22,13 @@ _log = structlog.get_logger()
 
 def find_lost(house: House) -> None:
     """Has each job closed whose report is open, though nothing works on it."""
-    for report in house.reports.unfinished(SETTLE_S):
-        job = report.job
-        if any(house.engine.is_alive(each) for each in (job.id, run_id(job.id))):
-            continue
-        payload = {"id": job.id, "account": job.account}
-        house.engine.enqueue("followups", "close", f"{job.id}-close", payload, key=job.account)
+    last = ""
+    while found := house.reports.unfinished(SETTLE_S, last):
+        last = found[-1].job.id
+        for job in (report.job for report in found):
+            if not any(house.engine.is_alive(each) for each in (job.id, run_id(job.id))):
+                payload = {"id": job.id, "account": job.account}
+                house.engine.enqueue("followups", "close", f"{job.id}-close", payload, key=job.account)
 
 
 def close_lost(house: House, payload: Json) -> None:

@@ -122,6 +122,19 @@ def test_the_open_jobs_of_a_thread_are_those_taken_and_those_waiting(database: D
     assert {each.id for each in database.open_jobs(key, 7)} == {"taken", "waits"}
 
 
+def test_all_that_is_open_and_has_not_changed_is_found_page_by_page(database: Database, clock: Clock) -> None:
+    for number in range(201):
+        database.save(Report(by(f"d{number:03}", person=1), "running"))
+    database.save(Report(by("over", person=1), "done"))
+    clock.now += 60
+    database.save(Report(by("lately", person=1), "running"))
+    clock.now += 1
+    first = database.unfinished(60)
+    assert [each.job.id for each in first] == [f"d{number:03}" for number in range(200)]
+    assert [each.job.id for each in database.unfinished(60, first[-1].job.id)] == ["d200"]
+    assert database.unfinished(60, "d200") == ()
+
+
 def test_what_was_refused_for_good_is_no_part_of_a_threads_history(database: Database) -> None:
     refused = by("refused", person=2)
     database.save(Report(by("a", person=1), "done"))

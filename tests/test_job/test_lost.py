@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 
-from bot.core.types import FINAL_STATES
+from bot.core.report import Report
+from bot.core.types import FINAL_STATES, Command, Job, Target
 from bot.job.cancel import run_id
 from bot.job.lost import find_lost
 from tests.doubles.github.faults import Fault, secondary_limit
 from tests.doubles.model import Messages, hang
+from tests.fakes import MemoryReports
 from tests.scene import CONFIDENT, LOUDER, Scene, Told
 
 
@@ -52,6 +55,14 @@ def test_a_job_that_waits_for_a_limit_is_left_alone(scene: Scene) -> None:
     scene.wait(lambda: scene.engine.state(run_id(told.job)) == "ended", "the job to be put off")
     assert is_left_alone(scene, told)
     assert scene.hurried(told).state == "done"
+
+
+def test_a_lost_job_is_found_behind_any_number_of_others(scene: Scene) -> None:
+    reports = MemoryReports()
+    for number in range(7):
+        reports.save(Report(Job(f"lost-{number}", "run", Target("octocat/greeter"), Command("solve")), "running"))
+    find_lost(replace(scene.house, reports=reports))
+    assert {scene.engine.state(f"lost-{number}-close") for number in range(7)} <= {"queued", "running", "ended"}
 
 
 def test_a_job_that_ended_is_left_alone(scene: Scene) -> None:

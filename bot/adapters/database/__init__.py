@@ -59,8 +59,9 @@ https://docs.github.com/en/webhooks/testing-and-troubleshooting-webhooks/redeliv
 LOG_WAIT_S = 0.1
 MAX_OPEN = 500
 _REFUSED = "refused"
+_OPEN = frozenset(get_args(State)) - FINAL_STATES
 MAX_IN_LINE = 200
-"""How many jobs that wait are looked at to choose which to start."""
+"""How many jobs that wait are looked at to choose which to start, and how many that are open at a time."""
 CHECKPOINT_PAGES = 8_000
 """32 MB. Bringing the write-ahead log into the file waits for the disk, which workers can afford better than the
 answer to a delivery."""
@@ -217,12 +218,13 @@ class Database:
                 return load_report(json.loads(report))
             return queued(job) if job is not None else refused_report(connection, job_id)
 
-    def unfinished(self, unchanged_s: float) -> tuple[Report, ...]:
-        """Those in no final state that have not changed for so long, oldest first; MAX_IN_LINE at most."""
-        is_open = and_(reports.c.state.not_in(FINAL_STATES), reports.c.updated_at < self._clock() - unchanged_s)
-        oldest = select(reports.c.report).where(is_open).order_by(reports.c.updated_at).limit(MAX_IN_LINE)
+    def unfinished(self, unchanged_s: float, after: str = "") -> tuple[Report, ...]:
+        """Those in no final state that have not changed for so long, by their ids, from behind the id `after`;
+        MAX_IN_LINE at most."""
+        is_open = and_(reports.c.state.in_(_OPEN), reports.c.updated_at < self._clock() - unchanged_s)
+        page = select(reports.c.report).where(is_open, reports.c.id > after).order_by(reports.c.id).limit(MAX_IN_LINE)
         with reading(self._engine) as connection:
-            return tuple(load_report(json.loads(text)) for text in connection.execute(oldest).scalars())
+            return tuple(load_report(json.loads(text)) for text in connection.execute(page).scalars())
 
     def latest(self, repository_key: str, issue_number: int, limit: int = 20) -> tuple[Report, ...]:
         """The reports of the work that was asked for in a thread, newest first; none of what was refused for good.
