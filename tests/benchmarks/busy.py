@@ -31,11 +31,13 @@ def run() -> list[tuple[str, str, str]]:
         installation = stage.github.install(stage.app, "octocat")
         for _ in range(ISSUE):
             repo.open_issue("octocat", "The greeting lacks its comma", "See `greeting` in package/greeting.py.")
-        deliveries = deliveries_of(repo.full_name, installation=installation.id, secret=SECRET)
+        deliveries = deliveries_of(repo.full_name, repository_id=repo.id, installation=installation.id, secret=SECRET)
         began = time.perf_counter()
         waits_ms = sorted(1000 * wait_s for wait_s in paced(stage.port, deliveries, RATE, SECONDS))
         seconds = time.perf_counter() - began
         done = sum(1 for row in stage.rows(repo.full_name) if row["state"] == "done")
+    if not done:
+        raise RuntimeError("no job was done meanwhile: the worker was not busy")
     busy = f"{RATE} requests/s, {60 * done / seconds:.0f} jobs a minute done meanwhile"
     return [
         (f"webhook to 202 while the worker is busy, p50 ({busy})", quantile(waits_ms, 0.5), ""),

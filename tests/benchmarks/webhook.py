@@ -42,7 +42,7 @@ def run(seconds: float = 4.0) -> list[Row]:
     """Takes about fifteen times `seconds`."""
     round_s = seconds / 4
     with tempfile.TemporaryDirectory() as directory, _bare() as bare, _bot(Path(directory)) as bot:
-        requests = deliveries_of("octocat/hello", installation=1, secret=SECRET)
+        requests = deliveries_of("octocat/hello", repository_id=1, installation=1, secret=SECRET)
         for port in (bare, bot):
             _saturate(port, requests, seconds / 2)
         rates = [(_saturate(bare, requests, round_s), _saturate(bot, requests, round_s)) for _ in range(ROUNDS)]
@@ -125,7 +125,7 @@ def _free_port() -> int:
         return port
 
 
-def deliveries_of(repo: str, *, installation: int, secret: str) -> Iterator[bytes]:
+def deliveries_of(repo: str, *, repository_id: int, installation: int, secret: str) -> Iterator[bytes]:
     """Requests as GitHub sends them, of 20 KB, each with another delivery id."""
     account = {"id": 1, "login": "mona", "type": "User"}
     body = json.dumps(
@@ -133,7 +133,7 @@ def deliveries_of(repo: str, *, installation: int, secret: str) -> Iterator[byte
             "action": "created",
             "issue": {"number": 7, "title": "A title", "user": account, "body": "An issue with many words. " * 600},
             "comment": {"id": 1, "body": "/tinygen Add a test for the parser", "user": account},
-            "repository": {"id": 1, "full_name": repo, "urls": ["https://api.github.com/x/y/z"] * 100},
+            "repository": {"id": repository_id, "full_name": repo, "urls": ["https://api.github.com/x/y/z"] * 100},
             "installation": {"id": installation},
             "sender": account,
         }
