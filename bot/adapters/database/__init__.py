@@ -124,13 +124,15 @@ class Database:
         now = self._clock()
         # A claim that ends later than any made now is another clock's, or this one was set back: it does not count.
         free = and_(self._is_waiting, ~inbox.c.claimed_until.between(now, now + CLAIM_S))
+        chosen = free
         with reading(self._engine) as connection:
             if connection.execute(select(inbox.c.id).where(free).limit(1)).first() is None:
                 return ()
-        chosen = free
-        if choose is not None:
-            with reading(self._engine) as connection:
-                chosen = and_(free, inbox.c.id.in_(choose(first_in_line(connection, free, MAX_IN_LINE))))
+            if choose is not None:
+                ids = choose(first_in_line(connection, free, MAX_IN_LINE))
+                if not ids:  # all wait for their turn: the writers' lock is not taken for that
+                    return ()
+                chosen = and_(free, inbox.c.id.in_(ids))
         oldest = select(inbox.c.id, inbox.c.job).where(chosen).order_by(inbox.c.accepted_at, inbox.c.id).limit(limit)
         with writing(self._engine) as connection:
             rows = connection.execute(oldest.with_for_update(skip_locked=True)).all()
