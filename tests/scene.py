@@ -266,7 +266,7 @@ class Scene:
         """Comments, and delivers the comment; the job has begun."""
         repo = repo or self.repo
         issue = on or (repo.issues[1] if 1 in repo.issues else repo.open_issue("octocat", "Too quiet", "It whispers."))
-        before = len(self.github.deliveries)
+        before = len(self.deliveries)
         comment = repo.comment(issue.number, who, words)
         told = self._arrive(comment, before)
         assert told, "the comment started nothing"
@@ -274,7 +274,7 @@ class Scene:
 
     def edit(self, comment: Comment, words: str, *, who: str = "octocat") -> Told | None:
         """Edits a comment, and delivers the edit; None where that starts nothing."""
-        before = len(self.github.deliveries)
+        before = len(self.deliveries)
         self.repo.edit_comment(comment, words, by=self.github.add_user(who))
         return self._arrive(comment, before)
 
@@ -291,7 +291,7 @@ class Scene:
         is_outdated: bool = False,
     ) -> Told:
         """Comments on lines of the pull request's diff, and returns when that command has ended."""
-        before = len(self.github.deliveries)
+        before = len(self.deliveries)
         above = reply_to.id if reply_to else None
         comment = self.repo.review_comment(
             on.number,
@@ -310,9 +310,9 @@ class Scene:
     def submit(self, *remarks: tuple[str, int, str], on: Issue, who: str = "octocat") -> list[Told]:
         """Submits one review of remarks (path, line, words), and returns when its commands have ended."""
         comments = self.repo.review(on.number, who, remarks)
-        before = len(self.github.deliveries)
+        before = len(self.deliveries)
         self.repo.submit_review(comments)
-        arrived = [self.deliver(delivery) for delivery in self.github.deliveries[before:]]
+        arrived = [self.deliver(delivery) for delivery in self.deliveries[before:]]
         told = [
             Told(self, answer.json["job"], comment)
             for comment, answer in zip(comments, arrived, strict=True)
@@ -323,9 +323,9 @@ class Scene:
     def fail_check(self, log: str, *, on: Issue, name: str = "CI") -> str:
         """A check of the pull request's branch fails; what the bot answered to the delivery that tells of it."""
         assert on.pull
-        before = len(self.github.deliveries)
+        before = len(self.deliveries)
         self.repo.fail_check(on.pull.head_ref, log, name=name)
-        (delivery,) = self.github.deliveries[before:]
+        (delivery,) = self.deliveries[before:]
         answer = self.deliver(delivery)
         if answer.status_code == 200:
             return str(answer.json and answer.json["ignored"])
@@ -344,7 +344,7 @@ class Scene:
 
     def _arrive(self, comment: Comment, before: int) -> Told | None:
         """Delivers the one event since `before`."""
-        (delivery,) = self.github.deliveries[before:]
+        (delivery,) = self.deliveries[before:]
         answer = self.deliver(delivery)
         assert answer.status_code in (200, 202), answer.text
         assert answer.json
@@ -391,6 +391,11 @@ class Scene:
     def asked(self) -> list[str]:
         """The text of each request that the model got, its messages one after the other."""
         return ["\n".join(str(message["content"]) for message in request.messages) for request in self.model.requests]
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        """What GitHub told of what people did. It tells of the bot's own comments too, at any moment while it works."""
+        return [each for each in self.github.deliveries if each.payload["sender"]["login"] != self.app.bot.login]
 
     def bot_comments(self, number: int = 1) -> list[str]:
         return [comment.body for comment in self.repo.thread(number) if comment.author is self.app.bot]

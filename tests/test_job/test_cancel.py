@@ -18,7 +18,7 @@ def hanging(scene: Scene) -> Told:
 
 
 def newest(scene: Scene) -> Delivery:
-    return scene.github.deliveries[-1]
+    return scene.deliveries[-1]
 
 
 def test_a_deleted_command_stops_its_job_in_the_middle_of_a_call(scene: Scene) -> None:

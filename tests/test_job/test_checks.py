@@ -160,9 +160,9 @@ def test_a_repository_may_set_it(set_scene: SetScene) -> None:
 def test_a_log_that_is_gone_does_not_stop_it(scene: Scene) -> None:
     pull = opened(scene)
     assert pull.pull
-    before = len(scene.github.deliveries)
+    before = len(scene.deliveries)
     scene.repo.fail_check(pull.pull.head_ref, None)
-    (delivery,) = scene.github.deliveries[before:]
+    (delivery,) = scene.deliveries[before:]
     scene.deliver(delivery)
     scene.wait(lambda: scene.rows().get(delivery.guid, {}).get("state") == "done", "the fix")
 

@@ -13,7 +13,7 @@ ASSIGNED = {"TINYGEN_ON_ASSIGNMENT": "tinygen[bot]"}
 
 def job_of(scene: Scene) -> str | None:
     """The job that the last delivery started."""
-    answer = scene.deliver(scene.github.deliveries[-1])
+    answer = scene.deliver(scene.deliveries[-1])
     assert answer.json
     job: str | None = answer.json.get("job")
     return job

@@ -163,7 +163,7 @@ def test_a_second_delivery_with_the_same_id_starts_nothing(scene: Scene) -> None
 def test_the_same_delivery_many_times_at_once_starts_one_job(scene: Scene) -> None:
     scene.tell("/tinygen help")
     scene.repo.comment(1, "octocat", "/tinygen --pr Louder.")
-    delivery = scene.github.deliveries[-1]
+    delivery = scene.deliveries[-1]
     codes: list[int] = []
     threads = [threading.Thread(target=lambda: codes.append(scene.deliver(delivery).status_code)) for _ in range(50)]
     for thread in threads:

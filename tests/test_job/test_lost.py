@@ -86,13 +86,13 @@ def test_closing_an_issue_or_deleting_a_command_is_no_job_that_could_be_lost(sce
     scene.app.events.append("issues")
     issue = scene.open_issue()
     told = scene.tell("/tinygen help", on=issue)
-    before = len(scene.github.deliveries)
+    before = len(scene.deliveries)
     scene.repo.delete_comment(told.comment)
     scene.repo.close(issue.number, by="octocat")
-    for delivery in scene.github.deliveries[before:]:
+    for delivery in scene.deliveries[before:]:
         scene.deliver(delivery)
     scene.wait(lambda: scene.database.oldest_waiting_s() == 0.0, "both to be taken in")
     look(scene)
-    for delivery in scene.github.deliveries[before:]:
+    for delivery in scene.deliveries[before:]:
         assert scene.database.load(delivery.guid) is None
         assert scene.engine.state(f"{delivery.guid}-close") == "unknown"

@@ -46,7 +46,7 @@ def database_locked(scene: Scene) -> Iterator[None]:
 def test_a_locked_database_is_503_in_time_and_the_delivery_is_taken_later(scene: Scene) -> None:
     scene.tell("/tinygen help")
     scene.repo.comment(1, "octocat", "/tinygen --pr Louder.")
-    delivery = scene.github.deliveries[-1]
+    delivery = scene.deliveries[-1]
     with database_locked(scene):
         answer = scene.deliver(delivery)
     assert (answer.status_code, answer.mimetype) == (503, "application/problem+json")

@@ -184,7 +184,7 @@ class TestWhoIsAnOutsider:
         scene.repo.permissions["ghost"] = "admin"
         issue = scene.open_issue(who="ghost")
         said = scene.repo.comment(issue.number, "octocat", "/tinygen")
-        delivery = scene.github.deliveries[-1]
+        delivery = scene.deliveries[-1]
         part = {**delivery.payload, "issue": {**delivery.payload["issue"], "user": None}}
         answer = scene.deliver(scene.github.deliver("issue_comment", part)).json
         assert answer
@@ -193,7 +193,7 @@ class TestWhoIsAnOutsider:
     def test_whoever_only_the_payload_calls_an_owner(self, scene: Scene) -> None:
         issue = scene.open_issue(who="mallory")
         said = scene.repo.comment(issue.number, "octocat", "/tinygen")
-        delivery = scene.github.deliveries[-1]
+        delivery = scene.deliveries[-1]
         claimed = {**delivery.payload["issue"], "author_association": "OWNER"}
         claimed["user"] = {**claimed["user"], "site_admin": True}
         answer = scene.deliver(scene.github.deliver("issue_comment", {**delivery.payload, "issue": claimed})).json
@@ -519,7 +519,7 @@ class TestOtherWaysToAsk:
         issue = scene.open_issue(who="mallory")
         asks: Callable[..., None] = getattr(scene.repo, how)
         asks(issue.number, "tinygen" if how == "label" else "tinygen[bot]", by="octocat")
-        answer = scene.deliver(scene.github.deliveries[-1]).json
+        answer = scene.deliver(scene.deliveries[-1]).json
         assert answer
         scene.wait(lambda: scene.rows().get(answer["job"], {}).get("state") == "done", "the job")
         scene.wait(lambda: "state=done" in "".join(scene.bot_comments(issue.number)), "the comment")

@@ -44,7 +44,7 @@ def test_the_operator_may_lower_the_least_permission(set_scene: SetScene) -> Non
 
 def test_the_payloads_word_on_who_someone_is_counts_for_nothing(scene: Scene) -> None:
     scene.tell("/tinygen help")
-    delivery = next(each for each in scene.github.deliveries if each.event == "issue_comment")
+    delivery = next(each for each in scene.deliveries if each.event == "issue_comment")
     comment = {**delivery.payload["comment"], "author_association": "OWNER"}
     comment["user"] = {**comment["user"], "login": "mallory", "id": 99, "site_admin": True}
     part = {"action": "created", "comment": comment, "issue": delivery.payload["issue"]}

@@ -111,7 +111,7 @@ class TestTwice:
     def test_an_unsigned_delivery_takes_nothing_from_the_signed_one(self, scene: Scene) -> None:
         """One that is remembered before it is checked would be a duplicate when GitHub's own comes."""
         comment = scene.repo.comment(scene.open_issue().number, "octocat", "/tinygen help")
-        delivery = scene.github.deliveries[-1]
+        delivery = scene.deliveries[-1]
         assert delivery.payload["comment"]["id"] == comment.id
         forged = {**delivery.headers, "X-Hub-Signature-256": "sha256=" + "0" * 64}
         assert scene.web.post("/webhook", data=delivery.body, headers=forged).status_code == 401
