@@ -132,9 +132,10 @@ def locked(url: str) -> Iterator[None]:
 
 
 def test_a_locked_database_is_told_in_time_and_nothing_is_stored(database: Database, database_url: str) -> None:
-    with locked(database_url), ThreadPoolExecutor(THREADS) as pool:
-        accepting = [pool.submit(database.accept, job(f"delivery-{number}")) for number in range(THREADS)]
-        errors = [future.exception(timeout=3) for future in accepting]
+    impatient = Database(database_url, wait_s=0.3)
+    with closing(impatient), locked(database_url), ThreadPoolExecutor(THREADS) as pool:
+        accepting = [pool.submit(impatient.accept, job(f"delivery-{number}")) for number in range(THREADS)]
+        errors = [future.exception(timeout=20) for future in accepting]
     assert [type(error) for error in errors] == [DatabaseFailed] * THREADS
     assert database.waiting(10) == ()
     database.accept(job("afterwards"))
