@@ -40,7 +40,7 @@ DOORS: dict[str, set[str]] = {
 """What a room may import besides itself and the standard library. The command line and the wiring may import all."""
 
 CLIENTS = {
-    "bodies": {"httpx"},
+    "http": {"httpcore", "httpx"},
     "bounded": {"structlog", "tree_sitter", "yaml"},
     "database": {"sqlalchemy"},
     "git": {"structlog"},
@@ -50,7 +50,7 @@ CLIENTS = {
 }
 """The one client library of each adapter, with what its calls take."""
 
-SHARED = "bot.adapters.bodies"
+SHARED = "bot.adapters.http"
 """What every adapter that speaks HTTP needs in the same way; it knows no server."""
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from bot.adapters.bodies import ACCEPT_ENCODING, bound_body
+from bot.adapters.http import ACCEPT_ENCODING, bound_body, bound_time
 from bot.core.record import log_row
 from bot.core.report import Report
 from bot.core.types import FINAL_STATES, Command, Job, Target
@@ -46,7 +46,8 @@ class SupabaseStore:
     """Store of `bot.ports`, for any number of threads. No error of it holds the key or a value of a row."""
 
     def __init__(self, url: str, key: str, *, timeout_s: float = 5.0) -> None:
-        """`timeout_s` bounds each wait for the project: to connect, and for each piece of its answer."""
+        """`timeout_s` bounds each wait for the project: to connect, and for each piece of its answer; six of them
+        bound the answer."""
         self._url = url
         self._key = key
         self._timeout_s = timeout_s
@@ -107,6 +108,7 @@ def _connect(url: str, key: str, timeout_s: float) -> Client:
         headers={"Accept-Encoding": ACCEPT_ENCODING},
         event_hooks={"response": [bound_body(_MAX_BYTES), _sort]},
     )
+    bound_time(http)
     try:
         return create_client(url, key, ClientOptions(httpx_client=http, postgrest_client_retry=False))
     except SupabaseException:

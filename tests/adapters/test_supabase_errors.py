@@ -13,7 +13,7 @@ from bot.adapters.supabase import SupabaseStore
 from bot.core.report import Report
 from bot.errors import OutsideError, SetupError, TimedOut
 from tests.adapters.test_database import job
-from tests.doubles.server import Dropped, Request, Response, Server
+from tests.doubles.server import Dropped, Request, Response, Server, send_for_ever
 
 KEY = "sb_secret_planted"
 QUEUED = Report(job(prompt="the prompt"), "queued")
@@ -185,3 +185,9 @@ def test_a_key_that_no_header_can_hold_is_a_fault_of_the_settings(key: str) -> N
 def test_a_url_that_is_none_is_a_fault_of_the_settings() -> None:
     with closing(SupabaseStore("project.supabase.co", KEY)) as store, pytest.raises(SetupError, match="SUPABASE_URL"):
         store.check()
+
+
+def test_an_answer_that_never_ends_is_left_in_time() -> None:
+    for first, then in ((b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"), (b"HTTP/1.1 200 OK\r\n\r\n", b" ")):
+        with send_for_ever(first, then) as url, closing(SupabaseStore(url, KEY, timeout_s=0.1)) as store:
+            assert "did not answer in time" in told(store, TimedOut)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import socket
 import sys
 import threading
-from collections.abc import Callable, Generator, Mapping
-from contextlib import closing, suppress
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from email.message import Message
 from http import HTTPStatus
@@ -170,3 +170,28 @@ def read_body(stream: BinaryIO | Any, headers: Message) -> bytes:
     while stream.readline().strip():
         pass
     return b"".join(pieces)
+
+
+@contextmanager
+def send_for_ever(first: bytes, then: bytes) -> Iterator[str]:
+    """The address of a server that begins each answer with `first` and goes on with `then`, a hundred times a second,
+    for as long as its client stays."""
+
+    def answer(connection: socket.socket) -> None:
+        with closing(connection), suppress(OSError):
+            connection.recv(65_536)
+            connection.sendall(first)
+            while not ended.wait(0.01):
+                connection.sendall(then)
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=answer, args=listener.accept()[:1], daemon=True).start()
+
+    ended = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        ended.set()
+        listener.shutdown(socket.SHUT_RDWR)

@@ -21,7 +21,8 @@ class GitHubApp:
     """`connect` is a `bot.ports.Connect`. Usable from any thread; `close` it, or leave its `with`.
 
     `app_id` and `private_key` (a PEM) are both given or both None; `token` is GITHUB_TOKEN. `timeout_s` bounds each
-    wait for GitHub's bytes, not a whole call; `limit_patience_s` what a call itself waits for GitHub's limits.
+    wait for GitHub's bytes, and six of them one answer, not a whole call; `limit_patience_s` what a call itself waits
+    for GitHub's limits.
     """
 
     def __init__(

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from bot.adapters.bodies import ACCEPT_ENCODING, bound_body
 from bot.adapters.github.errors import (
     TRY_LATER,
     UnclearOutcome,
@@ -27,6 +26,7 @@ from bot.adapters.github.errors import (
     retry_after_s,
     untrusted_error,
 )
+from bot.adapters.http import ACCEPT_ENCODING, bound_body, bound_time
 from bot.errors import OutsideError
 from bot.watch import Unwatched, Watch
 
@@ -187,6 +187,7 @@ class Server:
             if self._client is None:
                 self._client = self._open.enter_context(kit.get_sync_client())
                 self._client.headers["Accept-Encoding"] = ACCEPT_ENCODING
+                bound_time(self._client)
             return self._client
 
     def close(self) -> None:

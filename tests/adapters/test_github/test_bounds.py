@@ -20,7 +20,7 @@ from bot.adapters.github.errors import error_for, limit_wait_s, quoted_message, 
 from bot.adapters.github.repository import Repository as Here
 from bot.errors import BadRequest, OutsideError, TinyGenError
 from tests.adapters.test_github.conftest import Stage
-from tests.doubles.server import Request, Response, Server
+from tests.doubles.server import Request, Response, Server, send_for_ever
 
 MB = 1_000_000
 DAY_S = 86_400
@@ -53,6 +53,16 @@ def always(status: int, body: bytes) -> Callable[[Request], Response]:
 def refused(body: object, read: Callable[[Here], object]) -> None:
     with pytest.raises(OutsideError, match="unknown form"):
         answered(body, read)
+
+
+def test_an_answer_that_never_ends_is_left_in_time() -> None:
+    for first, then in ((b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"), (b"HTTP/1.1 200 OK\r\n\r\n", b" ")):
+        with (
+            send_for_ever(first, then) as url,
+            GitHubApp(api_url=url, timeout_s=0.1, sleep=lambda _: None) as github,
+            pytest.raises(OutsideError, match="did not answer"),
+        ):
+            github.connect("o/r", None).thread(1)
 
 
 # ---- how long it is -------------------------------------------------------------------------------------------------

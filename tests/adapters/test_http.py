@@ -1,20 +1,20 @@
-"""Bodies of HTTP answers: unpacked as they come, never beyond the bound, whatever the answer says of itself."""
+"""HTTP answers: unpacked as they come, never beyond the bounds, whatever the answer says of itself."""
 
 from __future__ import annotations
 
 import gzip
 import itertools
-import time
 import tracemalloc
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.adapters.bodies import BodyTooLong, bound_body
+from bot.adapters.http import BodyTooLong, bound_body, bound_time
+from tests.doubles.server import Response, Server, send_for_ever
 
 MB = 1_000_000
 
@@ -32,12 +32,11 @@ def read(
     encoding: str | None = None,
     *,
     max_bytes: int = MB,
-    clock: Callable[[], float] = time.monotonic,
 ) -> bytes:
     """What a client with the hook reads of an answer that comes in these pieces."""
     headers = {} if encoding is None else {"Content-Encoding": encoding}
     transport = httpx.MockTransport(lambda _request: httpx.Response(200, headers=headers, stream=Pieces(pieces)))
-    with httpx.Client(transport=transport, event_hooks={"response": [bound_body(max_bytes, clock=clock)]}) as client:
+    with httpx.Client(transport=transport, event_hooks={"response": [bound_body(max_bytes)]}) as client:
         return client.get("http://server.test/").content
 
 
@@ -112,8 +111,30 @@ def test_what_is_not_packed_as_it_says_is_an_error(body: bytes) -> None:
         read(cut(body, 5), "gzip")
 
 
-def test_what_comes_too_slowly_is_left() -> None:
-    times = itertools.count(step=50.0)
-    assert read(cut(b"xx", 1), clock=times.__next__) == b"xx"
-    with pytest.raises(BodyTooLong):
-        read(cut(b"x" * 100, 1), clock=times.__next__)
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
+        (b"HTTP/1.1 200 OK\r\n", b"X-Slow: 1\r\n"),
+        (b"HTTP/1.1 200 OK\r\nX-Slow: ", b"1"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n", b"x"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+    ],
+    ids=["interim answers", "headers", "one header", "body", "chunks"],
+)
+@pytest.mark.parametrize("is_proxy", [False, True])
+def test_an_answer_that_comes_for_ever_is_left_in_time(first: bytes, then: bytes, is_proxy: bool) -> None:
+    ten_seconds_later = itertools.count(step=10.0).__next__
+    with send_for_ever(first, then) as url, httpx.Client(timeout=30, proxy=url if is_proxy else None) as client:
+        bound_time(client, clock=ten_seconds_later)
+        with pytest.raises(httpx.ReadTimeout):
+            client.get("http://github.test/" if is_proxy else url)
+
+
+def test_the_time_of_an_answer_begins_with_its_own_request() -> None:
+    now_s = 0.0
+    with Server(lambda _request: Response(body=b"here")) as server, httpx.Client(timeout=30) as client:
+        bound_time(client, clock=lambda: now_s)
+        for _ in range(3):
+            assert client.get(server.url).content == b"here"
+            now_s += 1_000
