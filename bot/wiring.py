@@ -53,9 +53,10 @@ FORGET_S = 3600.0
 REDELIVER_S = 300.0
 EVICT_S = 300.0
 LOST_S = 60.0
+SHORTEN_S = 5.0
 MEASURE_S = 5.0
-"""How often a worker forgets what is old, looks for missed deliveries, makes room in the cache, closes lost jobs, and
-writes what it counted."""
+"""How often a worker forgets what is old, looks for missed deliveries, makes room in the cache, closes lost jobs,
+shortens SQLite's log, and writes what it counted."""
 IN_USE_S = 600.0
 """How much longer than a job's time a repository counts as in use: what is ready is still to be delivered."""
 SLOW_IMPORTS = ("githubkit", "openai")
@@ -244,11 +245,17 @@ def _chores(config: Config, engine: Engine, database: Database, github: GitHubAp
     def redeliver() -> None:
         redeliver_missed(github.deliveries(), datetime.now(UTC) - LOOK_BACK)
 
+    def shorten() -> None:
+        database.shorten_write_ahead_log(LOG_BYTES)
+
     def evict() -> None:
         idle_since = time.time() - config.job_s - IN_USE_S
         build_git(config).evict(config.cache_mb * 1_000_000, unused_since=idle_since)
 
-    chores = [Chore("forget ended jobs", FORGET_S, forget)]
+    chores = [
+        Chore("forget ended jobs", FORGET_S, forget),
+        Chore("shorten the write-ahead log", SHORTEN_S, shorten),
+    ]
     if config.cache_mb:
         chores.append(Chore("keep the cache small", EVICT_S, evict))
     if config.github_app_id and config.github_private_key:
@@ -262,7 +269,6 @@ def _measuring(meter: Meter, database: Database) -> Chore:
     def write() -> None:
         meter.set("tinygen_log_rows_waiting", len(database.outbox))
         meter.flush(database.add_measures)
-        database.shorten_log(LOG_BYTES)
 
     return Chore("write what was counted", MEASURE_S, write)
 

@@ -321,7 +321,7 @@ class Database:
 
     # ---- upkeep
 
-    def shorten_log(self, over_bytes: int) -> None:
+    def shorten_write_ahead_log(self, over_bytes: int) -> None:
         """Brings SQLite's write-ahead log into its file and empties it, where it is longer; where others use it just
         then, the next time. Commits alone leave it as long as it ever was."""
         if self._engine.dialect.name != "sqlite":
