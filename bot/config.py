@@ -273,12 +273,18 @@ def load_own_config(environment: Mapping[str, str], code: Path = CODE) -> Config
 def _base_dir(environment: Mapping[str, str], name: str, default: str) -> Path:
     """The specification has relative paths ignored."""
     given = Path(environment.get(name, ""))
+    if given.is_absolute():
+        return given
     try:
-        return given if given.is_absolute() else Path.home() / default
+        home = Path(environment["HOME"]) if "HOME" in environment else Path.home()
     except RuntimeError:
+        home = Path()
+    if not home.is_absolute():
         raise SetupError(
-            "This user has no home directory.", next_step=f"Set {name} to a directory of its own."
-        ) from None
+            "This user has no home directory, or HOME does not name it from the root.",
+            next_step=f"Set {name} to a directory of its own.",
+        )
+    return home / default
 
 
 def _load(environment: Mapping[str, str], env_file: Path | None, defaults: Mapping[str, str]) -> Config:
@@ -299,6 +305,8 @@ def _load(environment: Mapping[str, str], env_file: Path | None, defaults: Mappi
 
 def _read_env_file(path: Path) -> Mapping[str, str | None]:
     """What it sets. The paths in it are relative to its own folder."""
+    if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe is waited for, and a device may have no end
+        raise SetupError(f"{path} cannot be read: it is no regular file.", next_step="Mend it; see .env.example.")
     try:
         values = dotenv_values(stream=StringIO(path.read_text(encoding="utf-8")), interpolate=False)
     except (FileNotFoundError, NotADirectoryError):

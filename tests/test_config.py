@@ -146,6 +146,15 @@ def test_what_is_installed_has_them_in_the_users_folders(tmp_path: Path, monkeyp
 
 
 @pytest.mark.usefixtures("clone")
+@pytest.mark.parametrize("home", ["", ".", "me"])
+def test_a_home_that_depends_on_the_folder_is_none(tmp_path: Path, home: str) -> None:
+    with pytest.raises(SetupError, match="XDG_CONFIG_HOME"):
+        load_own_config({"HOME": home}, tmp_path)
+    own = {"HOME": home, "XDG_CONFIG_HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path)}
+    assert load_own_config(own, tmp_path).data_dir == tmp_path / "tinygen"
+
+
+@pytest.mark.usefixtures("clone")
 def test_the_environment_wins_there_too_and_an_empty_value_names_no_folder(checkout: Path) -> None:
     assert load_own_config({"TINYGEN_DATA_DIR": "/elsewhere"}, checkout).data_dir == Path("/elsewhere")
     (checkout / ".env").write_text("TINYGEN_DATA_DIR=/kept\n")

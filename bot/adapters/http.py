@@ -76,8 +76,8 @@ def _unpacked(piece: bytes, unpacker: zlib._Decompress) -> Iterator[bytes]:
 
 
 def bound_time(client: httpx.Client, *, clock: Callable[[], float] = time.monotonic) -> None:
-    """From now on an answer that has not ended six read timeouts of the client after the last byte of its request
-    raises httpx.ReadTimeout.
+    """From now on an exchange, from its request's first byte to its answer's last, may take six read timeouts of the
+    client; then httpx.WriteTimeout or httpx.ReadTimeout is raised.
 
     The timeout itself begins anew with each byte that comes, and with each of the interim answers (1xx) of which a
     server may send any number. httpx has no place for a network backend of one's own, but where one gives up the
@@ -114,23 +114,31 @@ class _TimedBackend(httpcore.NetworkBackend):
 
 
 class _TimedStream(httpcore.NetworkStream):
-    """One connection: what is read must come within `max_s` of what was last written."""
+    """One connection. An exchange on it begins with the first write after a read, and must end within `max_s`."""
 
     def __init__(self, stream: httpcore.NetworkStream, max_s: float, clock: Callable[[], float]) -> None:
         self._stream = stream
         self._max_s = max_s
         self._clock = clock
         self._until = clock() + max_s
+        self._has_read = False
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        left_s = self._until - self._clock()
-        if left_s <= 0:
-            raise httpcore.ReadTimeout("The answer took too long.")
-        return self._stream.read(max_bytes, left_s if timeout is None else min(timeout, left_s))
+        self._has_read = True
+        return self._stream.read(max_bytes, self._bound_s(timeout, httpcore.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, timeout)
-        self._until = self._clock() + self._max_s
+        if self._has_read:
+            self._has_read = False
+            self._until = self._clock() + self._max_s
+        for at in range(0, len(buffer), _PIECE_BYTES):  # one write waits anew for each byte that is taken of it
+            self._stream.write(buffer[at : at + _PIECE_BYTES], self._bound_s(timeout, httpcore.WriteTimeout))
+
+    def _bound_s(self, timeout: float | None, error: type[httpcore.TimeoutException]) -> float:
+        left_s = self._until - self._clock()
+        if left_s <= 0:
+            raise error("The exchange took too long.")
+        return left_s if timeout is None else min(timeout, left_s)
 
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None

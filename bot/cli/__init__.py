@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import get_args
 
 from bot import __version__
+from bot.cli.output import prepare_output, print_note
 from bot.config import Config, load_config, load_own_config
 from bot.core.types import State
 from bot.errors import SetupError, TinyGenError
@@ -20,6 +22,7 @@ PRIVATE_UMASK = 0o077
 def main(arguments: Sequence[str]) -> int:
     """Runs one command; its exit status."""
     os.umask(PRIVATE_UMASK)
+    prepare_output()
     options = build_parser().parse_args(arguments)
     command: Callable[[Config, argparse.Namespace], int] = options.command
     load: Callable[[Mapping[str, str]], Config] = options.load
@@ -37,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _say(error: TinyGenError, status: int) -> int:
-    print("tinygen:", " ".join(str(error).split()), file=sys.stderr)
+    print_note(f"tinygen: {' '.join(str(error).split())}")
     return status
 
 
@@ -134,8 +137,9 @@ def _add_jobs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 
 def _at_least_1(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError("must be a whole number, at least 1")
+    """A number of any length is too much for Python to read, and for a database to count to."""
+    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < 1:
+        raise argparse.ArgumentTypeError("must be a whole number, at least 1 and of at most nine digits")
     return int(text)
 
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import io
 import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from bot.cli.output import print_line
 from bot.cli.setup.manifest import read_manifest
 from bot.config import Config
 from bot.core.types import Message, Prompt
@@ -70,13 +69,11 @@ class Outside:
 def doctor(config: Config, _options: argparse.Namespace) -> int:
     """Prints a line for each finding as it is made; 1 where one of them is a fault."""
     set_up_logs(config)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # the marks are not in every encoding
     clean, faults = cleaner(config.secrets()), 0
     for finding in examine(config, Outside()):
-        print(clean(str(finding)), flush=True)
+        print_line(clean(str(finding)))
         faults += finding.good is False
-    print(f"{faults} to mend." if faults else "All is well.")
+    print_line(f"{faults} to mend." if faults else "All is well.")
     return 1 if faults else 0
 
 

@@ -4,13 +4,12 @@ it works beside running processes, and on any machine that has the same settings
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from bot.adapters.database import Database
+from bot.cli.output import print_diff, print_json, print_line, print_note
 from bot.config import Config
 from bot.core.report import Report
 from bot.core.types import FINAL_STATES, Command, Job, Target
@@ -26,14 +25,14 @@ def show_list(config: Config, options: argparse.Namespace) -> int:
     """The newest jobs, newest first."""
     now, reports = datetime.now(UTC), build_database(config).newest(options.limit, options.state)
     if options.json:
-        print(json.dumps([_row(report) for report in reports]))
+        print_json([_row(report) for report in reports])
         return 0
     if not reports:
-        print("There are no such jobs.", file=sys.stderr)
+        print_note("There are no such jobs.")
     for report in reports:
         target, age = report.job.target, _age(report.job.received_at, now)
         where = f"{target.repo}#{target.issue_number}" if target.issue_number else target.repo
-        print(f"{report.job.id:36}  {report.state:9}  {age:>4}  {report.job.command.verb:6}  {where}")
+        print_line(f"{report.job.id:36}  {report.state:9}  {age:>4}  {report.job.command.verb:6}  {where}")
     return 0
 
 
@@ -43,19 +42,21 @@ def show(config: Config, options: argparse.Namespace) -> int:
 
     page = job_page(_find(build_database(config), options.id))
     if options.json:
-        print(page.model_dump_json())
+        print_json(page.model_dump(mode="json"))
         return 0
     usage, result = page.usage, page.result
-    print(f"{page.id}: {page.state}\n{page.source} for {page.repo}, asked at {page.created_at}")
+    print_line(f"{page.id}: {page.state}\n{page.source} for {page.repo}, asked at {page.created_at}")
     for step in page.steps:
-        print(f"  {step.title}: {step.state}")
+        print_line(f"  {step.title}: {step.state}")
     if usage.calls:
-        print(f"{usage.calls} calls of {usage.model}: {usage.prompt_tokens} tokens in, {usage.completion_tokens} out")
+        print_line(
+            f"{usage.calls} calls of {usage.model}: {usage.prompt_tokens} tokens in, {usage.completion_tokens} out"
+        )
     for word in (page.error, result and (result.pull_request_url or result.commit_url)):
         if word:
-            print(word)
+            print_line(word)
     if result:
-        print(result.diff, end="")
+        print_diff(result.diff)
     return 0
 
 
@@ -96,9 +97,12 @@ def _find(database: Database, job_id: str) -> Report:
 
 
 def _answer(database: Database, options: argparse.Namespace, job_id: str, words: str) -> None:
-    print(json.dumps({"job": job_id}) if options.json else words)
+    if options.json:
+        print_json({"job": job_id})
+    else:
+        print_line(words)
     if not database.alive(ALIVE_S):
-        print("tinygen: no worker was alive within the last minute; it happens once one starts.", file=sys.stderr)
+        print_note("tinygen: no worker was alive within the last minute; it happens once one starts.")
 
 
 def _row(report: Report) -> dict[str, str | int | None]:

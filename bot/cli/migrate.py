@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 
+from bot.cli.output import print_line
 from bot.config import Config
 from bot.wiring import database_url, open_database, set_up_logs
 
@@ -15,7 +16,7 @@ def migrate(config: Config, _options: argparse.Namespace) -> int:
 
     set_up_logs(config)
     applied = open_database(config).create()
-    print(f"TinyGen's tables: {applied} changes made." if applied else "TinyGen's tables: up to date already.")
+    print_line(f"TinyGen's tables: {applied} changes made." if applied else "TinyGen's tables: up to date already.")
     migrate_engine(database_url(config))
-    print("The engine's tables: up to date.")
+    print_line("The engine's tables: up to date.")
     return 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import sys
 import time
@@ -11,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.cli.output import print_diff, print_json, print_line, print_note
 from bot.config import Config
 from bot.core.context import choose_context
 from bot.core.edits import apply_edits, read_reply
@@ -59,7 +59,7 @@ def _view(config: Config, source: Source, *, shows: bool) -> RepositoryView:
     own = source.git.snapshot(source.repo, source.settings_sha)
     read = read_settings_of(own, models=config.model_names())
     for mistake in read.mistakes:
-        _progress(f"note: {mistake}")
+        print_note(f"note: {mistake}")
     if shows and "context" in read.unclear:
         raise BadRequest(UNCLEAR["context"], next_step=MEND)
     words = read_instructions(with_rules(own, read.settings))
@@ -79,7 +79,7 @@ def run(config: Config, options: argparse.Namespace) -> int:
         calls.append((prompt, reply))
         if options.transcript:
             _write_file(options.transcript, render_transcript(calls))
-        _progress(
+        print_note(
             f"  {prompt.purpose}: {reply.prompt_tokens} tokens in, {reply.completion_tokens} out, {reply.seconds:.1f} s"
         )
         return reply
@@ -90,17 +90,17 @@ def run(config: Config, options: argparse.Namespace) -> int:
         ask,
         lambda changes: source.git.diff(source.repo, source.sha, changes),
         limits=build_limits(config),
-        tell=_progress,
+        tell=print_note,
         judge=build_judge(),
     )
     last = solution.revisions[-1]
-    _progress(last.summary)
+    print_note(last.summary)
     for note in solution.notes:
-        _progress(f"note: {note}")
+        print_note(f"note: {note}")
     if options.json:
-        _print_json(_solution_page(source, solution, [reply for _prompt, reply in calls]))
+        print_json(_solution_page(source, solution, [reply for _prompt, reply in calls]), indent=1)
     else:
-        _print_diff(last.patch.text)
+        print_diff(last.patch.text)
     return 0
 
 
@@ -133,11 +133,11 @@ def context(config: Config, options: argparse.Namespace) -> int:
     tokens = sum(estimate_tokens(message.text) for message in generation_prompt(task, chosen).messages)
     seconds = round(time.monotonic() - began, 3)
     if options.json:
-        _print_json(_context_page(chosen, _mapped(chosen, view.snapshot), tokens, seconds))
+        print_json(_context_page(chosen, _mapped(chosen, view.snapshot), tokens, seconds), indent=1)
         return 0
     for part in chosen.shown:
-        print(f"{part.path}:{part.start}-{part.end}  {part.tokens} tokens  {part.why}")
-    print(f"{tokens} tokens in the whole first request, {seconds} s")
+        print_line(f"{part.path}:{part.start}-{part.end}  {part.tokens} tokens  {part.why}")
+    print_line(f"{tokens} tokens in the whole first request, {seconds} s")
     return 0
 
 
@@ -154,12 +154,12 @@ def apply(config: Config, options: argparse.Namespace) -> int:
     snapshot = _view(config, source, shows=False).snapshot
     parts = read_reply(_read_file(options.reply_file), known=snapshot.blobs)
     applied = apply_edits(snapshot, {}, parts.edits)
-    _print_diff(source.git.diff(source.repo, source.sha, applied.changes).text)
+    print_diff(source.git.diff(source.repo, source.sha, applied.changes).text)
     if not (parts.edits or parts.problems):
-        _progress("The reply holds no edits.")
+        print_note("The reply holds no edits.")
     faults = [f"{rejection.edit.path}: {rejection.message}" for rejection in applied.rejected] + list(parts.problems)
     for fault in faults:
-        _progress(" ".join(fault.split()))
+        print_note(" ".join(fault.split()))
     return 1 if faults else 0
 
 
@@ -249,16 +249,3 @@ def _context_page(chosen: Context, mapped: list[str], tokens: int, seconds: floa
         "tokens": tokens,
         "seconds": seconds,
     }
-
-
-def _print_diff(text: str) -> None:
-    sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
-    sys.stdout.buffer.flush()
-
-
-def _print_json(page: dict[str, object]) -> None:
-    print(json.dumps(page, indent=1))
-
-
-def _progress(words: str) -> None:
-    print(words, file=sys.stderr, flush=True)

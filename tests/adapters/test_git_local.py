@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,47 @@ def test_a_head_without_commits_beside_other_branches_is_not_found(tmp_path: Pat
 
     with pytest.raises(NotFound, match="HEAD"):
         LocalGit(tmp_path).resolve(None)
+
+
+def break_head(git_dir: Path) -> None:
+    (git_dir / "HEAD").unlink()
+    (git_dir / "HEAD").mkdir()
+
+
+def never_answer(git_dir: Path) -> None:
+    os.mkfifo(git_dir / "shallow")
+
+
+SPOILERS: dict[str, Callable[[Path], object]] = {
+    "settings": lambda git_dir: (git_dir / "config").write_text("[[["),
+    "a format to come": lambda git_dir: (git_dir / "config").write_text("[core]\nrepositoryformatversion = 99\n"),
+    "head": break_head,
+    "a pipe": never_answer,
+}
+
+
+@pytest.mark.parametrize("spoil", SPOILERS.values(), ids=SPOILERS)
+def test_a_repository_that_git_cannot_read_is_said_to_be_that(spoil: Callable[[Path], object], tmp_path: Path) -> None:
+    make_repo(tmp_path, {"a": b"1"})
+    spoil(tmp_path / ".git")
+
+    with pytest.raises(BadRequest, match=r"git cannot read the repository in .*/\.git\. See what"):
+        LocalGit(tmp_path, timeout_s=2).resolve(None)
+
+
+def test_a_repository_that_was_spoilt_since_is_said_to_be_that(tmp_path: Path) -> None:
+    sha = make_repo(tmp_path, {"a": b"1"})
+    (tmp_path / ".git/config").write_text("[[[")
+
+    with pytest.raises(BadRequest, match="git cannot read the repository"):
+        LocalGit(tmp_path).snapshot("o/n", sha)
+
+
+def test_what_stands_in_the_place_of_the_list_of_shallow_commits_is_no_fault_of_the_disk(tmp_path: Path) -> None:
+    sha = make_repo(tmp_path, {"a": b"1"})
+    (tmp_path / ".git/shallow").mkdir()
+
+    assert [*LocalGit(tmp_path).snapshot("o/n", sha).blobs] == ["a"]
 
 
 @pytest.mark.parametrize("form", ["tree", "below", "bare", "dot git", "worktree", "separate", "relative", "odd name"])
@@ -114,6 +156,7 @@ def test_fetching_only_asks_whether_the_commit_is_there(tmp_path: Path) -> None:
 
 WORK = """
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from bot.adapters.git import LocalGit
 from bot.core.tree import Change

@@ -131,6 +131,15 @@ def test_an_answer_that_comes_for_ever_is_left_in_time(first: bytes, then: bytes
             client.get("http://github.test/" if is_proxy else url)
 
 
+def test_a_request_that_is_taken_for_ever_is_left_in_time() -> None:
+    ten_seconds_later = itertools.count(step=10.0).__next__
+    with Server(lambda _request: Response()) as server, httpx.Client(timeout=30) as client:
+        bound_time(client, clock=ten_seconds_later)
+        assert client.post(server.url, content=bytes(MB // 2)).status_code == 200
+        with pytest.raises(httpx.WriteTimeout):
+            client.post(server.url, content=bytes(2 * MB))
+
+
 def test_the_time_of_an_answer_begins_with_its_own_request() -> None:
     now_s = 0.0
     with Server(lambda _request: Response(body=b"here")) as server, httpx.Client(timeout=30) as client:

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,12 +15,16 @@ ROOT = Path(__file__).parents[2]
 SECRET = {"GITHUB_WEBHOOK_SECRET": "0123456789abcdef" * 2}
 
 
-def bot(at: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+def call(at: Path, *arguments: str, **settings: str) -> dict[str, Any]:
+    """One of the bot's commands, given in the folder `at`, as subprocess.run takes it."""
     # what a developer's own .env sets must not count
     own = {"OPENAI_API_KEY": "", "OPENAI_BASE_URL": "", "TINYGEN_DATA_DIR": str(at / "data")}
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **own, **settings}
-    command = [sys.executable, "-m", "bot", *arguments]
-    return subprocess.run(command, cwd=at, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    return {"args": [sys.executable, "-m", "bot", *arguments], "cwd": at, "env": environment, "timeout": 60}
+
+
+def bot(at: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(**call(at, *arguments, **settings), capture_output=True, text=True, check=False)
 
 
 def wrong(done: subprocess.CompletedProcess[str], status: int) -> str:
@@ -50,6 +55,8 @@ def repo(tmp_path: Path) -> Path:
         ("run r ", 2, "argument PROMPT: is empty"),
         ("context r x --budget -5", 2, "argument --budget: must be a whole number, at least 1"),
         ("context r x --budget x", 2, "argument --budget: must be a whole number, at least 1"),
+        ("jobs list --limit 9999999999", 2, "argument --limit: must be a whole number, at least 1 and of at most nine"),
+        (f"jobs list --limit {'9' * 5000}", 2, "argument --limit: must be a whole number, at least 1 and of at most"),
         ("apply r none", 1, "none cannot be read: No such file or directory."),
         ("apply r r", 1, "r cannot be read: Is a directory."),
         ("run r x", 2, "OPENAI_API_KEY is not set. Set it in .env"),
@@ -63,6 +70,12 @@ def repo(tmp_path: Path) -> Path:
 )
 def test_a_wrong_call_says_what_to_do(repo: Path, arguments: str, status: int, words: str) -> None:
     assert words in wrong(bot(repo, *arguments.split(" ")), status)
+
+
+@pytest.mark.parametrize("command", ["jobs list", "doctor", "serve", "migrate"])
+def test_settings_that_would_be_waited_for_are_refused(repo: Path, command: str) -> None:
+    os.mkfifo(repo / ".env")
+    assert ".env cannot be read: it is no regular file." in wrong(bot(repo, *command.split()), 2)
 
 
 @pytest.mark.parametrize("name", ["b", "f"])

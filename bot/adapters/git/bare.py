@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from bot.errors import BadRequest, OutsideError
@@ -74,8 +74,9 @@ def scratch(objects: Path) -> Iterator[Path]:
         directory = Path(name)
         make_bare(directory)
         (directory / "objects/info/alternates").write_bytes(c_quoted(bytes(objects)) + b"\n")
-        with suppress(FileNotFoundError):  # where its history ends
-            shutil.copyfile(objects.parent / "shallow", directory / "shallow")
+        shallow = objects.parent / "shallow"  # where its history ends
+        if shallow.is_file():
+            shutil.copyfile(shallow, directory / "shallow")
         yield directory
 
 

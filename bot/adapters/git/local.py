@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 from bot.adapters.git.bare import checked_sha
@@ -11,8 +12,11 @@ from bot.adapters.git.shelf import SqliteShelf
 from bot.adapters.git.store import ObjectStore
 from bot.core.shelf import NO_SHELF, Shelf
 from bot.core.tree import Changes, Patch, Snapshot
-from bot.errors import BadRequest, NotFound, OutsideError
+from bot.errors import BadRequest, NotFound, OutsideError, TimedOut
 from bot.ports import Remote
+
+_LOOK_S = 20.0
+"""For what git answers without reading a repository's contents: where it takes longer, something in it never ends."""
 
 
 class LocalGit:
@@ -29,6 +33,7 @@ class LocalGit:
         self._path = path
         self._words = words
         self._runner = Runner(timeout_s, max_output_bytes)
+        self._quick = replace(self._runner, timeout_s=min(timeout_s, _LOOK_S))
 
     def resolve(self, ref: str | None) -> str:
         """The sha of the commit that `ref` (a branch, tag, sha or any revision git knows; HEAD by default) names.
@@ -39,7 +44,7 @@ class LocalGit:
         try:
             return self._commit(git_dir, ref or "HEAD")
         except GitFailed as error:
-            if ref is None and not self._runner.run(git_dir, "for-each-ref", "--count=1"):
+            if ref is None and not self._look(git_dir, "for-each-ref", "--count=1"):
                 return ""
             raise NotFound(
                 f"There is no commit {ref or 'HEAD'} in this repository.", next_step="Name an existing branch or sha."
@@ -71,7 +76,18 @@ class LocalGit:
     def _commit(self, git_dir: Path, revision: str) -> str:
         if revision.startswith("-") or "\0" in revision:
             raise GitFailed("rev-parse", "not a revision")
-        return self._runner.run(git_dir, "rev-parse", "--verify", "--quiet", revision + "^{commit}").decode().strip()
+        revision += "^{commit}"
+        try:
+            return self._quick.run(git_dir, "rev-parse", "--verify", "--quiet", revision).decode().strip()
+        except TimedOut as error:
+            raise _unreadable(git_dir) from error
+
+    def _look(self, git_dir: Path, *arguments: str) -> bytes:
+        """What git says of the repository."""
+        try:
+            return self._quick.run(git_dir, *arguments)
+        except (GitFailed, TimedOut) as error:
+            raise _unreadable(git_dir) from error
 
     def _store(self, repo: str) -> ObjectStore:
         def on_damage() -> OutsideError:
@@ -80,7 +96,7 @@ class LocalGit:
                 next_step="See `git fsck`; in a partial clone, fetch the missing files first.",
             )
 
-        words = self._runner.run(self._git_dir(), "rev-parse", "--show-object-format", "--git-path", "objects")
+        words = self._look(self._git_dir(), "rev-parse", "--show-object-format", "--git-path", "objects")
         hash_name, _, objects = words.decode("utf-8", "surrogateescape").rstrip("\n").partition("\n")
         if hash_name != "sha1":
             raise BadRequest(
@@ -109,3 +125,8 @@ class LocalGit:
 def _is_git_dir(path: Path) -> bool:
     """A file there names the place, as in a linked working tree."""
     return (path.name == ".git" and path.is_file()) or all((path / name).exists() for name in ("HEAD", "refs"))
+
+
+def _unreadable(git_dir: Path) -> BadRequest:
+    """No waiting mends it."""
+    return BadRequest(f"git cannot read the repository in {git_dir}.", next_step="See what `git status` says of it.")

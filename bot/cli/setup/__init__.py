@@ -11,6 +11,7 @@ import secrets
 import sys
 from pathlib import Path
 
+from bot.cli.output import print_line
 from bot.cli.setup.conversion import fetch_new_app
 from bot.cli.setup.env_file import add_settings, check_env_file
 from bot.cli.setup.manifest import read_manifest
@@ -49,12 +50,12 @@ def setup(config: Config, options: argparse.Namespace) -> int:
 
     new_app_url = _new_app_url(config.github_server_url, options.organization)
     with Page(new_app_url, lambda redirect_url: manifest.to_post(url, redirect_url), finish) as page:
-        _say(f"Open {page.url} in a browser, and confirm the App on GitHub.")
-        _say(f"From another machine, first: ssh -L {page.port}:127.0.0.1:{page.port} this-machine")
+        print_line(f"Open {page.url} in a browser, and confirm the App on GitHub.")
+        print_line(f"From another machine, first: ssh -L {page.port}:127.0.0.1:{page.port} this-machine")
         install_url = page.wait(WAIT_S)
-    _say(f"Wrote {', '.join((*_WRITTEN, *key))} to {ENV_FILE}.")
-    _say(f"Now install the App on your repositories: {install_url}")
-    _say("Then look whether all is well: python -m bot doctor")
+    print_line(f"Wrote {', '.join((*_WRITTEN, *key))} to {ENV_FILE}.")
+    print_line(f"Now install the App on your repositories: {install_url}")
+    print_line("Then look whether all is well: python -m bot doctor")
     return 0
 
 
@@ -94,7 +95,3 @@ def _new_app_url(server_url: str, organization: str | None) -> str:
             f"{organization[:100]!r} names no organization.", next_step="Give its login, as in github.com/LOGIN."
         )
     return f"{server_url}/organizations/{organization}/settings/apps/new"
-
-
-def _say(words: str) -> None:
-    print(words, flush=True)

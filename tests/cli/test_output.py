@@ -1,0 +1,91 @@
+"""What the command line prints of what others wrote: all of it readable, none of it obeyed, in every encoding."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.cli.output import printable
+from bot.config import load_config
+from bot.core.report import Report
+from bot.core.tree import Patch
+from bot.core.types import Command, Job, Target
+from bot.wiring import build_database
+from tests.adapters.git_repo import make_repo
+from tests.cli.test_wrong_input import bot, call
+
+TITLE = "\x1b]0;mine\a"
+LATIN = "diff --git a/x b/x\n-caf\udce9 \u2713\n"
+
+
+@given(st.text() | st.text(st.characters(categories=["Cc", "Cf", "Cs", "Zl", "Zp"])))
+def test_only_signs_that_can_be_seen_are_printed(text: str) -> None:
+    shown = printable(text)
+    assert all(sign.isprintable() or sign in "\n\t" for sign in shown)
+    assert printable(shown) == shown
+    assert (shown == text) == all(sign.isprintable() or sign in "\n\t" for sign in text)
+
+
+def test_control_signs_are_told_by_their_names() -> None:
+    assert printable("a\x1b[2J\r\u202e\u2028\udce9é\t\n") == "a\\x1b[2J\\r\\u202e\\u2028\\udce9é\t\n"
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    """A folder with a repository `r`, whose settings and one of whose files would name the terminal's window."""
+    settings = f'"{TITLE.encode("unicode_escape").decode()}": 1\n'.encode()
+    make_repo(tmp_path / "r", {"é.py": TITLE.encode() + b"\n", ".github/tinygen.yml": settings})
+    reply = f"no{TITLE}file.py\n<<<<<<< SEARCH\nx\n=======\ny\n>>>>>>> REPLACE\n"
+    (tmp_path / "reply").write_text(f"{reply}\né.py\n<<<<<<< SEARCH\n{TITLE}\n=======\n{TITLE}2\n>>>>>>> REPLACE\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize("arguments", ["context r é.py", "apply r reply"])
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_a_repository_and_a_reply_reach_no_terminal(repo: Path, arguments: str, encoding: str) -> None:
+    done = bot(repo, *arguments.split(), PYTHONIOENCODING=encoding)
+    assert "Traceback" not in done.stderr
+    assert "\\x1b]0;mine\\x07" in done.stderr
+    assert "\x1b" not in done.stderr
+
+
+def test_a_diff_is_exact_in_a_pipe_and_readable_on_a_terminal(repo: Path) -> None:
+    apply = call(repo, "apply", "r", "reply")
+    assert f"+{TITLE}2\n".encode() in subprocess.run(**apply, capture_output=True, check=False).stdout
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours, "rb", buffering=0) as terminal:
+        subprocess.run(**apply, stdout=theirs, stderr=subprocess.DEVNULL, check=False)
+        os.close(theirs)
+        shown = b""
+        while (more := _read(terminal.fileno())) != b"":
+            shown += more
+    assert b"+\\x1b]0;mine\\x072\r\n" in shown
+    assert b"\x1b" not in shown
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65_536)
+    except OSError:  # so a terminal ends where nobody has its other side
+        return b""
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii", "latin-1"])
+def test_a_job_is_shown_whatever_its_diff_holds(tmp_path: Path, encoding: str) -> None:
+    job = Job("one", "run", Target("octocat/hello"), Command("solve", "x"), received_at="2026-11-22T10:00:00+00:00")
+    config = load_config({"TINYGEN_DATA_DIR": str(tmp_path / "data")}, env_file=None)
+    build_database(config).save(Report(job, "done", patch=Patch("0" * 40, LATIN)))
+
+    page = bot(tmp_path, "jobs", "show", "one", "--json", PYTHONIOENCODING=encoding)
+    assert json.loads(page.stdout)["result"]["diff"] == LATIN
+    shown = subprocess.run(
+        **call(tmp_path, "jobs", "show", "one", PYTHONIOENCODING=encoding), stdout=subprocess.PIPE, check=True
+    )
+    assert shown.stdout.endswith(LATIN.encode("utf-8", "surrogateescape"))
