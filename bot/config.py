@@ -6,10 +6,13 @@ may be given in a stranger's clone, so they read TinyGen's own file alone.
 
 A field's alias is the setting's name, its description the comment in `.env.example` (`python -m bot.config` prints that
 file; a test holds the two together). An empty value counts as not set.
+
+A private key as people put it into a setting.
 """
 
 from __future__ import annotations
 
+import base64
 import re
 import sys
 from collections.abc import Mapping
@@ -20,11 +23,23 @@ from typing import Annotated, Any, Literal
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
-from bot.core.doors import Doors
-from bot.core.pem import read_pem
-from bot.core.quota import Quota
-from bot.core.types import Mode, Outsiders, Permission
 from bot.errors import SetupError
+from bot.types import Doors, Mode, Outsiders, Permission
+from bot.types.quota import Quota
+
+
+def read_pem(text: str) -> str:
+    """The PEM, whichever of the accepted forms it has. ValueError says which those are."""
+    text = text.replace("\\n", "\n").strip()
+    if "-----BEGIN" not in text:
+        try:
+            text = base64.b64decode("".join(text.split()), validate=True).decode("ascii").strip()
+        except ValueError:
+            text = ""
+    if "PRIVATE KEY-----" not in text:
+        raise ValueError("is not a private key as PEM, PEM with \\n, or base64 of PEM")
+    return text + "\n"
+
 
 Count = Annotated[int, Field(ge=1)]
 Limit = Annotated[int, Field(ge=0)]

@@ -3,6 +3,8 @@
 Every method that fails raises an error of `bot.errors`: AskerError where asking again will not help, OutsideError
 after the adapter's own retries. Every method that creates something is safe to call twice with the same arguments:
 it looks before it creates.
+
+What happens in a worker, told as it happens, so that it can be counted.
 """
 
 from __future__ import annotations
@@ -13,11 +15,10 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Literal, Protocol
 
-from bot.core.missed import Attempt
-from bot.core.quota import Tally
-from bot.core.report import Failure, Report
-from bot.core.tree import Changes, Patch, Snapshot
-from bot.core.types import Job, Permission, Prompt, Reply
+from bot.thread.webhooks import Attempt
+from bot.types import Failure, Job, Permission, Prompt, Reply, Report
+from bot.types.quota import Tally
+from bot.types.snapshot import Changes, Patch, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Comment:
 
 @dataclass(frozen=True, slots=True)
 class LineComment:
-    """A comment of a review, on lines of a pull request's diff; see `bot.core.types.Remark`."""
+    """A comment of a review, on lines of a pull request's diff; see `bot.types.Remark`."""
 
     id: int
     thread_id: int
@@ -124,7 +125,7 @@ class GitHub(Protocol):
         somebody pushed to a fork is not, though GitHub gives it out under this repository's name as well."""
 
     def attachment(self, url: str, number: int, *, max_bytes: int) -> bytes:
-        """A file that people attached in the thread, by its address there; see `bot.core.images.find_images`.
+        """A file that people attached in the thread, by its address there; see `bot.thread.markdown.find_images`.
         BadRequest where it is larger."""
 
     def line_comments(self, number: int) -> tuple[LineComment, ...]:
@@ -328,3 +329,38 @@ class Workers(Protocol):
     def beat(self, worker: str) -> None: ...
 
     def alive(self, within_s: float) -> frozenset[str]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One series of `/metrics`. `labels` are (name, value) pairs, by name."""
+
+    name: str
+    labels: tuple[tuple[str, str], ...]
+    value: float
+
+
+class Watch(Protocol):
+    """Told of what happens, as it happens, so that it can be counted."""
+
+    def retried(self, whom: Literal["github", "model"]) -> None:
+        """A request is sent again, after a fault or a limit."""
+
+    def github_left(self, requests: int) -> None:
+        """What GitHub's limit had left, by one of its answers."""
+
+    def replied(self, reply: Reply) -> None: ...
+
+    def step_ended(self, step: str, seconds: float) -> None: ...
+
+
+class Unwatched:
+    """A Watch that counts nothing."""
+
+    def retried(self, whom: Literal["github", "model"]) -> None: ...
+
+    def github_left(self, requests: int) -> None: ...
+
+    def replied(self, reply: Reply) -> None: ...
+
+    def step_ended(self, step: str, seconds: float) -> None: ...

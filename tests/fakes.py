@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.core.quota import By
-from bot.core.report import Failure, Report
-from bot.core.types import FINAL_STATES, Job
 from bot.errors import DatabaseFailed, OutsideError
 from bot.ports import ChooseWaiting, Waiting
+from bot.types import FINAL_STATES, Failure, Job, Report
+from bot.types.quota import By
 
 
 class MemoryInbox:

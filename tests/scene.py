@@ -22,28 +22,19 @@ from werkzeug.test import TestResponse
 from bot.adapters.database import Database
 from bot.adapters.github import GitHubApp
 from bot.adapters.model import OpenAIModel
+from bot.app import LIMIT_PATIENCE_S, build_database, build_git, build_judge, build_prices, build_rules, database_url
 from bot.config import Config, load_config
-from bot.core.delivery import EVENTS
-from bot.core.report import Report
-from bot.core.types import FINAL_STATES
-from bot.job.cancel import run_id
-from bot.job.engine import NAME, Engine
-from bot.job.house import House
-from bot.job.log import Sender
-from bot.job.worker import Worker
+from bot.jobs.engine import NAME, Engine
+from bot.jobs.policy import House
+from bot.jobs.thread_jobs import run_id
+from bot.jobs.worker import Worker
+from bot.jobs.worker.log_sync import Sender
 from bot.logs import cleaner
-from bot.measures import Meter
+from bot.metrics import Meter
 from bot.ports import Git, Store
+from bot.thread.webhooks import EVENTS
+from bot.types import FINAL_STATES, Report
 from bot.web import create_app
-from bot.wiring import (
-    LIMIT_PATIENCE_S,
-    build_database,
-    build_git,
-    build_judge,
-    build_prices,
-    build_rules,
-    database_url,
-)
 from tests.doubles.github import GitHubDouble, Repository
 from tests.doubles.github.state import Comment, Issue
 from tests.doubles.github.webhooks import Delivery

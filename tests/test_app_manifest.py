@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.adapters.github import tokens
+from bot.adapters.github import auth as tokens
 from bot.cli.setup.manifest import MANIFEST, read_manifest
-from bot.core.delivery import EVENTS
 from bot.errors import SetupError
+from bot.thread.webhooks import EVENTS
 
 LEVELS = ("read", "write")
 LONGEST_NAME = 34

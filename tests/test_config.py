@@ -9,8 +9,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from bot.config import Config, load_config, load_own_config, render_env_example
-from bot.core.pem import read_pem
+from bot.config import Config, load_config, load_own_config, read_pem, render_env_example
 from bot.errors import SetupError
 
 ROOT = Path(__file__).parent.parent

@@ -14,8 +14,8 @@ import bot
 from bot import errors
 from bot.adapters.git.process import DiskFull
 from bot.errors import AskerError, Cancelled, LimitReached, OutsideError, SetupError, TinyGenError
-from bot.job.outcome import Json, load_error, outcome_of
-from bot.watch import Unwatched
+from bot.jobs.engine import Json, load_error, outcome_of
+from bot.ports import Unwatched
 
 
 def kinds() -> Iterator[type[TinyGenError]]:

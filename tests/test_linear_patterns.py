@@ -3,7 +3,7 @@ match stops every thread of a worker, whoever's job they are at.
 
 Every pattern of `bot` is found by itself and doubled on the inputs that are hardest for it. One that is superlinear is
 listed here with the bound of what it is given, and must be quick at that bound. Patterns of two other kinds need none
-of this: those of pydantic's `Field(pattern=…)` run in Rust's engine, and those of `bot.core.context.pattern` in RE2;
+of this: those of pydantic's `Field(pattern=…)` run in Rust's engine, and those of `bot.change.context.paths` in RE2;
 neither backtracks.
 """
 
@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 
 from bot.adapters.github.attachments import _signed_addresses
-from bot.core.edits.paths import path_fault
-from bot.core.globs import _name
-from bot.core.images import _addresses
+from bot.change.edits.file_names import path_fault
 from bot.logs import cleaner
+from bot.thread.globs import _name
+from bot.thread.markdown import _addresses
 from tests.doubling import Growth
 from tests.redos import BOT, UnknownPattern, Use, find_patterns, patterns_in, slowest_at, worst_of
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from bot.app import lock_worker
 from bot.config import load_config
 from bot.errors import SetupError
-from bot.job.lease import DEAD_S, Lease
-from bot.wiring import lock_worker
+from bot.jobs.worker.maintenance import DEAD_S, Lease
 from tests.adapters.conftest import postgres_server, postgres_url  # noqa: F401 - fixtures
 from tests.demo import REPO, VERDICT, sample_files, scripted
 from tests.doubles.model import Fault, Messages, ModelDouble, Reply, hang

@@ -9,11 +9,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bot.adapters.database import Database
-from bot.core.types import Reply
 from bot.errors import OutsideError
-from bot.measures import Meter
-from bot.metrics import COUNTED, render_metrics
-from bot.watch import Measure
+from bot.metrics import COUNTED, Meter, render_metrics
+from bot.ports import Measure
+from bot.types import Reply
 
 RUNBOOK = Path(__file__).parent.parent / "deploy" / "README.md"
 REPLY = Reply("x", "stop", "m", prompt_tokens=100, completion_tokens=20, seconds=2.5, cached_tokens=60, cost_usd=0.25)

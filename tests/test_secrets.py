@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.app import build_database
 from bot.config import load_config
 from bot.errors import OutsideError, SetupError, TinyGenError
-from bot.wiring import build_database
 from tests.doubles.github import Repository
 from tests.doubles.github.faults import Fault
 from tests.doubles.model import Fault as ModelFault

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.errors import OutsideError
-from bot.job.upkeep import Chore, Upkeep
+from bot.jobs.worker.maintenance import Chore, Upkeep
 
 
 class Clock:

@@ -22,14 +22,13 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 from werkzeug.test import EnvironBuilder, TestResponse, run_wsgi_app
 
+from bot.app import build_database
 from bot.config import load_config
-from bot.core.report import Failure, Report, Step, Usage
-from bot.core.tree import FileStat, Patch
-from bot.core.types import FINAL_STATES, Command, Job, State, Target
 from bot.errors import SetupError
 from bot.metrics import render_metrics
+from bot.types import FINAL_STATES, Command, Failure, Job, Report, State, Step, Target, Usage
+from bot.types.snapshot import FileStat, Patch
 from bot.web import MAX_BODY_BYTES, create_app
-from bot.wiring import build_database
 from tests.conftest import NPM
 from tests.fakes import MemoryInbox, MemoryReports, MemoryWorkers
 

@@ -15,10 +15,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from bot.adapters.http import ACCEPT_ENCODING, bound_body, bound_time
-from bot.core.record import log_row
-from bot.core.report import Report
-from bot.core.types import FINAL_STATES, Command, Job, Target
 from bot.errors import OutsideError, RowRefused, SetupError, TimedOut
+from bot.types import FINAL_STATES, Command, Job, Report, Target
+from bot.types.serialization import log_row
 
 if TYPE_CHECKING:
     import httpx

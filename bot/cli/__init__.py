@@ -12,8 +12,8 @@ from typing import get_args
 from bot import __version__
 from bot.cli.output import prepare_output, print_note
 from bot.config import Config, load_config, load_own_config
-from bot.core.types import State
 from bot.errors import SetupError, TinyGenError
+from bot.types import State
 
 PRIVATE_UMASK = 0o077
 """Whatever TinyGen writes (prompts, code, keys) is for its owner alone, transcripts too."""
@@ -102,7 +102,8 @@ def _add_repository_commands(commands: argparse._SubParsersAction[argparse.Argum
 
 
 def _add_operator_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from bot.cli import doctor, migrate, setup
+    from bot.cli import doctor, setup
+    from bot.cli import serve as migrate
 
     check = commands.add_parser("doctor", help="checks keys, permissions, model, log and clock")
     check.set_defaults(command=doctor.doctor)

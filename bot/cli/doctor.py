@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from bot.app import build_database, build_github, build_model, build_supabase, set_up_logs
 from bot.cli.output import print_line
 from bot.cli.setup.manifest import read_manifest
 from bot.config import Config
-from bot.core.types import Message, Prompt
 from bot.errors import OutsideError, SetupError, TinyGenError
 from bot.logs import cleaner
-from bot.wiring import build_database, build_github, build_model, build_supabase, set_up_logs
+from bot.types import Message, Prompt
 
 if TYPE_CHECKING:
     from bot.adapters.database import Database

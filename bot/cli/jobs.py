@@ -9,12 +9,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from bot.adapters.database import Database
+from bot.app import build_database
 from bot.cli.output import print_diff, print_json, print_line, print_note
 from bot.config import Config
-from bot.core.report import Report
-from bot.core.types import FINAL_STATES, Command, Job, Target
 from bot.errors import BadRequest, NotFound
-from bot.wiring import build_database
+from bot.types import FINAL_STATES, Command, Job, Report, Target
 
 OPERATOR = "the operator"
 """The actor of what is asked here; it holds a space, which no login on GitHub does."""

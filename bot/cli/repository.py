@@ -10,22 +10,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.app import build_git, build_github, build_judge, build_limits, build_model, set_up_logs, words_dir
+from bot.change.context import choose_context
+from bot.change.edits import apply_edits, read_reply
+from bot.change.prompts import generation_prompt, task_words
+from bot.change.repository import read_instructions, with_wishes
+from bot.change.solve import solve
+from bot.change.tokens import estimate_tokens
 from bot.cli.output import print_diff, print_json, print_line, print_note
+from bot.cli.transcript import read_transcript, render_transcript
 from bot.config import Config
-from bot.core.context import choose_context
-from bot.core.edits import apply_edits, read_reply
-from bot.core.instructions import read_instructions, with_wishes
-from bot.core.loop import solve
-from bot.core.prompts import generation_prompt, task_words
-from bot.core.repo_settings import MEND, UNCLEAR, RepoSettings, read_settings_of, with_rules
-from bot.core.repo_url import read_repo_url
-from bot.core.tokens import estimate_tokens
-from bot.core.transcript import read_transcript, render_transcript
-from bot.core.tree import Snapshot
-from bot.core.types import Context, Prompt, Reply, Solution, Task
 from bot.errors import BadRequest, NotFound, Unworkable
 from bot.ports import Git
-from bot.wiring import build_git, build_github, build_judge, build_limits, build_model, set_up_logs, words_dir
+from bot.thread.settings import MEND, UNCLEAR, RepoSettings, read_settings_of, with_rules
+from bot.types import Context, Prompt, Reply, Solution, Task
+from bot.types.names import read_repo_url
+from bot.types.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,14 +25,13 @@ from werkzeug.exceptions import RequestEntityTooLarge, ServiceUnavailable
 
 from bot import __version__
 from bot.config import Config
-from bot.core.command import is_branch
-from bot.core.delivery import Ignored, job_for, read_delivery, verify_signature
-from bot.core.quota import limit_met
-from bot.core.repo_url import read_repo_url
-from bot.core.report import Report
-from bot.core.types import FINAL_STATES, Command, Job, Target
 from bot.errors import BadRequest, LimitReached, SetupError, TimedOut
 from bot.ports import Inbox, Reports, Workers
+from bot.thread.commands import is_branch
+from bot.thread.webhooks import Ignored, job_for, read_delivery, verify_signature
+from bot.types import FINAL_STATES, Command, Job, Report, Target
+from bot.types.names import read_repo_url
+from bot.types.quota import limit_met
 from bot.web import problems
 from bot.web.pages import Accepted, JobPage, RunAnswer, diff_answer, diff_bytes, job_page
 from bot.web.problems import Answers, NoSuchJob, Unauthorized, described

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from bot.core.render import rests_on_note
-from bot.core.report import Report
-from bot.core.types import Source, State, StepState
+from bot.thread.render import rests_on_note
+from bot.types import Report, Source, State, StepState
 from bot.web.problems import failed, problem_error
 
 

@@ -11,8 +11,8 @@ from flask import Flask, Response, current_app, request
 from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import HTTPException
 
-from bot.core.report import Failure
 from bot.errors import DatabaseFailed, LimitReached, TinyGenError
+from bot.types import Failure
 
 STATUS_OF = {
     "BadRequest": 400,

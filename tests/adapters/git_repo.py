@@ -8,8 +8,8 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from bot.core.tree import Change, Changes
 from bot.ports import Remote
+from bot.types.snapshot import Change, Changes
 
 _ENV = {
     "PATH": os.environ["PATH"],

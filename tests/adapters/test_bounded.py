@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from bot.adapters.bounded import Bounded, Limits
+from bot.adapters.syntax import Bounded, Limits
 from tests.adapters.bounded_calls import do, repeat, wait, wait_with_a_child
 
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from bot.adapters.bounded import Bounded, Limits
-from bot.adapters.bounded.parsers import find_fault
-from bot.core.edits import find_problems
-from bot.core.edits.syntax import MAX_CHECKED_BYTES
-from bot.core.tree import Change
+from bot.adapters.syntax import Bounded, Limits
+from bot.adapters.syntax.parsers import find_fault
+from bot.change.edits import find_problems
+from bot.change.edits.checks import MAX_CHECKED_BYTES
+from bot.types.snapshot import Change
 from tests.core.snapshots import snapshot_of
 
 JUDGE = Bounded(find_fault)

@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from sqlalchemy import RowMapping, create_engine, text
 
 from bot.adapters.database import CLAIM_S, KEEP_S, Database
-from bot.core.report import Failure, Report, Usage
-from bot.core.tree import Patch
-from bot.core.types import Command, Job, State, Target
+from bot.types import Command, Failure, Job, Report, State, Target, Usage
+from bot.types.snapshot import Patch
 from tests.adapters.conftest import Clock
 
 RECEIVED_AT = "2026-11-22T10:00:00+00:00"

@@ -8,9 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.adapters.database import Database
-from bot.core.report import Failure, Report, Usage
-from bot.core.tree import Patch
-from bot.core.types import Command, Job, Target
+from bot.types import Command, Failure, Job, Report, Target, Usage
+from bot.types.snapshot import Patch
 from tests.adapters.test_database import log_rows
 
 MOST_TOKENS, MOST_USD, MOST_CALLS = 10**9, 10.0**6, 1000

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 
 from bot.adapters.database import Database
-from bot.core.report import Report
-from bot.watch import Measure
+from bot.ports import Measure
+from bot.types import Report
 from tests.adapters.conftest import Clock
 from tests.adapters.test_database import job
 

@@ -14,9 +14,9 @@ from sqlalchemy import Connection, Table, create_engine, inspect, text
 
 from bot.adapters.database import Database
 from bot.adapters.database.schema import MIGRATION_TABLE, MIGRATIONS, metadata
-from bot.core.record import dump_report, log_row
-from bot.core.report import Report
 from bot.errors import OutsideError, SetupError
+from bot.types import Report
+from bot.types.serialization import dump_report, log_row
 from tests.adapters.test_database import job
 from tests.doubles.supabase import Supabase, run_sql
 

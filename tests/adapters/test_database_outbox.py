@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from bot.adapters.database import Database
 from bot.adapters.database.outbox import CLAIM_S
-from bot.core.report import Report
 from bot.ports import Unsent
+from bot.types import Report
 from tests.adapters.conftest import Clock
 from tests.adapters.test_database import job
 

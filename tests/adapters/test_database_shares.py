@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.adapters.database import Database
-from bot.core.report import Failure, Report
-from bot.core.types import Job
 from bot.ports import Waiting
+from bot.types import Failure, Job, Report
 from tests.adapters.conftest import Clock
 from tests.adapters.test_database import job
 

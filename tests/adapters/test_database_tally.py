@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot.adapters.database import Database
-from bot.core.report import Report, Usage
-from bot.core.types import Command, Job, State
+from bot.types import Command, Job, Report, State, Usage
 from tests.adapters.conftest import Clock
 from tests.adapters.test_database import job
 

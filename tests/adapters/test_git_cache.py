@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.git import GitCache
-from bot.core.tree import Change
 from bot.errors import BadRequest, LimitReached, NotFound, OutsideError
 from bot.ports import Git, Remote
+from bot.types.snapshot import Change
 from tests.adapters.git_repo import commit, git, make_repo, remote
 
 
@@ -251,7 +251,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from bot.adapters.git import GitCache
-from bot.core.tree import Change
+from bot.types.snapshot import Change
 from bot.ports import Remote
 root, url, *shas = sys.argv[1:]
 cache = GitCache(Path(root), protocols=("file",))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.git import GitCache, LocalGit
-from bot.core.tree import PastCommit, Snapshot
+from bot.types.snapshot import PastCommit, Snapshot
 from tests.adapters.git_repo import commit, git, make_repo, remote
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.git import LocalGit
-from bot.core.tree import Change
 from bot.errors import BadRequest, NotFound
 from bot.ports import Git, Remote
+from bot.types.snapshot import Change
 from tests.adapters.git_repo import commit, git, make_repo
 
 
@@ -159,7 +159,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from bot.adapters.git import LocalGit
-from bot.core.tree import Change
+from bot.types.snapshot import Change
 local = LocalGit(Path(sys.argv[1]))
 sha = local.resolve(None)
 patch = local.diff("o/n", sha, {"a": Change("a", b"2\\n")})

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.git import LocalGit
-from bot.core.tree import Change, Patch
 from bot.errors import Conflict
+from bot.types.snapshot import Change, Patch
 from tests.adapters.git_repo import changes_of, commit, git, make_repo
 
 LINES = b"".join(b"line %d\n" % number for number in range(40))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.adapters.git.output import Diff, parse_diff
+from bot.adapters.git.diff_output import Diff, parse_diff
 from tests.doubling import growth_of
 
 OID = "0" * 40

@@ -10,8 +10,8 @@ import pytest
 from bot.adapters.git import LocalGit
 from bot.adapters.git.patch import make_patch
 from bot.adapters.git.process import Runner
-from bot.core.tree import Change, Changes, FileStat, Patch
 from bot.errors import LimitReached, Unworkable
+from bot.types.snapshot import Change, Changes, FileStat, Patch
 from tests.adapters.git_repo import File, applied_in_a_checkout, changed, changes_of, commit, files_of, git, make_repo
 
 ODD_NAMES = (" a ", "b\tc", "d\ne", 'f"g', "h\\i", "\u4e2d", "\udcff\udcfe", "#j", "!k", "-l", "m:n", "*")

@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from bot.adapters.git import LocalGit
-from bot.core.tree import Change
+from bot.types.snapshot import Change
 from tests.adapters.git_repo import File, applied_in_a_checkout, changes_of, make_repo
 
 

@@ -12,8 +12,8 @@ import pytest
 
 from bot.adapters.git import LocalGit
 from bot.adapters.git.process import Runner
-from bot.core.tree import Blob
 from bot.errors import LimitReached, OutsideError, TimedOut
+from bot.types.snapshot import Blob
 from tests.adapters.git_repo import File, files_of, git, make_repo
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.adapters.git.shelf import SqliteShelf
+from bot.adapters.git.index_cache import SqliteShelf
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.git import GitCache
-from bot.core.tree import Change
 from bot.errors import TimedOut
+from bot.types.snapshot import Change
 from tests.adapters.git_repo import make_repo, remote
 
 SHELL = """#!/bin/sh

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from bot.adapters.model import OpenAIModel, Prices
+from bot.app import build_model
 from bot.config import load_config
-from bot.core.types import Message, Prompt, Reply
 from bot.errors import OutsideError
-from bot.wiring import build_model
+from bot.types import Message, Prompt, Reply
 from tests.doubles import model as doubles
 from tests.doubles.model import Fault, ModelDouble
 

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.adapters.model import OpenAIModel, Prices
-from bot.core.types import Message, Prompt, Reply
 from bot.errors import OutsideError, SetupError, TinyGenError
+from bot.types import Message, Prompt, Reply
 from tests.doubles.model import Fault, ModelDouble
 from tests.doubles.server import Request, Response, Server
 

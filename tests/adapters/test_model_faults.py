@@ -9,9 +9,9 @@ import pytest
 
 from bot import errors
 from bot.adapters.model import OpenAIModel
-from bot.adapters.model.faults import Asked, quoted
-from bot.core.types import Message, Prompt, Reply
+from bot.adapters.model.errors import Asked, quoted
 from bot.errors import ContextTooLong, OutsideError, SetupError, TinyGenError, Unworkable
+from bot.types import Message, Prompt, Reply
 from tests.doubles import model as doubles
 from tests.doubles.model import Fault, ModelDouble
 

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from bot.adapters.model import OpenAIModel
-from bot.core.types import Image, Message, Prompt
 from bot.errors import ContextTooLong, ImagesRefused, OutsideError, SetupError, TinyGenError, Unworkable
+from bot.types import Image, Message, Prompt
 from tests.doubles.model import Fault, ModelDouble
 
 SHOT = Image("https://github.com/user-attachments/assets/x", "image/png", "a" * 64, 3)

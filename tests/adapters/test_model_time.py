@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from bot.adapters.model import OpenAIModel
-from bot.core.types import Message, Prompt, Reply
 from bot.errors import Cancelled, TimedOut
+from bot.types import Message, Prompt, Reply
 from tests.doubles import model as doubles
 from tests.doubles.model import Fault, ModelDouble
 from tests.doubles.server import Request, Response, Server

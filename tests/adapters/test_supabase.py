@@ -12,11 +12,10 @@ import pytest
 from psycopg.rows import dict_row
 
 from bot.adapters.supabase import SupabaseStore
-from bot.core.record import log_row
-from bot.core.report import Failure, Report, Usage
-from bot.core.tree import Patch
-from bot.core.types import FINAL_STATES, State, Target
 from bot.errors import OutsideError, SetupError
+from bot.types import FINAL_STATES, Failure, Report, State, Target, Usage
+from bot.types.serialization import log_row
+from bot.types.snapshot import Patch
 from tests.adapters.test_database import job
 from tests.doubles.supabase import Supabase, run_sql
 

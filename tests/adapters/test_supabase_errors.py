@@ -10,8 +10,8 @@ from contextlib import closing
 import pytest
 
 from bot.adapters.supabase import SupabaseStore
-from bot.core.report import Report
 from bot.errors import OutsideError, SetupError, TimedOut
+from bot.types import Report
 from tests.adapters.test_database import job
 from tests.doubles.server import Dropped, Request, Response, Server, send_for_ever
 

@@ -24,10 +24,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bot.core.context import choose_context
-from bot.core.tokens import estimate_tokens
-from bot.core.tree import Snapshot
-from bot.core.types import Excerpt
+from bot.change.context import choose_context
+from bot.change.tokens import estimate_tokens
+from bot.types import Excerpt
+from bot.types.snapshot import Snapshot
 from tests.benchmarks.context_plain import plain_bm25
 from tests.benchmarks.context_repositories import open_snapshot
 

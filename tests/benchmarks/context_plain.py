@@ -5,9 +5,9 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 
-from bot.core.text import read_text
-from bot.core.tree import Blob, Snapshot
-from bot.core.types import Excerpt
+from bot.types import Excerpt
+from bot.types.snapshot import Blob, Snapshot
+from bot.types.text import read_text
 
 MAX_FILE_BYTES = 300_000
 MAX_RANKING = 100

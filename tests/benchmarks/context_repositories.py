@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
-from bot.adapters.git.history import read_history
+from bot.adapters.git.objects import read_history
 from bot.adapters.git.process import Runner
-from bot.core.tree import Blob, Snapshot
+from bot.types.snapshot import Blob, Snapshot
 
 
 def open_snapshot(repositories: Path, source: str, sha: str) -> Snapshot:

@@ -17,8 +17,8 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from bot.core.edits import apply_edits, read_reply
-from bot.core.tree import Blob, Snapshot
+from bot.change.edits import apply_edits, read_reply
+from bot.types.snapshot import Blob, Snapshot
 from tests.benchmarks.edits_dirt import CLEAN, DIRTS
 from tests.benchmarks.edits_replies import FORMS, FileChange, Form, reply
 

@@ -25,7 +25,7 @@ from pathlib import Path
 
 from flask import Flask, abort, request
 
-from bot.core.delivery import verify_signature
+from bot.thread.webhooks import verify_signature
 
 Row = tuple[str, str, str]
 """What, measured, target."""

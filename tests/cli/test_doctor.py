@@ -23,8 +23,8 @@ from bot.adapters.model import OpenAIModel
 from bot.adapters.supabase import SupabaseStore
 from bot.cli.doctor import Finding, Outside, examine
 from bot.config import Config
-from bot.core.delivery import EVENTS
-from bot.core.types import Command, Job, Target
+from bot.thread.webhooks import EVENTS
+from bot.types import Command, Job, Target
 from tests.doubles.github import GitHubDouble
 from tests.doubles.github.faults import Fault, unauthorized
 from tests.doubles.model import Fault as ModelFault

@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
+from bot.app import build_database
 from bot.cli import build_parser
 from bot.config import Config, load_config
-from bot.core.types import Command, Job, Target
 from bot.errors import BadRequest, NotFound
-from bot.wiring import build_database
+from bot.types import Command, Job, Target
 from tests.adapters.conftest import postgres_server, postgres_url  # noqa: F401 - fixtures
 from tests.doubles.model import hang, server_error
 from tests.scene import CONFIDENT, LOUDER, Scene, Told

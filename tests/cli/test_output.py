@@ -12,12 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.app import build_database
 from bot.cli.output import printable
 from bot.config import load_config
-from bot.core.report import Report
-from bot.core.tree import Patch
-from bot.core.types import Command, Job, Target
-from bot.wiring import build_database
+from bot.types import Command, Job, Report, Target
+from bot.types.snapshot import Patch
 from tests.adapters.git_repo import make_repo
 from tests.cli.test_wrong_input import bot, call
 

@@ -17,9 +17,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from bot.app import build_database, build_git, lock_worker, make_data_dir, words_dir
 from bot.config import load_config
 from bot.errors import SetupError
-from bot.wiring import build_database, build_git, lock_worker, make_data_dir, words_dir
 from tests.doubles.model import ModelDouble
 
 ROOT = Path(__file__).parents[2]

@@ -18,9 +18,8 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from bot.cli.setup import setup
-from bot.cli.setup.conversion import fetch_new_app
-from bot.cli.setup.env_file import add_settings, check_env_file
+from bot.cli.setup import add_settings, check_env_file, setup
+from bot.cli.setup.manifest import fetch_new_app
 from bot.cli.setup.page import Page
 from bot.config import Config, load_config
 from bot.errors import OutsideError, SetupError, TimedOut

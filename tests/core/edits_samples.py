@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bot.core.edits import apply_edits, read_reply
-from bot.core.reply import Applied
-from bot.core.tree import Changes
+from bot.change.edits import apply_edits, read_reply
+from bot.types.reply import Applied
+from bot.types.snapshot import Changes
 from tests.core.snapshots import snapshot_of
 
 Files = Mapping[str, bytes | str]

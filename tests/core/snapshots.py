@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 
-from bot.core.tree import Blob, Snapshot
+from bot.types.snapshot import Blob, Snapshot
 
 
 def snapshot_of(files: Mapping[str, bytes], *, sha: str = "0" * 40, modes: Mapping[str, str] | None = None) -> Snapshot:

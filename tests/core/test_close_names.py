@@ -7,7 +7,7 @@ import difflib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.close_names import MAX_CHARS, close_names
+from bot.types.text import MAX_CHARS, close_names
 
 _NAME = st.text("abc/.", max_size=12)
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.command import is_branch, parse_command
-from bot.core.types import Command
+from bot.thread.commands import is_branch, parse_command
+from bot.types import Command
 
 
 @pytest.mark.parametrize(

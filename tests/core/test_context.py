@@ -3,8 +3,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.context import choose_context
-from bot.core.tokens import estimate_tokens
+from bot.change.context import choose_context
+from bot.change.tokens import estimate_tokens
 from tests.core.snapshots import snapshot_of
 
 _SHOP = {

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.core.context import choose_context
-from bot.core.prompts import generation_prompt
-from bot.core.tree import Snapshot
-from bot.core.types import Context, Task
+from bot.change.context import choose_context
+from bot.change.prompts import generation_prompt
+from bot.types import Context, Task
+from bot.types.snapshot import Snapshot
 from tests.core.snapshots import snapshot_of
 
 ROOT = Path(__file__).parents[2]

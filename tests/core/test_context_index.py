@@ -8,13 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from bot.core.context import choose_context
-from bot.core.context.contents import CONTENTS, learn_contents
-from bot.core.context.index import Index
-from bot.core.context.path_words import IN_DIRECTORY, IN_NAME, PATHS, learn_paths
-from bot.core.shelf import Shelf
-from bot.core.tree import Blob
-from bot.core.types import Context
+from bot.change.context import choose_context
+from bot.change.context.index import CONTENTS, IN_DIRECTORY, IN_NAME, PATHS, Index, learn_contents, learn_paths
+from bot.types import Context
+from bot.types.snapshot import Blob, Shelf
 from tests.core.snapshots import snapshot_of
 
 FILES_OF_TWO_KINDS = {

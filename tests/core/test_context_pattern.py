@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.context.pattern import BadPattern, Pattern, literal
+from bot.change.context.paths import BadPattern, Pattern, literal
 
 _ATOM = st.sampled_from(
     ["a", "b", "c", ".", r"\w", r"\d", r"\.", "[ab]", "[^a]", "[a-c]", r"\b", "^", "$", r"[\d_]", "x{"]

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.context import answer_requests
-from bot.core.edits.requests import read_requests
-from bot.core.reply import Request
-from bot.core.tokens import estimate_tokens
-from bot.core.tree import Change
-from bot.core.types import ShownFile
+from bot.change.context import answer_requests
+from bot.change.edits.reply import read_requests
+from bot.change.tokens import estimate_tokens
+from bot.types import ShownFile
+from bot.types.reply import Request
+from bot.types.snapshot import Change
 from tests.core.snapshots import snapshot_of
 from tests.doubling import growth_of
 

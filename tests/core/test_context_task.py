@@ -6,8 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bot.core.context.sections import split_sections
-from bot.core.context.task import read_task
+from bot.change.context.task import read_task, split_sections
 
 
 @pytest.mark.timeout(20)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.tokens import estimate_tokens
+from bot.change.tokens import estimate_tokens
 
 
 def test_an_empty_text_costs_nothing() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.context.definitions import MAX_LINE_BYTES, defined_names, find_definitions
+from bot.change.context.definitions import MAX_LINE_BYTES, defined_names, find_definitions
 
 
 @pytest.mark.parametrize("surplus", [0, 1])

@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
-from bot.core.delivery import Delivery, Ignored, job_for, read_delivery, verify_signature
-from bot.core.doors import Doors
-from bot.core.record import dump_job, load_job
-from bot.core.types import Check, Command, Job, Remark, Target
 from bot.errors import BadRequest
+from bot.thread.webhooks import Delivery, Ignored, job_for, read_delivery, verify_signature
+from bot.types import Check, Command, Doors, Job, Remark, Target
+from bot.types.serialization import dump_job, load_job
 
 APP_ID = 12345
 

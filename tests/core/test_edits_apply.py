@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from bot.core.edits import apply_edits, read_reply
-from bot.core.reply import Edit
-from bot.core.tree import Change
+from bot.change.edits import apply_edits, read_reply
+from bot.types.reply import Edit
+from bot.types.snapshot import Change
 from tests.core.edits_samples import after, answer, block, refusal
 from tests.core.snapshots import snapshot_of
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from bot.adapters.bounded import Bounded
-from bot.adapters.bounded.parsers import find_fault
-from bot.core.edits import Judge, find_problems
-from bot.core.tree import Change
+from bot.adapters.syntax import Bounded
+from bot.adapters.syntax.parsers import find_fault
+from bot.change.edits import Judge, find_problems
+from bot.types.snapshot import Change
 from tests.core.snapshots import snapshot_of
 
 JUDGE: Judge = Bounded(find_fault)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.core.edits import read_reply
+from bot.change.edits import read_reply
 from tests.core.edits_samples import after, block, refusal
 
 APP = """import os

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bot.core.edits import read_reply
-from bot.core.reply import Edit, Request
+from bot.change.edits import read_reply
+from bot.types.reply import Edit, Request
 from tests.core.edits_samples import after
 
 APP = "import os\n\n\ndef f(a):\n    return a\n\n\ndef g(b):\n    return b\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.core.edits import apply_edits, read_reply
+from bot.change.edits import apply_edits, read_reply
 from tests.core.snapshots import snapshot_of
 
 SAMPLES = Path(__file__).parents[1] / "samples" / "replies"

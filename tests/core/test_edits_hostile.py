@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import pytest
 
-from bot.core.edits import apply_edits, find_problems, read_reply
-from bot.core.reply import Edit
-from bot.core.tree import Change
+from bot.change.edits import apply_edits, find_problems, read_reply
+from bot.types.reply import Edit
+from bot.types.snapshot import Change
 from tests.core.snapshots import snapshot_of
 
 MEGABYTE = 1_000_000

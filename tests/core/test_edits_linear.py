@@ -7,13 +7,13 @@ from unicodedata import normalize
 
 import pytest
 
-from bot.core.edits import apply_edits, find_problems, read_reply
-from bot.core.edits.files import MAX_WORK_NS, Files, Refused
-from bot.core.edits.lines import composed, plain
-from bot.core.edits.reader import MAX_REPLY_LINES
-from bot.core.places import changed_places
-from bot.core.reply import Edit
-from bot.core.tree import Change, FileStat, Patch
+from bot.change.edits import apply_edits, find_problems, read_reply
+from bot.change.edits.files import MAX_WORK_NS, Files, Refused
+from bot.change.edits.lines import composed, plain
+from bot.change.edits.reply import MAX_REPLY_LINES
+from bot.change.review_context import changed_places
+from bot.types.reply import Edit
+from bot.types.snapshot import Change, FileStat, Patch
 from tests.core.snapshots import snapshot_of
 from tests.doubling import growth_of
 

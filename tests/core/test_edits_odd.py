@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.core.edits import read_reply
+from bot.change.edits import read_reply
 from tests.core.edits_samples import after, answer, block, refusal, told
 
 FILES = {"src/a.py": "import os\n\n\ndef f():\n    return 1\n", "b.py": "def g():\n    return 1\n"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.core.edits import check_path
+from bot.change.edits import check_path
 from bot.errors import BadRequest
 from tests.core.edits_samples import after, answer, block, refusal
 

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from bot.core.edits import apply_edits, find_problems, read_reply
-from bot.core.edits.align import align
-from bot.core.edits.lines import decode, encode, split
-from bot.core.reply import Edit
+from bot.change.edits import apply_edits, find_problems, read_reply
+from bot.change.edits.lines import decode, encode, split
+from bot.change.edits.reindent import align
+from bot.types.reply import Edit
 from tests.benchmarks.edits_dirt import CLEAN, DIRTS
 from tests.benchmarks.edits_replies import Dirt, FileChange, Form, reply
 from tests.core.edits_samples import answer, block

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bot.core.edits import read_reply
-from bot.core.reply import Edit, Request
+from bot.change.edits import read_reply
+from bot.types.reply import Edit, Request
 from tests.core.edits_samples import block
 
 WHOLE = block("a.py", "a\n", "b\n")

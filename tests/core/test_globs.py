@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.globs import any_glob, glob_fault
+from bot.thread.globs import any_glob, glob_fault
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.core.images import find_images, media_type
+from bot.thread.markdown import find_images, media_type
 
 UUID = "0b3a1c5e-1f2d-4c3b-8a9e-0123456789ab"
 GITHUB, OWN = "https://github.com", "https://git.example.org"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from bot.core.instructions import BRIEF_CHARS, read_instructions, with_wishes
-from bot.core.prompts import generation_prompt, reflection_prompt
-from bot.core.repo_settings import RepoSettings, Shown, with_rules
-from bot.core.tree import Patch
-from bot.core.types import Context, Task
+from bot.change.prompts import generation_prompt, reflection_prompt
+from bot.change.repository import BRIEF_CHARS, read_instructions, with_wishes
+from bot.thread.settings import RepoSettings, Shown, with_rules
+from bot.types import Context, Task
+from bot.types.snapshot import Patch
 from tests.core.snapshots import snapshot_of
 
 

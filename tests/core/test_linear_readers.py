@@ -11,30 +11,27 @@ from functools import partial
 
 import pytest
 
-from bot.core.close_names import close_names
-from bot.core.command import MAX_BODY_CHARS, parse_command
-from bot.core.context import answer_requests, choose_context
-from bot.core.context.definitions import MAX_LINE_BYTES, defined_names, find_definitions
-from bot.core.context.mentions import find_named
-from bot.core.context.paths import LANGUAGE_OF
-from bot.core.context.task import read_task
-from bot.core.failures import fingerprint, tail_of
-from bot.core.globs import any_glob
-from bot.core.images import find_images
-from bot.core.instructions import read_instructions
-from bot.core.material import clean_material, hides, prose_parts
-from bot.core.permalinks import find_permalinks
-from bot.core.prompts import read_verdicts, without_verdict
-from bot.core.render import code, fence, quiet, split_summary
-from bot.core.reply import Request
-from bot.core.repo_settings import MAX_FILE_BYTES, read_settings
-from bot.core.repo_url import read_repo_url
-from bot.core.tokens import estimate_tokens
-from bot.core.transcript import render_transcript
-from bot.core.tree import Snapshot
-from bot.core.types import Message, Prompt, Reply
+from bot.change.context import answer_requests, choose_context
+from bot.change.context.definitions import MAX_LINE_BYTES, defined_names, find_definitions
+from bot.change.context.paths import LANGUAGE_OF
+from bot.change.context.task import find_named, read_task
+from bot.change.prompts import read_verdicts, without_verdict
+from bot.change.repository import read_instructions
+from bot.change.tokens import estimate_tokens
+from bot.cli.transcript import render_transcript
 from bot.errors import BadRequest
+from bot.jobs.ci_fixes import fingerprint, tail_of
 from bot.logs import _hidden, cleaner
+from bot.thread.commands import MAX_BODY_CHARS, parse_command
+from bot.thread.globs import any_glob
+from bot.thread.markdown import clean_material, find_images, find_permalinks, hides, prose_parts
+from bot.thread.render import code, fence, quiet, split_summary
+from bot.thread.settings import MAX_FILE_BYTES, read_settings
+from bot.types import Message, Prompt, Reply
+from bot.types.names import read_repo_url
+from bot.types.reply import Request
+from bot.types.snapshot import Snapshot
+from bot.types.text import close_names
 from tests.core.snapshots import snapshot_of
 from tests.doubling import FACTOR, Growth, cpu_seconds, growth_of
 

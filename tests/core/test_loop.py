@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from bot.adapters.bounded import Bounded
-from bot.adapters.bounded.parsers import find_fault
-from bot.core.edits import Judge, unjudged
-from bot.core.loop import Limits, solve
-from bot.core.tree import Change, Changes, FileStat, Patch, Snapshot
-from bot.core.types import Prompt, Reply, Solution, Task
+from bot.adapters.syntax import Bounded
+from bot.adapters.syntax.parsers import find_fault
+from bot.change.edits import Judge, unjudged
+from bot.change.solve import Limits, solve
 from bot.errors import ContextTooLong, LimitReached, OutsideError, SetupError, TimedOut, Unworkable
+from bot.types import Prompt, Reply, Solution, Task
+from bot.types.snapshot import Change, Changes, FileStat, Patch, Snapshot
 from tests.core.snapshots import snapshot_of
 
 FILES = {"app.py": b"def add(a, b):\n    return a - b\n", "other.py": b"x = 1\ny = 2\n"}

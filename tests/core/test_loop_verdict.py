@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.core.types import Verdict
+from bot.types import Verdict
 from tests.core.test_loop import GOOD, Script, block, play
 
 MORE = block("other.py", "y = 2", "y = 3")

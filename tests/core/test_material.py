@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.core.material import clean_material, hides, prose_parts
-from bot.core.permalinks import MAX_LINES, Permalink, find_permalinks, render_lines
+from bot.thread.markdown import MAX_LINES, Permalink, clean_material, find_permalinks, hides, prose_parts, render_lines
 
 SHA = "a" * 40
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.core.missed import MAX_ATTEMPTS, Attempt, choose_missed
+from bot.thread.webhooks import MAX_ATTEMPTS, Attempt, choose_missed
 
 
 def attempt(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.core.overlay import with_changes
-from bot.core.tree import Change
+from bot.change.repository import with_changes
+from bot.types.snapshot import Change
 from tests.core.snapshots import snapshot_of
 
 

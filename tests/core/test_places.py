@@ -6,9 +6,9 @@ import difflib
 
 import pytest
 
-from bot.core.places import AROUND_LINES, MAX_BLOCK_LINES, changed_places
-from bot.core.reply import Request
-from bot.core.tree import Change, FileStat, Patch
+from bot.change.review_context import AROUND_LINES, MAX_BLOCK_LINES, changed_places
+from bot.types.reply import Request
+from bot.types.snapshot import Change, FileStat, Patch
 
 
 def places(**files: tuple[str, str]) -> tuple[Request, ...]:

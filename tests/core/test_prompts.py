@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from bot.core import prompts
-from bot.core.reply import Edit, Rejection
-from bot.core.tree import Patch
-from bot.core.types import Context, Excerpt, Remark, Task
+from bot.change import prompts
+from bot.types import Context, Excerpt, Remark, Task
+from bot.types.reply import Edit, Rejection
+from bot.types.snapshot import Patch
 
 
 def context(text: str = "x = 1\n", path: str = "a.py") -> Context:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from bot.core.quota import DAY_S, HOUR_S, By, Quota, limit_met
-from bot.core.types import Command, Job, Target
+from bot.types import Command, Job, Target
+from bot.types.quota import DAY_S, HOUR_S, By, Quota, limit_met
 
 NOON = 20_000 * DAY_S + DAY_S / 2
 COMMENT = Job("c", "comment", Target("o/r", 1, 2), Command("solve", "x"), "mona")

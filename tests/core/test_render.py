@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from bot.core.command import parse_command
-from bot.core.help import render_help
-from bot.core.render import (
+from bot.thread.commands import parse_command
+from bot.thread.render import (
     MAX_COMMENT_CHARS,
     branch_name,
     code,
@@ -21,15 +20,29 @@ from bot.core.render import (
     quiet,
     render_comment,
     render_commit_message,
+    render_help,
     render_pull_body,
     render_short_comment,
     render_title,
     short_id,
     split_summary,
 )
-from bot.core.report import Failure, Report, Step, Usage
-from bot.core.tree import FileStat, Patch
-from bot.core.types import Check, Command, Job, Outsider, ShownFile, State, Target, Task, Trigger
+from bot.types import (
+    Check,
+    Command,
+    Failure,
+    Job,
+    Outsider,
+    Report,
+    ShownFile,
+    State,
+    Step,
+    Target,
+    Task,
+    Trigger,
+    Usage,
+)
+from bot.types.snapshot import FileStat, Patch
 
 JOB = Job("d-1", "comment", Target("o/r", 9, 3, comment_id=7), Command("solve", "fix"), "ada", 5)
 DIFF = "diff --git a/x.md b/x.md\n--- a/x.md\n+++ b/x.md\n@@ -1 +1 @@\n-````\n+```` @ada fixes #1\n"

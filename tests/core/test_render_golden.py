@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.core.help import render_help
-from bot.core.render import MAX_OPEN_LINES, render_comment, render_pull_body
-from bot.core.report import Failure, Report, Step, Usage
-from bot.core.tree import FileStat, Patch
-from bot.core.types import Command, Job, ShownFile, Target
+from bot.thread.render import MAX_OPEN_LINES, render_comment, render_help, render_pull_body
+from bot.types import Command, Failure, Job, Report, ShownFile, Step, Target, Usage
+from bot.types.snapshot import FileStat, Patch
 
 GOLDEN = Path(__file__).parent / "golden"
 BASE = "5d2c1f0e" * 5

@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from bot.adapters.git import GitCache
 from bot.adapters.github import GitHubApp
-from bot.core.payloads import Repository
-from bot.core.repo_url import REPO_NAME, read_repo_url
 from bot.errors import BadRequest, Damaged
+from bot.thread.webhooks import Repository
+from bot.types.names import REPO_NAME, read_repo_url
 
 REAL = [
     "octocat/hello-world",

@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.repo_settings import (
+from bot.thread.settings import (
     MAX_FILE_BYTES,
     RepoSettings,
     action_of,
@@ -22,7 +22,7 @@ from bot.core.repo_settings import (
     render_schema,
     with_rules,
 )
-from bot.core.types import Command
+from bot.types import Command
 from tests.core.snapshots import snapshot_of
 
 SCHEMA = Path(__file__).parents[2] / "deploy" / "tinygen.schema.json"
@@ -169,7 +169,7 @@ def test_a_snapshot_shows_what_the_file_lets_be_shown() -> None:
 
 
 def test_the_published_schema_is_the_codes() -> None:
-    """Mend with: python -c 'from bot.core.repo_settings import render_schema as s; print(s(), end="")' > the file."""
+    """Mend with: python -c 'from bot.thread.settings import render_schema as s; print(s(), end="")' > the file."""
     assert SCHEMA.read_text() == render_schema()
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bot.core.repo_url import read_repo_url
 from bot.errors import BadRequest
+from bot.types.names import read_repo_url
 
 SERVER = "https://github.com"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.suggest import suggest
-from bot.core.types import Remark
+from bot.thread.render import suggest
+from bot.types import Remark
 
 LINES = st.lists(st.sampled_from(["a\n", "b\n", "\n", "  c\n"]), max_size=6)
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.transcript import read_transcript, render_transcript
-from bot.core.types import Image, Message, Prompt, Reply
+from bot.cli.transcript import read_transcript, render_transcript
 from bot.errors import BadRequest
+from bot.types import Image, Message, Prompt, Reply
 
 FIRST = Prompt("generate", (Message("system", "Rules.\nMore."), Message("user", "Do it.")))
 SECOND = Prompt("repair", (*FIRST.messages, Message("assistant", "a"), Message("user", "again")))

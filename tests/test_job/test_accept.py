@@ -7,12 +7,10 @@ from typing import Any, cast
 
 import pytest
 
-from bot.core.report import Failure, Report
-from bot.core.types import Command, Job, Target
-from bot.job.accept import is_refused
-from bot.job.house import House
-from bot.job.tell import Teller
-from bot.job.terms import Refused, Terms, dump_terms
+from bot.jobs.accept import is_refused
+from bot.jobs.policy import House, Refused, Terms, dump_terms
+from bot.jobs.progress import Teller
+from bot.types import Command, Failure, Job, Report, Target
 
 NO = Failure("You may not.", "Ask mona.")
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bot.job.engine import Engine, Json
+from bot.jobs.engine import Engine, Json
 
 Body = Callable[[Engine, list[str]], None]
 

@@ -6,11 +6,10 @@ import threading
 
 import pytest
 
-from bot.core.record import log_row
-from bot.core.report import Report
-from bot.core.tree import Changes, Patch, Snapshot
-from bot.core.types import Command, Job, Target
 from bot.ports import Remote
+from bot.types import Command, Job, Report, Target
+from bot.types.serialization import log_row
+from bot.types.snapshot import Changes, Patch, Snapshot
 from tests.doubles.github.faults import Fault, bad_gateway, dropped, secondary_limit, unauthorized, unavailable
 from tests.doubles.model import hang, server_error
 from tests.fakes import RemoteLog

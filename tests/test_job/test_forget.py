@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from bot.job.cancel import run_id
+from bot.jobs.thread_jobs import run_id
 from tests.scene import Scene
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bot.job.cancel import run_id
+from bot.jobs.thread_jobs import run_id
 from tests.doubles.github.faults import Fault, delayed, dropped, primary_limit, secondary_limit, unauthorized
 from tests.doubles.model import Messages
 from tests.scene import CONFIDENT, LOUDER, Scene

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 
-from bot.core.render import short_id
+from bot.thread.render import short_id
 from tests.doubles.github import Repository
 from tests.doubles.github.faults import bad_gateway
 from tests.scene import CONFIDENT, REPO, Scene, block, draft

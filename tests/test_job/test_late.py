@@ -8,11 +8,10 @@ from typing import Any, cast
 
 import pytest
 
-from bot.core.report import Report
-from bot.core.types import Command, Job, Target
 from bot.errors import OutsideError
-from bot.job.house import House
-from bot.job.late import tell_end
+from bot.jobs.policy import House
+from bot.jobs.retry import tell_end
+from bot.types import Command, Job, Report, Target
 from tests.fakes import MemoryReports
 
 

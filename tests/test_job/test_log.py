@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.database import Database
-from bot.core.report import Report
-from bot.core.types import Command, Job, Target
 from bot.errors import OutsideError, SetupError
-from bot.job.log import LOOK_S, Sender
+from bot.jobs.worker.log_sync import LOOK_S, Sender
+from bot.types import Command, Job, Report, Target
 
 
 class Log:

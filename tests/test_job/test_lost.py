@@ -5,10 +5,9 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import replace
 
-from bot.core.report import Report
-from bot.core.types import FINAL_STATES, Command, Job, Target
-from bot.job.cancel import run_id
-from bot.job.lost import find_lost
+from bot.jobs.thread_jobs import run_id
+from bot.jobs.worker.maintenance import find_lost
+from bot.types import FINAL_STATES, Command, Job, Report, Target
 from tests.doubles.github.faults import Fault, secondary_limit
 from tests.doubles.model import Messages, hang
 from tests.fakes import MemoryReports

@@ -17,12 +17,11 @@ import pytest
 from bot.adapters.database import Database
 from bot.adapters.git import GitCache
 from bot.adapters.git.process import DiskFull
+from bot.app import build_web, database_url
 from bot.config import Config, load_config
-from bot.core.report import Report
-from bot.core.types import FINAL_STATES
 from bot.errors import DatabaseFailed, RowRefused
 from bot.ports import Remote
-from bot.wiring import build_web, database_url
+from bot.types import FINAL_STATES, Report
 from tests.doubles.github.webhooks import sign
 from tests.doubles.model import Messages
 from tests.fakes import RemoteLog

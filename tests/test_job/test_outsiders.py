@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from bot.core.record import dump_job
-from bot.core.types import Command, Job, Target
-from bot.job.cancel import run_id
+from bot.jobs.thread_jobs import run_id
+from bot.types import Command, Job, Target
+from bot.types.serialization import dump_job
 from tests.doubles.github.attachments import attach
 from tests.doubles.github.faults import Fault, bad_gateway
 from tests.doubles.github.state import Issue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.core.render import short_id
+from bot.thread.render import short_id
 from tests.scene import CONFIDENT, FILES, GREET, LOUDER, Scene, block, draft, fences
 from tests.test_job.conftest import SetScene
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.job.cancel import run_id
+from bot.jobs.thread_jobs import run_id
 from tests.doubles.github import Repository
 from tests.scene import CONFIDENT, FILES, LOUDER, Scene, block, draft
 from tests.test_job.conftest import SetScene

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bot.core.types import Command, Job
-from bot.job.turns import MAX_STARTING, InLine, Place, choose_freed, choose_starting, may_go
+from bot.jobs.engine import MAX_STARTING, InLine, Place, choose_freed, choose_starting, may_go
 from bot.ports import Waiting
+from bot.types import Command, Job
 from tests.doubles.model import Messages, Reply, hang
 from tests.scene import CONFIDENT, FILES, LOUDER, Scene, Told
 from tests.test_job.conftest import SetScene

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from bot.core.types import Command, Job, Target
 from bot.errors import OutsideError
-from bot.job.house import House
-from bot.job.worker import Worker
+from bot.jobs.policy import House
+from bot.jobs.worker import Worker
 from bot.ports import ChooseWaiting
+from bot.types import Command, Job, Target
 from tests.fakes import MemoryInbox, NoRefusals
 
 

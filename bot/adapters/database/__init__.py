@@ -35,19 +35,21 @@ from sqlalchemy import (
 
 from bot.adapters.database.connection import insert_into, insert_unknown, migrate, open_engine, reading, writing
 from bot.adapters.database.group_commit import GroupCommit, Row
-from bot.adapters.database.measured import add_measures, read_measures
-from bot.adapters.database.newest import newest, queued
-from bot.adapters.database.outbox import DatabaseOutbox
-from bot.adapters.database.refusals import DatabaseRefusals, refused_report
+from bot.adapters.database.limits import (
+    DatabaseRefusals,
+    asked_at,
+    first_in_line,
+    newest,
+    queued,
+    refused_report,
+    tokens_since,
+)
+from bot.adapters.database.outbox import DatabaseOutbox, add_measures, read_measures
 from bot.adapters.database.schema import inbox, reports, requests, workers
-from bot.adapters.database.tally import asked_at, tokens_since
-from bot.adapters.database.waiting import first_in_line
-from bot.core.quota import By
-from bot.core.record import dump_job, dump_report, load_job, load_report, log_row
-from bot.core.report import Report
-from bot.core.types import FINAL_STATES, WORK, Job, State, Target
-from bot.ports import ChooseWaiting
-from bot.watch import Measure
+from bot.ports import ChooseWaiting, Measure
+from bot.types import FINAL_STATES, WORK, Job, Report, State, Target
+from bot.types.quota import By
+from bot.types.serialization import dump_job, dump_report, load_job, load_report, log_row
 
 CLAIM_S = 5.0
 """How long jobs that `waiting` gave to one worker are kept from the others."""

@@ -1,16 +1,20 @@
-"""Which rows the request log elsewhere has not taken yet: they go there one after the other, oldest first."""
+"""Which rows the request log elsewhere has not taken yet: they go there one after the other, oldest first.
+
+What the workers counted, one row for each series.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, and_, delete, func, or_, select, update
 
 from bot.adapters.database.connection import insert_into, reading, writing
-from bot.adapters.database.schema import unsent
-from bot.core.report import Report
-from bot.ports import Unsent
+from bot.adapters.database.schema import measures, unsent
+from bot.ports import Measure, Unsent
+from bot.types import Report
 
 CLAIM_S = 20.0
 """How long a row that `next` gave out is waited for: longer than the log elsewhere takes for it. Sent twice, it is
@@ -78,3 +82,31 @@ class DatabaseOutbox:
         later = {"refusals": row.refusals + 1, "free_at": self._clock() + wait_s}
         with writing(self._engine) as connection:
             connection.execute(update(unsent).where(unsent.c.id == row.id).values(later))
+
+
+def add_measures(engine: Engine, added: Sequence[Measure], latest: Sequence[Measure]) -> None:
+    """`added` to what is there, `latest` in its place; all or, raising OutsideError, nothing."""
+    insert = insert_into(engine, measures)
+    kinds: tuple[tuple[Sequence[Measure], ColumnElement[float]], ...] = (
+        (added, measures.c.value + insert.excluded.value),
+        (latest, insert.excluded.value),
+    )
+    with writing(engine) as connection:
+        for counted, value in kinds:
+            # In one order everywhere: two workers would else wait for each other.
+            rows = sorted((_row(measure) for measure in counted), key=lambda row: str(row["id"]))
+            if rows:
+                connection.execute(insert.on_conflict_do_update(index_elements=["id"], set_={"value": value}), rows)
+
+
+def read_measures(engine: Engine) -> tuple[Measure, ...]:
+    with reading(engine) as connection:
+        rows = connection.execute(select(measures).order_by(measures.c.id)).all()
+    return tuple(
+        Measure(row.name, tuple((str(a), str(b)) for a, b in json.loads(row.labels)), row.value) for row in rows
+    )
+
+
+def _row(measure: Measure) -> dict[str, object]:
+    labels = json.dumps(measure.labels)
+    return {"id": f"{measure.name} {labels}", "name": measure.name, "labels": labels, "value": measure.value}

@@ -51,7 +51,7 @@ reports = Table(
     Column("actor", Text),
     Column("verb", Text, nullable=False),
     Column("tokens", BigInteger, nullable=False),
-    Column("repository_key", Text, nullable=False),  # these two are bot.core.types' keys
+    Column("repository_key", Text, nullable=False),  # these two are bot.types' keys
     Column("asker_key", Text, nullable=False),
     Column("installation_id", BigInteger),
 )

@@ -6,10 +6,16 @@ knows more, as in direct calls.
 A commit is there when `refs/tinygen/<sha>` exists: git writes that last. Whoever writes holds the repository's lock;
 readers need none, since objects are only ever added. A repository that turns out to be damaged is replaced by a new
 one: all of it can be fetched again.
+
+The caches kept within a size: those that were used longest ago go first. Whatever goes can be fetched again.
+
+What git needs to reach a remote, and what its complaints about one mean.
 """
 
 from __future__ import annotations
 
+import base64
+import os
 import re
 import shutil
 import tempfile
@@ -22,18 +28,115 @@ from urllib.parse import urlsplit
 
 import structlog
 
-from bot.adapters.git.bare import checked_sha, disk_errors_named, make_bare
-from bot.adapters.git.evict import evict, mark_used
-from bot.adapters.git.history import MAX_COMMITS
-from bot.adapters.git.lock import locked
-from bot.adapters.git.process import GitFailed, Runner
-from bot.adapters.git.remote import explain_refusal, token_environment
-from bot.adapters.git.shelf import SqliteShelf
-from bot.adapters.git.store import ObjectStore
-from bot.core.repo_url import REPO_NAME
-from bot.core.tree import Changes, Patch, Snapshot
-from bot.errors import BadRequest, Damaged, OutsideError
+from bot.adapters.git.index_cache import SqliteShelf
+from bot.adapters.git.objects import MAX_COMMITS, checked_sha, disk_errors_named, make_bare
+from bot.adapters.git.process import GitFailed, Runner, locked
+from bot.adapters.git.repository import ObjectStore
+from bot.errors import BadRequest, Damaged, LimitReached, NotFound, OutsideError, TimedOut, TinyGenError
 from bot.ports import Remote
+from bot.types.names import REPO_NAME
+from bot.types.snapshot import Changes, Patch, Snapshot
+
+_USED = "used"
+
+
+def mark_used(directory: Path) -> None:
+    """Now. A cache that is gone stays gone."""
+    if directory.exists():
+        with disk_errors_named():
+            (directory / _USED).touch()
+
+
+def evict(
+    root: Path,
+    max_bytes: int,
+    unused_since: float,
+    lock: Callable[[Path], AbstractContextManager[int]],
+    remove: Callable[[Path], None],
+) -> int:
+    """How many caches went, so that the rest is within `max_bytes`. One that was used after `unused_since` (seconds
+    since 1970), or that somebody fetches into, stays."""
+    removed = 0
+    sizes = {directory: _size_bytes(directory) for directory in root.glob("*/*.git")}
+    total_bytes = sum(sizes.values())
+    for used_at, directory in sorted((_used_at(directory), directory) for directory in sizes):
+        if total_bytes <= max_bytes or used_at > unused_since:
+            break
+        try:
+            with lock(directory):
+                if _used_at(directory) > unused_since:  # meanwhile
+                    continue
+                remove(directory)
+        except TimedOut:
+            continue
+        total_bytes -= sizes[directory]
+        removed += 1
+    return removed
+
+
+def _used_at(directory: Path) -> float:
+    """Of a cache from before uses were marked, when it was last changed; 0 where it went meanwhile."""
+    for path in (directory / _USED, directory):
+        if path.exists():
+            return path.stat().st_mtime
+    return 0.0
+
+
+def _size_bytes(directory: Path) -> int:
+    """What its files hold, as far as they stay while they are counted."""
+    total = 0
+    for folder, _folders, names in os.walk(directory):
+        for name in names:
+            try:
+                total += Path(folder, name).lstat().st_size
+            except FileNotFoundError:
+                continue
+    return total
+
+
+_NO_ACCESS = re.compile(
+    r"repository '[^']*' not found|Repository not found|does not appear to be a git repository"
+    r"|could not read Username|Authentication failed|returned error: (401|403|404)"
+)
+_NO_COMMIT = re.compile(r"not our ref|couldn't find remote ref|unadvertised object")
+_MOVED = re.compile(r"returned error: 30\d|unable to update url base from redirection")
+
+
+def token_environment(remote: Remote) -> dict[str, str]:
+    """The token as an environment variable for git: unlike arguments and URLs, that is neither listed nor printed.
+
+    https://git-scm.com/docs/git-config#Documentation/git-config.txt-GITCONFIGCOUNT
+    """
+    if remote.token is None:
+        return {}
+    return {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"http.{remote.url}.extraHeader",
+        "GIT_CONFIG_VALUE_0": f"Authorization: Basic {_credentials(remote.token)}",
+    }
+
+
+def _credentials(token: str) -> str:
+    """https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app/authenticating-as-a-github-app-installation"""
+    return base64.b64encode(f"x-access-token:{token}".encode()).decode()
+
+
+def explain_refusal(said: str, repo: str, sha: str, max_fetch_bytes: int) -> TinyGenError | None:
+    """The error to raise where asking again will not help; None for what may be the network's fault, or a cache's."""
+    if _NO_COMMIT.search(said):
+        return NotFound(
+            f"{repo} has no commit {sha[:12]}.", next_step="It may be gone: ask again on the present branch."
+        )
+    if _MOVED.search(said):
+        return NotFound(f"{repo} has moved.", next_step="Use its present name.")
+    if _NO_ACCESS.search(said):
+        return NotFound(f"There is no repository {repo}, or no access to it.", next_step="Check its name and access.")
+    if "File too large" in said:
+        return LimitReached(
+            f"{repo} is larger than {max_fetch_bytes >> 20} MB at that commit.", next_step="Ask for a smaller one."
+        )
+    return None
+
 
 _log = structlog.get_logger()
 

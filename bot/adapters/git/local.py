@@ -6,14 +6,13 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
-from bot.adapters.git.bare import checked_sha
+from bot.adapters.git.index_cache import SqliteShelf
+from bot.adapters.git.objects import checked_sha
 from bot.adapters.git.process import GitFailed, Runner
-from bot.adapters.git.shelf import SqliteShelf
-from bot.adapters.git.store import ObjectStore
-from bot.core.shelf import NO_SHELF, Shelf
-from bot.core.tree import Changes, Patch, Snapshot
+from bot.adapters.git.repository import ObjectStore
 from bot.errors import BadRequest, NotFound, OutsideError, TimedOut
 from bot.ports import Remote
+from bot.types.snapshot import NO_SHELF, Changes, Patch, Shelf, Snapshot
 
 _LOOK_S = 20.0
 """For what git answers without reading a repository's contents: where it takes longer, something in it never ends."""

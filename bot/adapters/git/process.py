@@ -1,16 +1,20 @@
 """Runs git: an environment with nothing of the machine's in it, a deadline for every call, and an end of every child.
 
 Input goes through a file, not a pipe, so that writing to git and reading from it can never wait for each other.
+
+A lock that one holder among all threads and processes of this machine has.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -171,3 +175,31 @@ def _tail(said: IO[bytes]) -> str:
     size_bytes = said.seek(0, os.SEEK_END)
     said.seek(max(0, size_bytes - _STDERR_TAIL_BYTES))
     return said.read().decode("utf-8", "replace")
+
+
+_POLL_S = 0.02
+
+
+@contextmanager
+def locked(path: Path, timeout_s: float, wait: Callable[[float], None]) -> Iterator[int]:
+    """The lock's descriptor while it is held; TimedOut where others hold it for longer than `timeout_s`.
+
+    It is free again when the last process that has the descriptor open is gone. So a git that was given it, and that
+    outlives its killed worker, keeps the next worker waiting.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + timeout_s
+    with path.open("ab") as file:
+        while not _take(file.fileno()):
+            if time.monotonic() > deadline:
+                raise TimedOut("Another job is fetching this repository.", next_step="Try again in a few minutes.")
+            wait(_POLL_S)
+        yield file.fileno()
+
+
+def _take(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

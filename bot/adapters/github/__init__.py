@@ -7,14 +7,13 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from bot.adapters.github.app import Access, AppFacts, AppItself, HookFacts, InstalledAccess, TokenAccess
+from bot.adapters.github.app import Access, AppFacts, AppItself, Deliveries, HookFacts, InstalledAccess, TokenAccess
 from bot.adapters.github.calls import Call, Server
-from bot.adapters.github.deliveries import Deliveries
 from bot.adapters.github.errors import server_time
 from bot.adapters.github.repository import Repository
-from bot.core.repo_url import REPO_NAME
 from bot.errors import BadRequest, SetupError
-from bot.watch import Watch
+from bot.ports import Watch
+from bot.types.names import REPO_NAME
 
 
 class GitHubApp:

@@ -28,7 +28,7 @@ from bot.adapters.github.errors import (
 )
 from bot.adapters.http import ACCEPT_ENCODING, bound_body, bound_time
 from bot.errors import OutsideError
-from bot.watch import Unwatched, Watch
+from bot.ports import Unwatched, Watch
 
 if TYPE_CHECKING:
     from githubkit import GitHub, UnauthAuthStrategy

@@ -14,8 +14,8 @@ from urllib.parse import quote
 
 from bot.adapters.github.calls import Call, Calls
 from bot.adapters.github.shapes import Branch, Commit, GitObject
-from bot.core.tree import Change, Changes
 from bot.errors import BadRequest, BranchMoved, NotFound, OutsideError, Unworkable
+from bot.types.snapshot import Change, Changes
 
 Entry = dict[str, str | None]
 

@@ -12,8 +12,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Base64Bytes, BaseModel, Field, RootModel
 
-from bot.core.types import PERMISSIONS, Permission
 from bot.ports import Comment, LineComment, PullRequest, Thread
+from bot.types import PERMISSIONS, Permission
 
 PAGE_ITEMS = 100
 """What a page is asked to hold, and what it holds at most."""

@@ -3,11 +3,16 @@
 Text in, text out, streamed. No tools, no JSON mode, no sampling options: OpenAI, Azure, Ollama, vLLM, llama.cpp and
 OpenRouter differ on everything beyond. Each call runs in an event loop of its own, because only there can a silent
 server be left at once: cancelling the task closes its connection.
+
+A prompt as it is sent.
+
+https://platform.openai.com/docs/api-reference/chat/create
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import math
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -17,8 +22,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from bot.adapters.model.answer import Answer, Usage, read_answer
-from bot.adapters.model.faults import (
+from bot.adapters.model.errors import (
     FILTERED,
     TRY_LATER,
     Asked,
@@ -30,16 +34,46 @@ from bot.adapters.model.faults import (
     quoted,
     unreachable,
 )
-from bot.adapters.model.messages import Messages, messages_of, text_of
-from bot.core.types import Prompt, Reply
+from bot.adapters.model.response import Answer, Usage, read_answer
 from bot.errors import Cancelled, OutsideError, SetupError, TimedOut, Unworkable
-from bot.ports import NO_IMAGES
-from bot.watch import Unwatched, Watch
+from bot.ports import NO_IMAGES, Unwatched, Watch
+from bot.types import Message, Prompt, Reply
 
 if TYPE_CHECKING:
     import ssl
 
     from openai import AsyncOpenAI
+
+Messages = Any
+"""As they are sent; the library's own type for them is a union of dozens."""
+
+
+def messages_of(prompt: Prompt, images: Mapping[str, bytes]) -> Messages:
+    """`images` by their digests."""
+    return [{"role": each.role, "content": _content(each, images)} for each in prompt.messages]
+
+
+def text_of(prompt: Prompt) -> str:
+    return "\n".join(message.text for message in prompt.messages)
+
+
+def _content(message: Message, images: Mapping[str, bytes]) -> str | list[dict[str, Any]]:
+    """A message without images stays plain text, which every server takes.
+    https://platform.openai.com/docs/guides/images-vision"""
+    text = _encodable(message.text)
+    urls = [
+        f"data:{image.media_type};base64,{base64.b64encode(images[image.sha256]).decode()}"
+        for image in message.images
+        if image.sha256 in images
+    ]
+    shown = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
+    return [{"type": "text", "text": text}, *shown] if shown else text
+
+
+def _encodable(text: str) -> str:
+    """Paths that are not UTF-8 hold surrogates, which no request can."""
+    return text.encode("utf-8", "replace").decode()
+
 
 OPENAI_URL = "https://api.openai.com/v1"
 

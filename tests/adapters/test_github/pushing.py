@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from bot.core.tree import Change
+from bot.types.snapshot import Change
 from tests.adapters.test_github.conftest import Stage
 
 BRANCH = "tinygen/issue-1-abc"

@@ -12,10 +12,10 @@ import pytest
 
 from bot import errors
 from bot.adapters.github import GitHubApp
+from bot.adapters.github.auth import FixedToken
 from bot.adapters.github.calls import Call, Calls
 from bot.adapters.github.calls import Server as ToGitHub
 from bot.adapters.github.errors import UnclearOutcome, error_for, limit_wait_s, quoted_message, retry_after_s
-from bot.adapters.github.tokens import FixedToken
 from bot.errors import NotFound, OutsideError, SetupError, TinyGenError
 from tests.adapters.test_github.conftest import Stage
 from tests.doubles.github import faults

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from bot.job.upkeep import redeliver_missed
+from bot.jobs.worker.maintenance import redeliver_missed
 from tests.adapters.test_github.conftest import Stage
 from tests.doubles.server import Request, Response, Server
 

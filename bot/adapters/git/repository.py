@@ -1,0 +1,75 @@
+"""A directory of git objects, with what can be asked of it: the part that the cache and a local directory share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from bot.adapters.git.objects import checked_sha, list_blobs, read_blobs, read_history, scratch
+from bot.adapters.git.patch import apply_patch, make_patch, merged_changes
+from bot.adapters.git.process import GitFailed, Runner
+from bot.errors import OutsideError
+from bot.types.snapshot import Blob, Changes, PastCommit, Patch, Shelf, Snapshot
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectStore:
+    """`objects` is a repository's objects directory; `on_damage` acts where git cannot read it, and explains. `past` is
+    the objects directory that has the commits before."""
+
+    runner: Runner
+    objects: Path
+    on_damage: Callable[[], OutsideError]
+    past: Path
+    shelf: Shelf
+
+    def snapshot(self, sha: str) -> Snapshot:
+        if not sha:
+            return Snapshot("", {}, self.read)
+        with self._damage_explained():
+            blobs = list_blobs(self.runner, self.objects, checked_sha(sha))
+        return Snapshot(sha, blobs, self.read, partial(self.history, sha), self.shelf)
+
+    def history(self, sha: str) -> tuple[PastCommit, ...]:
+        """None where they cannot be read: they are a hint, and no job depends on them."""
+        try:
+            with scratch(self.past) as git_dir:
+                return read_history(self.runner, git_dir, sha)
+        except OutsideError as error:
+            _log.warning("the past commits cannot be read", sha=sha, error=error.message)
+            return ()
+
+    def read(self, blobs: Iterable[Blob]) -> Iterator[bytes]:
+        with self._damage_explained():
+            yield from read_blobs(self.runner, self.objects, blobs)
+
+    def diff(self, base_sha: str, changes: Changes) -> Patch:
+        with self._damage_explained():
+            return make_patch(self.runner, self.objects, base_sha and checked_sha(base_sha), changes)
+
+    def apply(self, patch: Patch) -> tuple[Changes, str]:
+        if patch.base_sha:
+            checked_sha(patch.base_sha)
+        with self._damage_explained():
+            return apply_patch(self.runner, self.objects, patch)
+
+    def rebase(self, patch: Patch, onto_sha: str) -> Patch:
+        for sha in (patch.base_sha, onto_sha):
+            checked_sha(sha)
+        with self._damage_explained():
+            changes = merged_changes(self.runner, self.objects, patch, onto_sha)
+            return make_patch(self.runner, self.objects, onto_sha, changes)
+
+    @contextmanager
+    def _damage_explained(self) -> Iterator[None]:
+        try:
+            yield
+        except GitFailed as error:
+            raise self.on_damage() from error

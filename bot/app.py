@@ -1,0 +1,334 @@
+"""Concrete meets abstract, here and nowhere else."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import math
+import os
+import socket
+import stat
+import time
+import uuid
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from bot.change.solve import Limits
+from bot.config import Config
+from bot.errors import SetupError
+from bot.logs import cleaner, configure_logs
+from bot.metrics import Meter
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from bot.adapters.database import Database
+    from bot.adapters.git import GitCache
+    from bot.adapters.github import GitHubApp
+    from bot.adapters.model import Prices
+    from bot.adapters.supabase import SupabaseStore
+    from bot.change.edits import Judge
+    from bot.jobs.engine import Engine
+    from bot.jobs.policy import Rules
+    from bot.jobs.worker import Worker
+    from bot.jobs.worker.maintenance import Chore
+    from bot.ports import Model, Watch
+
+LONE_EXECUTOR = "local"
+WORKER_WAIT_S = 30.0
+"""As long as the engine itself waits: a backup that holds the database for a while fails no job."""
+WORKER_CHECKPOINT_PAGES = 250
+LOG_BYTES = 1_000_000
+"""So long SQLite's write-ahead log stays beside the file, in pages of 4 KB and in bytes."""
+LIMIT_PATIENCE_S = 1.0
+MODEL_PATIENCE_S = 10.0
+"""A worker's threads and places are shared: none is held by a limit of GitHub or of a model."""
+FORGET_S = 3600.0
+REDELIVER_S = 300.0
+EVICT_S = 300.0
+LOST_S = 60.0
+SHORTEN_S = 5.0
+MEASURE_S = 5.0
+"""How often a worker forgets what is old, looks for missed deliveries, makes room in the cache, closes lost jobs,
+shortens SQLite's log, and writes what it counted."""
+IN_USE_S = 600.0
+"""How much longer than a job's time a repository counts as in use: what is ready is still to be delivered."""
+SLOW_IMPORTS = ("githubkit", "openai")
+
+
+def set_up_logs(config: Config) -> None:
+    configure_logs(config.log_format, config.log_level, cleaner(config.secrets()))
+
+
+def database_url(config: Config) -> str:
+    """The operator's, in the form that SQLAlchemy takes, or SQLite in the data directory."""
+    if config.database_url is None:
+        return f"sqlite:///{config.data_dir.resolve() / 'tinygen.sqlite'}"
+    url = config.database_url.get_secret_value()
+    scheme, _, rest = url.partition("://")
+    return f"postgresql+psycopg://{rest}" if scheme in ("postgresql", "postgres") else url
+
+
+def build_database(config: Config, *, wait_s: float = 3.0, checkpoint_pages: int | None = None) -> Database:
+    """The embedded database, its tables made."""
+    database = open_database(config, wait_s=wait_s, checkpoint_pages=checkpoint_pages)
+    database.create()
+    return database
+
+
+def open_database(config: Config, *, wait_s: float = 3.0, checkpoint_pages: int | None = None) -> Database:
+    """The same as it is found. `wait_s` bounds what a statement may wait for a lock or an answer."""
+    from bot.adapters.database import CHECKPOINT_PAGES, Database
+
+    make_data_dir(config)
+    return Database(database_url(config), wait_s=wait_s, checkpoint_pages=checkpoint_pages or CHECKPOINT_PAGES)
+
+
+def build_web(config: Config) -> Flask:
+    """The web part. It connects lazily, so gunicorn may fork after this."""
+    from bot.metrics import render_metrics
+    from bot.web import create_app
+
+    database = build_database(config)
+    return create_app(config, database, database, database, lambda: render_metrics(database))
+
+
+def build_github(config: Config, watch: Watch | None = None, *, limit_patience_s: float = 120.0) -> GitHubApp:
+    """`limit_patience_s`: what a call waits for GitHub's limits, before the job waits instead."""
+    from bot.adapters.github import GitHubApp
+
+    key, token = config.github_private_key, config.github_token
+    return GitHubApp(
+        app_id=str(config.github_app_id) if config.github_app_id else None,
+        private_key=key.get_secret_value() if key else None,
+        token=token.get_secret_value() if token else None,
+        api_url=config.github_api_url,
+        server_url=config.github_server_url,
+        watch=watch,
+        limit_patience_s=limit_patience_s,
+    )
+
+
+def build_git(config: Config) -> GitCache:
+    from bot.adapters.git import GitCache
+
+    make_data_dir(config)
+    server = urlsplit(config.github_server_url)
+    return GitCache(
+        config.data_dir.resolve() / "repositories", server=server.netloc.lower(), protocols=(server.scheme,)
+    )
+
+
+def build_judge() -> Judge:
+    from bot.adapters.syntax import Bounded
+    from bot.adapters.syntax.parsers import find_fault
+
+    return Bounded(find_fault)
+
+
+def build_model(config: Config, watch: Watch | None = None, *, limit_patience_s: float = math.inf) -> Model:
+    """`limit_patience_s`: what a call waits for the model's limits, before the job waits instead."""
+    from bot.adapters.model import OpenAIModel
+
+    key = config.openai_api_key
+    return OpenAIModel(
+        base_url=config.openai_base_url,
+        api_key=key.get_secret_value() if key else None,
+        model=config.openai_model,
+        max_reply_tokens=config.max_reply_tokens,
+        other_prices=build_prices(config),
+        watch=watch,
+        limit_patience_s=limit_patience_s,
+    )
+
+
+def build_prices(config: Config) -> dict[str, Prices]:
+    """Those that are set, by model."""
+    from bot.adapters.model import Prices
+
+    prices = {name: Prices(*numbers) for name, numbers in config.model_prices().items()}
+    if config.price_input is not None or config.price_output is not None:
+        own = Prices(config.price_input or 0.0, config.price_output or 0.0, config.price_cached)
+        prices[config.openai_model] = own
+    return prices
+
+
+def build_supabase(config: Config) -> SupabaseStore | None:
+    from bot.adapters.supabase import SupabaseStore
+
+    if config.supabase_url is None or config.supabase_key is None:
+        return None
+    return SupabaseStore(config.supabase_url, config.supabase_key.get_secret_value())
+
+
+def build_limits(config: Config) -> Limits:
+    return Limits(config.max_revisions, config.max_calls, config.max_tokens, config.context_tokens)
+
+
+def build_rules(config: Config) -> Rules:
+    from bot.jobs.policy import Rules
+
+    return Rules(
+        mode=config.mode,
+        draft=config.draft,
+        min_permission=config.min_permission,
+        outsiders=config.outsiders,
+        limits=build_limits(config),
+        call_s=config.call_s,
+        job_s=config.job_s,
+        server_url=config.github_server_url,
+        quota=config.quota(),
+        ci_fixes=config.ci_fixes,
+        models=config.model_names(),
+        vision=config.vision,
+        installation_concurrency=config.installation_concurrency,
+    )
+
+
+def build_worker(config: Config) -> Worker:
+    """The worker, not yet started. What the first job would have to wait for is imported now."""
+    from bot.jobs.engine import Engine
+    from bot.jobs.policy import House
+    from bot.jobs.worker import Beside, Worker
+    from bot.jobs.worker.log_sync import Sender
+    from bot.jobs.worker.maintenance import Chore, Lease, Upkeep, find_lost
+
+    for library in SLOW_IMPORTS:
+        import_module(library)
+    database = build_database(config, wait_s=WORKER_WAIT_S, checkpoint_pages=WORKER_CHECKPOINT_PAGES)
+    me = _executor_id(config)
+    clean = cleaner(config.secrets())
+    meter = Meter()
+    engine = Engine(database_url(config), executor_id=me, concurrency=config.concurrency, clean=clean, watch=meter)
+    github = build_github(config, meter, limit_patience_s=LIMIT_PATIENCE_S)
+    remote_log = build_supabase(config)
+    house = House(
+        engine=engine,
+        connect=github.connect,
+        git=build_git(config),
+        model=build_model(config, meter, limit_patience_s=MODEL_PATIENCE_S),
+        reports=database,
+        refusals=database.refusals,
+        log=database,
+        outbox=database.outbox if remote_log else None,
+        now=lambda: datetime.now(UTC),
+        clean=clean,
+        judge=build_judge(),
+        rules=build_rules(config),
+    )
+    lost = Chore("close lost jobs", LOST_S, lambda: find_lost(house))
+    beside: list[Beside] = [Upkeep([*_chores(config, engine, database, github), _measuring(meter, database), lost])]
+    if remote_log:
+        beside.append(Sender(database, database.outbox, remote_log))
+    return Worker(house, database, beside=beside, lease=Lease(engine, database, me))
+
+
+def _chores(config: Config, engine: Engine, database: Database, github: GitHubApp) -> list[Chore]:
+    from bot.jobs.worker.maintenance import LOOK_BACK, Chore, redeliver_missed
+
+    keep = timedelta(days=config.keep_days)
+
+    def forget() -> None:
+        engine.forget(datetime.now(UTC) - keep)
+        database.prune(keep.total_seconds())
+        if config.log_days:
+            database.prune_log(timedelta(days=config.log_days).total_seconds())
+
+    def redeliver() -> None:
+        redeliver_missed(github.deliveries(), datetime.now(UTC) - LOOK_BACK)
+
+    def shorten() -> None:
+        database.shorten_write_ahead_log(LOG_BYTES)
+
+    def evict() -> None:
+        idle_since = time.time() - config.job_s - IN_USE_S
+        build_git(config).evict(config.cache_mb * 1_000_000, unused_since=idle_since)
+
+    chores = [
+        Chore("forget ended jobs", FORGET_S, forget),
+        Chore("shorten the write-ahead log", SHORTEN_S, shorten),
+    ]
+    if config.cache_mb:
+        chores.append(Chore("keep the cache small", EVICT_S, evict))
+    if config.github_app_id and config.github_private_key:
+        chores.append(Chore("redeliver", REDELIVER_S, redeliver))
+    return chores
+
+
+def _measuring(meter: Meter, database: Database) -> Chore:
+    from bot.jobs.worker.maintenance import Chore
+
+    def write() -> None:
+        meter.set("tinygen_log_rows_waiting", len(database.outbox))
+        meter.flush(database.add_measures)
+
+    return Chore("write what was counted", MEASURE_S, write)
+
+
+def lock_worker(config: Config) -> IO[bytes] | None:
+    """With SQLite one worker runs at a time: the open file is its lock, which the system drops with the process."""
+    if not _is_sqlite(config):
+        return None
+    make_data_dir(config)
+    file = (config.data_dir / "worker.lock").open("ab")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise SetupError(
+            "Another worker already runs on this data directory.",
+            next_step="Stop it first, or set TINYGEN_DATABASE_URL to PostgreSQL to run several.",
+        ) from None
+    return file
+
+
+def make_data_dir(config: Config) -> None:
+    """Makes it, and closes it to other users: prompts and private code are kept there."""
+    path = config.data_dir
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        is_ours = os.access(path, os.W_OK | os.X_OK)
+        reason = "" if is_ours else os.strerror(errno.EACCES)
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+    if reason:
+        raise SetupError(
+            f"TINYGEN_DATA_DIR cannot be used: {reason}.", next_step="Name a directory that TinyGen may write."
+        )
+    if mode & 0o077:
+        _close_to_others(path, mode)
+
+
+def _close_to_others(path: Path, mode: int) -> None:
+    """A sticky directory, such as /tmp, is everybody's: it is not ours to close."""
+    try:
+        if mode & stat.S_ISVTX:
+            raise PermissionError
+        path.chmod(0o700)
+    except OSError:
+        step = f"Name a directory inside it, which TinyGen then makes, or run `chmod 700 {path}` as its owner."
+        raise SetupError("TINYGEN_DATA_DIR is open to other users of this machine.", next_step=step) from None
+
+
+def words_dir(config: Config) -> Path | None:
+    """Where what is learnt of a local repository is kept; None where nothing can be."""
+    with suppress(SetupError):
+        make_data_dir(config)
+        return config.data_dir.resolve() / "words"
+    return None
+
+
+def _executor_id(config: Config) -> str:
+    """The same at every start with SQLite, so that a restart finds its jobs; else this process's alone."""
+    if _is_sqlite(config):
+        return LONE_EXECUTOR
+    return f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+
+
+def _is_sqlite(config: Config) -> bool:
+    return database_url(config).startswith("sqlite")

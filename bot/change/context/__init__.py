@@ -1,0 +1,8 @@
+"""What the model is shown of a repository, and why."""
+
+from __future__ import annotations
+
+from bot.change.context.choose import choose_context
+from bot.change.context.requests import Answers, answer_requests
+
+__all__ = ["Answers", "answer_requests", "choose_context"]

@@ -1,0 +1,253 @@
+"""The loop: generate, apply, mend what did not match, then reflect on the diff until it holds or the rounds end.
+
+The model and git are callables, so the same replies give the same result: a run can be replayed from its transcript,
+and a job that was killed goes on from the replies that were recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from bot.change import prompts
+from bot.change.context import answer_requests, choose_context
+from bot.change.edits import Judge, apply_edits, find_problems, read_reply, unjudged
+from bot.change.repository import with_changes
+from bot.change.review_context import changed_places
+from bot.errors import ContextTooLong, Damaged, LimitReached, OutsideError, SetupError, Unworkable
+from bot.types import Context, Message, Prompt, Reply, Revision, ShownFile, Solution, Task, Verdict
+from bot.types.reply import Rejection, ReplyParts
+from bot.types.snapshot import Changes, Patch, Snapshot
+
+Ask = Callable[[Prompt], Reply]
+Diff = Callable[[Changes], Patch]
+Tell = Callable[[str], None]
+
+NOTHING_YET: Changes = {}
+MAX_REPAIRS = 2
+"""How often one draft's failed edits are asked for again."""
+MAX_REQUESTS = 3
+"""How often one draft's wish to see more is answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one run may use. `calls` and `tokens` (in and out) are counted over all calls."""
+
+    revisions: int = 2
+    calls: int = 12
+    tokens: int = 400_000
+    context_tokens: int = 24_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """What a conversation came to: the state of the change, the model's words, and the edits that never matched."""
+
+    changes: Changes
+    summary: str
+    rejected: tuple[Rejection, ...]
+    shown: tuple[ShownFile, ...]
+    said: tuple[str, ...]
+    """The prose of each reply."""
+    unfinished: str = ""
+    """What its last reply left open, in words for people; "" where it left nothing."""
+
+
+class _Meter:
+    """Asks, and refuses once the limits are used up."""
+
+    def __init__(self, ask: Ask, limits: Limits) -> None:
+        self._ask, self._limits = ask, limits
+        self._calls = self._tokens = 0
+
+    def __call__(self, prompt: Prompt) -> Reply:
+        if self._calls >= self._limits.calls or self._tokens >= self._limits.tokens:
+            raise LimitReached(
+                f"The job used up its limit of {self._limits.calls} model calls or {self._limits.tokens} tokens.",
+                next_step="Ask for less at once, or let the operator raise TINYGEN_MAX_CALLS or TINYGEN_MAX_TOKENS.",
+            )
+        reply = self._ask(prompt)
+        self._calls += 1
+        self._tokens += reply.prompt_tokens + reply.completion_tokens
+        return reply
+
+
+def solve(
+    task: Task,
+    base: Snapshot,
+    ask: Ask,
+    diff: Diff,
+    *,
+    limits: Limits,
+    tell: Tell = lambda _step: None,
+    start: Changes = NOTHING_YET,
+    judge: Judge = unjudged,
+) -> Solution:
+    """The revisions that the model made of the task, best last. `start` is what stands already: the model sees the
+    files with it, and the result holds it. `judge` tells whether a changed file parses.
+
+    Unworkable where the model sent edits but none could be applied; LimitReached where the limits end before there is
+    a first revision.
+    """
+    meter = _Meter(ask, limits)
+    tell("generate")
+    draft = _generate(task, base, start, meter, limits.context_tokens)
+    revisions = [_revision(base, draft, diff, judge)]
+    is_idle = not revisions[0].patch.text or draft.changes == start
+    if is_idle and (draft.rejected or draft.unfinished):
+        raise _no_change(draft)
+    tell("reflect")
+    notes = [draft.unfinished] if draft.unfinished else []
+    if is_idle and revisions[0].patch.text:
+        notes.append("The model changed nothing further: this is the change as it was.")
+    shown = list(draft.shown)
+    while revisions[-1].patch.text and len(revisions) <= limits.revisions:
+        try:
+            verdict, better = _reflect(task, base, revisions[-1], meter, limits)
+        except Damaged:
+            raise
+        except (LimitReached, OutsideError, SetupError) as error:  # what there is was paid for, and may be right
+            notes.append(f"Reflection ended early: {error.message}")
+            break
+        revisions[-1] = replace(revisions[-1], verdict=verdict)
+        shown += better.shown
+        notes += [better.unfinished] if better.unfinished else []
+        revision = _revision(base, better, diff, judge)
+        end = _why_to_stop(verdict, revisions, revision)
+        if end is not None:
+            notes += [end] if end else []
+            left = dict.fromkeys((*revisions[-1].rejected, *revision.rejected))
+            revisions[-1] = replace(revisions[-1], rejected=tuple(left))
+            break
+        revisions.append(revision)
+    return Solution(tuple(revisions), tuple(dict.fromkeys(shown)), (*notes, *_left_over(revisions[-1])))
+
+
+def _no_change(draft: _Draft) -> Unworkable:
+    if draft.rejected and all(rejection.is_final for rejection in draft.rejected) and not draft.unfinished:
+        return Unworkable(
+            "The change would touch nothing but what the repository's settings guard: "
+            + " ".join(dict.fromkeys(r.message for r in draft.rejected)),
+            next_step="Change them by hand, or take them out of `protected` or `context` in `.github/tinygen.yml`.",
+        )
+    return Unworkable(
+        draft.unfinished or "The model's edits did not match the files, and did not after it was told why.",
+        next_step="Try `/tinygen retry`, or say more exactly what to change and where.",
+    )
+
+
+def _generate(task: Task, base: Snapshot, start: Changes, ask: Ask, budget_tokens: int) -> _Draft:
+    """The first draft. A context that the model says is too long is cut by a third, once."""
+    now = with_changes(base, start)
+    context = choose_context(now, prompts.task_words(task), budget_tokens=budget_tokens)
+    try:
+        draft = _converse(prompts.generation_prompt(task, context), base, start, ask, budget_tokens)
+    except ContextTooLong:
+        budget_tokens = budget_tokens * 2 // 3
+        context = choose_context(now, prompts.task_words(task), budget_tokens=budget_tokens)
+        draft = _converse(prompts.generation_prompt(task, context), base, start, ask, budget_tokens)
+    return replace(draft, shown=(*_shown(context), *draft.shown))
+
+
+def _reflect(task: Task, base: Snapshot, now: Revision, ask: Ask, limits: Limits) -> tuple[Verdict, _Draft]:
+    """The model's verdict on the current state, and what its further edits make of it. Edits weigh more than the
+    verdict beside them: it is confident only where all of its replies ask for nothing."""
+    places = answer_requests(
+        base, now.changes, changed_places(now.patch, now.changes), budget_tokens=limits.context_tokens
+    )
+    found = (*now.problems, *(rejection.message for rejection in now.rejected))
+    prompt = prompts.reflection_prompt(task, now.patch, places.text, found)
+    draft = _converse(prompt, base, now.changes, ask, limits.context_tokens)
+    verdicts = [(words, prompts.read_verdicts(words)) for words in draft.said]
+    wants_more = any("REVISION NEEDED" in tokens for _words, tokens in verdicts)
+    is_idle = draft.changes == now.changes and not draft.rejected and not draft.unfinished
+    reason = "\n\n".join(words for words, tokens in verdicts if tokens) or draft.summary
+    rejected = dict.fromkeys((*(each for each in now.rejected if each.is_final), *draft.rejected))
+    verdict = Verdict(is_idle and not wants_more, prompts.without_verdict(reason))
+    return verdict, replace(draft, summary=now.summary, rejected=tuple(rejected))
+
+
+def _why_to_stop(verdict: Verdict, revisions: Sequence[Revision], new: Revision) -> str | None:
+    """None to go on with the new revision; else a sentence for people, "" where there is nothing to say."""
+    if verdict.confident:
+        return ""
+    if any(new.patch.text == old.patch.text for old in revisions):
+        return "Reflection asked for a revision but changed nothing further."
+    if not new.patch.text:
+        return "Reflection would have undone the whole change; the change before it was kept."
+    if len(new.problems) > len(revisions[-1].problems):
+        return "Reflection made the change worse by the checks; the change before it was kept."
+    return None
+
+
+def _converse(prompt: Prompt, base: Snapshot, changes: Changes, ask: Ask, budget_tokens: int) -> _Draft:
+    """Asks until every edit holds and nothing more is requested, or the rounds for that are used up."""
+    repairs, requests = MAX_REPAIRS, MAX_REQUESTS
+    said: list[str] = []
+    summary = ""
+    shown: list[ShownFile] = []
+    rejected: tuple[Rejection, ...] = ()
+    barred: dict[str, Rejection] = {}
+    while True:
+        reply = ask(prompt)
+        parts = read_reply(reply.text, known=base.blobs)
+        applied = apply_edits(base, changes, parts.edits)
+        changes = applied.changes
+        barred |= {each.message: each for each in applied.rejected if each.is_final}
+        failed = tuple(each for each in applied.rejected if not each.is_final)
+        rejected = failed if parts.edits else rejected  # an answer without edits mends none
+        said.append(parts.prose)
+        summary = summary or (parts.prose if applied.held or not parts.requests else "")
+        cut = reply.finish == "length"
+        if parts.requests and requests:
+            requests -= 1
+            answers = answer_requests(base, changes, parts.requests, budget_tokens=budget_tokens // 2)
+            shown += answers.shown
+            words = _joined(
+                prompts.repair_words(failed, 0, parts.problems, cut=cut) if failed else "",
+                prompts.more_words(answers.text, len(applied.held)),
+            )
+        elif repairs and _unfinished(parts, failed, cut):
+            repairs -= 1
+            words = prompts.repair_words(failed, len(applied.held), parts.problems, cut=cut)
+            words = _joined(words, prompts.NO_MORE_REQUESTS if parts.requests else "")
+        else:
+            unfinished, left = _left_open(parts, cut=cut), (*barred.values(), *rejected)
+            return _Draft(changes, summary.strip(), left, tuple(shown), tuple(said), unfinished)
+        turn = (Message("assistant", reply.text), Message("user", words))
+        prompt = Prompt("more" if parts.requests else "repair", (*prompt.messages, *turn))
+
+
+def _unfinished(parts: ReplyParts, rejected: Sequence[Rejection], cut: bool) -> bool:
+    return bool(rejected or parts.problems or parts.requests or cut)
+
+
+def _left_open(parts: ReplyParts, *, cut: bool) -> str:
+    if parts.problems:
+        return "Part of the model's reply could not be read as edits, and could not after it was told why."
+    if parts.requests:
+        return "The model asked to see ever more of the repository."
+    return "The model's reply was cut off before its end, time and again." if cut else ""
+
+
+def _revision(base: Snapshot, draft: _Draft, diff: Diff, judge: Judge) -> Revision:
+    patch = diff(draft.changes)
+    return Revision(patch, draft.changes, draft.summary, draft.rejected, find_problems(base, draft.changes, judge))
+
+
+def _shown(context: Context) -> tuple[ShownFile, ...]:
+    return tuple(ShownFile(part.path, part.start, part.end, part.why) for part in context.shown)
+
+
+def _left_over(last: Revision) -> tuple[str, ...]:
+    barred = tuple(dict.fromkeys(rejection.message for rejection in last.rejected if rejection.is_final))
+    failed = [rejection for rejection in last.rejected if not rejection.is_final]
+    undone = f"{len(failed)} of the model's edits did not match and were left out: " + ", ".join(
+        sorted({f"`{rejection.edit.path}`" for rejection in failed})
+    )
+    return (*barred, *((undone + ".",) if failed else ()), *last.problems)
+
+
+def _joined(*parts: str) -> str:
+    return "\n\n".join(part for part in parts if part)

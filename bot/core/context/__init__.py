@@ -1,8 +1,0 @@
-"""What the model is shown of a repository, and why."""
-
-from __future__ import annotations
-
-from bot.core.context.choose import choose_context
-from bot.core.context.requests import Answers, answer_requests
-
-__all__ = ["Answers", "answer_requests", "choose_context"]
