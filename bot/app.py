@@ -21,7 +21,7 @@ from bot.change.solve import Limits
 from bot.config import Config
 from bot.errors import SetupError
 from bot.logs import cleaner, configure_logs
-from bot.metrics import Meter
+from bot.metrics import MetricsBuffer
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from bot.adapters.github import GitHubApp
     from bot.adapters.model import Prices
     from bot.adapters.supabase import SupabaseStore
-    from bot.change.edits import Judge
+    from bot.change.edits import SyntaxChecker
     from bot.jobs.engine import Engine
-    from bot.jobs.policy import Rules
+    from bot.jobs.policy import JobPolicy
     from bot.jobs.worker import Worker
-    from bot.jobs.worker.maintenance import Chore
-    from bot.ports import Model, Watch
+    from bot.jobs.worker.maintenance import PeriodicTask
+    from bot.ports import MetricsSink, Model
 
 LONE_EXECUTOR = "local"
 WORKER_WAIT_S = 30.0
@@ -53,10 +53,11 @@ EVICT_S = 300.0
 LOST_S = 60.0
 SHORTEN_S = 5.0
 MEASURE_S = 5.0
-"""How often a worker forgets what is old, looks for missed deliveries, makes room in the cache, closes lost jobs,
-shortens SQLite's log, and writes what it counted."""
+"""How often a worker forgets what is old, looks for missed deliveries, makes room in the cache,
+closes lost jobs, shortens SQLite's log, and writes what it counted."""
 IN_USE_S = 600.0
-"""How much longer than a job's time a repository counts as in use: what is ready is still to be delivered."""
+"""How much longer than a job's time a repository counts as in use: what is ready is still to be
+delivered."""
 SLOW_IMPORTS = ("githubkit", "openai")
 
 
@@ -73,19 +74,26 @@ def database_url(config: Config) -> str:
     return f"postgresql+psycopg://{rest}" if scheme in ("postgresql", "postgres") else url
 
 
-def build_database(config: Config, *, wait_s: float = 3.0, checkpoint_pages: int | None = None) -> Database:
+def build_database(
+    config: Config, *, wait_s: float = 3.0, checkpoint_pages: int | None = None
+) -> Database:
     """The embedded database, its tables made."""
     database = open_database(config, wait_s=wait_s, checkpoint_pages=checkpoint_pages)
     database.create()
     return database
 
 
-def open_database(config: Config, *, wait_s: float = 3.0, checkpoint_pages: int | None = None) -> Database:
-    """The same as it is found. `wait_s` bounds what a statement may wait for a lock or an answer."""
+def open_database(
+    config: Config, *, wait_s: float = 3.0, checkpoint_pages: int | None = None
+) -> Database:
+    """The same as it is found. `wait_s` bounds what a statement may wait for a lock or an
+    answer."""
     from bot.adapters.database import CHECKPOINT_PAGES, Database
 
     make_data_dir(config)
-    return Database(database_url(config), wait_s=wait_s, checkpoint_pages=checkpoint_pages or CHECKPOINT_PAGES)
+    return Database(
+        database_url(config), wait_s=wait_s, checkpoint_pages=checkpoint_pages or CHECKPOINT_PAGES
+    )
 
 
 def build_web(config: Config) -> Flask:
@@ -97,7 +105,9 @@ def build_web(config: Config) -> Flask:
     return create_app(config, database, database, database, lambda: render_metrics(database))
 
 
-def build_github(config: Config, watch: Watch | None = None, *, limit_patience_s: float = 120.0) -> GitHubApp:
+def build_github(
+    config: Config, watch: MetricsSink | None = None, *, limit_patience_s: float = 120.0
+) -> GitHubApp:
     """`limit_patience_s`: what a call waits for GitHub's limits, before the job waits instead."""
     from bot.adapters.github import GitHubApp
 
@@ -119,19 +129,24 @@ def build_git(config: Config) -> GitCache:
     make_data_dir(config)
     server = urlsplit(config.github_server_url)
     return GitCache(
-        config.data_dir.resolve() / "repositories", server=server.netloc.lower(), protocols=(server.scheme,)
+        config.data_dir.resolve() / "repositories",
+        server=server.netloc.lower(),
+        protocols=(server.scheme,),
     )
 
 
-def build_judge() -> Judge:
+def build_syntax_checker() -> SyntaxChecker:
     from bot.adapters.syntax import Bounded
     from bot.adapters.syntax.parsers import find_fault
 
     return Bounded(find_fault)
 
 
-def build_model(config: Config, watch: Watch | None = None, *, limit_patience_s: float = math.inf) -> Model:
-    """`limit_patience_s`: what a call waits for the model's limits, before the job waits instead."""
+def build_model(
+    config: Config, watch: MetricsSink | None = None, *, limit_patience_s: float = math.inf
+) -> Model:
+    """`limit_patience_s`: what a call waits for the model's limits, before the job waits
+    instead."""
     from bot.adapters.model import OpenAIModel
 
     key = config.openai_api_key
@@ -169,10 +184,10 @@ def build_limits(config: Config) -> Limits:
     return Limits(config.max_revisions, config.max_calls, config.max_tokens, config.context_tokens)
 
 
-def build_rules(config: Config) -> Rules:
-    from bot.jobs.policy import Rules
+def build_policy(config: Config) -> JobPolicy:
+    from bot.jobs.policy import JobPolicy
 
-    return Rules(
+    return JobPolicy(
         mode=config.mode,
         draft=config.draft,
         min_permission=config.min_permission,
@@ -192,21 +207,29 @@ def build_rules(config: Config) -> Rules:
 def build_worker(config: Config) -> Worker:
     """The worker, not yet started. What the first job would have to wait for is imported now."""
     from bot.jobs.engine import Engine
-    from bot.jobs.policy import House
-    from bot.jobs.worker import Beside, Worker
-    from bot.jobs.worker.log_sync import Sender
-    from bot.jobs.worker.maintenance import Chore, Lease, Upkeep, find_lost
+    from bot.jobs.policy import JobContext
+    from bot.jobs.worker import BackgroundLoop, Worker
+    from bot.jobs.worker.log_sync import LogShipper
+    from bot.jobs.worker.maintenance import Heartbeat, Maintenance, PeriodicTask, find_lost
 
     for library in SLOW_IMPORTS:
         import_module(library)
-    database = build_database(config, wait_s=WORKER_WAIT_S, checkpoint_pages=WORKER_CHECKPOINT_PAGES)
+    database = build_database(
+        config, wait_s=WORKER_WAIT_S, checkpoint_pages=WORKER_CHECKPOINT_PAGES
+    )
     me = _executor_id(config)
     clean = cleaner(config.secrets())
-    meter = Meter()
-    engine = Engine(database_url(config), executor_id=me, concurrency=config.concurrency, clean=clean, watch=meter)
+    meter = MetricsBuffer()
+    engine = Engine(
+        database_url(config),
+        executor_id=me,
+        concurrency=config.concurrency,
+        clean=clean,
+        watch=meter,
+    )
     github = build_github(config, meter, limit_patience_s=LIMIT_PATIENCE_S)
     remote_log = build_supabase(config)
-    house = House(
+    context = JobContext(
         engine=engine,
         connect=github.connect,
         git=build_git(config),
@@ -217,18 +240,22 @@ def build_worker(config: Config) -> Worker:
         outbox=database.outbox if remote_log else None,
         now=lambda: datetime.now(UTC),
         clean=clean,
-        judge=build_judge(),
-        rules=build_rules(config),
+        judge=build_syntax_checker(),
+        policy=build_policy(config),
     )
-    lost = Chore("close lost jobs", LOST_S, lambda: find_lost(house))
-    beside: list[Beside] = [Upkeep([*_chores(config, engine, database, github), _measuring(meter, database), lost])]
+    lost = PeriodicTask("close lost jobs", LOST_S, lambda: find_lost(context))
+    beside: list[BackgroundLoop] = [
+        Maintenance([*_chores(config, engine, database, github), _measuring(meter, database), lost])
+    ]
     if remote_log:
-        beside.append(Sender(database, database.outbox, remote_log))
-    return Worker(house, database, beside=beside, lease=Lease(engine, database, me))
+        beside.append(LogShipper(database, database.outbox, remote_log))
+    return Worker(context, database, beside=beside, lease=Heartbeat(engine, database, me))
 
 
-def _chores(config: Config, engine: Engine, database: Database, github: GitHubApp) -> list[Chore]:
-    from bot.jobs.worker.maintenance import LOOK_BACK, Chore, redeliver_missed
+def _chores(
+    config: Config, engine: Engine, database: Database, github: GitHubApp
+) -> list[PeriodicTask]:
+    from bot.jobs.worker.maintenance import LOOK_BACK, PeriodicTask, redeliver_missed
 
     keep = timedelta(days=config.keep_days)
 
@@ -249,28 +276,29 @@ def _chores(config: Config, engine: Engine, database: Database, github: GitHubAp
         build_git(config).evict(config.cache_mb * 1_000_000, unused_since=idle_since)
 
     chores = [
-        Chore("forget ended jobs", FORGET_S, forget),
-        Chore("shorten the write-ahead log", SHORTEN_S, shorten),
+        PeriodicTask("forget ended jobs", FORGET_S, forget),
+        PeriodicTask("shorten the write-ahead log", SHORTEN_S, shorten),
     ]
     if config.cache_mb:
-        chores.append(Chore("keep the cache small", EVICT_S, evict))
+        chores.append(PeriodicTask("keep the cache small", EVICT_S, evict))
     if config.github_app_id and config.github_private_key:
-        chores.append(Chore("redeliver", REDELIVER_S, redeliver))
+        chores.append(PeriodicTask("redeliver", REDELIVER_S, redeliver))
     return chores
 
 
-def _measuring(meter: Meter, database: Database) -> Chore:
-    from bot.jobs.worker.maintenance import Chore
+def _measuring(meter: MetricsBuffer, database: Database) -> PeriodicTask:
+    from bot.jobs.worker.maintenance import PeriodicTask
 
     def write() -> None:
         meter.set("tinygen_log_rows_waiting", len(database.outbox))
         meter.flush(database.add_measures)
 
-    return Chore("write what was counted", MEASURE_S, write)
+    return PeriodicTask("write what was counted", MEASURE_S, write)
 
 
 def lock_worker(config: Config) -> IO[bytes] | None:
-    """With SQLite one worker runs at a time: the open file is its lock, which the system drops with the process."""
+    """With SQLite one worker runs at a time: the open file is its lock, which the system drops with
+    the process."""
     if not _is_sqlite(config):
         return None
     make_data_dir(config)
@@ -298,7 +326,8 @@ def make_data_dir(config: Config) -> None:
         reason = error.strerror or type(error).__name__
     if reason:
         raise SetupError(
-            f"TINYGEN_DATA_DIR cannot be used: {reason}.", next_step="Name a directory that TinyGen may write."
+            f"TINYGEN_DATA_DIR cannot be used: {reason}.",
+            next_step="Name a directory that TinyGen may write.",
         )
     if mode & 0o077:
         _close_to_others(path, mode)
@@ -311,8 +340,13 @@ def _close_to_others(path: Path, mode: int) -> None:
             raise PermissionError
         path.chmod(0o700)
     except OSError:
-        step = f"Name a directory inside it, which TinyGen then makes, or run `chmod 700 {path}` as its owner."
-        raise SetupError("TINYGEN_DATA_DIR is open to other users of this machine.", next_step=step) from None
+        step = (
+            f"Name a directory inside it, which TinyGen then makes, or run `chmod 700 {path}` as"
+            " its owner."
+        )
+        raise SetupError(
+            "TINYGEN_DATA_DIR is open to other users of this machine.", next_step=step
+        ) from None
 
 
 def words_dir(config: Config) -> Path | None:
@@ -324,7 +358,8 @@ def words_dir(config: Config) -> Path | None:
 
 
 def _executor_id(config: Config) -> str:
-    """The same at every start with SQLite, so that a restart finds its jobs; else this process's alone."""
+    """The same at every start with SQLite, so that a restart finds its jobs; else this process's
+    alone."""
     if _is_sqlite(config):
         return LONE_EXECUTOR
     return f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"

@@ -1,11 +1,11 @@
-"""The settings: read once, from the environment and an env file, into one frozen value. Nothing else reads the
-environment.
+"""The settings: read once, from the environment and an env file, into one frozen value. Nothing
+else reads the environment.
 
-Which file: whoever runs the service chooses the folder that it runs in, and its `.env`. The commands on a repository
-may be given in a stranger's clone, so they read TinyGen's own file alone.
+Which file: whoever runs the service chooses the folder that it runs in, and its `.env`. The
+commands on a repository may be given in a stranger's clone, so they read TinyGen's own file alone.
 
-A field's alias is the setting's name, its description the comment in `.env.example` (`python -m bot.config` prints that
-file; a test holds the two together). An empty value counts as not set.
+A field's alias is the setting's name, its description the comment in `.env.example` (`python -m
+bot.config` prints that file; a test holds the two together). An empty value counts as not set.
 
 A private key as people put it into a setting.
 """
@@ -21,10 +21,18 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from bot.errors import SetupError
-from bot.types import Doors, Mode, Outsiders, Permission
+from bot.types import Mode, Outsiders, Permission, Triggers
 from bot.types.quota import Quota
 
 
@@ -60,54 +68,83 @@ class Config(BaseModel):
 
     openai_api_key: SecretStr | None = _setting("OPENAI_API_KEY", None, "The model server's key.")
     openai_base_url: HttpUrl = _setting(
-        "OPENAI_BASE_URL", "https://api.openai.com/v1", "Any server that speaks OpenAI chat completions."
+        "OPENAI_BASE_URL",
+        "https://api.openai.com/v1",
+        "Any server that speaks OpenAI chat completions.",
     )
     openai_model: str = _setting("OPENAI_MODEL", "gpt-5.4", "The model's name at that server.")
     models: tuple[str, ...] = _setting(
         "TINYGEN_MODELS",
         (),
-        "Comma-separated models that a repository's .github/tinygen.yml may choose instead; prices may follow, as in "
-        "NAME=IN/OUT or NAME=IN/OUT/CACHED (see TINYGEN_PRICE_INPUT).",
+        "Comma-separated models that a repository's .github/tinygen.yml may choose instead; prices"
+        " may follow, as in NAME=IN/OUT or NAME=IN/OUT/CACHED (see TINYGEN_PRICE_INPUT).",
     )
 
     vision: tuple[str, ...] = _setting(
-        "TINYGEN_VISION", (), "Those of these models, comma-separated, that can see, and are shown a thread's images."
+        "TINYGEN_VISION",
+        (),
+        "Those of these models, comma-separated, that can see, and are shown a thread's images.",
     )
 
-    github_app_id: int | None = _setting("GITHUB_APP_ID", None, "The GitHub App. `python -m bot setup` makes one.")
-    github_private_key: SecretStr | None = _setting(
-        "GITHUB_PRIVATE_KEY", None, "The App's key: PEM, with real or \\n newlines, or base64 of it."
+    github_app_id: int | None = _setting(
+        "GITHUB_APP_ID", None, "The GitHub App. `python -m bot setup` makes one."
     )
-    github_private_key_path: Path | None = _setting("GITHUB_PRIVATE_KEY_PATH", None, "Or the file that holds it.")
+    github_private_key: SecretStr | None = _setting(
+        "GITHUB_PRIVATE_KEY",
+        None,
+        "The App's key: PEM, with real or \\n newlines, or base64 of it.",
+    )
+    github_private_key_path: Path | None = _setting(
+        "GITHUB_PRIVATE_KEY_PATH", None, "Or the file that holds it."
+    )
     github_webhook_secret: SecretStr | None = _setting(
-        "GITHUB_WEBHOOK_SECRET", None, "The App's webhook secret. The receiver does not start without it."
+        "GITHUB_WEBHOOK_SECRET",
+        None,
+        "The App's webhook secret. The receiver does not start without it.",
     )
     github_token: SecretStr | None = _setting(
-        "GITHUB_TOKEN", None, "For /run and the command line, on repositories without an installation."
+        "GITHUB_TOKEN",
+        None,
+        "For /run and the command line, on repositories without an installation.",
     )
     github_api_url: HttpUrl = _setting(
         "GITHUB_API_URL", "https://api.github.com", "GitHub Enterprise Server: https://HOST/api/v3."
     )
-    github_server_url: HttpUrl = _setting("GITHUB_SERVER_URL", "https://github.com", "Where repositories are fetched.")
+    github_server_url: HttpUrl = _setting(
+        "GITHUB_SERVER_URL", "https://github.com", "Where repositories are fetched."
+    )
 
     supabase_url: HttpUrl | None = _setting(
         "SUPABASE_URL", None, "The request log. Without it the log stays in the embedded database."
     )
-    supabase_key: SecretStr | None = _setting("SUPABASE_KEY", None, "The secret (service role) key.")
+    supabase_key: SecretStr | None = _setting(
+        "SUPABASE_KEY", None, "The secret (service role) key."
+    )
 
     keep_days: Annotated[int, Field(ge=7)] = _setting(
-        "TINYGEN_KEEP_DAYS", 30, "How long ended jobs are remembered: their pages, and that they ran."
+        "TINYGEN_KEEP_DAYS",
+        30,
+        "How long ended jobs are remembered: their pages, and that they ran.",
     )
-    # Not less: GitHub may send a delivery again for some days, and it is its id that keeps it from running twice.
+    # Not less: GitHub may send a delivery again for some days, and it is its id that keeps it from
+    # running twice.
     log_days: Limit = _setting(
-        "TINYGEN_LOG_DAYS", 0, "How long the embedded request log keeps its rows; 0: until you delete them."
+        "TINYGEN_LOG_DAYS",
+        0,
+        "How long the embedded request log keeps its rows; 0: until you delete them.",
     )
-    data_dir: Path = _setting("TINYGEN_DATA_DIR", Path("./data"), "Embedded database and repository cache.")
+    data_dir: Path = _setting(
+        "TINYGEN_DATA_DIR", Path("./data"), "Embedded database and repository cache."
+    )
     cache_mb: Limit = _setting(
-        "TINYGEN_CACHE_MB", 10_000, "Room for cached repositories; over it, those used longest ago go. 0: no limit."
+        "TINYGEN_CACHE_MB",
+        10_000,
+        "Room for cached repositories; over it, those used longest ago go. 0: no limit.",
     )
     database_url: SecretStr | None = _setting(
-        "TINYGEN_DATABASE_URL", None, "postgresql://... for many machines; SQLite in the data directory without it."
+        "TINYGEN_DATABASE_URL",
+        None,
+        "postgresql://... for many machines; SQLite in the data directory without it.",
     )
     host: str = _setting("TINYGEN_HOST", "127.0.0.1", "Where the web part listens.")
     port: Port = _setting("TINYGEN_PORT", 8000, "Where the web part listens.")
@@ -116,7 +153,8 @@ class Config(BaseModel):
     api_keys: tuple[SecretStr, ...] = _setting(
         "TINYGEN_API_KEYS",
         (),
-        "Comma-separated bearer keys for /run and the job pages. Without any, only callers on loopback are answered.",
+        "Comma-separated bearer keys for /run and the job pages. Without any, only callers on"
+        " loopback are answered.",
     )
     run_wait_s: Count = _setting(
         "TINYGEN_RUN_WAIT_SECONDS", 600, "How long /run waits for its diff before it answers 504."
@@ -124,23 +162,31 @@ class Config(BaseModel):
 
     mode: Mode = _setting("TINYGEN_MODE", "diff", "What a bare command delivers: diff or pr.")
     label: str = _setting(
-        "TINYGEN_LABEL", "tinygen", "The label that asks for an issue's own text to be done; off for none."
+        "TINYGEN_LABEL",
+        "tinygen",
+        "The label that asks for an issue's own text to be done; off for none.",
     )
     on_assignment: str = _setting(
-        "TINYGEN_ON_ASSIGNMENT", "off", "The App's login, such as tinygen[bot], to do issues assigned to it; or off."
+        "TINYGEN_ON_ASSIGNMENT",
+        "off",
+        "The App's login, such as tinygen[bot], to do issues assigned to it; or off.",
     )
     draft: bool = _setting("TINYGEN_DRAFT", False, "Whether pull requests are opened as drafts.")
     min_permission: Permission = _setting(
-        "TINYGEN_MIN_PERMISSION", "write", "The least repository permission: triage, write, maintain or admin."
+        "TINYGEN_MIN_PERMISSION",
+        "write",
+        "The least repository permission: triage, write, maintain or admin.",
     )
     outsiders: Outsiders = _setting(
         "TINYGEN_OUTSIDERS",
         "diff",
-        "What becomes of a change that rests on words of people who may not have changes made: diff (shown, waits for "
-        "`/tinygen apply`), refuse, or pr (delivered as any other).",
+        "What becomes of a change that rests on words of people who may not have changes made: diff"
+        " (shown, waits for `/tinygen apply`), refuse, or pr (delivered as any other).",
     )
     ci_fixes: Annotated[int, Field(ge=0, le=2)] = _setting(
-        "TINYGEN_CI_FIXES", 0, "How often a failed check of TinyGen's own pull request is worked on: 0, 1 or 2."
+        "TINYGEN_CI_FIXES",
+        0,
+        "How often a failed check of TinyGen's own pull request is worked on: 0, 1 or 2.",
     )
     max_revisions: Annotated[int, Field(ge=0, le=10)] = _setting(
         "TINYGEN_MAX_REVISIONS", 2, "Reflection rounds that may change the result."
@@ -149,19 +195,33 @@ class Config(BaseModel):
         "TINYGEN_CONTEXT_TOKENS", 24000, "Budget for repository text in the first request."
     )
     max_reply_tokens: Count | None = _setting(
-        "TINYGEN_MAX_REPLY_TOKENS", None, "The longest reply to ask a model for; without it the server decides."
+        "TINYGEN_MAX_REPLY_TOKENS",
+        None,
+        "The longest reply to ask a model for; without it the server decides.",
     )
     max_calls: Count = _setting("TINYGEN_MAX_CALLS", 12, "Model calls that one job may make.")
-    max_tokens: Count = _setting("TINYGEN_MAX_TOKENS", 400_000, "Tokens, in and out, that one job may use.")
+    max_tokens: Count = _setting(
+        "TINYGEN_MAX_TOKENS", 400_000, "Tokens, in and out, that one job may use."
+    )
     actor_hourly: Limit = _setting(
-        "TINYGEN_ACTOR_HOURLY", 200, "Requests that one person may make in an hour; 0 is no limit, here and below."
+        "TINYGEN_ACTOR_HOURLY",
+        200,
+        "Requests that one person may make in an hour; 0 is no limit, here and below.",
     )
-    repo_hourly: Limit = _setting("TINYGEN_REPO_HOURLY", 500, "Requests that one repository may have in an hour.")
-    run_hourly: Limit = _setting("TINYGEN_RUN_HOURLY", 500, "Calls of /run that one key may make in an hour.")
+    repo_hourly: Limit = _setting(
+        "TINYGEN_REPO_HOURLY", 500, "Requests that one repository may have in an hour."
+    )
+    run_hourly: Limit = _setting(
+        "TINYGEN_RUN_HOURLY", 500, "Calls of /run that one key may make in an hour."
+    )
     daily_tokens: Limit = _setting(
-        "TINYGEN_DAILY_TOKENS", 50_000_000, "Tokens, in and out, that all jobs may use in a day of UTC."
+        "TINYGEN_DAILY_TOKENS",
+        50_000_000,
+        "Tokens, in and out, that all jobs may use in a day of UTC.",
     )
-    repo_daily_tokens: Limit = _setting("TINYGEN_REPO_DAILY_TOKENS", 0, "The same for each repository.")
+    repo_daily_tokens: Limit = _setting(
+        "TINYGEN_REPO_DAILY_TOKENS", 0, "The same for each repository."
+    )
     call_s: Count = _setting("TINYGEN_CALL_SECONDS", 300, "How long one model call may take.")
     job_s: Count = _setting("TINYGEN_JOB_SECONDS", 1800, "How long one job may take.")
     drain_s: Annotated[int, Field(ge=0)] = _setting(
@@ -171,14 +231,16 @@ class Config(BaseModel):
     installation_concurrency: Limit = _setting(
         "TINYGEN_INSTALLATION_CONCURRENCY",
         6,
-        "Jobs of one installation that run at once, in all workers together, so that a place stays free for others; 0: "
-        "no limit.",
+        "Jobs of one installation that run at once, in all workers together, so that a place stays"
+        " free for others; 0: no limit.",
     )
     price_input: Annotated[float, Field(ge=0)] | None = _setting(
         "TINYGEN_PRICE_INPUT", None, "US dollars for a million tokens in, to show what a job cost."
     )
     price_cached: Annotated[float, Field(ge=0)] | None = _setting(
-        "TINYGEN_PRICE_CACHED", None, "US dollars for a million tokens in that the server had in its cache."
+        "TINYGEN_PRICE_CACHED",
+        None,
+        "US dollars for a million tokens in that the server had in its cache.",
     )
     price_output: Annotated[float, Field(ge=0)] | None = _setting(
         "TINYGEN_PRICE_OUTPUT", None, "US dollars for a million tokens out."
@@ -199,13 +261,20 @@ class Config(BaseModel):
     def _not_everybodys(cls, permission: Permission) -> Permission:
         """Everybody may read a public repository."""
         if permission in ("none", "read"):
-            raise ValueError("would let everybody command public repositories; use triage, write, maintain or admin")
+            raise ValueError(
+                "would let everybody command public repositories; use triage, write, maintain or"
+                " admin"
+            )
         return permission
 
     @field_validator("api_keys", "models", "vision", mode="before")
     @classmethod
     def _split(cls, keys: object) -> object:
-        return tuple(key.strip() for key in keys.split(",") if key.strip()) if isinstance(keys, str) else keys
+        return (
+            tuple(key.strip() for key in keys.split(",") if key.strip())
+            if isinstance(keys, str)
+            else keys
+        )
 
     @field_validator("models")
     @classmethod
@@ -223,7 +292,9 @@ class Config(BaseModel):
     @field_validator("database_url")
     @classmethod
     def _known_database(cls, url: SecretStr | None) -> SecretStr | None:
-        if url and not url.get_secret_value().startswith(("postgresql://", "postgres://", "sqlite:///")):
+        if url and not url.get_secret_value().startswith(
+            ("postgresql://", "postgres://", "sqlite:///")
+        ):
             raise ValueError("must begin with postgresql://")
         return url
 
@@ -234,11 +305,15 @@ class Config(BaseModel):
         if self.github_private_key and self.github_private_key_path:
             raise ValueError("GITHUB_PRIVATE_KEY and GITHUB_PRIVATE_KEY_PATH: give one of them")
         if not set(self.vision).issubset(self.model_names()):
-            raise ValueError("TINYGEN_VISION names a model that is neither OPENAI_MODEL nor one of TINYGEN_MODELS")
+            raise ValueError(
+                "TINYGEN_VISION names a model that is neither OPENAI_MODEL nor one of"
+                " TINYGEN_MODELS"
+            )
         return self
 
     def secrets(self) -> tuple[str, ...]:
-        """Every secret value, so that none of them is ever written or sent anywhere it does not belong."""
+        """Every secret value, so that none of them is ever written or sent anywhere it does not
+        belong."""
         single = [value.get_secret_value() for _, value in self if isinstance(value, SecretStr)]
         return (*single, *(key.get_secret_value() for key in self.api_keys))
 
@@ -249,11 +324,17 @@ class Config(BaseModel):
     def model_prices(self) -> dict[str, tuple[float, ...]]:
         """By the names of TINYGEN_MODELS: in, out and, where it is set, cached."""
         offers = (offer.partition("=") for offer in self.models)
-        return {name.strip(): tuple(map(float, prices.split("/"))) for name, _, prices in offers if prices}
+        return {
+            name.strip(): tuple(map(float, prices.split("/")))
+            for name, _, prices in offers
+            if prices
+        }
 
-    def doors(self) -> Doors:
+    def doors(self) -> Triggers:
         shut = {"off": ""}
-        return Doors(shut.get(self.label, self.label), shut.get(self.on_assignment, self.on_assignment))
+        return Triggers(
+            shut.get(self.label, self.label), shut.get(self.on_assignment, self.on_assignment)
+        )
 
     def quota(self) -> Quota:
         return Quota(
@@ -266,16 +347,18 @@ class Config(BaseModel):
 
 
 def load_config(environment: Mapping[str, str], env_file: Path | None = Path(".env")) -> Config:
-    """The settings; the environment wins over the file. One SetupError names every setting that is odd."""
+    """The settings; the environment wins over the file. One SetupError names every setting that is
+    odd."""
     return _load(environment, env_file, {})
 
 
 def load_own_config(environment: Mapping[str, str], code: Path = CODE) -> Config:
-    """The settings for the commands on a repository: nothing comes from the current folder unless the environment
-    names it.
+    """The settings for the commands on a repository: nothing comes from the current folder unless
+    the environment names it.
 
-    `code` is the folder that holds the package `bot`. A checkout has its own `.env` and `data/` beside it; what is
-    installed has them where https://specifications.freedesktop.org/basedir-spec/latest/ says.
+    `code` is the folder that holds the package `bot`. A checkout has its own `.env` and `data/`
+    beside it; what is installed has them where
+    https://specifications.freedesktop.org/basedir-spec/latest/ says.
     """
     if (code / "app.yml").is_file():
         env_file, data_dir = code / ".env", code / "data"
@@ -302,39 +385,55 @@ def _base_dir(environment: Mapping[str, str], name: str, default: str) -> Path:
     return home / default
 
 
-def _load(environment: Mapping[str, str], env_file: Path | None, defaults: Mapping[str, str]) -> Config:
+def _load(
+    environment: Mapping[str, str], env_file: Path | None, defaults: Mapping[str, str]
+) -> Config:
     from_file = _read_env_file(env_file) if env_file else {}
     given = {name: value for name, value in {**from_file, **environment}.items() if value}
     try:
         config = Config.model_validate({**defaults, **given})
     except ValidationError as error:
         odd = "; ".join(
-            f"{fault['loc'][0] if fault['loc'] else 'settings'}: {fault['msg'].removeprefix('Value error, ')}"
+            f"{fault['loc'][0] if fault['loc'] else 'settings'}:"
+            f" {fault['msg'].removeprefix('Value error, ')}"
             for fault in error.errors(include_url=False, include_input=False)
         )
         raise SetupError(
-            f"Settings that cannot be used: {odd}.", next_step=f"Mend them in {env_file or '.env'}; see .env.example."
+            f"Settings that cannot be used: {odd}.",
+            next_step=f"Mend them in {env_file or '.env'}; see .env.example.",
         ) from None
     return _with_key_file(config)
 
 
 def _read_env_file(path: Path) -> Mapping[str, str | None]:
     """What it sets. The paths in it are relative to its own folder."""
-    if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe is waited for, and a device may have no end
-        raise SetupError(f"{path} cannot be read: it is no regular file.", next_step="Mend it; see .env.example.")
+    if path.exists() and not (
+        path.is_file() or path.is_dir()
+    ):  # a pipe is waited for, and a device may have no end
+        raise SetupError(
+            f"{path} cannot be read: it is no regular file.", next_step="Mend it; see .env.example."
+        )
     try:
         values = dotenv_values(stream=StringIO(path.read_text(encoding="utf-8")), interpolate=False)
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise SetupError(f"{path} cannot be read: {reason}.", next_step="Mend it; see .env.example.") from None
-    return {name: str(path.parent / value) if name in _PATHS and value else value for name, value in values.items()}
+        raise SetupError(
+            f"{path} cannot be read: {reason}.", next_step="Mend it; see .env.example."
+        ) from None
+    return {
+        name: str(path.parent / value) if name in _PATHS and value else value
+        for name, value in values.items()
+    }
 
 
 def render_env_example() -> str:
     """`.env.example`: every setting with its meaning and default, commented out."""
-    lines = ["# TinyGen's settings. Copy to .env and fill in what you need; all have a default or are optional."]
+    lines = [
+        "# TinyGen's settings. Copy to .env and fill in what you need; all have a default or are"
+        " optional."
+    ]
     for field in Config.model_fields.values():
         default = (
             ""

@@ -1,4 +1,5 @@
-"""The logs: one event per step, `key=value` or JSON on standard error, with its job and never with a secret."""
+"""The logs: one event per step, `key=value` or JSON on standard error, with its job and never with
+a secret."""
 
 from __future__ import annotations
 
@@ -18,26 +19,29 @@ _TOKENS = re.compile(
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
     re.DOTALL,
 )
-"""The forms of the secrets that pass through: GitHub's, OpenAI's and Supabase's keys, PEM keys, and JWTs, of which the
-first part is enough."""
+"""The forms of the secrets that pass through: GitHub's, OpenAI's and Supabase's keys, PEM keys, and
+JWTs, of which the first part is enough."""
 
 _BOUNDARY = re.compile(r"-----(?:BEGIN|END) [A-Z ]+-----")
 
 
 def cleaner(secrets: Iterable[str]) -> Callable[[str], str]:
-    """A function that takes these secrets out of a text, whole or line by line (a PEM key in a traceback). The lines
-    around a key are no secret: code that reads keys holds them, too."""
+    """A function that takes these secrets out of a text, whole or line by line (a PEM key in a
+    traceback). The lines around a key are no secret: code that reads keys holds them, too."""
     lines = {line for secret in secrets for line in (secret, *secret.splitlines())}
     parts = {line for line in lines if len(line) >= 6 and not _BOUNDARY.fullmatch(line)}
     escaped = {part.replace("\n", "\\n") for part in parts}
     if not parts:
         return lambda text: text
-    known = re.compile("|".join(re.escape(part) for part in sorted(parts | escaped, key=len, reverse=True)))
+    known = re.compile(
+        "|".join(re.escape(part) for part in sorted(parts | escaped, key=len, reverse=True))
+    )
     return lambda text: known.sub(HIDDEN, text)
 
 
 def configure_logs(form: Literal["text", "json"], level: str, clean: Callable[[str], str]) -> None:
-    """Sends every logger's events, ours and the libraries', through one chain that hides secrets."""
+    """Sends every logger's events, ours and the libraries', through one chain that hides
+    secrets."""
 
     def hide(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         return {name: _hidden(value, clean) for name, value in event.items()}
@@ -63,7 +67,8 @@ def configure_logs(form: Literal["text", "json"], level: str, clean: Callable[[s
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render]
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)

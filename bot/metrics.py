@@ -1,9 +1,11 @@
-"""`/metrics`: what the database knows of the jobs and of what the workers counted, so every process tells the same.
+"""`/metrics`: what the database knows of the jobs and of what the workers counted, so every process
+tells the same.
 
 https://prometheus.io/docs/instrumenting/exposition_formats/
 
-What a worker counts as it works. From time to time it is added to what the database holds, and read there by
-`/metrics`: the web part and the workers are different processes, on different machines perhaps.
+What a worker counts as it works. From time to time it is added to what the database holds, and read
+there by `/metrics`: the web part and the workers are different processes, on different machines
+perhaps.
 
 Of a worker that is killed, what it counted since it last wrote is lost: some seconds' worth.
 """
@@ -20,7 +22,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from bot.errors import OutsideError
-from bot.ports import Measure
+from bot.ports import MetricSample
 from bot.types import Reply, State
 
 ALIVE_S = 60.0
@@ -29,10 +31,22 @@ COUNTED = {
     "tinygen_model_calls": ("counter", "Replies received from the model."),
     "tinygen_model_seconds": ("counter", "Time spent waiting for them, retries included."),
     "tinygen_model_tokens": ("counter", "Tokens in, out, and of those in, cached by the server."),
-    "tinygen_model_cost_usd": ("counter", "What they cost, where the server says so or prices are set."),
-    "tinygen_retries": ("counter", "Requests sent again after a fault or a limit, by whom they went to."),
-    "tinygen_github_rate_limit_remaining": ("gauge", "The least that an installation's limit lately had left."),
-    "tinygen_log_rows_waiting": ("gauge", "Rows that the request log at Supabase has not taken yet."),
+    "tinygen_model_cost_usd": (
+        "counter",
+        "What they cost, where the server says so or prices are set.",
+    ),
+    "tinygen_retries": (
+        "counter",
+        "Requests sent again after a fault or a limit, by whom they went to.",
+    ),
+    "tinygen_github_rate_limit_remaining": (
+        "gauge",
+        "The least that an installation's limit lately had left.",
+    ),
+    "tinygen_log_rows_waiting": (
+        "gauge",
+        "Rows that the request log at Supabase has not taken yet.",
+    ),
 }
 """What workers count, with its kind and meaning."""
 
@@ -46,7 +60,7 @@ class Counts(Protocol):
 
     def alive(self, within_s: float) -> frozenset[str]: ...
 
-    def measures(self) -> Sequence[Measure]: ...
+    def measures(self) -> Sequence[MetricSample]: ...
 
 
 class _Jobs(Collector):
@@ -69,7 +83,11 @@ class _Jobs(Collector):
                 "How long the oldest job that does not run yet has waited.",
                 self._counts.oldest_queued_s(),
             ),
-            ("tinygen_workers", "Workers that were alive within the last minute.", len(self._counts.alive(ALIVE_S))),
+            (
+                "tinygen_workers",
+                "Workers that were alive within the last minute.",
+                len(self._counts.alive(ALIVE_S)),
+            ),
         ):
             yield GaugeMetricFamily(name, meaning, value=value)
 
@@ -83,7 +101,10 @@ class _Counted(Collector):
         for name, (kind, meaning) in COUNTED.items():
             family = Metric(name, meaning, kind)
             for measure in measures:
-                if measure.name.removesuffix("_total").removesuffix("_sum").removesuffix("_count") == name:
+                if (
+                    measure.name.removesuffix("_total").removesuffix("_sum").removesuffix("_count")
+                    == name
+                ):
                     family.add_sample(measure.name, dict(measure.labels), measure.value)
             yield family
 
@@ -95,15 +116,15 @@ def render_metrics(counts: Counts) -> bytes:
     return generate_latest(registry)
 
 
-Write = Callable[[Sequence[Measure], Sequence[Measure]], None]
+Write = Callable[[Sequence[MetricSample], Sequence[MetricSample]], None]
 _Key = tuple[str, tuple[tuple[str, str], ...]]
 
 _PARTICULAR = re.compile(r"(?:(?<!\s)\s++|(?<!\S))[^\s\d]*+\d\S*+")
 """A word with a digit, as an id: of such there is no end, and each would be a series of its own."""
 
 
-class Meter:
-    """A `bot.ports.Watch`. `flush` hands over what was counted since it last did."""
+class MetricsBuffer:
+    """A `bot.ports.MetricsSink`. `flush` hands over what was counted since it last did."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -114,7 +135,8 @@ class Meter:
         self.add("tinygen_retries_total", of=whom)
 
     def github_left(self, requests: int) -> None:
-        """Each installation has a limit of its own: what is told is the least of those met since the last flush."""
+        """Each installation has a limit of its own: what is told is the least of those met since
+        the last flush."""
         key: _Key = ("tinygen_github_rate_limit_remaining", ())
         with self._lock:
             self._latest[key] = min(requests, self._latest.get(key, requests))
@@ -142,7 +164,8 @@ class Meter:
             self._latest[(name, ())] = value
 
     def flush(self, write: Write) -> None:
-        """`write` is given what is to be added, and what replaces its last value. Where it fails, it is kept."""
+        """`write` is given what is to be added, and what replaces its last value. Where it fails,
+        it is kept."""
         with self._lock:
             added, self._added = self._added, {}
             latest, self._latest = self._latest, {}
@@ -156,5 +179,5 @@ class Meter:
             raise
 
 
-def _measures(counted: Mapping[_Key, float]) -> list[Measure]:
-    return [Measure(name, labels, value) for (name, labels), value in sorted(counted.items())]
+def _measures(counted: Mapping[_Key, float]) -> list[MetricSample]:
+    return [MetricSample(name, labels, value) for (name, labels), value in sorted(counted.items())]

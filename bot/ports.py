@@ -1,8 +1,8 @@
 """The outside world as TinyGen needs it: Protocols that `adapters/` implements and `job/` calls.
 
-Every method that fails raises an error of `bot.errors`: AskerError where asking again will not help, OutsideError
-after the adapter's own retries. Every method that creates something is safe to call twice with the same arguments:
-it looks before it creates.
+Every method that fails raises an error of `bot.errors`: AskerError where asking again will not
+help, OutsideError after the adapter's own retries. Every method that creates something is safe to
+call twice with the same arguments: it looks before it creates.
 
 What happens in a worker, told as it happens, so that it can be counted.
 """
@@ -47,7 +47,7 @@ class Comment:
 
 @dataclass(frozen=True, slots=True)
 class LineComment:
-    """A comment of a review, on lines of a pull request's diff; see `bot.types.Remark`."""
+    """A comment of a review, on lines of a pull request's diff; see `bot.types.ReviewComment`."""
 
     id: int
     thread_id: int
@@ -95,7 +95,8 @@ class PullRequest:
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """Where git reads a repository: an https URL with the token apart, or a directory on this machine.
+    """Where git reads a repository: an https URL with the token apart, or a directory on this
+    machine.
 
     `token` never appears in `repr`, in arguments, or in a URL.
     """
@@ -118,15 +119,17 @@ class GitHub(Protocol):
     def permission(self, login: str) -> Permission: ...
 
     def file(self, path: str, *, max_bytes: int, ref: str | None = None) -> bytes | None:
-        """A file of the default branch, or at `ref`; None where there is none. BadRequest where it is larger."""
+        """A file of the default branch, or at `ref`; None where there is none. BadRequest where it
+        is larger."""
 
     def in_history(self, sha: str, branch: str | None = None) -> bool:
-        """Whether the commit is in the history of the branch, of the default one where none is named. A commit that
-        somebody pushed to a fork is not, though GitHub gives it out under this repository's name as well."""
+        """Whether the commit is in the history of the branch, of the default one where none is
+        named. A commit that somebody pushed to a fork is not, though GitHub gives it out under this
+        repository's name as well."""
 
     def attachment(self, url: str, number: int, *, max_bytes: int) -> bytes:
-        """A file that people attached in the thread, by its address there; see `bot.thread.markdown.find_images`.
-        BadRequest where it is larger."""
+        """A file that people attached in the thread, by its address there; see
+        `bot.thread.markdown.find_images`. BadRequest where it is larger."""
 
     def line_comments(self, number: int) -> tuple[LineComment, ...]:
         """All comments on the pull request's diff, oldest first."""
@@ -135,19 +138,31 @@ class GitHub(Protocol):
         """The `thread_id`s of the pull request's review threads that were resolved."""
 
     def failed_jobs(self, run_id: int) -> tuple[FailedJob, ...]:
-        """The jobs of a run of checks that failed, with the ends of their logs; "" where a log is gone."""
+        """The jobs of a run of checks that failed, with the ends of their logs; "" where a log is
+        gone."""
 
-    def react(self, comment_id: int, content: Literal["eyes", "rocket", "confused"], *, on_line: bool = False) -> None:
-        """A comment that is gone is no failure. `on_line`: it is one on a diff; those have ids of their own."""
+    def react(
+        self,
+        comment_id: int,
+        content: Literal["eyes", "rocket", "confused"],
+        *,
+        on_line: bool = False,
+    ) -> None:
+        """A comment that is gone is no failure. `on_line`: it is one on a diff; those have ids of
+        their own."""
 
-    def post_comment(self, number: int, body: str, *, marker: str, reply_to: int | None = None) -> int:
-        """The id of this App's comment whose first or second line begins with `marker`: the existing one if there is
-        one, else a new one. `reply_to`: in the thread on a line that begins with this comment."""
+    def post_comment(
+        self, number: int, body: str, *, marker: str, reply_to: int | None = None
+    ) -> int:
+        """The id of this App's comment whose first or second line begins with `marker`: the
+        existing one if there is one, else a new one. `reply_to`: in the thread on a line that
+        begins with this comment."""
 
     def edit_comment(self, comment_id: int, body: str, *, on_line: bool = False) -> None: ...
 
     def resolve(self, ref: str | None) -> tuple[str, str]:
-        """The branch's name and its head sha; None means the default branch. A full sha resolves to itself.
+        """The branch's name and its head sha; None means the default branch. A full sha resolves to
+        itself.
 
         An empty repository's sha is "". NotFound names the branch.
         """
@@ -155,53 +170,76 @@ class GitHub(Protocol):
     def pull(self, number: int) -> PullRequest: ...
 
     def remote(self) -> Remote:
-        """Where git reads this repository, with a token that can read its contents and nothing else."""
+        """Where git reads this repository, with a token that can read its contents and nothing
+        else."""
 
     def may_write_workflows(self) -> bool:
         """Whether the installation lets this App change `.github/workflows/`."""
 
-    def push(self, branch: str, base_sha: str, changes: Changes, *, message: str, tree_sha: str, create: bool) -> str:
-        """The sha of one commit on top of `base_sha` that holds `changes`, with `branch` pointing at it.
+    def push(
+        self,
+        branch: str,
+        base_sha: str,
+        changes: Changes,
+        *,
+        message: str,
+        tree_sha: str,
+        create: bool,
+    ) -> str:
+        """The sha of one commit on top of `base_sha` that holds `changes`, with `branch` pointing
+        at it.
 
-        `create`: the branch is new, made from the commit (found again if an earlier call made it). Otherwise it is
-        moved forward, never by force; BranchMoved where it moved meanwhile. `tree_sha` is what git says
-        the tree must be: GitHub's answer is compared with it. Both calls are safe to repeat.
+        `create`: the branch is new, made from the commit (found again if an earlier call made it).
+        Otherwise it is moved forward, never by force; BranchMoved where it moved meanwhile.
+        `tree_sha` is what git says the tree must be: GitHub's answer is compared with it. Both
+        calls are safe to repeat.
         """
 
-    def open_pull(self, branch: str, base: str, *, title: str, body: str, draft: bool) -> PullRequest:
-        """The pull request from `branch`: the existing one if there is one, in whatever state, else a new one."""
+    def open_pull(
+        self, branch: str, base: str, *, title: str, body: str, draft: bool
+    ) -> PullRequest:
+        """The pull request from `branch`: the existing one if there is one, in whatever state, else
+        a new one."""
 
     def label(self, number: int, labels: Sequence[str]) -> None:
         """Puts labels on an issue or pull request; those that it has stay."""
 
     def request_reviews(self, number: int, reviewers: Sequence[str]) -> None:
-        """Asks people (`login`) and teams (`org/team`) to review a pull request, but not its own author."""
+        """Asks people (`login`) and teams (`org/team`) to review a pull request, but not its own
+        author."""
 
 
 class Connect(Protocol):
-    def __call__(self, repo: str, installation_id: int | None, repository_id: int | None = None) -> GitHub:
-        """The repository. Without an installation: by the App's own there if it has one, else with GITHUB_TOKEN, else
-        anonymously. `repository_id`: no other one is reached, should the name have come to mean another."""
+    def __call__(
+        self, repo: str, installation_id: int | None, repository_id: int | None = None
+    ) -> GitHub:
+        """The repository. Without an installation: by the App's own there if it has one, else with
+        GITHUB_TOKEN, else anonymously. `repository_id`: no other one is reached, should the name
+        have come to mean another."""
 
 
 class Git(Protocol):
     """Repositories read and compared without a checkout, through a cache of bare ones."""
 
     def fetch(self, repo: str, remote: Remote, sha: str) -> None:
-        """Brings exactly that commit into the cache of `repo`; nothing is transferred if it is there."""
+        """Brings exactly that commit into the cache of `repo`; nothing is transferred if it is
+        there."""
 
     def snapshot(self, repo: str, sha: str) -> Snapshot:
         """`sha` "" gives the empty snapshot."""
 
     def diff(self, repo: str, base_sha: str, changes: Changes) -> Patch:
-        """The patch from the base to the base with `changes`, proven by applying it to the base again."""
+        """The patch from the base to the base with `changes`, proven by applying it to the base
+        again."""
 
     def apply(self, repo: str, patch: Patch) -> tuple[Changes, str]:
-        """What the patch makes of its base, and the resulting tree's sha. Unworkable where it does not apply."""
+        """What the patch makes of its base, and the resulting tree's sha. Unworkable where it does
+        not apply."""
 
     def rebase(self, repo: str, patch: Patch, onto_sha: str) -> Patch:
-        """The patch's change on top of another commit, by git's three-way merge of files; its text is "" where that
-        commit holds the change already. Both commits are in the cache. Conflict names the files that do not merge."""
+        """The patch's change on top of another commit, by git's three-way merge of files; its text
+        is "" where that commit holds the change already. Both commits are in the cache. Conflict
+        names the files that do not merge."""
 
 
 class Deliveries(Protocol):
@@ -225,22 +263,25 @@ class Model(Protocol):
         model: str | None = None,
         images: Mapping[str, bytes] = NO_IMAGES,
     ) -> Reply:
-        """One call, of the operator's model where none is named. `stop` is asked at least once a second while it
-        runs: True closes the stream and raises Cancelled. `deadline_s` bounds the whole call, retries included
-        (TimedOut). `images` are the bytes of the prompt's images by their digests: one that is not there is not
-        shown. ImagesRefused where the model takes none."""
+        """One call, of the operator's model where none is named. `stop` is asked at least once a
+        second while it runs: True closes the stream and raises Cancelled. `deadline_s` bounds the
+        whole call, retries included (TimedOut). `images` are the bytes of the prompt's images by
+        their digests: one that is not there is not shown. ImagesRefused where the model takes
+        none."""
 
 
 class Store(Protocol):
     """The request log: one row per request, written from its report."""
 
     def write(self, report: Report) -> None:
-        """Inserts the row, or brings it to this report's state; an older state never replaces a final one."""
+        """Inserts the row, or brings it to this report's state; an older state never replaces a
+        final one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unsent:
-    """A row that the request log elsewhere has not taken; `version` is the newest that `next` knew."""
+    """A row that the request log elsewhere has not taken; `version` is the newest that `next`
+    knew."""
 
     id: str
     version: int
@@ -248,7 +289,8 @@ class Unsent:
 
 
 class Outbox(Protocol):
-    """What the request log elsewhere has not taken yet, one row for each job; its length is how many."""
+    """What the request log elsewhere has not taken yet, one row for each job; its length is how
+    many."""
 
     def __len__(self) -> int: ...
 
@@ -256,7 +298,8 @@ class Outbox(Protocol):
         """The job's row is to be sent, or sent again."""
 
     def next(self) -> Unsent | None:
-        """The oldest, which is the caller's until it says what became of it; None while that one is another's."""
+        """The oldest, which is the caller's until it says what became of it; None while that one is
+        another's."""
 
     def sent(self, row: Unsent) -> None: ...
 
@@ -269,7 +312,8 @@ class Outbox(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A job in the inbox, and whose turns it takes: its asker's in the repository, the repository's, the account's."""
+    """A job in the inbox, and whose turns it takes: its asker's in the repository, the
+    repository's, the account's."""
 
     id: str
     asker: str
@@ -278,22 +322,26 @@ class Waiting:
 
 
 ChooseWaiting = Callable[[Sequence[Waiting]], Collection[str]]
-"""Given the jobs that wait, oldest first and only the first few of each account: the ids of those to start."""
+"""Given the jobs that wait, oldest first and only the first few of each account: the ids of those
+to start."""
 
 
 class Inbox(Protocol):
     """What the web part accepted and no worker has taken yet."""
 
     def accept(self, job: Job) -> None:
-        """Stored when this returns. A job id that is already known is no error and starts nothing."""
+        """Stored when this returns. A job id that is already known is no error and starts
+        nothing."""
 
     def waiting(self, limit: int, choose: ChooseWaiting | None = None) -> Sequence[Job]:
-        """The oldest jobs, or the oldest of those chosen; each is given out once within some seconds."""
+        """The oldest jobs, or the oldest of those chosen; each is given out once within some
+        seconds."""
 
     def taken(self, job_id: str) -> None: ...
 
     def refuse(self, report: Report, *, ship: bool) -> None:
-        """The job is taken as refused once more: only the request log keeps it. `ship`: the log elsewhere, too."""
+        """The job is taken as refused once more: only the request log keeps it. `ship`: the log
+        elsewhere, too."""
 
 
 class Refusals(Protocol):
@@ -303,21 +351,25 @@ class Refusals(Protocol):
         """`covers` is the kind of command that was refused; "" for all."""
 
     def standing(self, job: Job, *, kind: str) -> Failure | None:
-        """The refusal that counts for the job's asker, in its repository, for a command of that kind."""
+        """The refusal that counts for the job's asker, in its repository, for a command of that
+        kind."""
 
 
 class Reports(Tally, Protocol):
-    """The newest report of each job, for `/jobs/<id>`, `status` and `apply`, and for what limits count."""
+    """The newest report of each job, for `/jobs/<id>`, `status` and `apply`, and for what limits
+    count."""
 
     def save(self, report: Report) -> None: ...
 
     def load(self, job_id: str) -> Report | None: ...
 
     def unfinished(self, unchanged_s: float, after: str = "") -> Sequence[Report]:
-        """Those in no final state that have not changed for so long: some, by their ids, from behind the id `after`."""
+        """Those in no final state that have not changed for so long: some, by their ids, from
+        behind the id `after`."""
 
     def latest(self, repository_key: str, issue_number: int, limit: int = 20) -> Sequence[Report]:
-        """The reports of the work asked for in one thread, newest first; none that was refused for good."""
+        """The reports of the work asked for in one thread, newest first; none that was refused for
+        good."""
 
     def open_jobs(self, repository_key: str, issue_number: int) -> Sequence[Job]:
         """The work asked for in one thread that has not ended; what no worker took yet as well."""
@@ -332,7 +384,7 @@ class Workers(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
+class MetricSample:
     """One series of `/metrics`. `labels` are (name, value) pairs, by name."""
 
     name: str
@@ -340,7 +392,7 @@ class Measure:
     value: float
 
 
-class Watch(Protocol):
+class MetricsSink(Protocol):
     """Told of what happens, as it happens, so that it can be counted."""
 
     def retried(self, whom: Literal["github", "model"]) -> None:
@@ -354,7 +406,7 @@ class Watch(Protocol):
     def step_ended(self, step: str, seconds: float) -> None: ...
 
 
-class Unwatched:
+class NoMetrics:
     """A Watch that counts nothing."""
 
     def retried(self, whom: Literal["github", "model"]) -> None: ...

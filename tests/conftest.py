@@ -1,4 +1,5 @@
-"""Fixtures that several tests share, and what becomes of tests whose npm packages are not installed."""
+"""Fixtures that several tests share, and what becomes of tests whose npm packages are not
+installed."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ NPM = Path(__file__).parent / "node_modules"
 
 
 def absent(what: str, remedy: str) -> None:
-    """Skips the test for want of `what`; in CI (`CI=true`), where nothing may be wanting, fails it."""
+    """Skips the test for want of `what`; in CI (`CI=true`), where nothing may be wanting, fails
+    it."""
     message = f"{what} is not here: {remedy}"
     if IN_CI:
         pytest.fail(message, pytrace=False)
@@ -32,7 +34,7 @@ WITH_SERVERS = (
     "adapters",
     "cli",
     "test_doubles",
-    "test_job",
+    "jobs",
     "test_end_to_end.py",
     "test_operators.py",
     "test_secrets.py",
@@ -48,7 +50,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    if item.get_closest_marker("npm") and not all((NPM / name).is_dir() for name in ("@octokit", "js-tiktoken")):
+    if item.get_closest_marker("npm") and not all(
+        (NPM / name).is_dir() for name in ("@octokit", "js-tiktoken")
+    ):
         absent("tests/node_modules", "run `npm ci --ignore-scripts --prefix tests`")
 
 

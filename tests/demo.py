@@ -1,5 +1,6 @@
-"""`make demo`: the main job, offline. The bot is the real one; GitHub is the tests' double on a real git repository.
-The model's replies are scripted, unless OPENAI_API_KEY is set: then that model is asked."""
+"""`make demo`: the main job, offline. The bot is the real one; GitHub is the tests' double on a
+real git repository. The model's replies are scripted, unless OPENAI_API_KEY is set: then that model
+is asked."""
 
 from __future__ import annotations
 
@@ -90,7 +91,10 @@ def main() -> int:
         Stage(Path(folder), model_url, settings) as stage,
     ):
         _play(stage)
-    print("\nThe bot, the stand-ins and their files are gone again. Your own bot: see README.md, “Run your own”.")
+    print(
+        "\nThe bot, the stand-ins and their files are gone again. Your own bot: see README.md, “Run"
+        " your own”."
+    )
     return 0
 
 
@@ -105,15 +109,22 @@ def _play(stage: Stage) -> None:
     _say("TinyGen answers in one comment, edited as it went", shown)
     if state_of(shown) != "done" or "```diff" not in shown:
         print(stage.log.read_text()[-6000:], file=sys.stderr)
-        raise SystemExit("The demo ended without a diff; the comment above says why, and the bot's log.")
+        raise SystemExit(
+            "The demo ended without a diff; the comment above says why, and the bot's log."
+        )
 
     _say("octocat likes the diff", "/tinygen apply")
     repo.comment(issue.number, "octocat", "/tinygen apply")
     opened = stage.finished(REPO, issue.number, 2)
     _say("TinyGen opens the pull request", opened)
     pull = repo.pulls[0]
-    files = repo.git.run("diff", "--name-only", repo.default_branch, repo.head(pull)).decode().split()
-    _say("The pull request", f"{stage.github.url}/{REPO}/pull/{pull.number}  {pull.title}\n" + "\n".join(files))
+    files = (
+        repo.git.run("diff", "--name-only", repo.default_branch, repo.head(pull)).decode().split()
+    )
+    _say(
+        "The pull request",
+        f"{stage.github.url}/{REPO}/pull/{pull.number}  {pull.title}\n" + "\n".join(files),
+    )
 
 
 @contextmanager
@@ -122,12 +133,22 @@ def _model() -> Iterator[tuple[str, dict[str, str]]]:
     key = os.environ.get("OPENAI_API_KEY")
     if key:
         base_url = os.environ.get("OPENAI_BASE_URL", "https://api.openai.com/v1")
-        own = {name: os.environ[name] for name in ("OPENAI_API_KEY", "OPENAI_MODEL") if name in os.environ}
+        own = {
+            name: os.environ[name]
+            for name in ("OPENAI_API_KEY", "OPENAI_MODEL")
+            if name in os.environ
+        }
         print(f"The model is a real one, at {base_url}. GitHub is a stand-in on this machine.")
         yield base_url, {"OPENAI_MODEL": "gpt-5.4", **own}
         return
-    print("GitHub is a stand-in on this machine, and the model's replies are SCRIPTED: no account, no key, no network.")
-    print("With OPENAI_API_KEY (and OPENAI_BASE_URL, OPENAI_MODEL) set, the same demo asks that model instead.")
+    print(
+        "GitHub is a stand-in on this machine, and the model's replies are SCRIPTED: no account, no"
+        " key, no network."
+    )
+    print(
+        "With OPENAI_API_KEY (and OPENAI_BASE_URL, OPENAI_MODEL) set, the same demo asks that model"
+        " instead."
+    )
     with ModelDouble(scripted) as double:
         yield double.url, {}
 

@@ -1,9 +1,11 @@
-"""Whether work grows linearly with its input: it is done at n and at 8 n, three doublings, and its CPU time compared.
+"""Whether work grows linearly with its input: it is done at n and at 8 n, three doublings, and its
+CPU time compared.
 
-A doubling may cost 2.5 times, so three may cost 15.6: linear work costs 8, n log n some 10, n ** 1.5 costs 22.6. Only
-the thread's own CPU time counts, the least of several runs without the garbage collector, and only work that is
-superlinear in every one of five tries, with growing sizes while that does not take long, is called so: a busy machine
-makes no linear work fail. Two tries do where they take a second.
+A doubling may cost 2.5 times, so three may cost 15.6: linear work costs 8, n log n some 10, n **
+1.5 costs 22.6. Only the thread's own CPU time counts, the least of several runs without the garbage
+collector, and only work that is superlinear in every one of five tries, with growing sizes while
+that does not take long, is called so: a busy machine makes no linear work fail. Two tries do where
+they take a second.
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ _ENOUGH_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """`ratio` is what 8 times the input costs, the least of all tries; `size` and `seconds` are of the last run."""
+    """`ratio` is what 8 times the input costs, the least of all tries; `size` and `seconds` are of
+    the last run."""
 
     is_linear: bool
     ratio: float
@@ -43,12 +46,14 @@ class Growth:
 
     def __str__(self) -> str:
         return (
-            f"{FACTOR} times the input costs {self.ratio:.1f} times as much; {self.size:,} take {self.seconds:.3f} s, "
-            f"{self.seconds_per_million:.2f} s for a million"
+            f"{FACTOR} times the input costs {self.ratio:.1f} times as much; {self.size:,} take"
+            f" {self.seconds:.3f} s, {self.seconds_per_million:.2f} s for a million"
         )
 
 
-def growth_of(run: Callable[[T], object], make: Callable[[int], T], *, start: int = 500, most: int = 400_000) -> Growth:
+def growth_of(
+    run: Callable[[T], object], make: Callable[[int], T], *, start: int = 500, most: int = 400_000
+) -> Growth:
     """How `run` grows on inputs of `make(n)`, n from `start` up to `most`."""
     size, ratio, tries, spent = start, float("inf"), 0, 0.0
     with _steady():

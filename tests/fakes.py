@@ -23,7 +23,10 @@ class MemoryInbox:
         self.jobs.setdefault(job.id, job)
 
     def waiting(self, limit: int, choose: ChooseWaiting | None = None) -> Sequence[Job]:
-        waits = [Waiting(job.id, job.id, job.target.repository_key, job.account) for job in self.jobs.values()]
+        waits = [
+            Waiting(job.id, job.id, job.target.repository_key, job.account)
+            for job in self.jobs.values()
+        ]
         chosen = {each.id for each in waits} if choose is None else choose(waits)
         return tuple(job for job in self.jobs.values() if job.id in chosen)[:limit]
 
@@ -51,7 +54,9 @@ class MemoryReports:
 
     def unfinished(self, unchanged_s: float, after: str = "") -> Sequence[Report]:
         """Two at a time, however lately they changed."""
-        ids = sorted(job_id for job_id, report in self.reports.items() if report.state not in FINAL_STATES)
+        ids = sorted(
+            job_id for job_id, report in self.reports.items() if report.state not in FINAL_STATES
+        )
         return tuple(self.reports[job_id] for job_id in ids if job_id > after)[:2]
 
     def open_jobs(self, repository_key: str, issue_number: int) -> Sequence[Job]:
@@ -59,20 +64,34 @@ class MemoryReports:
         return tuple(report.job for report in reports if report.state not in FINAL_STATES)
 
     def latest(self, repository_key: str, issue_number: int, limit: int = 20) -> Sequence[Report]:
-        of = [each for each in self.reports.values() if each.job.target.repository_key == repository_key]
-        return tuple(reversed([each for each in of if each.job.target.issue_number == issue_number]))[:limit]
+        of = [
+            each
+            for each in self.reports.values()
+            if each.job.target.repository_key == repository_key
+        ]
+        return tuple(
+            reversed([each for each in of if each.job.target.issue_number == issue_number])
+        )[:limit]
 
     def asked_at(self, job: Job, by: By, nth: int, since: float) -> float | None:
         """All were asked at the moment `since`."""
         same = [
             each
             for each in self.reports.values()
-            if (each.job.actor == job.actor if by == "actor" else each.job.target.repo == job.target.repo)
+            if (
+                each.job.actor == job.actor
+                if by == "actor"
+                else each.job.target.repo == job.target.repo
+            )
         ]
         return since if len(same) >= nth else None
 
     def tokens_since(self, since: float, repository_key: str | None = None) -> int:
-        of = [each for each in self.reports.values() if repository_key in (None, each.job.target.repository_key)]
+        of = [
+            each
+            for each in self.reports.values()
+            if repository_key in (None, each.job.target.repository_key)
+        ]
         return sum(each.usage.prompt_tokens + each.usage.completion_tokens for each in of)
 
 
@@ -102,7 +121,8 @@ class MemoryWorkers:
 
 
 class RemoteLog:
-    """A request log that can be away. `written` are the states that arrived, by job, in the order of their first."""
+    """A request log that can be away. `written` are the states that arrived, by job, in the order
+    of their first."""
 
     def __init__(self) -> None:
         self.is_away = False

@@ -3,10 +3,10 @@
     python -m tests.kill_rounds 60              # on SQLite
     python -m tests.kill_rounds 30 --postgres   # PostgreSQL is killed too
 
-Each round is one `/tinygen --pr` command in a repository of its own, and one death: of the worker after its n-th step,
-in the middle of a request to GitHub that acts (its answer is lost), in the middle of a model call, or at random; of the
-web part while the delivery arrives; of all at once. A line per round, then the sums; the exit status is 1 where a check
-failed.
+Each round is one `/tinygen --pr` command in a repository of its own, and one death: of the worker
+after its n-th step, in the middle of a request to GitHub that acts (its answer is lost), in the
+middle of a model call, or at random; of the web part while the delivery arrives; of all at once. A
+line per round, then the sums; the exit status is 1 where a check failed.
 """
 
 from __future__ import annotations
@@ -72,7 +72,8 @@ class Model:
 
 @dataclass
 class Round:
-    """One command and one death. `strike` is called as soon as the command is given, with its delivery."""
+    """One command and one death. `strike` is called as soon as the command is given, with its
+    delivery."""
 
     name: str
     death: str
@@ -90,7 +91,14 @@ class Harness:
 
     def rounds(self, only: str = "") -> Iterator[Round]:
         """Without end: each kind of death in turn, or one."""
-        kinds = [self._after_step, self._in_request, self._in_call, self._at_random, self._web, self._all]
+        kinds = [
+            self._after_step,
+            self._in_request,
+            self._in_call,
+            self._at_random,
+            self._web,
+            self._all,
+        ]
         kinds += [self._database] if self.server_url else []
         kinds = [kind for kind in kinds if only in ("", kind.__name__.lstrip("_"))]
         turns = {kind: itertools.count() for kind in kinds}
@@ -117,11 +125,15 @@ class Harness:
             "one comment": len(self.stage.bot_comments(repo.full_name, issue.number)) == 1,
             "one branch": len(repo.git.refs("refs/heads/tinygen/")) == 1,
             "one pull request": len(repo.pulls) == 1,
-            "the change": [repo.git.file(repo.head(pull), "greet.py") for pull in repo.pulls]
-            == [GREET.replace('"Hello', '"HELLO').encode()],
+            "the change": (
+                [repo.git.file(repo.head(pull), "greet.py") for pull in repo.pulls]
+                == [GREET.replace('"Hello', '"HELLO').encode()]
+            ),
             "one row": [(row["state"], row["model_calls"]) for row in rows] == [("done", 2)],
             "signs": [reaction.content for reaction in comment.reactions] == ["eyes", "rocket"],
-            f"replies asked once, not {asked}": sum(asked) <= 2 + each.may_ask_again and min(asked) >= 1,
+            f"replies asked once, not {asked}": (
+                sum(asked) <= 2 + each.may_ask_again and min(asked) >= 1
+            ),
         }
         each.wrong += [what for what, right in checks.items() if not right]
         return each
@@ -132,8 +144,6 @@ class Harness:
         while attempt.status_code != 202:
             self.stage.wait(self.stage.is_healthy, "the web part")
             attempt = self.stage.github.redeliver(delivery.guid)
-
-    # ---- deaths ------------------------------------------------------------------------------------------------------
 
     def _after_step(self, name: str, turn: int) -> Round:
         count, late_s = turn % STEPS + 1, self.chance.choice([0.0, 0.0, 0.002, 0.01])
@@ -217,34 +227,63 @@ class Harness:
                 os.kill(pid, signal.SIGKILL)
 
     def _steps(self, job: str) -> int:
-        return sum(job in line and "outcome" in line for line in self.stage.log.read_text().splitlines())
+        return sum(
+            job in line and "outcome" in line for line in self.stage.log.read_text().splitlines()
+        )
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.kill_rounds", description=(__doc__ or "").partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.kill_rounds", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument("rounds", type=int, nargs="?", default=60)
-    parser.add_argument("--postgres", action="store_true", help="on PostgreSQL, which is killed too")
+    parser.add_argument(
+        "--postgres", action="store_true", help="on PostgreSQL, which is killed too"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
-        "--only", default="", help="after_step, in_request, in_call, at_random, web, all or (on PostgreSQL) database"
+        "--only",
+        default="",
+        help="after_step, in_request, in_call, at_random, web, all or (on PostgreSQL) database",
     )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as root, ExitStack() as stack:
         bad = asked_again = 0
         rounds = play(
-            stack, Path(root), options.rounds, seed=options.seed, on_postgres=options.postgres, only=options.only
+            stack,
+            Path(root),
+            options.rounds,
+            seed=options.seed,
+            on_postgres=options.postgres,
+            only=options.only,
         )
         for each, model in rounds:
-            extra = sum(count for key, count in model.asked.items() if key.startswith(f"{each.name} ")) - 2
+            extra = (
+                sum(count for key, count in model.asked.items() if key.startswith(f"{each.name} "))
+                - 2
+            )
             asked_again += extra
             bad += bool(each.wrong)
-            print(f"{each.death:45} {'; '.join(each.wrong) or 'right'}{' (a call again)' if extra else ''}", flush=True)
-        print(f"{options.rounds} rounds, {bad} wrong, {asked_again} calls that were under way asked again")
+            print(
+                f"{each.death:45}"
+                f" {'; '.join(each.wrong) or 'right'}{' (a call again)' if extra else ''}",
+                flush=True,
+            )
+        print(
+            f"{options.rounds} rounds, {bad} wrong, {asked_again} calls that were under way asked"
+            " again"
+        )
         return 1 if bad else 0
 
 
 def play(
-    stack: ExitStack, root: Path, rounds: int, *, seed: int = 0, on_postgres: bool = False, only: str = ""
+    stack: ExitStack,
+    root: Path,
+    rounds: int,
+    *,
+    seed: int = 0,
+    on_postgres: bool = False,
+    only: str = "",
 ) -> Iterator[tuple[Round, Model]]:
     """Each round when it is over; `stack` holds what they run on."""
     model, server_url = Model(), None

@@ -1,9 +1,11 @@
-"""Every regular expression of `bot`, and for each the inputs on which a backtracking matcher is slowest.
+"""Every regular expression of `bot`, and for each the inputs on which a backtracking matcher is
+slowest.
 
-Patterns are found by walking the syntax trees of the sources, so that a new one is tested without being named anywhere.
-Inputs come from the pattern's own parse tree: what its repeats repeat, and what two repeats have in common, is pumped
-behind what leads to them, with and without an end that makes the match fail; and what leads into a repeat comes again
-and again, since a search that fails begins anew at every place.
+Patterns are found by walking the syntax trees of the sources, so that a new one is tested without
+being named anywhere. Inputs come from the pattern's own parse tree: what its repeats repeat, and
+what two repeats have in common, is pumped behind what leads to them, with and without an end that
+makes the match fail; and what leads into a repeat comes again and again, since a search that fails
+begins anew at every place.
 """
 
 from __future__ import annotations
@@ -28,22 +30,39 @@ Pattern = re.Pattern[str] | re.Pattern[bytes]
 Text = str | bytes
 
 _CALLS = frozenset(
-    {"compile", "search", "match", "fullmatch", "split", "findall", "finditer", "sub", "subn", "template"}
+    {
+        "compile",
+        "search",
+        "match",
+        "fullmatch",
+        "split",
+        "findall",
+        "finditer",
+        "sub",
+        "subn",
+        "template",
+    }
 )
 _REPEATED = frozenset({"split", "findall", "finditer", "sub", "subn"})
 """These look for a match at every place; what else they do is no matching."""
-_FLAGS_AT = {"compile": 1, "search": 2, "match": 2, "fullmatch": 2, "split": 3, "findall": 2, "finditer": 2}
+_FLAGS_AT = {
+    "compile": 1,
+    "search": 2,
+    "match": 2,
+    "fullmatch": 2,
+    "split": 3,
+    "findall": 2,
+    "finditer": 2,
+}
 _UNKNOWN = frozenset({"finditer", "fullmatch"})
 
 _parser: Any = importlib.import_module("re._parser")
 
 
-# ---- which patterns there are ---------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A pattern, and the ways in which it is matched. `where` is file and name: `core/material.py:_LINK`."""
+    """A pattern, and the ways in which it is matched. `where` is file and name:
+    `core/material.py:_LINK`."""
 
     where: str
     pattern: Pattern
@@ -51,16 +70,24 @@ class Use:
 
 
 class UnknownPattern(Exception):
-    """A call of `re` whose pattern is made as the program runs, by nothing that the test knows how to call."""
+    """A call of `re` whose pattern is made as the program runs, by nothing that the test knows how
+    to call."""
 
 
-def find_patterns(makers: Mapping[str, Callable[[], object]], methods: Mapping[str, str]) -> list[Use]:
-    """Every pattern of `bot`. `makers` give an example of those that functions make as they run, `methods` say how
-    patterns are matched where that is not seen from their names; both by place."""
-    return [use for path in sorted(BOT.rglob("*.py")) for use in _patterns_of(path, makers, methods)]
+def find_patterns(
+    makers: Mapping[str, Callable[[], object]], methods: Mapping[str, str]
+) -> list[Use]:
+    """Every pattern of `bot`. `makers` give an example of those that functions make as they run,
+    `methods` say how patterns are matched where that is not seen from their names; both by
+    place."""
+    return [
+        use for path in sorted(BOT.rglob("*.py")) for use in _patterns_of(path, makers, methods)
+    ]
 
 
-def _patterns_of(path: Path, makers: Mapping[str, Callable[[], object]], methods: Mapping[str, str]) -> Iterator[Use]:
+def _patterns_of(
+    path: Path, makers: Mapping[str, Callable[[], object]], methods: Mapping[str, str]
+) -> Iterator[Use]:
     tree = ast.parse(path.read_text())
     calls = [(owner, call) for owner, call in _owned_calls(tree) if _is_of_re(call)]
     if not calls:
@@ -71,7 +98,9 @@ def _patterns_of(path: Path, makers: Mapping[str, Callable[[], object]], methods
         where = f"{path.relative_to(BOT).as_posix()}:{owner}"
         told = methods.get(where)
         used = frozenset({told}) if told else _methods(tree, owner, call)
-        yield from (Use(where, pattern, used) for pattern in _evaluated(module, where, owner, call, makers))
+        yield from (
+            Use(where, pattern, used) for pattern in _evaluated(module, where, owner, call, makers)
+        )
 
 
 def _owned_calls(tree: ast.Module) -> Iterator[tuple[str, ast.Call]]:
@@ -98,10 +127,14 @@ def _is_of_re(call: ast.Call) -> bool:
 
 
 def _evaluated(
-    module: ModuleType, where: str, owner: str, call: ast.Call, makers: Mapping[str, Callable[[], object]]
+    module: ModuleType,
+    where: str,
+    owner: str,
+    call: ast.Call,
+    makers: Mapping[str, Callable[[], object]],
 ) -> Iterator[Pattern]:
-    """The call's pattern, from the words of the call and the module's names; else what the module keeps under the name;
-    else what its maker makes."""
+    """The call's pattern, from the words of the call and the module's names; else what the module
+    keeps under the name; else what its maker makes."""
     name = call.func.attr  # type: ignore[attr-defined]
     flags = [keyword.value for keyword in call.keywords if keyword.arg == "flags"] or call.args[
         _FLAGS_AT.get(name, 4) :
@@ -110,9 +143,15 @@ def _evaluated(
         text, *given = (_value_of(node, module) for node in (call.args[0], *flags))
     except NameError:
         made = makers[where]() if where in makers else vars(module).get(owner)
-        found = () if made is vars(module).get(owner) and isinstance(made, FunctionType) else tuple(patterns_in(made))
+        found = (
+            ()
+            if made is vars(module).get(owner) and isinstance(made, FunctionType)
+            else tuple(patterns_in(made))
+        )
         if not found:
-            raise UnknownPattern(f"{where} makes a pattern as it runs: add a maker of it to the test") from None
+            raise UnknownPattern(
+                f"{where} makes a pattern as it runs: add a maker of it to the test"
+            ) from None
         yield from found
         return
     yield re.compile(text, *given)
@@ -136,16 +175,26 @@ def patterns_in(value: object) -> Iterator[Pattern]:
 
 
 def _methods(tree: ast.Module, owner: str, call: ast.Call) -> frozenset[str]:
-    """How the pattern is matched: by the call itself, or by the methods that are taken of its name. Where the name is
-    used in any other way, it may be any."""
+    """How the pattern is matched: by the call itself, or by the methods that are taken of its name.
+    Where the name is used in any other way, it may be any."""
     name = call.func.attr  # type: ignore[attr-defined]
     if name != "compile":
         return frozenset({_kind(name)})
-    bound = next((node for node in tree.body if isinstance(node, ast.Assign) and node.value is call), None)
+    bound = next(
+        (node for node in tree.body if isinstance(node, ast.Assign) and node.value is call), None
+    )
     if bound is None:
         return _UNKNOWN
-    taken = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and _is_name(node.value, owner)]
-    loads = [node for node in ast.walk(tree) if _is_name(node, owner) and isinstance(node.ctx, ast.Load)]  # type: ignore[attr-defined]
+    taken = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and _is_name(node.value, owner)
+    ]
+    loads = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and node.id == owner and isinstance(node.ctx, ast.Load)
+    ]
     is_clear = loads and len(loads) == len(taken) and owner.startswith("_")
     return frozenset(_kind(node.attr) for node in taken) if is_clear else _UNKNOWN
 
@@ -158,13 +207,10 @@ def _kind(method: str) -> str:
     return "finditer" if method in _REPEATED else method
 
 
-# ---- what is hard for a pattern -------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How an input is made: `before`, then `again` and `then` as often as there is room, then `end`. Where `falls`, the
-    units are lines of `again` that get shorter and shorter."""
+    """How an input is made: `before`, then `again` and `then` as often as there is room, then
+    `end`. Where `falls`, the units are lines of `again` that get shorter and shorter."""
 
     again: str
     before: str = ""
@@ -176,7 +222,9 @@ class Shape:
         room = max(0, size - len(self.before) - len(self.end))
         if self.falls:
             lines = int((2 * room / max(1, len(self.again))) ** 0.5)
-            return self.before + "".join(self.again * n + "\n" for n in range(lines, 0, -1)) + self.end
+            return (
+                self.before + "".join(self.again * n + "\n" for n in range(lines, 0, -1)) + self.end
+            )
         half = room // 2 if self.then else room
         again = self.again * max(1, half // len(self.again))
         then = self.then * max(1, half // len(self.then)) if self.then else ""
@@ -185,7 +233,8 @@ class Shape:
 
 @dataclass(slots=True)
 class _Repeat:
-    """`entries` lead to it, `bodies` are what it may repeat; `members` are the characters it may repeat alone."""
+    """`entries` lead to it, `bodies` are what it may repeat; `members` are the characters it may
+    repeat alone."""
 
     entries: list[str]
     bodies: list[str]
@@ -213,15 +262,24 @@ _MOST_ENTRIES, _MOST_PIECES, _MOST_SIGNS = 4, 60, 14
 def shapes(pattern: Pattern) -> list[Shape]:
     """Inputs that are hard for the pattern, each once."""
     whole = _anatomy(pattern)
-    wide = _apart([repeat.members for repeat in whole.repeats if repeat.members], whole)[:_MOST_SIGNS]
-    found = [*_simple(whole, wide), *(shape for repeat in whole.repeats for shape in _of_repeat(repeat, wide))]
+    wide = _apart([repeat.members for repeat in whole.repeats if repeat.members], whole)[
+        :_MOST_SIGNS
+    ]
+    found = [
+        *_simple(whole, wide),
+        *(shape for repeat in whole.repeats for shape in _of_repeat(repeat, wide)),
+    ]
     return [shape for shape in dict.fromkeys(found) if shape.again]
 
 
 def _simple(whole: _Anatomy, wide: Sequence[str]) -> Iterator[Shape]:
-    """One thing again and again, or one thing and then another. `wide` are characters that its repeats tell apart."""
+    """One thing again and again, or one thing and then another. `wide` are characters that its
+    repeats tell apart."""
     pieces = _first(whole.pieces, _MOST_PIECES)
-    yield from (Shape(again, end=end) for again, end in product((*_apart(whole.sets, whole)[:60], *pieces), _FAILING))
+    yield from (
+        Shape(again, end=end)
+        for again, end in product((*_apart(whole.sets, whole)[:60], *pieces), _FAILING)
+    )
     yield from (Shape(piece + between) for piece, between in product(pieces, ("\n", " ", *wide)))
     for one, other in product(wide, wide):
         yield Shape(one + other)
@@ -233,8 +291,12 @@ def _simple(whole: _Anatomy, wide: Sequence[str]) -> Iterator[Shape]:
 def _of_repeat(repeat: _Repeat, wide: Sequence[str]) -> Iterator[Shape]:
     inside = [*(sign for sign in wide if sign in repeat.members), *_first(repeat.bodies, 6)]
     for entry, again in product(_first(repeat.entries, _MOST_ENTRIES), inside):
-        yield from (Shape(again, before=entry, end=end) for end in _FAILING)  # one way in, and no way out
-        yield from (Shape(before + entry + again) for before in ("", " ", "\n"))  # a way in at every place
+        yield from (
+            Shape(again, before=entry, end=end) for end in _FAILING
+        )  # one way in, and no way out
+        yield from (
+            Shape(before + entry + again) for before in ("", " ", "\n")
+        )  # a way in at every place
         yield from (Shape(again + entry), Shape(entry, then=again), Shape(again, then=entry))
 
 
@@ -255,7 +317,11 @@ def _apart(sets: Sequence[frozenset[str]], whole: _Anatomy) -> list[str]:
 def _alphabet(whole: _Anatomy) -> list[str]:
     if whole.is_bytes:
         return list(map(chr, range(256)))
-    return [*dict.fromkeys((*_ALPHABET, *(sign for each in whole.sets if len(each) < 40 for sign in each)))]
+    return [
+        *dict.fromkeys(
+            (*_ALPHABET, *(sign for each in whole.sets if len(each) < 40 for sign in each))
+        )
+    ]
 
 
 def _anatomy(pattern: Pattern) -> _Anatomy:
@@ -267,7 +333,8 @@ def _anatomy(pattern: Pattern) -> _Anatomy:
 
 
 class _Walk:
-    """Walks a parse tree with a way of choosing: `extra` is how often more than it must something is repeated."""
+    """Walks a parse tree with a way of choosing: `extra` is how often more than it must something
+    is repeated."""
 
     def __init__(self, whole: _Anatomy, choice: random.Random, *, extra: int) -> None:
         self._whole = whole
@@ -369,7 +436,14 @@ def _named(node: Any) -> list[str]:
     return [*alone, *(chr(item[0]) for name, item in items if name == "RANGE")]
 
 
-_CATEGORIES = {"DIGIT": r"\d", "SPACE": r"\s", "WORD": r"\w", "NOT_DIGIT": r"\D", "NOT_SPACE": r"\S", "NOT_WORD": r"\W"}
+_CATEGORIES = {
+    "DIGIT": r"\d",
+    "SPACE": r"\s",
+    "WORD": r"\w",
+    "NOT_DIGIT": r"\D",
+    "NOT_SPACE": r"\S",
+    "NOT_WORD": r"\W",
+}
 
 
 def _class_of(kind: str, value: Any) -> str:
@@ -393,9 +467,6 @@ def _class_of(kind: str, value: Any) -> str:
 
 def _escaped(code: int) -> str:
     return f"\\U{code:08x}"
-
-
-# ---- how hard they are ----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -423,8 +494,8 @@ _LADDER = (
     (400, 0.03),
     (800, 0.1),
 )
-"""Sizes, and the seconds that are superlinear at them without further proof. The steps are small: what takes time that
-is exponential is found while it still ends."""
+"""Sizes, and the seconds that are superlinear at them without further proof. The steps are small:
+what takes time that is exponential is found while it still ends."""
 _OF_A_KIND = 4
 _LONG_S = 0.2
 """At eight times the last size: of what takes longer, no other shape is tried."""
@@ -455,7 +526,11 @@ def worst_of(pattern: Pattern, method: str, *, most: int = 120_000) -> Worst:
     for shape in shapes(pattern):
         seconds, size = trial.climb(shape)
         if size < _LADDER[-1][0]:
-            return Worst(method, shape, Growth(is_linear=False, ratio=float("inf"), size=size, seconds=seconds))
+            return Worst(
+                method,
+                shape,
+                Growth(is_linear=False, ratio=float("inf"), size=size, seconds=seconds),
+            )
         timed.append((seconds, shape))
     found: list[Worst] = []
     for shape in trial.steepest_and_dearest(_screened(timed)):
@@ -478,8 +553,8 @@ class _Trial:
         return min(cpu_seconds(run, text) for _ in range(runs))
 
     def climb(self, shape: Shape) -> tuple[float, int]:
-        """How long the shape takes at the largest of the sizes, and that size; less, where it already takes too long
-        at one before."""
+        """How long the shape takes at the largest of the sizes, and that size; less, where it
+        already takes too long at one before."""
         seconds, size = 0.0, 0
         for size, slow in _LADDER:
             seconds = self.seconds(shape, size)
@@ -488,8 +563,8 @@ class _Trial:
         return seconds, size
 
     def steepest_and_dearest(self, timed: Sequence[tuple[float, Shape]]) -> list[Shape]:
-        """The few shapes that are worth doubling: those that take longest eight times further on, or so many times as
-        long as before."""
+        """The few shapes that are worth doubling: those that take longest eight times further on,
+        or so many times as long as before."""
         rough: list[tuple[float, float, Shape]] = []
         for before, shape in timed:
             seconds = self.seconds(shape, FACTOR * _LADDER[-1][0])
@@ -506,8 +581,8 @@ class _Trial:
         return Worst(self.method, shape, growth)
 
     def grown_late(self, found: Sequence[Worst]) -> Iterator[Worst]:
-        """Those that cost more at the largest size than their doubling lets expect: what grows may show late, behind
-        a large constant."""
+        """Those that cost more at the largest size than their doubling lets expect: what grows may
+        show late, behind a large constant."""
         for each in found:
             rate = self.seconds(each.shape, self.most) / self.most * 1e6
             if rate > max(_CHEAP_S, 3 * each.growth.seconds_per_million):
@@ -515,12 +590,19 @@ class _Trial:
 
 
 def _screened(timed: Sequence[tuple[float, Shape]]) -> list[tuple[float, Shape]]:
-    """The slowest shapes of each kind: one kind may be slow by a constant, and hide another that grows."""
+    """The slowest shapes of each kind: one kind may be slow by a constant, and hide another that
+    grows."""
     kinds: dict[tuple[bool, bool, bool, int], list[tuple[float, Shape]]] = {}
     for seconds, shape in timed:
         length = min(len(shape.again), 4) // 2
-        kinds.setdefault((bool(shape.before), bool(shape.then), shape.falls, length), []).append((seconds, shape))
-    return [each for kind in kinds.values() for each in sorted(kind, key=lambda each: -each[0])[:_OF_A_KIND]]
+        kinds.setdefault((bool(shape.before), bool(shape.then), shape.falls, length), []).append(
+            (seconds, shape)
+        )
+    return [
+        each
+        for kind in kinds.values()
+        for each in sorted(kind, key=lambda each: -each[0])[:_OF_A_KIND]
+    ]
 
 
 def _badness(worst: Worst) -> tuple[bool, float]:

@@ -1,4 +1,5 @@
-"""The bot in one process, between the double of GitHub and a scripted model, so that a rule is one readable test.
+"""The bot in one process, between the double of GitHub and a scripted model, so that a rule is one
+readable test.
 
 Engine, database, git cache and adapters are the real ones; they wait less than they would.
 """
@@ -22,15 +23,23 @@ from werkzeug.test import TestResponse
 from bot.adapters.database import Database
 from bot.adapters.github import GitHubApp
 from bot.adapters.model import OpenAIModel
-from bot.app import LIMIT_PATIENCE_S, build_database, build_git, build_judge, build_prices, build_rules, database_url
+from bot.app import (
+    LIMIT_PATIENCE_S,
+    build_database,
+    build_git,
+    build_policy,
+    build_prices,
+    build_syntax_checker,
+    database_url,
+)
 from bot.config import Config, load_config
 from bot.jobs.engine import NAME, Engine
-from bot.jobs.policy import House
+from bot.jobs.policy import JobContext
 from bot.jobs.thread_jobs import run_id
 from bot.jobs.worker import Worker
-from bot.jobs.worker.log_sync import Sender
+from bot.jobs.worker.log_sync import LogShipper
 from bot.logs import cleaner
-from bot.metrics import Meter
+from bot.metrics import MetricsBuffer
 from bot.ports import Git, Store
 from bot.thread.webhooks import EVENTS
 from bot.types import FINAL_STATES, Report
@@ -53,7 +62,13 @@ def farewell(name: str) -> str:
     return "Bye, " + name + "!"
 '''
 FILES = {"greet.py": GREET.encode(), "README.md": b"# Greeter\n\nIt greets.\n"}
-PERMISSIONS = {"actions": "read", "contents": "write", "issues": "write", "metadata": "read", "pull_requests": "write"}
+PERMISSIONS = {
+    "actions": "read",
+    "contents": "write",
+    "issues": "write",
+    "metadata": "read",
+    "pull_requests": "write",
+}
 CONFIDENT = "[CONFIDENT] The greeting is as asked."
 QUIET_S = 60.0
 DRAIN_S = 5.0
@@ -66,11 +81,15 @@ def block(path: str, search: str, replace: str) -> str:
     return f"{path}\n<<<<<<< SEARCH\n{search}=======\n{replace}>>>>>>> REPLACE\n"
 
 
-def draft(*blocks: str, title: str = "Greet louder", why: str = "The greeting is now as asked.") -> str:
+def draft(
+    *blocks: str, title: str = "Greet louder", why: str = "The greeting is now as asked."
+) -> str:
     return "\n".join([title, "", why, "", *blocks])
 
 
-LOUDER = draft(block("greet.py", '    return "Hello, " + name + "!"\n', '    return "HELLO, " + name + "!"\n'))
+LOUDER = draft(
+    block("greet.py", '    return "Hello, " + name + "!"\n', '    return "HELLO, " + name + "!"\n')
+)
 
 
 @dataclass
@@ -97,7 +116,8 @@ class Told:
 
     @property
     def answers(self) -> list[str]:
-        """The bodies of the bot's comments for this command; on a line, only those in its thread."""
+        """The bodies of the bot's comments for this command; on a line, only those in its
+        thread."""
         first = self.comment.in_reply_to or self.comment.id
         said = (
             self.scene.bot_comments(self.comment.number)
@@ -148,7 +168,9 @@ class Scene:
     def __enter__(self) -> Self:
         self.github.__enter__()
         self.model.__enter__()
-        self.app = self.github.add_app(permissions=self.permissions, events=EVENTS, webhook_secret="hush")
+        self.app = self.github.add_app(
+            permissions=self.permissions, events=EVENTS, webhook_secret="hush"
+        )
         self.repo = self.github.add_repository(REPO, files=self.files)
         self.installation = self.github.install(self.app, "octocat")
         self.config = load_config(self._environment(), env_file=None)
@@ -157,7 +179,12 @@ class Scene:
         self.web: FlaskClient = _web(self.config, self.database)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
         self._drain()
         self.stop(drain_s=0)
         self.database.close()
@@ -178,10 +205,8 @@ class Scene:
             **self.settings,
         }
 
-    # ---- the worker --------------------------------------------------------------------------------------------------
-
     def start(self) -> None:
-        self.meter = Meter()
+        self.meter = MetricsBuffer()
         self.adapter = _github(self.config, self.meter, lambda: time.time() + self.ahead_s)
         clean = cleaner(self.config.secrets())
         self.engine = Engine(
@@ -193,9 +218,9 @@ class Scene:
             watch=self.meter,
         )
         outbox = self.database.outbox
-        beside = [Sender(self.database, outbox, self.remote_log)] if self.remote_log else []
-        self.house = self._house(self.config)
-        self.worker = Worker(self.house, self.database, beside=beside)
+        beside = [LogShipper(self.database, outbox, self.remote_log)] if self.remote_log else []
+        self.context = self._context(self.config)
+        self.worker = Worker(self.context, self.database, beside=beside)
         self.worker.start()
 
     def stop(self, drain_s: int = 5) -> None:
@@ -203,13 +228,14 @@ class Scene:
         self.adapter.close()
 
     def _drain(self) -> None:
-        """Returns when nothing runs. The engine's own wait for that is a second at least, for every test."""
+        """Returns when nothing runs. The engine's own wait for that is a second at least, for every
+        test."""
         until = time.monotonic() + DRAIN_S
         while self.engine.owners() and time.monotonic() < until:
             time.sleep(0.01)
 
-    def _house(self, config: Config) -> House:
-        return House(
+    def _context(self, config: Config) -> JobContext:
+        return JobContext(
             engine=self.engine,
             connect=self.adapter.connect,
             git=self.git or build_git(config),
@@ -220,8 +246,8 @@ class Scene:
             outbox=self.database.outbox if self.remote_log else None,
             now=lambda: datetime.now(UTC),
             clean=cleaner(config.secrets()),
-            judge=build_judge(),
-            rules=build_rules(config),
+            judge=build_syntax_checker(),
+            policy=build_policy(config),
         )
 
     def hurry(self) -> int:
@@ -237,13 +263,17 @@ class Scene:
 
     def hurried(self, told: Told) -> Told:
         """Returns when the command has ended, whatever it has to wait for meanwhile."""
-        self.wait(lambda: self.hurry() == 0 and self._is_over(told), f"{told.comment.body!r} to end")
+        self.wait(
+            lambda: self.hurry() == 0 and self._is_over(told), f"{told.comment.body!r} to end"
+        )
         return told
 
-    # ---- what people do ----------------------------------------------------------------------------------------------
-
     def open_issue(
-        self, title: str = "Too quiet", body: str = "The greeting is too quiet.", *, who: str = "octocat"
+        self,
+        title: str = "Too quiet",
+        body: str = "The greeting is too quiet.",
+        *,
+        who: str = "octocat",
     ) -> Issue:
         return self.repo.open_issue(who, title, body)
 
@@ -251,12 +281,25 @@ class Scene:
         """A pull request with one more file, from a branch of the repository or of mona's fork."""
         source = self.github.fork(self.repo, "mona") if fork else self.repo
         source.git.commit({"new.py": b"NEW = 1\n"}, branch="topic")
-        return self.repo.open_pull("mona" if fork else "octocat", "Add new", head="mona:topic" if fork else "topic")
+        return self.repo.open_pull(
+            "mona" if fork else "octocat", "Add new", head="mona:topic" if fork else "topic"
+        )
 
-    def say(self, words: str, *, who: str = "octocat", on: Issue | None = None, repo: Repository | None = None) -> Told:
+    def say(
+        self,
+        words: str,
+        *,
+        who: str = "octocat",
+        on: Issue | None = None,
+        repo: Repository | None = None,
+    ) -> Told:
         """Comments, and delivers the comment; the job has begun."""
         repo = repo or self.repo
-        issue = on or (repo.issues[1] if 1 in repo.issues else repo.open_issue("octocat", "Too quiet", "It whispers."))
+        issue = on or (
+            repo.issues[1]
+            if 1 in repo.issues
+            else repo.open_issue("octocat", "Too quiet", "It whispers.")
+        )
         before = len(self.deliveries)
         comment = repo.comment(issue.number, who, words)
         told = self._arrive(comment, before)
@@ -299,7 +342,8 @@ class Scene:
         return self.ended(told)
 
     def submit(self, *remarks: tuple[str, int, str], on: Issue, who: str = "octocat") -> list[Told]:
-        """Submits one review of remarks (path, line, words), and returns when its commands have ended."""
+        """Submits one review of remarks (path, line, words), and returns when its commands have
+        ended."""
         comments = self.repo.review(on.number, who, remarks)
         before = len(self.deliveries)
         self.repo.submit_review(comments)
@@ -312,7 +356,8 @@ class Scene:
         return [self.ended(each) for each in told]
 
     def fail_check(self, log: str, *, on: Issue, name: str = "CI") -> str:
-        """A check of the pull request's branch fails; what the bot answered to the delivery that tells of it."""
+        """A check of the pull request's branch fails; what the bot answered to the delivery that
+        tells of it."""
         assert on.pull
         before = len(self.deliveries)
         self.repo.fail_check(on.pull.head_ref, log, name=name)
@@ -323,7 +368,10 @@ class Scene:
         assert answer.status_code == 202, answer.text
         states = (delivery.guid, run_id(delivery.guid))
         self.wait(
-            lambda: [self.engine.state(each) for each in states] in (["ended", "ended"], ["ended", "unknown"]),
+            lambda: (
+                [self.engine.state(each) for each in states]
+                in (["ended", "ended"], ["ended", "unknown"])
+            ),
             "the check to be worked on",
         )
         return delivery.guid
@@ -331,7 +379,11 @@ class Scene:
     def said_on_line(self, first: int) -> list[str]:
         """What the bot said in the thread on a line."""
         comments = list(self.repo.comments.values())
-        return [each.body for each in comments if each.author is self.app.bot and each.in_reply_to == first]
+        return [
+            each.body
+            for each in comments
+            if each.author is self.app.bot and each.in_reply_to == first
+        ]
 
     def _arrive(self, comment: Comment, before: int) -> Told | None:
         """Delivers the one event since `before`."""
@@ -357,8 +409,6 @@ class Scene:
     def model_says(self, *replies: Reply | Callable[[Messages], Reply]) -> None:
         self.replies = list(replies)
 
-    # ---- what is seen ------------------------------------------------------------------------------------------------
-
     def ended(self, told: Told) -> Told:
         self.wait(lambda: self._is_over(told), f"{told.comment.body!r} to end")
         return told
@@ -381,15 +431,25 @@ class Scene:
     @property
     def asked(self) -> list[str]:
         """The text of each request that the model got, its messages one after the other."""
-        return ["\n".join(str(message["content"]) for message in request.messages) for request in self.model.requests]
+        return [
+            "\n".join(str(message["content"]) for message in request.messages)
+            for request in self.model.requests
+        ]
 
     @property
     def deliveries(self) -> list[Delivery]:
-        """What GitHub told of what people did. It tells of the bot's own comments too, at any moment while it works."""
-        return [each for each in self.github.deliveries if each.payload["sender"]["login"] != self.app.bot.login]
+        """What GitHub told of what people did. It tells of the bot's own comments too, at any
+        moment while it works."""
+        return [
+            each
+            for each in self.github.deliveries
+            if each.payload["sender"]["login"] != self.app.bot.login
+        ]
 
     def bot_comments(self, number: int = 1) -> list[str]:
-        return [comment.body for comment in self.repo.thread(number) if comment.author is self.app.bot]
+        return [
+            comment.body for comment in self.repo.thread(number) if comment.author is self.app.bot
+        ]
 
     def rows(self) -> dict[str, dict[str, Any]]:
         """The request log, by job."""
@@ -423,7 +483,7 @@ def _web(config: Config, database: Database) -> FlaskClient:
     return create_app(config, database, database, database, lambda: b"").test_client()
 
 
-def _github(config: Config, meter: Meter, clock: Callable[[], float]) -> GitHubApp:
+def _github(config: Config, meter: MetricsBuffer, clock: Callable[[], float]) -> GitHubApp:
     key = config.github_private_key
     return GitHubApp(
         app_id=str(config.github_app_id),
@@ -438,7 +498,7 @@ def _github(config: Config, meter: Meter, clock: Callable[[], float]) -> GitHubA
     )
 
 
-def _model(config: Config, meter: Meter) -> OpenAIModel:
+def _model(config: Config, meter: MetricsBuffer) -> OpenAIModel:
     async def sleep(_seconds: float) -> None:
         pass
 

@@ -1,5 +1,5 @@
-"""The real bot, as its own processes, between the double of GitHub and a model: for the demo, the tests that look from
-outside, and the benchmarks."""
+"""The real bot, as its own processes, between the double of GitHub and a model: for the demo, the
+tests that look from outside, and the benchmarks."""
 
 from __future__ import annotations
 
@@ -30,12 +30,15 @@ Value = TypeVar("Value")
 
 
 class Stage:
-    """`github` is the double; `url` the bot's address. The bot runs from `with` to its end, or from `start` to `stop`.
+    """`github` is the double; `url` the bot's address. The bot runs from `with` to its end, or from
+    `start` to `stop`.
 
     `settings` are added to the bot's; its log goes to `log`.
     """
 
-    def __init__(self, root: Path, model_url: str, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, root: Path, model_url: str, settings: Mapping[str, str] | None = None
+    ) -> None:
         self.root = root
         self.data_dir = root / "data"
         self.log = root / "bot.log"
@@ -61,13 +64,22 @@ class Stage:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
         self.stop()
         self.github.__exit__(kind, error, at)
 
     @property
     def environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if name in ("PATH", "HOME", "LANG", "TMPDIR")
+        }
         return {
             **kept,
             "OPENAI_API_KEY": "sk-stage-of-tinygen-0123456789",
@@ -106,7 +118,8 @@ class Stage:
         return self._bot.pid
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int | None:
-        """Ends the bot; with SIGKILL all of its processes at once. Its exit status, None where it did not run."""
+        """Ends the bot; with SIGKILL all of its processes at once. Its exit status, None where it
+        did not run."""
         if self._bot is None:
             return None
         if number == signal.SIGKILL:
@@ -137,7 +150,9 @@ class Stage:
             if self._bot is not None and self._bot.poll() is not None:
                 break
             time.sleep(0.02)
-        raise AssertionError(f"waited in vain for {what}; the bot's log:\n{self.log.read_text()[-4000:]}")
+        raise AssertionError(
+            f"waited in vain for {what}; the bot's log:\n{self.log.read_text()[-4000:]}"
+        )
 
     def finished(self, repo: str, number: int, count: int = 1, within_s: float = 60.0) -> str:
         """The body of the bot's `count`-th comment in the thread, once it has ended."""
@@ -145,7 +160,12 @@ class Stage:
         def look() -> str | None:
             bodies = self.bot_comments(repo, number)
             states = [state_of(body) for body in bodies]
-            ended = len(bodies) >= count and states[count - 1] in ("done", "failed", "cancelled", "refused")
+            ended = len(bodies) >= count and states[count - 1] in (
+                "done",
+                "failed",
+                "cancelled",
+                "refused",
+            )
             return bodies[count - 1] if ended else None
 
         return self.wait(look, f"comment {count} of {repo}#{number} to be finished", within_s)
@@ -153,14 +173,20 @@ class Stage:
     def bot_comments(self, repo: str, number: int) -> list[str]:
         """The bodies of the bot's own comments, oldest first."""
         thread = self.github.world.names[repo.lower()].thread(number)
-        return [comment.body for comment in thread if comment.author.login == f"{self.app.slug}[bot]"]
+        return [
+            comment.body for comment in thread if comment.author.login == f"{self.app.slug}[bot]"
+        ]
 
     def rows(self, repo: str) -> list[dict[str, Any]]:
         """The request log's rows of that repository."""
-        given = self._settings.get("TINYGEN_DATABASE_URL", "").replace("postgresql:", "postgresql+psycopg:")
+        given = self._settings.get("TINYGEN_DATABASE_URL", "").replace(
+            "postgresql:", "postgresql+psycopg:"
+        )
         engine = create_engine(given or f"sqlite:///{self.data_dir}/tinygen.sqlite")
         with engine.connect() as connection:
-            found = connection.execute(text("select * from tinygen_requests where repo = :repo"), {"repo": repo})
+            found = connection.execute(
+                text("select * from tinygen_requests where repo = :repo"), {"repo": repo}
+            )
             rows = [dict(row) for row in found.mappings()]
         engine.dispose()
         return rows

@@ -54,7 +54,9 @@ def test_what_is_posted_names_the_bots_own_address() -> None:
     assert "bot.example.com" not in str(posted)
 
 
-@pytest.mark.parametrize("text", ["", "- a list", "name: TinyGen", "name: [", "\x00", "{surprise: 1}"])
+@pytest.mark.parametrize(
+    "text", ["", "- a list", "name: TinyGen", "name: [", "\x00", "{surprise: 1}"]
+)
 def test_a_file_that_is_no_manifest_is_an_error_of_the_setup(tmp_path: Path, text: str) -> None:
     (tmp_path / "app.yml").write_text(text)
     with pytest.raises(SetupError, match=r"app\.yml"):

@@ -23,14 +23,28 @@ def pem() -> str:
 
 
 def test_the_example_file_is_the_settings() -> None:
-    assert (ROOT / ".env.example").read_text() == render_env_example(), "run `python -m bot.config > .env.example`"
+    assert (ROOT / ".env.example").read_text() == render_env_example(), (
+        "run `python -m bot.config > .env.example`"
+    )
 
 
 def test_the_contracts_defaults_hold() -> None:
     config = load_config({}, None)
-    assert (config.host, config.port, config.mode, config.min_permission) == ("127.0.0.1", 8000, "diff", "write")
-    assert (config.max_revisions, config.context_tokens, config.data_dir) == (2, 24000, Path("data"))
-    assert (config.github_api_url, config.github_server_url) == ("https://api.github.com", "https://github.com")
+    assert (config.host, config.port, config.mode, config.min_permission) == (
+        "127.0.0.1",
+        8000,
+        "diff",
+        "write",
+    )
+    assert (config.max_revisions, config.context_tokens, config.data_dir) == (
+        2,
+        24000,
+        Path("data"),
+    )
+    assert (config.github_api_url, config.github_server_url) == (
+        "https://api.github.com",
+        "https://github.com",
+    )
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
@@ -89,7 +103,16 @@ def test_every_secret_is_known_as_one(pem: str) -> None:
         "TINYGEN_API_KEYS": "a, b",
     }
     config = load_config(given, None)
-    assert set(config.secrets()) == {"sk-1", read_pem(pem), "w", "t", "s", "postgresql://u:p@h/d", "a", "b"}
+    assert set(config.secrets()) == {
+        "sk-1",
+        read_pem(pem),
+        "w",
+        "t",
+        "s",
+        "postgresql://u:p@h/d",
+        "a",
+        "b",
+    }
     assert "sk-1" not in repr(config)
 
 
@@ -97,9 +120,6 @@ def test_every_secret_is_known_as_one(pem: str) -> None:
 def test_what_lets_everybody_command_public_repositories_is_refused(permission: str) -> None:
     with pytest.raises(SetupError, match=r"everybody.* use triage, write, maintain or admin"):
         load_config({"TINYGEN_MIN_PERMISSION": permission}, None)
-
-
-# ---- the commands on a repository -----------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -123,20 +143,28 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.usefixtures("clone")
 def test_a_checkout_has_its_own_settings_and_data(checkout: Path) -> None:
     config = load_own_config({}, checkout)
-    assert (config.openai_base_url, config.data_dir) == ("https://api.openai.com/v1", checkout / "data")
+    assert (config.openai_base_url, config.data_dir) == (
+        "https://api.openai.com/v1",
+        checkout / "data",
+    )
     (checkout / ".env").write_text("OPENAI_MODEL=mine\nTINYGEN_DATA_DIR=./kept\n")
     config = load_own_config({}, checkout)
     assert (config.openai_model, config.data_dir) == ("mine", checkout / "kept")
 
 
 @pytest.mark.usefixtures("clone")
-def test_what_is_installed_has_them_in_the_users_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_installed_has_them_in_the_users_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "me"))
     kept = tmp_path / "me" / ".config" / "tinygen"
     kept.mkdir(parents=True)
     (kept / "env").write_text("OPENAI_MODEL=mine\n")
     config = load_own_config({}, tmp_path)
-    assert (config.openai_model, config.data_dir) == ("mine", tmp_path / "me" / ".local" / "share" / "tinygen")
+    assert (config.openai_model, config.data_dir) == (
+        "mine",
+        tmp_path / "me" / ".local" / "share" / "tinygen",
+    )
     elsewhere = {"XDG_CONFIG_HOME": str(tmp_path / "c"), "XDG_DATA_HOME": str(tmp_path / "d")}
     config = load_own_config(elsewhere, tmp_path)
     assert (config.openai_model, config.data_dir) == ("gpt-5.4", tmp_path / "d" / "tinygen")
@@ -155,13 +183,17 @@ def test_a_home_that_depends_on_the_folder_is_none(tmp_path: Path, home: str) ->
 
 @pytest.mark.usefixtures("clone")
 def test_the_environment_wins_there_too_and_an_empty_value_names_no_folder(checkout: Path) -> None:
-    assert load_own_config({"TINYGEN_DATA_DIR": "/elsewhere"}, checkout).data_dir == Path("/elsewhere")
+    assert load_own_config({"TINYGEN_DATA_DIR": "/elsewhere"}, checkout).data_dir == Path(
+        "/elsewhere"
+    )
     (checkout / ".env").write_text("TINYGEN_DATA_DIR=/kept\n")
     assert load_own_config({"TINYGEN_DATA_DIR": ""}, checkout).data_dir == checkout / "data"
 
 
 @pytest.mark.usefixtures("clone")
-def test_paths_in_the_file_are_relative_to_its_folder(checkout: Path, clone: Path, pem: str) -> None:
+def test_paths_in_the_file_are_relative_to_its_folder(
+    checkout: Path, clone: Path, pem: str
+) -> None:
     (clone / "app.pem").write_text("a stranger's")
     (checkout / "app.pem").write_text(pem)
     (checkout / ".env").write_text("GITHUB_PRIVATE_KEY_PATH=app.pem\n")

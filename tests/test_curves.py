@@ -19,7 +19,9 @@ def test_ticks_begin_at_nothing_and_just_hold_the_largest(largest: float) -> Non
 
 
 def test_a_curve_is_drawn_where_its_ticks_say() -> None:
-    drawn = ElementTree.fromstring(render_curves([Curve("Memory (MB)", [(0, 0), (50, 3), (100, 4)])], "jobs", "Flat"))
+    drawn = ElementTree.fromstring(
+        render_curves([Curve("Memory (MB)", [(0, 0), (50, 3), (100, 4)])], "jobs", "Flat")
+    )
     svg = "{http://www.w3.org/2000/svg}"
     line = next(drawn.iter(f"{svg}polyline")).get("points", "")
     assert line.split()[0] == "0.0,180.0"

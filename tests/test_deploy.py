@@ -39,9 +39,6 @@ def defaults() -> Config:
     return Config.model_validate({"GITHUB_WEBHOOK_SECRET": "0123456789abcdef"})
 
 
-# ---- nginx ----------------------------------------------------------------------------------------------------------
-
-
 def public_paths() -> set[str]:
     """What the TLS server of the site passes on."""
     blocks = re.findall(r"location (?:= )?(/\S*) \{([^}]*)\}", SITE)
@@ -81,7 +78,10 @@ def free_port() -> int:
 
 
 def make_certificate(folder: Path) -> None:
-    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, HOST)])
+    key, name = (
+        ec.generate_private_key(ec.SECP256R1()),
+        x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, HOST)]),
+    )
     now = datetime.now(UTC)
     certificate = (
         x509.CertificateBuilder()
@@ -101,7 +101,8 @@ def make_certificate(folder: Path) -> None:
 
 
 class Nginx:
-    """nginx with the site as it is, but for its ports, its certificate and where TinyGen listens."""
+    """nginx with the site as it is, but for its ports, its certificate and where TinyGen
+    listens."""
 
     def __init__(self, folder: Path, upstream_port: int) -> None:
         make_certificate(folder)
@@ -116,19 +117,28 @@ class Nginx:
             assert there in site
             site = site.replace(there, here)
         temporary = "".join(
-            f"{kind}_temp_path {folder}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+            f"{kind}_temp_path {folder}/{kind};\n"
+            for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         )
         whole = (
             f"master_process off;\npid {folder}/pid;\nerror_log {folder}/error.log;\nevents {{}}\n"
             f"http {{\naccess_log off;\n{temporary}{site}}}\n"
         )
-        self._arguments = (nginx(), "-e", str(folder / "error.log"), "-c", str(folder / "nginx.conf"))
+        self._arguments = (
+            nginx(),
+            "-e",
+            str(folder / "error.log"),
+            "-c",
+            str(folder / "nginx.conf"),
+        )
         (folder / "nginx.conf").write_text(whole)
         context = ssl.create_default_context(cafile=folder / "fullchain.pem")
         self.client = httpx.Client(verify=context, headers={"Host": HOST}, trust_env=False)
 
     def run(self, *options: str) -> str:
-        ended = subprocess.run([*self._arguments, *options], capture_output=True, text=True, timeout=20, check=True)
+        ended = subprocess.run(
+            [*self._arguments, *options], capture_output=True, text=True, timeout=20, check=True
+        )
         return ended.stderr
 
     def ask(self, method: str, path: str, **headers: str) -> httpx.Response:
@@ -143,7 +153,9 @@ class Nginx:
 @pytest.fixture
 def upstream_port() -> Iterator[int]:
     """The web part, without API keys."""
-    app = create_app(defaults(), MemoryInbox(), MemoryReports(), MemoryWorkers(), lambda: b"secret figures")
+    app = create_app(
+        defaults(), MemoryInbox(), MemoryReports(), MemoryWorkers(), lambda: b"secret figures"
+    )
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
@@ -177,7 +189,9 @@ def test_nginx_passes_on_what_is_public(site: Nginx) -> None:
 
 def test_nginx_keeps_all_else_to_itself(site: Nginx) -> None:
     assert site.ask("GET", "/metrics").status_code == 403
-    assert [site.ask("GET", path).status_code for path in ("/", "/metrics/", "/static/x", "/runs")] == [404] * 4
+    assert [
+        site.ask("GET", path).status_code for path in ("/", "/metrics/", "/static/x", "/runs")
+    ] == [404] * 4
 
 
 @pytest.mark.parametrize("path", ["/run", "/jobs/abc", "/jobs/abc.diff"])
@@ -204,9 +218,6 @@ def test_a_stopped_bot_is_a_problem_in_json(tmp_path: Path) -> None:
     assert answer.headers["Content-Type"] == "application/problem+json"
 
 
-# ---- systemd --------------------------------------------------------------------------------------------------------
-
-
 def read_unit(path: Path) -> configparser.ConfigParser:
     unit = configparser.ConfigParser(interpolation=None, comment_prefixes=("#",))
     unit.optionxform = str  # type: ignore[assignment,method-assign]  # its documented use; mypy sees a method
@@ -222,7 +233,9 @@ def test_there_is_a_unit_for_each_of_the_two_parts() -> None:
 def test_a_unit_starts_a_command_that_exists(path: Path) -> None:
     python, dash_m, package, *arguments = shlex.split(read_unit(path)["Service"]["ExecStart"])
     assert (python, dash_m, package) == ("/opt/tinygen/.venv/bin/python", "-m", "bot")
-    assert build_parser().parse_args(arguments).command.__name__ == path.stem.removeprefix("tinygen-")
+    assert build_parser().parse_args(arguments).command.__name__ == path.stem.removeprefix(
+        "tinygen-"
+    )
 
 
 @pytest.mark.parametrize("path", UNITS, ids=lambda path: path.stem)
@@ -241,7 +254,11 @@ def test_a_unit_starts_again_except_where_a_setting_is_wrong(path: Path) -> None
 @pytest.mark.parametrize("path", UNITS, ids=lambda path: path.stem)
 def test_a_unit_may_write_to_its_data_alone(path: Path) -> None:
     service = read_unit(path)["Service"]
-    assert (service["User"], service["NoNewPrivileges"], service["ProtectSystem"]) == ("tinygen", "yes", "strict")
+    assert (service["User"], service["NoNewPrivileges"], service["ProtectSystem"]) == (
+        "tinygen",
+        "yes",
+        "strict",
+    )
     assert service["ReadWritePaths"] == "/var/lib/tinygen"
 
 
@@ -254,11 +271,10 @@ def test_systemd_finds_no_fault_with_a_unit(path: Path, tmp_path: Path) -> None:
     python.symlink_to("/bin/true")
     unit = tmp_path / path.name
     unit.write_text(path.read_text().replace("/opt/tinygen", str(tmp_path)))
-    verified = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
+    verified = subprocess.run(
+        ["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False
+    )
     assert (verified.returncode, verified.stderr) == (0, "")
-
-
-# ---- the runbook ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("command", sorted(set(re.findall(r"-m bot (\w+)", RUNBOOK))))

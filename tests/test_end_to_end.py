@@ -1,4 +1,5 @@
-"""The real bot as its operator runs it: its processes, killed and restarted, and its command line."""
+"""The real bot as its operator runs it: its processes, killed and restarted, and its command
+line."""
 
 from __future__ import annotations
 
@@ -29,8 +30,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 
 class Model:
-    """Answers by what it is asked. A prompt with `hang generate` or `hang reflect` in it hangs there, once; one with
-    `no model` fails."""
+    """Answers by what it is asked. A prompt with `hang generate` or `hang reflect` in it hangs
+    there, once; one with `no model` fails."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -51,7 +52,9 @@ class Model:
     def count(self, word: str, purpose: str) -> int:
         """How often it was asked about the task that holds `word`."""
         of = [asked for asked in self.asked if word in asked]
-        return len([asked for asked in of if ("[REVISION NEEDED]" in asked) == (purpose == "reflect")])
+        return len(
+            [asked for asked in of if ("[REVISION NEEDED]" in asked) == (purpose == "reflect")]
+        )
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +64,10 @@ def model() -> Model:
 
 @pytest.fixture(scope="module")
 def stage(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with ModelDouble(model, piece=4096) as double, Stage(tmp_path_factory.mktemp("stage"), double.url) as stage:
+    with (
+        ModelDouble(model, piece=4096) as double,
+        Stage(tmp_path_factory.mktemp("stage"), double.url) as stage,
+    ):
         stage.github.install(stage.app, "octocat")
         yield stage
 
@@ -77,7 +83,9 @@ class Asked:
         self.comment: Comment | None = None
 
     def give(self) -> Asked:
-        self.comment = self.repo.comment(self.issue.number, "octocat", f"/tinygen --pr {self.words}")
+        self.comment = self.repo.comment(
+            self.issue.number, "octocat", f"/tinygen --pr {self.words}"
+        )
         return self
 
     def check_done_once(self) -> None:
@@ -87,7 +95,10 @@ class Asked:
         assert len(self.stage.bot_comments(self.name, self.issue.number)) == 1
         assert len(self.repo.git.refs("refs/heads/tinygen/")) == 1
         (pull,) = self.repo.pulls
-        assert self.repo.git.file(self.repo.head(pull), "greet.py") == GREET.replace('"Hello', '"HELLO').encode()
+        assert (
+            self.repo.git.file(self.repo.head(pull), "greet.py")
+            == GREET.replace('"Hello', '"HELLO').encode()
+        )
         (row,) = rows(self.stage, self.name)
         assert (row["state"], row["model_calls"]) == ("done", 2)
         assert self.comment
@@ -106,9 +117,6 @@ def rows(stage: Stage, repo: str) -> list[dict[str, Any]]:
     return [dict(row) for row in found]
 
 
-# ---- killed ---------------------------------------------------------------------------------------------------------
-
-
 def test_what_was_killed_in_the_middle_goes_on_where_it_was(stage: Stage, model: Model) -> None:
     """One kill, of jobs in six different places."""
     faults = stage.github.faults
@@ -118,9 +126,15 @@ def test_what_was_killed_in_the_middle_goes_on_where_it_was(stage: Stage, model:
     opening = faults.add(delayed(3), method="POST", path=r"octocat/k-open/pulls$")
     writing = Asked(stage, "k-write", "Write it, hang generate.").give()
     reviewing = Asked(stage, "k-review", "Review it, hang reflect.").give()
-    others = [Asked(stage, name, f"For {name}.").give() for name in ("k-push", "k-name", "k-open", "k-comment")]
+    others = [
+        Asked(stage, name, f"For {name}.").give()
+        for name in ("k-push", "k-name", "k-open", "k-comment")
+    ]
     stage.wait(lambda: model.hung == {"hang generate", "hang reflect"}, "both calls to hang")
-    stage.wait(lambda: all(order.met for order in (commenting, pushing, naming, opening)), "GitHub to be slow")
+    stage.wait(
+        lambda: all(order.met for order in (commenting, pushing, naming, opening)),
+        "GitHub to be slow",
+    )
     accepted = Asked(stage, "k-accept", "Just accepted.").give()
     stage.stop(signal.SIGKILL)
     stage.start()
@@ -163,12 +177,11 @@ def test_a_killed_web_part_is_started_again(stage: Stage) -> None:
     before = stage.pids("web")
     for pid in before:
         os.kill(pid, signal.SIGKILL)
-    stage.wait(lambda: stage.pids("web") and not set(before) & set(stage.pids("web")), "a new web part")
+    stage.wait(
+        lambda: stage.pids("web") and not set(before) & set(stage.pids("web")), "a new web part"
+    )
     stage.wait(lambda: status(stage, "/healthz") == 200, "the web part to answer")
     Asked(stage, "w-web", "After the web part.").give().check_done_once()
-
-
-# ---- over HTTP ------------------------------------------------------------------------------------------------------
 
 
 def status(stage: Stage, path: str) -> int:
@@ -184,7 +197,9 @@ def status(stage: Stage, path: str) -> int:
 
 def post_run(stage: Stage, body: object, **headers: str) -> tuple[int, Any]:
     request = urllib.request.Request(
-        f"{stage.url}/run", json.dumps(body).encode(), {"Content-Type": "application/json", **headers}
+        f"{stage.url}/run",
+        json.dumps(body).encode(),
+        {"Content-Type": "application/json", **headers},
     )
     with urllib.request.urlopen(request, timeout=60) as answer:
         return answer.status, json.load(answer)
@@ -192,10 +207,14 @@ def post_run(stage: Stage, body: object, **headers: str) -> tuple[int, Any]:
 
 def test_run_answers_with_the_diff(stage: Stage, tmp_path: Path) -> None:
     repo = stage.github.add_repository("octocat/h-run", files=FILES)
-    code, answer = post_run(stage, {"repoUrl": f"{stage.github.url}/octocat/h-run", "prompt": "Over HTTP."})
+    code, answer = post_run(
+        stage, {"repoUrl": f"{stage.github.url}/octocat/h-run", "prompt": "Over HTTP."}
+    )
     assert (code, list(answer)) == (200, ["diff"])
     subprocess.run(["git", "clone", "-q", str(repo.git.path), str(tmp_path / "c")], check=True)
-    subprocess.run(["git", "apply", "-"], cwd=tmp_path / "c", input=answer["diff"].encode(), check=True)
+    subprocess.run(
+        ["git", "apply", "-"], cwd=tmp_path / "c", input=answer["diff"].encode(), check=True
+    )
     (row,) = rows(stage, "octocat/h-run")
     assert (row["source"], row["state"], row["actor"]) == ("run", "done", None)
 
@@ -233,13 +252,13 @@ def test_a_body_that_is_too_long_is_answered_and_not_cut_off(stage: Stage, chunk
     connection.close()
 
 
-# ---- ended ----------------------------------------------------------------------------------------------------------
-
-
 def session(pid: int) -> list[str]:
     """The commands of the processes that still run in the session of `pid`."""
     listed = subprocess.run(
-        ["ps", "-s", str(pid), "-o", "pid=,stat=,args="], capture_output=True, text=True, check=False
+        ["ps", "-s", str(pid), "-o", "pid=,stat=,args="],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return [line for line in listed.stdout.splitlines() if line.split()[1][0] != "Z"]
 
@@ -262,13 +281,12 @@ def test_nothing_outlives_a_parent_that_is_killed(stage: Stage) -> None:
     Asked(stage, "e-parent", "After the parent.").give().check_done_once()
 
 
-# ---- the command line -----------------------------------------------------------------------------------------------
-
-
 def cli(stage: Stage, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "bot", *arguments]
     environment = {**stage.environment, **settings}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
 
 
 @pytest.fixture(scope="module")
@@ -281,7 +299,9 @@ def places(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Sequence[s
 
 
 class TestCommandLine:
-    def test_run_prints_the_diff_and_nothing_else_on_stdout(self, stage: Stage, places: Sequence[str]) -> None:
+    def test_run_prints_the_diff_and_nothing_else_on_stdout(
+        self, stage: Stage, places: Sequence[str]
+    ) -> None:
         outputs = []
         for place in places:
             done = cli(stage, "run", place, "From a shell.")
@@ -297,12 +317,16 @@ class TestCommandLine:
             == 0
         )
         assert (
-            subprocess.run(["git", "status", "--porcelain"], capture_output=True, cwd=places[2], check=True).stdout
+            subprocess.run(
+                ["git", "status", "--porcelain"], capture_output=True, cwd=places[2], check=True
+            ).stdout
             == b""
         )
 
     @pytest.mark.parametrize("words", [b"context: {exclude: [a}\n", b"#" * 40_000])
-    def test_run_shows_nothing_where_it_is_not_clear_what_may_be_shown(self, stage: Stage, words: bytes) -> None:
+    def test_run_shows_nothing_where_it_is_not_clear_what_may_be_shown(
+        self, stage: Stage, words: bytes
+    ) -> None:
         repo = stage.github.add_repository(
             f"octocat/unclear-{len(words)}", files={**FILES, ".github/tinygen.yml": words}
         )
@@ -319,7 +343,12 @@ class TestCommandLine:
         shown = []
         for place in places:
             done = cli(
-                stage, "context", place, "Change farewell in greet.py.", "--json", OPENAI_BASE_URL="http://127.0.0.1:9"
+                stage,
+                "context",
+                place,
+                "Change farewell in greet.py.",
+                "--json",
+                OPENAI_BASE_URL="http://127.0.0.1:9",
             )
             assert done.returncode == 0, done.stderr
             page = json.loads(done.stdout)
@@ -329,7 +358,9 @@ class TestCommandLine:
             shown.append(page["shown"])
         assert shown[0] == shown[1] == shown[2]
 
-    def test_apply_reads_a_reply_from_a_file(self, stage: Stage, places: Sequence[str], tmp_path: Path) -> None:
+    def test_apply_reads_a_reply_from_a_file(
+        self, stage: Stage, places: Sequence[str], tmp_path: Path
+    ) -> None:
         reply = tmp_path / "reply.md"
         reply.write_text(LOUDER)
         for place in places:
@@ -342,7 +373,9 @@ class TestCommandLine:
     ) -> None:
         reply = tmp_path / "reply.md"
         wrong = "greet.py\n<<<<<<< SEARCH\nnot there\n=======\nx\n>>>>>>> REPLACE\n"
-        reply.write_text(f"{LOUDER}\n{wrong}\n../x.py\n<<<<<<< SEARCH\n=======\nx\n>>>>>>> REPLACE\n")
+        reply.write_text(
+            f"{LOUDER}\n{wrong}\n../x.py\n<<<<<<< SEARCH\n=======\nx\n>>>>>>> REPLACE\n"
+        )
         done = cli(stage, "apply", places[1], str(reply))
         assert done.returncode == 1
         assert len(done.stderr.splitlines()) == 2
@@ -366,7 +399,12 @@ class TestCommandLine:
         ],
     )
     def test_what_fails_says_why_in_one_line(
-        self, stage: Stage, places: Sequence[str], arguments: Sequence[str], settings: dict[str, str], code: int
+        self,
+        stage: Stage,
+        places: Sequence[str],
+        arguments: Sequence[str],
+        settings: dict[str, str],
+        code: int,
     ) -> None:
         named = {"URL": places[0], "LOCAL": places[1]}
         done = cli(stage, *[named.get(word, word) for word in arguments], **settings)

@@ -1,4 +1,5 @@
-"""Errors cross the durable engine as JSON: each comes back as what it was, or as the documented kind above it."""
+"""Errors cross the durable engine as JSON: each comes back as what it was, or as the documented
+kind above it."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from bot import errors
 from bot.adapters.git.process import DiskFull
 from bot.errors import AskerError, Cancelled, LimitReached, OutsideError, SetupError, TinyGenError
 from bot.jobs.engine import Json, load_error, outcome_of
-from bot.ports import Unwatched
+from bot.ports import NoMetrics
 
 
 def kinds() -> Iterator[type[TinyGenError]]:
@@ -41,14 +42,16 @@ def dumped(error: Exception) -> Json:
     def fail() -> Json:
         raise error
 
-    return outcome_of("a step", fail, Unwatched())["error"]
+    return outcome_of("a step", fail, NoMetrics())["error"]
 
 
 def test_every_error_comes_back_from_a_step_with_all_that_its_documented_kind_holds() -> None:
     for kind in kinds():
         error = made(kind)
         loaded = load_error(dumped(error), 7)
-        assert type(loaded) is next(above for above in kind.__mro__ if above.__module__ == "bot.errors")
+        assert type(loaded) is next(
+            above for above in kind.__mro__ if above.__module__ == "bot.errors"
+        )
         assert {name: value for name, value in vars(loaded).items() if name != "step"} == {
             name: value for name, value in vars(error).items() if name in vars(loaded)
         }
@@ -58,7 +61,9 @@ def test_every_error_comes_back_from_a_step_with_all_that_its_documented_kind_ho
 
 def test_every_error_is_of_one_of_the_three_families() -> None:
     for kind in kinds():
-        assert sum(issubclass(kind, family) for family in (AskerError, OutsideError, SetupError)) == 1
+        assert (
+            sum(issubclass(kind, family) for family in (AskerError, OutsideError, SetupError)) == 1
+        )
 
 
 def test_the_docstring_of_the_errors_draws_all_of_them() -> None:
@@ -73,12 +78,16 @@ def test_a_full_disk_is_told_as_what_it_is() -> None:
 
 
 @pytest.mark.parametrize("family", [AskerError, OutsideError, SetupError])
-def test_an_error_that_this_version_does_not_know_comes_back_as_its_family(family: type[TinyGenError]) -> None:
+def test_an_error_that_this_version_does_not_know_comes_back_as_its_family(
+    family: type[TinyGenError],
+) -> None:
     known = dumped(made(family))
     assert type(load_error({**known, "type": "LaterKind", "later_field": 1}, 1)) is family
 
 
-@pytest.mark.parametrize("name", ["GitFailed", "annotations", "TinyGenError", "Exception", "__doc__", ""])
+@pytest.mark.parametrize(
+    "name", ["GitFailed", "annotations", "TinyGenError", "Exception", "__doc__", ""]
+)
 def test_an_unknown_error_without_a_family_is_one_of_the_outside(name: str) -> None:
     error = load_error({"type": name, "message": "m", "next_step": "n", "retry_in_s": 31.0}, 1)
     assert isinstance(error, OutsideError)

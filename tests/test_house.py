@@ -15,8 +15,8 @@ PURE = {
     "hashlib", "heapq", "hmac", "html", "itertools", "json", "math", "operator", "posixpath", "re", "string",
     "textwrap", "types", "typing", "unicodedata", "urllib.parse",
 }  # fmt: skip
-"""What of the standard library has no way to the world, and cannot be held up by what it reads: parsers of files
-(`ast`, `tomllib`, `xml`) run in `adapters/bounded`."""
+"""What of the standard library has no way to the world, and cannot be held up by what it reads:
+parsers of files (`ast`, `tomllib`, `xml`) run in `adapters/bounded`."""
 
 DOORS: dict[str, set[str]] = {
     "errors": set(),
@@ -37,7 +37,8 @@ DOORS: dict[str, set[str]] = {
         "flask", "flask_openapi3", "pydantic", "structlog", "werkzeug",
     },
 }  # fmt: skip
-"""What a room may import besides itself and the standard library. The command line and the wiring may import all."""
+"""What a room may import besides itself and the standard library. The command line and the wiring
+may import all."""
 
 CLIENTS = {
     "http": {"httpcore", "httpx"},
@@ -64,7 +65,9 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def is_within(module: str, rooms: set[str]) -> bool:
-    return any(module == room or (module.startswith(f"{room}.") and room != "bot") for room in rooms)
+    return any(
+        module == room or (module.startswith(f"{room}.") and room != "bot") for room in rooms
+    )
 
 
 def files(room: str) -> list[Path]:
@@ -78,7 +81,9 @@ def test_a_room_imports_only_through_its_doors(room: str) -> None:
         for module in imports(path):
             ours = module.startswith("bot") or module.split(".")[0] not in _standard()
             allowed = DOORS[room] | {f"bot.{room}"} | _clients(path)
-            assert not ours or is_within(module, allowed), f"{path.relative_to(BOT)} imports {module}"
+            assert not ours or is_within(module, allowed), (
+                f"{path.relative_to(BOT)} imports {module}"
+            )
 
 
 def test_the_core_has_no_way_to_the_world() -> None:
@@ -92,7 +97,9 @@ def test_adapters_do_not_know_each_other() -> None:
     for path in files("adapters"):
         own = f"bot.adapters.{_adapter(path)}"
         for module in imports(path):
-            assert not module.startswith("bot.adapters") or is_within(module, {own, SHARED}), f"{path} imports {module}"
+            assert not module.startswith("bot.adapters") or is_within(module, {own, SHARED}), (
+                f"{path} imports {module}"
+            )
 
 
 def test_one_file_knows_the_engine() -> None:
@@ -106,7 +113,12 @@ def test_one_file_knows_the_engine() -> None:
 
 def test_the_web_part_stays_light() -> None:
     heavy = {"dbos", "githubkit", "openai", "supabase"}
-    for path in [*files("web"), *files("core"), *files("metrics"), *sorted((BOT / "adapters/database").glob("*.py"))]:
+    for path in [
+        *files("web"),
+        *files("core"),
+        *files("metrics"),
+        *sorted((BOT / "adapters/database").glob("*.py")),
+    ]:
         assert not heavy & {module.split(".")[0] for module in imports(path)}, path
 
 

@@ -1,10 +1,10 @@
-"""No regular expression holds the interpreter: Python's `re` keeps its lock for the whole of a match, so that one slow
-match stops every thread of a worker, whoever's job they are at.
+"""No regular expression holds the interpreter: Python's `re` keeps its lock for the whole of a
+match, so that one slow match stops every thread of a worker, whoever's job they are at.
 
-Every pattern of `bot` is found by itself and doubled on the inputs that are hardest for it. One that is superlinear is
-listed here with the bound of what it is given, and must be quick at that bound. Patterns of two other kinds need none
-of this: those of pydantic's `Field(pattern=…)` run in Rust's engine, and those of `bot.change.context.paths` in RE2;
-neither backtracks.
+Every pattern of `bot` is found by itself and doubled on the inputs that are hardest for it. One
+that is superlinear is listed here with the bound of what it is given, and must be quick at that
+bound. Patterns of two other kinds need none of this: those of pydantic's `Field(pattern=…)` run in
+Rust's engine, and those of `bot.change.context.paths` in RE2; neither backtracks.
 """
 
 from __future__ import annotations
@@ -26,14 +26,15 @@ from tests.doubling import Growth
 from tests.redos import BOT, UnknownPattern, Use, find_patterns, patterns_in, slowest_at, worst_of
 
 MOST_S_PER_MILLION = 8.0
-"""A constant of thousands is linear, and no less in the way. What there is today takes at most 2.5 s for a million on a
-slow machine."""
+"""A constant of thousands is linear, and no less in the way. What there is today takes at most 2.5
+s for a million on a slow machine."""
 MOST_S_AT_BOUND = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """The longest input that a pattern is given, why it is no longer, and a check of that where there is one."""
+    """The longest input that a pattern is given, why it is no longer, and a check of that where
+    there is one."""
 
     chars: int
     why: str
@@ -42,30 +43,42 @@ class Bound:
 
 BOUNDS: Mapping[str, Bound] = {
     "cli/doctor.py:_git": Bound(100, "what the operator's own git says of its version"),
-    "core/context/paths.py:LANGUAGE_OF": Bound(1_000, "a constant of the module"),
-    "core/edits/syntax.py:_WITH_COMMENTS": Bound(
+    "change/context/paths.py:LANGUAGE_OF": Bound(1_000, "a constant of the module"),
+    "change/edits/checks.py:_WITH_COMMENTS": Bound(
         1_000, "a path that may be changed", lambda: path_fault("a/" * 501) is not None
     ),
 }
 
 MAKERS: Mapping[str, Callable[[], object]] = {
-    "core/images.py:_addresses": lambda: [_addresses("https://github.com"), _addresses("https://ghe.example")],
-    "core/globs.py:_name": lambda: [_name("*a*b*c"), _name("*a?b*?*c.py"), _name("*?" * 50 + "x"), _name("*" * 200)],
-    "logs.py:cleaner": lambda: cleaner(["secret-value-1", "secret-value-2\nabcdefgh", "aaaaaaaaaaaaaaaaaaab"]),
-    "adapters/github/attachments.py:_signed_addresses": lambda: _signed_addresses("https://github.com"),
+    "thread/markdown.py:_addresses": lambda: [
+        _addresses("https://github.com"),
+        _addresses("https://ghe.example"),
+    ],
+    "thread/globs.py:_name": lambda: [
+        _name("*a*b*c"),
+        _name("*a?b*?*c.py"),
+        _name("*?" * 50 + "x"),
+        _name("*" * 200),
+    ],
+    "logs.py:cleaner": lambda: cleaner(
+        ["secret-value-1", "secret-value-2\nabcdefgh", "aaaaaaaaaaaaaaaaaaab"]
+    ),
+    "adapters/github/attachments.py:_signed_addresses": lambda: _signed_addresses(
+        "https://github.com"
+    ),
 }
 """Examples of the patterns that are made as the program runs."""
 
 METHODS: Mapping[str, str] = {
-    "core/context/definitions.py:_COMPILED": "finditer",
-    "core/context/sections.py:_BOILERPLATE": "match",
-    "core/context/sections.py:_HEADING": "match",
-    "core/context/sections.py:_SURROUNDINGS": "match",
-    "core/edits/leaks.py:_SHAPES": "finditer",
-    "core/edits/unread.py:_LINES": "match",
-    "core/globs.py:_name": "match",
-    "core/images.py:_MAGIC": "match",
-    "core/images.py:_addresses": "fullmatch",
+    "change/context/definitions.py:_COMPILED": "finditer",
+    "change/context/task.py:_BOILERPLATE": "match",
+    "change/context/task.py:_HEADING": "match",
+    "change/context/task.py:_SURROUNDINGS": "match",
+    "change/edits/checks.py:_SHAPES": "finditer",
+    "change/edits/reply.py:_LINES": "match",
+    "thread/globs.py:_name": "match",
+    "thread/markdown.py:_MAGIC": "match",
+    "thread/markdown.py:_addresses": "fullmatch",
     "logs.py:cleaner": "finditer",
 }
 """How those are matched that are not used by their own name."""
@@ -73,7 +86,9 @@ METHODS: Mapping[str, str] = {
 USES = find_patterns(MAKERS, METHODS)
 
 
-_ONCE = {(use.pattern.pattern, use.pattern.flags, use.methods): use for use in reversed(USES)}.values()
+_ONCE = {
+    (use.pattern.pattern, use.pattern.flags, use.methods): use for use in reversed(USES)
+}.values()
 """Several languages share their patterns, and several functions have the same."""
 
 
@@ -87,14 +102,18 @@ def test_a_pattern_takes_time_linear_in_its_input(use: Use) -> None:
     for method in sorted(use.methods):
         worst = worst_of(use.pattern, method)
         assert worst.growth.is_linear, f"{use.where} is superlinear: {worst}"
-        assert worst.growth.seconds_per_million < MOST_S_PER_MILLION, f"{use.where} costs too much: {worst}"
+        assert worst.growth.seconds_per_million < MOST_S_PER_MILLION, (
+            f"{use.where} costs too much: {worst}"
+        )
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("use", [use for use in USES if use.where in BOUNDS], ids=_ids)
 def test_a_pattern_that_is_not_linear_is_quick_on_all_it_is_given(use: Use) -> None:
     bound = BOUNDS[use.where]
-    assert bound.holds is None or bound.holds(), f"{use.where} may be given more than {bound.chars} characters"
+    assert bound.holds is None or bound.holds(), (
+        f"{use.where} may be given more than {bound.chars} characters"
+    )
     for method in sorted(use.methods):
         seconds, shape = slowest_at(use.pattern, method, bound.chars)
         assert seconds < MOST_S_AT_BOUND, f"{use.where} takes {seconds:.3f} s on {shape}"
@@ -113,21 +132,25 @@ def test_no_possessive_repeat_holds_a_group_that_captures() -> None:
 def test_patterns_are_matched_by_the_module_re_itself() -> None:
     """So that each is found: `from re import …` and `import re as …` would hide some."""
     for path in BOT.rglob("*.py"):
-        assert not re.search(r"^\s*(?:from re import|import re as)", path.read_text(), re.MULTILINE), path
+        assert not re.search(
+            r"^\s*(?:from re import|import re as)", path.read_text(), re.MULTILINE
+        ), path
 
 
 def test_the_walk_finds_patterns_of_every_kind() -> None:
     found = {use.where: use for use in USES}
-    assert found["core/prompts.py:_quoted"].methods == {"search"}
-    assert found["core/material.py:_LINK"].methods == {"finditer"}
-    assert found["core/edits/envelope.py:_FILE"].methods == {"fullmatch"}
-    assert sum(use.where == "core/context/definitions.py:_COMPILED" for use in USES) > 15
-    assert sum(use.where == "core/edits/leaks.py:_SHAPES" for use in USES) > 5
+    assert found["change/prompts.py:_quoted"].methods == {"search"}
+    assert found["thread/markdown.py:_LINK"].methods == {"finditer"}
+    assert found["change/edits/diffs.py:_FILE"].methods == {"fullmatch"}
+    assert sum(use.where == "change/context/definitions.py:_COMPILED" for use in USES) > 15
+    assert sum(use.where == "change/edits/checks.py:_SHAPES" for use in USES) > 5
 
 
 def test_a_pattern_that_nobody_can_make_is_not_passed_over() -> None:
     with pytest.raises(UnknownPattern, match="cleaner"):
-        find_patterns({where: make for where, make in MAKERS.items() if where != "logs.py:cleaner"}, METHODS)
+        find_patterns(
+            {where: make for where, make in MAKERS.items() if where != "logs.py:cleaner"}, METHODS
+        )
 
 
 _SLOW: tuple[tuple[str, str], ...] = (
@@ -178,7 +201,10 @@ def test_a_pattern_of_bytes_is_doubled_as_well() -> None:
 
 def test_a_growth_says_what_it_was() -> None:
     said = str(Growth(is_linear=False, ratio=64.0, size=8_000, seconds=0.5))
-    assert said == "8 times the input costs 64.0 times as much; 8,000 take 0.500 s, 62.50 s for a million"
+    assert (
+        said
+        == "8 times the input costs 64.0 times as much; 8,000 take 0.500 s, 62.50 s for a million"
+    )
 
 
 def test_patterns_are_found_in_what_holds_them() -> None:

@@ -11,7 +11,10 @@ import structlog
 
 from bot.logs import HIDDEN, cleaner, configure_logs
 
-PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA0123456789\nabcdefghijkl\n-----END RSA PRIVATE KEY-----\n"
+PEM = (
+    "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA0123456789\nabcdefghijkl\n-----END RSA"
+    " PRIVATE KEY-----\n"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -24,10 +27,17 @@ def _restored() -> Iterator[None]:
     structlog.reset_defaults()
 
 
-def test_a_configured_secret_is_hidden_wherever_it_stands(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_configured_secret_is_hidden_wherever_it_stands(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     configure_logs("json", "info", cleaner(["hunter2-secret", PEM]))
     log = structlog.get_logger()
-    log.info("it is hunter2-secret", value={"deep": ["hunter2-secret"]}, key=PEM, url="https://x:hunter2-secret@h")
+    log.info(
+        "it is hunter2-secret",
+        value={"deep": ["hunter2-secret"]},
+        key=PEM,
+        url="https://x:hunter2-secret@h",
+    )
     try:
         raise RuntimeError("hunter2-secret and MIIEowIBAAKCAQEA0123456789")
     except RuntimeError:
@@ -68,4 +78,9 @@ def test_events_carry_what_is_bound(capsys: pytest.CaptureFixture[str]) -> None:
     with structlog.contextvars.bound_contextvars(job="j-1"):
         structlog.get_logger().info("step", step="ask", seconds=1.5)
     event = json.loads(capsys.readouterr().err)
-    assert (event["job"], event["event"], event["step"], event["seconds"]) == ("j-1", "step", "ask", 1.5)
+    assert (event["job"], event["event"], event["step"], event["seconds"]) == (
+        "j-1",
+        "step",
+        "ask",
+        1.5,
+    )

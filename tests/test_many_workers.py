@@ -14,7 +14,7 @@ import pytest
 from bot.app import lock_worker
 from bot.config import load_config
 from bot.errors import SetupError
-from bot.jobs.worker.maintenance import DEAD_S, Lease
+from bot.jobs.worker.maintenance import DEAD_S, Heartbeat
 from tests.adapters.conftest import postgres_server, postgres_url  # noqa: F401 - fixtures
 from tests.demo import REPO, VERDICT, sample_files, scripted
 from tests.doubles.model import Fault, Messages, ModelDouble, Reply, hang
@@ -52,8 +52,8 @@ class Clock:
         return self.now_s
 
 
-def lease(engine: FakeEngine, workers: FakeWorkers, clock: Clock) -> Lease:
-    return Lease(engine, workers, "me", clock=clock)  # type: ignore[arg-type]
+def lease(engine: FakeEngine, workers: FakeWorkers, clock: Clock) -> Heartbeat:
+    return Heartbeat(engine, workers, "me", clock=clock)  # type: ignore[arg-type]
 
 
 def test_jobs_of_a_dead_worker_are_taken_over_and_those_of_the_living_are_not() -> None:
@@ -95,7 +95,7 @@ def test_a_lease_survives_whatever_it_meets() -> None:
                 again.set()
             raise ZeroDivisionError
 
-    mine = Lease(Faulty(), FakeWorkers(), "me", beat_s=0.001, dead_s=0.0)  # type: ignore[arg-type]
+    mine = Heartbeat(Faulty(), FakeWorkers(), "me", beat_s=0.001, dead_s=0.0)  # type: ignore[arg-type]
     mine.start()
     assert again.wait(20)
     mine.stop()
@@ -124,8 +124,13 @@ def test_a_killed_workers_job_goes_on_in_another(postgres_url: str, tmp_path: Pa
         asked.append(said)
         return hang(600) if said == VERDICT and asked.count(VERDICT) == 1 else said
 
-    with ModelDouble(reply) as model, Stage(tmp_path, model.url, {"TINYGEN_DATABASE_URL": postgres_url}) as stage:
-        repo = stage.github.add_repository(REPO, files=sample_files(), permissions={"octocat": "admin"})
+    with (
+        ModelDouble(reply) as model,
+        Stage(tmp_path, model.url, {"TINYGEN_DATABASE_URL": postgres_url}) as stage,
+    ):
+        repo = stage.github.add_repository(
+            REPO, files=sample_files(), permissions={"octocat": "admin"}
+        )
         stage.github.install(stage.app, "octocat")
         issue = repo.open_issue("octocat", "Names", "Mend them.")
         repo.comment(issue.number, "octocat", "/tinygen fix greet")
@@ -140,13 +145,19 @@ def test_a_killed_workers_job_goes_on_in_another(postgres_url: str, tmp_path: Pa
             second.wait()
         assert state_of(body) == "done"
         assert len(stage.bot_comments(REPO, issue.number)) == 1
-        assert len(asked) == 4, "the draft, the revision, the verdict that hung, and that verdict again"
+        assert len(asked) == 4, (
+            "the draft, the revision, the verdict that hung, and that verdict again"
+        )
 
 
 @pytest.mark.postgres
 @pytest.mark.slow
-def test_a_worker_that_was_away_for_longer_than_its_lease_delivers_nothing(postgres_url: str, tmp_path: Path) -> None:  # noqa: F811
-    """As on a machine that was frozen, or cut off from the database: another finished its job meanwhile."""
+def test_a_worker_that_was_away_for_longer_than_its_lease_delivers_nothing(
+    postgres_url: str,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """As on a machine that was frozen, or cut off from the database: another finished its job
+    meanwhile."""
     asked: list[str] = []
 
     def reply(messages: Messages) -> Reply:
@@ -156,7 +167,10 @@ def test_a_worker_that_was_away_for_longer_than_its_lease_delivers_nothing(postg
             return Fault(hang_s=3.0, text=CONFIDENT)
         return CONFIDENT if said == "reflect" else LOUDER
 
-    with ModelDouble(reply) as model, Stage(tmp_path, model.url, {"TINYGEN_DATABASE_URL": postgres_url}) as stage:
+    with (
+        ModelDouble(reply) as model,
+        Stage(tmp_path, model.url, {"TINYGEN_DATABASE_URL": postgres_url}) as stage,
+    ):
         repo = stage.github.add_repository(REPO, files=FILES, permissions={"octocat": "admin"})
         stage.github.install(stage.app, "octocat")
         issue = repo.open_issue("octocat", "Too quiet", "It whispers.")
@@ -168,7 +182,10 @@ def test_a_worker_that_was_away_for_longer_than_its_lease_delivers_nothing(postg
         try:
             body = stage.finished(REPO, issue.number, within_s=90)
             os.kill(frozen, signal.SIGCONT)
-            stage.wait(lambda: "'ask reflect'" in stage.log.read_text(), "the frozen worker to have its reply")
+            stage.wait(
+                lambda: "'ask reflect'" in stage.log.read_text(),
+                "the frozen worker to have its reply",
+            )
             other = repo.open_issue("octocat", "Too loud", "It shouts.")
             repo.comment(other.number, "octocat", "/tinygen help")
             stage.finished(REPO, other.number)

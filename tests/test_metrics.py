@@ -10,12 +10,21 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bot.adapters.database import Database
 from bot.errors import OutsideError
-from bot.metrics import COUNTED, Meter, render_metrics
-from bot.ports import Measure
+from bot.metrics import COUNTED, MetricsBuffer, render_metrics
+from bot.ports import MetricSample
 from bot.types import Reply
 
 RUNBOOK = Path(__file__).parent.parent / "deploy" / "README.md"
-REPLY = Reply("x", "stop", "m", prompt_tokens=100, completion_tokens=20, seconds=2.5, cached_tokens=60, cost_usd=0.25)
+REPLY = Reply(
+    "x",
+    "stop",
+    "m",
+    prompt_tokens=100,
+    completion_tokens=20,
+    seconds=2.5,
+    cached_tokens=60,
+    cost_usd=0.25,
+)
 
 
 @pytest.fixture
@@ -37,7 +46,7 @@ def samples(database: Database) -> dict[str, float]:
 
 
 def test_what_several_workers_count_is_added_up(database: Database) -> None:
-    for meter in (Meter(), Meter()):
+    for meter in (MetricsBuffer(), MetricsBuffer()):
         meter.replied(REPLY)
         meter.retried("github")
         meter.step_ended("fetch", 0.5)
@@ -46,7 +55,9 @@ def test_what_several_workers_count_is_added_up(database: Database) -> None:
     seen = samples(database)
     assert seen["tinygen_model_calls_total"] == 2
     assert seen["tinygen_model_seconds_total"] == 5
-    assert [seen[f"tinygen_model_tokens_total{{kind={kind}}}"] for kind in ("in", "out", "cached")] == [200, 40, 120]
+    assert [
+        seen[f"tinygen_model_tokens_total{{kind={kind}}}"] for kind in ("in", "out", "cached")
+    ] == [200, 40, 120]
     assert seen["tinygen_model_cost_usd_total"] == 0.5
     assert seen["tinygen_retries_total{of=github}"] == 2
     assert seen["tinygen_step_seconds_sum{step=fetch}"] == 1
@@ -54,7 +65,7 @@ def test_what_several_workers_count_is_added_up(database: Database) -> None:
 
 
 def test_the_limit_that_is_told_is_the_least_seen_since_the_last_time(database: Database) -> None:
-    meter = Meter()
+    meter = MetricsBuffer()
     for left in (4000, 12, 4999):
         meter.github_left(left)
     meter.flush(database.add_measures)
@@ -65,10 +76,10 @@ def test_the_limit_that_is_told_is_the_least_seen_since_the_last_time(database: 
 
 
 def test_what_cannot_be_written_is_written_later(database: Database) -> None:
-    def fail(_added: Sequence[Measure], _latest: Sequence[Measure]) -> None:
+    def fail(_added: Sequence[MetricSample], _latest: Sequence[MetricSample]) -> None:
         raise OutsideError("The database failed.", next_step="Try again.")
 
-    meter = Meter()
+    meter = MetricsBuffer()
     meter.retried("model")
     meter.github_left(7)
     with pytest.raises(OutsideError):
@@ -76,11 +87,14 @@ def test_what_cannot_be_written_is_written_later(database: Database) -> None:
     meter.retried("model")
     meter.flush(database.add_measures)
     seen = samples(database)
-    assert (seen["tinygen_retries_total{of=model}"], seen["tinygen_github_rate_limit_remaining"]) == (2, 7)
+    assert (
+        seen["tinygen_retries_total{of=model}"],
+        seen["tinygen_github_rate_limit_remaining"],
+    ) == (2, 7)
 
 
 def test_a_step_that_names_one_job_is_no_series_of_its_own(database: Database) -> None:
-    meter = Meter()
+    meter = MetricsBuffer()
     for job in ("72d3162e-cc78-11e3-81ab-4c9367dc0958", "0b989ba4"):
         meter.step_ended(f"drop {job}", 1.0)
     meter.flush(database.add_measures)
@@ -97,7 +111,9 @@ def test_workers_and_waiting_jobs_are_told(database: Database) -> None:
 
 def test_the_runbook_explains_every_series(database: Database) -> None:
     told = RUNBOOK.read_text()
-    families = {family.name for family in text_string_to_metric_families(render_metrics(database).decode())}
+    families = {
+        family.name for family in text_string_to_metric_families(render_metrics(database).decode())
+    }
     assert set(COUNTED) < families
     for name in families:
         assert f"`{name}" in told, name

@@ -30,11 +30,17 @@ SUPABASE = "sb_secret_planted_0123456789"
 TOKEN = "ghp_plantedtokenplantedtoken0123456789ab"
 KEYS = ("planted-caller-key-1", 'planted"caller\\key-é')
 JWT_SHAPE = re.compile(rb"\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.")
-PLAIN = {"OPENAI_API_KEY": OPENAI, "SUPABASE_KEY": SUPABASE, "GITHUB_TOKEN": TOKEN, "TINYGEN_API_KEYS": ",".join(KEYS)}
+PLAIN = {
+    "OPENAI_API_KEY": OPENAI,
+    "SUPABASE_KEY": SUPABASE,
+    "GITHUB_TOKEN": TOKEN,
+    "TINYGEN_API_KEYS": ",".join(KEYS),
+}
 
 
 class Echo:
-    """A model that says all that it was ever sent, headers included: as its title, its prose, its edits."""
+    """A model that says all that it was ever sent, headers included: as its title, its prose, its
+    edits."""
 
     def __init__(self) -> None:
         self.double = ModelDouble(self)
@@ -53,11 +59,16 @@ class Echo:
 
 def echo(request: Request) -> Response:
     """A server that fails, and repeats what it was sent."""
-    return Response(500, f"{dict(request.headers)} {request.body!r}".encode(), {"Content-Type": "application/json"})
+    return Response(
+        500,
+        f"{dict(request.headers)} {request.body!r}".encode(),
+        {"Content-Type": "application/json"},
+    )
 
 
 class Arguments:
-    """The arguments of all processes on the machine, as often as they can be read until the `with` ends."""
+    """The arguments of all processes on the machine, as often as they can be read until the `with`
+    ends."""
 
     def __enter__(self) -> Arguments:
         self.seen: set[bytes] = set()
@@ -84,10 +95,16 @@ def needles(stage: Stage) -> dict[str, bytes]:
     key = stage.app.private_key or ""
     found = {"openai": OPENAI, "webhook": SECRET, "supabase": SUPABASE, "token": TOKEN}
     found |= {f"caller {number}": each for number, each in enumerate(KEYS)}
-    found |= {f"pem {number}": line for number, line in enumerate(key.splitlines()) if not line.startswith("-")}
+    found |= {
+        f"pem {number}": line
+        for number, line in enumerate(key.splitlines())
+        if not line.startswith("-")
+    }
     for number, token in enumerate(stage.github.world.tokens):
         found[f"installation token {number}"] = token
-        found[f"basic {number}"] = base64.b64encode(f"x-access-token:{token}".encode()).decode().rstrip("=")
+        found[f"basic {number}"] = (
+            base64.b64encode(f"x-access-token:{token}".encode()).decode().rstrip("=")
+        )
     escaped = {f"{name}, escaped": json.dumps(value)[1:-1] for name, value in found.items()}
     return {name: value.encode() for name, value in {**found, **escaped}.items()}
 
@@ -99,9 +116,6 @@ def check_none(where: str, text: bytes, planted: Mapping[str, bytes]) -> None:
     assert not JWT_SHAPE.search(text), f"a JWT in {where}"
 
 
-# ---- the real bot ---------------------------------------------------------------------------------------------------
-
-
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A bot that has met every planted secret, in success and in failure."""
@@ -110,7 +124,12 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     with ExitStack() as stack:
         double = stack.enter_context(model.double)
         supabase = stack.enter_context(Server(echo))
-        settings = {**PLAIN, "SUPABASE_URL": supabase.url, "TMPDIR": str(root / "tmp"), "TINYGEN_LOG_LEVEL": "debug"}
+        settings = {
+            **PLAIN,
+            "SUPABASE_URL": supabase.url,
+            "TMPDIR": str(root / "tmp"),
+            "TINYGEN_LOG_LEVEL": "debug",
+        }
         stage = stack.enter_context(Stage(root, double.url, settings))
         stage.model, stage.arguments = double, stack.enter_context(Arguments())  # type: ignore[attr-defined]
         stage.github.install(stage.app, "octocat")
@@ -121,7 +140,9 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 def _use(stage: Stage) -> None:
     files = {**FILES, "settings.py": f'KEY = "{OPENAI}"\nPORT = 1\nHOOK = "{SECRET}"\n'.encode()}
     repo = stage.github.add_repository("octocat/greeter", files=files)
-    _ask(stage, repo, ["Change settings.py.", "--pr --new Change settings.py.", "refuse it", "apply"])
+    _ask(
+        stage, repo, ["Change settings.py.", "--pr --new Change settings.py.", "refuse it", "apply"]
+    )
     away = stage.github.add_repository("octocat/away", files=files)
     words = json.dumps({"message": f"No: {OPENAI} {SECRET} {TOKEN}"}).encode()
     stage.github.faults.add(Fault(422, words), path=r"octocat/away/git/ref/heads", times=1)
@@ -145,7 +166,9 @@ def _ask(stage: Stage, repo: Repository, prompts: Sequence[str]) -> None:
 
 def _call(stage: Stage, path: str, key: str, body: object = None) -> bytes:
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-    request = urllib.request.Request(stage.url + path, json.dumps(body).encode() if body else None, headers)
+    request = urllib.request.Request(
+        stage.url + path, json.dumps(body).encode() if body else None, headers
+    )
     try:
         with urllib.request.urlopen(request, timeout=60) as answer:
             text: bytes = answer.read()
@@ -194,20 +217,34 @@ class TestTheRealBot:
     def test_sends_none_to_github(self, stage: Stage) -> None:
         for request in stage.github.requests:
             body = request.body
-            if request.path.endswith("/git/trees") and body:  # a file that held it before holds it afterwards
+            if (
+                request.path.endswith("/git/trees") and body
+            ):  # a file that held it before holds it afterwards
                 entries = json.loads(body)["tree"]
-                body = json.dumps([entry for entry in entries if entry["path"] != "settings.py"]).encode()
-            check_none(f"{request.method} {request.path}", request.path.encode() + body, needles(stage))
+                body = json.dumps(
+                    [entry for entry in entries if entry["path"] != "settings.py"]
+                ).encode()
+            check_none(
+                f"{request.method} {request.path}", request.path.encode() + body, needles(stage)
+            )
 
     def test_sends_none_to_the_model(self, stage: Stage) -> None:
         sent = stage.model.requests  # type: ignore[attr-defined]
         assert any("settings.py" in json.dumps(request.body) for request in sent)
         for request in sent:
-            check_none("a prompt", json.dumps(request.body, ensure_ascii=False).encode(), needles(stage))
+            check_none(
+                "a prompt", json.dumps(request.body, ensure_ascii=False).encode(), needles(stage)
+            )
 
     def test_keeps_none_on_the_disk(self, stage: Stage) -> None:
-        """All files, whatever is in them: rows, what the engine keeps, git's configuration, what was forgotten."""
-        kept = [path for folder in (stage.data_dir, stage.root / "tmp") for path in folder.rglob("*") if path.is_file()]
+        """All files, whatever is in them: rows, what the engine keeps, git's configuration, what
+        was forgotten."""
+        kept = [
+            path
+            for folder in (stage.data_dir, stage.root / "tmp")
+            for path in folder.rglob("*")
+            if path.is_file()
+        ]
         assert any(path.suffix == ".sqlite" for path in kept)
         assert any(path.name == "config" for path in kept)
         for path in kept:
@@ -226,9 +263,6 @@ class TestTheRealBot:
             _call(stage, path, "wrong")
 
 
-# ---- text that people give ------------------------------------------------------------------------------------------
-
-
 def test_a_secret_in_a_thread_goes_no_further(tmp_path: Path) -> None:
     with Scene(tmp_path, settings={**PLAIN, "SUPABASE_URL": "http://127.0.0.1:9"}) as scene:
         issue = scene.open_issue(f"Leaked {OPENAI}", f"It is {OPENAI}, and {KEYS[1]}.")
@@ -239,7 +273,11 @@ def test_a_secret_in_a_thread_goes_no_further(tmp_path: Path) -> None:
             *scene.asked,
             told.answer,
             str(told.row),
-            str(scene.web.get(f"/jobs/{told.job}", headers={"Authorization": f"Bearer {KEYS[0]}"}).json),
+            str(
+                scene.web.get(
+                    f"/jobs/{told.job}", headers={"Authorization": f"Bearer {KEYS[0]}"}
+                ).json
+            ),
         ]
         for text in shown:
             for secret in (OPENAI, TOKEN, *KEYS):
@@ -258,9 +296,6 @@ def test_a_boundary_of_a_key_is_no_secret(tmp_path: Path) -> None:
         assert "-----BEGIN RSA PRIVATE KEY-----" in scene.asked[0]
 
 
-# ---- settings -------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     "settings",
     [
@@ -273,7 +308,9 @@ def test_a_boundary_of_a_key_is_no_secret(tmp_path: Path) -> None:
         {"OPENAI_BASE_URL": "hunter2secret"},
     ],
 )
-def test_a_setting_that_cannot_be_used_is_not_quoted(settings: Mapping[str, str], tmp_path: Path) -> None:
+def test_a_setting_that_cannot_be_used_is_not_quoted(
+    settings: Mapping[str, str], tmp_path: Path
+) -> None:
     with pytest.raises((SetupError, OutsideError)) as refused:
         build_database(load_config({"TINYGEN_DATA_DIR": str(tmp_path), **settings}, env_file=None))
     error: BaseException | None = refused.value

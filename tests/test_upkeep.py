@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.errors import OutsideError
-from bot.jobs.worker.maintenance import Chore, Upkeep
+from bot.jobs.worker.maintenance import Maintenance, PeriodicTask
 
 
 class Clock:
@@ -15,7 +15,13 @@ class Clock:
 
 def test_a_chore_is_done_at_once_and_then_when_it_is_due() -> None:
     clock, done = Clock(), list[str]()
-    upkeep = Upkeep([Chore("a", 10, lambda: done.append("a")), Chore("b", 25, lambda: done.append("b"))], clock=clock)
+    upkeep = Maintenance(
+        [
+            PeriodicTask("a", 10, lambda: done.append("a")),
+            PeriodicTask("b", 25, lambda: done.append("b")),
+        ],
+        clock=clock,
+    )
     for _ in range(4):
         upkeep.do_due()
         clock.now_s += 10
@@ -24,7 +30,13 @@ def test_a_chore_is_done_at_once_and_then_when_it_is_due() -> None:
 
 def test_a_fault_in_one_chore_ends_no_other() -> None:
     done = list[str]()
-    upkeep = Upkeep([Chore("a", 10, lambda: print(1 // 0)), Chore("b", 10, lambda: done.append("b"))], clock=Clock())
+    upkeep = Maintenance(
+        [
+            PeriodicTask("a", 10, lambda: print(1 // 0)),
+            PeriodicTask("b", 10, lambda: done.append("b")),
+        ],
+        clock=Clock(),
+    )
     upkeep.do_due()
     assert done == ["b"]
 
@@ -36,7 +48,9 @@ def test_a_chore_that_fails_holds_up_no_other_and_is_done_again() -> None:
         done.append("failed")
         raise OutsideError("GitHub is away.", next_step="Wait.")
 
-    upkeep = Upkeep([Chore("a", 10, fail), Chore("b", 10, lambda: done.append("b"))], clock=clock)
+    upkeep = Maintenance(
+        [PeriodicTask("a", 10, fail), PeriodicTask("b", 10, lambda: done.append("b"))], clock=clock
+    )
     upkeep.do_due()
     clock.now_s += 10
     upkeep.do_due()

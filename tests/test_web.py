@@ -1,4 +1,5 @@
-"""The HTTP edge from outside: every code that CONTRACT section 3 names, and nothing that tells too much."""
+"""The HTTP edge from outside: every code that CONTRACT section 3 names, and nothing that tells too
+much."""
 
 from __future__ import annotations
 
@@ -38,7 +39,11 @@ REPO_URL = "https://github.com/octocat/greeter"
 DIFF = "diff --git a/a b/a\n--- a/a\n+++ b/a\n@@ -1 +1 @@\n-a\n+é\n"
 COMMENT: dict[str, Any] = {
     "action": "created",
-    "comment": {"id": 7, "body": "/tinygen Greet louder.", "user": {"id": 1, "login": "octocat", "type": "User"}},
+    "comment": {
+        "id": 7,
+        "body": "/tinygen Greet louder.",
+        "user": {"id": 1, "login": "octocat", "type": "User"},
+    },
     "issue": {"number": 3},
     "repository": {"full_name": "octocat/greeter"},
     "installation": {"id": 9},
@@ -51,10 +56,14 @@ class Web:
     def __init__(self, settings: Mapping[str, str] | None = None) -> None:
         self.inbox, self.reports, self.workers = MemoryInbox(), MemoryReports(), MemoryWorkers()
         given = {"GITHUB_WEBHOOK_SECRET": SECRET, "GITHUB_APP_ID": "12345", **(settings or {})}
-        self.app = create_app(load_config(given, env_file=None), self.inbox, self.reports, self.workers, lambda: b"")
+        self.app = create_app(
+            load_config(given, env_file=None), self.inbox, self.reports, self.workers, lambda: b""
+        )
         self.client: FlaskClient = self.app.test_client()
 
-    def deliver(self, body: bytes | object, event: str = "issue_comment", **headers: str | None) -> TestResponse:
+    def deliver(
+        self, body: bytes | object, event: str = "issue_comment", **headers: str | None
+    ) -> TestResponse:
         """Signed; `headers` by their names with underscores, None to leave one out."""
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         usual: dict[str, str | None] = {
@@ -71,7 +80,9 @@ class Web:
 
     def run(self, body: object = None, **headers: str) -> TestResponse:
         asked = {"repoUrl": REPO_URL, "prompt": "Greet louder."} if body is None else body
-        return self.client.post("/run", json=asked, headers={name.replace("_", "-"): v for name, v in headers.items()})
+        return self.client.post(
+            "/run", json=asked, headers={name.replace("_", "-"): v for name, v in headers.items()}
+        )
 
     def will_end(self, **of: Any) -> None:
         """Every job that is accepted from now on has ended so."""
@@ -113,13 +124,13 @@ def keyed() -> Web:
     return Web({"TINYGEN_API_KEYS": ",".join(KEYS)})
 
 
-# ---- the webhook ----------------------------------------------------------------------------------------------------
-
-
 class TestWebhook:
     def test_a_command_is_accepted_under_its_delivery_id(self, web: Web) -> None:
         answer = web.deliver(COMMENT, X_GitHub_Delivery="72d3162e-cc78-11e3-81ab-4c9367dc0958")
-        assert (answer.status_code, answer.json) == (202, {"job": "72d3162e-cc78-11e3-81ab-4c9367dc0958"})
+        assert (answer.status_code, answer.json) == (
+            202,
+            {"job": "72d3162e-cc78-11e3-81ab-4c9367dc0958"},
+        )
         job = web.inbox.jobs["72d3162e-cc78-11e3-81ab-4c9367dc0958"]
         assert job.command == Command("solve", "Greet louder.")
         assert job.target == Target("octocat/greeter", 9, 3, False, 7)
@@ -164,11 +175,16 @@ class TestWebhook:
             ({"comment": {**COMMENT["comment"], "body": "    /tinygen x"}}, "no command"),
             ({"comment": {**COMMENT["comment"], "body": None}}, "no command"),
             ({"comment": {**COMMENT["comment"], "user": None}}, "no author"),
-            ({"comment": {**COMMENT["comment"], "performed_via_github_app": {"id": 12345}}}, "TinyGen's own"),
+            (
+                {"comment": {**COMMENT["comment"], "performed_via_github_app": {"id": 12345}}},
+                "TinyGen's own",
+            ),
             ({"installation": None}, "installation"),
         ],
     )
-    def test_what_is_not_for_us_is_ignored_with_the_reason(self, web: Web, change: Any, reason: str) -> None:
+    def test_what_is_not_for_us_is_ignored_with_the_reason(
+        self, web: Web, change: Any, reason: str
+    ) -> None:
         answer = web.deliver({**COMMENT, **change})
         assert answer.status_code == 200
         assert answer.json
@@ -208,9 +224,12 @@ class TestWebhook:
 
     @pytest.mark.parametrize("event", ["issue_comment", "push"])
     @pytest.mark.parametrize(
-        "headers", [{"X_GitHub_Event": None}, {"X_GitHub_Delivery": None}, {"X_GitHub_Delivery": "a/b"}]
+        "headers",
+        [{"X_GitHub_Event": None}, {"X_GitHub_Delivery": None}, {"X_GitHub_Delivery": "a/b"}],
     )
-    def test_github_names_event_and_delivery(self, web: Web, event: str, headers: dict[str, str | None]) -> None:
+    def test_github_names_event_and_delivery(
+        self, web: Web, event: str, headers: dict[str, str | None]
+    ) -> None:
         assert "X-GitHub" in problem(web.deliver(COMMENT, event, **headers), 400)
 
     def test_a_body_of_25_mb_is_read_and_one_byte_more_is_not(self, web: Web) -> None:
@@ -249,7 +268,9 @@ class TestWebhook:
         folder = NPM / "@octokit" / "webhooks-examples" / "api.github.com" / "index.json"
         events = json.loads(folder.read_text())
         codes = [
-            web.deliver(example, event=event["name"]).status_code for event in events for example in event["examples"]
+            web.deliver(example, event=event["name"]).status_code
+            for event in events
+            for example in event["examples"]
         ]
         assert len(codes) == 329
         assert set(codes) <= {200, 202}
@@ -257,7 +278,11 @@ class TestWebhook:
     @pytest.mark.npm
     def test_githubs_own_comment_with_a_command_is_accepted(self, web: Web) -> None:
         folder = NPM / "@octokit" / "webhooks-examples" / "api.github.com" / "index.json"
-        (examples,) = [each["examples"] for each in json.loads(folder.read_text()) if each["name"] == "issue_comment"]
+        (examples,) = [
+            each["examples"]
+            for each in json.loads(folder.read_text())
+            if each["name"] == "issue_comment"
+        ]
         example = next(each for each in examples if each["action"] == "created")
         example["comment"]["body"] = "Thank you!\n\n/tinygen --pr Do it."
         example["installation"] = {"id": 1}
@@ -266,7 +291,9 @@ class TestWebhook:
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
+    ),
     max_leaves=12,
 )
 FIELDS = st.sampled_from(["action", "comment", "issue", "repository", "installation"])
@@ -303,15 +330,13 @@ def test_no_comment_breaks_the_webhook(text: str) -> None:
 
 @IN_MODULE
 @given(
-    st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode()), st.sampled_from(["json", "text", ""])
+    st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode()),
+    st.sampled_from(["json", "text", ""]),
 )
 def test_random_bytes_never_break_run(body: bytes, kind: str) -> None:
     kinds = {"json": "application/json", "text": "text/plain", "": ""}
     answer = PLAIN.client.post("/run", data=body, content_type=kinds[kind])
     assert answer.status_code in (400, 415, 422)
-
-
-# ---- /run -----------------------------------------------------------------------------------------------------------
 
 
 class TestRun:
@@ -341,7 +366,9 @@ class TestRun:
             ({"ref": "0" * 40}, "0" * 40),
         ],
     )
-    def test_the_repository_is_named_as_people_paste_it(self, web: Web, body: Any, ref: str | None) -> None:
+    def test_the_repository_is_named_as_people_paste_it(
+        self, web: Web, body: Any, ref: str | None
+    ) -> None:
         web.will_end(patch=Patch("0" * 40, DIFF))
         assert web.run({"repoUrl": REPO_URL, "prompt": "x", **body}).status_code == 200
         (job,) = web.inbox.jobs.values()
@@ -396,7 +423,9 @@ class TestRun:
     def test_a_field_that_is_wrong_is_named(self, web: Web, body: Any, field: str) -> None:
         assert field in problem(web.run(body), 422)
 
-    @pytest.mark.parametrize("ref", ["--upload-pack=x", "a..b", "a b", "", "x\0y", "-x", "../x", "a.lock"])
+    @pytest.mark.parametrize(
+        "ref", ["--upload-pack=x", "a..b", "a b", "", "x\0y", "-x", "../x", "a.lock"]
+    )
     def test_a_ref_that_no_branch_can_have_is_refused(self, web: Web, ref: str) -> None:
         answer = web.run({"repoUrl": REPO_URL, "prompt": "x", "ref": ref})
         assert "ref" in problem(answer, 422 if ref == "" else answer.status_code)
@@ -417,7 +446,9 @@ class TestRun:
         body = b'{"prompt": "' + b" " * MAX_BODY_BYTES + b'"}'
         problem(web.client.post("/run", data=body, content_type="application/json"), 413)
 
-    @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])
+    @pytest.mark.parametrize(
+        "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""]
+    )
     def test_only_json_is_read_so_that_no_page_can_post_it(self, web: Web, kind: str) -> None:
         body = json.dumps({"repoUrl": REPO_URL, "prompt": "x"})
         answer = web.client.post("/run", data=body, content_type=kind)
@@ -439,7 +470,9 @@ class TestRun:
             (Failure("It took too long.", "Ask for less.", True, "TimedOut"), 504),
         ],
     )
-    def test_a_job_that_failed_is_a_problem_with_its_words(self, web: Web, failure: Failure, status: int) -> None:
+    def test_a_job_that_failed_is_a_problem_with_its_words(
+        self, web: Web, failure: Failure, status: int
+    ) -> None:
         web.will_end(state="failed", failure=failure)
         assert problem(web.run(), status) == f"{failure.message} {failure.next_step}"
 
@@ -457,7 +490,9 @@ class TestRun:
         web.inbox.is_away = True
         problem(web.run(), 503)
 
-    def test_more_callers_than_threads_can_wait_for_are_turned_away_before_anything_runs(self) -> None:
+    def test_more_callers_than_threads_can_wait_for_are_turned_away_before_anything_runs(
+        self,
+    ) -> None:
         web = Web({"TINYGEN_WEB_THREADS": "2", "TINYGEN_RUN_WAIT_SECONDS": "5"})
         first = threading.Thread(target=web.run)
         first.start()
@@ -472,7 +507,9 @@ class TestRun:
             web.reports.save(Report(job, "done"))
         first.join()
 
-    @pytest.mark.parametrize("prefer", ["respond-async", "wait=10, Respond-Async", "respond-async; x=1"])
+    @pytest.mark.parametrize(
+        "prefer", ["respond-async", "wait=10, Respond-Async", "respond-async; x=1"]
+    )
     def test_who_does_not_want_to_wait_is_told_where_to_look(self, web: Web, prefer: str) -> None:
         answer = web.run(Prefer=prefer)
         (job,) = web.inbox.jobs
@@ -485,7 +522,15 @@ class TestRun:
         assert web.run(Prefer="no-respond-async, return=minimal").status_code == 200
 
 
-LOOPBACK_HOSTS = ("localhost", "LocalHost:8000", "127.0.0.1", "127.0.0.1:8000", "127.255.3.9:1", "[::1]", "[::1]:8000")
+LOOPBACK_HOSTS = (
+    "localhost",
+    "LocalHost:8000",
+    "127.0.0.1",
+    "127.0.0.1:8000",
+    "127.255.3.9:1",
+    "[::1]",
+    "[::1]:8000",
+)
 FOREIGN_HOSTS = (
     "",
     "bot.example.com",
@@ -520,7 +565,17 @@ class TestWhoMayCall:
     @pytest.mark.parametrize("path", PATHS)
     @pytest.mark.parametrize(
         "header",
-        [None, "", "Bearer", "Bearer ", "Bearer wrong", "Basic a2V5", KEYS[0], f"Bearer {KEYS[0]}x", "Bearer é"],
+        [
+            None,
+            "",
+            "Bearer",
+            "Bearer ",
+            "Bearer wrong",
+            "Basic a2V5",
+            KEYS[0],
+            f"Bearer {KEYS[0]}x",
+            "Bearer é",
+        ],
     )
     def test_with_keys_nobody_without_one(self, keyed: Web, path: str, header: str | None) -> None:
         answer = keyed.client.open(
@@ -535,7 +590,9 @@ class TestWhoMayCall:
     @pytest.mark.parametrize("key", KEYS)
     @pytest.mark.parametrize("scheme", ["Bearer", "bearer"])
     def test_with_keys_whoever_has_one(self, keyed: Web, key: str, scheme: str) -> None:
-        answer = keyed.run(Authorization=f"{scheme} {key}", Prefer="respond-async", X_Forwarded_For="203.0.113.9")
+        answer = keyed.run(
+            Authorization=f"{scheme} {key}", Prefer="respond-async", X_Forwarded_For="203.0.113.9"
+        )
         assert answer.status_code == 202
 
     def test_without_keys_only_this_machine(self, web: Web) -> None:
@@ -552,7 +609,15 @@ class TestWhoMayCall:
             problem(answer, status)
 
     @pytest.mark.parametrize(
-        "name", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "X-Forwarded-Host", "X-Forwarded-Proto", "Via"]
+        "name",
+        [
+            "X-Forwarded-For",
+            "Forwarded",
+            "X-Real-IP",
+            "X-Forwarded-Host",
+            "X-Forwarded-Proto",
+            "Via",
+        ],
     )
     def test_without_keys_nobody_whom_a_proxy_speaks_for(self, web: Web, name: str) -> None:
         problem(web.client.get("/jobs/x", headers={name: "127.0.0.1"}), 401)
@@ -563,9 +628,13 @@ class TestWhoMayCall:
 
     @pytest.mark.parametrize("host", FOREIGN_HOSTS)
     @pytest.mark.parametrize("path", PATHS)
-    def test_without_keys_nobody_who_means_another_host(self, web: Web, path: str, host: str) -> None:
+    def test_without_keys_nobody_who_means_another_host(
+        self, web: Web, path: str, host: str
+    ) -> None:
         method = "POST" if path == "/run" else "GET"
-        answer = web.client.open(path, method=method, json={}, environ_overrides={"HTTP_HOST": host})
+        answer = web.client.open(
+            path, method=method, json={}, environ_overrides={"HTTP_HOST": host}
+        )
         assert "TINYGEN_API_KEYS" in problem(answer, 401)
         assert not web.inbox.jobs
 
@@ -576,13 +645,19 @@ class TestWhoMayCall:
         assert status == "401 UNAUTHORIZED"
         assert b"TINYGEN_API_KEYS" in b"".join(body)
 
-    @pytest.mark.parametrize("origin", ["https://evil.example", "http://localhost:8000", "null", ""])
+    @pytest.mark.parametrize(
+        "origin", ["https://evil.example", "http://localhost:8000", "null", ""]
+    )
     def test_without_keys_no_page_of_a_browser(self, web: Web, origin: str) -> None:
         assert "TINYGEN_API_KEYS" in problem(web.run(Origin=origin), 401)
         assert not web.inbox.jobs
 
     def test_with_keys_host_and_origin_tell_nothing(self, keyed: Web) -> None:
-        headers = {"Authorization": f"Bearer {KEYS[0]}", "Host": "bot.example.com", "Origin": "https://a.example"}
+        headers = {
+            "Authorization": f"Bearer {KEYS[0]}",
+            "Host": "bot.example.com",
+            "Origin": "https://a.example",
+        }
         problem(keyed.client.get("/jobs/x", headers=headers), 404)
 
     @pytest.mark.parametrize("path", ["/healthz", "/metrics", "/docs/openapi.json"])
@@ -595,14 +670,20 @@ class TestWhoMayCall:
 
     @pytest.mark.parametrize("path", ["/healthz", "/metrics", "/docs/openapi.json"])
     def test_what_tells_nothing_needs_no_key(self, keyed: Web, path: str) -> None:
-        assert keyed.client.get(path, environ_overrides={"REMOTE_ADDR": "203.0.113.9"}).status_code == 200
-
-
-# ---- jobs -----------------------------------------------------------------------------------------------------------
+        assert (
+            keyed.client.get(path, environ_overrides={"REMOTE_ADDR": "203.0.113.9"}).status_code
+            == 200
+        )
 
 
 def report(state: State = "done", **of: Any) -> Report:
-    job = Job("j-1", "run", Target("octocat/greeter"), Command("solve", "x"), received_at="2026-01-01T00:00:00+00:00")
+    job = Job(
+        "j-1",
+        "run",
+        Target("octocat/greeter"),
+        Command("solve", "x"),
+        received_at="2026-01-01T00:00:00+00:00",
+    )
     return replace(Report(job, "done"), state=state, **of)
 
 
@@ -651,7 +732,11 @@ class TestJobPages:
         web.reports.save(report("failed", failure=Failure("It broke.", "Mend it.")))
         page = web.client.get("/jobs/j-1").json
         assert page
-        assert (page["state"], page["error"], page["result"]) == ("failed", "It broke. Mend it.", None)
+        assert (page["state"], page["error"], page["result"]) == (
+            "failed",
+            "It broke. Mend it.",
+            None,
+        )
 
     def test_give_the_diff_as_text(self, web: Web) -> None:
         web.reports.save(report(patch=Patch("1" * 40, DIFF)))
@@ -665,7 +750,9 @@ class TestJobPages:
         assert web.client.get("/jobs/j-1").status_code == 200
 
     @pytest.mark.parametrize("state", sorted(FINAL_STATES | {"queued", "running"}))
-    def test_a_diff_that_is_not_there_is_empty_only_where_the_job_is_done(self, web: Web, state: State) -> None:
+    def test_a_diff_that_is_not_there_is_empty_only_where_the_job_is_done(
+        self, web: Web, state: State
+    ) -> None:
         web.reports.save(report(state))
         answer = web.client.get("/jobs/j-1.diff")
         if state == "done":
@@ -673,7 +760,9 @@ class TestJobPages:
         else:
             assert state in problem(answer, 404)
 
-    @pytest.mark.parametrize("job", ["unknown", "x" * 65, "a%2Fb", "..", "a%00b", "a%0Ab", "%F0%9F%98%80", "j-1.txt"])
+    @pytest.mark.parametrize(
+        "job", ["unknown", "x" * 65, "a%2Fb", "..", "a%00b", "a%0Ab", "%F0%9F%98%80", "j-1.txt"]
+    )
     def test_an_unknown_job_is_404(self, web: Web, job: str) -> None:
         web.reports.save(report())
         problem(web.client.get(f"/jobs/{job}"), 404)
@@ -682,9 +771,6 @@ class TestJobPages:
     def test_reports_that_are_away_are_503(self, web: Web) -> None:
         web.reports.is_away = True
         problem(web.client.get("/jobs/j-1"), 503)
-
-
-# ---- the rest -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -698,14 +784,17 @@ class TestJobPages:
         ("POST", "/healthz", {"GET", "HEAD", "OPTIONS"}),
     ],
 )
-def test_a_method_that_is_not_allowed_is_told_which_are(web: Web, method: str, path: str, allowed: set[str]) -> None:
+def test_a_method_that_is_not_allowed_is_told_which_are(
+    web: Web, method: str, path: str, allowed: set[str]
+) -> None:
     answer = web.client.open(path, method=method)
     problem(answer, 405)
     assert set(re.split(r", *", answer.headers["Allow"])) == allowed
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/nothing", "/webhook/", "/run/x", "/jobs", "/jobs/", "/.env", "/%2e%2e/etc/passwd"]
+    "path",
+    ["/", "/nothing", "/webhook/", "/run/x", "/jobs", "/jobs/", "/.env", "/%2e%2e/etc/passwd"],
 )
 def test_what_is_not_there_is_a_problem_as_well(web: Web, path: str) -> None:
     problem(web.client.get(path), 404)
@@ -741,7 +830,9 @@ def test_readyz_names_what_is_missing(web: Web) -> None:
 
 
 def test_metrics_are_prometheus_text(tmp_path: Path) -> None:
-    config = load_config({"GITHUB_WEBHOOK_SECRET": SECRET, "TINYGEN_DATA_DIR": str(tmp_path)}, env_file=None)
+    config = load_config(
+        {"GITHUB_WEBHOOK_SECRET": SECRET, "TINYGEN_DATA_DIR": str(tmp_path)}, env_file=None
+    )
     database = build_database(config)
     database.accept(report().job)
     app = create_app(config, database, database, database, lambda: render_metrics(database))
@@ -789,7 +880,13 @@ def test_the_docs_load_nothing_from_elsewhere(web: Web, page: str) -> None:
 
 def test_the_receiver_does_not_start_without_its_secret() -> None:
     with pytest.raises(SetupError, match="GITHUB_WEBHOOK_SECRET"):
-        create_app(load_config({}, env_file=None), MemoryInbox(), MemoryReports(), MemoryWorkers(), lambda: b"")
+        create_app(
+            load_config({}, env_file=None),
+            MemoryInbox(),
+            MemoryReports(),
+            MemoryWorkers(),
+            lambda: b"",
+        )
 
 
 def test_a_fault_of_our_own_is_500_and_tells_nothing(caplog: pytest.LogCaptureFixture) -> None:

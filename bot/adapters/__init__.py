@@ -1,1 +1,2 @@
-"""The rim: one outside thing per file, with its retries, timeouts and limits. Nothing here decides anything."""
+"""The rim: one outside thing per file, with its retries, timeouts and limits. Nothing here decides
+anything."""

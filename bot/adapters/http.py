@@ -1,7 +1,9 @@
-"""HTTP answers under bounds of size and time, for every adapter whose client library rests on httpx.
+"""HTTP answers under bounds of size and time, for every adapter whose client library rests on
+httpx.
 
-httpx itself unpacks whatever an answer says that it is packed in, however often, and reads as long as bytes come: some
-kilobytes may become gigabytes, and an answer that never ends, in its body or before it, holds its thread for ever.
+httpx itself unpacks whatever an answer says that it is packed in, however often, and reads as long
+as bytes come: some kilobytes may become gigabytes, and an answer that never ends, in its body or
+before it, holds its thread for ever.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ ACCEPT_ENCODING = "gzip"
 """What may be asked for: nothing else is unpacked."""
 
 _MOST_SILENCES = 6
-"""How many times the longest silence that a client bears its whole answer may take: minutes, for any of ours."""
+"""How many times the longest silence that a client bears its whole answer may take: minutes, for
+any of ours."""
 _PIECE_BYTES = 64 * 1024
 
 
@@ -28,8 +31,9 @@ class BodyTooLong(httpx.DecodingError):
 
 
 def bound_body(max_bytes: int) -> Callable[[httpx.Response], None]:
-    """A hook for answers, before anything of theirs is read: raises httpx.DecodingError where the body is packed in
-    another way than gzip; what reads a body of more than `max_bytes`, unpacked, gets a BodyTooLong."""
+    """A hook for answers, before anything of theirs is read: raises httpx.DecodingError where the
+    body is packed in another way than gzip; what reads a body of more than `max_bytes`, unpacked,
+    gets a BodyTooLong."""
 
     def bound(response: httpx.Response) -> None:
         encoding = response.headers.pop("Content-Encoding", "").strip().lower()
@@ -42,7 +46,8 @@ def bound_body(max_bytes: int) -> Callable[[httpx.Response], None]:
 
 
 class _Bounded(httpx.SyncByteStream):
-    """The stream, unpacked. Nothing else of httpx unpacks it again: the header that says so is gone."""
+    """The stream, unpacked. Nothing else of httpx unpacks it again: the header that says so is
+    gone."""
 
     def __init__(self, stream: httpx.SyncByteStream, is_packed: bool, max_bytes: int) -> None:
         self._stream = stream
@@ -76,12 +81,12 @@ def _unpacked(piece: bytes, unpacker: zlib._Decompress) -> Iterator[bytes]:
 
 
 def bound_time(client: httpx.Client, *, clock: Callable[[], float] = time.monotonic) -> None:
-    """From now on an exchange, from its request's first byte to its answer's last, may take six read timeouts of the
-    client; then httpx.WriteTimeout or httpx.ReadTimeout is raised.
+    """From now on an exchange, from its request's first byte to its answer's last, may take six
+    read timeouts of the client; then httpx.WriteTimeout or httpx.ReadTimeout is raised.
 
-    The timeout itself begins anew with each byte that comes, and with each of the interim answers (1xx) of which a
-    server may send any number. httpx has no place for a network backend of one's own, but where one gives up the
-    proxies of the environment.
+    The timeout itself begins anew with each byte that comes, and with each of the interim answers
+    (1xx) of which a server may send any number. httpx has no place for a network backend of one's
+    own, but where one gives up the proxies of the environment.
     """
     if client.timeout.read is None:
         raise ValueError("The client has no read timeout to be bounded by.")
@@ -93,7 +98,9 @@ def bound_time(client: httpx.Client, *, clock: Callable[[], float] = time.monoto
 
 
 class _TimedBackend(httpcore.NetworkBackend):
-    def __init__(self, backend: httpcore.NetworkBackend, max_s: float, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, backend: httpcore.NetworkBackend, max_s: float, clock: Callable[[], float]
+    ) -> None:
         self._backend = backend
         self._max_s = max_s
         self._clock = clock
@@ -114,9 +121,12 @@ class _TimedBackend(httpcore.NetworkBackend):
 
 
 class _TimedStream(httpcore.NetworkStream):
-    """One connection. An exchange on it begins with the first write after a read, and must end within `max_s`."""
+    """One connection. An exchange on it begins with the first write after a read, and must end
+    within `max_s`."""
 
-    def __init__(self, stream: httpcore.NetworkStream, max_s: float, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, stream: httpcore.NetworkStream, max_s: float, clock: Callable[[], float]
+    ) -> None:
         self._stream = stream
         self._max_s = max_s
         self._clock = clock
@@ -131,8 +141,12 @@ class _TimedStream(httpcore.NetworkStream):
         if self._has_read:
             self._has_read = False
             self._until = self._clock() + self._max_s
-        for at in range(0, len(buffer), _PIECE_BYTES):  # one write waits anew for each byte that is taken of it
-            self._stream.write(buffer[at : at + _PIECE_BYTES], self._bound_s(timeout, httpcore.WriteTimeout))
+        for at in range(
+            0, len(buffer), _PIECE_BYTES
+        ):  # one write waits anew for each byte that is taken of it
+            self._stream.write(
+                buffer[at : at + _PIECE_BYTES], self._bound_s(timeout, httpcore.WriteTimeout)
+            )
 
     def _bound_s(self, timeout: float | None, error: type[httpcore.TimeoutException]) -> float:
         left_s = self._until - self._clock()
@@ -141,7 +155,10 @@ class _TimedStream(httpcore.NetworkStream):
         return left_s if timeout is None else min(timeout, left_s)
 
     def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
     ) -> httpcore.NetworkStream:
         secured = self._stream.start_tls(ssl_context, server_hostname, timeout)
         return _TimedStream(secured, self._max_s, self._clock)

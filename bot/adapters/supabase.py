@@ -1,8 +1,8 @@
 """The request log at Supabase, written with its secret key.
 
-Nothing is repeated here: what was not taken waits in the outbox and is sent again (bot/job/log.py). What Supabase
-answers is sorted where it arrives, in the HTTP client, because the library's own error keeps neither the status nor
-Retry-After, and takes anything with a 200 for an answer.
+Nothing is repeated here: what was not taken waits in the outbox and is sent again (bot/job/log.py).
+What Supabase answers is sorted where it arrives, in the HTTP client, because the library's own
+error keeps neither the status nor Retry-After, and takes anything with a 200 for an answer.
 """
 
 from __future__ import annotations
@@ -42,11 +42,12 @@ _NO_SUCH_TABLE_OR_COLUMN = frozenset({"42P01", "PGRST205", "42703", "PGRST204"})
 
 
 class SupabaseStore:
-    """Store of `bot.ports`, for any number of threads. No error of it holds the key or a value of a row."""
+    """Store of `bot.ports`, for any number of threads. No error of it holds the key or a value of a
+    row."""
 
     def __init__(self, url: str, key: str, *, timeout_s: float = 5.0) -> None:
-        """`timeout_s` bounds each wait for the project: to connect, and for each piece of its answer; six of them
-        bound the answer."""
+        """`timeout_s` bounds each wait for the project: to connect, and for each piece of its
+        answer; six of them bound the answer."""
         self._url = url
         self._key = key
         self._timeout_s = timeout_s
@@ -54,10 +55,11 @@ class SupabaseStore:
         self._connecting = threading.Lock()
 
     def write(self, report: Report) -> None:
-        """Inserts the row, or brings it to this report's state; an older state never replaces a final one.
+        """Inserts the row, or brings it to this report's state; an older state never replaces a
+        final one.
 
-        OutsideError where writing it later may help, SetupError where the operator must act first: RowRefused where
-        others may be taken.
+        OutsideError where writing it later may help, SetupError where the operator must act first:
+        RowRefused where others may be taken.
         """
         with _named_errors():
             # Most rows are there already; the second update is for one that came in between.
@@ -65,7 +67,11 @@ class SupabaseStore:
 
     def _update(self, report: Report) -> bool:
         """Whether a row was there to be changed."""
-        row = {name: value for name, value in log_row(report).items() if name not in ("id", "created_at")}
+        row = {
+            name: value
+            for name, value in log_row(report).items()
+            if name not in ("id", "created_at")
+        }
         update = self._table().update(row).eq("id", report.job.id)
         if report.state not in FINAL_STATES:
             update = update.not_.in_("state", sorted(FINAL_STATES))
@@ -73,7 +79,9 @@ class SupabaseStore:
 
     def _insert(self, report: Report) -> bool:
         """Whether no row was there."""
-        row = {name: value for name, value in log_row(report).items() if name != "created_at" or value}
+        row = {
+            name: value for name, value in log_row(report).items() if name != "created_at" or value
+        }
         insert = self._table().upsert(row, on_conflict="id", ignore_duplicates=True)
         return bool(insert.select("id").execute().data)
 
@@ -94,8 +102,8 @@ class SupabaseStore:
 
 
 def _connect(url: str, key: str, timeout_s: float) -> Client:
-    """The library takes 0.3 s to import, and any text for a key: one that no header can hold fails only later, with
-    itself in the message."""
+    """The library takes 0.3 s to import, and any text for a key: one that no header can hold fails
+    only later, with itself in the message."""
     import httpx
     from supabase import ClientOptions, SupabaseException, create_client
 
@@ -109,9 +117,13 @@ def _connect(url: str, key: str, timeout_s: float) -> Client:
     )
     bound_time(http)
     try:
-        return create_client(url, key, ClientOptions(httpx_client=http, postgrest_client_retry=False))
+        return create_client(
+            url, key, ClientOptions(httpx_client=http, postgrest_client_retry=False)
+        )
     except SupabaseException:
-        raise SetupError("SUPABASE_URL or SUPABASE_KEY cannot be used.", next_step=f"{_SET_URL} {_SET_KEY}") from None
+        raise SetupError(
+            "SUPABASE_URL or SUPABASE_KEY cannot be used.", next_step=f"{_SET_URL} {_SET_KEY}"
+        ) from None
 
 
 @contextmanager
@@ -124,7 +136,9 @@ def _named_errors() -> Iterator[None]:
     except httpx.TimeoutException:
         raise TimedOut("Supabase did not answer in time.", next_step=_LATER) from None
     except httpx.HTTPError as error:
-        raise OutsideError(f"Supabase cannot be reached ({type(error).__name__}).", next_step=_LATER) from None
+        raise OutsideError(
+            f"Supabase cannot be reached ({type(error).__name__}).", next_step=_LATER
+        ) from None
 
 
 def _sort(response: httpx.Response) -> None:
@@ -135,15 +149,24 @@ def _sort(response: httpx.Response) -> None:
     response.read()
     status, code = response.status_code, _code(response.content)
     if status in (408, 429) or status >= 500:
-        raise OutsideError(f"Supabase answered {status}.", next_step=_LATER, retry_in_s=_retry_in_s(response))
-    if code in _NO_SUCH_TABLE_OR_COLUMN or response.content == b"{}":  # all that PostgREST 12 says to a PATCH
+        raise OutsideError(
+            f"Supabase answered {status}.", next_step=_LATER, retry_in_s=_retry_in_s(response)
+        )
+    if (
+        code in _NO_SUCH_TABLE_OR_COLUMN or response.content == b"{}"
+    ):  # all that PostgREST 12 says to a PATCH
         raise SetupError(
-            f"Supabase has no table {TABLE} as this version writes it ({code or status}).", next_step=_MIGRATE
+            f"Supabase has no table {TABLE} as this version writes it ({code or status}).",
+            next_step=_MIGRATE,
         )
     if status in (401, 403):
-        raise SetupError(f"Supabase does not let this key use {TABLE} ({code or status}).", next_step=_SET_KEY)
+        raise SetupError(
+            f"Supabase does not let this key use {TABLE} ({code or status}).", next_step=_SET_KEY
+        )
     if code is None:
-        raise SetupError(f"What answers at SUPABASE_URL is not Supabase ({status}).", next_step=_SET_URL)
+        raise SetupError(
+            f"What answers at SUPABASE_URL is not Supabase ({status}).", next_step=_SET_URL
+        )
     raise RowRefused(f"Supabase refused the row ({code}).", next_step=_MIGRATE)
 
 

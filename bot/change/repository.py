@@ -1,7 +1,7 @@
 """What a repository asks of those who change it, from the files in which repositories say so.
 
-They are read from the default branch alone: whoever can write there may command TinyGen anyway, while a pull request's
-author may be anybody. What the repository keeps from the model is not read.
+They are read from the default branch alone: whoever can write there may command TinyGen anyway,
+while a pull request's author may be anybody. What the repository keeps from the model is not read.
 
 A repository as changes that are not committed yet leave it: what a further change is made on.
 """
@@ -12,9 +12,8 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from bot.thread.settings import SETTINGS_FILE, RepoSettings
 from bot.types import Task
-from bot.types.snapshot import Blob, Change, Changes, Snapshot
+from bot.types.snapshot import Blob, Change, Changes, RepositoryView
 from bot.types.text import read_text
 
 FILES = (
@@ -24,31 +23,35 @@ FILES = (
     ".github/CONTRIBUTING.md",
     "CONTRIBUTING.rst",
 )
-"""https://agents.md, https://docs.github.com/en/copilot/customizing-copilot/adding-repository-custom-instructions-for-github-copilot"""
+"""https://agents.md,
+https://docs.github.com/en/copilot/customizing-copilot/adding-repository-custom-instructions-for-github-copilot"""
 MAX_FILE_CHARS = {"AGENTS.md": 8_000, ".github/copilot-instructions.md": 8_000}
 BRIEF_CHARS = 2_000
 """Of any other file, which is written for people and mostly about other things than code."""
 MAX_BLOB_BYTES = 256_000
 
 
-def with_wishes(task: Task, words: str, settings: RepoSettings) -> Task:
-    """The task with what the repository asks of whoever changes it: its files' `words`, and its settings'."""
-    own = settings.instructions.strip()
-    parts = (words, f"{SETTINGS_FILE}:\n{own}" if own else "")
-    asked = "\n\n".join(part for part in parts if part)
-    return replace(task, instructions=asked, language=settings.language or "")
+def prepare_task(task: Task, view: RepositoryView, *, instructions: str | None = None) -> Task:
+    """The task with what the repository asks of whoever changes it. `instructions` are the words
+    of its instruction files; None reads them from the view."""
+    policy = view.policy
+    words = read_instructions(view) if instructions is None else instructions
+    asked = "\n\n".join(part for part in (words, policy.instructions) if part)
+    return replace(task, instructions=asked, language=policy.language)
 
 
-def read_instructions(snapshot: Snapshot) -> str:
+def read_instructions(view: RepositoryView) -> str:
     """The files' words, each under its name, cut to a bound; "" where there are none."""
-    snapshot = snapshot.visible()
-    blobs = [blob for name in FILES if (blob := snapshot.blobs.get(name)) and _is_readable(blob)]
+    visible = view.visible()
+    blobs = [blob for name in FILES if (blob := visible.blobs.get(name)) and _is_readable(blob)]
     parts = []
-    for blob, content in zip(blobs, snapshot.read(blobs), strict=True):
+    for blob, content in zip(blobs, visible.read(blobs), strict=True):
         text = (read_text(content) or "").strip()
         limit = MAX_FILE_CHARS.get(blob.path, BRIEF_CHARS)
         if text:
-            parts.append(f"{blob.path}:\n{text[:limit]}{' [cut here]' if len(text) > limit else ''}")
+            parts.append(
+                f"{blob.path}:\n{text[:limit]}{' [cut here]' if len(text) > limit else ''}"
+            )
     return "\n\n".join(parts)
 
 
@@ -56,8 +59,9 @@ def _is_readable(blob: Blob) -> bool:
     return blob.mode.startswith("100") and blob.size_bytes <= MAX_BLOB_BYTES
 
 
-def with_changes(base: Snapshot, changes: Changes) -> Snapshot:
-    """The snapshot with the changes made. Its `sha` stays the base's, since there is no commit of it."""
+def with_changes(base: RepositoryView, changes: Changes) -> RepositoryView:
+    """The snapshot with the changes made. Its `sha` stays the base's, since there is no commit of
+    it."""
     if not changes:
         return base
     blobs = {path: blob for path, blob in base.blobs.items() if path not in changes}
@@ -74,11 +78,14 @@ def with_changes(base: Snapshot, changes: Changes) -> Snapshot:
             yield contents[blob.oid] if blob.oid in contents else next(iter(others))
 
     in_order = sorted(blobs.items(), key=lambda item: item[0].encode("utf-8", "surrogateescape"))
-    kept = dict(in_order)
-    view = None
-    if base.view is not None:
-        view = {path: blob for path, blob in kept.items() if path in base.view or path in changes}
-    return replace(base, blobs=kept, read=read, view=view)
+    after = dict(in_order)
+    if base.shown is base.blobs:
+        shown = after
+    else:
+        shown = {
+            path: blob for path, blob in after.items() if path in base.shown or path in changes
+        }
+    return replace(base, blobs=after, shown=shown, read=read)
 
 
 def _blob(change: Change, content: bytes) -> Blob:

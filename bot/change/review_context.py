@@ -1,4 +1,5 @@
-"""Where a change is looked at again: its places with what stands around them, touched functions in full."""
+"""Where a change is looked at again: its places with what stands around them, touched functions in
+full."""
 
 from __future__ import annotations
 
@@ -55,7 +56,9 @@ class _File:
         if number not in self._depths:
             line = self._lines[number - 1]
             indent = line[: len(line) - len(line.lstrip())]
-            self._depths[number] = math.inf if len(indent) == len(line) else len(indent.expandtabs(8))
+            self._depths[number] = (
+                math.inf if len(indent) == len(line) else len(indent.expandtabs(8))
+            )
         return self._depths[number]
 
 
@@ -85,7 +88,8 @@ def _line_starts(text: str, words: str) -> Iterator[int]:
 
 
 def _changed(number: int, body: Sequence[str]) -> Span:
-    """`number` is the line of the new file that the hunk begins with. What was taken away counts where it stood."""
+    """`number` is the line of the new file that the hunk begins with. What was taken away counts
+    where it stood."""
     found: list[int] = []
     for line in body:
         if line[:1] in ("+", "-"):
@@ -102,15 +106,17 @@ def _widened(file: _File, changed: Span) -> Span:
 
 
 def _blocks(file: _File, at: int) -> Iterator[Span]:
-    """Each block that holds the line and is short enough, inmost first: a line, all below it that are indented deeper,
-    and the line that ends them."""
+    """Each block that holds the line and is short enough, inmost first: a line, all below it that
+    are indented deeper, and the line that ends them."""
     depth: float = math.inf
     end = at + 1
     for first in range(min(at, len(file)), max(0, at - MAX_BLOCK_LINES), -1):
         if file.depth(first) < depth:
             depth = file.depth(first)
             below = min(len(file), first + MAX_BLOCK_LINES)
-            while end <= below and file.depth(end) > depth:  # what ended no deeper block ends none that is less deep
+            while (
+                end <= below and file.depth(end) > depth
+            ):  # what ended no deeper block ends none that is less deep
                 end += 1
             if end <= below:
                 yield first, end

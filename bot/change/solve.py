@@ -1,7 +1,8 @@
-"""The loop: generate, apply, mend what did not match, then reflect on the diff until it holds or the rounds end.
+"""The loop: generate, apply, mend what did not match, then reflect on the diff until it holds or
+the rounds end.
 
-The model and git are callables, so the same replies give the same result: a run can be replayed from its transcript,
-and a job that was killed goes on from the replies that were recorded.
+The model and git are callables, so the same replies give the same result: a run can be replayed
+from its transcript, and a job that was killed goes on from the replies that were recorded.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from dataclasses import dataclass, replace
 
 from bot.change import prompts
 from bot.change.context import answer_requests, choose_context
-from bot.change.edits import Judge, apply_edits, find_problems, read_reply, unjudged
+from bot.change.edits import SyntaxChecker, apply_edits, find_problems, no_syntax_checks, read_reply
 from bot.change.repository import with_changes
 from bot.change.review_context import changed_places
 from bot.errors import ContextTooLong, Damaged, LimitReached, OutsideError, SetupError, Unworkable
 from bot.types import Context, Message, Prompt, Reply, Revision, ShownFile, Solution, Task, Verdict
-from bot.types.reply import Rejection, ReplyParts
-from bot.types.snapshot import Changes, Patch, Snapshot
+from bot.types.reply import ParsedReply, RejectedEdit
+from bot.types.snapshot import Changes, Patch, RepositoryView
 
 Ask = Callable[[Prompt], Reply]
 Diff = Callable[[Changes], Patch]
@@ -42,11 +43,12 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """What a conversation came to: the state of the change, the model's words, and the edits that never matched."""
+    """What a conversation came to: the state of the change, the model's words, and the edits that
+    never matched."""
 
     changes: Changes
     summary: str
-    rejected: tuple[Rejection, ...]
+    rejected: tuple[RejectedEdit, ...]
     shown: tuple[ShownFile, ...]
     said: tuple[str, ...]
     """The prose of each reply."""
@@ -64,8 +66,12 @@ class _Meter:
     def __call__(self, prompt: Prompt) -> Reply:
         if self._calls >= self._limits.calls or self._tokens >= self._limits.tokens:
             raise LimitReached(
-                f"The job used up its limit of {self._limits.calls} model calls or {self._limits.tokens} tokens.",
-                next_step="Ask for less at once, or let the operator raise TINYGEN_MAX_CALLS or TINYGEN_MAX_TOKENS.",
+                f"The job used up its limit of {self._limits.calls} model calls or"
+                f" {self._limits.tokens} tokens.",
+                next_step=(
+                    "Ask for less at once, or let the operator raise TINYGEN_MAX_CALLS or"
+                    " TINYGEN_MAX_TOKENS."
+                ),
             )
         reply = self._ask(prompt)
         self._calls += 1
@@ -75,20 +81,21 @@ class _Meter:
 
 def solve(
     task: Task,
-    base: Snapshot,
+    base: RepositoryView,
     ask: Ask,
     diff: Diff,
     *,
     limits: Limits,
     tell: Tell = lambda _step: None,
     start: Changes = NOTHING_YET,
-    judge: Judge = unjudged,
+    judge: SyntaxChecker = no_syntax_checks,
 ) -> Solution:
-    """The revisions that the model made of the task, best last. `start` is what stands already: the model sees the
-    files with it, and the result holds it. `judge` tells whether a changed file parses.
+    """The revisions that the model made of the task, best last. `start` is what stands already: the
+    model sees the files with it, and the result holds it. `judge` tells whether a changed file
+    parses.
 
-    Unworkable where the model sent edits but none could be applied; LimitReached where the limits end before there is
-    a first revision.
+    Unworkable where the model sent edits but none could be applied; LimitReached where the limits
+    end before there is a first revision.
     """
     meter = _Meter(ask, limits)
     tell("generate")
@@ -107,7 +114,11 @@ def solve(
             verdict, better = _reflect(task, base, revisions[-1], meter, limits)
         except Damaged:
             raise
-        except (LimitReached, OutsideError, SetupError) as error:  # what there is was paid for, and may be right
+        except (
+            LimitReached,
+            OutsideError,
+            SetupError,
+        ) as error:  # what there is was paid for, and may be right
             notes.append(f"Reflection ended early: {error.message}")
             break
         revisions[-1] = replace(revisions[-1], verdict=verdict)
@@ -121,23 +132,35 @@ def solve(
             revisions[-1] = replace(revisions[-1], rejected=tuple(left))
             break
         revisions.append(revision)
-    return Solution(tuple(revisions), tuple(dict.fromkeys(shown)), (*notes, *_left_over(revisions[-1])))
+    return Solution(
+        tuple(revisions), tuple(dict.fromkeys(shown)), (*notes, *_left_over(revisions[-1]))
+    )
 
 
 def _no_change(draft: _Draft) -> Unworkable:
-    if draft.rejected and all(rejection.is_final for rejection in draft.rejected) and not draft.unfinished:
+    if (
+        draft.rejected
+        and all(rejection.is_final for rejection in draft.rejected)
+        and not draft.unfinished
+    ):
         return Unworkable(
             "The change would touch nothing but what the repository's settings guard: "
             + " ".join(dict.fromkeys(r.message for r in draft.rejected)),
-            next_step="Change them by hand, or take them out of `protected` or `context` in `.github/tinygen.yml`.",
+            next_step=(
+                "Change them by hand, or take them out of `protected` or `context` in"
+                " `.github/tinygen.yml`."
+            ),
         )
     return Unworkable(
-        draft.unfinished or "The model's edits did not match the files, and did not after it was told why.",
+        draft.unfinished
+        or "The model's edits did not match the files, and did not after it was told why.",
         next_step="Try `/tinygen retry`, or say more exactly what to change and where.",
     )
 
 
-def _generate(task: Task, base: Snapshot, start: Changes, ask: Ask, budget_tokens: int) -> _Draft:
+def _generate(
+    task: Task, base: RepositoryView, start: Changes, ask: Ask, budget_tokens: int
+) -> _Draft:
     """The first draft. A context that the model says is too long is cut by a third, once."""
     now = with_changes(base, start)
     context = choose_context(now, prompts.task_words(task), budget_tokens=budget_tokens)
@@ -150,11 +173,17 @@ def _generate(task: Task, base: Snapshot, start: Changes, ask: Ask, budget_token
     return replace(draft, shown=(*_shown(context), *draft.shown))
 
 
-def _reflect(task: Task, base: Snapshot, now: Revision, ask: Ask, limits: Limits) -> tuple[Verdict, _Draft]:
-    """The model's verdict on the current state, and what its further edits make of it. Edits weigh more than the
-    verdict beside them: it is confident only where all of its replies ask for nothing."""
+def _reflect(
+    task: Task, base: RepositoryView, now: Revision, ask: Ask, limits: Limits
+) -> tuple[Verdict, _Draft]:
+    """The model's verdict on the current state, and what its further edits make of it. Edits weigh
+    more than the verdict beside them: it is confident only where all of its replies ask for
+    nothing."""
     places = answer_requests(
-        base, now.changes, changed_places(now.patch, now.changes), budget_tokens=limits.context_tokens
+        base,
+        now.changes,
+        changed_places(now.patch, now.changes),
+        budget_tokens=limits.context_tokens,
     )
     found = (*now.problems, *(rejection.message for rejection in now.rejected))
     prompt = prompts.reflection_prompt(task, now.patch, places.text, found)
@@ -169,7 +198,8 @@ def _reflect(task: Task, base: Snapshot, now: Revision, ask: Ask, limits: Limits
 
 
 def _why_to_stop(verdict: Verdict, revisions: Sequence[Revision], new: Revision) -> str | None:
-    """None to go on with the new revision; else a sentence for people, "" where there is nothing to say."""
+    """None to go on with the new revision; else a sentence for people, "" where there is nothing to
+    say."""
     if verdict.confident:
         return ""
     if any(new.patch.text == old.patch.text for old in revisions):
@@ -181,14 +211,17 @@ def _why_to_stop(verdict: Verdict, revisions: Sequence[Revision], new: Revision)
     return None
 
 
-def _converse(prompt: Prompt, base: Snapshot, changes: Changes, ask: Ask, budget_tokens: int) -> _Draft:
-    """Asks until every edit holds and nothing more is requested, or the rounds for that are used up."""
+def _converse(
+    prompt: Prompt, base: RepositoryView, changes: Changes, ask: Ask, budget_tokens: int
+) -> _Draft:
+    """Asks until every edit holds and nothing more is requested, or the rounds for that are used
+    up."""
     repairs, requests = MAX_REPAIRS, MAX_REQUESTS
     said: list[str] = []
     summary = ""
     shown: list[ShownFile] = []
-    rejected: tuple[Rejection, ...] = ()
-    barred: dict[str, Rejection] = {}
+    rejected: tuple[RejectedEdit, ...] = ()
+    barred: dict[str, RejectedEdit] = {}
     while True:
         reply = ask(prompt)
         parts = read_reply(reply.text, known=base.blobs)
@@ -202,7 +235,9 @@ def _converse(prompt: Prompt, base: Snapshot, changes: Changes, ask: Ask, budget
         cut = reply.finish == "length"
         if parts.requests and requests:
             requests -= 1
-            answers = answer_requests(base, changes, parts.requests, budget_tokens=budget_tokens // 2)
+            answers = answer_requests(
+                base, changes, parts.requests, budget_tokens=budget_tokens // 2
+            )
             shown += answers.shown
             words = _joined(
                 prompts.repair_words(failed, 0, parts.problems, cut=cut) if failed else "",
@@ -219,21 +254,30 @@ def _converse(prompt: Prompt, base: Snapshot, changes: Changes, ask: Ask, budget
         prompt = Prompt("more" if parts.requests else "repair", (*prompt.messages, *turn))
 
 
-def _unfinished(parts: ReplyParts, rejected: Sequence[Rejection], cut: bool) -> bool:
+def _unfinished(parts: ParsedReply, rejected: Sequence[RejectedEdit], cut: bool) -> bool:
     return bool(rejected or parts.problems or parts.requests or cut)
 
 
-def _left_open(parts: ReplyParts, *, cut: bool) -> str:
+def _left_open(parts: ParsedReply, *, cut: bool) -> str:
     if parts.problems:
-        return "Part of the model's reply could not be read as edits, and could not after it was told why."
+        return (
+            "Part of the model's reply could not be read as edits, and could not after it was told"
+            " why."
+        )
     if parts.requests:
         return "The model asked to see ever more of the repository."
     return "The model's reply was cut off before its end, time and again." if cut else ""
 
 
-def _revision(base: Snapshot, draft: _Draft, diff: Diff, judge: Judge) -> Revision:
+def _revision(base: RepositoryView, draft: _Draft, diff: Diff, judge: SyntaxChecker) -> Revision:
     patch = diff(draft.changes)
-    return Revision(patch, draft.changes, draft.summary, draft.rejected, find_problems(base, draft.changes, judge))
+    return Revision(
+        patch,
+        draft.changes,
+        draft.summary,
+        draft.rejected,
+        find_problems(base, draft.changes, judge),
+    )
 
 
 def _shown(context: Context) -> tuple[ShownFile, ...]:
@@ -241,7 +285,9 @@ def _shown(context: Context) -> tuple[ShownFile, ...]:
 
 
 def _left_over(last: Revision) -> tuple[str, ...]:
-    barred = tuple(dict.fromkeys(rejection.message for rejection in last.rejected if rejection.is_final))
+    barred = tuple(
+        dict.fromkeys(rejection.message for rejection in last.rejected if rejection.is_final)
+    )
     failed = [rejection for rejection in last.rejected if not rejection.is_final]
     undone = f"{len(failed)} of the model's edits did not match and were left out: " + ", ".join(
         sorted({f"`{rejection.edit.path}`" for rejection in failed})

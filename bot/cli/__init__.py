@@ -1,4 +1,5 @@
-"""The command line. Exit status: 0 done, 1 failed, 2 wrong usage or configuration; one line on stderr says why."""
+"""The command line. Exit status: 0 done, 1 failed, 2 wrong usage or configuration; one line on
+stderr says why."""
 
 from __future__ import annotations
 
@@ -74,21 +75,35 @@ def _add_processes(commands: argparse._SubParsersAction[argparse.ArgumentParser]
 def _add_repository_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     from bot.cli import repository
 
-    run = commands.add_parser("run", help="the diff for a prompt", description="Prints the diff for a prompt.")
+    run = commands.add_parser(
+        "run", help="the diff for a prompt", description="Prints the diff for a prompt."
+    )
     context = commands.add_parser(
-        "context", help="what the model would be shown", description="Prints what the model would be shown, and why."
+        "context",
+        help="what the model would be shown",
+        description="Prints what the model would be shown, and why.",
     )
     apply = commands.add_parser(
-        "apply", help="the diff of a model's reply", description="Prints the diff that a model's reply makes."
+        "apply",
+        help="the diff of a model's reply",
+        description="Prints the diff that a model's reply makes.",
     )
     for command, what in ((run, "PROMPT"), (context, "PROMPT"), (apply, "REPLY_FILE")):
         command.add_argument("repo", metavar="REPO", help="a GitHub URL or a local git directory")
         command.add_argument(what.lower(), metavar=what, type=_prompt if what == "PROMPT" else str)
-        command.add_argument("--ref", help="branch or commit (default: the default branch, or HEAD)")
+        command.add_argument(
+            "--ref", help="branch or commit (default: the default branch, or HEAD)"
+        )
         command.set_defaults(load=load_own_config)
-    run.add_argument("--json", action="store_true", help="diff, summary, reflections and usage as JSON")
-    run.add_argument("--transcript", metavar="FILE", help="write the whole conversation with the model to FILE")
-    run.add_argument("--replay", metavar="FILE", help="take the replies from a transcript; no model is asked")
+    run.add_argument(
+        "--json", action="store_true", help="diff, summary, reflections and usage as JSON"
+    )
+    run.add_argument(
+        "--transcript", metavar="FILE", help="write the whole conversation with the model to FILE"
+    )
+    run.add_argument(
+        "--replay", metavar="FILE", help="take the replies from a transcript; no model is asked"
+    )
     context.add_argument(
         "--budget",
         type=_at_least_1,
@@ -107,12 +122,18 @@ def _add_operator_commands(commands: argparse._SubParsersAction[argparse.Argumen
 
     check = commands.add_parser("doctor", help="checks keys, permissions, model, log and clock")
     check.set_defaults(command=doctor.doctor)
-    prepare = commands.add_parser("migrate", help="makes the database's tables, or brings them up to date")
+    prepare = commands.add_parser(
+        "migrate", help="makes the database's tables, or brings them up to date"
+    )
     prepare.set_defaults(command=migrate.migrate)
     _add_jobs(commands)
     register = commands.add_parser("setup", help="registers the GitHub App and writes .env")
-    register.add_argument("--url", help="where GitHub will reach this bot, as https://bot.example.com")
-    register.add_argument("--organization", help="the organization that will own the App (default: you)")
+    register.add_argument(
+        "--url", help="where GitHub will reach this bot, as https://bot.example.com"
+    )
+    register.add_argument(
+        "--organization", help="the organization that will own the App (default: you)"
+    )
     register.set_defaults(command=setup.setup)
 
 
@@ -140,7 +161,9 @@ def _add_jobs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 def _at_least_1(text: str) -> int:
     """A number of any length is too much for Python to read, and for a database to count to."""
     if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < 1:
-        raise argparse.ArgumentTypeError("must be a whole number, at least 1 and of at most nine digits")
+        raise argparse.ArgumentTypeError(
+            "must be a whole number, at least 1 and of at most nine digits"
+        )
     return int(text)
 
 

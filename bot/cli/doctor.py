@@ -1,4 +1,5 @@
-"""`python -m bot doctor`: whether all that TinyGen needs is there, and the next step for each fault."""
+"""`python -m bot doctor`: whether all that TinyGen needs is there, and the next step for each
+fault."""
 
 from __future__ import annotations
 
@@ -88,10 +89,9 @@ def examine(config: Config, outside: Outside) -> Iterator[Finding]:
             yield Finding(subject, False, error.message, error.next_step)
         except (OSError, ValueError, httpx.HTTPError, httpx.InvalidURL) as error:
             words = f"It cannot be checked ({type(error).__name__})."
-            yield Finding(subject, False, words, "Check its settings, and that this machine reaches it.")
-
-
-# ---- GitHub ---------------------------------------------------------------------------------------------------------
+            yield Finding(
+                subject, False, words, "Check its settings, and that this machine reaches it."
+            )
 
 
 def _secret(config: Config, _outside: Outside) -> Iterator[Finding]:
@@ -101,7 +101,9 @@ def _secret(config: Config, _outside: Outside) -> Iterator[Finding]:
         raise SetupError("GITHUB_WEBHOOK_SECRET is not set.", next_step=step)
     if len(secret.get_secret_value()) < MIN_SECRET_CHARS:
         words = "It is set, but short: whoever guesses it can give orders in anybody's name."
-        yield Finding("webhook secret", None, words, "Use 32 random characters, here and on the App's page.")
+        yield Finding(
+            "webhook secret", None, words, "Use 32 random characters, here and on the App's page."
+        )
     else:
         yield Finding("webhook secret", True, "It is set.")
 
@@ -117,12 +119,16 @@ def _key(config: Config, _outside: Outside) -> Iterator[Finding]:
         verb = "are" if len(missing) > 1 else "is"
         raise SetupError(f"{' and '.join(missing)} {verb} not set.", next_step=step)
     try:
-        key = load_pem_private_key(config.github_private_key.get_secret_value().encode(), password=None)
+        key = load_pem_private_key(
+            config.github_private_key.get_secret_value().encode(), password=None
+        )
     except (ValueError, TypeError):
         key = None
     if not isinstance(key, RSAPrivateKey):
         step = "Generate a private key on the App's page, and give the whole PEM file."
-        raise SetupError("GITHUB_PRIVATE_KEY is no RSA private key without a passphrase.", next_step=step)
+        raise SetupError(
+            "GITHUB_PRIVATE_KEY is no RSA private key without a passphrase.", next_step=step
+        )
     yield Finding("App key", True, f"RSA, {key.key_size} bits.")
 
 
@@ -134,10 +140,14 @@ def _clock(config: Config, outside: Outside) -> Iterator[Finding]:
             skew_s = github.clock_skew_s()
         except httpx.HTTPError as error:
             step = "Check GITHUB_API_URL, and that this machine reaches it."
-            raise OutsideError(f"GitHub did not answer ({type(error).__name__}).", next_step=step) from None
+            raise OutsideError(
+                f"GitHub did not answer ({type(error).__name__}).", next_step=step
+            ) from None
     words = f"{abs(skew_s):.0f} s {'ahead of' if skew_s > 0 else 'behind'} GitHub's."
     if abs(skew_s) > MAX_SKEW_S:
-        raise SetupError(words, next_step="Set this machine's clock by the network: `timedatectl set-ntp true`.")
+        raise SetupError(
+            words, next_step="Set this machine's clock by the network: `timedatectl set-ntp true`."
+        )
     yield Finding("clock", True, words)
 
 
@@ -148,7 +158,10 @@ def _app(config: Config, outside: Outside) -> Iterator[Finding]:
         try:
             facts = github.app_facts()
         except SetupError as error:
-            step = "See that GITHUB_APP_ID and the key are of one App, and the clock right; else generate a new key."
+            step = (
+                "See that GITHUB_APP_ID and the key are of one App, and the clock right; else"
+                " generate a new key."
+            )
             raise SetupError(error.message, next_step=step) from None
         yield Finding("App", True, f"{facts.name} ({config.github_server_url}/apps/{facts.slug}).")
         yield from _registration(facts)
@@ -177,7 +190,10 @@ def _registration(facts: AppFacts) -> Iterator[Finding]:
 def _permissions(held: Mapping[str, str], wanted: Mapping[str, str]) -> Finding:
     missing, extra = _beyond(wanted, held), _beyond(held, {**wanted, **_BY_CHOICE})
     if missing:
-        step = "Grant them on the App's page, under Permissions & events, then accept them on each installation."
+        step = (
+            "Grant them on the App's page, under Permissions & events, then accept them on each"
+            " installation."
+        )
         return Finding("permissions", False, f"Missing: {missing}.", step)
     if extra:
         step = "Take them away on the App's page, under Permissions & events."
@@ -187,7 +203,11 @@ def _permissions(held: Mapping[str, str], wanted: Mapping[str, str]) -> Finding:
 
 def _beyond(some: Mapping[str, str], others: Mapping[str, str]) -> str:
     """What of `some` goes further than `others`, in words."""
-    further = (name for name in sorted(some) if _LEVELS.get(some[name], 0) > _LEVELS.get(others.get(name, ""), 0))
+    further = (
+        name
+        for name in sorted(some)
+        if _LEVELS.get(some[name], 0) > _LEVELS.get(others.get(name, ""), 0)
+    )
     return ", ".join(f"{name}: {some[name]}" for name in further)
 
 
@@ -197,25 +217,36 @@ def _hook(hook: HookFacts) -> Finding:
         "It has no URL.": not hook.url,
         "Its deliveries are not sent as application/json.": hook.content_type != "json",
         "GitHub does not check the certificate there.": not hook.checks_tls,
-        "Its deliveries are sent unencrypted.": url.scheme == "http" and url.hostname not in _LOOPBACK,
+        "Its deliveries are sent unencrypted.": (
+            url.scheme == "http" and url.hostname not in _LOOPBACK
+        ),
     }
     words = " ".join(fault for fault, is_there in faults.items() if is_there)
     if words:
-        step = "On the App's page, under Webhook: https://HOST/webhook, application/json, SSL verification."
+        step = (
+            "On the App's page, under Webhook: https://HOST/webhook, application/json, SSL"
+            " verification."
+        )
         return Finding("webhook", False, words, step)
     if not url.path.endswith("/webhook"):
-        return Finding("webhook", None, f"{url.hostname} gets it at {url.path or '/'}, TinyGen answers at /webhook.")
+        return Finding(
+            "webhook",
+            None,
+            f"{url.hostname} gets it at {url.path or '/'}, TinyGen answers at /webhook.",
+        )
     return Finding("webhook", True, f"{url.scheme}://{url.hostname}{url.path}")
 
 
-# ---- the others -----------------------------------------------------------------------------------------------------
-
-
 def _model(config: Config, outside: Outside) -> Iterator[Finding]:
-    if config.openai_api_key is None and config.openai_base_url == Config.model_fields["openai_base_url"].default:
+    if (
+        config.openai_api_key is None
+        and config.openai_base_url == Config.model_fields["openai_base_url"].default
+    ):
         step = "Set it in .env, or set OPENAI_BASE_URL to a server that wants no key."
         raise SetupError("OPENAI_API_KEY is not set.", next_step=step)
-    prompt = Prompt("generate", (Message("system", "Answer with one word."), Message("user", "Say ready.")))
+    prompt = Prompt(
+        "generate", (Message("system", "Answer with one word."), Message("user", "Say ready."))
+    )
     reply = outside.model(config).ask(prompt, stop=lambda: False, deadline_s=MODEL_S)
     yield Finding("model", True, f"{reply.model} answered in {reply.seconds:.1f} s.")
 
@@ -223,7 +254,9 @@ def _model(config: Config, outside: Outside) -> Iterator[Finding]:
 def _supabase(config: Config, outside: Outside) -> Iterator[Finding]:
     store = outside.supabase(config)
     if store is None:
-        yield Finding("Supabase", None, "It is not set up: the request log stays in the embedded database.")
+        yield Finding(
+            "Supabase", None, "It is not set up: the request log stays in the embedded database."
+        )
         return
     try:
         store.check()
@@ -243,14 +276,25 @@ def _data_dir(config: Config, _outside: Outside) -> Iterator[Finding]:
         raise SetupError(f"{path} cannot be written: {error.strerror}.", next_step=step) from None
     if free_bytes < MIN_FREE_BYTES:
         words = f"{path} has {free_bytes >> 20} MB left."
-        raise OutsideError(words, next_step="Free or add disk space: repositories are cached there.")
+        raise OutsideError(
+            words, next_step="Free or add disk space: repositories are cached there."
+        )
     yield Finding("data directory", True, f"{path}, {free_bytes >> 30} GB left.")
 
 
 def _database(config: Config, outside: Outside) -> Iterator[Finding]:
-    if config.database_url is None and config.data_dir.exists() and config.data_dir.stat().st_uid != os.geteuid():
+    if (
+        config.database_url is None
+        and config.data_dir.exists()
+        and config.data_dir.stat().st_uid != os.geteuid()
+    ):
         # a file made here would be another's, and keep the bot from starting
-        yield Finding("database", None, "Not opened: its directory is another user's.", "Run this as TinyGen's user.")
+        yield Finding(
+            "database",
+            None,
+            "Not opened: its directory is another user's.",
+            "Run this as TinyGen's user.",
+        )
         return
     database = outside.database(config)
     try:
@@ -258,7 +302,9 @@ def _database(config: Config, outside: Outside) -> Iterator[Finding]:
     finally:
         database.close()
     if waiting_s > MAX_WAITING_S:
-        step = "Start a worker, or look at its log: `python -m bot serve`, or `python -m bot worker`."
+        step = (
+            "Start a worker, or look at its log: `python -m bot serve`, or `python -m bot worker`."
+        )
         raise SetupError(f"A job has waited {waiting_s:.0f} s for a worker.", next_step=step)
     yield Finding("database", True, f"It answers; {known} jobs known.")
 
@@ -266,7 +312,9 @@ def _database(config: Config, outside: Outside) -> Iterator[Finding]:
 def _git(_config: Config, _outside: Outside) -> Iterator[Finding]:
     step = f"Install git {MIN_GIT[0]}.{MIN_GIT[1]} or newer."
     try:
-        said = subprocess.run(["git", "version"], capture_output=True, text=True, timeout=10, check=True).stdout
+        said = subprocess.run(
+            ["git", "version"], capture_output=True, text=True, timeout=10, check=True
+        ).stdout
     except (OSError, subprocess.SubprocessError):
         raise SetupError("git cannot be run.", next_step=step) from None
     found = re.search(r"(\d+)\.(\d+)", said)

@@ -1,5 +1,6 @@
-"""The operator's view of the jobs: what there is, one of them, again, and stop. All of it through the database, so that
-it works beside running processes, and on any machine that has the same settings."""
+"""The operator's view of the jobs: what there is, one of them, again, and stop. All of it through
+the database, so that it works beside running processes, and on any machine that has the same
+settings."""
 
 from __future__ import annotations
 
@@ -31,7 +32,9 @@ def show_list(config: Config, options: argparse.Namespace) -> int:
     for report in reports:
         target, age = report.job.target, _age(report.job.received_at, now)
         where = f"{target.repo}#{target.issue_number}" if target.issue_number else target.repo
-        print_line(f"{report.job.id:36}  {report.state:9}  {age:>4}  {report.job.command.verb:6}  {where}")
+        print_line(
+            f"{report.job.id:36}  {report.state:9}  {age:>4}  {report.job.command.verb:6}  {where}"
+        )
     return 0
 
 
@@ -44,12 +47,15 @@ def show(config: Config, options: argparse.Namespace) -> int:
         print_json(page.model_dump(mode="json"))
         return 0
     usage, result = page.usage, page.result
-    print_line(f"{page.id}: {page.state}\n{page.source} for {page.repo}, asked at {page.created_at}")
+    print_line(
+        f"{page.id}: {page.state}\n{page.source} for {page.repo}, asked at {page.created_at}"
+    )
     for step in page.steps:
         print_line(f"  {step.title}: {step.state}")
     if usage.calls:
         print_line(
-            f"{usage.calls} calls of {usage.model}: {usage.prompt_tokens} tokens in, {usage.completion_tokens} out"
+            f"{usage.calls} calls of {usage.model}: {usage.prompt_tokens} tokens in,"
+            f" {usage.completion_tokens} out"
         )
     for word in (page.error, result and (result.pull_request_url or result.commit_url)):
         if word:
@@ -60,14 +66,19 @@ def show(config: Config, options: argparse.Namespace) -> int:
 
 
 def retry(config: Config, options: argparse.Namespace) -> int:
-    """Asks for it again, as a new job: in a thread it has its own comment, and its asker must still be permitted."""
+    """Asks for it again, as a new job: in a thread it has its own comment, and its asker must still
+    be permitted."""
     database = build_database(config)
     report = _find(database, options.id)
     if report.state not in FINAL_STATES - {"done"}:
-        raise BadRequest(f"The job is {report.state}.", next_step="What failed or was stopped can be tried again.")
+        raise BadRequest(
+            f"The job is {report.state}.",
+            next_step="What failed or was stopped can be tried again.",
+        )
     if report.state == "refused" and not (report.failure and report.failure.retryable):
         raise BadRequest(
-            "The job was refused.", next_step="Let its asker give the command again, once it is permitted."
+            "The job was refused.",
+            next_step="Let its asker give the command again, once it is permitted.",
         )
     again = replace(report.job, id=uuid.uuid4().hex, delivery_id=None, received_at=_now())
     database.accept(again)
@@ -80,9 +91,13 @@ def cancel(config: Config, options: argparse.Namespace) -> int:
     database = build_database(config)
     report = _find(database, options.id)
     if report.state in FINAL_STATES:
-        raise BadRequest(f"The job has ended: {report.state}.", next_step="There is nothing to cancel.")
+        raise BadRequest(
+            f"The job has ended: {report.state}.", next_step="There is nothing to cancel."
+        )
     command, target = Command("cancel", prompt=options.id), Target(report.job.target.repo)
-    order = Job(uuid.uuid4().hex, "run", target, command, actor=OPERATOR, received_at=_now(), trigger="call")
+    order = Job(
+        uuid.uuid4().hex, "run", target, command, actor=OPERATOR, received_at=_now(), trigger="call"
+    )
     database.accept(order)
     _answer(database, options, order.id, f"Job {options.id} is asked to stop.")
     return 0
@@ -91,7 +106,10 @@ def cancel(config: Config, options: argparse.Namespace) -> int:
 def _find(database: Database, job_id: str) -> Report:
     report = database.load(job_id)
     if report is None:
-        raise NotFound(f"There is no job {job_id}, or no longer.", next_step="`python -m bot jobs list` shows them.")
+        raise NotFound(
+            f"There is no job {job_id}, or no longer.",
+            next_step="`python -m bot jobs list` shows them.",
+        )
     return report
 
 
@@ -101,7 +119,9 @@ def _answer(database: Database, options: argparse.Namespace, job_id: str, words:
     else:
         print_line(words)
     if not database.alive(ALIVE_S):
-        print_note("tinygen: no worker was alive within the last minute; it happens once one starts.")
+        print_note(
+            "tinygen: no worker was alive within the last minute; it happens once one starts."
+        )
 
 
 def _row(report: Report) -> dict[str, str | int | None]:

@@ -1,6 +1,7 @@
 """What the command line prints.
 
-Repositories, models and servers write much of it, and a terminal obeys control characters: none of theirs gets there.
+Repositories, models and servers write much of it, and a terminal obeys control characters: none of
+theirs gets there.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import sys
 
 
 def prepare_output() -> None:
-    """From now on what the output's encoding lacks is printed as an escape, as Python does on stderr."""
+    """From now on what the output's encoding lacks is printed as an escape, as Python does on
+    stderr."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

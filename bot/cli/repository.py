@@ -10,11 +10,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.app import build_git, build_github, build_judge, build_limits, build_model, set_up_logs, words_dir
+from bot.app import (
+    build_git,
+    build_github,
+    build_limits,
+    build_model,
+    build_syntax_checker,
+    set_up_logs,
+    words_dir,
+)
 from bot.change.context import choose_context
 from bot.change.edits import apply_edits, read_reply
 from bot.change.prompts import generation_prompt, task_words
-from bot.change.repository import read_instructions, with_wishes
+from bot.change.repository import prepare_task, read_instructions
 from bot.change.solve import solve
 from bot.change.tokens import estimate_tokens
 from bot.cli.output import print_diff, print_json, print_line, print_note
@@ -22,16 +30,16 @@ from bot.cli.transcript import read_transcript, render_transcript
 from bot.config import Config
 from bot.errors import BadRequest, NotFound, Unworkable
 from bot.ports import Git
-from bot.thread.settings import MEND, UNCLEAR, RepoSettings, read_settings_of, with_rules
+from bot.thread.settings import MEND, UNCLEAR, RepoSettings, read_settings_of, repository_policy
 from bot.types import Context, Prompt, Reply, Solution, Task
 from bot.types.names import read_repo_url
-from bot.types.snapshot import Snapshot
+from bot.types.snapshot import RepositoryView, Snapshot, view_repository
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A repository at a commit, wherever it came from. Its settings are those of `settings_sha`: the default branch's,
-    or of a directory the same commit's."""
+    """A repository at a commit, wherever it came from. Its settings are those of `settings_sha`:
+    the default branch's, or of a directory the same commit's."""
 
     git: Git
     repo: str
@@ -43,18 +51,18 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class RepositoryView:
-    """The snapshot as the repository's settings have it, and what it asks of whoever changes it."""
+class Opened:
+    """A repository as its own settings let the model see it."""
 
-    snapshot: Snapshot
+    view: RepositoryView
     settings: RepoSettings
     instructions: str
 
     def task(self, repo: str, prompt: str) -> Task:
-        return with_wishes(Task(repo, prompt), self.instructions, self.settings)
+        return prepare_task(Task(repo, prompt), self.view, instructions=self.instructions)
 
 
-def _view(config: Config, source: Source, *, shows: bool) -> RepositoryView:
+def _view(config: Config, source: Source, *, shows: bool) -> Opened:
     """`shows`: the model is to be shown files, which needs to be clear about which."""
     own = source.git.snapshot(source.repo, source.settings_sha)
     read = read_settings_of(own, models=config.model_names())
@@ -62,17 +70,18 @@ def _view(config: Config, source: Source, *, shows: bool) -> RepositoryView:
         print_note(f"note: {mistake}")
     if shows and "context" in read.unclear:
         raise BadRequest(UNCLEAR["context"], next_step=MEND)
-    words = read_instructions(with_rules(own, read.settings))
-    return RepositoryView(with_rules(source.snapshot(), read.settings), read.settings, words)
+    policy = repository_policy(read.settings)
+    words = read_instructions(view_repository(own, policy))
+    return Opened(view_repository(source.snapshot(), policy), read.settings, words)
 
 
 def run(config: Config, options: argparse.Namespace) -> int:
     """The loop; the diff on stdout, progress on stderr."""
     set_up_logs(config)
     source = _open(config, options)
-    view = _view(config, source, shows=True)
+    opened = _view(config, source, shows=True)
     calls: list[tuple[Prompt, Reply]] = []
-    reply_to = _replay(options.replay) if options.replay else _asking(config, view.settings.model)
+    reply_to = _replay(options.replay) if options.replay else _asking(config, opened.settings.model)
 
     def ask(prompt: Prompt) -> Reply:
         reply = reply_to(prompt)
@@ -80,18 +89,19 @@ def run(config: Config, options: argparse.Namespace) -> int:
         if options.transcript:
             _write_file(options.transcript, render_transcript(calls))
         print_note(
-            f"  {prompt.purpose}: {reply.prompt_tokens} tokens in, {reply.completion_tokens} out, {reply.seconds:.1f} s"
+            f"  {prompt.purpose}: {reply.prompt_tokens} tokens in, {reply.completion_tokens} out,"
+            f" {reply.seconds:.1f} s"
         )
         return reply
 
     solution = solve(
-        view.task(source.repo, options.prompt),
-        view.snapshot,
+        opened.task(source.repo, options.prompt),
+        opened.view,
         ask,
         lambda changes: source.git.diff(source.repo, source.sha, changes),
         limits=build_limits(config),
         tell=print_note,
-        judge=build_judge(),
+        judge=build_syntax_checker(),
     )
     last = solution.revisions[-1]
     print_note(last.summary)
@@ -106,7 +116,9 @@ def run(config: Config, options: argparse.Namespace) -> int:
 
 def _asking(config: Config, name: str | None) -> Callable[[Prompt], Reply]:
     model = build_model(config)
-    return lambda prompt: model.ask(prompt, stop=lambda: False, deadline_s=config.call_s, model=name)
+    return lambda prompt: model.ask(
+        prompt, stop=lambda: False, deadline_s=config.call_s, model=name
+    )
 
 
 def _replay(name: str) -> Callable[[Prompt], Reply]:
@@ -115,7 +127,10 @@ def _replay(name: str) -> Callable[[Prompt], Reply]:
     def next_reply(_prompt: Prompt) -> Reply:
         reply = next(replies, None)
         if reply is None:
-            raise Unworkable("The transcript has no more replies.", next_step="Record a new one with --transcript.")
+            raise Unworkable(
+                "The transcript has no more replies.",
+                next_step="Record a new one with --transcript.",
+            )
         return reply
 
     return next_reply
@@ -126,14 +141,16 @@ def context(config: Config, options: argparse.Namespace) -> int:
     set_up_logs(config)
     began = time.monotonic()
     source = _open(config, options)
-    view = _view(config, source, shows=True)
-    task = view.task(source.repo, options.prompt)
+    opened = _view(config, source, shows=True)
+    task = opened.task(source.repo, options.prompt)
     budget_tokens = options.budget or config.context_tokens
-    chosen = choose_context(view.snapshot, task_words(task), budget_tokens=budget_tokens)
-    tokens = sum(estimate_tokens(message.text) for message in generation_prompt(task, chosen).messages)
+    chosen = choose_context(opened.view, task_words(task), budget_tokens=budget_tokens)
+    tokens = sum(
+        estimate_tokens(message.text) for message in generation_prompt(task, chosen).messages
+    )
     seconds = round(time.monotonic() - began, 3)
     if options.json:
-        print_json(_context_page(chosen, _mapped(chosen, view.snapshot), tokens, seconds), indent=1)
+        print_json(_context_page(chosen, _mapped(chosen, opened.view), tokens, seconds), indent=1)
         return 0
     for part in chosen.shown:
         print_line(f"{part.path}:{part.start}-{part.end}  {part.tokens} tokens  {part.why}")
@@ -141,23 +158,26 @@ def context(config: Config, options: argparse.Namespace) -> int:
     return 0
 
 
-def _mapped(chosen: Context, snapshot: Snapshot) -> list[str]:
+def _mapped(chosen: Context, view: RepositoryView) -> list[str]:
     """The files that the repository in brief names with their definitions."""
     heads = re.findall(r"^(.+) \(\d+ lines\)$", chosen.outline, re.MULTILINE)
-    return [path for path in heads if path in snapshot.blobs]
+    return [path for path in heads if path in view.blobs]
 
 
 def apply(config: Config, options: argparse.Namespace) -> int:
-    """The diff that a model's reply makes; each edit that cannot be applied is one line on stderr."""
+    """The diff that a model's reply makes; each edit that cannot be applied is one line on
+    stderr."""
     set_up_logs(config)
     source = _open(config, options)
-    snapshot = _view(config, source, shows=False).snapshot
-    parts = read_reply(_read_file(options.reply_file), known=snapshot.blobs)
-    applied = apply_edits(snapshot, {}, parts.edits)
+    view = _view(config, source, shows=False).view
+    parts = read_reply(_read_file(options.reply_file), known=view.blobs)
+    applied = apply_edits(view, {}, parts.edits)
     print_diff(source.git.diff(source.repo, source.sha, applied.changes).text)
     if not (parts.edits or parts.problems):
         print_note("The reply holds no edits.")
-    faults = [f"{rejection.edit.path}: {rejection.message}" for rejection in applied.rejected] + list(parts.problems)
+    faults = [
+        f"{rejection.edit.path}: {rejection.message}" for rejection in applied.rejected
+    ] + list(parts.problems)
     for fault in faults:
         print_note(" ".join(fault.split()))
     return 1 if faults else 0
@@ -168,11 +188,16 @@ def _open(config: Config, options: argparse.Namespace) -> Source:
         local = _open_here(config, options)
     except OSError as error:
         reason = f"{options.repo[:100]} cannot be read: {error.strerror}."
-        raise NotFound(reason, next_step="Name a git directory that you may read, or a GitHub URL.") from None
+        raise NotFound(
+            reason, next_step="Name a git directory that you may read, or a GitHub URL."
+        ) from None
     if local is not None:
         return local
     if options.repo.startswith(("/", ".", "~")):
-        raise NotFound(f"There is no directory {options.repo}.", next_step="Name a git directory or a GitHub URL.")
+        raise NotFound(
+            f"There is no directory {options.repo}.",
+            next_step="Name a git directory or a GitHub URL.",
+        )
     repo, ref = read_repo_url(options.repo, config.github_server_url)
     with build_github(config) as github:
         remote = github.connect(repo, None)
@@ -201,7 +226,8 @@ def _read_file(name: str) -> str:
         content = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     except OSError as error:
         raise BadRequest(
-            f"{name} cannot be read: {error.strerror}.", next_step="Name the file that holds the reply."
+            f"{name} cannot be read: {error.strerror}.",
+            next_step="Name the file that holds the reply.",
         ) from None
     return content.decode("utf-8", "surrogateescape")
 
@@ -211,7 +237,8 @@ def _write_file(name: str, text: str) -> None:
         Path(name).write_text(text, encoding="utf-8", errors="replace")
     except OSError as error:
         raise BadRequest(
-            f"{name} cannot be written: {error.strerror}.", next_step="Name a file that can be made."
+            f"{name} cannot be written: {error.strerror}.",
+            next_step="Name a file that can be made.",
         ) from None
 
 
@@ -228,7 +255,8 @@ def _solution_page(source: Source, solution: Solution, replies: list[Reply]) -> 
         ],
         "notes": list(solution.notes),
         "shown": [
-            {"path": part.path, "start": part.start, "end": part.end, "why": part.why} for part in solution.shown
+            {"path": part.path, "start": part.start, "end": part.end, "why": part.why}
+            for part in solution.shown
         ],
         "usage": {
             "calls": len(replies),
@@ -238,11 +266,19 @@ def _solution_page(source: Source, solution: Solution, replies: list[Reply]) -> 
     }
 
 
-def _context_page(chosen: Context, mapped: list[str], tokens: int, seconds: float) -> dict[str, object]:
+def _context_page(
+    chosen: Context, mapped: list[str], tokens: int, seconds: float
+) -> dict[str, object]:
     return {
         "ranking": list(chosen.ranking),
         "shown": [
-            {"path": part.path, "start": part.start, "end": part.end, "tokens": part.tokens, "why": part.why}
+            {
+                "path": part.path,
+                "start": part.start,
+                "end": part.end,
+                "tokens": part.tokens,
+                "why": part.why,
+            }
             for part in chosen.shown
         ],
         "map": mapped,

@@ -1,7 +1,8 @@
-"""The processes: gunicorn with the web part, the worker, and both under one parent for a single machine.
+"""The processes: gunicorn with the web part, the worker, and both under one parent for a single
+machine.
 
-The database made ready before any process starts: a step of a deploy, or of an operator whose user may create tables
-where TinyGen's own may not.
+The database made ready before any process starts: a step of a deploy, or of an operator whose user
+may create tables where TinyGen's own may not.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ def web(config: Config, options: argparse.Namespace) -> int:
 
 
 def worker(config: Config, options: argparse.Namespace) -> int:
-    """Runs jobs until it is told to stop; what is not done in TINYGEN_DRAIN_SECONDS goes on at the next start."""
+    """Runs jobs until it is told to stop; what is not done in TINYGEN_DRAIN_SECONDS goes on at the
+    next start."""
     set_up_logs(config)
     if options.child:
         _end_with_parent()
@@ -67,7 +69,8 @@ def worker(config: Config, options: argparse.Namespace) -> int:
 
 
 def serve(config: Config, _options: argparse.Namespace) -> int:
-    """Web and worker as two children. One that dies is started again; one that cannot be set up ends it all."""
+    """Web and worker as two children. One that dies is started again; one that cannot be set up
+    ends it all."""
     set_up_logs(config)
     _check_address(config)
     stop = _stop_event()
@@ -90,7 +93,8 @@ def serve(config: Config, _options: argparse.Namespace) -> int:
 
 
 def _check_address(config: Config) -> None:
-    """SetupError where nobody can listen there: said once, at the start, and not by gunicorn again and again."""
+    """SetupError where nobody can listen there: said once, at the start, and not by gunicorn again
+    and again."""
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -99,7 +103,10 @@ def _check_address(config: Config) -> None:
         except OSError as error:
             raise SetupError(
                 f"TinyGen cannot listen on {config.host}:{config.port}: {error.strerror}.",
-                next_step="Stop what listens there, or set TINYGEN_HOST and TINYGEN_PORT to another address.",
+                next_step=(
+                    "Stop what listens there, or set TINYGEN_HOST and TINYGEN_PORT to another"
+                    " address."
+                ),
             ) from None
 
 
@@ -110,7 +117,9 @@ def _start(name: str) -> subprocess.Popen[bytes]:
 
 def _end_with_parent() -> None:
     def wait() -> None:
-        os.read(sys.stdin.fileno(), 1)  # not through sys.stdin, whose lock would stand in the way of a normal end
+        os.read(
+            sys.stdin.fileno(), 1
+        )  # not through sys.stdin, whose lock would stand in the way of a normal end
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=wait, name="parent", daemon=True).start()
@@ -150,11 +159,17 @@ class _Server(BaseApplication):
 
 def migrate(config: Config, _options: argparse.Namespace) -> int:
     """Makes all tables, or brings them up to date. Again, it changes nothing."""
-    from bot.jobs.engine import migrate as migrate_engine  # half a second, which other commands need not wait
+    from bot.jobs.engine import (
+        migrate as migrate_engine,
+    )  # half a second, which other commands need not wait
 
     set_up_logs(config)
     applied = open_database(config).create()
-    print_line(f"TinyGen's tables: {applied} changes made." if applied else "TinyGen's tables: up to date already.")
+    print_line(
+        f"TinyGen's tables: {applied} changes made."
+        if applied
+        else "TinyGen's tables: up to date already."
+    )
     migrate_engine(database_url(config))
     print_line("The engine's tables: up to date.")
     return 0

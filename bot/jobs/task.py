@@ -1,16 +1,18 @@
 """What a job shows the model besides the repository: its task, and the thread that it was given in.
 
-Which comments of a thread the model is shown: those that were there when the command was given, by people who may
-command, and of a review only what is still open.
+Which comments of a thread the model is shown: those that were there when the command was given, by
+people who may command, and of a review only what is still open.
 
-The images of one job. What is recorded of them is small; their bytes are in memory only, and after a restart they
-are fetched again.
+The images of one job. What is recorded of them is small; their bytes are in memory only, and after
+a restart they are fetched again.
 
-Whose words a job rests on: an outsider is whoever may not have a change made here, and every bot but TinyGen itself.
+Whose words a job rests on: an outsider is whoever may not have a change made here, and every bot
+but TinyGen itself.
 
-It is judged once, when the command comes, and kept with the job's terms: who loses or gains a permission while the job
-waits changes nothing. GitHub's API is asked about each login; what a payload says of a person counts for nothing. What
-TinyGen itself wrote rests on what its own job rested on.
+It is judged once, when the command comes, and kept with the job's terms: who loses or gains a
+permission while the job waits changes nothing. GitHub's API is asked about each login; what a
+payload says of a person counts for nothing. What TinyGen itself wrote rests on what its own job
+rested on.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ import structlog
 from pydantic import TypeAdapter
 
 from bot.errors import AskerError, BadRequest, OutsideError, TinyGenError
-from bot.jobs.policy import House, Judgement, Terms, may_do
+from bot.jobs.policy import Authorization, AuthorPermissions, JobContext, may_do
 from bot.jobs.thread_jobs import asked_in_thread, is_request, latest, opener
 from bot.ports import Comment, GitHub, LineComment, PullRequest
 from bot.thread.commands import parse_command
@@ -40,7 +42,7 @@ from bot.thread.markdown import (
 )
 from bot.thread.settings import may_show
 from bot.thread.webhooks import GHOST
-from bot.types import Image, Job, Outsider, Permission, Prompt, Remark, Report, Task
+from bot.types import Image, Job, Outsider, Permission, Prompt, Report, ReviewComment, Task
 
 MAX_COMMENTS_CHARS = 20_000
 """Of the comments before the command, newest kept."""
@@ -53,8 +55,9 @@ _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """`words` are the comments as the model is shown them, `bodies` as their `authors` wrote them."""
+class ThreadComments:
+    """`words` are the comments as the model is shown them, `bodies` as their `authors` wrote
+    them."""
 
     words: tuple[str, ...]
     bodies: tuple[str, ...]
@@ -66,13 +69,15 @@ class Heard:
         return sum(map(hides, self.bodies))
 
 
-def hear(house: House, job: Job, github: GitHub, number: int) -> Heard:
+def hear(context: JobContext, job: Job, github: GitHub, number: int) -> ThreadComments:
     """The comments of the job's thread."""
     on_lines, resolved = _on_lines(github, job, number)
     written: tuple[Written, ...] = (*github.comments(number), *on_lines)
     said = [each for each in written if _is_material(each, job)]
-    earlier = sorted((each for each in said if each not in resolved), key=lambda each: each.created_at)
-    allowed = _allowed(house, github, earlier)
+    earlier = sorted(
+        (each for each in said if each not in resolved), key=lambda each: each.created_at
+    )
+    allowed = _allowed(context, github, earlier)
     theirs = [each for each in earlier if each.author in allowed]
     kept = [each for each in theirs if not _was_changed(each, job)]
     words = _newest([_words(each) for each in kept], MAX_COMMENTS_CHARS)
@@ -82,16 +87,25 @@ def hear(house: House, job: Job, github: GitHub, number: int) -> Heard:
         (len(theirs) - len(kept), "changed since the command was given"),
         (len(kept) - len(words), "too old to fit"),
     )
-    left_out = tuple(f"Comments {why} that were not shown: {count}." for count, why in counts if count)
+    left_out = tuple(
+        f"Comments {why} that were not shown: {count}." for count, why in counts if count
+    )
     heard = kept[len(kept) - len(words) :]
-    return Heard(words, tuple(each.body for each in heard), tuple(each.author for each in heard), left_out)
+    return ThreadComments(
+        words, tuple(each.body for each in heard), tuple(each.author for each in heard), left_out
+    )
 
 
 def last_authors(github: GitHub, job: Job, number: int) -> tuple[str, ...]:
-    """The logins of those who wrote in the job's thread before its command, those who wrote last first."""
+    """The logins of those who wrote in the job's thread before its command, those who wrote last
+    first."""
     written: list[Written] = list(github.comments(number))
     if job.target.is_pull:
-        written += [each for each in github.line_comments(number) if job.target.reply_to in (None, each.thread_id)]
+        written += [
+            each
+            for each in github.line_comments(number)
+            if job.target.reply_to in (None, each.thread_id)
+        ]
     said = [each for each in written if _is_material(each, job)]
     return _newest_authors(sorted(said, key=lambda each: each.created_at))
 
@@ -101,14 +115,18 @@ def _newest_authors(comments: Sequence[Written]) -> tuple[str, ...]:
 
 
 def _on_lines(github: GitHub, job: Job, number: int) -> tuple[list[LineComment], list[LineComment]]:
-    """The comments on lines that the command is about, and those of them that are settled. A command on a line is about
-    its own thread, any other about all."""
+    """The comments on lines that the command is about, and those of them that are settled. A
+    command on a line is about its own thread, any other about all."""
     if not job.target.is_pull:
         return [], []
     comments = list(github.line_comments(number))
     if job.target.reply_to is not None:
         return [each for each in comments if each.thread_id == job.target.reply_to], []
-    resolved = _resolved(github, number) if any(_is_material(each, job) for each in comments) else frozenset()
+    resolved = (
+        _resolved(github, number)
+        if any(_is_material(each, job) for each in comments)
+        else frozenset()
+    )
     return comments, [each for each in comments if each.thread_id in resolved]
 
 
@@ -121,26 +139,41 @@ def _resolved(github: GitHub, number: int) -> frozenset[int]:
         return frozenset()
 
 
-def _allowed(house: House, github: GitHub, comments: Sequence[Written]) -> frozenset[str]:
-    """Who of the authors may have a diff made. GitHub was asked when the command came, or is asked now, since
-    `author_association` calls whoever can read a member or collaborator, and some members none."""
-    judgement = house.rules.judgement
+def _allowed(context: JobContext, github: GitHub, comments: Sequence[Written]) -> frozenset[str]:
+    """Who of the authors may have a diff made. GitHub was asked when the command came, or is asked
+    now, since `author_association` calls whoever can read a member or collaborator, and some
+    members none."""
+    judgement = context.policy.judgement
     if judgement is not None:
-        return frozenset(login for login, level in judgement.levels.items() if "diff" in may_do(house, level))
-    return frozenset(login for login in _newest_authors(comments) if "diff" in may_do(house, github.permission(login)))
+        return frozenset(
+            login for login, level in judgement.levels.items() if "diff" in may_do(context, level)
+        )
+    return frozenset(
+        login
+        for login in _newest_authors(comments)
+        if "diff" in may_do(context, github.permission(login))
+    )
 
 
 def _words(comment: Written) -> str:
     if isinstance(comment, Comment):
         return f"{comment.author} wrote:\n{clean_material(comment.body)}"
     path = " ".join(comment.path.split())
-    place = f"line {comment.line} of {path}" if comment.line else f"lines of {path} that have changed since"
+    place = (
+        f"line {comment.line} of {path}"
+        if comment.line
+        else f"lines of {path} that have changed since"
+    )
     return f"{comment.author} wrote on {place}:\n{clean_material(comment.body)}"
 
 
 def _is_material(comment: Written, job: Job) -> bool:
     """Whether a person wrote it before the command, and it is none itself."""
-    if comment.author_is_bot or comment.id == job.target.comment_id or parse_command(comment.body) is not None:
+    if (
+        comment.author_is_bot
+        or comment.id == job.target.comment_id
+        or parse_command(comment.body) is not None
+    ):
         return False
     if job.given_at:
         return comment.created_at <= job.given_at
@@ -161,23 +194,27 @@ def _newest(comments: Sequence[str], limit_chars: int) -> tuple[str, ...]:
     return tuple(kept)
 
 
-class Album:
+class ImageLoader:
     """`is_shut`: the model would not take them."""
 
-    def __init__(self, house: House, job: Job) -> None:
-        self._house, self._job = house, job
+    def __init__(self, context: JobContext, job: Job) -> None:
+        self._context, self._job = context, job
         self._contents: dict[str, bytes] = {}
         self.is_shut = False
 
-    def collect(self, texts: Sequence[str], outsiders: Sequence[str] = ()) -> tuple[tuple[Image, ...], tuple[str, ...]]:
-        """The images that the texts show, and what of them and of the outsiders' texts the model is not shown, in
-        sentences."""
-        server_url = self._house.rules.server_url
+    def collect(
+        self, texts: Sequence[str], outsiders: Sequence[str] = ()
+    ) -> tuple[tuple[Image, ...], tuple[str, ...]]:
+        """The images that the texts show, and what of them and of the outsiders' texts the model is
+        not shown, in sentences."""
+        server_url = self._context.policy.server_url
         found, theirs = find_images(texts, server_url), find_images(outsiders, server_url)
         unseen = len({*theirs.attached, *theirs.elsewhere} - {*found.attached, *found.elsewhere})
-        if not self._house.rules.can_see:
+        if not self._context.policy.can_see:
             everything = find_images((*texts, *outsiders), server_url)
-            return (), _sentences({"since the model is not set as one that sees": len(everything.attached)})
+            return (), _sentences(
+                {"since the model is not set as one that sees": len(everything.attached)}
+            )
         images = [image for url in found.attached[:MAX_IMAGES] if (image := self._fetched(url))]
         counts = {
             "since they stand in words of people who may not have changes made here": unseen,
@@ -190,7 +227,8 @@ class Album:
         return tuple(images), _sentences(counts)
 
     def contents(self, prompt: Prompt) -> dict[str, bytes]:
-        """The bytes of the prompt's images, by their digests; without those that are there no longer."""
+        """The bytes of the prompt's images, by their digests; without those that are there no
+        longer."""
         wanted = {image.sha256: image for message in prompt.messages for image in message.images}
         for sha256, image in wanted.items():
             if sha256 not in self._contents:
@@ -201,11 +239,13 @@ class Album:
         """None for one that cannot be had: a job does not fail for an image."""
         target = self._job.target
         try:
-            github = self._house.github(target)
+            github = self._context.github(target)
             content = github.attachment(url, target.issue_number or 0, max_bytes=MAX_IMAGE_BYTES)
             kind = media_type(content)
             if kind is None:
-                raise BadRequest("The file is no image that models take.", next_step="Attach a PNG.")
+                raise BadRequest(
+                    "The file is no image that models take.", next_step="Attach a PNG."
+                )
         except TinyGenError as error:
             _log.warning("an image could not be had", error=error.message)
             return None
@@ -215,7 +255,9 @@ class Album:
 
 
 def _sentences(counts: dict[str, int]) -> tuple[str, ...]:
-    return tuple(f"Images that were not shown, {why}: {count}." for why, count in counts.items() if count)
+    return tuple(
+        f"Images that were not shown, {why}: {count}." for why, count in counts.items() if count
+    )
 
 
 MAX_OUTSIDERS = 30
@@ -225,32 +267,41 @@ HEAD = "the branch of the fork"
 REQUEST = "the request"
 EDITED = "the comment that the command was written into"
 
-_judgements = TypeAdapter(Judgement)
+_judgements = TypeAdapter(AuthorPermissions)
 
 
-def with_judgement(house: House, job: Job, terms: Terms) -> Terms:
-    """The job's terms, with what GitHub says now of those whose words it will hear. `house` is under the terms."""
-    if job.command.verb not in ("solve", "retry") or job.source == "run" or job.target.issue_number is None:
+def with_author_permissions(context: JobContext, job: Job, terms: Authorization) -> Authorization:
+    """The job's terms, with what GitHub says now of those whose words it will hear. `house` is
+    under the terms."""
+    if (
+        job.command.verb not in ("solve", "retry")
+        or job.source == "run"
+        or job.target.issue_number is None
+    ):
         return terms
-    found = house.engine.step("whose words", lambda: _judgements.dump_python(judge(house, job, terms.has), mode="json"))
+    found = context.engine.step(
+        "whose words", lambda: _judgements.dump_python(judge(context, job, terms.has), mode="json")
+    )
     return replace(terms, judgement=_judgements.validate_python(found))
 
 
-def judge(house: House, job: Job, has: Permission | None = None) -> Judgement:
+def judge(context: JobContext, job: Job, has: Permission | None = None) -> AuthorPermissions:
     """`has` is the asker's permission, where that was asked already."""
     target, number = job.target, job.target.issue_number or 0
-    github = house.github(target)
+    github = context.github(target)
     pull = github.pull(number) if target.is_pull else None
-    opened = opener(house, target, pull) if pull else None
+    opened = opener(context, target, pull) if pull else None
     author = None if opened else job.opened_by or github.thread(number).author
     owner = _fork_owner(job, pull) if pull else None
-    repeated = latest(house, job, is_request) if job.command.verb == "retry" else None
+    repeated = latest(context, job, is_request) if job.command.verb == "retry" else None
     logins = (
         *(job.actor, job.edited_of, author, owner, repeated.job.actor if repeated else None),
         *last_authors(github, job, number),
     )
     known = {job.actor: has} if job.actor and has else {}
-    levels = {login: known.get(login) or _level(github, login) for login in dict.fromkeys(logins) if login}
+    levels = {
+        login: known.get(login) or _level(github, login) for login in dict.fromkeys(logins) if login
+    }
 
     said = [Outsider(job.actor, REQUEST)]
     if job.edited_of is not None:
@@ -259,18 +310,20 @@ def judge(house: House, job: Job, has: Permission | None = None) -> Judgement:
         said.append(Outsider(author, PULL if pull else ISSUE))
     if pull and not pull.is_within(target.repo):
         said.append(Outsider(owner, HEAD))
-    judged = replace(house, rules=replace(house.rules, judgement=Judgement(levels)))
+    judged = replace(context, policy=replace(context.policy, judgement=AuthorPermissions(levels)))
     found = tuple(each for each in said if is_outsider(judged, each.login))
-    return Judgement(levels, merged(of_pull(house, job, opened), found) if opened else found)
+    return AuthorPermissions(
+        levels, merged(of_pull(context, job, opened), found) if opened else found
+    )
 
 
-def is_outsider(house: House, login: str | None) -> bool:
+def is_outsider(context: JobContext, login: str | None) -> bool:
     """Whether a person may not have a change made, by the job's judgement."""
-    return "pr" not in may_do(house, level_of(house, login))
+    return "pr" not in may_do(context, level_of(context, login))
 
 
-def level_of(house: House, login: str | None) -> Permission:
-    judgement = house.rules.judgement
+def level_of(context: JobContext, login: str | None) -> Permission:
+    judgement = context.policy.judgement
     return judgement.levels.get(login or "", "none") if judgement else "none"
 
 
@@ -278,14 +331,14 @@ def merged(*groups: tuple[Outsider, ...]) -> tuple[Outsider, ...]:
     return tuple(dict.fromkeys(each for group in groups for each in group))[:MAX_OUTSIDERS]
 
 
-def of_pull(house: House, job: Job, opened: Report) -> tuple[Outsider, ...]:
-    """Those that a pull request of TinyGen's rests on, where `job` is in its thread: by the job that opened it, or went
-    on from that, and by those that put more commits onto its branch."""
-    return merged(opened.rests_on, *_pushed(house, job), *_pushed(house, opened.job))
+def of_pull(context: JobContext, job: Job, opened: Report) -> tuple[Outsider, ...]:
+    """Those that a pull request of TinyGen's rests on, where `job` is in its thread: by the job
+    that opened it, or went on from that, and by those that put more commits onto its branch."""
+    return merged(opened.rests_on, *_pushed(context, job), *_pushed(context, opened.job))
 
 
-def _pushed(house: House, job: Job) -> Iterator[tuple[Outsider, ...]]:
-    return (report.rests_on for report in asked_in_thread(house, job) if report.commit_url)
+def _pushed(context: JobContext, job: Job) -> Iterator[tuple[Outsider, ...]]:
+    return (report.rests_on for report in asked_in_thread(context, job) if report.commit_url)
 
 
 def _level(github: GitHub, login: str) -> Permission:
@@ -294,66 +347,88 @@ def _level(github: GitHub, login: str) -> Permission:
 
 def _fork_owner(job: Job, pull: PullRequest) -> str | None:
     """None also where the fork is gone."""
-    return pull.head_repo.partition("/")[0] if pull.head_repo and not pull.is_within(job.target.repo) else None
+    return (
+        pull.head_repo.partition("/")[0]
+        if pull.head_repo and not pull.is_within(job.target.repo)
+        else None
+    )
 
 
 MAX_LINKED_BYTES = 1_000_000
 COMMENTS = "comments"
 
 
-def read_task(house: House, job: Job, album: Album) -> Task:
+def read_task(context: JobContext, job: Job, image_loader: ImageLoader) -> Task:
     """The job's task with its thread; `left_out` says what of that the model is not shown.
 
-    Title and body are those that GitHub delivered with the command: what was written into them later does not count.
-    `rests_on` says whose words it holds who may not have a change made; no image of theirs is shown.
+    Title and body are those that GitHub delivered with the command: what was written into them
+    later does not count. `rests_on` says whose words it holds who may not have a change made; no
+    image of theirs is shown.
     """
     target = job.target
     if target.issue_number is None:
         return Task(target.repo, job.command.prompt)
-    github = house.github(target)
-    if house.rules.judgement is None and job.command.verb == "solve":  # a version that judged nobody accepted it
-        house = replace(house, rules=replace(house.rules, judgement=judge(house, job)))
+    github = context.github(target)
+    if (
+        context.policy.judgement is None and job.command.verb == "solve"
+    ):  # a version that judged nobody accepted it
+        context = replace(context, policy=replace(context.policy, judgement=judge(context, job)))
     if job.thread is None:
         thread = github.thread(target.issue_number)
         title, body = thread.title, thread.body
         author: str | None = thread.author
     else:
         (title, body), author = job.thread, job.opened_by
-    heard = hear(house, job, github, target.issue_number)
+    heard = hear(context, job, github, target.issue_number)
     hidden = sum(map(hides, (title, body))) + heard.hidden()
     said = ((author, body), *zip(heard.authors, heard.bodies, strict=True))
-    ours = (job.command.prompt, *(words for login, words in said if not is_outsider(house, login)))
-    theirs = tuple(words for login, words in said if is_outsider(house, login))
-    images, unseen = album.collect(ours, theirs)
-    remarks, kept_back = _remarks(house, job)
+    ours = (
+        job.command.prompt,
+        *(words for login, words in said if not is_outsider(context, login)),
+    )
+    theirs = tuple(words for login, words in said if is_outsider(context, login))
+    images, unseen = image_loader.collect(ours, theirs)
+    remarks, kept_back = _remarks(context, job)
     taken = (f"Texts from which hidden parts were taken: {hidden}.",) if hidden else ()
     title, body = clean_material(title), clean_material(body)
     left_out = (*heard.left_out, *taken, *unseen, *kept_back)
-    task = Task(target.repo, job.command.prompt, title, body, heard.words, remarks, left_out=left_out)
-    linked = dict(_linked(house, github, task))
-    followed = [link for link in find_permalinks(ours, house.rules.server_url, target.repo) if link in linked]
+    task = Task(
+        target.repo, job.command.prompt, title, body, heard.words, remarks, left_out=left_out
+    )
+    linked = dict(_linked(context, github, task))
+    followed = [
+        link
+        for link in find_permalinks(ours, context.policy.server_url, target.repo)
+        if link in linked
+    ]
     rests_on = merged(
-        house.rules.judgement.rests_on if house.rules.judgement else (),
-        tuple(Outsider(login, COMMENTS) for login in heard.authors if is_outsider(house, login)),
+        context.policy.judgement.rests_on if context.policy.judgement else (),
+        tuple(Outsider(login, COMMENTS) for login in heard.authors if is_outsider(context, login)),
         tuple(_foreign(github, job, followed)),
     )
     failures = job.check.failures if job.check else ()
-    return replace(task, linked=tuple(linked.values()), failures=failures, images=images, rests_on=rests_on)
+    return replace(
+        task, linked=tuple(linked.values()), failures=failures, images=images, rests_on=rests_on
+    )
 
 
-def _remarks(house: House, job: Job) -> tuple[tuple[Remark, ...], tuple[str, ...]]:
-    """The job's remarks, without lines of files that the model may not be shown, and a sentence that says so."""
-    hidden = [remark for remark in job.remarks if not may_show(house.rules.repo, remark.path)]
-    remarks = tuple(replace(remark, hunk="") if remark in hidden else remark for remark in job.remarks)
+def _remarks(context: JobContext, job: Job) -> tuple[tuple[ReviewComment, ...], tuple[str, ...]]:
+    """The job's remarks, without lines of files that the model may not be shown, and a sentence
+    that says so."""
+    hidden = [remark for remark in job.remarks if not may_show(context.policy.repo, remark.path)]
+    remarks = tuple(
+        replace(remark, hunk="") if remark in hidden else remark for remark in job.remarks
+    )
     words = f"Lines commented on that the repository's settings keep from the model: {len(hidden)}."
     return remarks, (words,) if hidden else ()
 
 
-def _linked(house: House, github: GitHub, task: Task) -> Iterator[tuple[Permalink, str]]:
-    """The lines that the thread links to, as they were at that commit. A link that leads nowhere is only a link."""
+def _linked(context: JobContext, github: GitHub, task: Task) -> Iterator[tuple[Permalink, str]]:
+    """The lines that the thread links to, as they were at that commit. A link that leads nowhere is
+    only a link."""
     said = (task.prompt, task.body, *task.comments)
-    for link in find_permalinks(said, house.rules.server_url, task.repo):
-        if not may_show(house.rules.repo, link.path):
+    for link in find_permalinks(said, context.policy.server_url, task.repo):
+        if not may_show(context.policy.repo, link.path):
             continue
         try:
             content = github.file(link.path, max_bytes=MAX_LINKED_BYTES, ref=link.sha)
@@ -364,21 +439,27 @@ def _linked(house: House, github: GitHub, task: Task) -> Iterator[tuple[Permalin
 
 
 def _foreign(github: GitHub, job: Job, links: Iterable[Permalink]) -> Iterator[Outsider]:
-    """Nobody knows whose lines those are that are in no branch which counts here: whoever pushes to a fork can have
-    them shown under this repository's name."""
+    """Nobody knows whose lines those are that are in no branch which counts here: whoever pushes to
+    a fork can have them shown under this repository's name."""
     for sha in dict.fromkeys(link.sha for link in links):
         if not _is_ours(github, job, sha):
-            yield Outsider(None, f"the lines linked at `{sha[:12]}`, which the default branch does not hold")
+            yield Outsider(
+                None, f"the lines linked at `{sha[:12]}`, which the default branch does not hold"
+            )
 
 
 def _is_ours(github: GitHub, job: Job, sha: str) -> bool:
-    """Whether the commit is in the default branch or, on a pull request of this repository, in its own. False where
-    GitHub does not tell."""
+    """Whether the commit is in the default branch or, on a pull request of this repository, in its
+    own. False where GitHub does not tell."""
     try:
         if github.in_history(sha):
             return True
         pull = github.pull(job.target.issue_number or 0) if job.target.is_pull else None
-        return pull is not None and pull.is_within(job.target.repo) and github.in_history(sha, pull.head_ref)
+        return (
+            pull is not None
+            and pull.is_within(job.target.repo)
+            and github.in_history(sha, pull.head_ref)
+        )
     except (AskerError, OutsideError) as error:
         _log.warning("whose commit a link leads to is not known", error=error.message)
         return False

@@ -1,9 +1,10 @@
 """The grammar of `/tinygen`: which comments are commands, and what they ask.
 
-A command stands at the start of a line, where a reader would see it as the writer's own words: not in code, a quote, a
-link or an HTML comment. What Markdown holds to be code or a quote is asked of a Markdown parser; its inline level does
-not report positions, so code spans, links and comments inside a paragraph are blanked out here. Mail programs quote
-without Markdown's marks: below the head of a quoted mail nothing is the writer's own.
+A command stands at the start of a line, where a reader would see it as the writer's own words: not
+in code, a quote, a link or an HTML comment. What Markdown holds to be code or a quote is asked of a
+Markdown parser; its inline level does not report positions, so code spans, links and comments
+inside a paragraph are blanked out here. Mail programs quote without Markdown's marks: below the
+head of a quoted mail nothing is the writer's own.
 """
 
 from __future__ import annotations
@@ -26,21 +27,28 @@ _BACKTICKS = re.compile(r"\\`|`+")
 _HTML_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _LINK = re.compile(r"\[[^\[\]]*\](?:\([^()]*\)|\[[^\[\]]*\])")
 _QUOTED_MAIL = re.compile(
-    r"^(?:On|Am|Le|El|Il|Em)\b[^\n]{1,200}(?:\n[^\n]{0,200})?(?:wrote|schrieb|a écrit|escribió|ha scritto|escreveu)"
+    r"^(?:On|Am|Le|El|Il|Em)\b[^\n]{1,200}(?:\n[^\n]{0,200})?(?:wrote|schrieb|a écrit|escribió|ha"
+    r" scritto|escreveu)"
     r"[^\n:]{0,100}:[ \t]*\n(?!\s*>)"
     r"|^-{2,} ?(?:Original Message|Forwarded message|Ursprüngliche Nachricht) ?-{2,}"
     r"|^\**From:[^\n]{1,300}\n(?:[^\n]{0,300}\n)?\**(?:Sent|Date|To):",
     re.MULTILINE | re.IGNORECASE,
 )
-"""The head above a mail that a reply quotes without `>`. Where `>` follows, Markdown tells quote from answer."""
+"""The head above a mail that a reply quotes without `>`. Where `>` follows, Markdown tells quote
+from answer."""
 _FLAG = re.compile(r"--(?P<name>[a-z][a-z-]*)(?:=(?P<value>\S+))?(?=\s|\Z)\s*+", re.IGNORECASE)
 _VALUE = re.compile(r"([^ \n]*)\s*+")
-_BRANCH = re.compile(r"(?![-/.])(?!.*(?:\.\.|//|@\{|\.lock(?:/|\Z)|/\.))[^\s~^:?*\[\\\x00-\x1f\x7f]{1,200}(?<![/.])")
-"""What `git check-ref-format --branch` takes, a little narrower. https://git-scm.com/docs/git-check-ref-format"""
+_BRANCH = re.compile(
+    r"(?![-/.])(?!.*(?:\.\.|//|@\{|\.lock(?:/|\Z)|/\.))[^\s~^:?*\[\\\x00-\x1f\x7f]{1,200}(?<![/.])"
+)
+"""What `git check-ref-format --branch` takes, a little narrower.
+https://git-scm.com/docs/git-check-ref-format"""
 
 _APPLY_ID = re.compile(r"apply\s{1,10}`?(?P<id>[0-9a-f]{8})`?", re.IGNORECASE)
 
-_LONE_WORDS: tuple[Verb, ...] = tuple(verb for verb in get_args(Verb) if verb not in ("solve", "withdraw"))
+_LONE_WORDS: tuple[Verb, ...] = tuple(
+    verb for verb in get_args(Verb) if verb not in ("solve", "withdraw")
+)
 _OTHER_WORDS: dict[str, Verb] = {
     "stop": "cancel",
     "abort": "cancel",
@@ -60,8 +68,8 @@ _MAX_WORD_CHARS = 40
 
 
 def parse_command(body: str) -> Command | None:
-    """The command in a comment's Markdown; None where there is none. Everything after `/tinygen` and its flags is the
-    prompt, verbatim but for white space around it."""
+    """The command in a comment's Markdown; None where there is none. Everything after `/tinygen`
+    and its flags is the prompt, verbatim but for white space around it."""
     found = None if len(body) > MAX_BODY_CHARS else _COMMAND.search(body)
     if found is None:
         return None
@@ -90,7 +98,9 @@ def is_same(one: Command | None, other: Command | None) -> bool:
     """Whether both ask for the same: white space makes no difference."""
     if one is None or other is None:
         return one is other
-    return one.prompt.split() == other.prompt.split() and replace(one, prompt="") == replace(other, prompt="")
+    return one.prompt.split() == other.prompt.split() and replace(one, prompt="") == replace(
+        other, prompt=""
+    )
 
 
 def is_branch(name: str) -> bool:
@@ -108,14 +118,20 @@ def _with_flag(command: Command, name: str, value: str | None) -> Command:
     if name == "base":
         if value and is_branch(value):
             return replace(command, base=value)
-        return replace(command, problem="`--base` needs the name of a branch after it, as in `--base main`.")
+        return replace(
+            command, problem="`--base` needs the name of a branch after it, as in `--base main`."
+        )
     near = close_names(name, _FLAGS, most=1, least_likeness=0.5)
     meant = f" Did you mean `--{near[0]}`?" if near else ""
-    return replace(command, problem=f"`--{name}` is not one of `--pr`, `--diff`, `--base BRANCH`, `--new`.{meant}")
+    return replace(
+        command,
+        problem=f"`--{name}` is not one of `--pr`, `--diff`, `--base BRANCH`, `--new`.{meant}",
+    )
 
 
 def _doubt(prompt: str) -> str:
-    """Why a single word is no prompt, though nothing else: it is near one of the commands that are words."""
+    """Why a single word is no prompt, though nothing else: it is near one of the commands that are
+    words."""
     if len(prompt) > _MAX_WORD_CHARS or len(prompt.split()) != 1:
         return ""
     word = prompt.casefold().strip(".!?`'\"")
@@ -123,7 +139,9 @@ def _doubt(prompt: str) -> str:
     if not near:
         return ""
     meant = _OTHER_WORDS.get(near[0], near[0])
-    return f"`{word}` is no command. Did you mean `/tinygen {meant}`? A task takes more than one word."
+    return (
+        f"`{word}` is no command. Did you mean `/tinygen {meant}`? A task takes more than one word."
+    )
 
 
 def _command_end(body: str) -> int | None:
@@ -143,8 +161,8 @@ def _command_end(body: str) -> int | None:
 
 
 def _prose_ranges(text: str) -> list[tuple[int, int]]:
-    """The line ranges (first, past the last) of paragraphs that are the writer's own words. A paragraph above a line of
-    dashes is a heading to Markdown, and no less the writer's."""
+    """The line ranges (first, past the last) of paragraphs that are the writer's own words. A
+    paragraph above a line of dashes is a heading to Markdown, and no less the writer's."""
     ranges: list[tuple[int, int]] = []
     quotes = 0
     for token in _parser().parse(text):
@@ -156,7 +174,8 @@ def _prose_ranges(text: str) -> list[tuple[int, int]]:
 
 
 def _without_code(paragraph: str) -> str:
-    """The paragraph with code spans, links and HTML comments blanked out, every character in its place."""
+    """The paragraph with code spans, links and HTML comments blanked out, every character in its
+    place."""
     pieces, done = [], 0
     for start, end in _code_spans(paragraph):
         pieces += [paragraph[done:start], _blank(paragraph[start:end])]
@@ -182,7 +201,9 @@ def _code_spans(text: str) -> list[tuple[int, int]]:
         start, end = runs[index]
         length = end - start
         if last_of_length[length] > index:
-            index = next(i for i in range(index + 1, len(runs)) if runs[i][1] - runs[i][0] == length)
+            index = next(
+                i for i in range(index + 1, len(runs)) if runs[i][1] - runs[i][0] == length
+            )
             spans.append((start, runs[index][1]))
         index += 1
     return spans

@@ -1,9 +1,10 @@
 """Patterns of paths, as people know them from `.gitignore`.
 
-A pattern without `/` (but at its end) is met at any depth; with one it is anchored at the repository's root. What it
-names stands for all that is beneath it. `*` and `?` stay within a name, `**` spans directories; `[` is itself, since
-file names hold it. Case does not count: a rule that `Secrets/` escapes would be none. Matching takes time in
-proportion to path and pattern, whatever they hold.
+A pattern without `/` (but at its end) is met at any depth; with one it is anchored at the
+repository's root. What it names stands for all that is beneath it. `*` and `?` stay within a name,
+`**` spans directories; `[` is itself, since file names hold it. Case does not count: a rule that
+`Secrets/` escapes would be none. Matching takes time in proportion to path and pattern, whatever
+they hold.
 """
 
 from __future__ import annotations
@@ -50,8 +51,9 @@ def _name(part: str) -> re.Pattern[str]:
 
 
 def _meets(names: list[str], wanted: list[re.Pattern[str] | None], inside: bool) -> bool:
-    """Whether a beginning of the path is what is wanted. Only the last `**` is ever reconsidered: what an earlier one
-    could take instead, the last one can as well. A `**` at the end wants something beneath."""
+    """Whether a beginning of the path is what is wanted. Only the last `**` is ever reconsidered:
+    what an earlier one could take instead, the last one can as well. A `**` at the end wants
+    something beneath."""
     at = want = 0
     again: tuple[int, int] | None = None
     while want < len(wanted):

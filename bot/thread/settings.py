@@ -1,13 +1,13 @@
 """A repository's own settings, `.github/tinygen.yml`, as its default branch has them.
 
-They stand between the command's flags, which win over them, and the operator's defaults; the operator's limits they
-never touch. The file is written by people: what is wrong in it is left out, and said with its line and the way to mend
-it, while the rest holds.
+They stand between the command's flags, which win over them, and the operator's defaults; the
+operator's limits they never touch. The file is written by people: what is wrong in it is left out,
+and said with its line and the way to mend it, while the rest holds.
 
 YAML from strangers, read into plain values that remember their lines.
 
-Only what a settings file needs: mappings with plain keys, lists, and scalars. Aliases, which can make a small file
-huge, are refused; scalars of other kinds than YAML's plainest are text.
+Only what a settings file needs: mappings with plain keys, lists, and scalars. Aliases, which can
+make a small file huge, are refused; scalars of other kinds than YAML's plainest are text.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationE
 from bot.thread.commands import is_branch
 from bot.thread.globs import any_glob, glob_fault
 from bot.types import PERMISSIONS, Command, Mode, Permission
-from bot.types.snapshot import Snapshot
+from bot.types.snapshot import RepositoryPolicy, Snapshot
 from bot.types.text import close_names
 
 _MAX_NODES = 2_000
@@ -44,7 +44,8 @@ class Unreadable(Exception):
 
 @dataclass(slots=True)
 class Located:
-    """A file's value, from which faulty parts can be taken, and the line of each part by its place."""
+    """A file's value, from which faulty parts can be taken, and the line of each part by its
+    place."""
 
     value: Any
     lines: dict[Loc, int] = field(default_factory=dict)
@@ -56,7 +57,8 @@ class Located:
         return self.lines.get(loc)
 
     def drop(self, loc: Loc) -> None:
-        """Takes the part away; without a place, everything. Items of one list are dropped from its end."""
+        """Takes the part away; without a place, everything. Items of one list are dropped from its
+        end."""
         if not loc:
             self.value = {}
             return
@@ -76,9 +78,13 @@ def read_yaml(content: bytes, *, max_bytes: int) -> Located:
         raise Unreadable("The file is not UTF-8; save it as UTF-8.") from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise Unreadable(f"This is no YAML ({error.problem}); mend it.", mark.line + 1 if mark else None) from None
+        raise Unreadable(
+            f"This is no YAML ({error.problem}); mend it.", mark.line + 1 if mark else None
+        ) from None
     except yaml.YAMLError:
-        raise Unreadable("The file holds characters that YAML does not allow; take them out.") from None
+        raise Unreadable(
+            "The file holds characters that YAML does not allow; take them out."
+        ) from None
     located = Located({})
     if node is not None:
         value = _Reader(located.lines).read(node, ())
@@ -111,7 +117,9 @@ class _Reader:
             raise Unreadable("Aliases (`*name`) are not read here; write the value again.", line)
         self._seen.add(id(node))
         if len(self._seen) > _MAX_NODES:
-            raise Unreadable(f"The file holds more than {_MAX_NODES} values; make it smaller.", line)
+            raise Unreadable(
+                f"The file holds more than {_MAX_NODES} values; make it smaller.", line
+            )
         self._lines.setdefault(loc, line)
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, loc)
@@ -171,18 +179,24 @@ def _glob(pattern: str) -> str:
 Glob = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_glob)]
 Globs = Annotated[tuple[Glob, ...], Field(max_length=50)]
 Label = Annotated[str, Field(min_length=1, max_length=50, pattern=r"^[^\x00-\x1f,]+$")]
-Reviewer = Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*(/[A-Za-z0-9._-]+)?$")]
+Reviewer = Annotated[
+    str, Field(max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*(/[A-Za-z0-9._-]+)?$")
+]
 _strict = ConfigDict(extra="forbid")
 
 
 @with_config(_strict)
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What of the repository the model may be shown: all that meets `include` (everything, where it is empty) and
-    nothing that meets `exclude`."""
+    """What of the repository the model may be shown: all that meets `include` (everything, where it
+    is empty) and nothing that meets `exclude`."""
 
-    include: Annotated[Globs, Field(description="Only files that meet one of these patterns are shown.")] = ()
-    exclude: Annotated[Globs, Field(description="Files that meet one of these patterns are not shown.")] = ()
+    include: Annotated[
+        Globs, Field(description="Only files that meet one of these patterns are shown.")
+    ] = ()
+    exclude: Annotated[
+        Globs, Field(description="Files that meet one of these patterns are not shown.")
+    ] = ()
 
 
 @with_config(_strict)
@@ -209,18 +223,29 @@ class RepoSettings:
         Annotated[str, Field(max_length=200), AfterValidator(_branch)] | None,
         Field(description="The branch that changes for issues start from and go to."),
     ] = None
-    draft: Annotated[bool | None, Field(description="Whether pull requests are opened as drafts.")] = None
-    labels: Annotated[tuple[Label, ...], Field(max_length=20, description="Put on pull requests.")] = ()
+    draft: Annotated[
+        bool | None, Field(description="Whether pull requests are opened as drafts.")
+    ] = None
+    labels: Annotated[
+        tuple[Label, ...], Field(max_length=20, description="Put on pull requests.")
+    ] = ()
     reviewers: Annotated[
-        tuple[Reviewer, ...], Field(max_length=15, description="Asked to review pull requests: LOGIN or ORG/TEAM.")
+        tuple[Reviewer, ...],
+        Field(max_length=15, description="Asked to review pull requests: LOGIN or ORG/TEAM."),
     ] = ()
     model: Annotated[
-        Annotated[str, Field(max_length=200)] | None, Field(description="One of the models that the operator allows.")
+        Annotated[str, Field(max_length=200)] | None,
+        Field(description="One of the models that the operator allows."),
     ] = None
-    context: Annotated[Shown, Field(description="What the model may be shown.")] = field(default_factory=Shown)
-    protected: Annotated[Globs, Field(description="Never changed. Where anything is, neither is this file.")] = ()
+    context: Annotated[Shown, Field(description="What the model may be shown.")] = field(
+        default_factory=Shown
+    )
+    protected: Annotated[
+        Globs, Field(description="Never changed. Where anything is, neither is this file.")
+    ] = ()
     instructions: Annotated[
-        str, Field(max_length=8000, description="How code, tests and documentation are written here.")
+        str,
+        Field(max_length=8000, description="How code, tests and documentation are written here."),
     ] = ""
     language: Annotated[
         Annotated[str, Field(max_length=40, pattern=r"^[A-Za-z][A-Za-z -]*$")] | None,
@@ -228,7 +253,12 @@ class RepoSettings:
     ] = None
     permissions: Annotated[
         Permissions,
-        Field(description="Who may give which command. What writes never takes less than the operator demands."),
+        Field(
+            description=(
+                "Who may give which command. What writes never takes less than the operator"
+                " demands."
+            )
+        ),
     ] = field(default_factory=Permissions)
     ci_fixes: Annotated[
         Annotated[int, Field(ge=0, le=2, strict=True)] | None,
@@ -269,7 +299,12 @@ def read_settings(content: bytes | None, *, models: Sequence[str] = ()) -> Read:
     if settings.model is not None and settings.model not in models:
         allowed = ", ".join(f"`{name}`" for name in models) or "none"
         line = located.line(("model",))
-        mistakes.append((line or 0, _sentence(line, f"`model` is not one that the operator allows ({allowed}).")))
+        mistakes.append(
+            (
+                line or 0,
+                _sentence(line, f"`model` is not one that the operator allows ({allowed})."),
+            )
+        )
         settings = replace(settings, model=None)
     unclear = _guards_in(content) if () in faulty else _guards_of(faulty)
     return Read(settings, tuple(words for _line, words in sorted(mistakes)[:MAX_MISTAKES]), unclear)
@@ -281,7 +316,10 @@ def read_settings_of(snapshot: Snapshot, *, models: Sequence[str] = ()) -> Read:
     if blob is None:
         return Read(RepoSettings())
     if not blob.mode.startswith("100") or blob.size_bytes > MAX_FILE_BYTES:
-        told = f"`{SETTINGS_FILE}` is no file of at most {MAX_FILE_BYTES} bytes. None of it counts until then."
+        told = (
+            f"`{SETTINGS_FILE}` is no file of at most {MAX_FILE_BYTES} bytes. None of it counts"
+            " until then."
+        )
         return Read(RepoSettings(), (told,), GUARDS)
     return read_settings(next(iter(snapshot.read([blob]))), models=models)
 
@@ -303,10 +341,17 @@ def render_schema() -> str:
         "title": f"TinyGen's settings for a repository ({SETTINGS_FILE})",
         **{name: value for name, value in schema.items() if name not in ("title", "description")},
     }
+    _unwrap_descriptions(described)
     return json.dumps(described, indent=2) + "\n"
 
 
-# ---- what follows from them -----------------------------------------------------------------------------------------
+def _unwrap_descriptions(schema: dict[str, Any]) -> None:
+    """Puts each description, which is a docstring, on one line."""
+    if isinstance(schema.get("description"), str):
+        schema["description"] = " ".join(schema["description"].split())
+    for part in schema.values():
+        if isinstance(part, dict):
+            _unwrap_descriptions(part)
 
 
 def action_of(command: Command, mode: Mode) -> Action:
@@ -317,8 +362,8 @@ def action_of(command: Command, mode: Mode) -> Action:
 
 
 def least_permission(action: Action, settings: RepoSettings, floor: Permission) -> Permission:
-    """What the action takes. `floor` is the operator's, under which nothing that writes ever goes; what else does not
-    write takes what a diff takes."""
+    """What the action takes. `floor` is the operator's, under which nothing that writes ever goes;
+    what else does not write takes what a diff takes."""
     own: Permission | None = getattr(settings.permissions, action)
     if own is None and action not in WRITES:
         own = settings.permissions.diff
@@ -338,26 +383,29 @@ def may_show(settings: RepoSettings, path: str) -> bool:
 
 
 def _shows(settings: RepoSettings) -> Callable[[str], bool]:
-    included, excluded = any_glob(settings.context.include or ("**",)), any_glob(settings.context.exclude)
+    included, excluded = (
+        any_glob(settings.context.include or ("**",)),
+        any_glob(settings.context.exclude),
+    )
     return lambda path: included(path) and not excluded(path)
 
 
-def with_rules(snapshot: Snapshot, settings: RepoSettings) -> Snapshot:
-    """The snapshot, knowing what of it may be shown and changed."""
-    shown, view = settings.context, None
-    if shown.include or shown.exclude:
-        shows = _shows(settings)
-        view = {path: blob for path, blob in snapshot.blobs.items() if shows(path)}
-    guarded = any_glob((*settings.protected, SETTINGS_FILE) if settings.protected else ())
-    return replace(snapshot, view=view, is_protected=guarded)
-
-
-# ---- reading --------------------------------------------------------------------------------------------------------
+def repository_policy(settings: RepoSettings) -> RepositoryPolicy:
+    """What the settings say of the repository's files."""
+    is_limited = settings.context.include or settings.context.exclude
+    protected = (*settings.protected, SETTINGS_FILE) if settings.protected else ()
+    instructions = settings.instructions.strip()
+    return RepositoryPolicy(
+        may_show=_shows(settings) if is_limited else None,
+        is_protected=any_glob(protected),
+        instructions=f"{SETTINGS_FILE}:\n{instructions}" if instructions else "",
+        language=settings.language or "",
+    )
 
 
 def _checked(located: Located) -> tuple[RepoSettings, list[tuple[int, str]], set[Loc]]:
-    """What is right of the file, its mistakes with their lines, and their places. Each is taken out where it stands, so
-    that one bad pattern undoes no other."""
+    """What is right of the file, its mistakes with their lines, and their places. Each is taken out
+    where it stands, so that one bad pattern undoes no other."""
     mistakes: list[tuple[int, str]] = []
     faulty: set[Loc] = set()
     while True:
@@ -368,14 +416,18 @@ def _checked(located: Located) -> tuple[RepoSettings, list[tuple[int, str]], set
             for fault in reversed(faults):  # the items of a list from its end, so that none moves
                 line = located.line(fault["loc"])
                 faulty.add(fault["loc"])
-                mistakes.append((line or 0, _sentence(line, _words(fault["loc"], fault["type"], fault["msg"]))))
+                mistakes.append(
+                    (line or 0, _sentence(line, _words(fault["loc"], fault["type"], fault["msg"])))
+                )
                 located.drop(fault["loc"])
 
 
 def _guards_of(faulty: Iterable[Loc]) -> tuple[Guard, ...]:
     """The guards in whose place, or under whose misspelt name, something was taken out."""
     places = list(faulty)
-    if any("<<" in loc for loc in places):  # YAML's merge, which is not read: anything may have been meant in it
+    if any(
+        "<<" in loc for loc in places
+    ):  # YAML's merge, which is not read: anything may have been meant in it
         return GUARDS
     named = {_nearest(str(loc[0])) for loc in places}
     found = {"context" if name in ("include", "exclude") else name for name in named}
@@ -383,7 +435,8 @@ def _guards_of(faulty: Iterable[Loc]) -> tuple[Guard, ...]:
 
 
 def _guards_in(content: bytes) -> tuple[Guard, ...]:
-    """Those that a file which cannot be read may have: what hides leaves its name, in whatever encoding."""
+    """Those that a file which cannot be read may have: what hides leaves its name, in whatever
+    encoding."""
     letters = content.replace(b"\0", b"").lower()
     hides = any(word in letters for word in (b"context", b"include", b"exclude"))
     return GUARDS if hides else ("protected",)

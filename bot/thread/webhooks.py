@@ -1,14 +1,16 @@
 """What GitHub said, and what it asks of us: pure functions of headers and bytes.
 
-Verify, then read, then decide. Only the ten fields that TinyGen needs are read, so a payload of any age and of GitHub
-Enterprise Server is understood. Payloads:
+Verify, then read, then decide. Only the ten fields that TinyGen needs are read, so a payload of any
+age and of GitHub Enterprise Server is understood. Payloads:
 https://docs.github.com/en/webhooks/webhook-events-and-payloads
 
-The fields of GitHub's payloads that TinyGen reads; what GitHub adds or drops elsewhere breaks nothing.
+The fields of GitHub's payloads that TinyGen reads; what GitHub adds or drops elsewhere breaks
+nothing.
 
 https://docs.github.com/en/webhooks/webhook-events-and-payloads
 
-Which deliveries GitHub should send again: it never does so by itself, and shows them as failed for some days.
+Which deliveries GitHub should send again: it never does so by itself, and shows them as failed for
+some days.
 
 https://docs.github.com/en/webhooks/using-webhooks/handling-failed-webhook-deliveries
 """
@@ -27,7 +29,7 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from bot.errors import BadRequest
 from bot.thread.commands import MAX_BODY_CHARS, is_same, parse_command
-from bot.types import Check, Command, Doors, Job, Remark, Target
+from bot.types import Command, FailedCheck, Job, ReviewComment, Target, Triggers
 from bot.types.names import REPO_NAME
 
 Number = Annotated[int, Field(ge=0, lt=2**63)]
@@ -162,7 +164,9 @@ def read_payload(shape: type[Payload], event: str, body: bytes) -> Payload:
     try:
         return shape.model_validate_json(body)
     except ValidationError as error:
-        where = ".".join(str(part) for part in error.errors(include_url=False, include_input=False)[0]["loc"])
+        where = ".".join(
+            str(part) for part in error.errors(include_url=False, include_input=False)[0]["loc"]
+        )
         raise BadRequest(
             f"The payload is not an {event} of GitHub's shape (at {where or 'its start'}).",
             next_step="Send GitHub's payload unchanged.",
@@ -172,13 +176,14 @@ def read_payload(shape: type[Payload], event: str, body: bytes) -> Payload:
 EVENTS = ("issue_comment", "issues", "pull_request_review_comment", "workflow_run")
 """The events that this App subscribes to; app.yml lists the same."""
 
-SHUT = Doors()
+SHUT = Triggers()
 MAX_NAME_CHARS = 60
 MAX_TIME_CHARS = 40
 MAX_HUNK_CHARS = 8_000
 """The end of a hunk is where the remark stands."""
 OWN_BRANCH = re.compile(r"tinygen/issue-(\d{1,18})-[0-9a-f]{8}")
-"""The branches of TinyGen's pull requests, and the thread that each came from; see bot.thread.render.branch_name."""
+"""The branches of TinyGen's pull requests, and the thread that each came from; see
+bot.thread.render.branch_name."""
 GHOST = "ghost"
 """Whom GitHub shows where an account is gone."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
@@ -204,11 +209,14 @@ def verify_signature(secret: str, body: bytes, signature: str | None) -> bool:
     """Whether `X-Hub-Signature-256` is this body's, in constant time.
     https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries"""
     expected = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-    return hmac.compare_digest(expected.encode(), (signature or "").encode("utf-8", "surrogateescape"))
+    return hmac.compare_digest(
+        expected.encode(), (signature or "").encode("utf-8", "surrogateescape")
+    )
 
 
 def read_delivery(event: str | None, delivery_id: str | None, body: bytes) -> Delivery:
-    """The delivery that the headers X-GitHub-Event and X-GitHub-Delivery name. BadRequest says what is odd."""
+    """The delivery that the headers X-GitHub-Event and X-GitHub-Delivery name. BadRequest says what
+    is odd."""
     if not event or not delivery_id or not _ID.fullmatch(delivery_id):
         raise BadRequest(
             "The headers X-GitHub-Event and X-GitHub-Delivery are missing or odd.",
@@ -217,7 +225,9 @@ def read_delivery(event: str | None, delivery_id: str | None, body: bytes) -> De
     return Delivery(delivery_id, event, body)
 
 
-def job_for(delivery: Delivery, *, app_id: int, received_at: str, doors: Doors = SHUT) -> Job | Ignored:
+def job_for(
+    delivery: Delivery, *, app_id: int, received_at: str, doors: Triggers = SHUT
+) -> Job | Ignored:
     """The job that a delivery asks for. BadRequest where the body is not JSON of GitHub's shape."""
     if delivery.event not in EVENTS:
         _check_json_object(delivery.body)
@@ -251,14 +261,18 @@ def _withdrawal(delivery: Delivery, target: Target, received_at: str) -> Job:
 
 
 def _checked(delivery: Delivery, payload: OnRun, received_at: str) -> Job | Ignored:
-    """A failed check of a branch that TinyGen may have made; whether it did is for the job to find out."""
+    """A failed check of a branch that TinyGen may have made; whether it did is for the job to find
+    out."""
     run = payload.workflow_run
     pull = next((pull for pull in run.pull_requests if pull), None)
     if payload.action != "completed" or run.conclusion != "failure":
         return Ignored("of checks, only those that failed matter")
     if pull is None or not OWN_BRANCH.fullmatch(run.head_branch or ""):
         return Ignored("the check is not of a pull request that TinyGen opened")
-    if run.head_repository is None or run.head_repository.full_name.lower() != payload.repository.full_name.lower():
+    if (
+        run.head_repository is None
+        or run.head_repository.full_name.lower() != payload.repository.full_name.lower()
+    ):
         return Ignored("the check is of a fork's branch, whose logs anybody may write")
     return Job(
         id=delivery.id,
@@ -267,17 +281,24 @@ def _checked(delivery: Delivery, payload: OnRun, received_at: str) -> Job | Igno
         command=Command("solve"),
         delivery_id=delivery.id,
         received_at=received_at,
-        check=Check(run.id, " ".join((run.name or "check").split())[:MAX_NAME_CHARS], run.head_sha),
+        check=FailedCheck(
+            run.id, " ".join((run.name or "check").split())[:MAX_NAME_CHARS], run.head_sha
+        ),
         trigger="failed check",
     )
 
 
-def _through_door(delivery: Delivery, payload: AboutIssue, doors: Doors, received_at: str) -> Job | Ignored:
+def _through_door(
+    delivery: Delivery, payload: AboutIssue, doors: Triggers, received_at: str
+) -> Job | Ignored:
     """The job that the issue's own text is the task of."""
     label, assignee = payload.label, payload.assignee
     said = {"label": label.name if label else "", "assignee": assignee.login if assignee else ""}
     if not doors.is_opened(payload.action, **said):
-        return Ignored("of an issue itself, only its closing, TinyGen's label and its assignment to TinyGen matter")
+        return Ignored(
+            "of an issue itself, only its closing, TinyGen's label and its assignment to TinyGen"
+            " matter"
+        )
     user = payload.sender
     if payload.installation is None or user is None or payload.issue.pull_request is not None:
         return Ignored("the delivery names no installation, no sender, or no issue")
@@ -316,13 +337,20 @@ def _target(payload: OnThread | OnLine) -> Target:
         return replace(_place(payload, payload.issue), comment_id=comment.id)
     # Replies cannot be replied to: all of a thread's go to its first comment.
     first = payload.comment.in_reply_to_id or comment.id
-    return replace(_place(payload, payload.pull_request), is_pull=True, comment_id=comment.id, reply_to=first)
+    return replace(
+        _place(payload, payload.pull_request), is_pull=True, comment_id=comment.id, reply_to=first
+    )
 
 
-def _commanded(delivery: Delivery, payload: OnThread | OnLine, *, app_id: int, received_at: str) -> Job | Ignored:
+def _commanded(
+    delivery: Delivery, payload: OnThread | OnLine, *, app_id: int, received_at: str
+) -> Job | Ignored:
     if payload.action not in ("created", "edited"):
         return Ignored("only comments that were created or edited are commands")
-    if payload.comment.performed_via_github_app and payload.comment.performed_via_github_app.id == app_id:
+    if (
+        payload.comment.performed_via_github_app
+        and payload.comment.performed_via_github_app.id == app_id
+    ):
         return Ignored("the comment is TinyGen's own")
     command = parse_command(payload.comment.body or "")
     if command is None:
@@ -368,9 +396,9 @@ def _login(user: Account | None) -> str | None:
     return f"{user.login.removesuffix('[bot]')}[bot]"
 
 
-def _remark(payload: OnLine, command: Command) -> Remark:
+def _remark(payload: OnLine, command: Command) -> ReviewComment:
     comment = payload.comment
-    return Remark(
+    return ReviewComment(
         comment_id=comment.id,
         path=comment.path,
         hunk=comment.diff_hunk[-MAX_HUNK_CHARS:],
@@ -384,7 +412,8 @@ def _remark(payload: OnLine, command: Command) -> Remark:
 
 
 def _command_before(payload: Commented) -> Command | None:
-    """The command that the comment held before its edit; what did not change its words left them as they are."""
+    """The command that the comment held before its edit; what did not change its words left them as
+    they are."""
     if payload.changes is None or payload.changes.body is None:
         return parse_command(payload.comment.body or "")
     return parse_command(payload.changes.body.words or "")
@@ -408,7 +437,8 @@ MAX_ATTEMPTS = 5
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt at a delivery. `guid` is the delivery's id, the same for each; `status` is 0 where none came back."""
+    """One attempt at a delivery. `guid` is the delivery's id, the same for each; `status` is 0
+    where none came back."""
 
     id: int
     guid: str
@@ -418,8 +448,8 @@ class Attempt:
 
 
 def choose_missed(attempts: Iterable[Attempt]) -> tuple[int, ...]:
-    """The attempts to repeat, one for each delivery that may hold a command and never arrived. What TinyGen itself
-    refused (a status below 500) would be refused again."""
+    """The attempts to repeat, one for each delivery that may hold a command and never arrived. What
+    TinyGen itself refused (a status below 500) would be refused again."""
     by_guid: dict[str, list[Attempt]] = {}
     for attempt in attempts:
         if attempt.event in EVENTS and attempt.action in ("created", "edited", "completed"):
@@ -427,5 +457,6 @@ def choose_missed(attempts: Iterable[Attempt]) -> tuple[int, ...]:
     return tuple(
         max(attempt.id for attempt in tries)
         for tries in by_guid.values()
-        if len(tries) < MAX_ATTEMPTS and all(attempt.status == 0 or attempt.status >= 500 for attempt in tries)
+        if len(tries) < MAX_ATTEMPTS
+        and all(attempt.status == 0 or attempt.status >= 500 for attempt in tries)
     )

@@ -1,10 +1,12 @@
-"""The values that pass through the house: plain, frozen, and free of behaviour that touches the world.
+"""The values that pass through the house: plain, frozen, and free of behaviour that touches the
+world.
 
-Paths are git's, `/`-separated and relative to the repository's root, as `str` with undecodable bytes kept as
-surrogates (`surrogateescape`). File contents are `bytes`; words are `str`. A sha is 40 hexadecimal digits; a ref is
-a name. Numbers carry their unit in their name.
+Paths are git's, `/`-separated and relative to the repository's root, as `str` with undecodable
+bytes kept as surrogates (`surrogateescape`). File contents are `bytes`; words are `str`. A sha is
+40 hexadecimal digits; a ref is a name. Numbers carry their unit in their name.
 
-What people and programs are told of a job at one moment: comment, `/jobs/<id>` and log row are made of it.
+What people and programs are told of a job at one moment: comment, `/jobs/<id>` and log row are made
+of it.
 
 The other doors to a job than a comment: a label on an issue, and its assignment to the App.
 """
@@ -14,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from bot.types.reply import Rejection
+from bot.types.reply import RejectedEdit
 from bot.types.snapshot import Changes, Patch
 
 Mode = Literal["diff", "pr"]
@@ -23,25 +25,26 @@ Trigger = Literal["comment", "review", "label", "assignment", "failed check", "c
 State = Literal["queued", "running", "done", "failed", "cancelled", "refused"]
 StepState = Literal["waiting", "running", "done", "failed"]
 Verb = Literal["solve", "apply", "retry", "cancel", "status", "help", "withdraw"]
-"""Of these, "withdraw" is no word of a comment: it is what deleting one, or closing its issue, says."""
+"""Of these, "withdraw" is no word of a comment: it is what deleting one, or closing its issue,
+says."""
 Outsiders = Literal["diff", "refuse", "pr"]
-"""What becomes of a change that rests on outsiders' words: shown, not made at all, or delivered as any other."""
+"""What becomes of a change that rests on outsiders' words: shown, not made at all, or delivered as
+any other."""
 Permission = Literal["none", "read", "triage", "write", "maintain", "admin"]
 
 PERMISSIONS: tuple[Permission, ...] = ("none", "read", "triage", "write", "maintain", "admin")
-"""In rising order. https://docs.github.com/en/organizations/managing-user-access-to-your-organizations-repositories"""
+"""In rising order.
+https://docs.github.com/en/organizations/managing-user-access-to-your-organizations-repositories"""
 
 FINAL_STATES: frozenset[State] = frozenset({"done", "failed", "cancelled", "refused"})
 WORK: frozenset[Verb] = frozenset({"solve", "apply", "retry"})
 """The commands that are jobs; the others are answered at once."""
 
 
-# ---- what was asked -------------------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What a comment (or a call) asks for. `mode` and `base` are None where the asker did not say."""
+    """What a comment (or a call) asks for. `mode` and `base` are None where the asker did not
+    say."""
 
     verb: Verb
     prompt: str = ""
@@ -55,35 +58,40 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The repository, and the place in it, that a job works for. Outside GitHub threads the numbers are None."""
+    """The repository, and the place in it, that a job works for. Outside GitHub threads the numbers
+    are None."""
 
     repo: str
-    """`owner/name` as GitHub spells it: for people and for addresses. It may be another repository's tomorrow."""
+    """`owner/name` as GitHub spells it: for people and for addresses. It may be another
+    repository's tomorrow."""
     installation_id: int | None = None
     issue_number: int | None = None
     is_pull: bool = False
     comment_id: int | None = None
     """The comment that holds the command."""
     reply_to: int | None = None
-    """In a review: the first comment of the thread on a line that the command stands in, and that answers go into."""
+    """In a review: the first comment of the thread on a line that the command stands in, and that
+    answers go into."""
     repository_id: int | None = None
-    """Whose thread, history and cache it is. None for direct calls, which know a repository by its address alone."""
+    """Whose thread, history and cache it is. None for direct calls, which know a repository by its
+    address alone."""
     repository_made_at: str = ""
     """When GitHub says that it made the repository, ISO 8601."""
 
     @property
     def repository_key(self) -> str:
-        """What the repository's threads, history, limits and cache go by: GitHub's id for it or, where that is not
-        known, its name. A name holds a slash, an id never does."""
+        """What the repository's threads, history, limits and cache go by: GitHub's id for it or,
+        where that is not known, its name. A name holds a slash, an id never does."""
         return self.repo.lower() if self.repository_id is None else str(self.repository_id)
 
 
 @dataclass(frozen=True, slots=True)
-class Remark:
+class ReviewComment:
     """A command in a review: on which lines of a pull request's diff it stands.
 
-    `hunk` is the diff above and at these lines, as GitHub shows it. `line` and `start_line` are 1-based and inclusive
-    in the file at `commit_sha`, of the new side ("RIGHT") or the old one; `line` is None where they are gone since.
+    `hunk` is the diff above and at these lines, as GitHub shows it. `line` and `start_line` are
+    1-based and inclusive in the file at `commit_sha`, of the new side ("RIGHT") or the old one;
+    `line` is None where they are gone since.
     """
 
     comment_id: int
@@ -99,8 +107,9 @@ class Remark:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """A run of a repository's own checks (a workflow of GitHub Actions) that failed on a pull request of TinyGen's."""
+class FailedCheck:
+    """A run of a repository's own checks (a workflow of GitHub Actions) that failed on a pull
+    request of TinyGen's."""
 
     run_id: int
     name: str
@@ -127,7 +136,8 @@ class Outsider:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One request, from acceptance to its end. `id` names workflow, branch, comment marker and log row."""
+    """One request, from acceptance to its end. `id` names workflow, branch, comment marker and log
+    row."""
 
     id: str
     source: Source
@@ -139,40 +149,45 @@ class Job:
     delivery_id: str | None = None
     received_at: str = ""
     """ISO 8601, UTC."""
-    remarks: tuple[Remark, ...] = ()
+    remarks: tuple[ReviewComment, ...] = ()
     """Where it was asked in a review: its own remark, and the others that are done with it."""
     given_at: str = ""
     """When the command was written, by GitHub's clock; "" where it does not say."""
     thread: tuple[str, str] | None = None
-    """Title and body of the issue or pull request as they stood then; None where GitHub did not send them."""
+    """Title and body of the issue or pull request as they stood then; None where GitHub did not
+    send them."""
     opened_by: str | None = None
     """The login of whoever wrote them; None where GitHub did not say, or the account is gone."""
     edited_of: str | None = None
     """The login of whoever wrote the comment, where the actor put the command into another's."""
-    check: Check | None = None
+    check: FailedCheck | None = None
     """Where no comment asked for it, but a failed check of what was asked for before."""
     trigger: Trigger = "comment"
-    """What asked for it. The request log's `source` has no word for a label, an assignment or a failed check."""
+    """What asked for it. The request log's `source` has no word for a label, an assignment or a
+    failed check."""
 
     @property
     def account(self) -> str:
-        """On whose account it runs, and with whom it shares: its installation's or, of a direct call, its caller's."""
+        """On whose account it runs, and with whom it shares: its installation's or, of a direct
+        call, its caller's."""
         installation = self.target.installation_id
-        return f"installation {installation}" if installation is not None else self.actor or "a direct call"
+        return (
+            f"installation {installation}"
+            if installation is not None
+            else self.actor or "a direct call"
+        )
 
     @property
     def asker_key(self) -> str:
-        """Whose request it is, for limits, refusals and `apply`: GitHub's id for the person or, of a direct call, the
-        caller's name. A login may be another person's tomorrow."""
+        """Whose request it is, for limits, refusals and `apply`: GitHub's id for the person or, of
+        a direct call, the caller's name. A login may be another person's tomorrow."""
         return (self.actor or "") if self.actor_id is None else str(self.actor_id)
-
-
-# ---- the conversation with the model --------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image of the thread. Its bytes are kept apart from whatever is recorded, and found by their digest."""
+    """An image of the thread. Its bytes are kept apart from whatever is recorded, and found by
+    their digest."""
 
     url: str
     media_type: str
@@ -182,7 +197,8 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is to be done, in the words of whoever may ask for it, and the thread that it belongs to (material)."""
+    """What is to be done, in the words of whoever may ask for it, and the thread that it belongs to
+    (material)."""
 
     repo: str
     prompt: str
@@ -191,12 +207,13 @@ class Task:
     body: str = ""
     comments: tuple[str, ...] = ()
     """What was said before the command, each beginning with its author."""
-    remarks: tuple[Remark, ...] = ()
+    remarks: tuple[ReviewComment, ...] = ()
     """The lines that the prompt is about."""
     failures: tuple[str, ...] = ()
     """What failed in the repository's own checks."""
     earlier: tuple[str, ...] = ()
-    """The requests that this one goes on from, oldest first; "" stands for the thread's own text."""
+    """The requests that this one goes on from, oldest first; "" stands for the thread's own
+    text."""
     diff: str = ""
     """What was made of them so far. The repository is shown with it."""
     instructions: str = ""
@@ -231,7 +248,8 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back. `finish` is "length" also where the stream ended without a reason: the text may be cut."""
+    """What came back. `finish` is "length" also where the stream ended without a reason: the text
+    may be cut."""
 
     text: str
     finish: Literal["stop", "length"]
@@ -256,7 +274,8 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """Part of a file as shown to the model: 1-based, inclusive lines. `why` is a few words for people."""
+    """Part of a file as shown to the model: 1-based, inclusive lines. `why` is a few words for
+    people."""
 
     path: str
     start: int
@@ -276,7 +295,8 @@ class ShownFile:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the model is shown. `ranking` is best first, 100 paths at most; `outline` is the repository in brief."""
+    """What the model is shown. `ranking` is best first, 100 paths at most; `outline` is the
+    repository in brief."""
 
     ranking: tuple[str, ...]
     shown: tuple[Excerpt, ...]
@@ -287,13 +307,14 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """One state of the change. The first is what was generated; each later one is what reflection made of it."""
+    """One state of the change. The first is what was generated; each later one is what reflection
+    made of it."""
 
     patch: Patch
     changes: Changes
     summary: str
     """The model's own prose about it."""
-    rejected: tuple[Rejection, ...] = ()
+    rejected: tuple[RejectedEdit, ...] = ()
     problems: tuple[str, ...] = ()
     """What checks without execution found wrong with it."""
     verdict: Verdict | None = None
@@ -302,7 +323,8 @@ class Revision:
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """What a run of the loop came to. The last revision is the result; it may be an empty patch, never be missing."""
+    """What a run of the loop came to. The last revision is the result; it may be an empty patch,
+    never be missing."""
 
     revisions: tuple[Revision, ...]
     shown: tuple[ShownFile, ...]
@@ -331,7 +353,8 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a job did not end well, in words for its asker. `retryable`: the same command may succeed later."""
+    """Why a job did not end well, in words for its asker. `retryable`: the same command may succeed
+    later."""
 
     message: str
     next_step: str
@@ -342,7 +365,8 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All there is to tell about a job at one moment: the comment, `/jobs/<id>` and the log row are made from it."""
+    """All there is to tell about a job at one moment: the comment, `/jobs/<id>` and the log row are
+    made from it."""
 
     job: Job
     state: State
@@ -382,13 +406,16 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Doors:
+class Triggers:
     """The label's name and the assignee's login that ask for a job; "" where that door is shut."""
 
     label: str = ""
     assignee: str = ""
 
     def is_opened(self, action: str, *, label: str, assignee: str) -> bool:
-        """Whether what was done to an issue asks for a job. GitHub's names are the same in any case."""
-        said, wanted = {"labeled": (label, self.label), "assigned": (assignee, self.assignee)}.get(action, ("", ""))
+        """Whether what was done to an issue asks for a job. GitHub's names are the same in any
+        case."""
+        said, wanted = {"labeled": (label, self.label), "assigned": (assignee, self.assignee)}.get(
+            action, ("", "")
+        )
         return bool(wanted) and said.casefold() == wanted.casefold()

@@ -1,6 +1,7 @@
 """How much may be asked of this installation of TinyGen, and when it may be asked for more.
 
-Hours are the last 3,600 seconds, days those of UTC. What was refused does not count, nor what asks no work.
+Hours are the last 3,600 seconds, days those of UTC. What was refused does not count, nor what asks
+no work.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ By = Literal["actor", "repo"]
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """0 is no limit. `run_hourly` is for each caller of /run, `actor_hourly` for each person in a thread."""
+    """0 is no limit. `run_hourly` is for each caller of /run, `actor_hourly` for each person in a
+    thread."""
 
     actor_hourly: int = 0
     repo_hourly: int = 0
@@ -33,8 +35,9 @@ class Tally(Protocol):
     """What was asked and used lately. Moments are in seconds since 1970."""
 
     def asked_at(self, job: Job, by: By, nth: int, since: float) -> float | None:
-        """When the `nth`-newest request before `job` was made by its actor, or for its repository; None where there
-        were fewer since that moment. All are before a job that is not stored yet."""
+        """When the `nth`-newest request before `job` was made by its actor, or for its repository;
+        None where there were fewer since that moment. All are before a job that is not stored
+        yet."""
 
     def tokens_since(self, since: float, repository_key: str | None = None) -> int:
         """Used, in and out, by the jobs that were asked for since that moment."""
@@ -60,9 +63,11 @@ def _hourly(quota: Quota, job: Job) -> tuple[tuple[By, int, str, str], ...]:
     by_person = "You have made the {} requests that a person may make in an hour."
     of_repo = "This repository has had the {} requests that it may have in an hour."
     return (
-        ("actor", quota.run_hourly, by_run, "TINYGEN_RUN_HOURLY")
-        if job.source == "run"
-        else ("actor", quota.actor_hourly, by_person, "TINYGEN_ACTOR_HOURLY"),
+        (
+            ("actor", quota.run_hourly, by_run, "TINYGEN_RUN_HOURLY")
+            if job.source == "run"
+            else ("actor", quota.actor_hourly, by_person, "TINYGEN_ACTOR_HOURLY")
+        ),
         ("repo", quota.repo_hourly, of_repo, "TINYGEN_REPO_HOURLY"),
     )
 
@@ -80,6 +85,8 @@ def _reached(words: str, setting: str, free_at: float, now: float) -> LimitReach
     hour, minute = divmod(math.ceil(free_at / 60) % 1440, 60)
     return LimitReached(
         words,
-        next_step=f"Ask again after {hour:02}:{minute:02} UTC, or let the operator raise {setting}.",
+        next_step=(
+            f"Ask again after {hour:02}:{minute:02} UTC, or let the operator raise {setting}."
+        ),
         retry_in_s=free_at - now,
     )

@@ -12,8 +12,9 @@ from bot.types.snapshot import Changes
 class Edit:
     """One thing that a reply asks to change.
 
-    replace: the one place in `path` that holds `search` gets `replace`; an empty `search` creates the file.
-    write: `path` becomes `replace`, whole. delete: `path` goes. move: `path` becomes `to` (edits of `to` may follow).
+    replace: the one place in `path` that holds `search` gets `replace`; an empty `search` creates
+    the file. write: `path` becomes `replace`, whole. delete: `path` goes. move: `path` becomes `to`
+    (edits of `to` may follow).
     """
 
     action: Literal["replace", "write", "delete", "move"]
@@ -22,16 +23,20 @@ class Edit:
     replace: str = ""
     to: str = ""
     line: int | None = None
-    """The 1-based line where a diff's hunk says that `search` begins: a hint, since models count badly."""
+    """The 1-based line where a diff's hunk says that `search` begins: a hint, since models count
+    badly."""
     anchors: tuple[str, ...] = ()
-    """Lines that stand somewhere above the place (`@@ def f` of the apply-patch form), outermost first."""
+    """Lines that stand somewhere above the place (`@@ def f` of the apply-patch form), outermost
+    first."""
     divider: str = ""
-    """The line that divided a block's sides, where `replace` holds more like it: it may be divided there as well."""
+    """The line that divided a block's sides, where `replace` holds more like it: it may be divided
+    there as well."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A wish of the model to see more. `start` and `end` are 1-based, inclusive line numbers of a read, or None."""
+    """A wish of the model to see more. `start` and `end` are 1-based, inclusive line numbers of a
+    read, or None."""
 
     kind: Literal["read", "search", "list"]
     argument: str
@@ -40,8 +45,9 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class ReplyParts:
-    """A reply, taken apart, in the order in which it was said. `problems` are sentences for the model."""
+class ParsedReply:
+    """A reply, taken apart, in the order in which it was said. `problems` are sentences for the
+    model."""
 
     edits: tuple[Edit, ...]
     requests: tuple[Request, ...]
@@ -50,7 +56,7 @@ class ReplyParts:
 
 
 @dataclass(frozen=True, slots=True)
-class Rejection:
+class RejectedEdit:
     """An edit that could not be applied; `message` tells the model why and what to send instead."""
 
     edit: Edit
@@ -61,8 +67,9 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """The outcome of a reply's edits. `held` are the edits that were applied; nothing of a rejected one was."""
+    """The outcome of a reply's edits. `held` are the edits that were applied; nothing of a rejected
+    one was."""
 
     changes: Changes
     held: tuple[Edit, ...]
-    rejected: tuple[Rejection, ...]
+    rejected: tuple[RejectedEdit, ...]

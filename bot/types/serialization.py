@@ -1,5 +1,6 @@
-"""Jobs and reports as JSON, for the durable queue and the reports that are kept; and a report as a row of the request
-log, whose columns README lists ("The request log"). Both logs, the embedded one and Supabase's, are given `log_row`.
+"""Jobs and reports as JSON, for the durable queue and the reports that are kept; and a report as a
+row of the request log, whose columns README lists ("The request log"). Both logs, the embedded one
+and Supabase's, are given `log_row`.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ def load_report(json: Json) -> Report:
 
 
 def log_row(report: Report) -> Json:
-    """The row of `tinygen_requests`; every column is present. PostgreSQL's text holds neither NUL nor undecodable
-    bytes, so U+FFFD stands for them."""
+    """The row of `tinygen_requests`; every column is present. PostgreSQL's text holds neither NUL
+    nor undecodable bytes, so U+FFFD stands for them."""
     job, usage = report.job, report.usage
     row: Json = {
         "id": job.id,
@@ -58,7 +59,9 @@ def log_row(report: Report) -> Json:
         "installation_id": job.target.installation_id,
         "repo": job.target.repo,
         "issue_number": job.target.issue_number,
-        "actor": job.actor if job.source != "run" else None,  # a login, which who calls /run does not have
+        "actor": job.actor
+        if job.source != "run"
+        else None,  # a login, which who calls /run does not have
         "prompt": job.command.prompt[: MAX_REFUSED_CHARS if report.state == "refused" else None],
         "mode": report.mode,
         "state": report.state,
@@ -70,8 +73,13 @@ def log_row(report: Report) -> Json:
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
         "cost_usd": usage.cost_usd,
-        "error": f"{report.failure.message} {report.failure.next_step}".strip() if report.failure else None,
+        "error": f"{report.failure.message} {report.failure.next_step}".strip()
+        if report.failure
+        else None,
         "created_at": job.received_at,
         "finished_at": report.finished_at,
     }
-    return {name: _NOT_TEXT.sub("\ufffd", value) if isinstance(value, str) else value for name, value in row.items()}
+    return {
+        name: _NOT_TEXT.sub("\ufffd", value) if isinstance(value, str) else value
+        for name, value in row.items()
+    }

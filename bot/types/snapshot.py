@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 
-class Shelf(Protocol):
-    """Layers of named bytes. It can all be learnt again: any of it may be gone the next time, and nothing is raised
-    where it cannot be kept."""
+class IndexCache(Protocol):
+    """Layers of named bytes. It can all be learnt again: any of it may be gone the next time, and
+    nothing is raised where it cannot be kept."""
 
     def layers(self, names: Sequence[str], /) -> Sequence[Mapping[str, bytes]]:
         """Those that have any of the names, oldest first, each with those that it has."""
@@ -22,7 +22,7 @@ class Shelf(Protocol):
     def clear(self) -> None: ...
 
 
-class _NoShelf:
+class _NoIndexCache:
     def layers(self, _names: Sequence[str], /) -> Sequence[Mapping[str, bytes]]:
         return ()
 
@@ -31,14 +31,14 @@ class _NoShelf:
     def clear(self) -> None: ...
 
 
-NO_SHELF: Shelf = _NoShelf()
+NO_INDEX_CACHE: IndexCache = _NoIndexCache()
 """Keeps nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """One entry of a commit's tree. `mode` is git's: 100644, 100755 (executable), 120000 (symlink), 160000 (submodule,
-    whose `size_bytes` is 0 and whose content cannot be read)."""
+    """One entry of a commit's tree. `mode` is git's: 100644, 100755 (executable), 120000 (symlink),
+    160000 (submodule, whose `size_bytes` is 0 and whose content cannot be read)."""
 
     path: str
     mode: str
@@ -47,8 +47,8 @@ class Blob:
 
 
 ReadBlobs = Callable[[Iterable[Blob]], Iterator[bytes]]
-"""The blobs' contents, in order. Content is addressed by its hash, so reading it late gives what reading it early
-would have: a snapshot stays a value though its bytes are not all in memory."""
+"""The blobs' contents, in order. Content is addressed by its hash, so reading it late gives what
+reading it early would have: a snapshot stays a value though its bytes are not all in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,38 +59,84 @@ class PastCommit:
     paths: tuple[str, ...]
 
 
-def _nothing(_path: str) -> bool:
-    return False
-
-
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Every file of a repository at one commit, readable without a checkout. An empty repository has no blobs."""
+    """Every file of a repository at one commit, readable without a checkout. An empty repository
+    has no blobs. Context and edits are given a `RepositoryView` of it, never this."""
 
     sha: str
     blobs: Mapping[str, Blob]
     """By path, in git's order."""
     read: ReadBlobs
     history: Callable[[], Sequence[PastCommit]] = tuple
-    """The newest commits up to this one, newest first, a few hundred at most; none where only this one is at hand."""
-    shelf: Shelf = NO_SHELF
-    view: Mapping[str, Blob] | None = None
-    """The part of `blobs` that the model may be shown, where that is not all of it."""
-    is_protected: Callable[[str], bool] = _nothing
-    """Which paths may not be changed."""
+    """The newest commits up to this one, newest first, a few hundred at most; empty if only this
+    commit is in the cache."""
+    index_cache: IndexCache = NO_INDEX_CACHE
+
+
+def _is_never(_path: str) -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryPolicy:
+    """What a repository's own settings say about its files. The defaults are a repository without
+    settings."""
+
+    may_show: Callable[[str], bool] | None = None
+    """Whether the model may be shown a path; None if it may be shown every path."""
+    is_protected: Callable[[str], bool] = _is_never
+    """Whether a path may not be changed."""
+    instructions: str = ""
+    """What the settings ask of whoever changes the repository, under their file's name."""
+    language: str = ""
+    """The language that people are answered in; "" leaves it to the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryView:
+    """A snapshot under its repository's policy: the only form in which context and edits are given
+    a repository, so that what the model may see is decided in one place. `view_repository` makes
+    it."""
+
+    sha: str
+    blobs: Mapping[str, Blob]
+    """All files by path, in git's order: also those that may not be shown."""
+    shown: Mapping[str, Blob]
+    """The part of `blobs` that the model may be shown; the same object if that is all of it."""
+    read: ReadBlobs
+    history: Callable[[], Sequence[PastCommit]]
+    index_cache: IndexCache
+    policy: RepositoryPolicy
 
     def hides(self, path: str) -> bool:
-        """Whether the path is there, but may not be shown."""
-        return self.view is not None and path in self.blobs and path not in self.view
+        """Whether the file exists, but may not be shown."""
+        return path in self.blobs and path not in self.shown
 
-    def visible(self) -> Snapshot:
-        """The snapshot of what the model may be shown."""
-        return self if self.view is None else replace(self, blobs=self.view, view=None)
+    def visible(self) -> RepositoryView:
+        """The view with `blobs` reduced to what may be shown."""
+        return self if self.shown is self.blobs else replace(self, blobs=self.shown)
+
+
+def view_repository(snapshot: Snapshot, policy: RepositoryPolicy) -> RepositoryView:
+    shown = snapshot.blobs
+    if policy.may_show is not None:
+        shown = {path: blob for path, blob in snapshot.blobs.items() if policy.may_show(path)}
+    return RepositoryView(
+        snapshot.sha,
+        snapshot.blobs,
+        shown,
+        snapshot.read,
+        snapshot.history,
+        snapshot.index_cache,
+        policy,
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a path holds after the edits. `content` None: the path is gone. A move is one of each."""
+    """What a path holds after the edits. `content` None: the path is gone. A move is one of
+    each."""
 
     path: str
     content: bytes | None
@@ -111,7 +157,8 @@ class FileStat:
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """A diff in git's own format that `git apply` takes at `base_sha`; `text` is "" where nothing differs."""
+    """A diff in git's own format that `git apply` takes at `base_sha`; `text` is "" where nothing
+    differs."""
 
     base_sha: str
     text: str

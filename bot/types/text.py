@@ -2,8 +2,9 @@
 
 Names that are nearly another one, to suggest where somebody misspelt it.
 
-difflib compares in time that is cubic in the length of two names at worst, and names come from repositories and
-replies: the ends of names are compared, and only of the few that share most characters.
+difflib compares in time that is cubic in the length of two names at worst, and names come from
+repositories and replies: the ends of names are compared, and only of the few that share most
+characters.
 """
 
 from __future__ import annotations
@@ -19,13 +20,15 @@ _LFS_MAX_BYTES = 1024
 
 
 def is_binary(content: bytes) -> bool:
-    """Whether the bytes are no text in any encoding that git would diff: they hold a NUL. Git looks at the first
-    8,000 bytes; all are looked at here, since a comment or a prompt cannot carry a NUL anywhere."""
+    """Whether the bytes are no text in any encoding that git would diff: they hold a NUL. Git looks
+    at the first 8,000 bytes; all are looked at here, since a comment or a prompt cannot carry a NUL
+    anywhere."""
     return b"\0" in content
 
 
 def is_lfs_pointer(content: bytes) -> bool:
-    """Whether the bytes stand for a file that Git LFS keeps elsewhere: an edit of them would lose that file."""
+    """Whether the bytes stand for a file that Git LFS keeps elsewhere: an edit of them would lose
+    that file."""
     return len(content) < _LFS_MAX_BYTES and content.startswith(_LFS_HEAD)
 
 
@@ -48,12 +51,16 @@ _MAX_COMPARED = 50
 
 
 def close_names(name: str, known: Iterable[str], *, most: int, least_likeness: float) -> list[str]:
-    """Up to `most` of the known names, the likest first. The likeness is difflib's ratio, from 0 to 1."""
+    """Up to `most` of the known names, the likest first. The likeness is difflib's ratio, from 0 to
+    1."""
     matcher = SequenceMatcher(None, "", name[-MAX_CHARS:])
     likely: list[tuple[float, str]] = []
     for other in islice(known, _MAX_KNOWN):
         matcher.set_seq1(other[-MAX_CHARS:])
-        if matcher.real_quick_ratio() >= least_likeness and (bound := matcher.quick_ratio()) >= least_likeness:
+        if (
+            matcher.real_quick_ratio() >= least_likeness
+            and (bound := matcher.quick_ratio()) >= least_likeness
+        ):
             likely.append((bound, other))
     likeness: list[tuple[float, str]] = []
     for _, other in nlargest(_MAX_COMPARED, likely):

@@ -1,7 +1,7 @@
 """The HTTP edge: takes webhooks and calls, stores what they ask for, answers from what is stored.
 
-It is light on purpose: it imports neither the engine nor githubkit, and the answer to GitHub costs a signature, ten
-fields and one committed row. The work happens in the worker.
+It is light on purpose: it imports neither the engine nor githubkit, and the answer to GitHub costs
+a signature, ten fields and one committed row. The work happens in the worker.
 """
 
 from __future__ import annotations
@@ -37,15 +37,19 @@ from bot.web.pages import Accepted, JobPage, RunAnswer, diff_answer, diff_bytes,
 from bot.web.problems import Answers, NoSuchJob, Unauthorized, described
 
 MAX_BODY_BYTES = 25 * 1024 * 1024
-"""GitHub's own bound. https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap"""
+"""GitHub's own bound.
+https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap"""
 MAX_PROMPT_CHARS = 100_000
-PROXY_HEADERS = frozenset({"forwarded", "via", "x-real-ip", "x-client-ip", "cf-connecting-ip", "true-client-ip"})
+PROXY_HEADERS = frozenset(
+    {"forwarded", "via", "x-real-ip", "x-client-ip", "cf-connecting-ip", "true-client-ip"}
+)
 _LOOPBACK_HOST = re.compile(
-    r"(?:localhost|127(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}|\[::1\])(?::\d{1,5})?", re.ASCII | re.IGNORECASE
+    r"(?:localhost|127(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}|\[::1\])(?::\d{1,5})?",
+    re.ASCII | re.IGNORECASE,
 )
 LOCAL_CALLER = "this machine"
-"""The actor of a call without a key; one with a key is `key N`, by its place among TINYGEN_API_KEYS. Both hold a space,
-which no login on GitHub does."""
+"""The actor of a call without a key; one with a key is `key N`, by its place among
+TINYGEN_API_KEYS. Both hold a space, which no login on GitHub does."""
 READY_S = 60.0
 """How lately a worker must have been alive for /readyz."""
 POLL_S = 0.05
@@ -53,10 +57,17 @@ POLL_S = 0.05
 
 
 class RunRequest(BaseModel):
-    repo_url: Annotated[str, Field(alias="repoUrl", max_length=2_000, examples=["https://github.com/owner/name"])]
+    repo_url: Annotated[
+        str, Field(alias="repoUrl", max_length=2_000, examples=["https://github.com/owner/name"])
+    ]
     prompt: Annotated[str, Field(min_length=1, max_length=MAX_PROMPT_CHARS, pattern=r"\S")]
     ref: Annotated[
-        str | None, Field(min_length=1, max_length=200, description="Branch or commit; the default branch without it.")
+        str | None,
+        Field(
+            min_length=1,
+            max_length=200,
+            description="Branch or commit; the default branch without it.",
+        ),
     ] = None
 
 
@@ -67,7 +78,8 @@ class JobPath(BaseModel):
 def create_app(
     config: Config, inbox: Inbox, reports: Reports, workers: Workers, metrics: Callable[[], bytes]
 ) -> OpenAPI:
-    """The WSGI application. SetupError without a webhook secret: an unsigned delivery must never be believed."""
+    """The WSGI application. SetupError without a webhook secret: an unsigned delivery must never be
+    believed."""
     if config.github_webhook_secret is None:
         raise SetupError(
             "GITHUB_WEBHOOK_SECRET is not set.",
@@ -81,7 +93,9 @@ def create_app(
         validation_error_model=problems.Problem,
     )
     app.json = _Json(app)
-    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1  # of a body without a length, what is over it is cut off
+    app.config["MAX_CONTENT_LENGTH"] = (
+        MAX_BODY_BYTES + 1
+    )  # of a body without a length, what is over it is cut off
     problems.register(app)
     _add_routes(app, _Routes(config, inbox, reports), metrics)
     _add_health(app, workers)
@@ -106,14 +120,22 @@ def _add_routes(app: OpenAPI, routes: _Routes, metrics: Callable[[], bytes]) -> 
         return routes.run(body)
 
     @app.get(
-        "/jobs/<job_id>", summary="A job as it stands", responses={"200": JobPage, **described(401, 404, 422, 503)}
+        "/jobs/<job_id>",
+        summary="A job as it stands",
+        responses={"200": JobPage, **described(401, 404, 422, 503)},
     )
     def job(path: JobPath) -> dict[str, object]:
         return job_page(routes.find(path.job_id)).model_dump()
 
-    @app.get("/jobs/<job_id>.diff", summary="A job's diff as text", responses=described(401, 404, 422, 503))
+    @app.get(
+        "/jobs/<job_id>.diff",
+        summary="A job's diff as text",
+        responses=described(401, 404, 422, 503),
+    )
     def job_diff(path: JobPath) -> Response:
-        return Response(diff_bytes(routes.find(path.job_id)), content_type="text/x-diff; charset=utf-8")
+        return Response(
+            diff_bytes(routes.find(path.job_id)), content_type="text/x-diff; charset=utf-8"
+        )
 
     @app.get("/metrics", doc_ui=False)
     def show_metrics() -> Response:
@@ -130,7 +152,8 @@ def _add_health(app: OpenAPI, workers: Workers) -> None:
         alive = workers.alive(READY_S)
         if not alive:
             raise ServiceUnavailable(
-                "No worker was alive within the last minute. Start one, or see its log: commands are kept until then."
+                "No worker was alive within the last minute. Start one, or see its log: commands"
+                " are kept until then."
             )
         return {"status": "ready", "workers": len(alive)}
 
@@ -153,23 +176,23 @@ class _Routes:
         self._doors = config.doors()
         self._waiters = threading.BoundedSemaphore(max(1, config.web_threads // 2))
 
-    # -- GitHub --
-
     def webhook(self) -> tuple[dict[str, str], int]:
         body = request.get_data(cache=False)
         if len(body) > MAX_BODY_BYTES:
             raise RequestEntityTooLarge
         if not verify_signature(self._secret, body, request.headers.get("X-Hub-Signature-256")):
-            raise Unauthorized("The signature is missing or wrong. Use the App's webhook secret on both sides.")
+            raise Unauthorized(
+                "The signature is missing or wrong. Use the App's webhook secret on both sides."
+            )
         headers = request.headers
-        delivery = read_delivery(headers.get("X-GitHub-Event"), headers.get("X-GitHub-Delivery"), body)
+        delivery = read_delivery(
+            headers.get("X-GitHub-Event"), headers.get("X-GitHub-Delivery"), body
+        )
         asked = job_for(delivery, app_id=self._app_id, received_at=_now(), doors=self._doors)
         if isinstance(asked, Ignored):
             return {"ignored": asked.reason}, 200
         self._inbox.accept(asked)
         return {"job": asked.id}, 202
-
-    # -- direct calls --
 
     def run(self, body: RunRequest) -> dict[str, str] | tuple[dict[str, str], int, dict[str, str]]:
         job = self._run_job(body)
@@ -178,7 +201,11 @@ class _Routes:
             raise reached
         if _does_not_wait():
             self._inbox.accept(job)
-            return {"job": job.id}, 202, {"Location": f"/jobs/{job.id}", "Preference-Applied": "respond-async"}
+            return (
+                {"job": job.id},
+                202,
+                {"Location": f"/jobs/{job.id}", "Preference-Applied": "respond-async"},
+            )
         if not self._waiters.acquire(blocking=False):
             raise LimitReached(
                 "Too many callers wait for a diff.",
@@ -194,11 +221,22 @@ class _Routes:
         repo, named = read_repo_url(body.repo_url, self._config.github_server_url)
         ref = body.ref or named
         if ref is not None and not is_branch(ref):
-            raise BadRequest("The ref is no name that a branch can have.", next_step="Name a branch or a full sha.")
+            raise BadRequest(
+                "The ref is no name that a branch can have.",
+                next_step="Name a branch or a full sha.",
+            )
         if "\0" in body.prompt:
             raise BadRequest("The prompt holds a NUL character.", next_step="Leave it out.")
         command = Command("solve", body.prompt, mode="diff", base=ref)
-        return Job(uuid.uuid4().hex, "run", Target(repo), command, actor=g.caller, received_at=_now(), trigger="call")
+        return Job(
+            uuid.uuid4().hex,
+            "run",
+            Target(repo),
+            command,
+            actor=g.caller,
+            received_at=_now(),
+            trigger="call",
+        )
 
     def _wait(self, job_id: str) -> Report:
         until = time.monotonic() + self._config.run_wait_s
@@ -207,15 +245,17 @@ class _Routes:
             if report is not None and report.state in FINAL_STATES:
                 return report
             time.sleep(POLL_S)
-        raise TimedOut("The diff is not ready yet.", next_step=f"The job goes on: ask /jobs/{job_id} for it.")
+        raise TimedOut(
+            "The diff is not ready yet.", next_step=f"The job goes on: ask /jobs/{job_id} for it."
+        )
 
     def find(self, job_id: str) -> Report:
         report = self._reports.load(job_id)
         if report is None:
-            raise NoSuchJob(f"There is no job {job_id}, or no longer. Its id is in the answer that accepted it.")
+            raise NoSuchJob(
+                f"There is no job {job_id}, or no longer. Its id is in the answer that accepted it."
+            )
         return report
-
-    # -- who may call --
 
     def check_caller(self) -> None:
         """Before anything of a call is read, where it is one that needs a key."""
@@ -231,14 +271,15 @@ class _Routes:
             g.caller = f"key {good.index(True) + 1}"
         elif not _is_local():
             raise Unauthorized(
-                "Without TINYGEN_API_KEYS only programs on this machine are answered, where they call localhost. Set "
-                "it, and send one of the keys as `Authorization: Bearer KEY`."
+                "Without TINYGEN_API_KEYS only programs on this machine are answered, where they"
+                " call localhost. Set it, and send one of the keys as `Authorization: Bearer KEY`."
             )
 
 
 def _is_local() -> bool:
-    """Whether the caller is a program on this machine that speaks for itself: not someone whom a proxy here speaks for,
-    and not a page in a browser here, be it by an Origin or by a name of its own that leads here (DNS rebinding)."""
+    """Whether the caller is a program on this machine that speaks for itself: not someone whom a
+    proxy here speaks for, and not a page in a browser here, be it by an Origin or by a name of its
+    own that leads here (DNS rebinding)."""
     names = {name.lower() for name, _ in request.headers}
     if any(name.startswith("x-forwarded-") or name in PROXY_HEADERS for name in names):
         return False

@@ -66,7 +66,9 @@ def diff_answer(report: Report) -> dict[str, str]:
 def diff_bytes(report: Report) -> bytes:
     """The answer of /jobs/<id>.diff."""
     if report.patch is None and report.state != "done":
-        raise problem_error(404, f"The job is {report.state} and has no diff. See /jobs/{report.job.id}.")
+        raise problem_error(
+            404, f"The job is {report.state} and has no diff. See /jobs/{report.job.id}."
+        )
     return (report.patch.text if report.patch else "").encode("utf-8", "surrogateescape")
 
 
@@ -80,7 +82,9 @@ def job_page(report: Report) -> JobPage:
         steps=tuple(StepLine(title=step.title, state=step.state) for step in report.steps),
         usage=_usage(report),
         result=_result(report),
-        error=f"{report.failure.message} {report.failure.next_step}".strip() if report.failure else None,
+        error=f"{report.failure.message} {report.failure.next_step}".strip()
+        if report.failure
+        else None,
         created_at=report.job.received_at,
         finished_at=report.finished_at,
     )

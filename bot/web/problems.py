@@ -1,4 +1,5 @@
-"""Errors as RFC 9457 says: every answer that is not a success carries a title, a status, and what to do next."""
+"""Errors as RFC 9457 says: every answer that is not a success carries a title, a status, and what
+to do next."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ STATUS_OF = {
     "OutsideError": 502,
     "TimedOut": 504,
 }
-"""Of a job's failure, by the name of its error; of any other it is 502 where it may be retried, else 422."""
+"""Of a job's failure, by the name of its error; of any other it is 502 where it may be retried,
+else 422."""
 
 _DETAILS = {
     404: "There is nothing at this address; /docs/ lists what is.",
@@ -64,7 +66,10 @@ def register(app: Flask) -> None:
 def described(*statuses: int) -> Answers:
     """These answers as the API's description has them; `Problem` is among its schemas."""
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {str(status): {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
+    return {
+        str(status): {"description": HTTPStatus(status).phrase, "content": content}
+        for status in statuses
+    }
 
 
 def problem_error(status: int, detail: str) -> HTTPException:
@@ -84,13 +89,21 @@ def invalid(error: ValidationError) -> Response:
     if request.url_rule and request.url_rule.rule.startswith("/jobs/"):
         return _problem(404, "There is no such job. Its id is in the answer that accepted it.")
     if not first["loc"]:
-        return _problem(400, 'The body is not a JSON object. Send {"repoUrl": ..., "prompt": ...} as application/json.')
-    return _problem(422, f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}. Mend that field.")
+        return _problem(
+            400,
+            'The body is not a JSON object. Send {"repoUrl": ..., "prompt": ...} as'
+            " application/json.",
+        )
+    return _problem(
+        422, f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}. Mend that field."
+    )
 
 
 def _problem(status: int, detail: str) -> Response:
     body = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail)
-    response = current_app.response_class(body.model_dump_json(), status, content_type="application/problem+json")
+    response = current_app.response_class(
+        body.model_dump_json(), status, content_type="application/problem+json"
+    )
     if status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     if status in (429, 503):
@@ -115,9 +128,12 @@ def _http_problem(error: HTTPException) -> Response | HTTPException:
 
 
 def _read_on() -> None:
-    """Up to a bound: a caller that is still sending would meet a closed connection instead of the answer."""
+    """Up to a bound: a caller that is still sending would meet a closed connection instead of the
+    answer."""
     left_bytes = READ_ON_BYTES
-    while left_bytes > 0 and (chunk := request.environ["wsgi.input"].read(min(left_bytes, 1 << 16))):
+    while left_bytes > 0 and (
+        chunk := request.environ["wsgi.input"].read(min(left_bytes, 1 << 16))
+    ):
         left_bytes -= len(chunk)
 
 

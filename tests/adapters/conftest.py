@@ -9,7 +9,14 @@ import pytest
 
 from bot.adapters.database import Database
 from tests.conftest import absent
-from tests.doubles.supabase import Supabase, ToolMissing, find_postgres, find_postgrest, fresh_database, postgres
+from tests.doubles.supabase import (
+    Supabase,
+    ToolMissing,
+    find_postgres,
+    find_postgrest,
+    fresh_database,
+    postgres,
+)
 from tests.doubles.supabase import supabase as start_supabase
 
 
@@ -54,7 +61,8 @@ def clock() -> Clock:
 
 @pytest.fixture
 def database(database_url: str, clock: Clock) -> Iterator[Database]:
-    # As long as a crowded machine may need for it: a test of what happens after a shorter wait makes its own.
+    # As long as a crowded machine may need for it: a test of what happens after a shorter wait
+    # makes its own.
     database = Database(database_url, clock=clock, wait_s=30)
     database.create()
     yield database

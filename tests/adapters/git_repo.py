@@ -24,7 +24,9 @@ _ENV = {
 
 
 def git(directory: Path, *arguments: str, stdin: bytes = b"") -> bytes:
-    done = subprocess.run(["git", *arguments], cwd=directory, env=_ENV, input=stdin, capture_output=True, check=False)
+    done = subprocess.run(
+        ["git", *arguments], cwd=directory, env=_ENV, input=stdin, capture_output=True, check=False
+    )
     assert done.returncode == 0, done.stderr.decode("utf-8", "replace")
     return done.stdout
 
@@ -47,7 +49,11 @@ def commit(directory: Path, files: Mapping[str, bytes | File]) -> str:
     words.append(b"from refs/heads/main^0\ndeleteall\n" if has_parent else b"")
     for path, entry in files.items():
         content, mode = _file(entry)
-        name = b'"' + b"".join(b"\\%03o" % byte for byte in path.encode("utf-8", "surrogateescape")) + b'"'
+        name = (
+            b'"'
+            + b"".join(b"\\%03o" % byte for byte in path.encode("utf-8", "surrogateescape"))
+            + b'"'
+        )
         oid = content if mode == "160000" else b"inline"
         words.append(b"M %s %s %s\n" % (mode.encode(), oid, name))
         words.append(b"data %d\n%s\n" % (len(content), content) if oid == b"inline" else b"")
@@ -61,9 +67,14 @@ def remote(directory: Path) -> Remote:
 
 def files_of(directory: Path, tree: str) -> dict[str, File]:
     """All files of a tree."""
-    entries = [line.split(b"\t", 1) for line in git(directory, "ls-tree", "-r", "-z", tree).split(b"\0")[:-1]]
+    entries = [
+        line.split(b"\t", 1)
+        for line in git(directory, "ls-tree", "-r", "-z", tree).split(b"\0")[:-1]
+    ]
     oids = [meta.split()[2] for meta, _ in entries]
-    objects = io.BytesIO(git(directory, "cat-file", "--batch", stdin=b"".join(oid + b"\n" for oid in oids)))
+    objects = io.BytesIO(
+        git(directory, "cat-file", "--batch", stdin=b"".join(oid + b"\n" for oid in oids))
+    )
     files = {}
     for meta, path in entries:
         mode, kind, oid = meta.split()
@@ -87,7 +98,11 @@ def changed(files: Mapping[str, bytes | File], changes: Changes) -> dict[str, Fi
     for change in changes.values():
         after.pop(change.path, None)
     after.update(
-        {change.path: (change.content, change.mode) for change in changes.values() if change.content is not None}
+        {
+            change.path: (change.content, change.mode)
+            for change in changes.values()
+            if change.content is not None
+        }
     )
     return after
 

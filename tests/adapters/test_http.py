@@ -1,4 +1,5 @@
-"""HTTP answers: unpacked as they come, never beyond the bounds, whatever the answer says of itself."""
+"""HTTP answers: unpacked as they come, never beyond the bounds, whatever the answer says of
+itself."""
 
 from __future__ import annotations
 
@@ -35,8 +36,12 @@ def read(
 ) -> bytes:
     """What a client with the hook reads of an answer that comes in these pieces."""
     headers = {} if encoding is None else {"Content-Encoding": encoding}
-    transport = httpx.MockTransport(lambda _request: httpx.Response(200, headers=headers, stream=Pieces(pieces)))
-    with httpx.Client(transport=transport, event_hooks={"response": [bound_body(max_bytes)]}) as client:
+    transport = httpx.MockTransport(
+        lambda _request: httpx.Response(200, headers=headers, stream=Pieces(pieces))
+    )
+    with httpx.Client(
+        transport=transport, event_hooks={"response": [bound_body(max_bytes)]}
+    ) as client:
         return client.get("http://server.test/").content
 
 
@@ -46,7 +51,8 @@ def cut(body: bytes, size: int) -> Iterator[bytes]:
 
 @settings(max_examples=40)
 @given(
-    st.binary(max_size=2_000) | st.binary(max_size=20).map(lambda part: part * 10_000), st.sampled_from([1, 7, 9999])
+    st.binary(max_size=2_000) | st.binary(max_size=20).map(lambda part: part * 10_000),
+    st.sampled_from([1, 7, 9999]),
 )
 def test_a_body_is_what_was_sent_packed_or_not(body: bytes, size: int) -> None:
     for encoding in (None, "", "identity"):
@@ -71,7 +77,11 @@ def test_a_body_of_the_greatest_length_is_read_and_one_byte_more_is_not() -> Non
 def endless(packed: bool) -> Iterator[bytes]:
     packer = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS | 16)
     while True:
-        yield packer.compress(b"\0" * MB) + packer.flush(zlib.Z_FULL_FLUSH) if packed else b"\0" * 1000
+        yield (
+            packer.compress(b"\0" * MB) + packer.flush(zlib.Z_FULL_FLUSH)
+            if packed
+            else b"\0" * 1000
+        )
 
 
 @pytest.mark.parametrize("packed", [True, False])
@@ -123,9 +133,14 @@ def test_what_is_not_packed_as_it_says_is_an_error(body: bytes) -> None:
     ids=["interim answers", "headers", "one header", "body", "chunks"],
 )
 @pytest.mark.parametrize("is_proxy", [False, True])
-def test_an_answer_that_comes_for_ever_is_left_in_time(first: bytes, then: bytes, is_proxy: bool) -> None:
+def test_an_answer_that_comes_for_ever_is_left_in_time(
+    first: bytes, then: bytes, is_proxy: bool
+) -> None:
     ten_seconds_later = itertools.count(step=10.0).__next__
-    with send_for_ever(first, then) as url, httpx.Client(timeout=30, proxy=url if is_proxy else None) as client:
+    with (
+        send_for_ever(first, then) as url,
+        httpx.Client(timeout=30, proxy=url if is_proxy else None) as client,
+    ):
         bound_time(client, clock=ten_seconds_later)
         with pytest.raises(httpx.ReadTimeout):
             client.get("http://github.test/" if is_proxy else url)
@@ -142,7 +157,10 @@ def test_a_request_that_is_taken_for_ever_is_left_in_time() -> None:
 
 def test_the_time_of_an_answer_begins_with_its_own_request() -> None:
     now_s = 0.0
-    with Server(lambda _request: Response(body=b"here")) as server, httpx.Client(timeout=30) as client:
+    with (
+        Server(lambda _request: Response(body=b"here")) as server,
+        httpx.Client(timeout=30) as client,
+    ):
         bound_time(client, clock=lambda: now_s)
         for _ in range(3):
             assert client.get(server.url).content == b"here"

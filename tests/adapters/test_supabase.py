@@ -1,4 +1,5 @@
-"""The request log against genuine PostgREST and PostgreSQL, with the roles and keys of a Supabase project."""
+"""The request log against genuine PostgREST and PostgreSQL, with the roles and keys of a Supabase
+project."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from bot.errors import OutsideError, SetupError
 from bot.types import FINAL_STATES, Failure, Report, State, Target, Usage
 from bot.types.serialization import log_row
 from bot.types.snapshot import Patch
-from tests.adapters.test_database import job
+from tests.adapters.database.test_database import job
 from tests.doubles.supabase import Supabase, run_sql
 
 pytestmark = pytest.mark.postgres
@@ -35,7 +36,9 @@ def rows(supabase: Supabase) -> list[dict[str, Any]]:
 
 def test_a_row_holds_every_column_of_the_report(supabase: Supabase, store: SupabaseStore) -> None:
     report = Report(
-        replace(job(prompt="Ünïcode 🚀\n'; drop table tinygen_requests; --"), source="review_comment"),
+        replace(
+            job(prompt="Ünïcode 🚀\n'; drop table tinygen_requests; --"), source="review_comment"
+        ),
         "failed",
         mode="pr",
         base_sha="a" * 40,
@@ -54,7 +57,9 @@ def test_a_row_holds_every_column_of_the_report(supabase: Supabase, store: Supab
     assert row == log_row(report)
 
 
-def test_a_row_is_brought_to_its_newest_state_and_keeps_its_creation(supabase: Supabase, store: SupabaseStore) -> None:
+def test_a_row_is_brought_to_its_newest_state_and_keeps_its_creation(
+    supabase: Supabase, store: SupabaseStore
+) -> None:
     store.write(Report(job(), "queued"))
     later = replace(job(), received_at="2031-01-01T00:00:00+00:00")
     store.write(Report(later, "running"))
@@ -64,7 +69,9 @@ def test_a_row_is_brought_to_its_newest_state_and_keeps_its_creation(supabase: S
 
 
 @pytest.mark.parametrize("final", sorted(FINAL_STATES))
-def test_an_older_state_never_replaces_a_final_one(supabase: Supabase, store: SupabaseStore, final: State) -> None:
+def test_an_older_state_never_replaces_a_final_one(
+    supabase: Supabase, store: SupabaseStore, final: State
+) -> None:
     store.write(Report(job(), "failed"))
     store.write(Report(job(), final))
     store.write(Report(job(), "running"))
@@ -72,17 +79,18 @@ def test_an_older_state_never_replaces_a_final_one(supabase: Supabase, store: Su
     assert row["state"] == final
 
 
-def test_a_row_that_came_in_between_gets_the_final_state(supabase: Supabase, store: SupabaseStore) -> None:
+def test_a_row_that_came_in_between_gets_the_final_state(
+    supabase: Supabase, store: SupabaseStore
+) -> None:
     """Between the update that finds no row and the insert, another process inserts it."""
     run_sql(
         supabase.database_url,
-        "create function come_between() returns trigger language plpgsql security definer as $$ begin"
-        "  if pg_trigger_depth() = 1 then"
-        "    insert into tinygen_requests (id, source, repo, prompt, mode, state, model_calls, prompt_tokens,"
-        "      completion_tokens) values ('delivery-1', 'run', 'a/b', '', 'diff', 'queued', 0, 0, 0);"
-        "  end if; return null; end $$;"
-        "create trigger come_between before insert on tinygen_requests for each statement"
-        "  execute function come_between();",
+        "create function come_between() returns trigger language plpgsql security definer as $$"
+        " begin  if pg_trigger_depth() = 1 then    insert into tinygen_requests (id, source, repo,"
+        " prompt, mode, state, model_calls, prompt_tokens,      completion_tokens) values"
+        " ('delivery-1', 'run', 'a/b', '', 'diff', 'queued', 0, 0, 0);  end if; return null; end"
+        " $$;create trigger come_between before insert on tinygen_requests for each statement "
+        " execute function come_between();",
     )
     store.write(Report(job(), "done"))
     (row,) = rows(supabase)
@@ -95,19 +103,25 @@ def test_writing_twice_is_one_row(supabase: Supabase, store: SupabaseStore) -> N
     assert len(rows(supabase)) == 1
 
 
-def test_a_request_without_a_time_gets_the_databases(supabase: Supabase, store: SupabaseStore) -> None:
+def test_a_request_without_a_time_gets_the_databases(
+    supabase: Supabase, store: SupabaseStore
+) -> None:
     store.write(Report(replace(job(), received_at=""), "queued"))
     (row,) = rows(supabase)
     assert row["created_at"] is not None
 
 
-def test_what_is_no_text_becomes_a_replacement_character(supabase: Supabase, store: SupabaseStore) -> None:
+def test_what_is_no_text_becomes_a_replacement_character(
+    supabase: Supabase, store: SupabaseStore
+) -> None:
     store.write(Report(job(prompt="a\0b\udc80c\ud800"), "queued"))
     (row,) = rows(supabase)
     assert row["prompt"] == "a\ufffdb\ufffdc\ufffd"
 
 
-def test_an_id_with_signs_of_the_query_language_is_only_itself(supabase: Supabase, store: SupabaseStore) -> None:
+def test_an_id_with_signs_of_the_query_language_is_only_itself(
+    supabase: Supabase, store: SupabaseStore
+) -> None:
     for job_id in ("a", "a,b)&id=eq.a", 'a"\\', "ü %/?#"):
         store.write(Report(job(job_id), "queued"))
         store.write(Report(job(job_id), "done"))
@@ -115,14 +129,22 @@ def test_an_id_with_signs_of_the_query_language_is_only_itself(supabase: Supabas
 
 
 @pytest.mark.parametrize("role", ["anon", "authenticated"])
-def test_no_other_role_may_read_or_write(supabase: Supabase, store: SupabaseStore, role: str) -> None:
+def test_no_other_role_may_read_or_write(
+    supabase: Supabase, store: SupabaseStore, role: str
+) -> None:
     store.write(Report(job(), "queued"))
-    for statement in ("select * from tinygen_requests", "delete from tinygen_requests", "truncate tinygen_requests"):
+    for statement in (
+        "select * from tinygen_requests",
+        "delete from tinygen_requests",
+        "truncate tinygen_requests",
+    ):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             run_sql(supabase.database_url, f"set role {role}; {statement}")
 
 
-def test_a_role_that_was_granted_the_table_still_sees_no_row(supabase: Supabase, store: SupabaseStore) -> None:
+def test_a_role_that_was_granted_the_table_still_sees_no_row(
+    supabase: Supabase, store: SupabaseStore
+) -> None:
     store.write(Report(job(), "queued"))
     run_sql(supabase.database_url, "grant all on tinygen_requests to anon")
     with psycopg.connect(supabase.database_url) as connection:
@@ -145,21 +167,27 @@ def test_a_wrong_key_is_a_fault_of_the_settings(supabase: Supabase) -> None:
     assert "sb_secret_wrong" not in str(caught.value)
 
 
-def test_without_the_table_the_operator_is_told_to_run_the_migration(supabase: Supabase, store: SupabaseStore) -> None:
+def test_without_the_table_the_operator_is_told_to_run_the_migration(
+    supabase: Supabase, store: SupabaseStore
+) -> None:
     run_sql(supabase.database_url, "drop table tinygen_requests; notify pgrst, 'reload schema'")
     for use in (store.check, lambda: store.write(Report(job(), "queued"))):
         with pytest.raises(SetupError, match="deploy/supabase/migrations"):
             use()
 
 
-def test_without_a_column_the_operator_is_told_to_run_the_migration(supabase: Supabase, store: SupabaseStore) -> None:
+def test_without_a_column_the_operator_is_told_to_run_the_migration(
+    supabase: Supabase, store: SupabaseStore
+) -> None:
     run_sql(supabase.database_url, "alter table tinygen_requests drop column actor")
     for use in (store.check, lambda: store.write(Report(job(), "queued"))):
         with pytest.raises(SetupError, match="deploy/supabase/migrations"):
             use()
 
 
-def test_a_row_that_the_table_refuses_is_told_with_its_code_alone(supabase: Supabase, store: SupabaseStore) -> None:
+def test_a_row_that_the_table_refuses_is_told_with_its_code_alone(
+    supabase: Supabase, store: SupabaseStore
+) -> None:
     odd = replace(job(), target=Target("octocat/hello", issue_number=2**40))
     with pytest.raises(SetupError, match="22003") as caught:
         store.write(Report(odd, "queued"))
@@ -180,7 +208,9 @@ def test_rows_are_written_once_supabase_is_back(supabase: Supabase, store: Supab
     assert [row["state"] for row in rows(supabase)] == ["done"]
 
 
-def test_the_migration_may_run_again_and_keeps_the_rows(supabase: Supabase, store: SupabaseStore) -> None:
+def test_the_migration_may_run_again_and_keeps_the_rows(
+    supabase: Supabase, store: SupabaseStore
+) -> None:
     store.write(Report(job(), "done"))
     supabase.migrate()
     assert len(rows(supabase)) == 1

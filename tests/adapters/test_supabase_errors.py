@@ -12,7 +12,7 @@ import pytest
 from bot.adapters.supabase import SupabaseStore
 from bot.errors import OutsideError, SetupError, TimedOut
 from bot.types import Report
-from tests.adapters.test_database import job
+from tests.adapters.database.test_database import job
 from tests.doubles.server import Dropped, Request, Response, Server, send_for_ever
 
 KEY = "sb_secret_planted"
@@ -45,7 +45,14 @@ def store(project: Project) -> Iterator[SupabaseStore]:
 
 
 def problem(status: int, code: str | None = None, **headers: str) -> Response:
-    body = json.dumps({"message": f"secret words about {KEY}", "code": code, "details": "the prompt", "hint": None})
+    body = json.dumps(
+        {
+            "message": f"secret words about {KEY}",
+            "code": code,
+            "details": "the prompt",
+            "hint": None,
+        }
+    )
     return Response(status, body.encode(), {"Content-Type": "application/json"} | headers)
 
 
@@ -71,7 +78,9 @@ def test_an_outage_is_told_as_one_and_the_library_repeats_nothing(
 
 
 @pytest.mark.parametrize(("header", "wait_s"), [("30", 30.0), ("soon", None), ("", None)])
-def test_retry_after_is_passed_on(project: Project, store: SupabaseStore, header: str, wait_s: float | None) -> None:
+def test_retry_after_is_passed_on(
+    project: Project, store: SupabaseStore, header: str, wait_s: float | None
+) -> None:
     project.response = problem(429, **{"Retry-After": header})
     with pytest.raises(OutsideError) as caught:
         store.write(QUEUED)
@@ -115,12 +124,16 @@ def test_a_dropped_connection_is_an_outage_and_the_library_repeats_nothing(
     assert project.requests == 2
 
 
-def test_an_answer_that_cannot_be_unpacked_is_an_outage(project: Project, store: SupabaseStore) -> None:
+def test_an_answer_that_cannot_be_unpacked_is_an_outage(
+    project: Project, store: SupabaseStore
+) -> None:
     project.response = Response(500, b"no gzip", {"Content-Encoding": "gzip"})
     assert "cannot be reached (DecodingError)" in told(store, OutsideError)
 
 
-def test_an_answer_that_unpacks_to_very_much_is_an_outage(project: Project, store: SupabaseStore) -> None:
+def test_an_answer_that_unpacks_to_very_much_is_an_outage(
+    project: Project, store: SupabaseStore
+) -> None:
     headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
     for status in (200, 500):
         project.response = Response(status, gzip.compress(b" " * (20 << 20)), headers)
@@ -148,12 +161,16 @@ def test_a_wait_is_a_day_at_most(project: Project, store: SupabaseStore, seconds
 
 
 @pytest.mark.parametrize("code", ["x" * 21, "a\x1b[31m", "a b", "", "\u202e1"])
-def test_a_code_that_is_none_is_not_repeated(project: Project, store: SupabaseStore, code: str) -> None:
+def test_a_code_that_is_none_is_not_repeated(
+    project: Project, store: SupabaseStore, code: str
+) -> None:
     project.response = problem(400, code)
     assert told(store, SetupError).startswith("What answers at SUPABASE_URL is not Supabase (400).")
 
 
-@pytest.mark.parametrize("body", [b"[" * 60_000, b'{"code": "42P01"}' + b" " * 70_000 + b"{", b'{"a":' * 10_000])
+@pytest.mark.parametrize(
+    "body", [b"[" * 60_000, b'{"code": "42P01"}' + b" " * 70_000 + b"{", b'{"a":' * 10_000]
+)
 def test_an_error_in_no_form_is_told(project: Project, store: SupabaseStore, body: bytes) -> None:
     project.response = Response(400, body, {"Content-Type": "application/json"})
     told(store, SetupError)
@@ -183,11 +200,20 @@ def test_a_key_that_no_header_can_hold_is_a_fault_of_the_settings(key: str) -> N
 
 
 def test_a_url_that_is_none_is_a_fault_of_the_settings() -> None:
-    with closing(SupabaseStore("project.supabase.co", KEY)) as store, pytest.raises(SetupError, match="SUPABASE_URL"):
+    with (
+        closing(SupabaseStore("project.supabase.co", KEY)) as store,
+        pytest.raises(SetupError, match="SUPABASE_URL"),
+    ):
         store.check()
 
 
 def test_an_answer_that_never_ends_is_left_in_time() -> None:
-    for first, then in ((b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"), (b"HTTP/1.1 200 OK\r\n\r\n", b" ")):
-        with send_for_ever(first, then) as url, closing(SupabaseStore(url, KEY, timeout_s=0.1)) as store:
+    for first, then in (
+        (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
+        (b"HTTP/1.1 200 OK\r\n\r\n", b" "),
+    ):
+        with (
+            send_for_ever(first, then) as url,
+            closing(SupabaseStore(url, KEY, timeout_s=0.1)) as store,
+        ):
             assert "did not answer in time" in told(store, TimedOut)

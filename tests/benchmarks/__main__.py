@@ -5,7 +5,17 @@ from __future__ import annotations
 import sys
 from functools import partial
 
-from tests.benchmarks import busy, context_cost, edits, fairness, hostile, job, resume, throughput, webhook
+from tests.benchmarks import (
+    busy,
+    context_cost,
+    edits,
+    fairness,
+    hostile,
+    job,
+    resume,
+    throughput,
+    webhook,
+)
 
 
 def main() -> int:

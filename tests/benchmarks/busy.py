@@ -1,4 +1,5 @@
-"""From a signed delivery to its 202 while the worker has more jobs than it can do: each delivery is one more of them.
+"""From a signed delivery to its 202 while the worker has more jobs than it can do: each delivery is
+one more of them.
 
 Web part, worker, the double of GitHub, the model and the generator share the machine.
 """
@@ -27,11 +28,17 @@ def run() -> list[tuple[str, str, str]]:
         ModelDouble(reply, piece=4096) as model,
         Stage(Path(folder), model.url, UNLIMITED) as stage,
     ):
-        repo = stage.github.add_repository("octocat/busy", files=sample(150), permissions={"mona": "admin"})
+        repo = stage.github.add_repository(
+            "octocat/busy", files=sample(150), permissions={"mona": "admin"}
+        )
         installation = stage.github.install(stage.app, "octocat")
         for _ in range(ISSUE):
-            repo.open_issue("octocat", "The greeting lacks its comma", "See `greeting` in package/greeting.py.")
-        deliveries = deliveries_of(repo.full_name, repository_id=repo.id, installation=installation.id, secret=SECRET)
+            repo.open_issue(
+                "octocat", "The greeting lacks its comma", "See `greeting` in package/greeting.py."
+            )
+        deliveries = deliveries_of(
+            repo.full_name, repository_id=repo.id, installation=installation.id, secret=SECRET
+        )
         began = time.perf_counter()
         waits_ms = sorted(1000 * wait_s for wait_s in paced(stage.port, deliveries, RATE, SECONDS))
         seconds = time.perf_counter() - began

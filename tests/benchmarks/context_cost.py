@@ -1,4 +1,5 @@
-"""What choosing the context costs: a repository seen for the first time, after one commit more, and once again.
+"""What choosing the context costs: a repository seen for the first time, after one commit more, and
+once again.
 
 The repositories are made here, of random words in files of forty lines, and asked through
 `python -m bot context --json`; plain BM25 (bm25s) over the same files stands beside.
@@ -52,14 +53,19 @@ def _told(cost: tuple[float, int]) -> str:
 
 
 def _context(repo: Path, data: Path) -> tuple[float, int]:
-    return _measure(["bot", "context", str(repo), PROMPT, "--json"], {"TINYGEN_DATA_DIR": str(data)})
+    return _measure(
+        ["bot", "context", str(repo), PROMPT, "--json"], {"TINYGEN_DATA_DIR": str(data)}
+    )
 
 
 def _measure(module: list[str], settings: dict[str, str]) -> tuple[float, int]:
     """The seconds that the process says it took, and the most memory it had, in MB."""
     with tempfile.TemporaryFile() as output:
         child = subprocess.Popen(
-            [sys.executable, "-m", *module], cwd=ROOT, env={"PATH": os.environ["PATH"], **settings}, stdout=output
+            [sys.executable, "-m", *module],
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"], **settings},
+            stdout=output,
         )
         _pid, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
@@ -72,7 +78,10 @@ def _measure(module: list[str], settings: dict[str, str]) -> tuple[float, int]:
 def _make(repo: Path, count: int) -> None:
     subprocess.run(["git", "init", "-q", "--bare", "-b", "main", str(repo)], check=True)
     chance = random.Random(count)
-    _commit(repo, ((f"src/part{number // 100}/module{number}.py", _file(chance)) for number in range(count)))
+    _commit(
+        repo,
+        ((f"src/part{number // 100}/module{number}.py", _file(chance)) for number in range(count)),
+    )
 
 
 def _commit(repo: Path, files: Iterable[tuple[str, str]], *, parent: bool = False) -> None:
@@ -128,8 +137,13 @@ _WORDS = [
 def _file(chance: random.Random) -> str:
     lines = []
     for _ in range(4):
-        lines.append(f"def {chance.choice(_WORDS)}_{chance.randrange(300)}({chance.choice(_WORDS)}):\n")
-        lines += [f"    {' '.join(chance.choices(_WORDS, k=4))} = {chance.randrange(1_000)}\n" for _ in range(9)]
+        lines.append(
+            f"def {chance.choice(_WORDS)}_{chance.randrange(300)}({chance.choice(_WORDS)}):\n"
+        )
+        lines += [
+            f"    {' '.join(chance.choices(_WORDS, k=4))} = {chance.randrange(1_000)}\n"
+            for _ in range(9)
+        ]
     return "".join(lines)
 
 

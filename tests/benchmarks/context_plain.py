@@ -1,4 +1,5 @@
-"""What is compared with: BM25 (the library bm25s) over every text file, path and content, shown whole from the best."""
+"""What is compared with: BM25 (the library bm25s) over every text file, path and content, shown
+whole from the best."""
 
 from __future__ import annotations
 
@@ -29,7 +30,9 @@ def _rank(texts: dict[str, str], prompt: str) -> list[str]:
 
     documents = [f"{path}\n{text}" for path, text in texts.items()]
     retriever = bm25s.BM25()
-    retriever.index(bm25s.tokenize(documents, stopwords="en", show_progress=False), show_progress=False)
+    retriever.index(
+        bm25s.tokenize(documents, stopwords="en", show_progress=False), show_progress=False
+    )
     query = bm25s.tokenize([prompt], stopwords="en", show_progress=False)
     found, _ = retriever.retrieve(query, k=min(MAX_RANKING, len(documents)), show_progress=False)
     paths = list(texts)
@@ -40,7 +43,9 @@ def _texts(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
     wanted: list[Blob] = [
         blob
         for blob in snapshot.blobs.values()
-        if blob.mode.startswith("100") and 0 < blob.size_bytes <= MAX_FILE_BYTES and blob.path.isprintable()
+        if blob.mode.startswith("100")
+        and 0 < blob.size_bytes <= MAX_FILE_BYTES
+        and blob.path.isprintable()
     ]
     for blob, content in zip(wanted, snapshot.read(wanted), strict=True):
         if text := read_text(content):

@@ -1,5 +1,5 @@
-"""Bare repositories read for a benchmark, straight from git: some of them lack their largest files, which then have
-no size and are never read."""
+"""Bare repositories read for a benchmark, straight from git: some of them lack their largest files,
+which then have no size and are never read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ def open_snapshot(repositories: Path, source: str, sha: str) -> Snapshot:
 
 def read_snapshot(directory: Path, sha: str) -> Snapshot:
     listing = subprocess.run(
-        ["git", "-C", str(directory), "ls-tree", "-r", "-l", "-z", sha], capture_output=True, check=True
+        ["git", "-C", str(directory), "ls-tree", "-r", "-l", "-z", sha],
+        capture_output=True,
+        check=True,
     ).stdout
     entries = listing.decode("utf-8", "surrogateescape").split("\0")[:-1]
     blobs = {blob.path: blob for blob in map(_blob, entries)}
@@ -46,7 +48,9 @@ def _read(directory: Path, wanted: list[Blob]) -> Iterator[bytes]:
         names.write("".join(f"{blob.oid}\n" for blob in wanted).encode())
         names.seek(0)
         with subprocess.Popen(
-            ["git", "-C", str(directory), "cat-file", "--batch", "--buffer"], stdin=names, stdout=subprocess.PIPE
+            ["git", "-C", str(directory), "cat-file", "--batch", "--buffer"],
+            stdin=names,
+            stdout=subprocess.PIPE,
         ) as git:
             assert git.stdout
             for _ in wanted:

@@ -44,7 +44,8 @@ def render_curves(curves: Sequence[Curve], x_title: str, about: str) -> str:
         for number, curve in enumerate(curves)
     )
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}"'
+        f' height="{height}"'
         f' role="img">\n<title>{escape(about)}</title>\n<style>{_STYLE}</style>\n{body}\n</svg>\n'
     )
 
@@ -72,7 +73,10 @@ def _y_axis(values: Sequence[float]) -> Iterator[str]:
 
 def _x_axis(values: Sequence[float], title: str) -> Iterator[str]:
     for value in values:
-        yield f'<text x="{WIDTH * value / values[-1]:.1f}" y="{HEIGHT + 18}" text-anchor="middle">{value:,g}</text>'
+        yield (
+            f'<text x="{WIDTH * value / values[-1]:.1f}" y="{HEIGHT + 18}"'
+            f' text-anchor="middle">{value:,g}</text>'
+        )
     yield f'<text x="{WIDTH / 2}" y="{HEIGHT + 38}" text-anchor="middle">{escape(title)}</text>'
 
 

@@ -1,9 +1,11 @@
-"""The same replies given to aider (PyPI `aider-chat`, installed by hand), to its parsers and appliers, and to ours.
+"""The same replies given to aider (PyPI `aider-chat`, installed by hand), to its parsers and
+appliers, and to ours.
 
     python -m tests.benchmarks.edits_aider DIR ... [--commits N]
 
-Each form goes to the coder that aider has for it: its edit blocks, its unified diffs, its patch envelope, its whole
-files. Commits that delete files are left out, since not all of these can say so.
+Each form goes to the coder that aider has for it: its edit blocks, its unified diffs, its patch
+envelope, its whole files. Commits that delete files are left out, since not all of these can say
+so.
 """
 
 from __future__ import annotations
@@ -58,8 +60,14 @@ class Aider:
                     is_applied = self._apply(self._coder(form, root, commit, text), root)
             except Exception:  # whatever it raises, it refuses so
                 return "refused"
-            got = {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
-        wanted = {change.path: _bytes(change.new) for change in commit.changes if change.new is not None}
+            got = {
+                str(path.relative_to(root)): path.read_bytes()
+                for path in root.rglob("*")
+                if path.is_file()
+            }
+        wanted = {
+            change.path: _bytes(change.new) for change in commit.changes if change.new is not None
+        }
         return "refused" if not is_applied else "exact" if got == wanted else "wrong"
 
     def _coder(self, form: Form, root: Path, commit: Commit, text: str) -> Any:
@@ -75,7 +83,9 @@ class Aider:
             fence=(marks, marks),
             mdstream=None,
             abs_root_path_cache={},
-            abs_fnames={str(root / change.path) for change in commit.changes if change.old is not None},
+            abs_fnames={
+                str(root / change.path) for change in commit.changes if change.old is not None
+            },
             abs_read_only_fnames=set(),
             get_multi_response_content_in_progress=lambda final=False: text,
         )
@@ -114,20 +124,29 @@ def measure(repos: list[Path], commits: int) -> Tally:
 def _replies(commit: Commit) -> Iterator[tuple[Form, str, str]]:
     for form in FORMS:
         for dirt in (CLEAN, *DIRTS):
-            text = reply(form, dirt, commit.changes, random.Random(commit.name)) if form in dirt.forms else None
+            text = (
+                reply(form, dirt, commit.changes, random.Random(commit.name))
+                if form in dirt.forms
+                else None
+            )
             if text is not None:
                 yield form, "clean" if dirt is CLEAN else "dirty", text
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("repos", nargs="+", type=Path)
     parser.add_argument("--commits", type=int, default=10, help="of each repository")
     options = parser.parse_args()
     print(f"{'form':10} {'':6} {'whose':6} {'replies':>7} {'exact':>8} {'refused':>8} {'wrong':>6}")
     for (form, kind, whose), count in measure(options.repos, options.commits).items():
         share = f"{100 * count['exact'] / count.total():.1f} %"
-        print(f"{form:10} {kind:6} {whose:6} {count.total():7} {share:>8} {count['refused']:8} {count['wrong']:6}")
+        print(
+            f"{form:10} {kind:6} {whose:6} {count.total():7} {share:>8} {count['refused']:8}"
+            f" {count['wrong']:6}"
+        )
 
 
 if __name__ == "__main__":

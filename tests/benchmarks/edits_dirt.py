@@ -21,7 +21,11 @@ _MATCHED: tuple[Form, ...] = ("blocks", "envelope", "diff")
 def _on_lines(change_line: Callable[[str], str]) -> OnPieces:
     def on_pieces(pieces: list[Piece], rng: random.Random) -> list[Piece]:
         return [
-            replace(piece, search=tuple(map(change_line, piece.search)), replace=tuple(map(change_line, piece.replace)))
+            replace(
+                piece,
+                search=tuple(map(change_line, piece.search)),
+                replace=tuple(map(change_line, piece.replace)),
+            )
             for piece in pieces
         ]
 
@@ -30,9 +34,6 @@ def _on_lines(change_line: Callable[[str], str]) -> OnPieces:
 
 def _on_each(change_piece: Callable[[Piece, random.Random], Iterable[Piece]]) -> OnPieces:
     return lambda pieces, rng: [new for piece in pieces for new in change_piece(piece, rng)]
-
-
-# ---- what the dirt would make unreadable
 
 
 def gone_and_added(change: FileChange) -> tuple[list[str], list[str]]:
@@ -59,7 +60,11 @@ def _no_trailing_spaces(change: FileChange) -> bool:
     sides = gone_and_added(change)
     is_white = any(line and not line.strip() for line in lines_of(change.old or ""))
     blank = any(not line.strip() and (line or is_white) for side in sides for line in side)
-    return not blank and all(map(_is_trimmed, added(change))) and _differs_by_more_than(change, str.rstrip)
+    return (
+        not blank
+        and all(map(_is_trimmed, added(change)))
+        and _differs_by_more_than(change, str.rstrip)
+    )
 
 
 def _is_trimmed(line: str) -> bool:
@@ -67,7 +72,9 @@ def _is_trimmed(line: str) -> bool:
 
 
 def _no_indent_change(change: FileChange) -> bool:
-    return _differs_by_more_than(change, str.strip) and not any(not line.strip() and line for line in added(change))
+    return _differs_by_more_than(change, str.strip) and not any(
+        not line.strip() and line for line in added(change)
+    )
 
 
 def _indent(line: str) -> str:
@@ -76,8 +83,14 @@ def _indent(line: str) -> str:
 
 def _indented_by(signs: str, unit: int) -> Callable[[FileChange], bool]:
     def fits(change: FileChange) -> bool:
-        lines = [line for line in lines_of(change.old or "") + lines_of(change.new or "") if _indent(line)]
-        whole = all(set(_indent(line)) == {signs} and len(_indent(line)) % unit == 0 for line in lines)
+        lines = [
+            line
+            for line in lines_of(change.old or "") + lines_of(change.new or "")
+            if _indent(line)
+        ]
+        whole = all(
+            set(_indent(line)) == {signs} and len(_indent(line)) % unit == 0 for line in lines
+        )
         return (
             any(_indent(line) for line in lines_of(change.old or "") if line.strip())
             and whole
@@ -93,9 +106,6 @@ def _no_cr(change: FileChange) -> bool:
 
 def _no_typography(change: FileChange) -> bool:
     return not _TYPOGRAPHIC.search((change.old or "") + (change.new or "")) and bool(change.old)
-
-
-# ---- dirt on pieces
 
 
 def _dedent(piece: Piece, rng: random.Random) -> Iterable[Piece]:
@@ -116,7 +126,10 @@ def _cut(lines: Iterable[str], count: int) -> tuple[str, ...]:
 def _gain(piece: Piece, rng: random.Random) -> Iterable[Piece]:
     if piece.kind != "change":
         return [piece]
-    search, new = ([f"    {line}" if line.strip() else line for line in side] for side in (piece.search, piece.replace))
+    search, new = (
+        [f"    {line}" if line.strip() else line for line in side]
+        for side in (piece.search, piece.replace)
+    )
     return [replace(piece, search=tuple(search), replace=tuple(new))]
 
 
@@ -133,7 +146,11 @@ def _elide(*, both: bool) -> Callable[[Piece, random.Random], Iterable[Piece]]:
         for start in range(1, len(piece.search) - 4):
             run = piece.search[start : start + 4]
             at = _find(piece.replace, run)
-            if at is None or min(_signs(piece.search[:start]), _signs(piece.search[start + 4 :])) < _TELLING_SIGNS:
+            if (
+                at is None
+                or min(_signs(piece.search[:start]), _signs(piece.search[start + 4 :]))
+                < _TELLING_SIGNS
+            ):
                 continue
             search = (*piece.search[:start], "...", *piece.search[start + 4 :])
             new = (*piece.replace[:at], "...", *piece.replace[at + 4 :]) if both else piece.replace
@@ -148,7 +165,9 @@ def _signs(lines: Iterable[str]) -> int:
 
 
 def _find(lines: tuple[str, ...], run: tuple[str, ...]) -> int | None:
-    return next((at for at in range(1, len(lines) - len(run)) if lines[at : at + len(run)] == run), None)
+    return next(
+        (at for at in range(1, len(lines) - len(run)) if lines[at : at + len(run)] == run), None
+    )
 
 
 def _number(piece: Piece, rng: random.Random) -> Iterable[Piece]:
@@ -162,7 +181,9 @@ def _number(piece: Piece, rng: random.Random) -> Iterable[Piece]:
 
 
 def _shift(piece: Piece, rng: random.Random) -> Iterable[Piece]:
-    return [replace(piece, line=max(1, piece.line + rng.choice([-40, -7, -2, -1, 1, 2, 3, 12, 55])))]
+    return [
+        replace(piece, line=max(1, piece.line + rng.choice([-40, -7, -2, -1, 1, 2, 3, 12, 55])))
+    ]
 
 
 def _repeat(piece: Piece, rng: random.Random) -> Iterable[Piece]:
@@ -204,9 +225,15 @@ _SETTINGS = (
     Dirt("path plain inside the fence", ("blocks",), Style(inside="{}")),
     Dirt("path in the info string", _LABELS, Style(info="{lang} {path}")),
     Dirt("path and language as lang:path", _LABELS, Style(info="text:{path}")),
-    Dirt("a sentence that names the path", ("blocks",), Style(label="Now change `{}` so that it works:")),
     Dirt(
-        "path after SEARCH", ("blocks",), Style(label="", markers=("<<<<<<< SEARCH {}", "=======", ">>>>>>> REPLACE"))
+        "a sentence that names the path",
+        ("blocks",),
+        Style(label="Now change `{}` so that it works:"),
+    ),
+    Dirt(
+        "path after SEARCH",
+        ("blocks",),
+        Style(label="", markers=("<<<<<<< SEARCH {}", "=======", ">>>>>>> REPLACE")),
     ),
     Dirt("blank line below the path", _LABELS, Style(label="{}\n")),
     Dirt("path prefixes missing", ("diff",), Style(prefix="none")),
@@ -214,8 +241,16 @@ _SETTINGS = (
     Dirt("fence of five", style=Style(fence="`````")),
     Dirt("fence of tildes", style=Style(fence="~~~")),
     Dirt("no language", style=Style(info="")),
-    Dirt("markers of nine", ("blocks",), Style(markers=("<<<<<<<<< SEARCH", "=========", ">>>>>>>>> REPLACE"))),
-    Dirt("markers in lower case", ("blocks",), Style(markers=("<<<<<<< search", "=======", ">>>>>>> replace"))),
+    Dirt(
+        "markers of nine",
+        ("blocks",),
+        Style(markers=("<<<<<<<<< SEARCH", "=========", ">>>>>>>>> REPLACE")),
+    ),
+    Dirt(
+        "markers in lower case",
+        ("blocks",),
+        Style(markers=("<<<<<<< search", "=======", ">>>>>>> replace")),
+    ),
     Dirt("prose between", style=Style(prose="Next, as you asked, here is what I'd change:\n\n")),
 )
 
@@ -228,7 +263,9 @@ _TEXTS = (
     Dirt("reply without final newline", text=lambda text: text.rstrip("\n")),
     Dirt(
         "prose around",
-        text=lambda text: f"Sure! Here's the change you need.\n\n{text}\nLet me know if `x.py` breaks.\n",
+        text=lambda text: (
+            f"Sure! Here's the change you need.\n\n{text}\nLet me know if `x.py` breaks.\n"
+        ),
     ),
 )
 
@@ -283,7 +320,9 @@ _MIXTURES = (
         Style(label="#### `{}`:", fence="~~~~", prose="Here:\n\n"),
         _all_of(_on_lines(str.rstrip), _on_each(_dedent), _on_each(_blank_ends)),
         text=lambda text: text.replace("\n", "\r\n"),
-        fits=lambda change: _no_trailing_spaces(change) and _no_indent_change(change) and _no_cr(change),
+        fits=lambda change: (
+            _no_trailing_spaces(change) and _no_indent_change(change) and _no_cr(change)
+        ),
     ),
     Dirt(
         "mixture: no fence, numbers, quotes, repeated",

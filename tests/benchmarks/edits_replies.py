@@ -1,8 +1,9 @@
 """Replies as models write them, made from real changes: four forms, clean or with one kind of dirt.
 
-A change is a file before and after; a piece is one stretch of it, as (search, replace) lines that stand at one place
-only while the pieces before it are applied. A dirt changes the pieces, the way they are set, or the finished text; it
-is used on those changes alone that it does not make unreadable even for a person.
+A change is a file before and after; a piece is one stretch of it, as (search, replace) lines that
+stand at one place only while the pieces before it are applied. A dirt changes the pieces, the way
+they are set, or the finished text; it is used on those changes alone that it does not make
+unreadable even for a person.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ class FileChange:
 
 @dataclass(frozen=True)
 class Piece:
-    """`line` is the 1-based line of `search` in the file as it is then; `before` how many lines earlier ones added."""
+    """`line` is the 1-based line of `search` in the file as it is then; `before` how many lines
+    earlier ones added."""
 
     path: str
     search: tuple[str, ...]
@@ -59,11 +61,9 @@ class Style:
         return (self.header, self.prefix) == ("@@ -{a},{b} +{c},{d} @@", "")
 
 
-# ---- from changes to pieces
-
-
 def lines_of(text: str) -> list[str]:
-    """Without line ends; a file that uses CRLF throughout is shown to models, and by them, with LF."""
+    """Without line ends; a file that uses CRLF throughout is shown to models, and by them, with
+    LF."""
     if text.count("\r\n") == text.count("\n"):
         text = text.replace("\r\n", "\n")
     return text.removesuffix("\n").split("\n") if text else []
@@ -86,13 +86,19 @@ def _pieces(path: str, old: list[str], new: list[str]) -> Iterator[Piece]:
     yield from (piece for piece in found if piece is not None)
 
 
-def _with_context(path: str, old: list[str], new: list[str], context: int) -> Iterator[Piece | None]:
+def _with_context(
+    path: str, old: list[str], new: list[str], context: int
+) -> Iterator[Piece | None]:
     current, shift = list(old), 0
     for group in SequenceMatcher(None, old, new, autojunk=False).get_grouped_opcodes(context):
         i, i2, j, j2 = group[0][1], group[-1][2], group[0][3], group[-1][4]
         search, replacement = tuple(old[i:i2]), tuple(new[j:j2])
         at = i + shift
-        yield Piece(path, search, replacement, at + 1, shift) if _count(current, search) == 1 else None
+        yield (
+            Piece(path, search, replacement, at + 1, shift)
+            if _count(current, search) == 1
+            else None
+        )
         current[at : at + len(search)] = replacement
         shift += len(replacement) - len(search)
 
@@ -103,26 +109,34 @@ def _count(lines: list[str], part: Sequence[str]) -> int:
     return ("\n" + "\n".join(lines) + "\n").count("\n" + "\n".join(part) + "\n")
 
 
-# ---- from pieces to text
-
-
 def render(form: Form, pieces: Sequence[Piece], style: Style, changes: Sequence[FileChange]) -> str:
     if form == "whole":
         return _render_whole(changes, style)
     if form == "envelope":
         return _fenced(
-            style, "", "*** Begin Patch\n" + "".join(_section(piece, style) for piece in pieces) + "*** End Patch\n"
+            style,
+            "",
+            "*** Begin Patch\n"
+            + "".join(_section(piece, style) for piece in pieces)
+            + "*** End Patch\n",
         )
     if form == "diff":
-        return _fenced(style, "diff", "".join(_diff(pieces, number, style) for number in range(len(pieces))))
+        return _fenced(
+            style, "diff", "".join(_diff(pieces, number, style) for number in range(len(pieces)))
+        )
     return "".join(_block(piece, style) for piece in pieces)
 
 
 def _block(piece: Piece, style: Style) -> str:
     if piece.kind == "delete":
-        return _fenced(style, "", f"*** Begin Patch\n*** Delete File: {piece.path}\n*** End Patch\n")
+        return _fenced(
+            style, "", f"*** Begin Patch\n*** Delete File: {piece.path}\n*** End Patch\n"
+        )
     opening, divider, closing = style.markers
-    text = "\n".join((opening.format(piece.path), *piece.search, divider, *piece.replace, closing)) + "\n"
+    text = (
+        "\n".join((opening.format(piece.path), *piece.search, divider, *piece.replace, closing))
+        + "\n"
+    )
     return _labelled(style, piece.path, text)
 
 
@@ -130,9 +144,13 @@ def _render_whole(changes: Sequence[FileChange], style: Style) -> str:
     text = ""
     for change in changes:
         if change.new is None:
-            text += _fenced(style, "", f"*** Begin Patch\n*** Delete File: {change.path}\n*** End Patch\n")
+            text += _fenced(
+                style, "", f"*** Begin Patch\n*** Delete File: {change.path}\n*** End Patch\n"
+            )
         else:
-            content = change.new if change.new.endswith("\n") or not change.new else change.new + "\n"
+            content = (
+                change.new if change.new.endswith("\n") or not change.new else change.new + "\n"
+            )
             if content.count("\r\n") == content.count("\n"):
                 content = content.replace("\r\n", "\n")
             text += _labelled(style, change.path, content)
@@ -151,7 +169,11 @@ def _fenced(style: Style, path: str, text: str) -> str:
         return text + "\n"
     runs = [len(run) for run in re.findall(re.escape(style.fence[0]) + "+", text)]
     fence = style.fence[0] * max(len(style.fence), *(run + 1 for run in runs), 3)
-    lang = path if path in ("", "diff") else {"py": "python", "js": "javascript"}.get(path.rsplit(".", 1)[-1], "")
+    lang = (
+        path
+        if path in ("", "diff")
+        else {"py": "python", "js": "javascript"}.get(path.rsplit(".", 1)[-1], "")
+    )
     info = style.info.format(lang=lang, path=path)
     return f"{fence}{info}\n{text}{fence}\n\n"
 
@@ -193,8 +215,6 @@ def signed(piece: Piece) -> Iterator[str]:
             yield from (f"+{line}" for line in piece.replace[j:j2])
 
 
-# ---- dirt
-
 OnPieces = Callable[[list[Piece], random.Random], list[Piece]]
 
 
@@ -212,7 +232,12 @@ class Dirt:
 
 def reply(form: Form, dirt: Dirt, changes: Sequence[FileChange], rng: random.Random) -> str | None:
     """The reply; None where the form or the dirt cannot say this change."""
-    by_git = form == "diff" and dirt.pieces is None and dirt.style.is_gits and all(change.diff for change in changes)
+    by_git = (
+        form == "diff"
+        and dirt.pieces is None
+        and dirt.style.is_gits
+        and all(change.diff for change in changes)
+    )
     if not all((by_git or expressible(change)) and dirt.fits(change) for change in changes):
         return None
     clean = [piece for change in changes for piece in pieces_of(change)]
@@ -234,7 +259,11 @@ def expressible(change: FileChange) -> bool:
         return new.endswith("\n") and "\r" not in new
     if not old or not new:
         return True
-    return old.endswith("\n") == new.endswith("\n") and _ends(old) == _ends(new) and len(_ends(old)) == 1
+    return (
+        old.endswith("\n") == new.endswith("\n")
+        and _ends(old) == _ends(new)
+        and len(_ends(old)) == 1
+    )
 
 
 def _ends(text: str) -> set[str]:
@@ -242,11 +271,16 @@ def _ends(text: str) -> set[str]:
 
 
 def _still_tell(clean: Sequence[Piece], dirty: Sequence[Piece]) -> bool:
-    """Whether no line that the commit changed looks unchanged now: what the dirt wiped out nobody can read."""
-    if len(clean) != len(dirty) or any(len(a.search) != len(b.search) for a, b in zip(clean, dirty, strict=True)):
+    """Whether no line that the commit changed looks unchanged now: what the dirt wiped out nobody
+    can read."""
+    if len(clean) != len(dirty) or any(
+        len(a.search) != len(b.search) for a, b in zip(clean, dirty, strict=True)
+    ):
         return True
     for was, piece in zip(clean, dirty, strict=True):
-        for i, j, size in SequenceMatcher(None, piece.search, piece.replace, autojunk=False).get_matching_blocks():
+        for i, j, size in SequenceMatcher(
+            None, piece.search, piece.replace, autojunk=False
+        ).get_matching_blocks():
             if was.search[i : i + size] != was.replace[j : j + size]:
                 return False
     return True

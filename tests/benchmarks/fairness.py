@@ -1,7 +1,7 @@
 """How long a newcomer waits behind another installation's queue, with its share limited and not.
 
-The others' model takes 3 seconds for each reply, the newcomer's none: all that differs is the wait for a place. The
-unit is the same job with nobody else there.
+The others' model takes 3 seconds for each reply, the newcomer's none: all that differs is the wait
+for a place. The unit is the same job with nobody else there.
 """
 
 from __future__ import annotations
@@ -27,8 +27,12 @@ def run() -> list[tuple[str, str, str]]:
     return [
         ("newcomer's comment to finished comment, alone", f"{alone_s:.2f} s", ""),
         _row(f"the same, behind {QUEUED} queued jobs", queued_s, alone_s, "under 3 x"),
-        _row(f"the same, behind {QUEUED} commands that came a moment before", at_once_s, alone_s, ""),
-        _row("behind as many queued, without a share for each installation", unlimited_s, alone_s, ""),
+        _row(
+            f"the same, behind {QUEUED} commands that came a moment before", at_once_s, alone_s, ""
+        ),
+        _row(
+            "behind as many queued, without a share for each installation", unlimited_s, alone_s, ""
+        ),
     ]
 
 
@@ -37,21 +41,27 @@ def _row(figure: str, seconds: float, alone_s: float, target: str) -> tuple[str,
 
 
 def _newcomer(settings: dict[str, str]) -> tuple[float, float, float]:
-    """Seconds that a newcomer's job takes alone, just after the crowd, and once all of the crowd's are queued."""
+    """Seconds that a newcomer's job takes alone, just after the crowd, and once all of the crowd's
+    are queued."""
     unlimited = {"TINYGEN_ACTOR_HOURLY": "0", "TINYGEN_REPO_HOURLY": "0"}
     with (
         tempfile.TemporaryDirectory(prefix="tinygen-bench-") as folder,
         ModelDouble(_slow_for_the_crowd, piece=4096) as model,
         Stage(Path(folder), model.url, unlimited | settings) as stage,
     ):
-        newcomer = stage.github.add_repository("mona/new", files=sample(1), permissions={"mona": "admin"})
+        newcomer = stage.github.add_repository(
+            "mona/new", files=sample(1), permissions={"mona": "admin"}
+        )
         for login in ("octocat", "mona"):
             stage.github.install(stage.app, login)
         _one_job(stage, newcomer)  # what is measured is not the first fetch
         alone_s = _one_job(stage, newcomer)
         crowd = _gather(stage)
         at_once_s = _one_job(stage, newcomer)
-        stage.wait(lambda: all(stage.bot_comments(repo, number) for repo, number in crowd), "the crowd to be queued")
+        stage.wait(
+            lambda: all(stage.bot_comments(repo, number) for repo, number in crowd),
+            "the crowd to be queued",
+        )
         return alone_s, at_once_s, _one_job(stage, newcomer)
 
 

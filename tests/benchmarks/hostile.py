@@ -1,4 +1,5 @@
-"""How long a repository waits while another one does its worst, beside the same job undisturbed in the same run.
+"""How long a repository waits while another one does its worst, beside the same job undisturbed in
+the same run.
 
 Each figure is the median of five pairs. What a thousand refused commands cost is counted as well.
 """
@@ -36,17 +37,23 @@ def run() -> list[Row]:
     with (
         tempfile.TemporaryDirectory(prefix="tinygen-bench-") as folder,
         ModelDouble(reply, piece=4096) as model,
-        Stage(Path(folder), model.url, {"TINYGEN_ACTOR_HOURLY": "0", "TINYGEN_REPO_HOURLY": "0"}) as stage,
+        Stage(
+            Path(folder), model.url, {"TINYGEN_ACTOR_HOURLY": "0", "TINYGEN_REPO_HOURLY": "0"}
+        ) as stage,
     ):
         own = stage.github.add_repository(OWN, files=sample(1), permissions={"mona": "admin"})
         for login in ("mona", "mallory"):
             stage.github.install(stage.app, login)
         _one_job(stage, own)  # what is measured is not the first fetch
         rows = [
-            _pairs(f"a line of {size // 1000:,} KB of stars in a file", stage, own, _file(stage, stars))
+            _pairs(
+                f"a line of {size // 1000:,} KB of stars in a file", stage, own, _file(stage, stars)
+            )
             for size, stars in STARS.items()
         ]
-        rows.append(_pairs("an unfinished link of 65 KB in an issue", stage, own, _issue(stage, BLANKS)))
+        rows.append(
+            _pairs("an unfinished link of 65 KB in an issue", stage, own, _issue(stage, BLANKS))
+        )
         return [*rows, *_refusals(stage, own), _limited(stage, own)]
 
 
@@ -66,7 +73,8 @@ def _row(figure: str, beside_s: list[float], alone_s: list[float]) -> Row:
 
 
 def _file(stage: Stage, content: bytes) -> Callable[[], None]:
-    """A command in a repository that holds the file, anew each time so that nothing of it is known."""
+    """A command in a repository that holds the file, anew each time so that nothing of it is
+    known."""
     numbers = iter(range(ROUNDS))
 
     def attack() -> None:
@@ -86,11 +94,16 @@ def _ask(stage: Stage, repo: Repository, body: str) -> None:
     """Gives a command on a new issue; it was accepted when this returns."""
     issue = repo.open_issue("mallory", "The greeting lacks its comma", body)
     repo.comment(issue.number, "mallory", "/tinygen please fix it")
-    stage.wait(lambda: stage.bot_comments(repo.full_name, issue.number), "the attack to begin", within_s=300)
+    stage.wait(
+        lambda: stage.bot_comments(repo.full_name, issue.number),
+        "the attack to begin",
+        within_s=300,
+    )
 
 
 def _refusals(stage: Stage, own: Repository) -> list[Row]:
-    """A stranger's commands in one public repository, and the acknowledgement of a command in another."""
+    """A stranger's commands in one public repository, and the acknowledgement of a command in
+    another."""
     repo = stage.github.add_repository("mona/public", files=sample(1))
     issue = repo.open_issue("mona", "The greeting lacks its comma", "")
     alone_s = [_acknowledged(stage, own) for _ in range(ROUNDS)]
@@ -101,12 +114,20 @@ def _refusals(stage: Stage, own: Repository) -> list[Row]:
         repo.comment(issue.number, "mallory", f"/tinygen please fix it, {number}")
         if number % (REFUSALS // ROUNDS) == REFUSALS // ROUNDS // 2:
             beside_s.append(_acknowledged(stage, own))
-    stage.wait(lambda: len(stage.rows("mona/public")) == REFUSALS, "all to be refused", within_s=300)
+    stage.wait(
+        lambda: len(stage.rows("mona/public")) == REFUSALS, "all to be refused", within_s=300
+    )
     time.sleep(SETTLE_S)
     grown_mb = (_disk_bytes(stage) - size) / 1e6
     return [
-        _row(f"comment to acknowledgement, beside {REFUSALS:,} refused commands", beside_s, alone_s),
-        (f"{REFUSALS:,} refused commands: calls to GitHub", f"{_calls(stage, repo) - calls}", "under 30"),
+        _row(
+            f"comment to acknowledgement, beside {REFUSALS:,} refused commands", beside_s, alone_s
+        ),
+        (
+            f"{REFUSALS:,} refused commands: calls to GitHub",
+            f"{_calls(stage, repo) - calls}",
+            "under 30",
+        ),
         (f"{REFUSALS:,} refused commands: disk", f"{grown_mb:.2f} MB", "under 1 MB"),
     ]
 
@@ -122,7 +143,11 @@ def _limited(stage: Stage, own: Repository) -> Row:
         repo.comment(issue.number, f"person-{number}", "/tinygen please fix it")
     beside_s = [_acknowledged(stage, own) for _ in range(ROUNDS)]
     stage.github.faults.clear()
-    return _row(f"comment to acknowledgement, beside {LIMITED} commands that GitHub limits", beside_s, alone_s)
+    return _row(
+        f"comment to acknowledgement, beside {LIMITED} commands that GitHub limits",
+        beside_s,
+        alone_s,
+    )
 
 
 def _one_job(stage: Stage, repo: Repository) -> float:

@@ -1,7 +1,9 @@
-"""Everything but the model: from a comment to its finished comment, with a model that answers at once.
+"""Everything but the model: from a comment to its finished comment, with a model that answers at
+once.
 
-The unit is what git alone takes for the same: `git fetch --depth=1` of the commit over HTTP, and a `git diff` of two
-trees. Memory is what the web part and the worker hold together after the jobs (PSS, so that shared pages count once).
+The unit is what git alone takes for the same: `git fetch --depth=1` of the commit over HTTP, and a
+`git diff` of two trees. Memory is what the web part and the worker hold together after the jobs
+(PSS, so that shared pages count once).
 """
 
 from __future__ import annotations
@@ -44,8 +46,12 @@ def run() -> list[tuple[str, str, str]]:
         ModelDouble(reply, piece=4096) as model,
         Stage(Path(folder), model.url) as stage,
     ):
-        repo = stage.github.add_repository(REPO, files=sample(FILES), permissions={"octocat": "admin"})
-        other = stage.github.add_repository("octocat/other", files=sample(1), permissions={"octocat": "admin"})
+        repo = stage.github.add_repository(
+            REPO, files=sample(FILES), permissions={"octocat": "admin"}
+        )
+        other = stage.github.add_repository(
+            "octocat/other", files=sample(1), permissions={"octocat": "admin"}
+        )
         stage.github.install(stage.app, "octocat")
         _one_job(stage, other)  # what is measured cold is the repository's cache, not the process
         git_s = _git_alone(stage.github, repo, Path(folder))
@@ -70,11 +76,13 @@ def sample(count: int) -> dict[str, bytes]:
     chance = random.Random(7)
     files = {}
     for number in range(count):
-        names = [f"{chance.choice(_WORDS)}_{chance.choice(_WORDS)}_{number}_{each}" for each in range(25)]
+        names = [
+            f"{chance.choice(_WORDS)}_{chance.choice(_WORDS)}_{number}_{each}" for each in range(25)
+        ]
         body = "\n\n".join(
-            f'def {name}(value: int) -> int:\n    """Work on {chance.choice(_WORDS)} and {chance.choice(_WORDS)}."""\n'
-            f"    total = value * {chance.randrange(99)}\n    for step in range(value):\n        total += step\n"
-            "    return total"
+            f'def {name}(value: int) -> int:\n    """Work on {chance.choice(_WORDS)} and'
+            f' {chance.choice(_WORDS)}."""\n    total = value * {chance.randrange(99)}\n    for'
+            " step in range(value):\n        total += step\n    return total"
             for name in names
         )
         files[f"package/{_WORDS[number % len(_WORDS)]}/module_{number}.py"] = (
@@ -87,12 +95,17 @@ def sample(count: int) -> dict[str, bytes]:
 def reply(messages: Messages) -> str:
     if any("[REVISION NEEDED]" in str(message["content"]) for message in messages):
         return "[CONFIDENT] It does."
-    edit = '<<<<<<< SEARCH\n    return "Hello " + name\n=======\n    return f"Hello, {name}!"\n>>>>>>> REPLACE'
+    edit = (
+        '<<<<<<< SEARCH\n    return "Hello " + name\n=======\n    return f"Hello, {name}!"\n>>>>>>>'
+        " REPLACE"
+    )
     return f"Greet with a comma\n\npackage/greeting.py\n```python\n{edit}\n```\n"
 
 
 def _one_job(stage: Stage, repo: Repository) -> float:
-    issue = repo.open_issue("octocat", "The greeting lacks its comma", "See `greeting` in package/greeting.py.")
+    issue = repo.open_issue(
+        "octocat", "The greeting lacks its comma", "See `greeting` in package/greeting.py."
+    )
     began = time.perf_counter()
     repo.comment(issue.number, "octocat", "/tinygen please fix it")
     stage.finished(repo.full_name, issue.number)
@@ -100,7 +113,8 @@ def _one_job(stage: Stage, repo: Repository) -> float:
 
 
 def _git_alone(github: GitHubDouble, repo: Repository, folder: Path) -> float:
-    """Median seconds of a fetch into an empty repository and a diff of its tree with the empty one's parent."""
+    """Median seconds of a fetch into an empty repository and a diff of its tree with the empty
+    one's parent."""
     token = github.add_token("octocat")
     url = f"{github.url}/{REPO}.git".replace("://", f"://x-access-token:{token}@")
     seconds = []
@@ -108,8 +122,14 @@ def _git_alone(github: GitHubDouble, repo: Repository, folder: Path) -> float:
         bare = str(folder / f"alone-{number}.git")
         subprocess.run(["git", "init", "--quiet", "--bare", bare], check=True)
         began = time.perf_counter()
-        subprocess.run(["git", "-C", bare, "fetch", "--quiet", "--depth=1", url, "main:main"], check=True)
-        subprocess.run(["git", "-C", bare, "diff", "--stat", "main:package", "main"], check=True, capture_output=True)
+        subprocess.run(
+            ["git", "-C", bare, "fetch", "--quiet", "--depth=1", url, "main:main"], check=True
+        )
+        subprocess.run(
+            ["git", "-C", bare, "diff", "--stat", "main:package", "main"],
+            check=True,
+            capture_output=True,
+        )
         seconds.append(time.perf_counter() - began)
     return median(seconds)
 

@@ -1,7 +1,9 @@
-"""How long after its worker's SIGKILL a job goes on: until the model is asked again what it was being asked.
+"""How long after its worker's SIGKILL a job goes on: until the model is asked again what it was
+being asked.
 
-On one machine with SQLite `serve` starts another worker at once, which finds its own jobs. On PostgreSQL the new one is
-another worker than the dead one, whose jobs it takes over when nothing was heard of that for as long as the lease says.
+On one machine with SQLite `serve` starts another worker at once, which finds its own jobs. On
+PostgreSQL the new one is another worker than the dead one, whose jobs it takes over when nothing
+was heard of that for as long as the lease says.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -24,7 +27,8 @@ Row = tuple[str, str, str]
 
 
 class Model:
-    """Gives no answer to the first review of each job; `asked` are the moments at which a review was asked for."""
+    """Gives no answer to the first review of each job; `asked` are the moments at which a review
+    was asked for."""
 
     def __init__(self) -> None:
         self.asked: list[float] = []
@@ -36,10 +40,20 @@ class Model:
         return hang(600) if len(self.asked) % 2 else CONFIDENT
 
 
+def has_asked(model: Model, times: int) -> bool:
+    return len(model.asked) == times
+
+
 def run() -> list[Row]:
     """(figure, value, target) rows."""
     sqlite = _resumed_s({}, kills=5)
-    rows = [("SIGKILL of the worker to its job going on, SQLite (median of 5)", f"{median(sqlite):.1f} s", "")]
+    rows = [
+        (
+            "SIGKILL of the worker to its job going on, SQLite (median of 5)",
+            f"{median(sqlite):.1f} s",
+            "",
+        )
+    ]
     what = "the same on PostgreSQL, taken over from the dead worker (2 kills)"
     try:
         find_postgres()
@@ -58,13 +72,16 @@ def _resumed_s(settings: Mapping[str, str], *, kills: int) -> list[float]:
         ModelDouble(model) as double,
         Stage(Path(folder), double.url, settings) as stage,
     ):
-        repo = stage.github.add_repository("octocat/killed", files=FILES, permissions={"octocat": "admin"})
+        repo = stage.github.add_repository(
+            "octocat/killed", files=FILES, permissions={"octocat": "admin"}
+        )
         stage.github.install(stage.app, "octocat")
         found = []
         for number in range(1, kills + 1):
             issue = repo.open_issue("octocat", "Too quiet", "It whispers.")
             repo.comment(issue.number, "octocat", "/tinygen --new Louder.")
-            stage.wait(lambda asked=2 * number - 1: len(model.asked) == asked, "the review to be asked for")  # type: ignore[misc]
+            asked = 2 * number - 1
+            stage.wait(partial(has_asked, model, asked), "the review to be asked for")
             killed = time.perf_counter()
             for pid in stage.pids("worker"):
                 os.kill(pid, signal.SIGKILL)

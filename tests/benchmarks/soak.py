@@ -1,8 +1,10 @@
-"""Many jobs through one bot, and what it holds on to: memory, open files and disk after each twentieth of them.
+"""Many jobs through one bot, and what it holds on to: memory, open files and disk after each
+twentieth of them.
 
     python -m tests.benchmarks.soak 2000 --picture docs/soak.svg
 
-Sixteen repositories get `/tinygen --pr` commands, eight at a time, from an instant model. The table is Markdown.
+Sixteen repositories get `/tinygen --pr` commands, eight at a time, from an instant model. The table
+is Markdown.
 """
 
 from __future__ import annotations
@@ -39,8 +41,9 @@ class Sample:
 
     def row(self) -> str:
         return (
-            f"| {self.jobs} | {self.seconds:.0f} | {self.memory_mb:.0f} | {self.files} | {self.processes} "
-            f"| {self.disk_mb:.1f} | {1024 * self.disk_mb / max(self.jobs, 1):.0f} |"
+            f"| {self.jobs} | {self.seconds:.0f} | {self.memory_mb:.0f} | {self.files} |"
+            f" {self.processes} | {self.disk_mb:.1f} |"
+            f" {1024 * self.disk_mb / max(self.jobs, 1):.0f} |"
         )
 
 
@@ -51,12 +54,18 @@ def reply(messages: Messages) -> Reply:
 def soak(stage: Stage, jobs: int) -> list[Sample]:
     """A sample before the first job, and after each twentieth of them."""
     stage.github.install(stage.app, "octocat")
-    stage.github.limits.per_hour["installation"] = 10**9  # else GitHub's own limit ends it after about 240 jobs
-    repos = [stage.github.add_repository(f"octocat/soak-{n}", files=FILES) for n in range(REPOSITORIES)]
+    stage.github.limits.per_hour["installation"] = (
+        10**9
+    )  # else GitHub's own limit ends it after about 240 jobs
+    repos = [
+        stage.github.add_repository(f"octocat/soak-{n}", files=FILES) for n in range(REPOSITORIES)
+    ]
     began, samples = time.monotonic(), [sample(stage, 0, 0.0)]
     for first in range(0, jobs, AT_ONCE):
         last = min(first + AT_ONCE, jobs)
-        given = [(repo, give(repo)) for repo in (repos[n % REPOSITORIES] for n in range(first, last))]
+        given = [
+            (repo, give(repo)) for repo in (repos[n % REPOSITORIES] for n in range(first, last))
+        ]
         for repo, number in given:
             body = stage.finished(repo.full_name, number)
             assert state_of(body) == "done", body
@@ -92,15 +101,23 @@ def picture(samples: Sequence[Sample]) -> str:
         Curve("Open files and connections", [(each.jobs, each.files) for each in samples]),
         Curve("Disk: database and cache (MB)", [(each.jobs, each.disk_mb) for each in samples]),
     )
-    return render_curves(curves, "jobs done", f"What the bot holds on to over {samples[-1].jobs} jobs")
+    return render_curves(
+        curves, "jobs done", f"What the bot holds on to over {samples[-1].jobs} jobs"
+    )
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.soak", description="Many jobs through one bot.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks.soak", description="Many jobs through one bot."
+    )
     parser.add_argument("jobs", type=int, nargs="?", default=300)
     parser.add_argument("--picture", type=Path, help="where to write the curves as SVG")
     options = parser.parse_args()
-    settings = {"TINYGEN_ACTOR_HOURLY": "0", "TINYGEN_REPO_HOURLY": "0", "TINYGEN_DAILY_TOKENS": "0"}
+    settings = {
+        "TINYGEN_ACTOR_HOURLY": "0",
+        "TINYGEN_REPO_HOURLY": "0",
+        "TINYGEN_DAILY_TOKENS": "0",
+    }
     with (
         tempfile.TemporaryDirectory() as root,
         ModelDouble(reply, piece=4096) as model,

@@ -1,7 +1,9 @@
-"""Jobs per minute with a model that answers at once: on SQLite, and on PostgreSQL with 1, 2 and 4 workers.
+"""Jobs per minute with a model that answers at once: on SQLite, and on PostgreSQL with 1, 2 and 4
+workers.
 
-The double of GitHub, the model, the web part and all workers share the machine: on two cores, more than two workers
-show what sharing costs, not what further machines would bring. PostgreSQL is measured where its initdb is found.
+The double of GitHub, the model, the web part and all workers share the machine: on two cores, more
+than two workers show what sharing costs, not what further machines would bring. PostgreSQL is
+measured where its initdb is found.
 """
 
 from __future__ import annotations
@@ -23,7 +25,11 @@ from tests.doubles.supabase import ToolMissing, find_postgres, fresh_database, p
 from tests.stage import ROOT, Stage
 
 JOBS, REPOS = 40, 20
-UNLIMITED = {"TINYGEN_ACTOR_HOURLY": "0", "TINYGEN_REPO_HOURLY": "0", "TINYGEN_INSTALLATION_CONCURRENCY": "0"}
+UNLIMITED = {
+    "TINYGEN_ACTOR_HOURLY": "0",
+    "TINYGEN_REPO_HOURLY": "0",
+    "TINYGEN_INSTALLATION_CONCURRENCY": "0",
+}
 
 
 def run() -> list[tuple[str, str, str]]:
@@ -39,7 +45,9 @@ def run() -> list[tuple[str, str, str]]:
             with fresh_database(server) as url:
                 each = _jobs_per_minute({"TINYGEN_DATABASE_URL": url}, workers=workers)
             value = f"{each:.0f}, {each / sqlite:.1f} x SQLite"
-            rows.append((f"jobs per minute, PostgreSQL, {workers} worker{'s' * (workers > 1)}", value, ""))
+            rows.append(
+                (f"jobs per minute, PostgreSQL, {workers} worker{'s' * (workers > 1)}", value, "")
+            )
     return rows
 
 
@@ -51,12 +59,19 @@ def _jobs_per_minute(settings: dict[str, str], *, workers: int) -> float:
         _more_workers(stage, workers - 1),
     ):
         repos = [
-            stage.github.add_repository(f"octocat/r{number}", files=sample(1), permissions={"octocat": "admin"})
+            stage.github.add_repository(
+                f"octocat/r{number}", files=sample(1), permissions={"octocat": "admin"}
+            )
             for number in range(REPOS)
         ]
         stage.github.install(stage.app, "octocat")
         issues = [
-            (repo, repo.open_issue("octocat", "The greeting lacks its comma", "See package/greeting.py.").number)
+            (
+                repo,
+                repo.open_issue(
+                    "octocat", "The greeting lacks its comma", "See package/greeting.py."
+                ).number,
+            )
             for repo in repos
             for _ in range(JOBS // REPOS)
         ]
@@ -73,7 +88,10 @@ def _more_workers(stage: Stage, count: int) -> Iterator[None]:
     """So many besides the stage's own, each as if on a machine of its own; all of them are up."""
     with ExitStack() as stack:
         for number in range(count):
-            environment = {**stage.environment, "TINYGEN_DATA_DIR": str(stage.root / f"worker-{number}")}
+            environment = {
+                **stage.environment,
+                "TINYGEN_DATA_DIR": str(stage.root / f"worker-{number}"),
+            }
             log = stack.enter_context((stage.root / f"worker-{number}.log").open("wb"))
             worker = subprocess.Popen(
                 [sys.executable, "-m", "bot", "worker"],

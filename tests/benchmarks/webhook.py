@@ -1,7 +1,9 @@
-"""From a signed delivery to its 202: the real web part on SQLite against a bare route that only checks the signature.
+"""From a signed delivery to its 202: the real web part on SQLite against a bare route that only
+checks the signature.
 
-Both run under gunicorn with the same processes and threads, on the same machine, in turns, and get the same bytes from
-the same generator: one loop over sixteen kept connections, every delivery with an id of its own.
+Both run under gunicorn with the same processes and threads, on the same machine, in turns, and get
+the same bytes from the same generator: one loop over sixteen kept connections, every delivery with
+an id of its own.
 """
 
 from __future__ import annotations
@@ -34,7 +36,8 @@ SECRET = "a-secret-of-the-benchmark"
 CONNECTIONS = 16
 PROCESSES, THREADS = 2, 8
 ROUNDS = 11
-"""Each with new connections: by chance more of them come to one process than to the other, and stay there."""
+"""Each with new connections: by chance more of them come to one process than to the other, and stay
+there."""
 ROOT = Path(__file__).parents[2]
 
 
@@ -45,14 +48,25 @@ def run(seconds: float = 4.0) -> list[Row]:
         requests = deliveries_of("octocat/hello", repository_id=1, installation=1, secret=SECRET)
         for port in (bare, bot):
             _saturate(port, requests, seconds / 2)
-        rates = [(_saturate(bare, requests, round_s), _saturate(bot, requests, round_s)) for _ in range(ROUNDS)]
+        rates = [
+            (_saturate(bare, requests, round_s), _saturate(bot, requests, round_s))
+            for _ in range(ROUNDS)
+        ]
         bare_rate, bot_rate = (statistics.fmean(column) for column in zip(*rates, strict=True))
         waits_ms = sorted(1000 * wait_s for wait_s in paced(bot, requests, 50, 5 * seconds))
         bare_ms = sorted(1000 * wait_s for wait_s in paced(bare, requests, 50, 2 * seconds))
     return [
-        ("webhook to 202, of a bare signature-checking route's requests/s", f"{bot_rate / bare_rate:.2f}", ">= 0.5"),
+        (
+            "webhook to 202, of a bare signature-checking route's requests/s",
+            f"{bot_rate / bare_rate:.2f}",
+            ">= 0.5",
+        ),
         ("webhook to 202, requests/s (the bare route)", f"{bot_rate:,.0f} ({bare_rate:,.0f})", ""),
-        ("webhook to 202 at 50 requests/s, p50", f"{quantile(waits_ms, 0.5)} ({quantile(bare_ms, 0.5)})", ""),
+        (
+            "webhook to 202 at 50 requests/s, p50",
+            f"{quantile(waits_ms, 0.5)} ({quantile(bare_ms, 0.5)})",
+            "",
+        ),
         (
             "webhook to 202 at 50 requests/s, p99",
             f"{quantile(waits_ms, 0.99)} ({quantile(bare_ms, 0.99)})",
@@ -66,7 +80,9 @@ def bare_app() -> Flask:
 
     @app.post("/webhook")
     def webhook() -> tuple[dict[str, bool], int]:
-        if not verify_signature(SECRET, request.get_data(cache=False), request.headers.get("X-Hub-Signature-256")):
+        if not verify_signature(
+            SECRET, request.get_data(cache=False), request.headers.get("X-Hub-Signature-256")
+        ):
             abort(401)
         return {"accepted": True}, 202
 
@@ -76,9 +92,14 @@ def bare_app() -> Flask:
 @contextmanager
 def _bare() -> Iterator[int]:
     port = _free_port()
-    options = f"--bind=127.0.0.1:{port} --workers={PROCESSES} --threads={THREADS} --worker-class=gthread --preload"
+    options = (
+        f"--bind=127.0.0.1:{port} --workers={PROCESSES} --threads={THREADS} --worker-class=gthread"
+        " --preload"
+    )
     app = "tests.benchmarks.webhook:bare_app()"
-    with _server(["gunicorn", *options.split(), "--log-level=warning", "--no-control-socket", app], port, {}):
+    with _server(
+        ["gunicorn", *options.split(), "--log-level=warning", "--no-control-socket", app], port, {}
+    ):
         yield port
 
 
@@ -125,24 +146,35 @@ def _free_port() -> int:
         return port
 
 
-def deliveries_of(repo: str, *, repository_id: int, installation: int, secret: str) -> Iterator[bytes]:
+def deliveries_of(
+    repo: str, *, repository_id: int, installation: int, secret: str
+) -> Iterator[bytes]:
     """Requests as GitHub sends them, of 20 KB, each with another delivery id."""
     account = {"id": 1, "login": "mona", "type": "User"}
     body = json.dumps(
         {
             "action": "created",
-            "issue": {"number": 7, "title": "A title", "user": account, "body": "An issue with many words. " * 600},
+            "issue": {
+                "number": 7,
+                "title": "A title",
+                "user": account,
+                "body": "An issue with many words. " * 600,
+            },
             "comment": {"id": 1, "body": "/tinygen Add a test for the parser", "user": account},
-            "repository": {"id": repository_id, "full_name": repo, "urls": ["https://api.github.com/x/y/z"] * 100},
+            "repository": {
+                "id": repository_id,
+                "full_name": repo,
+                "urls": ["https://api.github.com/x/y/z"] * 100,
+            },
             "installation": {"id": installation},
             "sender": account,
         }
     ).encode()
     signature = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
     head = (
-        "POST /webhook HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-        "X-GitHub-Event: issue_comment\r\n"
-        f"X-Hub-Signature-256: sha256={signature}\r\nContent-Length: {len(body)}\r\nX-GitHub-Delivery: "
+        "POST /webhook HTTP/1.1\r\nHost: localhost\r\nContent-Type:"
+        " application/json\r\nX-GitHub-Event: issue_comment\r\nX-Hub-Signature-256:"
+        f" sha256={signature}\r\nContent-Length: {len(body)}\r\nX-GitHub-Delivery: "
     ).encode()
     run_id = os.urandom(4).hex()
     return (head + f"{run_id}-{number}\r\n\r\n".encode() + body for number in itertools.count())
@@ -174,7 +206,10 @@ class _Connection:
 @contextmanager
 def _connections(port: int) -> Iterator[tuple[selectors.BaseSelector, list[_Connection]]]:
     with selectors.DefaultSelector() as selector:
-        opened = [_Connection(socket.create_connection(("127.0.0.1", port), timeout=30)) for _ in range(CONNECTIONS)]
+        opened = [
+            _Connection(socket.create_connection(("127.0.0.1", port), timeout=30))
+            for _ in range(CONNECTIONS)
+        ]
         for one in opened:
             one.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             selector.register(one.socket, selectors.EVENT_READ, one)
@@ -202,8 +237,8 @@ def _saturate(port: int, deliveries: Iterator[bytes], seconds: float) -> float:
 
 
 def paced(port: int, deliveries: Iterator[bytes], rate: int, seconds: float) -> list[float]:
-    """How long each answer took, in seconds, from the moment when its request was due: waiting for the generator or
-    for a free connection counts."""
+    """How long each answer took, in seconds, from the moment when its request was due: waiting for
+    the generator or for a free connection counts."""
     waits_s: list[float] = []
     with _connections(port) as (selector, free):
         began = time.perf_counter()

@@ -96,12 +96,18 @@ OUTSIDE = Outside(github=impatient_github, model=impatient_model)
 
 
 def found(settings: Mapping[str, str], outside: Outside = OUTSIDE) -> dict[str, Finding]:
-    return {finding.subject: finding for finding in examine(Config.model_validate(settings), outside)}
+    return {
+        finding.subject: finding for finding in examine(Config.model_validate(settings), outside)
+    }
 
 
 def faults(settings: Mapping[str, str], outside: Outside = OUTSIDE) -> dict[str, Finding]:
     """But for the model's, which most tests here have none of."""
-    faulty = {subject: finding for subject, finding in found(settings, outside).items() if finding.good is False}
+    faulty = {
+        subject: finding
+        for subject, finding in found(settings, outside).items()
+        if finding.good is False
+    }
     assert all(finding.next_step for finding in faulty.values())
     return {subject: finding for subject, finding in faulty.items() if subject != "model"}
 
@@ -110,7 +116,9 @@ def test_where_all_is_well_no_line_is_a_fault(add_app: Add) -> None:
     with ModelDouble(["ready"]) as model:
         findings = found({**add_app(), "OPENAI_BASE_URL": model.url}, Outside())
     assert ", ".join(findings) == SUBJECTS
-    assert {subject: finding.good for subject, finding in findings.items() if not finding.good} == {"Supabase": None}
+    assert {subject: finding.good for subject, finding in findings.items() if not finding.good} == {
+        "Supabase": None
+    }
 
 
 def test_with_nothing_set_every_check_is_still_made(tmp_path: Path) -> None:
@@ -124,12 +132,12 @@ def test_with_nothing_set_every_check_is_still_made(tmp_path: Path) -> None:
 
 
 def test_a_finding_is_one_line() -> None:
-    assert str(Finding("clock", False, "It is\nwrong.", "Set it.")) == "✗ clock: It is wrong. → Set it."
+    assert (
+        str(Finding("clock", False, "It is\nwrong.", "Set it."))
+        == "✗ clock: It is wrong. → Set it."
+    )
     assert str(Finding("clock", True, "0 s.")) == "✓ clock: 0 s."
     assert str(Finding("Supabase", None, "Not set up.")) == "– Supabase: Not set up."
-
-
-# ---- GitHub ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_short_webhook_secret_is_worth_a_word(add_app: Add) -> None:
@@ -149,7 +157,9 @@ def test_a_key_that_is_not_rsa_is_a_fault(add_app: Add) -> None:
     assert set(faults({**add_app(), "GITHUB_PRIVATE_KEY": pem.decode()})) == {"App key", "App"}
 
 
-def test_a_key_that_github_does_not_take_names_what_to_compare(add_app: Add, github: GitHubDouble) -> None:
+def test_a_key_that_github_does_not_take_names_what_to_compare(
+    add_app: Add, github: GitHubDouble
+) -> None:
     settings = add_app()
     github.faults.add(unauthorized(), path="/app", times=2)
     assert "GITHUB_APP_ID" in faults(settings)["App"].next_step
@@ -162,8 +172,13 @@ def test_what_the_app_may_not_do_is_named(add_app: Add) -> None:
 
 
 def test_a_permission_that_nothing_uses_is_worth_a_word(add_app: Add) -> None:
-    permissions = found(add_app(permissions={**PERMISSIONS, "administration": "write"}))["permissions"]
-    assert (permissions.good, permissions.words) == (None, "More than TinyGen uses: administration: write.")
+    permissions = found(add_app(permissions={**PERMISSIONS, "administration": "write"}))[
+        "permissions"
+    ]
+    assert (permissions.good, permissions.words) == (
+        None,
+        "More than TinyGen uses: administration: write.",
+    )
 
 
 def test_workflows_and_more_events_are_the_operators_choice(add_app: Add) -> None:
@@ -179,9 +194,18 @@ def test_an_app_that_is_installed_nowhere_is_a_fault(add_app: Add) -> None:
     ("config", "words"),
     [
         (b'{"url": "", "content_type": "json", "insecure_ssl": "0"}', "no URL"),
-        (b'{"url": "https://a.test/webhook", "content_type": "form", "insecure_ssl": "0"}', "application/json"),
-        (b'{"url": "https://a.test/webhook", "content_type": "json", "insecure_ssl": "1"}', "certificate"),
-        (b'{"url": "http://a.test/webhook", "content_type": "json", "insecure_ssl": 0}', "unencrypted"),
+        (
+            b'{"url": "https://a.test/webhook", "content_type": "form", "insecure_ssl": "0"}',
+            "application/json",
+        ),
+        (
+            b'{"url": "https://a.test/webhook", "content_type": "json", "insecure_ssl": "1"}',
+            "certificate",
+        ),
+        (
+            b'{"url": "http://a.test/webhook", "content_type": "json", "insecure_ssl": 0}',
+            "unencrypted",
+        ),
     ],
 )
 def test_a_webhook_that_cannot_be_trusted_is_a_fault(
@@ -196,10 +220,15 @@ def test_a_webhook_that_cannot_be_trusted_is_a_fault(
 
 def test_a_webhook_at_another_path_is_worth_a_word(add_app: Add) -> None:
     hook = found(add_app(webhook_url="https://channel.test/abc"))["webhook"]
-    assert (hook.good, hook.words) == (None, "channel.test gets it at /abc, TinyGen answers at /webhook.")
+    assert (hook.good, hook.words) == (
+        None,
+        "channel.test gets it at /abc, TinyGen answers at /webhook.",
+    )
 
 
-@pytest.mark.parametrize(("ahead_s", "words"), [(95.0, "s ahead of GitHub's."), (-95.0, "s behind GitHub's.")])
+@pytest.mark.parametrize(
+    ("ahead_s", "words"), [(95.0, "s ahead of GitHub's."), (-95.0, "s behind GitHub's.")]
+)
 def test_a_clock_that_is_off_is_a_fault(add_app: Add, ahead_s: float, words: str) -> None:
     faulty = faults(add_app(), replace(OUTSIDE, github=partial(impatient_github, ahead_s=ahead_s)))
     assert faulty["clock"].words.endswith(words)
@@ -210,7 +239,9 @@ def test_a_github_that_is_not_reached_is_told_for_each_check(add_app: Add) -> No
     assert set(faulty) == {"clock", "App"}
 
 
-@pytest.mark.parametrize("url", ["http://[x", "http://a:99999999/", "http://\x01", "https://exa mple.test"])
+@pytest.mark.parametrize(
+    "url", ["http://[x", "http://a:99999999/", "http://\x01", "https://exa mple.test"]
+)
 def test_an_odd_address_of_github_is_no_traceback(add_app: Add, url: str) -> None:
     config = Config.model_validate(add_app()).model_copy(update={"github_api_url": url})
     findings = {finding.subject: finding for finding in examine(config, OUTSIDE)}
@@ -218,14 +249,17 @@ def test_an_odd_address_of_github_is_no_traceback(add_app: Add, url: str) -> Non
     assert findings["git"].good
 
 
-# ---- the others -----------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("fault", "words"),
-    [(bad_key(), "OPENAI_API_KEY"), (no_such_model(), "OPENAI_MODEL"), (server_error(), "few minutes")],
+    [
+        (bad_key(), "OPENAI_API_KEY"),
+        (no_such_model(), "OPENAI_MODEL"),
+        (server_error(), "few minutes"),
+    ],
 )
-def test_what_is_wrong_with_the_model_is_told_with_its_setting(add_app: Add, fault: ModelFault, words: str) -> None:
+def test_what_is_wrong_with_the_model_is_told_with_its_setting(
+    add_app: Add, fault: ModelFault, words: str
+) -> None:
     with ModelDouble(lambda _messages: fault) as model:
         finding = found({**add_app(), "OPENAI_BASE_URL": model.url})["model"]
     assert finding.good is False
@@ -274,7 +308,9 @@ def test_a_job_that_no_worker_takes_is_a_fault(add_app: Add, tmp_path: Path) -> 
     assert faults(add_app(), outside)["database"].words == "A job has waited 600 s for a worker."
 
 
-@pytest.mark.parametrize("said", ["echo git version 2.30.9", "echo git version 1.8.3.1", "echo nonsense", "exit 1"])
+@pytest.mark.parametrize(
+    "said", ["echo git version 2.30.9", "echo git version 1.8.3.1", "echo nonsense", "exit 1"]
+)
 def test_a_git_that_is_old_or_broken_is_a_fault(
     add_app: Add, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str
 ) -> None:
@@ -285,20 +321,27 @@ def test_a_git_that_is_old_or_broken_is_a_fault(
     assert "2.38" in faults(settings)["git"].next_step
 
 
-# ---- the command ----------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.slow
 def test_faults_are_exit_status_1_and_no_secret_is_shown(add_app: Add, tmp_path: Path) -> None:
     """The model's server echoes the key, and the output is not even in UTF-8."""
     key = "sk-a-key-that-nobody-may-see-0123"
     echo = ModelFault(400, b'{"error": {"message": "what is %s doing here?"}}' % key.encode())
     with ModelDouble([echo]) as model:
-        settings = {**add_app(), "OPENAI_BASE_URL": model.url, "OPENAI_API_KEY": key, "GITHUB_TOKEN": "ghp_" + "0" * 36}
+        settings = {
+            **add_app(),
+            "OPENAI_BASE_URL": model.url,
+            "OPENAI_API_KEY": key,
+            "GITHUB_TOKEN": "ghp_" + "0" * 36,
+        }
         ended = subprocess.run(
             [sys.executable, "-m", "bot", "doctor"],
             cwd=tmp_path,
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii", **settings},
+            env={
+                "PATH": os.environ["PATH"],
+                "PYTHONPATH": str(ROOT),
+                "PYTHONIOENCODING": "ascii",
+                **settings,
+            },
             capture_output=True,
             text=True,
             timeout=100,
@@ -307,4 +350,6 @@ def test_faults_are_exit_status_1_and_no_secret_is_shown(add_app: Add, tmp_path:
     assert (ended.returncode, ended.stderr) == (1, "")
     assert ended.stdout.endswith("1 to mend.\n")
     config = Config.model_validate(settings)
-    assert not any(line in ended.stdout for secret in config.secrets() for line in secret.splitlines())
+    assert not any(
+        line in ended.stdout for secret in config.secrets() for line in secret.splitlines()
+    )

@@ -37,7 +37,8 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command; what it wrote to stdout, without the log of a scene's worker, which is there as well."""
+    """Runs a command; what it wrote to stdout, without the log of a scene's worker, which is there
+    as well."""
 
     def run(config: Config, *arguments: str) -> str:
         options = build_parser().parse_args(arguments)
@@ -54,12 +55,23 @@ def asked(scene: Scene, job_id: str) -> Told:
     return scene.ended(Told(scene, job_id, scene.repo.thread(1)[0]))
 
 
-def test_the_list_has_the_newest_first_whether_a_worker_took_them_or_not(tmp_path: Path, run: Run) -> None:
+def test_the_list_has_the_newest_first_whether_a_worker_took_them_or_not(
+    tmp_path: Path, run: Run
+) -> None:
     config = load_config({"TINYGEN_DATA_DIR": str(tmp_path)}, env_file=None)
     database = build_database(config)
     for number in (1, 2, 3):
         target, received_at = Target("o/r", 1, number), f"2026-01-0{number}T00:00:00+00:00"
-        database.accept(Job(f"d{number}", "comment", target, Command("solve", "x"), "mona", received_at=received_at))
+        database.accept(
+            Job(
+                f"d{number}",
+                "comment",
+                target,
+                Command("solve", "x"),
+                "mona",
+                received_at=received_at,
+            )
+        )
     database.taken("d2")
     database.close()
     rows: list[dict[str, Any]] = json.loads(run(config, "jobs", "list", "--json"))
@@ -76,14 +88,19 @@ def test_a_job_is_shown_with_its_diff(scene: Scene, run: Run) -> None:
     shown = run(scene.config, "jobs", "show", told.job)
     assert shown.startswith(f"{told.job}: done")
     assert shown.endswith(told.diff)
-    assert json.loads(run(scene.config, "jobs", "show", told.job, "--json"))["result"]["diff"] == told.diff
+    assert (
+        json.loads(run(scene.config, "jobs", "show", told.job, "--json"))["result"]["diff"]
+        == told.diff
+    )
 
 
 def test_a_failed_job_is_run_again_in_its_thread(scene: Scene, run: Run) -> None:
     scene.model_says(server_error(400))
     failed = scene.tell("/tinygen Louder.")
     scene.model_says(LOUDER, CONFIDENT)
-    again = asked(scene, json.loads(run(scene.config, "jobs", "retry", failed.job, "--json"))["job"])
+    again = asked(
+        scene, json.loads(run(scene.config, "jobs", "retry", failed.job, "--json"))["job"]
+    )
     assert again.state == "done"
     assert "HELLO" in again.diff
     assert again.row["prompt"] == "Louder."
@@ -113,7 +130,15 @@ def test_without_a_worker_it_is_said_that_it_waits(
 ) -> None:
     config = load_config({"TINYGEN_DATA_DIR": str(tmp_path)}, env_file=None)
     database = build_database(config)
-    database.accept(Job("d1", "run", Target("o/r"), Command("solve", "x"), received_at="2026-01-01T00:00:00+00:00"))
+    database.accept(
+        Job(
+            "d1",
+            "run",
+            Target("o/r"),
+            Command("solve", "x"),
+            received_at="2026-01-01T00:00:00+00:00",
+        )
+    )
     database.close()
     options = build_parser().parse_args(["jobs", "cancel", "d1"])
     assert options.command(config, options) == 0
@@ -123,7 +148,9 @@ def test_without_a_worker_it_is_said_that_it_waits(
 def migrate(tmp_path: Path, **settings: str) -> str:
     environment = {"PATH": os.environ["PATH"], "TINYGEN_DATA_DIR": str(tmp_path), **settings}
     command = [sys.executable, "-m", "bot", "migrate"]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 
@@ -133,7 +160,10 @@ def test_migrate_makes_all_tables_and_again_changes_nothing(tmp_path: Path) -> N
     assert "changes made" in first
     assert "up to date already" in again
     with closing(sqlite3.connect(tmp_path / "tinygen.sqlite")) as connection:
-        tables = {name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")}
+        tables = {
+            name
+            for (name,) in connection.execute("select name from sqlite_master where type = 'table'")
+        }
     assert {"tinygen_reports", "workflow_status"} <= tables
 
 

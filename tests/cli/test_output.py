@@ -1,4 +1,5 @@
-"""What the command line prints of what others wrote: all of it readable, none of it obeyed, in every encoding."""
+"""What the command line prints of what others wrote: all of it readable, none of it obeyed, in
+every encoding."""
 
 from __future__ import annotations
 
@@ -33,22 +34,29 @@ def test_only_signs_that_can_be_seen_are_printed(text: str) -> None:
 
 
 def test_control_signs_are_told_by_their_names() -> None:
-    assert printable("a\x1b[2J\r\u202e\u2028\udce9é\t\n") == "a\\x1b[2J\\r\\u202e\\u2028\\udce9é\t\n"
+    assert (
+        printable("a\x1b[2J\r\u202e\u2028\udce9é\t\n") == "a\\x1b[2J\\r\\u202e\\u2028\\udce9é\t\n"
+    )
 
 
 @pytest.fixture
 def repo(tmp_path: Path) -> Path:
-    """A folder with a repository `r`, whose settings and one of whose files would name the terminal's window."""
+    """A folder with a repository `r`, whose settings and one of whose files would name the
+    terminal's window."""
     settings = f'"{TITLE.encode("unicode_escape").decode()}": 1\n'.encode()
     make_repo(tmp_path / "r", {"é.py": TITLE.encode() + b"\n", ".github/tinygen.yml": settings})
     reply = f"no{TITLE}file.py\n<<<<<<< SEARCH\nx\n=======\ny\n>>>>>>> REPLACE\n"
-    (tmp_path / "reply").write_text(f"{reply}\né.py\n<<<<<<< SEARCH\n{TITLE}\n=======\n{TITLE}2\n>>>>>>> REPLACE\n")
+    (tmp_path / "reply").write_text(
+        f"{reply}\né.py\n<<<<<<< SEARCH\n{TITLE}\n=======\n{TITLE}2\n>>>>>>> REPLACE\n"
+    )
     return tmp_path
 
 
 @pytest.mark.parametrize("arguments", ["context r é.py", "apply r reply"])
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
-def test_a_repository_and_a_reply_reach_no_terminal(repo: Path, arguments: str, encoding: str) -> None:
+def test_a_repository_and_a_reply_reach_no_terminal(
+    repo: Path, arguments: str, encoding: str
+) -> None:
     done = bot(repo, *arguments.split(), PYTHONIOENCODING=encoding)
     assert "Traceback" not in done.stderr
     assert "\\x1b]0;mine\\x07" in done.stderr
@@ -57,7 +65,9 @@ def test_a_repository_and_a_reply_reach_no_terminal(repo: Path, arguments: str, 
 
 def test_a_diff_is_exact_in_a_pipe_and_readable_on_a_terminal(repo: Path) -> None:
     apply = call(repo, "apply", "r", "reply")
-    assert f"+{TITLE}2\n".encode() in subprocess.run(**apply, capture_output=True, check=False).stdout
+    assert (
+        f"+{TITLE}2\n".encode() in subprocess.run(**apply, capture_output=True, check=False).stdout
+    )
     ours, theirs = pty.openpty()
     with os.fdopen(ours, "rb", buffering=0) as terminal:
         subprocess.run(**apply, stdout=theirs, stderr=subprocess.DEVNULL, check=False)
@@ -78,13 +88,21 @@ def _read(terminal: int) -> bytes:
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii", "latin-1"])
 def test_a_job_is_shown_whatever_its_diff_holds(tmp_path: Path, encoding: str) -> None:
-    job = Job("one", "run", Target("octocat/hello"), Command("solve", "x"), received_at="2026-11-22T10:00:00+00:00")
+    job = Job(
+        "one",
+        "run",
+        Target("octocat/hello"),
+        Command("solve", "x"),
+        received_at="2026-11-22T10:00:00+00:00",
+    )
     config = load_config({"TINYGEN_DATA_DIR": str(tmp_path / "data")}, env_file=None)
     build_database(config).save(Report(job, "done", patch=Patch("0" * 40, LATIN)))
 
     page = bot(tmp_path, "jobs", "show", "one", "--json", PYTHONIOENCODING=encoding)
     assert json.loads(page.stdout)["result"]["diff"] == LATIN
     shown = subprocess.run(
-        **call(tmp_path, "jobs", "show", "one", PYTHONIOENCODING=encoding), stdout=subprocess.PIPE, check=True
+        **call(tmp_path, "jobs", "show", "one", PYTHONIOENCODING=encoding),
+        stdout=subprocess.PIPE,
+        check=True,
     )
     assert shown.stdout.endswith(LATIN.encode("utf-8", "surrogateescape"))

@@ -1,4 +1,5 @@
-"""Whatever is written is its owner's alone, and nothing of the folder that a command is given in is read."""
+"""Whatever is written is its owner's alone, and nothing of the folder that a command is given in is
+read."""
 
 from __future__ import annotations
 
@@ -28,7 +29,11 @@ REPLY = "greet.py\n<<<<<<< SEARCH\nhi\n=======\nhello\n>>>>>>> REPLACE\n"
 
 def open_to_others(folder: Path) -> dict[str, str]:
     """What of it other users may touch, with its mode."""
-    modes = {path: stat.S_IMODE(path.lstat().st_mode) for path in [folder, *folder.rglob("*")] if not path.is_symlink()}
+    modes = {
+        path: stat.S_IMODE(path.lstat().st_mode)
+        for path in [folder, *folder.rglob("*")]
+        if not path.is_symlink()
+    }
     return {str(path): oct(mode) for path, mode in modes.items() if mode & 0o077}
 
 
@@ -49,9 +54,6 @@ def repo(tmp_path: Path) -> Path:
     subprocess.run([*git, "add", "."], check=True)
     subprocess.run([*git, "commit", "-qm", "x"], check=True)
     return repo
-
-
-# ---- the data directory ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("mode", [0o755, 0o777, 0o750, 0o701])
@@ -83,13 +85,12 @@ def test_a_directory_of_everybody_is_refused_and_left_as_it_is(tmp_path: Path) -
     assert words_dir(config) is None
 
 
-# ---- what commands write --------------------------------------------------------------------------------------------
-
-
 def bot(at: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **settings}
     command = [sys.executable, "-m", "bot", *arguments]
-    return subprocess.run(command, cwd=at, env=environment, capture_output=True, text=True, check=False, timeout=100)
+    return subprocess.run(
+        command, cwd=at, env=environment, capture_output=True, text=True, check=False, timeout=100
+    )
 
 
 @pytest.mark.parametrize("command", ["jobs list", "migrate", "doctor"])
@@ -100,10 +101,18 @@ def test_what_an_operators_command_writes_is_its_owners_alone(tmp_path: Path, co
     assert open_to_others(tmp_path / "data") == {}
 
 
-def test_what_a_command_on_a_repository_writes_is_its_owners_alone(tmp_path: Path, repo: Path) -> None:
+def test_what_a_command_on_a_repository_writes_is_its_owners_alone(
+    tmp_path: Path, repo: Path
+) -> None:
     with ModelDouble([REPLY, "[CONFIDENT]"]) as model:
-        settings = {"OPENAI_BASE_URL": model.url, "OPENAI_API_KEY": "k", "TINYGEN_DATA_DIR": str(tmp_path / "data")}
-        done = bot(tmp_path, "run", str(repo), "Say hello.", "--transcript", "transcript", **settings)
+        settings = {
+            "OPENAI_BASE_URL": model.url,
+            "OPENAI_API_KEY": "k",
+            "TINYGEN_DATA_DIR": str(tmp_path / "data"),
+        }
+        done = bot(
+            tmp_path, "run", str(repo), "Say hello.", "--transcript", "transcript", **settings
+        )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "data" / "words").is_dir()
     assert open_to_others(tmp_path / "data") == {}
@@ -125,7 +134,11 @@ def test_what_the_running_bot_writes_is_its_owners_alone(tmp_path: Path) -> None
     }
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "bot", "serve"], cwd=ROOT, env=environment, stdout=log, stderr=log
+            [sys.executable, "-m", "bot", "serve"],
+            cwd=ROOT,
+            env=environment,
+            stdout=log,
+            stderr=log,
         )
     try:
         _wait_until_ready(f"http://127.0.0.1:{port}/readyz", process)
@@ -149,9 +162,6 @@ def _wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
                 pass
             pause.wait(0.1)
     pytest.fail("the bot does not become ready")
-
-
-# ---- a stranger's folder --------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -192,21 +202,44 @@ def test_the_settings_of_a_strangers_clone_are_not_read(
     code, env_file = own
     evil = f"http://127.0.0.1:{trap.getsockname()[1]}"
     names = ("OPENAI_BASE_URL", "GITHUB_API_URL", "GITHUB_SERVER_URL", "HTTP_PROXY", "ALL_PROXY")
-    (repo / ".env").write_text("".join(f"{name}={evil}\n" for name in names) + "TINYGEN_DATA_DIR=evil\n")
+    (repo / ".env").write_text(
+        "".join(f"{name}={evil}\n" for name in names) + "TINYGEN_DATA_DIR=evil\n"
+    )
     (repo / "reply").write_text(REPLY)
     before = {path.relative_to(repo) for path in repo.rglob("*") if ".git" not in path.parts}
     with ModelDouble([REPLY, "[CONFIDENT]"]) as model:
         env_file.write_text(f"OPENAI_BASE_URL={model.url}\n")
-        done = bot(repo, command, ".", what, PYTHONPATH=str(code), OPENAI_API_KEY="sk-mine", HOME=str(tmp_path))
+        done = bot(
+            repo,
+            command,
+            ".",
+            what,
+            PYTHONPATH=str(code),
+            OPENAI_API_KEY="sk-mine",
+            HOME=str(tmp_path),
+        )
         assert len(model.requests) == (2 if command == "run" else 0)
     assert done.returncode == 0, done.stderr
     assert not caught(trap)
-    assert {path.relative_to(repo) for path in repo.rglob("*") if ".git" not in path.parts} == before
+    assert {
+        path.relative_to(repo) for path in repo.rglob("*") if ".git" not in path.parts
+    } == before
 
 
 @pytest.mark.parametrize(
     "name",
-    ["dotenv", "openai", "pydantic", "structlog", "yaml", "markdown_it", "pathlib", "argparse", "typing", "json"],
+    [
+        "dotenv",
+        "openai",
+        "pydantic",
+        "structlog",
+        "yaml",
+        "markdown_it",
+        "pathlib",
+        "argparse",
+        "typing",
+        "json",
+    ],
 )
 def test_no_module_of_a_strangers_clone_is_loaded(tmp_path: Path, repo: Path, name: str) -> None:
     (repo / f"{name}.py").write_text("raise SystemExit('a stranger was here')")
@@ -219,6 +252,13 @@ def test_a_url_is_never_a_folder_of_the_clone(tmp_path: Path, repo: Path) -> Non
     planted.parent.mkdir(parents=True)
     repo.rename(planted)
     nowhere = {"GITHUB_SERVER_URL": "http://127.0.0.1:9", "GITHUB_API_URL": "http://127.0.0.1:9"}
-    done = bot(tmp_path, "context", "http://127.0.0.1:9/o/r", "x", TINYGEN_DATA_DIR=str(tmp_path / "data"), **nowhere)
+    done = bot(
+        tmp_path,
+        "context",
+        "http://127.0.0.1:9/o/r",
+        "x",
+        TINYGEN_DATA_DIR=str(tmp_path / "data"),
+        **nowhere,
+    )
     assert done.returncode == 1
     assert "GitHub did not answer" in done.stderr

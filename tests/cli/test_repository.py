@@ -51,11 +51,16 @@ def test_context_tells_the_first_request_whole(tmp_path: Path) -> None:
     assert set(page["shown"][0]) == {"path", "start", "end", "tokens", "why"}
     make_repo(tmp_path / "s", {**FILES, "AGENTS.md": b"Use tabs here, and never spaces. " * 40})
     words = json.loads(bot(tmp_path, "context", "s", PROMPT, "--json").stdout)
-    assert sum(part["tokens"] for part in page["shown"]) + 300 < page["tokens"] < words["tokens"] - 250
+    assert (
+        sum(part["tokens"] for part in page["shown"]) + 300 < page["tokens"] < words["tokens"] - 250
+    )
 
 
 def test_the_map_names_files_to_ask_from(tmp_path: Path) -> None:
-    long = "".join(f"def function_{number}(name):\n    return greet(name, {number})\n\n\n" for number in range(900))
+    long = "".join(
+        f"def function_{number}(name):\n    return greet(name, {number})\n\n\n"
+        for number in range(900)
+    )
     repo(tmp_path, {"pkg/long (1 lines).py": long.encode(), "pkg/functions.py": long.encode()})
     page = chosen(tmp_path)
     assert set(page["map"]) & {"pkg/long (1 lines).py", "pkg/functions.py"}
@@ -63,7 +68,9 @@ def test_the_map_names_files_to_ask_from(tmp_path: Path) -> None:
     assert len(set(page["map"])) == len(page["map"])
 
 
-def test_the_ranking_does_not_depend_on_the_budget_which_bounds_what_is_shown(tmp_path: Path) -> None:
+def test_the_ranking_does_not_depend_on_the_budget_which_bounds_what_is_shown(
+    tmp_path: Path,
+) -> None:
     repo(tmp_path)
     pages = [chosen(tmp_path, "--budget", budget) for budget in ("1", "100", "100000")]
     assert pages[0]["ranking"] == pages[1]["ranking"] == pages[2]["ranking"] != []
@@ -72,29 +79,51 @@ def test_the_ranking_does_not_depend_on_the_budget_which_bounds_what_is_shown(tm
 
 def test_apply_changes_nothing_that_is_protected_or_kept_from_the_model(tmp_path: Path) -> None:
     repo(tmp_path)
-    reply = edit("greet.py", "    return name") + edit("locked.py", "x = 1") + edit("secret.py", "    return 'greet'")
+    reply = (
+        edit("greet.py", "    return name")
+        + edit("locked.py", "x = 1")
+        + edit("secret.py", "    return 'greet'")
+    )
     (tmp_path / "reply").write_text(reply)
     done = bot(tmp_path, "apply", "r", "reply")
     assert done.returncode == 1
-    assert [line.partition(":")[0] for line in done.stderr.splitlines()] == ["locked.py", "secret.py"]
+    assert [line.partition(":")[0] for line in done.stderr.splitlines()] == [
+        "locked.py",
+        "secret.py",
+    ]
     assert "+x = 2" in done.stdout
     assert "locked.py" not in done.stdout
     assert "secret.py" not in done.stdout
 
 
 @pytest.mark.parametrize(
-    "settings", [b"context: {exclude: [a}\n", b"context: {exclued: [secret.py]}\n", b"#" * 40_000, b"\xff\xfecontext:"]
+    "settings",
+    [
+        b"context: {exclude: [a}\n",
+        b"context: {exclued: [secret.py]}\n",
+        b"#" * 40_000,
+        b"\xff\xfecontext:",
+    ],
 )
 @pytest.mark.parametrize("command", ["context", "run"])
-def test_where_it_is_not_clear_what_may_be_shown_nothing_is(tmp_path: Path, command: str, settings: bytes) -> None:
+def test_where_it_is_not_clear_what_may_be_shown_nothing_is(
+    tmp_path: Path, command: str, settings: bytes
+) -> None:
     repo(tmp_path, {".github/tinygen.yml": settings})
-    done = bot(tmp_path, command, "r", PROMPT, OPENAI_API_KEY="x", OPENAI_BASE_URL="http://127.0.0.1:9")
+    done = bot(
+        tmp_path, command, "r", PROMPT, OPENAI_API_KEY="x", OPENAI_BASE_URL="http://127.0.0.1:9"
+    )
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.splitlines()[-1].endswith("Mend `.github/tinygen.yml` on the default branch, then ask again.")
+    assert done.stderr.splitlines()[-1].endswith(
+        "Mend `.github/tinygen.yml` on the default branch, then ask again."
+    )
 
 
 def test_settings_that_are_no_file_are_not_clear(tmp_path: Path) -> None:
-    make_repo(tmp_path / "r", {"greet.py": b"x = 1\n", ".github/tinygen.yml": (b"elsewhere.yml", "120000")})
+    make_repo(
+        tmp_path / "r",
+        {"greet.py": b"x = 1\n", ".github/tinygen.yml": (b"elsewhere.yml", "120000")},
+    )
     done = bot(tmp_path, "context", "r", PROMPT)
     assert (done.returncode, done.stdout) == (1, "")
 

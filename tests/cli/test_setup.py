@@ -39,7 +39,10 @@ def options(url: str | None = URL, organization: str | None = None) -> argparse.
 
 def fields(page: str) -> tuple[str, dict[str, Any]]:
     """Where the form posts to, and the manifest in it."""
-    action, manifest = re.search(r'action="([^"]+)"', page), re.search(r'name="manifest" value="([^"]+)"', page)
+    action, manifest = (
+        re.search(r'action="([^"]+)"', page),
+        re.search(r'name="manifest" value="([^"]+)"', page),
+    )
     assert action is not None
     assert manifest is not None
     return html.unescape(action[1]), json.loads(html.unescape(manifest[1]))
@@ -49,9 +52,6 @@ def fields(page: str) -> tuple[str, dict[str, Any]]:
 def browser() -> Iterator[httpx.Client]:
     with httpx.Client(trust_env=False) as client:
         yield client
-
-
-# ---- end to end -----------------------------------------------------------------------------------------------------
 
 
 class Shell:
@@ -127,17 +127,23 @@ def test_an_app_that_setup_registers_satisfies_the_doctor(
 
 
 @pytest.mark.slow
-def test_keys_for_run_that_are_there_are_kept(tmp_path: Path, github: GitHubDouble, browser: httpx.Client) -> None:
+def test_keys_for_run_that_are_there_are_kept(
+    tmp_path: Path, github: GitHubDouble, browser: httpx.Client
+) -> None:
     (tmp_path / ".env").write_text("TINYGEN_API_KEYS=mine\n")
     with ModelDouble([]) as model:
         process = Shell(tmp_path, github, model).start("setup", "--url", URL)
         assert process.stdout is not None
         action, manifest = fields(browser.get(process.stdout.readline().split()[1]).text)
-        browser.get(browser.post(action, data={"manifest": json.dumps(manifest)}).headers["Location"])
+        browser.get(
+            browser.post(action, data={"manifest": json.dumps(manifest)}).headers["Location"]
+        )
         said, _complained = process.communicate(timeout=60)
     assert process.returncode == 0
     assert "TINYGEN_API_KEYS" not in said
-    assert [key.get_secret_value() for key in load_config({}, tmp_path / ".env").api_keys] == ["mine"]
+    assert [key.get_secret_value() for key in load_config({}, tmp_path / ".env").api_keys] == [
+        "mine"
+    ]
 
 
 @pytest.mark.slow
@@ -157,9 +163,6 @@ def test_a_code_that_github_does_not_know_ends_setup(
     assert complained.count("\n") == 1
     assert "run setup again" in complained
     assert not (tmp_path / ".env").exists()
-
-
-# ---- what setup refuses ---------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -199,7 +202,9 @@ def test_an_address_that_github_cannot_use_is_refused(here: Path, url: str) -> N
         setup(Config(), options(url))
 
 
-def test_without_a_terminal_the_address_must_be_given(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_terminal_the_address_must_be_given(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with Path(os.devnull).open() as nothing:
         monkeypatch.setattr(sys, "stdin", nothing)
         with pytest.raises(SetupError, match="--url"):
@@ -210,9 +215,6 @@ def test_without_a_terminal_the_address_must_be_given(here: Path, monkeypatch: p
 def test_an_organization_is_a_login(here: Path, organization: str) -> None:
     with pytest.raises(SetupError, match="organization"):
         setup(Config(), options(organization=organization))
-
-
-# ---- the page -------------------------------------------------------------------------------------------------------
 
 
 def manifest(redirect_url: str) -> dict[str, Any]:
@@ -236,8 +238,12 @@ def test_the_page_gives_the_code_on_once(browser: httpx.Client) -> None:
         assert page.wait(30) == "https://github.test/c0de"
 
 
-@pytest.mark.parametrize("given", [{}, {"code": "c0de"}, {"code": "c0de", "state": "é"}, {"state": "right"}])
-def test_an_answer_without_code_or_state_is_not_believed(browser: httpx.Client, given: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "given", [{}, {"code": "c0de"}, {"code": "c0de", "state": "é"}, {"state": "right"}]
+)
+def test_an_answer_without_code_or_state_is_not_believed(
+    browser: httpx.Client, given: dict[str, str]
+) -> None:
     with Page("https://github.test/new", manifest, onward) as page:
         if given.get("state") == "right":
             given = {"state": state_of(page, browser)}
@@ -251,7 +257,9 @@ def test_what_goes_wrong_is_told_in_the_browser_and_raised(browser: httpx.Client
         raise OutsideError(f"<b>{code}</b> failed.", next_step="Begin again.")
 
     with Page("https://github.test/new", manifest, fail) as page:
-        answer = browser.get(f"{page.url}created", params={"code": "c", "state": state_of(page, browser)})
+        answer = browser.get(
+            f"{page.url}created", params={"code": "c", "state": state_of(page, browser)}
+        )
         assert answer.status_code == 502
         assert "&lt;b&gt;c&lt;/b&gt; failed. Begin again." in answer.text
         with pytest.raises(OutsideError, match="failed"):
@@ -292,17 +300,22 @@ def test_a_github_that_knows_no_code_gives_no_app(github: GitHubDouble) -> None:
     ids=lambda odd: next(iter(odd)),
 )
 def test_keys_that_would_write_more_than_keys_are_not_taken(odd: dict[str, Any]) -> None:
-    app = {"id": 7, "html_url": "https://github.test/apps/t", "pem": PEM, "webhook_secret": "5ecret", **odd}
+    app = {
+        "id": 7,
+        "html_url": "https://github.test/apps/t",
+        "pem": PEM,
+        "webhook_secret": "5ecret",
+        **odd,
+    }
     with Server(lambda _request: Response(201, json.dumps(app).encode())) as server:
         config = Config.model_validate({"GITHUB_API_URL": server.url})
         with pytest.raises(OutsideError, match="unknown form"):
             fetch_new_app(config, "code")
 
 
-# ---- .env -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("before", ["", "# mine\nA=1\n", "# mine\nA=1", "GITHUB_APP_ID=\nA='x # y'\r\n"])
+@pytest.mark.parametrize(
+    "before", ["", "# mine\nA=1\n", "# mine\nA=1", "GITHUB_APP_ID=\nA='x # y'\r\n"]
+)
 def test_what_env_holds_stays_as_it_is(tmp_path: Path, before: str) -> None:
     path = tmp_path / ".env"
     path.write_bytes(before.encode())
@@ -328,11 +341,15 @@ def test_env_is_its_owners_alone(tmp_path: Path, exists: bool) -> None:
 def test_the_shell_reads_the_key_on_one_line(tmp_path: Path) -> None:
     add_settings(tmp_path / ".env", {"GITHUB_PRIVATE_KEY": PEM})
     read = 'set -e; . "$0"; printf %s "$GITHUB_PRIVATE_KEY"'
-    shell = subprocess.run(["bash", "-c", read, tmp_path / ".env"], capture_output=True, text=True, check=True)
+    shell = subprocess.run(
+        ["bash", "-c", read, tmp_path / ".env"], capture_output=True, text=True, check=True
+    )
     assert shell.stdout == PEM.strip().replace("\n", "\\n")
 
 
-def test_a_place_that_cannot_be_written_is_told_before_anything_is_registered(tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_is_told_before_anything_is_registered(
+    tmp_path: Path,
+) -> None:
     with pytest.raises(SetupError, match="cannot be written"):
         check_env_file(tmp_path / "absent" / ".env", NAMES)
     with pytest.raises(SetupError, match="cannot be written"):

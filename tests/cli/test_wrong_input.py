@@ -1,4 +1,5 @@
-"""What a stranger gives wrongly: one line that says what is wrong and what to do, the exit status, and no traceback."""
+"""What a stranger gives wrongly: one line that says what is wrong and what to do, the exit status,
+and no traceback."""
 
 from __future__ import annotations
 
@@ -20,11 +21,18 @@ def call(at: Path, *arguments: str, **settings: str) -> dict[str, Any]:
     # what a developer's own .env sets must not count
     own = {"OPENAI_API_KEY": "", "OPENAI_BASE_URL": "", "TINYGEN_DATA_DIR": str(at / "data")}
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **own, **settings}
-    return {"args": [sys.executable, "-m", "bot", *arguments], "cwd": at, "env": environment, "timeout": 60}
+    return {
+        "args": [sys.executable, "-m", "bot", *arguments],
+        "cwd": at,
+        "env": environment,
+        "timeout": 60,
+    }
 
 
 def bot(at: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(**call(at, *arguments, **settings), capture_output=True, text=True, check=False)
+    return subprocess.run(
+        **call(at, *arguments, **settings), capture_output=True, text=True, check=False
+    )
 
 
 def wrong(done: subprocess.CompletedProcess[str], status: int) -> str:
@@ -55,8 +63,16 @@ def repo(tmp_path: Path) -> Path:
         ("run r ", 2, "argument PROMPT: is empty"),
         ("context r x --budget -5", 2, "argument --budget: must be a whole number, at least 1"),
         ("context r x --budget x", 2, "argument --budget: must be a whole number, at least 1"),
-        ("jobs list --limit 9999999999", 2, "argument --limit: must be a whole number, at least 1 and of at most nine"),
-        (f"jobs list --limit {'9' * 5000}", 2, "argument --limit: must be a whole number, at least 1 and of at most"),
+        (
+            "jobs list --limit 9999999999",
+            2,
+            "argument --limit: must be a whole number, at least 1 and of at most nine",
+        ),
+        (
+            f"jobs list --limit {'9' * 5000}",
+            2,
+            "argument --limit: must be a whole number, at least 1 and of at most",
+        ),
         ("apply r none", 1, "none cannot be read: No such file or directory."),
         ("apply r r", 1, "r cannot be read: Is a directory."),
         ("run r x", 2, "OPENAI_API_KEY is not set. Set it in .env"),
@@ -116,7 +132,9 @@ def test_settings_that_are_no_text_are_named(repo: Path) -> None:
 
 
 def test_all_odd_settings_are_named_at_once(repo: Path) -> None:
-    said = wrong(bot(repo, "jobs", "list", TINYGEN_PORT="x", TINYGEN_MODE="y", GITHUB_PRIVATE_KEY="z"), 2)
+    said = wrong(
+        bot(repo, "jobs", "list", TINYGEN_PORT="x", TINYGEN_MODE="y", GITHUB_PRIVATE_KEY="z"), 2
+    )
     assert all(name in said for name in ("TINYGEN_PORT", "TINYGEN_MODE", "GITHUB_PRIVATE_KEY"))
 
 

@@ -1,1 +1,2 @@
-"""Stand-ins for the outside world that behave as it does: used by the tests, the demo and the benchmarks."""
+"""Stand-ins for the outside world that behave as it does: used by the tests, the demo and the
+benchmarks."""

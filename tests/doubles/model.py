@@ -3,8 +3,9 @@
     with ModelDouble(["first reply", out_of_quota(), "second reply"]) as model:
         OpenAI(base_url=model.url, api_key="any")
 
-Replies are taken in turn, one for each request; a callable is asked anew for each request and may answer by content.
-A request beyond the script is a mistake of the test: it is answered 500 and raised when the `with` ends.
+Replies are taken in turn, one for each request; a callable is asked anew for each request and may
+answer by content. A request beyond the script is a mistake of the test: it is answered 500 and
+raised when the `with` ends.
 """
 
 from __future__ import annotations
@@ -25,10 +26,12 @@ Messages = list[Json]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """How a call goes wrong. `status` with `body` is answered as it is; else `text` is said and the rest applies.
+    """How a call goes wrong. `status` with `body` is answered as it is; else `text` is said and the
+    rest applies.
 
-    hang_s: nothing is said for so long. drop: the connection closes unanswered. cut_after: the stream ends without
-    its end after so many pieces, the connection closed if `drop`. finish: None leaves the finish reason out.
+    hang_s: nothing is said for so long. drop: the connection closes unanswered. cut_after: the
+    stream ends without its end after so many pieces, the connection closed if `drop`. finish: None
+    leaves the finish reason out.
     """
 
     status: int = 200
@@ -45,22 +48,30 @@ Reply = str | Fault
 Replies = Iterable[Reply] | Callable[[Messages], Reply]
 
 
-def _error(status: int, message: str, kind: str, code: str | None, headers: Mapping[str, str] | None = None) -> Fault:
+def _error(
+    status: int, message: str, kind: str, code: str | None, headers: Mapping[str, str] | None = None
+) -> Fault:
     error = {"message": message, "type": kind, "param": None, "code": code}
     return Fault(status, json.dumps({"error": error}).encode(), headers or {})
 
 
 def rate_limited(retry_after_s: float | None = None) -> Fault:
     headers = {} if retry_after_s is None else {"Retry-After": f"{retry_after_s:g}"}
-    return _error(429, "Rate limit reached for requests.", "requests", "rate_limit_exceeded", headers)
+    return _error(
+        429, "Rate limit reached for requests.", "requests", "rate_limit_exceeded", headers
+    )
 
 
 def out_of_quota() -> Fault:
-    return _error(429, "You exceeded your current quota.", "insufficient_quota", "insufficient_quota")
+    return _error(
+        429, "You exceeded your current quota.", "insufficient_quota", "insufficient_quota"
+    )
 
 
 def server_error(status: int = 500) -> Fault:
-    return _error(status, "The server had an error while processing your request.", "server_error", None)
+    return _error(
+        status, "The server had an error while processing your request.", "server_error", None
+    )
 
 
 def too_long() -> Fault:
@@ -74,7 +85,10 @@ def bad_key() -> Fault:
 
 def no_such_model() -> Fault:
     return _error(
-        404, "The model does not exist or you do not have access to it.", "invalid_request_error", "model_not_found"
+        404,
+        "The model does not exist or you do not have access to it.",
+        "invalid_request_error",
+        "model_not_found",
     )
 
 
@@ -106,7 +120,8 @@ def dropped() -> Fault:
 
 
 def cut(text: str, *, after: int = 2, drop: bool = False) -> Fault:
-    """The stream ends after so many pieces of `text`, in silence or (`drop`) with the connection broken off."""
+    """The stream ends after so many pieces of `text`, in silence or (`drop`) with the connection
+    broken off."""
     return Fault(text=text, cut_after=after, drop=drop)
 
 
@@ -137,8 +152,9 @@ class ModelDouble:
 
     `broken_off` is set when a client has closed a stream before its end.
 
-    `piece` is the number of characters in each piece of a stream, and `wait_s` the pause before each. Usage counts a
-    token for every four characters; `usage=False` is a server that does not report it.
+    `piece` is the number of characters in each piece of a stream, and `wait_s` the pause before
+    each. Usage counts a token for every four characters; `usage=False` is a server that does not
+    report it.
     """
 
     def __init__(
@@ -164,7 +180,12 @@ class ModelDouble:
         self._server.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
         self._server.__exit__(kind, error, at)
 
     @property
@@ -179,9 +200,13 @@ class ModelDouble:
             return _json({"error": {"message": f"Unknown request URL: {request.path}"}}, 404)
         body = json.loads(request.body)
         with self._lock:
-            self.requests.append(Asked(body, {name.lower(): value for name, value in request.headers.items()}))
+            self.requests.append(
+                Asked(body, {name.lower(): value for name, value in request.headers.items()})
+            )
             number = len(self.requests)
-            reply = next(self._script, None) if self._reply is None else self._reply(body["messages"])
+            reply = (
+                next(self._script, None) if self._reply is None else self._reply(body["messages"])
+            )
         if reply is None:
             self._server.failures.append(AssertionError(f"request {number} is beyond the script"))
             return _json({"error": {"message": "The script is over."}}, 500)
@@ -193,12 +218,16 @@ class ModelDouble:
         if how.drop and how.cut_after is None:
             raise Dropped
         if how.body is not None:
-            return Response(how.status, how.body, {"Content-Type": "application/json", **how.headers})
+            return Response(
+                how.status, how.body, {"Content-Type": "application/json", **how.headers}
+            )
         head = {"id": f"chatcmpl-{number}", "created": 0, "model": body.get("model", self.model)}
         used = _usage(body["messages"], how.text) if self._usage else None
         if body.get("stream"):
             wanted = used if (body.get("stream_options") or {}).get("include_usage") else None
-            return Response(200, self._stream(head, how, wanted), {"Content-Type": "text/event-stream"})
+            return Response(
+                200, self._stream(head, how, wanted), {"Content-Type": "text/event-stream"}
+            )
         message = {"role": "assistant", "content": how.text, "refusal": None}
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": how.finish}
         whole = {**head, "object": "chat.completion", "choices": [choice]}
@@ -214,7 +243,11 @@ class ModelDouble:
             if how.finish:
                 yield _event(chunk, {}, how.finish)
             if used:
-                yield b"data: " + json.dumps({**chunk, "choices": [], "usage": used}).encode() + b"\n\n"
+                yield (
+                    b"data: "
+                    + json.dumps({**chunk, "choices": [], "usage": used}).encode()
+                    + b"\n\n"
+                )
             yield b"data: [DONE]\n\n"
         except GeneratorExit:
             if not self._server.stopping.is_set():

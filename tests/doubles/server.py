@@ -1,7 +1,8 @@
 """An HTTP/1.1 server on loopback for the doubles.
 
-Werkzeug's own server closes the connection after each answer and cannot drop one in the middle. The doubles need
-both: keep-alive, because clients keep connections, and answers that are lost, because real ones are.
+Werkzeug's own server closes the connection after each answer and cannot drop one in the middle. The
+doubles need both: keep-alive, because clients keep connections, and answers that are lost, because
+real ones are.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`path` is percent-decoded; of a repeated query name the last value counts; header names match in any case."""
+    """`path` is percent-decoded; of a repeated query name the last value counts; header names match
+    in any case."""
 
     method: str
     path: str
@@ -34,7 +36,8 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A body that is not `bytes` is sent piece by piece, each as soon as it is there, and closed in the end."""
+    """A body that is not `bytes` is sent piece by piece, each as soon as it is there, and closed in
+    the end."""
 
     status: int = 200
     body: bytes | Generator[bytes, None, None] = b""
@@ -51,8 +54,8 @@ Answer = Callable[[Request], Response]
 class Server:
     """Answers on `url` from `start` to `stop`, each connection in its own thread.
 
-    `stopping` is set first of all by `stop`: an answer that waits must wait on it. What an answer raises by mistake
-    is kept in `failures`.
+    `stopping` is set first of all by `stop`: an answer that waits must wait on it. What an answer
+    raises by mistake is kept in `failures`.
     """
 
     def __init__(self, answer: Answer, *, host: str = "127.0.0.1", port: int = 0) -> None:
@@ -86,7 +89,12 @@ class Server:
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
         self.stop()
         if self.failures and error is None:
             raise self.failures[0]
@@ -101,7 +109,9 @@ class _Listener(ThreadingHTTPServer):
         self._open: dict[socket.socket, threading.Thread] = {}
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        thread = threading.Thread(target=self.process_request_thread, args=(request, client_address), daemon=True)
+        thread = threading.Thread(
+            target=self.process_request_thread, args=(request, client_address), daemon=True
+        )
         self._open[request] = thread
         thread.start()
 
@@ -140,7 +150,11 @@ class _Connection(BaseHTTPRequestHandler):
 
     def _send(self, response: Response) -> None:
         body = response.body
-        framing = f"Content-Length: {len(body)}" if isinstance(body, bytes) else "Transfer-Encoding: chunked"
+        framing = (
+            f"Content-Length: {len(body)}"
+            if isinstance(body, bytes)
+            else "Transfer-Encoding: chunked"
+        )
         lines = [f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}"]
         lines += [f"{name}: {value}" for name, value in response.headers.items()]
         lines += [framing] if response.status != HTTPStatus.NO_CONTENT else []
@@ -174,8 +188,8 @@ def read_body(stream: BinaryIO | Any, headers: Message) -> bytes:
 
 @contextmanager
 def send_for_ever(first: bytes, then: bytes) -> Iterator[str]:
-    """The address of a server that begins each answer with `first` and goes on with `then`, a hundred times a second,
-    for as long as its client stays."""
+    """The address of a server that begins each answer with `first` and goes on with `then`, a
+    hundred times a second, for as long as its client stays."""
 
     def answer(connection: socket.socket) -> None:
         with closing(connection), suppress(OSError):

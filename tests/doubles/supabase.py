@@ -1,7 +1,9 @@
-"""Supabase's request path on loopback: genuine PostgREST over genuine PostgreSQL, behind a small gateway.
+"""Supabase's request path on loopback: genuine PostgREST over genuine PostgreSQL, behind a small
+gateway.
 
-The gateway does what Supabase's does: it strips `/rest/v1`, wants an `apikey`, and gives an opaque `sb_…` key the
-role's token. PostgREST comes from npm (tests/package.json), PostgreSQL from the system.
+The gateway does what Supabase's does: it strips `/rest/v1`, wants an `apikey`, and gives an opaque
+`sb_…` key the role's token. PostgREST comes from npm (tests/package.json), PostgreSQL from the
+system.
 """
 
 from __future__ import annotations
@@ -40,7 +42,8 @@ _GRANTS = """
 grant usage on schema public to anon, authenticated, service_role;
 alter default privileges in schema public grant all on tables to anon, authenticated, service_role;
 """
-"""The second line is Supabase's too: what a migration makes is open to all three until it says otherwise."""
+"""The second line is Supabase's too: what a migration makes is open to all three until it says
+otherwise."""
 
 
 class ToolMissing(Exception):
@@ -52,7 +55,9 @@ class ToolMissing(Exception):
 
 def find_postgres() -> Path:
     """The directory of initdb and pg_ctl, the newest version's."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
+    found = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3])
+    )
     on_path = shutil.which("initdb")
     if not found and not on_path:
         raise ToolMissing("PostgreSQL's initdb", "install Debian's package `postgresql`")
@@ -71,7 +76,9 @@ def postgres() -> Iterator[str]:
     """The URL of a new PostgreSQL server's superuser; it is gone afterwards."""
     directory = Path(tempfile.mkdtemp(prefix="tinygen-postgres-"))
     port = _free_port()
-    settings = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories='' -c fsync=off"
+    settings = (
+        f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories='' -c fsync=off"
+    )
     try:
         if os.geteuid() == 0:
             shutil.chown(directory, "postgres", "postgres")
@@ -83,7 +90,9 @@ def postgres() -> Iterator[str]:
             url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
             with psycopg.connect(url) as connection:
                 # Another server may have been quicker at that port.
-                assert connection.execute("show data_directory").fetchone() == (f"{directory}/data",)
+                assert connection.execute("show data_directory").fetchone() == (
+                    f"{directory}/data",
+                )
             yield url
         finally:
             _run_postgres(*control, "-m", "immediate", "stop")
@@ -131,7 +140,8 @@ def run_sql(url: str, sql: str) -> None:
 
 @dataclass
 class Supabase:
-    """A project. `answer_instead`, where set, is what every request gets: a status, or a dropped connection (0)."""
+    """A project. `answer_instead`, where set, is what every request gets: a status, or a dropped
+    connection (0)."""
 
     url: str
     database_url: str
@@ -162,21 +172,31 @@ class Supabase:
 
 @contextmanager
 def supabase(server_url: str) -> Iterator[Supabase]:
-    """A project with a database of its own on that server, where the repository's migrations have run."""
+    """A project with a database of its own on that server, where the repository's migrations have
+    run."""
     with fresh_database(server_url) as database_url:
         _make_roles(server_url)
         run_sql(database_url, _GRANTS)
-        keys = {f"sb_secret_{uuid.uuid4().hex}": "service_role", f"sb_publishable_{uuid.uuid4().hex}": "anon"}
+        keys = {
+            f"sb_secret_{uuid.uuid4().hex}": "service_role",
+            f"sb_publishable_{uuid.uuid4().hex}": "anon",
+        }
         project = Supabase("", database_url, keys)
         project.migrate()
-        with _postgrest(database_url) as port, Server(lambda request: _gateway(project, port, request)) as server:
+        with (
+            _postgrest(database_url) as port,
+            Server(lambda request: _gateway(project, port, request)) as server,
+        ):
             project.url = server.url
             yield project
 
 
 def _make_roles(server_url: str) -> None:
     with psycopg.connect(server_url, autocommit=True) as connection:
-        if connection.execute("select 1 from pg_roles where rolname = 'authenticator'").fetchone() is None:
+        if (
+            connection.execute("select 1 from pg_roles where rolname = 'authenticator'").fetchone()
+            is None
+        ):
             connection.execute(_ROLES.encode())
 
 
@@ -221,23 +241,35 @@ def _gateway(project: Supabase, port: int, request: Request) -> Response:
     if project.answer_instead == 0:
         raise Dropped
     if project.answer_instead is not None:
-        return Response(project.answer_instead, b'{"message":"the project is away"}', {"Retry-After": "7"})
+        return Response(
+            project.answer_instead, b'{"message":"the project is away"}', {"Retry-After": "7"}
+        )
     if not request.path.startswith("/rest/v1"):
         return Response(404, b'{"message":"no Route matched with those values"}')
     role = project.keys.get(request.headers.get("apikey", ""))
     if role is None:
-        return Response(401, b'{"message":"Invalid API key","hint":"Double check your Supabase API key."}')
+        return Response(
+            401, b'{"message":"Invalid API key","hint":"Double check your Supabase API key."}'
+        )
     return _forward(port, role, request, target.removeprefix("/rest/v1"))
 
 
 def _forward(port: int, role: str, request: Request, target: str) -> Response:
     dropped = ("host", "connection", "accept-encoding", "apikey", "authorization", "content-length")
-    headers = {name: value for name, value in request.headers.items() if name.lower() not in dropped}
-    headers["Authorization"] = "Bearer " + jwt.encode({"role": role}, _JWT_SECRET, algorithm="HS256")
+    headers = {
+        name: value for name, value in request.headers.items() if name.lower() not in dropped
+    }
+    headers["Authorization"] = "Bearer " + jwt.encode(
+        {"role": role}, _JWT_SECRET, algorithm="HS256"
+    )
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     connection.request(request.method, target, request.body or None, headers)
     answer = connection.getresponse()
-    kept = {name: value for name, value in answer.getheaders() if name.lower() in ("content-type", "content-range")}
+    kept = {
+        name: value
+        for name, value in answer.getheaders()
+        if name.lower() in ("content-type", "content-range")
+    }
     response = Response(answer.status, answer.read(), kept)
     connection.close()
     return response

@@ -25,7 +25,9 @@ class Client:
         self.http, self.credential = http, credential
         self.headers = {"Authorization": f"Bearer {credential}"} if credential else {}
 
-    def __call__(self, method: str, path: str, body: object = None, **headers: str) -> httpx.Response:
+    def __call__(
+        self, method: str, path: str, body: object = None, **headers: str
+    ) -> httpx.Response:
         return self.http.request(method, path, json=body, headers=self.headers | headers)
 
 
@@ -43,7 +45,9 @@ def app(github: GitHubDouble) -> App:
 @pytest.fixture
 def repo(github: GitHubDouble) -> Repository:
     files = {"a.py": b"print(1)\n", "src/b.py": b"x\n", "src/deep/c.py": b"y\n"}
-    repo = github.add_repository("octocat/hello", files=files, private=True, permissions={"mona": "maintain"})
+    repo = github.add_repository(
+        "octocat/hello", files=files, private=True, permissions={"mona": "maintain"}
+    )
     repo.open_issue("mona", "Broken", "It is.")
     return repo
 
@@ -72,7 +76,11 @@ def _loaded(pem: str) -> RSAPrivateKey:
     return key
 
 
-def mint(github: GitHubDouble, http: httpx.Client, installation: Installation, **narrowed: object) -> Json:
+def mint(
+    github: GitHubDouble, http: httpx.Client, installation: Installation, **narrowed: object
+) -> Json:
     client = Client(http, sign_jwt(github, installation.app))
-    answer: Json = client("POST", f"/app/installations/{installation.id}/access_tokens", narrowed).json()
+    answer: Json = client(
+        "POST", f"/app/installations/{installation.id}/access_tokens", narrowed
+    ).json()
     return answer

@@ -25,16 +25,24 @@ def test_a_jwt_that_github_would_refuse_is_refused(
     assert Client(http, sign_jwt(github, app, **claims))("GET", "/app").status_code == 401
 
 
-def test_a_jwt_of_another_key_is_refused(github: GitHubDouble, http: httpx.Client, app: App) -> None:
+def test_a_jwt_of_another_key_is_refused(
+    github: GitHubDouble, http: httpx.Client, app: App
+) -> None:
     now = int(github.world.clock())
     forged = jwt.encode({"iss": str(app.id), "iat": now - 60, "exp": now + 540}, "k" * 32, "HS256")
     answer = Client(http, forged)("GET", "/app")
-    assert (answer.status_code, answer.json()["message"]) == (401, "A JSON web token could not be decoded")
+    assert (answer.status_code, answer.json()["message"]) == (
+        401,
+        "A JSON web token could not be decoded",
+    )
 
 
 def test_a_token_ends_after_an_hour(tmp_path: Path) -> None:
     now = [1_700_000_000.0]
-    with GitHubDouble(tmp_path, clock=lambda: now[0]) as github, httpx.Client(base_url=github.api_url) as http:
+    with (
+        GitHubDouble(tmp_path, clock=lambda: now[0]) as github,
+        httpx.Client(base_url=github.api_url) as http,
+    ):
         github.add_repository("octocat/hello", private=True)
         token = mint(github, http, github.install(github.add_app(), "octocat"))
         assert token["expires_at"] == "2023-11-14T23:13:20Z"
@@ -55,7 +63,9 @@ def test_a_token_holds_no_more_than_was_asked_for(
 ) -> None:
     github.add_repository("octocat/secret", private=True)
     github.add_repository("octocat/open")
-    narrow = mint(github, http, installation, repositories=["hello"], permissions={"contents": "read"})
+    narrow = mint(
+        github, http, installation, repositories=["hello"], permissions={"contents": "read"}
+    )
     bot = Client(http, narrow["token"])
     assert bot("GET", f"{R}/branches/main").status_code == 200
     refused = bot("POST", C, {"body": "Hello."})
@@ -69,11 +79,16 @@ def test_a_token_holds_no_more_than_was_asked_for(
 def test_a_token_cannot_hold_more_than_the_installation(
     github: GitHubDouble, http: httpx.Client, installation: Installation
 ) -> None:
-    assert "not granted" in mint(github, http, installation, permissions={"workflows": "write"})["message"]
+    assert (
+        "not granted"
+        in mint(github, http, installation, permissions={"workflows": "write"})["message"]
+    )
     assert "does not exist" in mint(github, http, installation, repositories=["nobody"])["message"]
 
 
-def test_strangers_read_what_is_public_and_see_nothing_else(github: GitHubDouble, http: httpx.Client) -> None:
+def test_strangers_read_what_is_public_and_see_nothing_else(
+    github: GitHubDouble, http: httpx.Client
+) -> None:
     github.add_repository("octocat/open")
     github.add_repository("octocat/shut", private=True)
     anyone = Client(http)

@@ -12,7 +12,9 @@ from tests.doubles.github import GitHubDouble, Repository, faults
 from tests.test_doubles.conftest import C, Client, R
 
 
-def test_a_fault_meets_the_next_request_that_matches(github: GitHubDouble, repo: Repository, bot: Client) -> None:
+def test_a_fault_meets_the_next_request_that_matches(
+    github: GitHubDouble, repo: Repository, bot: Client
+) -> None:
     order = github.faults.add(faults.bad_gateway(), method="POST", path=r"/comments$", times=2)
     assert bot("GET", R).status_code == 200
     assert [bot("POST", C, {"body": "Hello."}).status_code for _ in range(3)] == [502, 502, 201]
@@ -20,7 +22,9 @@ def test_a_fault_meets_the_next_request_that_matches(github: GitHubDouble, repo:
     assert [comment.body for comment in repo.thread(1)] == ["Hello."]
 
 
-def test_an_answer_may_be_lost_after_the_deed(github: GitHubDouble, repo: Repository, bot: Client) -> None:
+def test_an_answer_may_be_lost_after_the_deed(
+    github: GitHubDouble, repo: Repository, bot: Client
+) -> None:
     github.faults.add(faults.dropped(acts=True), method="POST")
     with pytest.raises(httpx.RemoteProtocolError):
         bot("POST", C, {"body": "Hello."})
@@ -42,7 +46,10 @@ def test_githubs_limits_are_told_as_github_tells_them(github: GitHubDouble, bot:
     assert (secondary.status_code, secondary.headers["Retry-After"]) == (403, "7")
     assert (silent.status_code, "Retry-After" in silent.headers) == (429, False)
     assert "secondary rate limit" in silent.json()["message"]
-    assert (primary.headers["X-RateLimit-Remaining"], primary.headers["X-RateLimit-Reset"]) == ("0", "2000000000")
+    assert (primary.headers["X-RateLimit-Remaining"], primary.headers["X-RateLimit-Reset"]) == (
+        "0",
+        "2000000000",
+    )
 
 
 def test_requests_are_counted_against_the_callers_limit(github: GitHubDouble, bot: Client) -> None:

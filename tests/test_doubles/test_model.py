@@ -34,7 +34,9 @@ def stream(model: ModelDouble) -> tuple[list[str], str | None, int | None]:
     pieces, finish, used = [], None, None
     with client(model) as asked:
         options: openai.types.chat.ChatCompletionStreamOptionsParam = {"include_usage": True}
-        chunks = asked.chat.completions.create(model="m", messages=HELLO, stream=True, stream_options=options)
+        chunks = asked.chat.completions.create(
+            model="m", messages=HELLO, stream=True, stream_options=options
+        )
         for chunk in chunks:
             used = chunk.usage.total_tokens if chunk.usage else used
             for choice in chunk.choices:
@@ -82,7 +84,9 @@ def test_an_error_is_the_one_that_openai_would_send(
     with ModelDouble([fault]) as model, pytest.raises(error) as raised:
         ask(model)
     assert raised.value.code == code
-    assert raised.value.response.headers.get("Retry-After") == ("3" if "Retry-After" in fault.headers else None)
+    assert raised.value.response.headers.get("Retry-After") == (
+        "3" if "Retry-After" in fault.headers else None
+    )
 
 
 def test_a_stream_may_end_too_soon_in_silence_or_with_a_bang() -> None:
@@ -93,8 +97,14 @@ def test_a_stream_may_end_too_soon_in_silence_or_with_a_bang() -> None:
 
 
 def test_a_reply_may_end_oddly() -> None:
-    with ModelDouble([said.ended_by("length", "cut"), said.unfinished("all"), said.empty()]) as model:
-        assert [stream(model)[:2] for _ in range(3)] == [(["cut"], "length"), (["all"], None), ([], "stop")]
+    with ModelDouble(
+        [said.ended_by("length", "cut"), said.unfinished("all"), said.empty()]
+    ) as model:
+        assert [stream(model)[:2] for _ in range(3)] == [
+            (["cut"], "length"),
+            (["all"], None),
+            ([], "stop"),
+        ]
 
 
 def test_a_reply_may_be_no_reply() -> None:

@@ -13,18 +13,34 @@ def test_a_comment_is_neither_empty_nor_too_long(bot: Client) -> None:
     assert bot("POST", C, {"body": "😀" * 65_536}).status_code == 201
     refused = bot("POST", C, {"body": "x" * 65_537})
     assert refused.status_code == 422
-    assert refused.json()["errors"][0]["message"] == "Body is too long (maximum is 65536 characters)"
+    assert (
+        refused.json()["errors"][0]["message"] == "Body is too long (maximum is 65536 characters)"
+    )
 
 
 def test_what_is_archived_or_locked_takes_no_comment(repo: Repository, bot: Client) -> None:
     repo.issues[1].locked = True
     assert bot("POST", C, {"body": "Hello."}).status_code == 403
     repo.issues[1].locked, repo.archived = False, True
-    assert bot("POST", C, {"body": "Hello."}).json()["message"] == "Repository was archived so is read-only."
+    assert (
+        bot("POST", C, {"body": "Hello."}).json()["message"]
+        == "Repository was archived so is read-only."
+    )
 
 
-def test_a_workflow_needs_its_own_permission(github: GitHubDouble, repo: Repository, bot: Client) -> None:
-    tree = {"tree": [{"path": ".github/workflows/ci.yml", "mode": "100644", "type": "blob", "content": "on: push\n"}]}
+def test_a_workflow_needs_its_own_permission(
+    github: GitHubDouble, repo: Repository, bot: Client
+) -> None:
+    tree = {
+        "tree": [
+            {
+                "path": ".github/workflows/ci.yml",
+                "mode": "100644",
+                "type": "blob",
+                "content": "on: push\n",
+            }
+        ]
+    }
     assert bot("POST", f"{R}/git/trees", tree).status_code == 403
     for token in github.world.tokens.values():
         token.permissions["workflows"] = "write"
@@ -34,9 +50,14 @@ def test_a_workflow_needs_its_own_permission(github: GitHubDouble, repo: Reposit
 def test_a_branch_moves_forward_only(repo: Repository, bot: Client) -> None:
     first = repo.git.branch("main")
     second = repo.git.commit({"a.py": b"print(2)\n"}, branch="main")
-    assert bot("PATCH", f"{R}/git/refs/heads/main", {"sha": first}).json()["message"] == "Update is not a fast forward"
+    assert (
+        bot("PATCH", f"{R}/git/refs/heads/main", {"sha": first}).json()["message"]
+        == "Update is not a fast forward"
+    )
     assert repo.git.branch("main") == second
-    assert bot("PATCH", f"{R}/git/refs/heads/main", {"sha": first, "force": True}).status_code == 200
+    assert (
+        bot("PATCH", f"{R}/git/refs/heads/main", {"sha": first, "force": True}).status_code == 200
+    )
     assert bot("PATCH", f"{R}/git/refs/heads/main", {"sha": second}).status_code == 200
 
 
@@ -44,10 +65,16 @@ def test_a_second_pull_request_of_one_head_is_refused(repo: Repository, bot: Cli
     repo.git.commit({"a.py": b"print(1)\n"}, branch="same")
     repo.git.set_ref("refs/heads/same", repo.git.branch("main") or "")
     asked = {"title": "Mend", "head": "same", "base": "main"}
-    assert bot("POST", f"{R}/pulls", asked).json()["errors"][0]["message"] == "No commits between main and same"
+    assert (
+        bot("POST", f"{R}/pulls", asked).json()["errors"][0]["message"]
+        == "No commits between main and same"
+    )
     repo.git.commit({"a.py": b"print(2)\n"}, branch="same")
     assert bot("POST", f"{R}/pulls", asked).status_code == 201
-    assert "already exists for octocat:same" in bot("POST", f"{R}/pulls", asked).json()["errors"][0]["message"]
+    assert (
+        "already exists for octocat:same"
+        in bot("POST", f"{R}/pulls", asked).json()["errors"][0]["message"]
+    )
 
 
 def test_an_empty_repository_says_so(github: GitHubDouble, http: httpx.Client) -> None:
@@ -65,7 +92,9 @@ def test_a_commit_is_found_by_each_of_its_names(repo: Repository, bot: Client) -
     assert bot("GET", f"{R}/commits/nobody").json()["message"] == "No commit found for SHA: nobody"
 
 
-def test_a_former_name_leads_to_the_new_one(github: GitHubDouble, repo: Repository, bot: Client) -> None:
+def test_a_former_name_leads_to_the_new_one(
+    github: GitHubDouble, repo: Repository, bot: Client
+) -> None:
     repo.rename("hallo")
     answer = bot("GET", f"{R}/branches/main")
     assert answer.status_code == 301
@@ -87,6 +116,9 @@ def test_comments_come_in_pages(repo: Repository, bot: Client) -> None:
 
 
 def test_what_an_app_writes_is_by_its_bot(bot: Client) -> None:
-    for made in (bot("POST", C, {"body": "Hello."}).json(), bot("POST", f"{R}/issues", {"title": "Hello"}).json()):
+    for made in (
+        bot("POST", C, {"body": "Hello."}).json(),
+        bot("POST", f"{R}/issues", {"title": "Hello"}).json(),
+    ):
         assert (made["user"]["login"], made["user"]["type"]) == ("tinygen[bot]", "Bot")
         assert made["performed_via_github_app"]["id"] == 12345

@@ -1,4 +1,5 @@
-"""Every answer of the GitHub double, and every webhook, against GitHub's own description of them."""
+"""Every answer of the GitHub double, and every webhook, against GitHub's own description of
+them."""
 
 from __future__ import annotations
 
@@ -43,7 +44,12 @@ class Judged:
 
 @pytest.fixture
 def repo(github: GitHubDouble) -> Repository:
-    app = github.add_app(permissions=PERMISSIONS, events=EVENTS, webhook_url=f"{github.url}/nobody", webhook_secret="s")
+    app = github.add_app(
+        permissions=PERMISSIONS,
+        events=EVENTS,
+        webhook_url=f"{github.url}/nobody",
+        webhook_secret="s",
+    )
     files = {"a.py": b"print(1)\n", "src/b.py": b"x\ny\n"}
     repo = github.add_repository("octocat/hello", files=files, permissions={"alice": "triage"})
     github.install(app, "octocat", repositories=[repo])
@@ -58,14 +64,21 @@ def http(github: GitHubDouble) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def as_app(github: GitHubDouble, repo: Repository, http: httpx.Client) -> Judged:
-    claims = {"iss": "12345", "iat": int(github.world.clock()), "exp": int(github.world.clock()) + 600}
+    claims = {
+        "iss": "12345",
+        "iat": int(github.world.clock()),
+        "exp": int(github.world.clock()) + 600,
+    }
     return Judged(http, jwt.encode(claims, github.world.apps[12345].private_key or "", "RS256"))
 
 
 @pytest.fixture
 def as_bot(github: GitHubDouble, as_app: Judged) -> Judged:
     number = next(iter(github.world.installations))
-    return Judged(as_app.http, as_app("POST", f"/app/installations/{number}/access_tokens", status=201)["token"])
+    return Judged(
+        as_app.http,
+        as_app("POST", f"/app/installations/{number}/access_tokens", status=201)["token"],
+    )
 
 
 def test_every_answer_is_complete_by_githubs_description(
@@ -76,12 +89,16 @@ def test_every_answer_is_complete_by_githubs_description(
     about_issues(repo, as_bot)
     about_pulls(repo, as_bot)
     about_checks(repo, as_bot)
-    asked = {(each.method, each.path) for each in github.requests if each.status and each.status < 400}
+    asked = {
+        (each.method, each.path) for each in github.requests if each.status and each.status < 400
+    }
     missed = [
         route.handler.__name__
         for route in ROUTES
         if route.pattern.pattern != "/graphql"  # which the description of the REST API leaves out
-        and not any(method == route.method and route.pattern.fullmatch(path) for method, path in asked)
+        and not any(
+            method == route.method and route.pattern.fullmatch(path) for method, path in asked
+        )
     ]
     assert missed == []
 
@@ -93,8 +110,15 @@ def about_apps(github: GitHubDouble, repo: Repository, as_app: Judged, as_bot: J
     as_app("GET", "/repos/octocat/hello/installation")
     as_app("GET", "/users/octocat/installation")
     narrowed = {"repositories": ["hello"], "permissions": {"contents": "read"}}
-    token = as_app("POST", f"/app/installations/{number}/access_tokens", narrowed, status=201)["token"]
-    as_app("POST", f"/app/installations/{number}/access_tokens", {"permissions": {"actions": "write"}}, status=422)
+    token = as_app("POST", f"/app/installations/{number}/access_tokens", narrowed, status=201)[
+        "token"
+    ]
+    as_app(
+        "POST",
+        f"/app/installations/{number}/access_tokens",
+        {"permissions": {"actions": "write"}},
+        status=422,
+    )
     Judged(as_app.http, token)("DELETE", "/installation/token", status=204)
     as_app("GET", "/app/hook/config")
     as_app("PATCH", "/app/hook/config", {"secret": "t"})
@@ -125,13 +149,17 @@ def about_git(as_bot: Judged) -> None:
     tree = as_bot("GET", f"{git}/commits/{base}")["tree"]["sha"]
     entries = as_bot("GET", f"{git}/trees/{tree}?recursive=1")["tree"]
     as_bot("GET", f"{git}/blobs/{entries[0]['sha']}")
-    blob = as_bot("POST", f"{git}/blobs", {"content": "/w==", "encoding": "base64"}, status=201)["sha"]
+    blob = as_bot("POST", f"{git}/blobs", {"content": "/w==", "encoding": "base64"}, status=201)[
+        "sha"
+    ]
     changes = [
         {"path": "bin", "mode": "100755", "type": "blob", "sha": blob},
         {"path": "a.py", "mode": "100644", "type": "blob", "content": "print(2)\n"},
         {"path": "src/b.py", "mode": "100644", "type": "blob", "sha": None},
     ]
-    changed = as_bot("POST", f"{git}/trees", {"base_tree": tree, "tree": changes}, status=201)["sha"]
+    changed = as_bot("POST", f"{git}/trees", {"base_tree": tree, "tree": changes}, status=201)[
+        "sha"
+    ]
     new = {"message": "Change", "tree": changed, "parents": [base]}
     commit = as_bot("POST", f"{git}/commits", new, status=201)["sha"]
     ref = {"ref": "refs/heads/tinygen/issue-1", "sha": base}
@@ -175,7 +203,13 @@ def about_issues(repo: Repository, as_bot: Judged) -> None:
 
 def about_pulls(repo: Repository, as_bot: Judged) -> None:
     pulls = "/repos/octocat/hello/pulls"
-    asked = {"title": "Mend", "head": "tinygen/issue-1", "base": "main", "body": "Closes #1", "draft": True}
+    asked = {
+        "title": "Mend",
+        "head": "tinygen/issue-1",
+        "base": "main",
+        "body": "Closes #1",
+        "draft": True,
+    }
     number = as_bot("POST", pulls, asked, status=201)["number"]
     as_bot("POST", pulls, asked, status=422)
     as_bot("GET", f"{pulls}/{number}")
@@ -192,10 +226,14 @@ def about_pulls(repo: Repository, as_bot: Judged) -> None:
     as_bot("PATCH", f"{pulls}/comments/{comment.id}", {"body": "Changed."})
     as_bot("POST", f"{pulls}/comments/{comment.id}/reactions", {"content": "confused"}, status=201)
     as_bot("GET", f"{pulls}/comments/{comment.id}/reactions")
-    as_bot("POST", f"{pulls}/{number}/comments/{comment.id}/replies", {"body": "Because."}, status=201)
+    as_bot(
+        "POST", f"{pulls}/{number}/comments/{comment.id}/replies", {"body": "Because."}, status=201
+    )
 
 
-def test_every_webhook_is_complete_by_githubs_description(github: GitHubDouble, repo: Repository) -> None:
+def test_every_webhook_is_complete_by_githubs_description(
+    github: GitHubDouble, repo: Repository
+) -> None:
     issue = repo.open_issue("alice", "Bug", "It broke.")
     comment = repo.comment(issue.number, "alice", "/tinygen mend it")
     repo.edit_comment(comment, "/tinygen mend it now")
@@ -209,7 +247,10 @@ def test_every_webhook_is_complete_by_githubs_description(github: GitHubDouble, 
     remark = repo.review_comment(pull.number, "alice", "/tinygen", path="a.py", line=1)
     repo.edit_comment(remark, "/tinygen now")
     repo.fail_check("work", "log")
-    seen = [(each.event, webhook_problems(each.event, json.loads(each.body))) for each in github.deliveries]
+    seen = [
+        (each.event, webhook_problems(each.event, json.loads(each.body)))
+        for each in github.deliveries
+    ]
     assert [event for event, problems in seen if problems] == [], seen
     assert len(seen) == 12
 
@@ -227,17 +268,26 @@ def missing(real: object, ours: object, at: str = "") -> list[str]:
     if not isinstance(real, dict) or not isinstance(ours, dict):
         return []
     here = [f"{at}/{name}" for name in real if name not in ours]
-    return here + [gap for name in real if name in ours for gap in missing(real[name], ours[name], f"{at}/{name}")]
+    return here + [
+        gap
+        for name in real
+        if name in ours
+        for gap in missing(real[name], ours[name], f"{at}/{name}")
+    ]
 
 
 @pytest.mark.parametrize("action", ["created", "edited", "deleted"])
-def test_a_comments_webhook_has_all_that_a_real_one_had(github: GitHubDouble, repo: Repository, action: str) -> None:
+def test_a_comments_webhook_has_all_that_a_real_one_had(
+    github: GitHubDouble, repo: Repository, action: str
+) -> None:
     issue = repo.open_issue("alice", "Bug", "It broke.")
     comment = repo.comment(issue.number, "alice", "/tinygen mend it")
     repo.edit_comment(comment, "/tinygen mend it now")
     repo.delete_comment(comment)
     [sent] = [
-        each.payload for each in github.deliveries if each.payload["action"] == action and "comment" in each.payload
+        each.payload
+        for each in github.deliveries
+        if each.payload["action"] == action and "comment" in each.payload
     ]
     of_an_organization = {"/organization", "/repository/custom_properties", "/issue/draft"}
     assert set(missing(example("issue_comment", action), sent)) <= of_an_organization

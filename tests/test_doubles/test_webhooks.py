@@ -38,7 +38,9 @@ def receiver(app: App, installation: Installation) -> Iterator[Receiver]:
         yield receiver
 
 
-def test_a_comment_is_delivered_and_signed(github: GitHubDouble, repo: Repository, receiver: Receiver) -> None:
+def test_a_comment_is_delivered_and_signed(
+    github: GitHubDouble, repo: Repository, receiver: Receiver
+) -> None:
     comment = repo.comment(1, "mona", "/tinygen mend it")
     sent = receiver.received[-1]
     signature = hmac.new(SECRET.encode(), sent.body, hashlib.sha256).hexdigest()
@@ -54,7 +56,9 @@ def test_a_comment_is_delivered_and_signed(github: GitHubDouble, repo: Repositor
     assert delivery.guid == sent.headers["X-GitHub-Delivery"]
 
 
-def test_the_apps_own_comment_is_delivered_as_well(github: GitHubDouble, receiver: Receiver, bot: Client) -> None:
+def test_the_apps_own_comment_is_delivered_as_well(
+    github: GitHubDouble, receiver: Receiver, bot: Client
+) -> None:
     bot("POST", C, {"body": "Working on it."})
     github.settle()
     payload = json.loads(receiver.received[-1].body)
@@ -62,7 +66,9 @@ def test_the_apps_own_comment_is_delivered_as_well(github: GitHubDouble, receive
     assert payload["comment"]["performed_via_github_app"]["slug"] == "tinygen"
 
 
-def test_who_did_not_ask_for_an_event_is_not_told(github: GitHubDouble, repo: Repository, receiver: Receiver) -> None:
+def test_who_did_not_ask_for_an_event_is_not_told(
+    github: GitHubDouble, repo: Repository, receiver: Receiver
+) -> None:
     repo.open_issue("mona", "Another", "It is.")
     github.add_repository("hubot/other").open_issue("hubot", "Hello", "")
     assert receiver.received == []
@@ -96,14 +102,26 @@ def test_an_app_finds_and_asks_again_for_what_it_missed(
     assert oldest["status"] == "Invalid HTTP Response: 500"
     assert as_app("POST", f"/app/hook/deliveries/{oldest['id']}/attempts").status_code == 202
     github.settle()
-    attempts = [each for each in as_app("GET", "/app/hook/deliveries").json() if each["guid"] == oldest["guid"]]
-    assert [(each["status_code"], each["redelivery"]) for each in attempts] == [(202, True), (500, False)]
+    attempts = [
+        each
+        for each in as_app("GET", "/app/hook/deliveries").json()
+        if each["guid"] == oldest["guid"]
+    ]
+    assert [(each["status_code"], each["redelivery"]) for each in attempts] == [
+        (202, True),
+        (500, False),
+    ]
 
 
-def test_nobody_listening_is_a_failed_delivery(github: GitHubDouble, repo: Repository, receiver: Receiver) -> None:
+def test_nobody_listening_is_a_failed_delivery(
+    github: GitHubDouble, repo: Repository, receiver: Receiver
+) -> None:
     receiver.stop()
     repo.comment(1, "mona", "/tinygen mend it")
-    assert (github.deliveries[-1].status_code, github.deliveries[-1].problem) == (0, "failed to connect to host")
+    assert (github.deliveries[-1].status_code, github.deliveries[-1].problem) == (
+        0,
+        "failed to connect to host",
+    )
 
 
 def test_without_a_webhook_url_the_delivery_is_still_recorded(
@@ -119,10 +137,16 @@ def test_anything_can_be_delivered(github: GitHubDouble, receiver: Receiver) -> 
 
 
 def test_an_app_comes_from_a_manifest(github: GitHubDouble) -> None:
-    manifest = {"name": "TinyGen Mona", "redirect_url": "http://127.0.0.1:1/done", "default_events": ["issue_comment"]}
+    manifest = {
+        "name": "TinyGen Mona",
+        "redirect_url": "http://127.0.0.1:1/done",
+        "default_events": ["issue_comment"],
+    }
     with httpx.Client() as http:
         form = {"manifest": json.dumps(manifest)}
-        there = http.post(f"{github.url}/settings/apps/new", params={"state": "s"}, data=form).headers["Location"]
+        there = http.post(
+            f"{github.url}/settings/apps/new", params={"state": "s"}, data=form
+        ).headers["Location"]
         query = httpx.URL(there).params
         assert (there.partition("?")[0], query["state"]) == ("http://127.0.0.1:1/done", "s")
         conversion = f"{github.api_url}/app-manifests/{query['code']}/conversions"

@@ -1,7 +1,7 @@
 """Many threads' rows in few transactions, since a transaction costs much more than a row.
 
-One thread does all writing: it takes whatever waits, writes it at once, and tells each of those who wait. It is
-started by the first row, and so after any fork.
+One thread does all writing: it takes whatever waits, writes it at once, and tells each of those who
+wait. It is started by the first row, and so after any fork.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ _MISTAKE = "its writer failed"
 
 
 class _Entry:
-    """`claim` is taken once: by the writer, or by a caller who waits no longer. `done` opens when `error` is right."""
+    """`claim` is taken once: by the writer, or by a caller who waits no longer. `done` opens when
+    `error` is right."""
 
     __slots__ = ("claim", "done", "error", "row")
 
@@ -45,8 +46,8 @@ class GroupCommit:
         return self._waiting.qsize()
 
     def add(self, row: Row) -> None:
-        """The row is stored when this returns. DatabaseFailed where it is not: after `wait_s` or, if its write is under
-        way by then, at the end of that."""
+        """The row is stored when this returns. DatabaseFailed where it is not: after `wait_s` or,
+        if its write is under way by then, at the end of that."""
         entry = _Entry(row)
         self._waiting.put(entry)
         self._start_writer()
@@ -60,7 +61,9 @@ class GroupCommit:
     def _start_writer(self) -> None:
         with self._starting:
             if self._writer is None or not self._writer.is_alive():
-                self._writer = threading.Thread(target=self._write_for_ever, name="inbox", daemon=True)
+                self._writer = threading.Thread(
+                    target=self._write_for_ever, name="inbox", daemon=True
+                )
                 self._writer.start()
 
     def _write_for_ever(self) -> None:
@@ -75,11 +78,14 @@ class GroupCommit:
             error = None
         except DatabaseFailed as failure:
             error = failure.message
-            # Where the database was away for these it is for all: those who came meanwhile need not wait as long again.
+            # Where the database was away for these it is for all: those who came meanwhile need not
+            # wait as long again.
             batch += self._claimed()
         finally:
             if error == _MISTAKE:
-                self._writer = None  # this thread ends with what was raised; the next row starts another
+                self._writer = (
+                    None  # this thread ends with what was raised; the next row starts another
+                )
             for entry in batch:
                 entry.error = error
                 entry.done.release()
@@ -96,5 +102,8 @@ class GroupCommit:
 def _cannot_take_it(why: str) -> DatabaseFailed:
     return DatabaseFailed(
         f"The queue cannot take the job now, and nothing was stored: {why.rstrip('.')}.",
-        next_step="Send it again later; if it lasts, the operator should look at the database and its disk.",
+        next_step=(
+            "Send it again later; if it lasts, the operator should look at the database and its"
+            " disk."
+        ),
     )

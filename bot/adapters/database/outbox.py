@@ -1,4 +1,5 @@
-"""Which rows the request log elsewhere has not taken yet: they go there one after the other, oldest first.
+"""Which rows the request log elsewhere has not taken yet: they go there one after the other, oldest
+first.
 
 What the workers counted, one row for each series.
 """
@@ -13,12 +14,12 @@ from sqlalchemy import ColumnElement, Connection, Engine, and_, delete, func, or
 
 from bot.adapters.database.connection import insert_into, reading, writing
 from bot.adapters.database.schema import measures, unsent
-from bot.ports import Measure, Unsent
+from bot.ports import MetricSample, Unsent
 from bot.types import Report
 
 CLAIM_S = 20.0
-"""How long a row that `next` gave out is waited for: longer than the log elsewhere takes for it. Sent twice, it is
-still one row."""
+"""How long a row that `next` gave out is waited for: longer than the log elsewhere takes for it.
+Sent twice, it is still one row."""
 
 
 class DatabaseOutbox:
@@ -49,8 +50,9 @@ class DatabaseOutbox:
 
     def next(self) -> Unsent | None:
         now = self._clock()
-        # One that is claimed holds up those behind it; one that was refused does not. A claim that ends later than any
-        # made now is another clock's, or this one was set back: it does not count.
+        # One that is claimed holds up those behind it; one that was refused does not. A claim that
+        # ends later than any made now is another clock's, or this one was set back: it does not
+        # count.
         is_claimed = and_(unsent.c.refusals == 0, unsent.c.free_at.between(now, now + CLAIM_S))
         in_line = or_(unsent.c.refusals == 0, unsent.c.free_at <= now)
         oldest = (
@@ -65,7 +67,9 @@ class DatabaseOutbox:
             return None
         same = and_(unsent.c.id == row.id, ~is_claimed, in_line)
         with writing(self._engine) as connection:
-            claimed = connection.execute(update(unsent).where(same).values(free_at=now + CLAIM_S)).rowcount
+            claimed = connection.execute(
+                update(unsent).where(same).values(free_at=now + CLAIM_S)
+            ).rowcount
         return Unsent(row.id, row.version, row.refusals) if claimed else None
 
     def sent(self, row: Unsent) -> None:
@@ -84,10 +88,12 @@ class DatabaseOutbox:
             connection.execute(update(unsent).where(unsent.c.id == row.id).values(later))
 
 
-def add_measures(engine: Engine, added: Sequence[Measure], latest: Sequence[Measure]) -> None:
+def add_measures(
+    engine: Engine, added: Sequence[MetricSample], latest: Sequence[MetricSample]
+) -> None:
     """`added` to what is there, `latest` in its place; all or, raising OutsideError, nothing."""
     insert = insert_into(engine, measures)
-    kinds: tuple[tuple[Sequence[Measure], ColumnElement[float]], ...] = (
+    kinds: tuple[tuple[Sequence[MetricSample], ColumnElement[float]], ...] = (
         (added, measures.c.value + insert.excluded.value),
         (latest, insert.excluded.value),
     )
@@ -96,17 +102,27 @@ def add_measures(engine: Engine, added: Sequence[Measure], latest: Sequence[Meas
             # In one order everywhere: two workers would else wait for each other.
             rows = sorted((_row(measure) for measure in counted), key=lambda row: str(row["id"]))
             if rows:
-                connection.execute(insert.on_conflict_do_update(index_elements=["id"], set_={"value": value}), rows)
+                connection.execute(
+                    insert.on_conflict_do_update(index_elements=["id"], set_={"value": value}), rows
+                )
 
 
-def read_measures(engine: Engine) -> tuple[Measure, ...]:
+def read_measures(engine: Engine) -> tuple[MetricSample, ...]:
     with reading(engine) as connection:
         rows = connection.execute(select(measures).order_by(measures.c.id)).all()
     return tuple(
-        Measure(row.name, tuple((str(a), str(b)) for a, b in json.loads(row.labels)), row.value) for row in rows
+        MetricSample(
+            row.name, tuple((str(a), str(b)) for a, b in json.loads(row.labels)), row.value
+        )
+        for row in rows
     )
 
 
-def _row(measure: Measure) -> dict[str, object]:
+def _row(measure: MetricSample) -> dict[str, object]:
     labels = json.dumps(measure.labels)
-    return {"id": f"{measure.name} {labels}", "name": measure.name, "labels": labels, "value": measure.value}
+    return {
+        "id": f"{measure.name} {labels}",
+        "name": measure.name,
+        "labels": labels,
+        "value": measure.value,
+    }

@@ -1,15 +1,27 @@
-"""The tables, twice: as the migrations that made them and as the columns that the code uses (a test compares the two).
+"""The tables, twice: as the migrations that made them and as the columns that the code uses (a test
+compares the two).
 
-`tinygen_requests` has the columns, types and name of the migration under `deploy/supabase/`: an operator who gives
-Supabase's own database for everything may let either of them come first. There, tables of the public schema can be
-read through Supabase's API unless row security is on, so it is on for all of them; the owner, TinyGen, passes it.
+`tinygen_requests` has the columns, types and name of the migration under `deploy/supabase/`: an
+operator who gives Supabase's own database for everything may let either of them come first. There,
+tables of the public schema can be read through Supabase's API unless row security is on, so it is
+on for all of them; the owner, TinyGen, passes it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import TIMESTAMP, BigInteger, Column, Double, Integer, MetaData, Numeric, Table, Text
+from sqlalchemy import (
+    TIMESTAMP,
+    BigInteger,
+    Column,
+    Double,
+    Integer,
+    MetaData,
+    Numeric,
+    Table,
+    Text,
+)
 
 moment = Text().with_variant(TIMESTAMP(timezone=True), "postgresql")
 """ISO 8601 text, which PostgreSQL makes a `timestamptz` of."""
@@ -24,7 +36,9 @@ inbox = Table(
     Column("accepted_at", Double, nullable=False),  # these three in seconds since 1970
     Column("claimed_until", Double, nullable=False),
     Column("taken_at", Double),
-    Column("asker", Text, nullable=False),  # in this repository; these three are what jobs wait in shares of
+    Column(
+        "asker", Text, nullable=False
+    ),  # in this repository; these three are what jobs wait in shares of
     Column("repository", Text, nullable=False),
     Column("account", Text, nullable=False),
 )
@@ -113,7 +127,8 @@ MIGRATION_TABLE = "CREATE TABLE IF NOT EXISTS tinygen_migrations (version intege
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """Statements that are run once, in order; those of one database after the others, and there alone."""
+    """Statements that are run once, in order; those of one database after the others, and there
+    alone."""
 
     statements: tuple[str, ...]
     postgresql: tuple[str, ...] = ()
@@ -130,7 +145,10 @@ MIGRATIONS: tuple[Migration, ...] = (
                 claimed_until double precision NOT NULL,
                 taken_at double precision
             )""",
-            "CREATE INDEX tinygen_inbox_waiting ON tinygen_inbox (accepted_at) WHERE taken_at IS NULL",
+            (
+                "CREATE INDEX tinygen_inbox_waiting ON tinygen_inbox (accepted_at) WHERE taken_at"
+                " IS NULL"
+            ),
             """CREATE TABLE tinygen_reports (
                 id text NOT NULL PRIMARY KEY,
                 repo text NOT NULL,
@@ -140,7 +158,10 @@ MIGRATIONS: tuple[Migration, ...] = (
                 updated_at double precision NOT NULL,
                 report text NOT NULL
             )""",
-            "CREATE INDEX tinygen_reports_thread ON tinygen_reports (repo, issue_number, created_at)",
+            (
+                "CREATE INDEX tinygen_reports_thread ON tinygen_reports (repo, issue_number,"
+                " created_at)"
+            ),
             "CREATE INDEX tinygen_reports_state ON tinygen_reports (state)",
             """CREATE TABLE IF NOT EXISTS tinygen_requests (
                 id text NOT NULL PRIMARY KEY,
@@ -165,7 +186,10 @@ MIGRATIONS: tuple[Migration, ...] = (
                 created_at timestamptz NOT NULL,
                 finished_at timestamptz
             )""",
-            "CREATE INDEX IF NOT EXISTS tinygen_requests_repo ON tinygen_requests (repo, created_at)",
+            (
+                "CREATE INDEX IF NOT EXISTS tinygen_requests_repo ON tinygen_requests (repo,"
+                " created_at)"
+            ),
         ),
         postgresql=(
             "ALTER TABLE tinygen_migrations ENABLE ROW LEVEL SECURITY",
@@ -175,7 +199,12 @@ MIGRATIONS: tuple[Migration, ...] = (
         ),
     ),
     Migration(
-        ("CREATE TABLE tinygen_workers (id text NOT NULL PRIMARY KEY, seen_at double precision NOT NULL)",),
+        (
+            (
+                "CREATE TABLE tinygen_workers (id text NOT NULL PRIMARY KEY, seen_at double"
+                " precision NOT NULL)"
+            ),
+        ),
         postgresql=("ALTER TABLE tinygen_workers ENABLE ROW LEVEL SECURITY",),
     ),
     Migration(
@@ -184,7 +213,10 @@ MIGRATIONS: tuple[Migration, ...] = (
             "ALTER TABLE tinygen_reports ADD COLUMN verb text NOT NULL DEFAULT ''",
             "ALTER TABLE tinygen_reports ADD COLUMN tokens bigint NOT NULL DEFAULT 0",
             # Holds all that is counted: the reports themselves, which are large, are not read.
-            "CREATE INDEX tinygen_reports_recent ON tinygen_reports (created_at, id, verb, state, actor, repo, tokens)",
+            (
+                "CREATE INDEX tinygen_reports_recent ON tinygen_reports (created_at, id, verb,"
+                " state, actor, repo, tokens)"
+            ),
         )
     ),
     Migration(
@@ -225,14 +257,22 @@ MIGRATIONS: tuple[Migration, ...] = (
             "ALTER TABLE tinygen_reports ADD COLUMN repository_key text NOT NULL DEFAULT ''",
             "ALTER TABLE tinygen_reports ADD COLUMN asker_key text NOT NULL DEFAULT ''",
             "ALTER TABLE tinygen_reports ADD COLUMN installation_id bigint",
-            # By name, as it was kept so far, until a delivery tells the repository's id (Database._adopt).
-            "UPDATE tinygen_reports SET repository_key = lower(repo), asker_key = coalesce(actor, '')",
+            # By name, as it was kept so far, until a delivery tells the repository's id
+            # (Database._adopt).
+            (
+                "UPDATE tinygen_reports SET repository_key = lower(repo), asker_key ="
+                " coalesce(actor, '')"
+            ),
             "DROP INDEX tinygen_reports_thread",
             "DROP INDEX tinygen_reports_recent",
-            "CREATE INDEX tinygen_reports_thread ON tinygen_reports (repository_key, issue_number, created_at)",
+            (
+                "CREATE INDEX tinygen_reports_thread ON tinygen_reports (repository_key,"
+                " issue_number, created_at)"
+            ),
             """CREATE INDEX tinygen_reports_recent ON tinygen_reports
                 (created_at, id, verb, state, asker_key, repository_key, tokens)""",
-            # All that is looked at to choose what to start: the words of the jobs, which are large, are not read.
+            # All that is looked at to choose what to start: the words of the jobs, which are large,
+            # are not read.
             """CREATE INDEX tinygen_inbox_shares ON tinygen_inbox
                 (asker, repository, account, accepted_at, id, claimed_until) WHERE taken_at IS NULL""",
             # What is no job of anybody's, and never ended.
@@ -241,7 +281,8 @@ MIGRATIONS: tuple[Migration, ...] = (
         ),
         postgresql=(
             "ALTER TABLE tinygen_refusals ENABLE ROW LEVEL SECURITY",
-            # Not as JSON, which PostgreSQL cannot read where a text in it holds NUL or a lone surrogate.
+            # Not as JSON, which PostgreSQL cannot read where a text in it holds NUL or a lone
+            # surrogate.
             """UPDATE tinygen_reports SET
                 installation_id = substring(report from '"installation_id": ?([0-9]+)')::bigint,
                 asker_key = coalesce(substring(report from '"actor_id": ?([0-9]+)'), asker_key)""",

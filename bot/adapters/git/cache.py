@@ -1,13 +1,15 @@
-"""The bare repositories under the data directory, one for each on GitHub: what of it was needed so far, shallow.
+"""The bare repositories under the data directory, one for each on GitHub: what of it was needed so
+far, shallow.
 
-Each goes by GitHub's id for it, since its name may be another repository's tomorrow; by its name only where nobody
-knows more, as in direct calls.
+Each goes by GitHub's id for it, since its name may be another repository's tomorrow; by its name
+only where nobody knows more, as in direct calls.
 
-A commit is there when `refs/tinygen/<sha>` exists: git writes that last. Whoever writes holds the repository's lock;
-readers need none, since objects are only ever added. A repository that turns out to be damaged is replaced by a new
-one: all of it can be fetched again.
+A commit is there when `refs/tinygen/<sha>` exists: git writes that last. Whoever writes holds the
+repository's lock; readers need none, since objects are only ever added. A repository that turns out
+to be damaged is replaced by a new one: all of it can be fetched again.
 
-The caches kept within a size: those that were used longest ago go first. Whatever goes can be fetched again.
+The caches kept within a size: those that were used longest ago go first. Whatever goes can be
+fetched again.
 
 What git needs to reach a remote, and what its complaints about one mean.
 """
@@ -28,11 +30,19 @@ from urllib.parse import urlsplit
 
 import structlog
 
-from bot.adapters.git.index_cache import SqliteShelf
+from bot.adapters.git.index_cache import SqliteIndexCache
 from bot.adapters.git.objects import MAX_COMMITS, checked_sha, disk_errors_named, make_bare
 from bot.adapters.git.process import GitFailed, Runner, locked
 from bot.adapters.git.repository import ObjectStore
-from bot.errors import BadRequest, Damaged, LimitReached, NotFound, OutsideError, TimedOut, TinyGenError
+from bot.errors import (
+    BadRequest,
+    Damaged,
+    LimitReached,
+    NotFound,
+    OutsideError,
+    TimedOut,
+    TinyGenError,
+)
 from bot.ports import Remote
 from bot.types.names import REPO_NAME
 from bot.types.snapshot import Changes, Patch, Snapshot
@@ -54,8 +64,8 @@ def evict(
     lock: Callable[[Path], AbstractContextManager[int]],
     remove: Callable[[Path], None],
 ) -> int:
-    """How many caches went, so that the rest is within `max_bytes`. One that was used after `unused_since` (seconds
-    since 1970), or that somebody fetches into, stays."""
+    """How many caches went, so that the rest is within `max_bytes`. One that was used after
+    `unused_since` (seconds since 1970), or that somebody fetches into, stays."""
     removed = 0
     sizes = {directory: _size_bytes(directory) for directory in root.glob("*/*.git")}
     total_bytes = sum(sizes.values())
@@ -75,7 +85,8 @@ def evict(
 
 
 def _used_at(directory: Path) -> float:
-    """Of a cache from before uses were marked, when it was last changed; 0 where it went meanwhile."""
+    """Of a cache from before uses were marked, when it was last changed; 0 where it went
+    meanwhile."""
     for path in (directory / _USED, directory):
         if path.exists():
             return path.stat().st_mtime
@@ -103,7 +114,8 @@ _MOVED = re.compile(r"returned error: 30\d|unable to update url base from redire
 
 
 def token_environment(remote: Remote) -> dict[str, str]:
-    """The token as an environment variable for git: unlike arguments and URLs, that is neither listed nor printed.
+    """The token as an environment variable for git: unlike arguments and URLs, that is neither
+    listed nor printed.
 
     https://git-scm.com/docs/git-config#Documentation/git-config.txt-GITCONFIGCOUNT
     """
@@ -122,18 +134,24 @@ def _credentials(token: str) -> str:
 
 
 def explain_refusal(said: str, repo: str, sha: str, max_fetch_bytes: int) -> TinyGenError | None:
-    """The error to raise where asking again will not help; None for what may be the network's fault, or a cache's."""
+    """The error to raise where asking again will not help; None for what may be the network's
+    fault, or a cache's."""
     if _NO_COMMIT.search(said):
         return NotFound(
-            f"{repo} has no commit {sha[:12]}.", next_step="It may be gone: ask again on the present branch."
+            f"{repo} has no commit {sha[:12]}.",
+            next_step="It may be gone: ask again on the present branch.",
         )
     if _MOVED.search(said):
         return NotFound(f"{repo} has moved.", next_step="Use its present name.")
     if _NO_ACCESS.search(said):
-        return NotFound(f"There is no repository {repo}, or no access to it.", next_step="Check its name and access.")
+        return NotFound(
+            f"There is no repository {repo}, or no access to it.",
+            next_step="Check its name and access.",
+        )
     if "File too large" in said:
         return LimitReached(
-            f"{repo} is larger than {max_fetch_bytes >> 20} MB at that commit.", next_step="Ask for a smaller one."
+            f"{repo} is larger than {max_fetch_bytes >> 20} MB at that commit.",
+            next_step="Ask for a smaller one.",
         )
     return None
 
@@ -142,7 +160,9 @@ _log = structlog.get_logger()
 
 _ID = re.compile(r"[0-9]{1,20}")
 _FETCH = "fetch --depth=1 --no-tags --no-write-fetch-head --quiet --"
-_FETCH_PAST = f"fetch --depth={MAX_COMMITS} --filter=blob:none --no-tags --no-write-fetch-head --quiet --"
+_FETCH_PAST = (
+    f"fetch --depth={MAX_COMMITS} --filter=blob:none --no-tags --no-write-fetch-head --quiet --"
+)
 _MAX_PAST_BYTES = 128 << 20
 """A server that does not know the filter would send every file of all those commits."""
 _RETRY_WAITS_S = (0.5, 2.0)
@@ -153,9 +173,10 @@ _PAST = "past"
 class GitCache:
     """The Git port over caches below `root`; threads and processes may share one root.
 
-    Its methods' `repo` is a repository's id, or `owner/name`, at `server` (a host). `protocols` are those that git may
-    use ("http" only for stand-ins on loopback). One call of git takes at most `timeout_s`, and a listing or a patch at
-    most `max_output_bytes`; a commit whose pack is over `max_fetch_bytes` is refused.
+    Its methods' `repo` is a repository's id, or `owner/name`, at `server` (a host). `protocols` are
+    those that git may use ("http" only for stand-ins on loopback). One call of git takes at most
+    `timeout_s`, and a listing or a patch at most `max_output_bytes`; a commit whose pack is over
+    `max_fetch_bytes` is refused.
     """
 
     def __init__(
@@ -205,8 +226,8 @@ class GitCache:
         return self._store(repo, onto_sha).rebase(patch, onto_sha)
 
     def evict(self, max_bytes: int, *, unused_since: float) -> int:
-        """How many repositories went, those used longest ago first, so that the rest is within `max_bytes`. What was
-        used after `unused_since`, in seconds since 1970, stays."""
+        """How many repositories went, those used longest ago first, so that the rest is within
+        `max_bytes`. What was used after `unused_since`, in seconds since 1970, stays."""
 
         def lock(directory: Path) -> AbstractContextManager[int]:
             return locked(directory.with_suffix(".lock"), 0.0, self._wait)
@@ -219,7 +240,9 @@ class GitCache:
         if _ID.fullmatch(repo):
             return self._root / f"{self._prefix}+id" / f"{repo}.git"
         if not REPO_NAME.fullmatch(repo):
-            raise BadRequest("That is not a repository's name.", next_step="Write it as owner/name.")
+            raise BadRequest(
+                "That is not a repository's name.", next_step="Write it as owner/name."
+            )
         return self._root / f"{self._prefix}{repo.lower()}.git"
 
     def _holds(self, directory: Path, sha: str) -> bool:
@@ -233,7 +256,8 @@ class GitCache:
         return True
 
     def _added(self, directory: Path, want: _Want, lock: int) -> bool:
-        """Whether the commit could be fetched into the existing cache. False also where that may be damaged."""
+        """Whether the commit could be fetched into the existing cache. False also where that may be
+        damaged."""
         if not directory.exists():
             return False
         _sweep(directory)
@@ -279,7 +303,8 @@ class GitCache:
             raise
 
     def _fetch_past(self, directory: Path, want: _Want, lock: int) -> None:
-        """The commits before, in a repository of their own: in this one they would be a history full of holes."""
+        """The commits before, in a repository of their own: in this one they would be a history
+        full of holes."""
         try:
             if not directory.exists():
                 directory.mkdir()
@@ -289,19 +314,28 @@ class GitCache:
             _log.warning("the past commits cannot be fetched", repo=want.name, error=error.message)
             shutil.rmtree(directory, ignore_errors=True)
 
-    def _run_fetch(self, directory: Path, command: str, want: _Want, lock: int, max_bytes: int) -> None:
+    def _run_fetch(
+        self, directory: Path, command: str, want: _Want, lock: int, max_bytes: int
+    ) -> None:
         runner = replace(
             self._runner,
             max_file_bytes=max_bytes,
             keep_open=(lock,),
-            environment={"GIT_ALLOW_PROTOCOL": ":".join(self._protocols), **token_environment(want.remote)},
+            environment={
+                "GIT_ALLOW_PROTOCOL": ":".join(self._protocols),
+                **token_environment(want.remote),
+            },
         )
-        runner.run(directory, *command.split(), want.remote.url, f"+{want.sha}:refs/tinygen/{want.sha}")
+        runner.run(
+            directory, *command.split(), want.remote.url, f"+{want.sha}:refs/tinygen/{want.sha}"
+        )
 
     def _store(self, repo: str, sha: str) -> ObjectStore:
         directory = self._directory(repo)
         if sha and not _ref(directory, checked_sha(sha)).exists():
-            raise Damaged(f"The commit {sha[:12]} is not in the cache any more.", next_step="Try again.")
+            raise Damaged(
+                f"The commit {sha[:12]} is not in the cache any more.", next_step="Try again."
+            )
         mark_used(directory)
         made_at_ns = _made_at_ns(directory)
 
@@ -309,10 +343,15 @@ class GitCache:
             with disk_errors_named(), self._locked(directory):
                 if _made_at_ns(directory) == made_at_ns:
                     _remove(directory)
-            return Damaged("The repository's cache was damaged and is thrown away.", next_step="Try again.")
+            return Damaged(
+                "The repository's cache was damaged and is thrown away.", next_step="Try again."
+            )
 
-        past, shelf = directory / _PAST / "objects", SqliteShelf(directory / "words.sqlite")
-        return ObjectStore(self._runner, directory / "objects", on_damage, past, shelf)
+        past, index_cache = (
+            directory / _PAST / "objects",
+            SqliteIndexCache(directory / "words.sqlite"),
+        )
+        return ObjectStore(self._runner, directory / "objects", on_damage, past, index_cache)
 
     def _locked(self, directory: Path) -> AbstractContextManager[int]:
         return locked(directory.with_suffix(".lock"), self._runner.timeout_s, self._wait)
@@ -327,7 +366,11 @@ class _Want:
     @property
     def name(self) -> str:
         """For people."""
-        return self.repo if "/" in self.repo else urlsplit(self.remote.url).path.strip("/").removesuffix(".git")
+        return (
+            self.repo
+            if "/" in self.repo
+            else urlsplit(self.remote.url).path.strip("/").removesuffix(".git")
+        )
 
 
 def _ref(directory: Path, sha: str) -> Path:
@@ -335,7 +378,8 @@ def _ref(directory: Path, sha: str) -> Path:
 
 
 def _made_at_ns(directory: Path) -> int | None:
-    """When this cache was made, which tells it from one that came in its place; None where there is none."""
+    """When this cache was made, which tells it from one that came in its place; None where there is
+    none."""
     config = directory / "config"
     return config.stat().st_mtime_ns if config.exists() else None
 
@@ -348,7 +392,8 @@ def _sweep(directory: Path) -> None:
 
 
 def _remove(directory: Path) -> None:
-    """Gone at one moment for those who come now; those who read on finish with what they have open."""
+    """Gone at one moment for those who come now; those who read on finish with what they have
+    open."""
     if directory.exists():
         aside = Path(tempfile.mkdtemp(prefix=f"{directory.name}+new-", dir=directory.parent))
         shutil.rmtree(directory.rename(aside / "old"), ignore_errors=True)

@@ -1,4 +1,5 @@
-"""Takes apart what `git diff-tree -z --raw --numstat -p` prints, and tells which parts cannot travel as text."""
+"""Takes apart what `git diff-tree -z --raw --numstat -p` prints, and tells which parts cannot
+travel as text."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ _STATUS: dict[str, Literal["added", "modified", "deleted", "renamed"]] = {
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One changed path. `status` is git's letter; only of a renamed file does `old_path` differ from `path`."""
+    """One changed path. `status` is git's letter; only of a renamed file does `old_path` differ
+    from `path`."""
 
     old_path: bytes
     path: bytes
@@ -39,12 +41,17 @@ class Diff:
 
     def stats(self) -> tuple[FileStat, ...]:
         return tuple(
-            FileStat(entry.path.decode("utf-8", "surrogateescape"), *self.counts[entry.path], _STATUS[entry.status])
+            FileStat(
+                entry.path.decode("utf-8", "surrogateescape"),
+                *self.counts[entry.path],
+                _STATUS[entry.status],
+            )
             for entry in self.entries
         )
 
     def untextual(self) -> set[bytes]:
-        """The paths whose part of the patch is not UTF-8, or holds a NUL: neither survives JSON and PostgreSQL."""
+        """The paths whose part of the patch is not UTF-8, or holds a NUL: neither survives JSON and
+        PostgreSQL."""
         return {path for path, section in self._sections() if not _is_text(section)}
 
     def text(self) -> str:
@@ -52,8 +59,11 @@ class Diff:
         return self.patch.decode()
 
     def _sections(self) -> Iterator[tuple[bytes, bytes]]:
-        """Each `diff --git` part with its path. A change of type is printed as two parts, a removal and an addition."""
-        paths = (entry.path for entry in self.entries for _ in range(2 if entry.status == "T" else 1))
+        """Each `diff --git` part with its path. A change of type is printed as two parts, a removal
+        and an addition."""
+        paths = (
+            entry.path for entry in self.entries for _ in range(2 if entry.status == "T" else 1)
+        )
         return zip(paths, _split_sections(self.patch), strict=True)
 
 

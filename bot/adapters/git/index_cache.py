@@ -1,4 +1,5 @@
-"""A SQLite file beside a repository, for what was learnt of its contents: quick to read in part, and never precious.
+"""A SQLite file beside a repository, for what was learnt of its contents: quick to read in part,
+and never precious.
 
 Nothing waits for the disk. Where the file cannot be used it is removed, and all is learnt again.
 """
@@ -26,8 +27,9 @@ T = TypeVar("T")
 _log = structlog.get_logger()
 
 
-class SqliteShelf:
-    """The Shelf port in one file, whose directory is made when it is needed. Threads and processes may share it."""
+class SqliteIndexCache:
+    """The Shelf port in one file, whose directory is made when it is needed. Threads and processes
+    may share it."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -42,8 +44,8 @@ class SqliteShelf:
         self._using(lambda connection: connection.execute("DELETE FROM kept").close())
 
     def _using(self, work: Callable[[sqlite3.Connection], T]) -> T | None:
-        """What `work` gives, in one transaction; None where it fails, which the log tells. Then the file is gone too,
-        unless others only kept it busy."""
+        """What `work` gives, in one transaction; None where it fails, which the log tells. Then the
+        file is gone too, unless others only kept it busy."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with closing(sqlite3.connect(self._path, timeout=_WAIT_S)) as connection:
@@ -54,7 +56,10 @@ class SqliteShelf:
                     return work(connection)
         except (sqlite3.Error, OSError) as error:
             _log.warning("what was learnt of a repository cannot be kept", error=str(error))
-            if getattr(error, "sqlite_errorcode", None) not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            if getattr(error, "sqlite_errorcode", None) not in (
+                sqlite3.SQLITE_BUSY,
+                sqlite3.SQLITE_LOCKED,
+            ):
                 self._remove()
             return None
 
@@ -70,7 +75,8 @@ def _read(connection: sqlite3.Connection, names: Sequence[str]) -> Sequence[Mapp
         some = names[begin : begin + _NAMES_AT_ONCE]
         marks = ", ".join("?" * len(some))
         # Only question marks are put into the statement.
-        rows = connection.execute(f"SELECT layer, name, content FROM kept WHERE name IN ({marks})", some)  # noqa: S608
+        query = f"SELECT layer, name, content FROM kept WHERE name IN ({marks})"  # noqa: S608
+        rows = connection.execute(query, some)
         for layer, name, content in rows:
             found[layer][name] = content
     return [found[layer] for layer in sorted(found)]
@@ -78,4 +84,6 @@ def _read(connection: sqlite3.Connection, names: Sequence[str]) -> Sequence[Mapp
 
 def _write(connection: sqlite3.Connection, layer: Mapping[str, bytes]) -> None:
     number = connection.execute("INSERT INTO layers DEFAULT VALUES").lastrowid
-    connection.executemany("INSERT INTO kept VALUES (?, ?, ?)", ((name, number, layer[name]) for name in sorted(layer)))
+    connection.executemany(
+        "INSERT INTO kept VALUES (?, ?, ?)", ((name, number, layer[name]) for name in sorted(layer))
+    )

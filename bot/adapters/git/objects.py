@@ -1,12 +1,15 @@
-"""Reads a commit's files straight from git's objects: one listing, and contents in bulk when they are asked for.
+"""Reads a commit's files straight from git's objects: one listing, and contents in bulk when they
+are asked for.
 
-What the newest commits touched: their messages and paths, for which git needs commits and trees, but no file.
+What the newest commits touched: their messages and paths, for which git needs commits and trees,
+but no file.
 
-Bare repositories of our own making: the caches, and the scratch ones in which everything is computed.
+Bare repositories of our own making: the caches, and the scratch ones in which everything is
+computed.
 
-A scratch repository borrows the objects of another one (git's alternates) and keeps what is written to itself. So
-neither a cache nor a user's own repository is ever written to, and git reads no configuration, attribute or hook but
-ours. https://git-scm.com/docs/gitrepository-layout
+A scratch repository borrows the objects of another one (git's alternates) and keeps what is written
+to itself. So neither a cache nor a user's own repository is ever written to, and git reads no
+configuration, attribute or hook but ours. https://git-scm.com/docs/gitrepository-layout
 """
 
 from __future__ import annotations
@@ -26,12 +29,15 @@ from bot.errors import BadRequest, OutsideError
 from bot.types.snapshot import Blob, PastCommit
 
 MAX_COMMITS = 300
-_LOG = f"log -z -n{MAX_COMMITS} --no-merges --no-renames --name-only --format=%x00%P%x00%B%x00 --end-of-options".split()
+_LOG = (
+    f"log -z -n{MAX_COMMITS} --no-merges --no-renames --name-only --format=%x00%P%x00%B%x00"
+    " --end-of-options".split()
+)
 
 
 def read_history(runner: Runner, git_dir: Path, sha: str) -> tuple[PastCommit, ...]:
-    """The newest commits up to `sha`, newest first. One without a parent here is left out: it seems to touch every
-    file. GitFailed where a commit or tree is missing."""
+    """The newest commits up to `sha`, newest first. One without a parent here is left out: it seems
+    to touch every file. GitFailed where a commit or tree is missing."""
     log = runner.run(git_dir, *_LOG, sha)
     return tuple(_past_commits(log.decode("utf-8", "surrogateescape").split("\0")))
 
@@ -49,8 +55,9 @@ def _past_commits(words: list[str]) -> Iterator[PastCommit]:
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 
-# No redirects: they would carry the token, or the job, to somewhere else. fsync: all of it can be fetched again.
-# Files over bigFileThreshold are streamed and compared as binary, not held in memory several times.
+# No redirects: they would carry the token, or the job, to somewhere else. fsync: all of it can be
+# fetched again. Files over bigFileThreshold are streamed and compared as binary, not held in memory
+# several times.
 _CONFIG = """\
 [core]
 	repositoryformatversion = 0
@@ -78,7 +85,8 @@ _CONFIG = """\
 
 @contextmanager
 def disk_errors_named() -> Iterator[None]:
-    """An OutsideError in place of an OSError, without the path that would tell about this machine."""
+    """An OutsideError in place of an OSError, without the path that would tell about this
+    machine."""
     try:
         yield
     except OSError as error:
@@ -98,7 +106,8 @@ def make_bare(directory: Path) -> None:
 
 @contextmanager
 def scratch(objects: Path) -> Iterator[Path]:
-    """A bare repository, gone afterwards, that sees every object of `objects` and writes none of its own there."""
+    """A bare repository, gone afterwards, that sees every object of `objects` and writes none of
+    its own there."""
     with disk_errors_named(), tempfile.TemporaryDirectory(prefix="tinygen-") as name:
         directory = Path(name)
         make_bare(directory)
@@ -110,7 +119,8 @@ def scratch(objects: Path) -> Iterator[Path]:
 
 
 def write_blob(git_dir: Path, content: bytes) -> str:
-    """The object id of `content`, written as a loose object: what `git hash-object -w` does, without a process."""
+    """The object id of `content`, written as a loose object: what `git hash-object -w` does,
+    without a process."""
     return write_object(git_dir, "blob", content)
 
 
@@ -130,9 +140,13 @@ def c_quoted(name: bytes) -> bytes:
 
 
 def checked_sha(sha: str) -> str:
-    """`sha` itself, which is then safe as an argument of git; BadRequest where it is not 40 hexadecimal digits."""
+    """`sha` itself, which is then safe as an argument of git; BadRequest where it is not 40
+    hexadecimal digits."""
     if not re.fullmatch(r"[0-9a-f]{40}", sha):
-        raise BadRequest("That is not a full commit sha.", next_step="Name the commit by its 40 hexadecimal digits.")
+        raise BadRequest(
+            "That is not a full commit sha.",
+            next_step="Name the commit by its 40 hexadecimal digits.",
+        )
     return sha
 
 
@@ -154,7 +168,8 @@ def _blob(entry: str) -> Blob:
 
 
 def read_blobs(runner: Runner, objects: Path, blobs: Iterable[Blob]) -> Iterator[bytes]:
-    """The contents in order, one in memory at a time. ValueError for a submodule, which has none."""
+    """The contents in order, one in memory at a time. ValueError for a submodule, which has
+    none."""
     oids = [_readable_oid(blob) for blob in blobs]
     if not oids:
         return
@@ -169,7 +184,8 @@ def _readable_oid(blob: Blob) -> str:
 
 
 def read_objects(runner: Runner, git_dir: Path, oids: list[str]) -> Iterator[bytes]:
-    """The contents of the blobs with these ids, in order. GitFailed where one is missing or damaged."""
+    """The contents of the blobs with these ids, in order. GitFailed where one is missing or
+    damaged."""
     wanted = "".join(f"{oid}\n" for oid in oids).encode()
     with runner.stream(git_dir, "cat-file", "--batch", "--buffer", stdin=wanted) as output:
         for oid in oids:

@@ -1,13 +1,14 @@
 """Makes a patch from changed files, and changed files from a patch, in a scratch repository.
 
-The steps are git's plumbing: an index of the base, the changes put into it, its tree, and the difference of the two
-trees. A patch is handed out only after `git apply` has made the same tree of it.
+The steps are git's plumbing: an index of the base, the changes put into it, its tree, and the
+difference of the two trees. A patch is handed out only after `git apply` has made the same tree of
+it.
 
 Carries a change over to another commit: git's own three-way merge, on trees, without a checkout.
 
-The caches are shallow, so git could not find out what the two sides have in common. Three commits of our own say it:
-the patch's base, and on it, as if side by side, the change and the other commit's files.
-https://git-scm.com/docs/git-merge-tree
+The caches are shallow, so git could not find out what the two sides have in common. Three commits
+of our own say it: the patch's base, and on it, as if side by side, the change and the other
+commit's files. https://git-scm.com/docs/git-merge-tree
 """
 
 from __future__ import annotations
@@ -19,7 +20,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from bot.adapters.git.diff_output import Diff, Entry, parse_diff
-from bot.adapters.git.objects import EMPTY_TREE, SUBMODULE, c_quoted, read_objects, scratch, write_blob, write_object
+from bot.adapters.git.objects import (
+    EMPTY_TREE,
+    SUBMODULE,
+    c_quoted,
+    read_objects,
+    scratch,
+    write_blob,
+    write_object,
+)
 from bot.adapters.git.process import GitFailed, Runner
 from bot.errors import Conflict, Unworkable
 from bot.types.snapshot import Change, Changes, Patch
@@ -27,8 +36,8 @@ from bot.types.snapshot import Change, Changes, Patch
 _FILE_MODES = frozenset({"100644", "100755", "120000"})
 _NO_OID = "0" * 40
 _DIFF = (
-    "diff-tree -r -z --raw --numstat -p --binary --full-index -M --no-ext-diff --no-textconv --no-color"
-    " --src-prefix=a/ --dst-prefix=b/"
+    "diff-tree -r -z --raw --numstat -p --binary --full-index -M --no-ext-diff --no-textconv"
+    " --no-color --src-prefix=a/ --dst-prefix=b/"
 )
 
 
@@ -48,7 +57,8 @@ def make_patch(runner: Runner, objects: Path, base_sha: str, changes: Changes) -
 
 
 def apply_patch(runner: Runner, objects: Path, patch: Patch) -> tuple[Changes, str]:
-    """What the patch makes of its base, renames as a removal and an addition, and the sha of the resulting tree."""
+    """What the patch makes of its base, renames as a removal and an addition, and the sha of the
+    resulting tree."""
     with scratch(objects) as git_dir:
         base = read_base(runner, git_dir, patch.base_sha)
         apply_to_index(runner, git_dir, patch)
@@ -65,7 +75,9 @@ def read_base(runner: Runner, git_dir: Path, base_sha: str) -> str:
     except GitFailed as error:
         if "invalid path" in error.said:
             message = "The repository holds a path that git refuses, such as one inside `.git`."
-            raise Unworkable(message, next_step="Remove that path from the repository first.") from error
+            raise Unworkable(
+                message, next_step="Remove that path from the repository first."
+            ) from error
         raise
     return base
 
@@ -83,8 +95,14 @@ def _index_line(git_dir: Path, change: Change) -> bytes:
     if change.content is None:
         return b"0 %s\t%s\0" % (_NO_OID.encode(), path)
     if change.mode not in _FILE_MODES:
-        raise Unworkable(f"A file cannot have the mode {change.mode}.", next_step="Leave submodules as they are.")
-    return b"%s %s\t%s\0" % (change.mode.encode(), write_blob(git_dir, change.content).encode(), path)
+        raise Unworkable(
+            f"A file cannot have the mode {change.mode}.", next_step="Leave submodules as they are."
+        )
+    return b"%s %s\t%s\0" % (
+        change.mode.encode(),
+        write_blob(git_dir, change.content).encode(),
+        path,
+    )
 
 
 def _path_bytes(path: str) -> bytes:
@@ -98,7 +116,9 @@ def _path_bytes(path: str) -> bytes:
 
 
 def _unusable_path() -> Unworkable:
-    return Unworkable("The change has a path that git does not take.", next_step="Ask for other paths.")
+    return Unworkable(
+        "The change has a path that git does not take.", next_step="Ask for other paths."
+    )
 
 
 def write_tree(runner: Runner, git_dir: Path) -> str:
@@ -108,8 +128,8 @@ def write_tree(runner: Runner, git_dir: Path) -> str:
 def _textual_diff(runner: Runner, git_dir: Path, base: str, tree: str) -> Diff:
     """The difference as UTF-8 text; what is not text is in git's own ASCII form of a binary patch.
 
-    That form is asked for by path, through attributes; these reach neither symlinks nor very long paths, for which
-    the whole patch takes it.
+    That form is asked for by path, through attributes; these reach neither symlinks nor very long
+    paths, for which the whole patch takes it.
     """
 
     def diff() -> Diff:
@@ -117,7 +137,9 @@ def _textual_diff(runner: Runner, git_dir: Path, base: str, tree: str) -> Diff:
 
     found = diff()
     if untextual := found.untextual():
-        (git_dir / "info/attributes").write_bytes(b"".join(map(_binary_attribute, sorted(untextual))))
+        (git_dir / "info/attributes").write_bytes(
+            b"".join(map(_binary_attribute, sorted(untextual)))
+        )
         found = diff()
     if found.untextual():
         with (git_dir / "config").open("a") as config:
@@ -127,12 +149,14 @@ def _textual_diff(runner: Runner, git_dir: Path, base: str, tree: str) -> Diff:
 
 
 def _binary_attribute(path: bytes) -> bytes:
-    """https://git-scm.com/docs/gitattributes: a pattern is a glob, anchored by its leading slash."""
+    """https://git-scm.com/docs/gitattributes: a pattern is a glob, anchored by its leading
+    slash."""
     return c_quoted(b"/" + re.sub(rb"([*?\[\\])", rb"\\\1", path)) + b" -diff\n"
 
 
 def _check_nothing_else(diff: Diff, changes: Changes) -> None:
-    """git lets a new file take the place of a directory, and of a file that is in the way of its own directory."""
+    """git lets a new file take the place of a directory, and of a file that is in the way of its
+    own directory."""
     touched = {path for entry in diff.entries for path in (entry.old_path, entry.path)}
     if not touched <= {_path_bytes(path) for path in changes}:
         raise Unworkable(
@@ -158,7 +182,8 @@ def apply_to_index(runner: Runner, git_dir: Path, patch: Patch) -> None:
         runner.run(git_dir, "apply", "--cached", "--whitespace=nowarn", stdin=_patch_bytes(patch))
     except GitFailed as error:
         raise Unworkable(
-            f"The patch does not apply at {patch.base_sha[:12] or 'an empty repository'}: {_reasons(error.said)}",
+            f"The patch does not apply at {patch.base_sha[:12] or 'an empty repository'}:"
+            f" {_reasons(error.said)}",
             next_step="Ask for the change anew, so that it is made from the present files.",
         ) from error
 
@@ -171,7 +196,8 @@ def _patch_bytes(patch: Patch) -> bytes:
 
 
 def _reasons(said: str) -> str:
-    """The first of git's complaints: they name paths and lines of the repository, and quote nothing."""
+    """The first of git's complaints: they name paths and lines of the repository, and quote
+    nothing."""
     complaints = re.findall(r"^(?:error|fatal): (.*)$", said, re.MULTILINE)
     return "; ".join(complaints[:3]) or "git gave no reason"
 
@@ -180,11 +206,17 @@ def read_changes(runner: Runner, git_dir: Path, entries: Iterable[Entry]) -> Cha
     kept = [entry for entry in entries if entry.status != "D"]
     if any(entry.new_mode == SUBMODULE for entry in kept):
         raise Unworkable("The patch changes a submodule.", next_step="Change submodules by hand.")
-    contents = dict(zip(kept, read_objects(runner, git_dir, [entry.new_oid for entry in kept]), strict=True))
+    contents = dict(
+        zip(kept, read_objects(runner, git_dir, [entry.new_oid for entry in kept]), strict=True)
+    )
     changes = {}
     for entry in entries:
         path = entry.path.decode("utf-8", "surrogateescape")
-        changes[path] = Change(path, contents[entry], entry.new_mode) if entry in contents else Change(path, None)
+        changes[path] = (
+            Change(path, contents[entry], entry.new_mode)
+            if entry in contents
+            else Change(path, None)
+        )
     return changes
 
 
@@ -194,7 +226,8 @@ _NAMED = 10
 
 
 def merged_changes(runner: Runner, objects: Path, patch: Patch, onto_sha: str) -> Changes:
-    """What differs from `onto_sha` once the patch's change is merged into it. Conflict names the files."""
+    """What differs from `onto_sha` once the patch's change is merged into it. Conflict names the
+    files."""
     with scratch(objects) as git_dir:
         base = _commit(git_dir, _tree(runner, git_dir, patch.base_sha))
         read_base(runner, git_dir, patch.base_sha)
@@ -202,7 +235,11 @@ def merged_changes(runner: Runner, objects: Path, patch: Patch, onto_sha: str) -
         ours = _commit(git_dir, _tree(runner, git_dir, onto_sha), base)
         theirs = _commit(git_dir, write_tree(runner, git_dir), base)
         merge = replace(runner, accepted=(0, 1))
-        tree, *conflicts = merge.run(git_dir, *_MERGE.split(), ours, theirs).decode("utf-8", "replace").split("\0")[:-1]
+        tree, *conflicts = (
+            merge.run(git_dir, *_MERGE.split(), ours, theirs)
+            .decode("utf-8", "replace")
+            .split("\0")[:-1]
+        )
         if conflicts:
             raise _conflict(list(dict.fromkeys(conflicts)))
         raw = runner.run(git_dir, "diff-tree", "-r", "-z", "--raw", "--no-renames", onto_sha, tree)
@@ -222,6 +259,7 @@ def _commit(git_dir: Path, tree: str, *parents: str) -> str:
 def _conflict(paths: list[str]) -> Conflict:
     more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
     return Conflict(
-        f"The branch has changed since, and the change no longer goes with it in: {', '.join(paths[:_NAMED])}{more}.",
+        "The branch has changed since, and the change no longer goes with it in:"
+        f" {', '.join(paths[:_NAMED])}{more}.",
         next_step="`/tinygen retry` makes the change anew, from the present files.",
     )

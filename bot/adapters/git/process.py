@@ -1,6 +1,8 @@
-"""Runs git: an environment with nothing of the machine's in it, a deadline for every call, and an end of every child.
+"""Runs git: an environment with nothing of the machine's in it, a deadline for every call, and an
+end of every child.
 
-Input goes through a file, not a pipe, so that writing to git and reading from it can never wait for each other.
+Input goes through a file, not a pipe, so that writing to git and reading from it can never wait for
+each other.
 
 A lock that one holder among all threads and processes of this machine has.
 """
@@ -22,7 +24,8 @@ from typing import IO, cast
 
 from bot.errors import LimitReached, OutsideError, SetupError, TimedOut
 
-# Where git and its helpers are, and how this machine reaches the network; all else of the environment stays outside.
+# Where git and its helpers are, and how this machine reaches the network; all else of the
+# environment stays outside.
 _INHERITED = (
     "PATH TMPDIR http_proxy https_proxy HTTPS_PROXY all_proxy ALL_PROXY no_proxy NO_PROXY"
     " SSL_CERT_FILE SSL_CERT_DIR CURL_CA_BUNDLE GIT_SSL_CAINFO"
@@ -48,7 +51,8 @@ _STDERR_TAIL_BYTES = 4000
 
 
 class GitFailed(OutsideError):
-    """git ended with an error. `said` is the end of its stderr: for telling causes apart, not for show."""
+    """git ended with an error. `said` is the end of its stderr: for telling causes apart, not for
+    show."""
 
     def __init__(self, command: str, said: str) -> None:
         super().__init__(f"git {command} failed.", next_step="Try again in a few minutes.")
@@ -95,7 +99,8 @@ class Runner:
     def stream(self, git_dir: Path, *arguments: str, stdin: bytes = b"") -> Iterator[IO[bytes]]:
         """git's stdout while it runs; left early, git is killed with all that it started.
 
-        TimedOut past the deadline, GitFailed or DiskFull where git fails, SetupError where there is no git.
+        TimedOut past the deadline, GitFailed or DiskFull where git fails, SetupError where there is
+        no git.
         """
         with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as said:
             asked.write(stdin)
@@ -105,7 +110,11 @@ class Runner:
                 yield output
             words = _tail(said)
             if process.returncode not in self.accepted or (self.silent and words):
-                raise DiskFull if "No space left on device" in words else GitFailed(arguments[0], words)
+                raise (
+                    DiskFull
+                    if "No space left on device" in words
+                    else GitFailed(arguments[0], words)
+                )
 
     def _start(
         self, git_dir: Path, arguments: tuple[str, ...], asked: IO[bytes], said: IO[bytes]
@@ -123,7 +132,9 @@ class Runner:
                 pass_fds=self.keep_open,
             )
         except FileNotFoundError as error:
-            raise SetupError("git cannot be run.", next_step="Install git 2.38 or newer.") from error
+            raise SetupError(
+                "git cannot be run.", next_step="Install git 2.38 or newer."
+            ) from error
 
     def _command(self, arguments: tuple[str, ...]) -> list[str]:
         if self.max_file_bytes is None:
@@ -132,8 +143,11 @@ class Runner:
 
 
 @contextmanager
-def _watched(process: subprocess.Popen[bytes], command: str, timeout_s: float) -> Iterator[IO[bytes]]:
-    """The process's stdout. The process has ended when this is left, its children too if it was left early."""
+def _watched(
+    process: subprocess.Popen[bytes], command: str, timeout_s: float
+) -> Iterator[IO[bytes]]:
+    """The process's stdout. The process has ended when this is left, its children too if it was
+    left early."""
     expired = threading.Event()
 
     def expire() -> None:
@@ -163,7 +177,10 @@ def _watched(process: subprocess.Popen[bytes], command: str, timeout_s: float) -
 
 
 def _timed_out(command: str, timeout_s: float) -> TimedOut:
-    return TimedOut(f"git {command} took longer than {timeout_s:g} seconds.", next_step="Try again in a few minutes.")
+    return TimedOut(
+        f"git {command} took longer than {timeout_s:g} seconds.",
+        next_step="Try again in a few minutes.",
+    )
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
@@ -182,17 +199,21 @@ _POLL_S = 0.02
 
 @contextmanager
 def locked(path: Path, timeout_s: float, wait: Callable[[float], None]) -> Iterator[int]:
-    """The lock's descriptor while it is held; TimedOut where others hold it for longer than `timeout_s`.
+    """The lock's descriptor while it is held; TimedOut where others hold it for longer than
+    `timeout_s`.
 
-    It is free again when the last process that has the descriptor open is gone. So a git that was given it, and that
-    outlives its killed worker, keeps the next worker waiting.
+    It is free again when the last process that has the descriptor open is gone. So a git that was
+    given it, and that outlives its killed worker, keeps the next worker waiting.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + timeout_s
     with path.open("ab") as file:
         while not _take(file.fileno()):
             if time.monotonic() > deadline:
-                raise TimedOut("Another job is fetching this repository.", next_step="Try again in a few minutes.")
+                raise TimedOut(
+                    "Another job is fetching this repository.",
+                    next_step="Try again in a few minutes.",
+                )
             wait(_POLL_S)
         yield file.fileno()
 

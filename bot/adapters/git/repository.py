@@ -1,4 +1,5 @@
-"""A directory of git objects, with what can be asked of it: the part that the cache and a local directory share."""
+"""A directory of git objects, with what can be asked of it: the part that the cache and a local
+directory share."""
 
 from __future__ import annotations
 
@@ -14,28 +15,28 @@ from bot.adapters.git.objects import checked_sha, list_blobs, read_blobs, read_h
 from bot.adapters.git.patch import apply_patch, make_patch, merged_changes
 from bot.adapters.git.process import GitFailed, Runner
 from bot.errors import OutsideError
-from bot.types.snapshot import Blob, Changes, PastCommit, Patch, Shelf, Snapshot
+from bot.types.snapshot import Blob, Changes, IndexCache, PastCommit, Patch, Snapshot
 
 _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectStore:
-    """`objects` is a repository's objects directory; `on_damage` acts where git cannot read it, and explains. `past` is
-    the objects directory that has the commits before."""
+    """`objects` is a repository's objects directory; `on_damage` acts where git cannot read it, and
+    explains. `past` is the objects directory that has the commits before."""
 
     runner: Runner
     objects: Path
     on_damage: Callable[[], OutsideError]
     past: Path
-    shelf: Shelf
+    index_cache: IndexCache
 
     def snapshot(self, sha: str) -> Snapshot:
         if not sha:
             return Snapshot("", {}, self.read)
         with self._damage_explained():
             blobs = list_blobs(self.runner, self.objects, checked_sha(sha))
-        return Snapshot(sha, blobs, self.read, partial(self.history, sha), self.shelf)
+        return Snapshot(sha, blobs, self.read, partial(self.history, sha), self.index_cache)
 
     def history(self, sha: str) -> tuple[PastCommit, ...]:
         """None where they cannot be read: they are a hint, and no job depends on them."""
@@ -52,7 +53,9 @@ class ObjectStore:
 
     def diff(self, base_sha: str, changes: Changes) -> Patch:
         with self._damage_explained():
-            return make_patch(self.runner, self.objects, base_sha and checked_sha(base_sha), changes)
+            return make_patch(
+                self.runner, self.objects, base_sha and checked_sha(base_sha), changes
+            )
 
     def apply(self, patch: Patch) -> tuple[Changes, str]:
         if patch.base_sha:

@@ -1,4 +1,5 @@
-"""The App as GitHub knows it, and by what right TinyGen reaches a repository: an installation, a token, or none.
+"""The App as GitHub knows it, and by what right TinyGen reaches a repository: an installation, a
+token, or none.
 
 The App's own deliveries, as GitHub remembers them. https://docs.github.com/en/rest/apps/webhooks
 """
@@ -12,16 +13,33 @@ from typing import Annotated, Protocol
 
 from pydantic import AwareDatetime, BaseModel, Field, RootModel
 
-from bot.adapters.github.auth import AppKey, FixedToken, Grant, InstallationToken, Permissions, Tokens
+from bot.adapters.github.auth import (
+    AppKey,
+    FixedToken,
+    Grant,
+    InstallationToken,
+    Permissions,
+    Tokens,
+)
 from bot.adapters.github.calls import Call, Calls, Credentials, Server, checked, link_param
-from bot.adapters.github.shapes import PAGE_ITEMS, App, Hook, Id, Installation, IssueComment, Name, User
+from bot.adapters.github.shapes import (
+    PAGE_ITEMS,
+    App,
+    Hook,
+    Id,
+    Installation,
+    IssueComment,
+    Name,
+    User,
+)
 from bot.errors import NotFound
 from bot.thread.webhooks import Attempt
 
 
 @dataclass(frozen=True, slots=True)
 class AppFacts:
-    """What GitHub has on file for the App. `installations` is None where this server does not say."""
+    """What GitHub has on file for the App. `installations` is None where this server does not
+    say."""
 
     slug: str
     name: str
@@ -32,7 +50,8 @@ class AppFacts:
 
 @dataclass(frozen=True, slots=True)
 class HookFacts:
-    """Where GitHub sends the App's deliveries. `checks_tls`: whether it checks the certificate there."""
+    """Where GitHub sends the App's deliveries. `checks_tls`: whether it checks the certificate
+    there."""
 
     url: str
     content_type: str
@@ -49,7 +68,8 @@ class AppItself:
         self._identity: App | None = None
 
     def identity(self) -> App:
-        """The App's id and slug, asked once per process: the id in the settings may be its client id instead."""
+        """The App's id and slug, asked once per process: the id in the settings may be its client
+        id instead."""
         with self._lock:
             if self._identity is None:
                 self._identity = self._read()
@@ -57,10 +77,14 @@ class AppItself:
 
     def facts(self) -> AppFacts:
         app = self._read()
-        return AppFacts(app.slug, app.name, app.permissions, tuple(app.events), app.installations_count)
+        return AppFacts(
+            app.slug, app.name, app.permissions, tuple(app.events), app.installations_count
+        )
 
     def hook(self) -> HookFacts:
-        hook = self.calls.read(Hook, Call("GET", "/app/hook/config", "read where GitHub sends the App's deliveries"))
+        hook = self.calls.read(
+            Hook, Call("GET", "/app/hook/config", "read where GitHub sends the App's deliveries")
+        )
         return HookFacts(hook.url, hook.content_type, str(hook.insecure_ssl) == "0")
 
     def installation_id(self, repo: str) -> int | None:
@@ -73,7 +97,11 @@ class AppItself:
 
     def granted(self, installation_id: int) -> dict[str, str]:
         """The permissions that the installation's owner accepted."""
-        call = Call("GET", f"/app/installations/{installation_id}", "read what the App's installation may do")
+        call = Call(
+            "GET",
+            f"/app/installations/{installation_id}",
+            "read what the App's installation may do",
+        )
         return self.calls.read(Installation, call).permissions
 
     def _read(self) -> App:
@@ -94,7 +122,9 @@ class Access(Protocol):
 class InstalledAccess:
     """The App's installation on the repository."""
 
-    def __init__(self, app: AppItself, repo: str, installation_id: int, repository_id: int | None) -> None:
+    def __init__(
+        self, app: AppItself, repo: str, installation_id: int, repository_id: int | None
+    ) -> None:
         self._app = app
         self._repository_id = repository_id
         self._repo = repo
@@ -102,14 +132,19 @@ class InstalledAccess:
 
     def credentials(self, permissions: Permissions) -> Credentials:
         return InstallationToken(
-            self._app.tokens, Grant(self._installation_id, self._repo, permissions, self._repository_id)
+            self._app.tokens,
+            Grant(self._installation_id, self._repo, permissions, self._repository_id),
         )
 
     def wrote(self, comment: IssueComment) -> bool:
         via, author = comment.performed_via_github_app, comment.user
         if via is not None:
             return via.id == self._app.identity().id
-        return author is not None and author.type == "Bot" and author.login == f"{self._app.identity().slug}[bot]"
+        return (
+            author is not None
+            and author.type == "Bot"
+            and author.login == f"{self._app.identity().slug}[bot]"
+        )
 
     def may_write_workflows(self) -> bool:
         return self._app.granted(self._installation_id).get("workflows") == "write"
@@ -126,7 +161,11 @@ class TokenAccess:
         return FixedToken(self._token)
 
     def wrote(self, comment: IssueComment) -> bool:
-        if self._token is None or comment.user is None or comment.performed_via_github_app is not None:
+        if (
+            self._token is None
+            or comment.user is None
+            or comment.performed_via_github_app is not None
+        ):
             return False
         owner = self._calls.read(User, Call("GET", "/user", "find out whose GITHUB_TOKEN this is"))
         return comment.user.login == owner.login
@@ -176,8 +215,12 @@ class Deliveries:
 
     def redeliver(self, attempt_id: int) -> None:
         """Has GitHub send it again, under the same delivery id."""
-        self._calls.send(Call("POST", f"{_PATH}/{attempt_id}/attempts", "have a delivery sent again"))
+        self._calls.send(
+            Call("POST", f"{_PATH}/{attempt_id}/attempts", "have a delivery sent again")
+        )
 
 
 def _attempt(delivery: _Delivery) -> Attempt:
-    return Attempt(delivery.id, delivery.guid, delivery.event, delivery.action, delivery.status_code)
+    return Attempt(
+        delivery.id, delivery.guid, delivery.event, delivery.action, delivery.status_code
+    )

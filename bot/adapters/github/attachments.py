@@ -1,7 +1,7 @@
 """Files that people attached in a thread.
 
-Their addresses on the site serve only browsers where the repository is private: no token opens them. What GitHub
-renders of the thread holds addresses that are signed, and good for some minutes.
+Their addresses on the site serve only browsers where the repository is private: no token opens
+them. What GitHub renders of the thread holds addresses that are signed, and good for some minutes.
 https://docs.github.com/en/rest/using-the-rest-api/getting-started-with-the-rest-api#media-types
 """
 
@@ -37,7 +37,8 @@ class _RenderedPage(RootModel[Annotated[list[_Rendered], Field(max_length=PAGE_I
 
 
 class Attachments:
-    """Those of one repository's threads. `site` is the server's URL: nothing but that is sent the token."""
+    """Those of one repository's threads. `site` is the server's URL: nothing but that is sent the
+    token."""
 
     def __init__(self, server: Server, calls: Calls, repo: str, site: str) -> None:
         self._server, self._calls, self._site = server, calls, site
@@ -61,11 +62,15 @@ class Attachments:
             with self._server.stream(url, _DOING, token) as response:
                 onward = response.next_request
                 if onward is None:
-                    return _body(self._server, response.status_code, response.iter_bytes(), max_bytes)
+                    return _body(
+                        self._server, response.status_code, response.iter_bytes(), max_bytes
+                    )
             if onward.url.scheme != scheme:
                 break
             url, token = str(onward.url), None
-        raise OutsideError(f"TinyGen could not {_DOING}: GitHub led nowhere.", next_step="Attach it again.")
+        raise OutsideError(
+            f"TinyGen could not {_DOING}: GitHub led nowhere.", next_step="Attach it again."
+        )
 
     def _signed(self, url: str, number: int) -> Iterator[str]:
         """The file's signed addresses in the thread as GitHub renders it."""
@@ -81,7 +86,9 @@ class Attachments:
     def _rendered(self, number: int) -> Iterator[_Rendered]:
         """The thread's opening, its comments and, on a pull request, those on lines."""
         doing = "read a thread as it is shown"
-        yield self._calls.read(_Rendered, Call("GET", f"{self._at}/issues/{number}", doing, accept=RENDERED))
+        yield self._calls.read(
+            _Rendered, Call("GET", f"{self._at}/issues/{number}", doing, accept=RENDERED)
+        )
         for kind in ("issues", "pulls"):
             call = Call("GET", f"{self._at}/{kind}/{number}/comments", doing, accept=RENDERED)
             with suppress(NotFound):  # an issue has none on lines
@@ -97,12 +104,19 @@ def _signed_addresses(site: str) -> re.Pattern[str]:
 def _body(server: Server, status: int, chunks: Iterator[bytes], max_bytes: int) -> bytes:
     if status >= 400:
         kind = NotFound if status < 500 else OutsideError
-        raise kind(f"TinyGen could not {_DOING}: GitHub answered {status}.", next_step="Attach it again.")
+        raise kind(
+            f"TinyGen could not {_DOING}: GitHub answered {status}.", next_step="Attach it again."
+        )
     content, until = b"", server.clock() + _SECONDS
     for chunk in chunks:
         content += chunk
         if len(content) > max_bytes:
-            raise BadRequest(f"An attached file is larger than {max_bytes} bytes.", next_step="Attach a smaller one.")
+            raise BadRequest(
+                f"An attached file is larger than {max_bytes} bytes.",
+                next_step="Attach a smaller one.",
+            )
         if server.clock() > until:
-            raise OutsideError(f"TinyGen could not {_DOING}: it took too long.", next_step="Try again.")
+            raise OutsideError(
+                f"TinyGen could not {_DOING}: it took too long.", next_step="Try again."
+            )
     return content

@@ -1,7 +1,7 @@
 """Who TinyGen is to GitHub: the App itself, one of its installations, a fixed token, or nobody.
 
-Installation tokens are minted for one repository and the least permission, live in memory only, are renewed before
-they end, and are minted once however many threads need one.
+Installation tokens are minted for one repository and the least permission, live in memory only, are
+renewed before they end, and are minted once however many threads need one.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ PUSH: Permissions = (("contents", "write"),)
 PUSH_WORKFLOWS: Permissions = (("contents", "write"), ("workflows", "write"))
 
 _RENEW_BEFORE_S = 600.0
-"""A token that is handed out is good for at least so long: git may need minutes to fetch with it."""
+"""A token that is handed out is good for at least so long: git may need minutes to fetch with
+it."""
 _KEPT = 1000
 
 
@@ -78,8 +79,12 @@ def _check_key(private_key: str) -> None:
     except (ValueError, TypeError, UnsupportedAlgorithm):
         key = None
     if not isinstance(key, RSAPrivateKey):
-        step = "Generate a private key in the App's settings on GitHub, and give the whole PEM file."
-        raise SetupError("GITHUB_PRIVATE_KEY is no RSA private key without a passphrase.", next_step=step)
+        step = (
+            "Generate a private key in the App's settings on GitHub, and give the whole PEM file."
+        )
+        raise SetupError(
+            "GITHUB_PRIVATE_KEY is no RSA private key without a passphrase.", next_step=step
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,5 +163,6 @@ class InstallationToken:
 
 
 _NOT_INSTALLED = (
-    "Install the App on this repository, under its present name, and accept on GitHub the permissions that it asks for."
+    "Install the App on this repository, under its present name, and accept on GitHub the"
+    " permissions that it asks for."
 )

@@ -1,8 +1,9 @@
-"""Requests to GitHub as they must be made: bounded in time, repeated only where that is safe, patient with limits.
+"""Requests to GitHub as they must be made: bounded in time, repeated only where that is safe,
+patient with limits.
 
-githubkit signs for the App and holds the HTTP client. Its own `request` is not used: it repeats POSTs, waits for rate
-limits without a bound, misses secondary limits that come without `Retry-After`, and fails on a `Retry-After` that is
-no whole number.
+githubkit signs for the App and holds the HTTP client. Its own `request` is not used: it repeats
+POSTs, waits for rate limits without a bound, misses secondary limits that come without
+`Retry-After`, and fails on a `Retry-After` that is no whole number.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from bot.adapters.github.errors import (
 )
 from bot.adapters.http import ACCEPT_ENCODING, bound_body, bound_time
 from bot.errors import OutsideError
-from bot.ports import Unwatched, Watch
+from bot.ports import MetricsSink, NoMetrics
 
 if TYPE_CHECKING:
     from githubkit import GitHub, UnauthAuthStrategy
@@ -40,17 +41,20 @@ Shape = TypeVar("Shape", bound=BaseModel)
 _TRIES = 4
 _BACKOFF_S = (1.0, 2.0, 4.0)
 _PATIENCE_S = 120.0
-"""The most that one call waits for outages together, in seconds; beyond it, the job waits instead."""
+"""The most that one call waits for outages together, in seconds; beyond it, the job waits
+instead."""
 _KEPT_LIMITS = 1_000
 _CONNECT_S = 5.0
 _REDIRECTS = 3
 _PAGES = 100
 """Of 100 items each: four times what an issue may hold in comments."""
 _MAX_BYTES = 64 << 20
-"""Of one answer: 100 comments of the greatest length, in three forms and mostly escaped, are 60 MB."""
+"""Of one answer: 100 comments of the greatest length, in three forms and mostly escaped, are 60
+MB."""
 _CHUNK_BYTES = 64 * 1024
 _MAX_CHUNKS = 1_000
-"""Nobody reads more of a log to see its end. It is less than `_MAX_BYTES`, which would be a failure."""
+"""Nobody reads more of a log to see its end. It is less than `_MAX_BYTES`, which would be a
+failure."""
 _LONGEST_PARAM_CHARS = 1_000
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _HEADERS = {"X-GitHub-Api-Version": "2022-11-28", "Content-Type": "application/json"}
@@ -59,7 +63,8 @@ _HEADERS = {"X-GitHub-Api-Version": "2022-11-28", "Content-Type": "application/j
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request. `doing` completes "TinyGen could not ...". `repeatable`: doing it twice is as good as once."""
+    """One request. `doing` completes "TinyGen could not ...". `repeatable`: doing it twice is as
+    good as once."""
 
     method: str
     path: str
@@ -75,7 +80,8 @@ class Call:
 
 class Credentials(Protocol):
     def token(self, refused: str | None = None) -> str | None:
-        """What to send, None for nothing. `refused` was answered with 401: another one where one can be had."""
+        """What to send, None for nothing. `refused` was answered with 401: another one where one
+        can be had."""
 
 
 class Server:
@@ -88,15 +94,16 @@ class Server:
         timeout_s: float,
         sleep: Callable[[float], None],
         clock: Callable[[], float],
-        watch: Watch | None = None,
+        watch: MetricsSink | None = None,
         limit_patience_s: float = _PATIENCE_S,
     ) -> None:
-        """`limit_patience_s`: for how long a call waits for a limit itself, before it gives up and says how long."""
+        """`limit_patience_s`: for how long a call waits for a limit itself, before it gives up and
+        says how long."""
         self.api_url = api_url.rstrip("/")
         self.limit_patience_s = limit_patience_s
         self.sleep = sleep
         self.clock = clock
-        self.watch = watch or Unwatched()
+        self.watch = watch or NoMetrics()
         self._timeout = httpx.Timeout(timeout_s, connect=min(_CONNECT_S, timeout_s))
         self._lock = threading.RLock()
         self._open = ExitStack()
@@ -125,14 +132,26 @@ class Server:
             return self._kit
 
     def exchange(self, call: Call, token: str | None) -> httpx.Response:
-        """One request and its answer, whatever it is; redirects within the server are followed, verb and all."""
-        headers = {**_HEADERS, **_authorization(token), **({"Accept": call.accept} if call.accept else {})}
+        """One request and its answer, whatever it is; redirects within the server are followed,
+        verb and all."""
+        headers = {
+            **_HEADERS,
+            **_authorization(token),
+            **({"Accept": call.accept} if call.accept else {}),
+        }
         client, url = self._shared_client(), self._root(call) + call.path
-        response = client.request(call.method, url, params=call.params, content=_encoded(call.json), headers=headers)
+        response = client.request(
+            call.method, url, params=call.params, content=_encoded(call.json), headers=headers
+        )
         for _ in range(_REDIRECTS):
             onward = response.next_request
-            # httpx makes a GET of a redirected POST, as browsers do: its answer would pass for the thing created
-            if onward is None or onward.method != call.method or onward.url.host != response.url.host:
+            # httpx makes a GET of a redirected POST, as browsers do: its answer would pass for the
+            # thing created
+            if (
+                onward is None
+                or onward.method != call.method
+                or onward.url.host != response.url.host
+            ):
                 break
             response = client.send(onward)
         left = response.headers.get("X-RateLimit-Remaining", "")
@@ -141,7 +160,8 @@ class Server:
         return response
 
     def limited(self, call: Call, wait_s: float) -> None:
-        """Remembers a limit: until it ends the same is not asked again, by any job, which would make it longer."""
+        """Remembers a limit: until it ends the same is not asked again, by any job, which would
+        make it longer."""
         now = self.clock()
         with self._lock:
             if len(self._limited_until) >= _KEPT_LIMITS:
@@ -162,7 +182,9 @@ class Server:
         kept = b""
         with self.stream(url, doing) as response:
             if not response.is_success:
-                raise OutsideError(f"TinyGen could not {doing}: {response.status_code}.", next_step=TRY_LATER)
+                raise OutsideError(
+                    f"TinyGen could not {doing}: {response.status_code}.", next_step=TRY_LATER
+                )
             for count, chunk in enumerate(response.iter_bytes(_CHUNK_BYTES)):
                 if count == _MAX_CHUNKS:
                     break
@@ -171,17 +193,20 @@ class Server:
 
     @contextmanager
     def stream(self, url: str, doing: str, token: str | None = None) -> Iterator[httpx.Response]:
-        """An answer from beside the API, whatever it is, to be read piece by piece; no redirect is followed."""
+        """An answer from beside the API, whatever it is, to be read piece by piece; no redirect is
+        followed."""
         try:
-            with self._shared_client().stream("GET", url, headers=_authorization(token)) as response:
+            with self._shared_client().stream(
+                "GET", url, headers=_authorization(token)
+            ) as response:
                 yield response
         except httpx.HTTPError as fault:
             message = f"TinyGen could not {doing} ({type(fault).__name__})."
             raise OutsideError(message, next_step=TRY_LATER) from None
 
     def _shared_client(self) -> httpx.Client:
-        """A client outlives the call, and serves every thread: githubkit makes a new one, with new connections, per
-        request or per thread."""
+        """A client outlives the call, and serves every thread: githubkit makes a new one, with new
+        connections, per request or per thread."""
         kit = self.kit()
         with self._lock:
             if self._client is None:
@@ -204,7 +229,8 @@ class Calls:
         self._credentials = credentials
 
     def send(self, call: Call) -> httpx.Response:
-        """A successful answer, or an error of `bot.errors`. UnclearOutcome only where `call` is not repeatable."""
+        """A successful answer, or an error of `bot.errors`. UnclearOutcome only where `call` is not
+        repeatable."""
         if (left_s := self._server.limit_left_s(call)) > self._server.limit_patience_s:
             raise limit_error(call.doing, left_s)
         patience = _Patience(self._server)
@@ -229,8 +255,11 @@ class Calls:
         """The answer's body, checked."""
         return checked(shape, call, self.send(call))
 
-    def pages(self, shape: type[Shape], call: Call, *, newest_first: bool = False) -> Iterator[Shape]:
-        """All pages of a list, 100 items each; of a list that grows meanwhile, those that were there at the start."""
+    def pages(
+        self, shape: type[Shape], call: Call, *, newest_first: bool = False
+    ) -> Iterator[Shape]:
+        """All pages of a list, 100 items each; of a list that grows meanwhile, those that were
+        there at the start."""
         first = replace(call, params={**call.params, "per_page": 100})
         response = self.send(first)
         others = range(2, _last_page(response) + 1)
@@ -252,7 +281,9 @@ class Calls:
         except httpx.HTTPError as fault:
             if "CERTIFICATE_VERIFY_FAILED" in str(fault):
                 raise untrusted_error(call.doing) from None
-            message = f"TinyGen could not {call.doing}: GitHub did not answer ({type(fault).__name__})."
+            message = (
+                f"TinyGen could not {call.doing}: GitHub did not answer ({type(fault).__name__})."
+            )
             patience.failed(call, message, acted=not isinstance(fault, _NEVER_SENT))
             return None
         now = self._server.clock()
@@ -307,8 +338,11 @@ def _authorization(token: str | None) -> dict[str, str]:
 
 
 def _encoded(value: object) -> bytes | None:
-    """Surrogates, which stand for bytes that are not UTF-8, become question marks: no request can hold them."""
-    return None if value is None else json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+    """Surrogates, which stand for bytes that are not UTF-8, become question marks: no request can
+    hold them."""
+    return (
+        None if value is None else json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+    )
 
 
 def checked(shape: type[Shape], call: Call, response: httpx.Response) -> Shape:
@@ -316,13 +350,19 @@ def checked(shape: type[Shape], call: Call, response: httpx.Response) -> Shape:
     try:
         return shape.model_validate_json(response.content)
     except ValidationError as odd:
-        message = f"TinyGen could not {call.doing}: GitHub's answer has an unknown form ({odd.error_count()} faults)."
+        message = (
+            f"TinyGen could not {call.doing}: GitHub's answer has an unknown form"
+            f" ({odd.error_count()} faults)."
+        )
         kind = OutsideError if call.repeatable else UnclearOutcome
-        raise kind(message, next_step="Check that GITHUB_API_URL is GitHub's API, then try again.") from None
+        raise kind(
+            message, next_step="Check that GITHUB_API_URL is GitHub's API, then try again."
+        ) from None
 
 
 def link_param(response: httpx.Response, to: str, name: str) -> str | None:
-    """A parameter of the address of another page of the list; None where there is no such page, or no sense in it.
+    """A parameter of the address of another page of the list; None where there is no such page, or
+    no sense in it.
     https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api"""
     try:
         value = httpx.URL(response.links.get(to, {}).get("url", "")).params.get(name)

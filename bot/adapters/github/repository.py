@@ -1,4 +1,5 @@
-"""One repository on GitHub: its threads, its branches, its pull requests. Implements `bot.ports.GitHub`.
+"""One repository on GitHub: its threads, its branches, its pull requests. Implements
+`bot.ports.GitHub`.
 
 Runs of a repository's checks: which of their jobs failed, and the ends of those logs.
 
@@ -65,10 +66,17 @@ class _Jobs(BaseModel):
 
 def failed_jobs(server: Server, calls: Calls, repo: str, run_id: int) -> tuple[FailedJob, ...]:
     """See `bot.ports.GitHub.failed_jobs`; the first three."""
-    path, doing = f"/repos/{repo}/actions/runs/{run_id}/jobs", f"read which jobs of a check failed in {repo}"
-    jobs = calls.read(_Jobs, Call("GET", path, doing, params={"filter": "latest", "per_page": 100})).jobs
+    path, doing = (
+        f"/repos/{repo}/actions/runs/{run_id}/jobs",
+        f"read which jobs of a check failed in {repo}",
+    )
+    jobs = calls.read(
+        _Jobs, Call("GET", path, doing, params={"filter": "latest", "per_page": 100})
+    ).jobs
     failed = [job for job in jobs if job.conclusion == "failure"][:_MOST]
-    return tuple(FailedJob(job.name, _failed_step(job), _log(server, calls, repo, job.id)) for job in failed)
+    return tuple(
+        FailedJob(job.name, _failed_step(job), _log(server, calls, repo, job.id)) for job in failed
+    )
 
 
 def _failed_step(job: _Job) -> str:
@@ -108,7 +116,13 @@ class Repository:
     """Usable from any thread."""
 
     def __init__(
-        self, repo: str, url: str, server: Server, access: Access, *, repository_id: int | None = None
+        self,
+        repo: str,
+        url: str,
+        server: Server,
+        access: Access,
+        *,
+        repository_id: int | None = None,
     ) -> None:
         """`repository_id`: which one is meant, should another have its name by now."""
         self._repo = repo
@@ -119,8 +133,6 @@ class Repository:
         self._calls = Calls(server, access.credentials(TALK))
         self._at = f"/repos/{repo}"
 
-    # ---- threads ----------------------------------------------------------------------------------------------------
-
     def thread(self, number: int) -> Thread:
         return self._calls.read(
             Issue, Call("GET", f"{self._at}/issues/{number}", f"read {self._named(number)}")
@@ -128,7 +140,9 @@ class Repository:
 
     def comments(self, number: int) -> tuple[Comment, ...]:
         pages = self._calls.pages(CommentPage, self._comments(number))
-        return tuple(c.comment(by_this_app=self._access.wrote(c)) for page in pages for c in page.root)
+        return tuple(
+            c.comment(by_this_app=self._access.wrote(c)) for page in pages for c in page.root
+        )
 
     def permission(self, login: str) -> Permission:
         """A person's level; "none" also for who GitHub does not know here."""
@@ -143,7 +157,12 @@ class Repository:
     def file(self, path: str, *, max_bytes: int, ref: str | None = None) -> bytes | None:
         """https://docs.github.com/en/rest/repos/contents#get-repository-content"""
         params = {"ref": ref} if ref else {}
-        call = Call("GET", f"{self._at}/contents/{quote(path)}", f"read {path} in {self._repo}", params=params)
+        call = Call(
+            "GET",
+            f"{self._at}/contents/{quote(path)}",
+            f"read {path} in {self._repo}",
+            params=params,
+        )
         try:
             found = self._calls.read(Contents, call).root
         except NotFound:
@@ -151,13 +170,20 @@ class Repository:
         if isinstance(found, list) or found.type != "file":
             return None
         if max(found.size, len(found.content)) > max_bytes:
-            raise BadRequest(f"`{path}` is larger than {max_bytes} bytes.", next_step="Make it smaller.")
+            raise BadRequest(
+                f"`{path}` is larger than {max_bytes} bytes.", next_step="Make it smaller."
+            )
         return found.content
 
     def in_history(self, sha: str, branch: str | None = None) -> bool:
         branch = branch or self._default_branch()
         path = f"{self._at}/compare/{quote(branch)}...{sha}"
-        call = Call("GET", path, f"see whether {sha[:12]} is in {branch} of {self._repo}", params={"per_page": "1"})
+        call = Call(
+            "GET",
+            path,
+            f"see whether {sha[:12]} is in {branch} of {self._repo}",
+            params={"per_page": "1"},
+        )
         try:
             return self._calls.read(Comparison, call).status in ("identical", "behind")
         except NotFound:
@@ -173,20 +199,33 @@ class Repository:
     def attachment(self, url: str, number: int, *, max_bytes: int) -> bytes:
         site = self._url.removesuffix(f"/{self._repo}.git")
         token = self._access.credentials(READ).token()
-        return Attachments(self._server, self._calls, self._repo, site).fetch(url, number, token, max_bytes=max_bytes)
+        return Attachments(self._server, self._calls, self._repo, site).fetch(
+            url, number, token, max_bytes=max_bytes
+        )
 
     def failed_jobs(self, run_id: int) -> tuple[FailedJob, ...]:
-        return failed_jobs(self._server, Calls(self._server, self._access.credentials(CHECKS)), self._repo, run_id)
+        return failed_jobs(
+            self._server, Calls(self._server, self._access.credentials(CHECKS)), self._repo, run_id
+        )
 
-    def react(self, comment_id: int, content: Literal["eyes", "rocket", "confused"], *, on_line: bool = False) -> None:
+    def react(
+        self,
+        comment_id: int,
+        content: Literal["eyes", "rocket", "confused"],
+        *,
+        on_line: bool = False,
+    ) -> None:
         """GitHub keeps one reaction of a kind per author."""
         path = f"{self._at}/{_kind(on_line)}/comments/{comment_id}/reactions"
         call = Call("POST", path, f"react to a comment in {self._repo}", json={"content": content})
         with suppress(NotFound):
             self._calls.send(call)
 
-    def post_comment(self, number: int, body: str, *, marker: str, reply_to: int | None = None) -> int:
-        """Always looks first: a process that died may have posted it, and nothing here would know."""
+    def post_comment(
+        self, number: int, body: str, *, marker: str, reply_to: int | None = None
+    ) -> int:
+        """Always looks first: a process that died may have posted it, and nothing here would
+        know."""
         path, doing = f"{self._at}/issues/{number}/comments", f"comment on {self._named(number)}"
         if reply_to is not None:
             path = f"{self._at}/pulls/{number}/comments/{reply_to}/replies"
@@ -198,34 +237,46 @@ class Repository:
 
     def edit_comment(self, comment_id: int, body: str, *, on_line: bool = False) -> None:
         path = f"{self._at}/{_kind(on_line)}/comments/{comment_id}"
-        self._calls.send(Call("PATCH", path, f"edit its comment in {self._repo}", json={"body": body}))
+        self._calls.send(
+            Call("PATCH", path, f"edit its comment in {self._repo}", json={"body": body})
+        )
 
     def _own_comment(self, number: int, marker: str, kind: Kind) -> int | None:
         for page in self._calls.pages(CommentPage, self._comments(number, kind), newest_first=True):
             for comment in page.root:
                 first_lines = (comment.body or "").split("\n", 2)[:2]
-                if any(line.startswith(marker) for line in first_lines) and self._access.wrote(comment):
+                if any(line.startswith(marker) for line in first_lines) and self._access.wrote(
+                    comment
+                ):
                     return comment.id
         return None
 
     def _comments(self, number: int, kind: Kind = "issues") -> Call:
-        return Call("GET", f"{self._at}/{kind}/{number}/comments", f"read the comments of {self._named(number)}")
+        return Call(
+            "GET",
+            f"{self._at}/{kind}/{number}/comments",
+            f"read the comments of {self._named(number)}",
+        )
 
     def _named(self, number: int) -> str:
         return f"{self._repo}#{number}"
-
-    # ---- branches and commits ---------------------------------------------------------------------------------------
 
     def resolve(self, ref: str | None) -> tuple[str, str]:
         if ref and _SHA.fullmatch(ref):
             return ref.lower(), self._known_commit(ref.lower())
         branch = (ref or self._default_branch()).removeprefix("refs/heads/")
-        head = None if _NO_BRANCH_NAME.search(branch) else GitData(self._calls, self._repo).head(branch)
+        head = (
+            None
+            if _NO_BRANCH_NAME.search(branch)
+            else GitData(self._calls, self._repo).head(branch)
+        )
         if head is None and not ref:
             head = ""  # an empty repository has a default branch by name only
         if head is None:
             message = f"{self._repo} has no branch {branch!r}."
-            raise NotFound(message, next_step="Name an existing branch, or none for the default one.")
+            raise NotFound(
+                message, next_step="Name an existing branch, or none for the default one."
+            )
         return branch, head
 
     def _default_branch(self) -> str:
@@ -249,30 +300,46 @@ class Repository:
     def may_write_workflows(self) -> bool:
         return self._access.may_write_workflows()
 
-    def push(self, branch: str, base_sha: str, changes: Changes, *, message: str, tree_sha: str, create: bool) -> str:
+    def push(
+        self,
+        branch: str,
+        base_sha: str,
+        changes: Changes,
+        *,
+        message: str,
+        tree_sha: str,
+        create: bool,
+    ) -> str:
         calls = Calls(self._server, self._access.credentials(PUSH))
         if touches_workflows(changes):
             if not self.may_write_workflows():
                 refusal = f"The App may not change .github/workflows/ in {self._repo}."
-                raise NotPermitted(refusal, next_step="Give it the workflows permission, or apply that diff by hand.")
+                raise NotPermitted(
+                    refusal,
+                    next_step="Give it the workflows permission, or apply that diff by hand.",
+                )
             calls = Calls(self._server, self._access.credentials(PUSH_WORKFLOWS))
         push = Push(branch, base_sha, tree_sha, message, create)
         return GitData(calls, self._repo).push(push, changes)
-
-    # ---- pull requests ----------------------------------------------------------------------------------------------
 
     def pull(self, number: int) -> PullRequest:
         call = Call("GET", f"{self._at}/pulls/{number}", f"read pull request {self._named(number)}")
         return self._calls.read(Pull, call).pull_request()
 
-    def open_pull(self, branch: str, base: str, *, title: str, body: str, draft: bool) -> PullRequest:
+    def open_pull(
+        self, branch: str, base: str, *, title: str, body: str, draft: bool
+    ) -> PullRequest:
         wanted = {"title": title, "body": body, "head": branch, "base": base, "draft": draft}
-        return self._once(look=lambda: self._pull_of(branch), create=lambda: self._create_pull(wanted))
+        return self._once(
+            look=lambda: self._pull_of(branch), create=lambda: self._create_pull(wanted)
+        )
 
     def label(self, number: int, labels: Sequence[str]) -> None:
         if labels:
             path = f"{self._at}/issues/{number}/labels"
-            self._calls.send(Call("POST", path, f"label {self._named(number)}", json={"labels": list(labels)}))
+            self._calls.send(
+                Call("POST", path, f"label {self._named(number)}", json={"labels": list(labels)})
+            )
 
     def request_reviews(self, number: int, reviewers: Sequence[str]) -> None:
         if reviewers:
@@ -281,14 +348,21 @@ class Repository:
                 "team_reviewers": [name.partition("/")[2] for name in reviewers if "/" in name],
             }
             path = f"{self._at}/pulls/{number}/requested_reviewers"
-            self._calls.send(Call("POST", path, f"ask for reviews of {self._named(number)}", json=wanted))
+            self._calls.send(
+                Call("POST", path, f"ask for reviews of {self._named(number)}", json=wanted)
+            )
 
     def _pull_of(self, branch: str) -> PullRequest | None:
-        """GitHub ignores a `head` that it does not understand and lists all: what comes back is checked."""
+        """GitHub ignores a `head` that it does not understand and lists all: what comes back is
+        checked."""
         owner = self._repo.partition("/")[0]
         params = {"head": f"{owner}:{branch}", "state": "all"}
-        call = Call("GET", f"{self._at}/pulls", f"list the pull requests of {self._repo}", params=params)
-        pulls = (pull.pull_request() for page in self._calls.pages(PullPage, call) for pull in page.root)
+        call = Call(
+            "GET", f"{self._at}/pulls", f"list the pull requests of {self._repo}", params=params
+        )
+        pulls = (
+            pull.pull_request() for page in self._calls.pages(PullPage, call) for pull in page.root
+        )
         ours = [p for p in pulls if p.head_ref == branch and p.is_within(self._repo)]
         return min(ours, key=lambda pull: (pull.state != "open", -pull.number), default=None)
 
@@ -301,14 +375,16 @@ class Repository:
             # drafts are no part of a free plan's private repositories
             if wanted["draft"] and "draft" in refusal.message.lower():
                 return self._create_pull({**wanted, "draft": False})
-            found = self._pull_of(str(wanted["head"])) if "already exists" in refusal.message else None
+            found = (
+                self._pull_of(str(wanted["head"])) if "already exists" in refusal.message else None
+            )
             if found is not None:
                 return found
             raise Unworkable(refusal.message, next_step=refusal.next_step) from refusal
 
     def _once(self, *, look: Callable[[], Found | None], create: Callable[[], Found]) -> Found:
-        """What `look` finds, else what `create` makes. After an answer that was lost it looks again, never creates
-        blindly: GitHub may have acted before it failed."""
+        """What `look` finds, else what `create` makes. After an answer that was lost it looks
+        again, never creates blindly: GitHub may have acted before it failed."""
         for pause_s in (*_LOOK_AGAIN_S, None):
             if (found := look()) is not None:
                 return found

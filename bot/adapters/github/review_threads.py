@@ -1,4 +1,5 @@
-"""Which threads of a pull request's reviews are resolved: the one thing asked for that the REST API does not tell.
+"""Which threads of a pull request's reviews are resolved: the one thing asked for that the REST API
+does not tell.
 
 https://docs.github.com/en/graphql/reference/objects#pullrequestreviewthread
 """
@@ -94,7 +95,9 @@ def resolved_threads(calls: Calls, repo: str, number: int) -> frozenset[int]:
     after: str | None = None
     for _ in range(_PAGES):
         variables = {"owner": owner, "name": name, "number": number, "after": after}
-        threads = _read(calls, Call("POST", "/graphql", doing, json={"query": _QUERY, "variables": variables}))
+        threads = _read(
+            calls, Call("POST", "/graphql", doing, json={"query": _QUERY, "variables": variables})
+        )
         resolved = (thread.comments.nodes[:1] for thread in threads.nodes if thread.is_resolved)
         found.update(comment.full_database_id for first in resolved for comment in first)
         after = threads.page_info.end_cursor
@@ -110,5 +113,7 @@ def _read(calls: Calls, call: Call) -> _Threads:
         raise limit_error(call.doing, _LIMIT_WAIT_S)
     if faults:
         said = faults[0].message[:200]
-        raise OutsideError(f"TinyGen could not {call.doing}: GitHub answered {said!r}.", next_step=TRY_LATER)
+        raise OutsideError(
+            f"TinyGen could not {call.doing}: GitHub answered {said!r}.", next_step=TRY_LATER
+        )
     return checked(_Answer, call, response).data.repository.pull_request.review_threads

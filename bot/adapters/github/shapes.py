@@ -1,7 +1,9 @@
-"""What TinyGen reads of GitHub's JSON, and nothing more: a field that GitHub adds or drops elsewhere breaks nothing.
+"""What TinyGen reads of GitHub's JSON, and nothing more: a field that GitHub adds or drops
+elsewhere breaks nothing.
 
-Every number and text has a bound, far above what GitHub has, lest an answer fit no database, comment or prompt. What
-people write is cut there; what names something, and cannot be cut, makes the answer one of an unknown form.
+Every number and text has a bound, far above what GitHub has, lest an answer fit no database,
+comment or prompt. What people write is cut there; what names something, and cannot be cut, makes
+the answer one of an unknown form.
 
 https://docs.github.com/en/rest
 """
@@ -78,7 +80,8 @@ class IssueComment(BaseModel):
     performed_via_github_app: AppRef | None = None
 
     def comment(self, *, by_this_app: bool) -> Comment:
-        """Others' long bodies are cut: an issue may have 2,500 comments, all of them in memory at once."""
+        """Others' long bodies are cut: an issue may have 2,500 comments, all of them in memory at
+        once."""
         author, body = self.user or GHOST, self.body or ""
         return Comment(
             id=self.id,
@@ -149,13 +152,19 @@ class Created(BaseModel):
 
 
 class Collaborator(BaseModel):
-    """`role_name` may be an organization's own role; `permission` then says which of the old four it rests on."""
+    """`role_name` may be an organization's own role; `permission` then says which of the old four
+    it rests on."""
 
     permission: Name
     role_name: Name = ""
 
     def level(self) -> Permission:
-        named = (known for name in (self.role_name, self.permission) for known in PERMISSIONS if known == name)
+        named = (
+            known
+            for name in (self.role_name, self.permission)
+            for known in PERMISSIONS
+            if known == name
+        )
         return next(named, "none")
 
 

@@ -1,8 +1,9 @@
 """A model behind OpenAI's chat completions, as every compatible server speaks them.
 
-Text in, text out, streamed. No tools, no JSON mode, no sampling options: OpenAI, Azure, Ollama, vLLM, llama.cpp and
-OpenRouter differ on everything beyond. Each call runs in an event loop of its own, because only there can a silent
-server be left at once: cancelling the task closes its connection.
+Text in, text out, streamed. No tools, no JSON mode, no sampling options: OpenAI, Azure, Ollama,
+vLLM, llama.cpp and OpenRouter differ on everything beyond. Each call runs in an event loop of its
+own, because only there can a silent server be left at once: cancelling the task closes its
+connection.
 
 A prompt as it is sent.
 
@@ -36,7 +37,7 @@ from bot.adapters.model.errors import (
 )
 from bot.adapters.model.response import Answer, Usage, read_answer
 from bot.errors import Cancelled, OutsideError, SetupError, TimedOut, Unworkable
-from bot.ports import NO_IMAGES, Unwatched, Watch
+from bot.ports import NO_IMAGES, MetricsSink, NoMetrics
 from bot.types import Message, Prompt, Reply
 
 if TYPE_CHECKING:
@@ -86,7 +87,8 @@ _BYTES_PER_TOKEN = 3.5
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """US dollars per million tokens. `cached` is for prompt tokens that the server had in its cache."""
+    """US dollars per million tokens. `cached` is for prompt tokens that the server had in its
+    cache."""
 
     prompt: float
     completion: float
@@ -95,17 +97,22 @@ class Prices:
     def cost_usd(self, usage: Usage) -> float:
         cached = self.prompt if self.cached is None else self.cached
         fresh_tokens = usage.prompt_tokens - usage.cached_tokens
-        spent = fresh_tokens * self.prompt + usage.cached_tokens * cached + usage.completion_tokens * self.completion
+        spent = (
+            fresh_tokens * self.prompt
+            + usage.cached_tokens * cached
+            + usage.completion_tokens * self.completion
+        )
         return spent / 1_000_000
 
 
 class OpenAIModel:
     """Implements `bot.ports.Model`. Usable from any thread that runs no event loop of its own.
 
-    `base_url` None is OpenAI. `max_reply_tokens` None leaves the reply's length to the server. `silence_s` is how
-    long a server may send nothing: a large model on a small machine reads its prompt for minutes. `usage_within_s` is
-    how long its usage is waited for after the reply. `other_prices` are those of models that a call may name.
-    `limit_patience_s` is what a call itself waits for a limit; a longer one is raised at once, with how long it is.
+    `base_url` None is OpenAI. `max_reply_tokens` None leaves the reply's length to the server.
+    `silence_s` is how long a server may send nothing: a large model on a small machine reads its
+    prompt for minutes. `usage_within_s` is how long its usage is waited for after the reply.
+    `other_prices` are those of models that a call may name. `limit_patience_s` is what a call
+    itself waits for a limit; a longer one is raised at once, with how long it is.
     """
 
     def __init__(
@@ -121,7 +128,7 @@ class OpenAIModel:
         usage_within_s: float = 5.0,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
-        watch: Watch | None = None,
+        watch: MetricsSink | None = None,
         limit_patience_s: float = math.inf,
     ) -> None:
         self._limit_patience_s = limit_patience_s
@@ -134,7 +141,7 @@ class OpenAIModel:
         self._usage_within_s = usage_within_s
         self._sleep = sleep
         self._clock = clock
-        self._watch = watch or Unwatched()
+        self._watch = watch or NoMetrics()
         self._refused: set[str] = set()
         """Options that this server is known not to take."""
 
@@ -147,7 +154,8 @@ class OpenAIModel:
         model: str | None = None,
         images: Mapping[str, bytes] = NO_IMAGES,
     ) -> Reply:
-        """One reply; see `bot.ports.Model`. ContextTooLong where the prompt has too many tokens for the model."""
+        """One reply; see `bot.ports.Model`. ContextTooLong where the prompt has too many tokens for
+        the model."""
         if self._base_url == OPENAI_URL and not self._api_key:
             step = "Set it in .env, or set OPENAI_BASE_URL to a server that wants no key."
             raise SetupError("OPENAI_API_KEY is not set.", next_step=step)
@@ -155,13 +163,19 @@ class OpenAIModel:
             step = "Copy the key again, without quotes, spaces or line ends."
             raise SetupError("OPENAI_API_KEY holds characters that no key has.", next_step=step)
         asked = Asked(
-            _server(self._base_url), model or self._model, self._api_key, text_of(prompt), has_images=bool(images)
+            _server(self._base_url),
+            model or self._model,
+            self._api_key,
+            text_of(prompt),
+            has_images=bool(images),
         )
         reply = asyncio.run(self._ask(messages_of(prompt, images), asked, stop, deadline_s))
         self._watch.replied(reply)
         return reply
 
-    async def _ask(self, messages: Messages, asked: Asked, stop: Callable[[], bool], deadline_s: float) -> Reply:
+    async def _ask(
+        self, messages: Messages, asked: Asked, stop: Callable[[], bool], deadline_s: float
+    ) -> Reply:
         """Watches over the call: whatever the server does, this ends in time."""
         began = self._clock()
         call = asyncio.create_task(self._answered(messages, asked, began, began + deadline_s))
@@ -171,7 +185,9 @@ class OpenAIModel:
                 if stop():
                     raise Cancelled
                 if left_s <= 0:
-                    message = f"The model {asked.model} did not answer within {deadline_s:.0f} seconds."
+                    message = (
+                        f"The model {asked.model} did not answer within {deadline_s:.0f} seconds."
+                    )
                     raise TimedOut(message, next_step="Try again, or ask for less at once.")
                 await asyncio.wait({call}, timeout=min(_POLL_S, left_s))
             return call.result()
@@ -193,8 +209,6 @@ class OpenAIModel:
             await self._sleep(wait_s)
             self._watch.retried("model")
         raise AssertionError("the last pause is None")
-
-    # ---- one request ------------------------------------------------------------------------------------------------
 
     async def _attempt(self, messages: Messages, asked: Asked) -> Answer:
         import httpx2
@@ -244,7 +258,8 @@ class OpenAIModel:
         return httpx2.create_ssl_context()
 
     def _options(self) -> dict[str, Any]:
-        """`max_completion_tokens` is OpenAI's newer name; older servers take it for nothing and set no limit."""
+        """`max_completion_tokens` is OpenAI's newer name; older servers take it for nothing and set
+        no limit."""
         options: dict[str, Any] = {"stream_options": {"include_usage": True}}
         if self._max_reply_tokens is not None:
             name = "max_completion_tokens" if "max_tokens" in self._refused else "max_tokens"
@@ -258,8 +273,6 @@ class OpenAIModel:
         refused = {name for name in sent if name in refusal.words}
         self._refused |= refused
         return bool(refused)
-
-    # ---- the reply --------------------------------------------------------------------------------------------------
 
     def _reply(self, answer: Answer, asked: Asked, seconds: float) -> Reply:
         text = _without_thinking(answer.text)
@@ -292,24 +305,35 @@ def _empty(answer: Answer, asked: Asked) -> Exception:
     if answer.finish == "content_filter":
         return fault_of(FILTERED, asked)
     if answer.finish == "length":
-        message = f"The model {asked.model} used up the length of its reply before it said anything."
-        step = "Let the operator raise TINYGEN_MAX_REPLY_TOKENS, or the server's own limit, or use another model."
+        message = (
+            f"The model {asked.model} used up the length of its reply before it said anything."
+        )
+        step = (
+            "Let the operator raise TINYGEN_MAX_REPLY_TOKENS, or the server's own limit, or use"
+            " another model."
+        )
         return OutsideError(message, next_step=step)
     if answer.finish == "tool_calls":
         message = f"The model {asked.model} called tools, though it was offered none."
-        return OutsideError(message, next_step="Let the operator turn that off at the server, or use another model.")
+        return OutsideError(
+            message, next_step="Let the operator turn that off at the server, or use another model."
+        )
     return MayPass(OutsideError(f"The model {asked.model} answered nothing.", next_step=TRY_LATER))
 
 
 def _without_thinking(text: str) -> str:
-    """Some servers leave a reasoning model's thoughts in front of its reply; edits in them were not meant."""
+    """Some servers leave a reasoning model's thoughts in front of its reply; edits in them were not
+    meant."""
     if not text.lstrip().startswith("<think>"):
         return text
     return text.partition("</think>")[2].lstrip()
 
 
 def _estimated(prompt: str, reply: str) -> Usage:
-    tokens = [math.ceil(len(text.encode("utf-8", "replace")) / _BYTES_PER_TOKEN) for text in (prompt, reply)]
+    tokens = [
+        math.ceil(len(text.encode("utf-8", "replace")) / _BYTES_PER_TOKEN)
+        for text in (prompt, reply)
+    ]
     return Usage(prompt_tokens=tokens[0], completion_tokens=tokens[1])
 
 

@@ -1,7 +1,7 @@
 """What a model's server means by refusing: who acts next, and whether asking again may help.
 
-Servers that speak OpenAI's protocol agree on status codes and little else, so the words of an error are looked at
-too. They are quoted only where they hold neither the key nor anything of the prompt.
+Servers that speak OpenAI's protocol agree on status codes and little else, so the words of an error
+are looked at too. They are quoted only where they hold neither the key nor anything of the prompt.
 """
 
 from __future__ import annotations
@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
-from bot.errors import ContextTooLong, ImagesRefused, OutsideError, SetupError, TinyGenError, Unworkable
+from bot.errors import (
+    ContextTooLong,
+    ImagesRefused,
+    OutsideError,
+    SetupError,
+    TinyGenError,
+    Unworkable,
+)
 
 if TYPE_CHECKING:
     import httpx2
@@ -39,14 +46,20 @@ _TOO_LONG = (
     "prompt is too long",
     "request too large",  # OpenAI: more than the account's tokens per minute, so waiting does not help
 )
-_NO_CREDIT = ("insufficient_quota", "billing_hard_limit", "billing_not_active", "insufficient credits")
+_NO_CREDIT = (
+    "insufficient_quota",
+    "billing_hard_limit",
+    "billing_not_active",
+    "insufficient credits",
+)
 _FILTERED = ("content_filter", "content_policy", "content management policy")
 _IMAGES = ("image", "multimodal", "multi-modal", "vision")
 _PASSING = frozenset({408, 409, 425, 429})
 
 
 class MayPass(Exception):
-    """The same request may succeed later. `wait_s` is what the server asked for, 0 where it did not say."""
+    """The same request may succeed later. `wait_s` is what the server asked for, 0 where it did not
+    say."""
 
     def __init__(self, error: OutsideError) -> None:
         super().__init__(str(error))
@@ -75,7 +88,8 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An error answer, in whichever form: a status of its own, within a body, or within a stream."""
+    """An error answer, in whichever form: a status of its own, within a body, or within a
+    stream."""
 
     status: int
     words: str
@@ -86,10 +100,15 @@ class Refusal:
 
     @property
     def may_mean_images(self) -> bool:
-        """Servers say it in as many ways as there are servers: what they name, or a request they do not understand."""
+        """Servers say it in as many ways as there are servers: what they name, or a request they do
+        not understand."""
         if self.says(_FILTERED) or self.status in _PASSING or self.status in (401, 402, 403):
             return False
-        return self.says(_IMAGES) or self.status == 413 or (self.status in (400, 415, 422) and not self.is_too_long)
+        return (
+            self.says(_IMAGES)
+            or self.status == 413
+            or (self.status in (400, 415, 422) and not self.is_too_long)
+        )
 
     @property
     def is_too_long(self) -> bool:
@@ -112,17 +131,27 @@ def read_refusal(status: int, body: bytes, headers: Mapping[str, str] | None = N
         inner = error.get("code")
         if status == 200:
             status = inner if isinstance(inner, int) and 400 <= inner < 600 else 502
-        named = [str(error[name]) for name in ("code", "type", "param", "message", "detail") if error.get(name)]
+        named = [
+            str(error[name])
+            for name in ("code", "type", "param", "message", "detail")
+            if error.get(name)
+        ]
         message = error.get("message") or error.get("detail")
-        return Refusal(status, _line(" ".join(named)), _line(message if isinstance(message, str) else ""), wait_s)
+        return Refusal(
+            status,
+            _line(" ".join(named)),
+            _line(message if isinstance(message, str) else ""),
+            wait_s,
+        )
     words = error if isinstance(error, str) else body[:_LONGEST_LINE_CHARS].decode(errors="replace")
     message = error if isinstance(error, str) else ""
     return Refusal(502 if status == 200 else status, _line(words), _line(message), wait_s)
 
 
 async def check_head(response: httpx2.Response) -> None:
-    """Raises Refused for all but an answer that can be read as it comes: no redirect is followed, since the key and the
-    prompt are for this server alone, and nothing is unpacked, since a few bytes may become gigabytes."""
+    """Raises Refused for all but an answer that can be read as it comes: no redirect is followed,
+    since the key and the prompt are for this server alone, and nothing is unpacked, since a few
+    bytes may become gigabytes."""
     status = response.status_code
     if response.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
         raise Refused(Refusal(status, "", "", _wait_s(response.headers)))
@@ -147,11 +176,14 @@ async def _beginning(response: httpx2.Response) -> bytes:
 
 def _line(text: str) -> str:
     """One line, in which every character prints."""
-    return " ".join("".join(sign if sign.isprintable() else " " for sign in text[:_LONGEST_LINE_CHARS]).split())
+    return " ".join(
+        "".join(sign if sign.isprintable() else " " for sign in text[:_LONGEST_LINE_CHARS]).split()
+    )
 
 
 def _wait_s(headers: Mapping[str, str]) -> float | None:
-    """`retry-after-ms` is OpenAI's own; `Retry-After` is seconds or a date. More than a day counts as one."""
+    """`retry-after-ms` is OpenAI's own; `Retry-After` is seconds or a date. More than a day counts
+    as one."""
     for name, unit_s in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         text = headers.get(name, "")
         try:
@@ -172,17 +204,26 @@ def fault_of(refusal: Refusal, asked: Asked) -> TinyGenError | MayPass:
     said = quoted(refusal.message, asked)
     model, server = asked.model, asked.server
     if refusal.says(_NO_CREDIT) or refusal.status == 402:
-        step = "Add credit to that account, or set OPENAI_API_KEY and OPENAI_BASE_URL to another one."
-        return SetupError(f"The account at {server} has no credit left for the model.", next_step=step)
+        step = (
+            "Add credit to that account, or set OPENAI_API_KEY and OPENAI_BASE_URL to another one."
+        )
+        return SetupError(
+            f"The account at {server} has no credit left for the model.", next_step=step
+        )
     if asked.has_images and refusal.may_mean_images:
         message = f"The model {model} takes no images, or not these{said}."
         return ImagesRefused(message, next_step="Leave the model out of TINYGEN_VISION.")
     if refusal.is_too_long:
         step = "Show it less, or lower TINYGEN_CONTEXT_TOKENS."
-        return ContextTooLong(f"The request is longer than the model {model} can take.", next_step=step)
+        return ContextTooLong(
+            f"The request is longer than the model {model} can take.", next_step=step
+        )
     if refusal.says(_FILTERED):
         message = f"The content filter at {server} refused this request."
-        return Unworkable(message, next_step="Put the request in other words, or ask the operator for another model.")
+        return Unworkable(
+            message,
+            next_step="Put the request in other words, or ask the operator for another model.",
+        )
     if refusal.status in _PASSING or refusal.status >= 500:
         message = f"The model's server {server} answered {refusal.status}{said}."
         return MayPass(OutsideError(message, next_step=TRY_LATER, retry_in_s=refusal.wait_s))
@@ -196,7 +237,10 @@ def unreachable(error: BaseException, asked: Asked) -> TinyGenError | MayPass:
         first = first.__cause__ or first.__context__ or first
     if isinstance(first, ssl.SSLCertVerificationError):
         message = f"The certificate of the model's server {asked.server} is not trusted here."
-        return SetupError(message, next_step="Add the authority that signed it to the file that SSL_CERT_FILE names.")
+        return SetupError(
+            message,
+            next_step="Add the authority that signed it to the file that SSL_CERT_FILE names.",
+        )
     message = f"The model's server {asked.server} did not answer ({type(first).__name__})."
     return MayPass(OutsideError(message, next_step=TRY_LATER))
 
@@ -205,25 +249,41 @@ def _final(refusal: Refusal, asked: Asked, said: str) -> TinyGenError:
     server, model = asked.server, asked.model
     if refusal.status < 300:
         message = f"The model's server {server} compressed its answer, though it was asked not to."
-        step = "Turn compression off there, or in the proxy before it, or set OPENAI_BASE_URL to another server."
+        step = (
+            "Turn compression off there, or in the proxy before it, or set OPENAI_BASE_URL to"
+            " another server."
+        )
         return SetupError(message, next_step=step)
     if refusal.status < 400:
         message = (
-            f"The model's server {server} answered {refusal.status}: it leads elsewhere, where the key may not go."
+            f"The model's server {server} answered {refusal.status}: it leads elsewhere, where the"
+            " key may not go."
         )
-        return SetupError(message, next_step="Set OPENAI_BASE_URL to the address of the server itself.")
+        return SetupError(
+            message, next_step="Set OPENAI_BASE_URL to the address of the server itself."
+        )
     if refusal.status == 401:
         return SetupError(
-            f"{server} does not accept the API key.", next_step="Set OPENAI_API_KEY to a valid key for it."
+            f"{server} does not accept the API key.",
+            next_step="Set OPENAI_API_KEY to a valid key for it.",
         )
     if refusal.status == 403:
         step = "Check what the key may use, or set OPENAI_MODEL to a model that it may."
-        return SetupError(f"{server} does not let this key use the model {model}{said}.", next_step=step)
-    if refusal.status == 404 or refusal.says(("model_not_found", "invalid model", "model not found")):
-        step = "Check OPENAI_MODEL against the server's list of models, and OPENAI_BASE_URL (it mostly ends in /v1)."
+        return SetupError(
+            f"{server} does not let this key use the model {model}{said}.", next_step=step
+        )
+    if refusal.status == 404 or refusal.says(
+        ("model_not_found", "invalid model", "model not found")
+    ):
+        step = (
+            "Check OPENAI_MODEL against the server's list of models, and OPENAI_BASE_URL (it mostly"
+            " ends in /v1)."
+        )
         return SetupError(f"{server} knows no model {model} at that address{said}.", next_step=step)
     message = f"The model's server {server} refused the request with {refusal.status}{said}."
-    return OutsideError(message, next_step="The operator may have to check OPENAI_BASE_URL and OPENAI_MODEL.")
+    return OutsideError(
+        message, next_step="The operator may have to check OPENAI_BASE_URL and OPENAI_MODEL."
+    )
 
 
 def quoted(text: str, asked: Asked) -> str:

@@ -1,8 +1,9 @@
 """Reading what a model's server sends, streamed or whole.
 
-The bytes are read here and not by the client library, which ends a cut stream as if it were complete, takes a web page
-for an answer, and trusts every field to have OpenAI's type. Nothing of it is believed to be short or true: each number,
-name and text has a bound, and so has the work of reading them.
+The bytes are read here and not by the client library, which ends a cut stream as if it were
+complete, takes a web page for an answer, and trusts every field to have OpenAI's type. Nothing of
+it is believed to be short or true: each number, name and text has a bound, and so has the work of
+reading them.
 """
 
 from __future__ import annotations
@@ -21,11 +22,12 @@ _LONGEST_REPLY_CHARS = 2_000_000
 _LONGEST_REFUSAL_CHARS = 4_000
 _LONGEST_NAME_CHARS = 100
 _LONGEST_LINE_BYTES = 4_000_000
-"""Of a stream, and of an answer that is none. JSON may take 24 times that in memory (measured with `[],[],[]`)."""
+"""Of a stream, and of an answer that is none. JSON may take 24 times that in memory (measured with
+`[],[],[]`)."""
 _MOST_BYTES = 64_000_000
 _MOST_LINES = 1_000_000
-"""Of a whole stream. A reply of 128,000 tokens after as many of thoughts is some 50 MB in 512,000 lines: there is one
-event for each token, of up to 200 bytes, and a blank line after it."""
+"""Of a whole stream. A reply of 128,000 tokens after as many of thoughts is some 50 MB in 512,000
+lines: there is one event for each token, of up to 200 bytes, and a blank line after it."""
 _MOST_TOKENS = 10**9
 _MOST_USD = 10**6
 
@@ -63,7 +65,9 @@ def _cost(value: object) -> float | None:
 
 
 def _name(value: object) -> str | None:
-    is_name = isinstance(value, str) and 0 < len(value) <= _LONGEST_NAME_CHARS and value.isprintable()
+    is_name = (
+        isinstance(value, str) and 0 < len(value) <= _LONGEST_NAME_CHARS and value.isprintable()
+    )
     return str(value) if is_name else None
 
 
@@ -76,7 +80,8 @@ Name = Annotated[str | None, BeforeValidator(_name)]
 
 
 class _Words(BaseModel):
-    """A delta or a whole message. Some servers send `content` as parts, the model's thinking among them."""
+    """A delta or a whole message. Some servers send `content` as parts, the model's thinking among
+    them."""
 
     content: str = ""
     refusal: str = ""
@@ -85,7 +90,11 @@ class _Words(BaseModel):
     @classmethod
     def _said(cls, value: object) -> str:
         if isinstance(value, list):
-            parts = (part.get("text") for part in value if isinstance(part, dict) and part.get("type") == "text")
+            parts = (
+                part.get("text")
+                for part in value
+                if isinstance(part, dict) and part.get("type") == "text"
+            )
             return "".join(part for part in parts if isinstance(part, str))
         return value if isinstance(value, str) else ""
 
@@ -120,8 +129,8 @@ class Answer:
 
     @property
     def text(self) -> str:
-        """Servers that cut between bytes send a surrogate pair in two halves: these are joined, and one that stays
-        alone becomes U+FFFD."""
+        """Servers that cut between bytes send a surrogate pair in two halves: these are joined, and
+        one that stays alone becomes U+FFFD."""
         text = "".join(self._said)[:_LONGEST_REPLY_CHARS]
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
@@ -150,7 +159,10 @@ class Answer:
         """False where the event cannot be read: what follows belongs to nothing."""
         try:
             read = _Event.model_validate(json.loads(event))
-        except (ValueError, RecursionError):  # pydantic's error is a ValueError, and so is one of UTF-8
+        except (
+            ValueError,
+            RecursionError,
+        ):  # pydantic's error is a ValueError, and so is one of UTF-8
             return False
         if read.error or (read.choices is None and read.usage is None and not self.is_stream):
             raise Refused(read_refusal(200, event))
@@ -160,7 +172,9 @@ class Answer:
             words = choice.delta or choice.message or _Words()
             self._said.append(words.content)
             self._left_chars -= len(words.content)
-            self.refusal = (self.refusal + words.refusal[:_LONGEST_REFUSAL_CHARS])[:_LONGEST_REFUSAL_CHARS]
+            self.refusal = (self.refusal + words.refusal[:_LONGEST_REFUSAL_CHARS])[
+                :_LONGEST_REFUSAL_CHARS
+            ]
             self.finish = choice.finish_reason or self.finish
         if self.finish == "error":
             raise Refused(Refusal(502, "", "the model's provider failed while it answered"))
@@ -168,10 +182,11 @@ class Answer:
 
 
 async def read_answer(pieces: AsyncIterator[bytes], *, usage_within_s: float) -> Answer:
-    """The answer, however it was sent. A connection that breaks after some text cuts it, and is no error.
+    """The answer, however it was sent. A connection that breaks after some text cuts it, and is no
+    error.
 
-    `usage_within_s` is how long usage is waited for after the reply's end: some servers never send it, and keep the
-    connection open.
+    `usage_within_s` is how long usage is waited for after the reply's end: some servers never send
+    it, and keep the connection open.
     """
     import httpx2
 
@@ -191,7 +206,8 @@ async def read_answer(pieces: AsyncIterator[bytes], *, usage_within_s: float) ->
 
 
 async def _lines(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Split at line feeds only: JSON may hold every other character that counts as a line's end somewhere."""
+    """Split at line feeds only: JSON may hold every other character that counts as a line's end
+    somewhere."""
     rest, left_bytes, left_lines = bytearray(), _MOST_BYTES, _MOST_LINES
     async for piece in pieces:
         *ends, begin = piece.split(b"\n")

@@ -1,8 +1,9 @@
 """Pure functions in a child process that may not take long, grow large, or hold up anything else.
 
-What a repository holds can keep any parser busy for minutes, and a parser that runs in the worker holds its
-interpreter: 5 KB of `%w(%w(` made Rust's grammar take ten seconds and 800 MB, 400 KB of `import a.a.a…` kept Python's
-own parser for over a minute. So a child makes the calls; of those that it does not come back from, nothing is known.
+What a repository holds can keep any parser busy for minutes, and a parser that runs in the worker
+holds its interpreter: 5 KB of `%w(%w(` made Rust's grammar take ten seconds and 800 MB, 400 KB of
+`import a.a.a…` kept Python's own parser for over a minute. So a child makes the calls; of those
+that it does not come back from, nothing is known.
 """
 
 from __future__ import annotations
@@ -50,9 +51,11 @@ DEFAULT = Limits()
 
 
 class Bounded(Generic[Answer]):
-    """Calls a function for each of several inputs, one after another, in as few children as that takes.
+    """Calls a function for each of several inputs, one after another, in as few children as that
+    takes.
 
-    The function must be pure, at the top of a module that imports nothing of ours, and answer with what JSON holds.
+    The function must be pure, at the top of a module that imports nothing of ours, and answer with
+    what JSON holds.
     """
 
     def __init__(self, function: Callable[[str, bytes], Answer], limits: Limits = DEFAULT) -> None:
@@ -61,11 +64,16 @@ class Bounded(Generic[Answer]):
         self._limits = limits
 
     def __call__(self, calls: Sequence[tuple[str, bytes]]) -> list[Answer | None]:
-        """The answers in order; None for a call that did not come back, and for each that there was no time for."""
+        """The answers in order; None for a call that did not come back, and for each that there was
+        no time for."""
         deadline = time.monotonic() + self._limits.wall_s
         answers: list[Answer | None] = []
         lost = 0
-        while len(answers) < len(calls) and lost < self._limits.children and time.monotonic() < deadline:
+        while (
+            len(answers) < len(calls)
+            and lost < self._limits.children
+            and time.monotonic() < deadline
+        ):
             answers += self._ask_child(calls[len(answers) :], deadline)
             if len(answers) < len(calls):
                 answers.append(None)
@@ -76,15 +84,23 @@ class Bounded(Generic[Answer]):
         return answers + [None] * (len(calls) - len(answers))
 
     def _ask_child(self, calls: Sequence[tuple[str, bytes]], deadline: float) -> list[Answer]:
-        """The answers up to the child's end. What it was asked goes through a file, so that neither side ever waits
-        for the other to read."""
+        """The answers up to the child's end. What it was asked goes through a file, so that neither
+        side ever waits for the other to read."""
         limits = self._limits
         bounds = map(str, (limits.cpu_s, limits.memory_bytes))
         with tempfile.TemporaryFile() as asked:
             _write_calls(asked, calls, limits.input_bytes)
             try:
                 child = subprocess.Popen(
-                    [sys.executable, "-I", "-B", str(_CHILD), self._module, self._function, *bounds],
+                    [
+                        sys.executable,
+                        "-I",
+                        "-B",
+                        str(_CHILD),
+                        self._module,
+                        self._function,
+                        *bounds,
+                    ],
                     stdin=asked,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.DEVNULL,
@@ -127,7 +143,8 @@ def _read(output: IO[bytes], most_bytes: int, deadline: float) -> bytes:
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """No child outlives its call, stopped or not: until it is waited for, its number is nobody else's."""
+    """No child outlives its call, stopped or not: until it is waited for, its number is nobody
+    else's."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()

@@ -1,5 +1,6 @@
-"""The child process. Its arguments are a module's file, a function's name, and limits; on stdin stands for each call
-a line of JSON, [label, size in bytes], with the bytes below it; each answer is a line of JSON on stdout.
+"""The child process. Its arguments are a module's file, a function's name, and limits; on stdin
+stands for each call a line of JSON, [label, size in bytes], with the bytes below it; each answer is
+a line of JSON on stdout.
 """
 
 from __future__ import annotations

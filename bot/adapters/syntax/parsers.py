@@ -1,4 +1,5 @@
-"""Whether a file parses: by Python's own parsers, libyaml and expat, and by the grammars of tree-sitter.
+"""Whether a file parses: by Python's own parsers, libyaml and expat, and by the grammars of
+tree-sitter.
 
 Each is imported where a file asks for it: a child's start is most of what a check costs.
 """
@@ -10,12 +11,13 @@ from importlib import import_module
 from typing import Any
 
 _Parse = Callable[[bytes], str | None]
-"""Where and why the file does not parse; None where it does, or where this parser does not judge it."""
+"""Where and why the file does not parse; None where it does, or where this parser does not judge
+it."""
 
 
 def find_fault(path: str, content: bytes) -> str | None:
-    """Where and why the file does not parse by the language of its suffix; None where it does, or where nothing is
-    known of it."""
+    """Where and why the file does not parse by the language of its suffix; None where it does, or
+    where nothing is known of it."""
     suffix = path.rpartition(".")[2].lower()
     parse = _PARSERS.get(suffix)
     if parse is None:

@@ -1,6 +1,8 @@
-"""From a task to what the model is shown: every file scanned once, the likely ones examined, the best ones packed.
+"""From a task to what the model is shown: every file scanned once, the likely ones examined, the
+best ones packed.
 
-What of the best files is shown: the pieces that most likely hold what must be changed, for the room they take.
+What of the best files is shown: the pieces that most likely hold what must be changed, for the room
+they take.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
 
-from bot.change.context.features import Candidate, Examiner, first_scores, read_corpus
+from bot.change.context.features import Candidate, FeatureExtractor, first_scores, read_corpus
 from bot.change.context.index import Scan, Scanned, is_readable, scan
 from bot.change.context.paths import is_shown
 from bot.change.context.ranking import Ranked, rank, votes
@@ -18,11 +20,12 @@ from bot.change.context.segments import Source, read_source, render_outline, seg
 from bot.change.context.task import find_named, read_task
 from bot.change.tokens import estimate_tokens
 from bot.types import Context, Excerpt
-from bot.types.snapshot import Snapshot
+from bot.types.snapshot import RepositoryView
 
 _WHOLE_TOKENS = 1_000
 _WHOLE_SHARE = 0.1
-"""A file is shown whole where it takes no more than this, and no more than this share of the budget."""
+"""A file is shown whole where it takes no more than this, and no more than this share of the
+budget."""
 _SHARPNESS = 2.0
 """How much surer a piece with a higher score is."""
 _DENSITY = 0.5
@@ -39,7 +42,8 @@ _BRIDGE_LINES = 8
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """Part of a file that is shown as one or not at all; `value` is the chance that it is needed."""
+    """Part of a file that is shown as one or not at all; `value` is the chance that it is
+    needed."""
 
     rank: int
     start: int
@@ -57,7 +61,8 @@ def pack(files: Sequence[Ranked], *, budget_tokens: int) -> tuple[Excerpt, ...]:
     chosen: dict[int, list[_Piece]] = {}
     above: set[tuple[int, int]] = set()
     below: set[tuple[int, int]] = set()
-    """Of the chosen pieces, by file: the line before each, on which a neighbour ends, and the line after it."""
+    """Of the chosen pieces, by file: the line before each, on which a neighbour ends, and the line
+    after it."""
     left = budget_tokens
     for piece in pieces:
         touching = ((piece.rank, piece.start) in below) + ((piece.rank, piece.end) in above)
@@ -83,15 +88,21 @@ def _pieces(rank: int, ranked: Ranked, whole_tokens: int) -> Iterator[_Piece]:
         return
     for segment, chance in zip(segments, _chances(ranked), strict=True):
         tokens = max(1, estimate_tokens(source.text(segment.start, segment.end)))
-        yield _Piece(rank, segment.start, segment.end, tokens, ranked.chance * (chance + tokens / total))
+        yield _Piece(
+            rank, segment.start, segment.end, tokens, ranked.chance * (chance + tokens / total)
+        )
 
 
 def _chances(ranked: Ranked) -> list[float]:
-    """How likely each segment is needed, by its words and place; beside that, any is by its size alone."""
+    """How likely each segment is needed, by its words and place; beside that, any is by its size
+    alone."""
     scores = [score**_SHARPNESS for score in _segment_scores(ranked)]
     whole = sum(scores) or 1.0
     own = [0.0, *(score / whole for score in scores), 0.0]
-    chances = [one + _NEIGHBOURS * (before + after) for before, one, after in zip(own, own[1:], own[2:], strict=False)]
+    chances = [
+        one + _NEIGHBOURS * (before + after)
+        for before, one, after in zip(own, own[1:], own[2:], strict=False)
+    ]
     return [max(_HEAD, chances[0]), *chances[1:]]
 
 
@@ -118,7 +129,9 @@ def _joined(pieces: Iterable[_Piece]) -> Iterator[tuple[int, int]]:
         yield start, end
 
 
-def _bridged(source: Source, ranges: list[tuple[int, int]], left: int) -> tuple[list[tuple[int, int]], int]:
+def _bridged(
+    source: Source, ranges: list[tuple[int, int]], left: int
+) -> tuple[list[tuple[int, int]], int]:
     """The ranges, with short gaps closed as far as `left` tokens go; and what is left of them."""
     closed = ranges[:1]
     for start, end in ranges[1:]:
@@ -132,10 +145,14 @@ def _bridged(source: Source, ranges: list[tuple[int, int]], left: int) -> tuple[
     return closed, left
 
 
-def _excerpts(ranked: Ranked, ranges: Iterable[tuple[int, int]], frame_tokens: int) -> Iterator[Excerpt]:
+def _excerpts(
+    ranked: Ranked, ranges: Iterable[tuple[int, int]], frame_tokens: int
+) -> Iterator[Excerpt]:
     for start, end in ranges:
         text = ranked.candidate.source.text(start, end)
-        yield Excerpt(ranked.path, start, end, text, estimate_tokens(text) + frame_tokens, ranked.why)
+        yield Excerpt(
+            ranked.path, start, end, text, estimate_tokens(text) + frame_tokens, ranked.why
+        )
 
 
 MAX_RANKING = 100
@@ -146,18 +163,22 @@ _SHOWN = 25
 _OUTLINE_SHARE = 0.05
 _OUTLINE_TOKENS = 2_000
 _ABOUT_DOCS = re.compile(
-    r"\b(read-?me|docs?|documentation|document(ed|ing)?|change-?log|changes file|tutorial|guide|manual|typo|spelling"
+    r"\b(read-?me|docs?|documentation|document(ed|ing)?|change-?log|changes"
+    r" file|tutorial|guide|manual|typo|spelling"
     r"|wording|markdown|rst|licen[cs]e|contributing)\b",
     re.IGNORECASE,
 )
 
 
-def choose_context(snapshot: Snapshot, task: str, *, budget_tokens: int) -> Context:
-    """The files and excerpts that the task most likely needs, best first, and an outline of the rest."""
+def choose_context(snapshot: RepositoryView, task: str, *, budget_tokens: int) -> Context:
+    """The files and excerpts that the task most likely needs, best first, and an outline of the
+    rest."""
     snapshot = snapshot.visible()
     ranked, rest = rank_files(snapshot, task)
     outline_tokens = min(_OUTLINE_TOKENS, int(budget_tokens * _OUTLINE_SHARE))
-    shown = pack(_worth_showing(ranked, task)[:_SHOWN], budget_tokens=budget_tokens - outline_tokens)
+    shown = pack(
+        _worth_showing(ranked, task)[:_SHOWN], budget_tokens=budget_tokens - outline_tokens
+    )
     sources = [each.candidate.source for each in ranked[:_OUTLINED]]
     paths = (path for path, blob in snapshot.blobs.items() if is_shown(blob))
     outline = render_outline(paths, sources, shown, budget_tokens=outline_tokens)
@@ -166,15 +187,21 @@ def choose_context(snapshot: Snapshot, task: str, *, budget_tokens: int) -> Cont
 
 
 def _worth_showing(ranked: list[Ranked], task: str) -> list[Ranked]:
-    """Documentation is left to the outline unless the task is about it, or names the file, or there is nothing else."""
+    """Documentation is left to the outline unless the task is about it, or names the file, or there
+    is nothing else."""
     if _ABOUT_DOCS.search(task):
         return ranked
-    others = [each for each in ranked if each.candidate.file.kind != "docs" or not each.why.startswith("says ")]
+    others = [
+        each
+        for each in ranked
+        if each.candidate.file.kind != "docs" or not each.why.startswith("says ")
+    ]
     return others or ranked
 
 
-def rank_files(snapshot: Snapshot, text: str) -> tuple[list[Ranked], list[str]]:
-    """The files that were examined, best first, and others that say anything of the task, by their words."""
+def rank_files(snapshot: RepositoryView, text: str) -> tuple[list[Ranked], list[str]]:
+    """The files that were examined, best first, and others that say anything of the task, by their
+    words."""
     task = read_task(text)
     scanned = scan(snapshot, task.terms)
     corpus = read_corpus(scanned, task.terms)
@@ -182,7 +209,7 @@ def rank_files(snapshot: Snapshot, text: str) -> tuple[list[Ranked], list[str]]:
     named = find_named(text, scanned.blobs)
     voted = votes(snapshot.history(), task.terms)
     wanted = _worth_examining(first, scanned, {mention.path for mention in named}, voted)
-    candidates = list(_examined(snapshot, wanted, Examiner(task, corpus)))
+    candidates = list(_examined(snapshot, wanted, FeatureExtractor(task, corpus)))
     ranked = rank(candidates, task, corpus, named, voted)
     known = {each.path for each in ranked}
     return ranked, [path for path in first if path not in known]
@@ -193,14 +220,18 @@ def _best(scores: Mapping[str, float], most: int) -> list[str]:
     return nsmallest(most, filter(scores.get, scores), key=lambda path: (-scores[path], path))
 
 
-def _worth_examining(first: Sequence[str], scanned: Scan, named: set[str], voted: Mapping[str, float]) -> list[Scanned]:
+def _worth_examining(
+    first: Sequence[str], scanned: Scan, named: set[str], voted: Mapping[str, float]
+) -> list[Scanned]:
     still_there = {path: vote for path, vote in voted.items() if path in scanned.blobs}
     extra = {*_best(still_there, _VOTED), *named}
     paths = dict.fromkeys((*first[:_EXAMINED], *sorted(extra)))
     return [scanned.file(path) for path in paths if is_readable(scanned.blobs[path])]
 
 
-def _examined(snapshot: Snapshot, files: Sequence[Scanned], examiner: Examiner) -> Iterator[Candidate]:
+def _examined(
+    snapshot: RepositoryView, files: Sequence[Scanned], examiner: FeatureExtractor
+) -> Iterator[Candidate]:
     contents = snapshot.read([file.blob for file in files])
     for file, content in zip(files, contents, strict=True):
         if (source := read_source(file.blob.path, content)) is not None:

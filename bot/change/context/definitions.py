@@ -1,5 +1,6 @@
-"""Where the definitions of a source file stand, read from its lines: by pattern and indentation, since grammars for
-every language weigh more than they bring (99.9 % of what Python's own parser finds in a large project).
+"""Where the definitions of a source file stand, read from its lines: by pattern and indentation,
+since grammars for every language weigh more than they bring (99.9 % of what Python's own parser
+finds in a large project).
 """
 
 from __future__ import annotations
@@ -12,15 +13,18 @@ from bot.change.context.paths import language_of
 
 _MODIFIERS = (
     r"(?:(?:export|default|declare|public|private|protected|internal|static|final|abstract|async|override|open|sealed"
-    r"|inline|virtual|readonly|partial|data|suspend|unsafe|synchronized|native|extern|const|pub(?:\([\w:]+\))?) ){0,8}"
+    r"|inline|virtual|readonly|partial|data|suspend|unsafe|synchronized|native|extern|const|pub(?:\([\w:]+\))?)"
+    r" ){0,8}"
 )
 _TYPES = "(?:class|interface|enum|struct|union|trait|record|module|namespace|object|protocol|extension|mixin|type)"
 _STATEMENTS = (
-    "(?:if|for|while|switch|catch|return|new|else|throw|case|assert|do|try|synchronized|when|await|yield|with|function)"
+    "(?:if|for|while|switch|catch|return|new|else|throw|case|assert|do|try|synchronized"
+    "|when|await|yield|with|function)"
 )
 _JAVA = (
     rf"^·(?:@\w+ )*{_MODIFIERS}(?:{_TYPES}|fun(?: <[^>\n]*>)?|def) (?:\w+\.)?(?P<a>\w+)",
-    rf"^ {_MODIFIERS}(?!{_STATEMENTS}\b)(?:<[^\n(]{{1,80}}> )?[\w.]+(?:<[^\n(;=]{{0,80}}>)?(?:\[\])* "
+    rf"^ {_MODIFIERS}(?!{_STATEMENTS}\b)(?:<[^\n(]{{1,80}}>"
+    r" )?[\w.]+(?:<[^\n(;=]{0,80}>)?(?:\[\])* "
     r"(?P<b>\w+)·\([^;\n=]*$",
     rf"^ {_MODIFIERS}(?!{_STATEMENTS}\b)(?P<c>\w+)·\([^;\n=]*\{{·$",
 )
@@ -29,14 +33,23 @@ _JAVASCRIPT = (
     r"^·(?:export )?(?:const|let|var) (?P<b>[\w$]+)·(?::[^=\n]+)?=·(?:async\b·)?"
     r"(?:function\b|\([^)\n]*\)·(?::[^=\n]+)?=>|\w+·=>|class\b)",
     r"^·(?:[\w$]+\.)*(?P<c>[\w$]+)·[=:]·(?:async\b·)?function\b",
-    rf"^ {_MODIFIERS}(?:get |set |\*·)?(?!{_STATEMENTS}\b)(?P<d>#?[\w$]+)·\([^()\n;]*\)[^;\n=]*\{{·$",
+    (
+        rf"^ {_MODIFIERS}(?:get |set"
+        rf" |\*·)?(?!{_STATEMENTS}\b)(?P<d>#?[\w$]+)·\([^()\n;]*\)[^;\n=]*\{{·$"
+    ),
 )
 _PATTERNS: dict[str, tuple[str, ...]] = {
-    "python": (r"^·(?:async |cp?)?(?:def|class) (?P<a>\w+)", r"^(?P<b>[A-Z_][A-Z0-9_]+)·(?::[^=\n]+)?="),
+    "python": (
+        r"^·(?:async |cp?)?(?:def|class) (?P<a>\w+)",
+        r"^(?P<b>[A-Z_][A-Z0-9_]+)·(?::[^=\n]+)?=",
+    ),
     "ruby": (r"^·(?:def|class|module) (?:self\.)?(?P<a>[\w:]+[?!=]?)",),
     "go": (r"^(?:func (?:\([^)\n]*\)·)?|type |var |const )(?P<a>\w+)",),
     "rust": (
-        rf"^·{_MODIFIERS}(?:fn|struct|enum|trait|union|mod|type|macro_rules!|static|const) (?P<a>\w+)",
+        (
+            rf"^·{_MODIFIERS}(?:fn|struct|enum|trait|union|mod|type|macro_rules!|static|const)"
+            r" (?P<a>\w+)"
+        ),
         r"^·impl(?:<[^\n{]*?>)? (?:[\w:<>',\x20]{1,120}?[\x20\t]for )?(?P<b>\w+)",
     ),
     "javascript": _JAVASCRIPT,
@@ -59,24 +72,30 @@ _PATTERNS: dict[str, tuple[str, ...]] = {
     "erlang": (r"^(?P<a>[a-z]\w*)\([^\n]*->",),
     "haskell": (r"^(?:(?:data|newtype|type|class|instance) (?P<a>\w+)|(?P<b>[a-z]\w*)·::)",),
     "other": (
-        r"^·(?:(?:pub|export|local|async) )*(?:def|defn-?|defun|defmacro|func|function|fn|proc|sub|class|module|struct"
+        r"^·(?:(?:pub|export|local|async)"
+        r" )*(?:def|defn-?|defun|defmacro|func|function|fn|proc|sub|class|module|struct"
         r"|trait|message|service|rpc|type|interface|resource|let(?: rec)?) (?P<a>[\w.-]+)",
     ),
 }
-"""By language. A space stands for blanks, `·` for blanks or nothing; the group that matched is the name."""
+"""By language. A space stands for blanks, `·` for blanks or nothing; the group that matched is the
+name."""
 
 _COMPILED = {
-    language: re.compile("|".join(patterns).replace(" ", "[ \\t]++").replace("·", "[ \\t]*+").encode(), re.M)
+    language: re.compile(
+        "|".join(patterns).replace(" ", "[ \\t]++").replace("·", "[ \\t]*+").encode(), re.M
+    )
     for language, patterns in _PATTERNS.items()
 }
-"""No pattern goes back over blanks, so that a line of nothing else costs no more than its length."""
+"""No pattern goes back over blanks, so that a line of nothing else costs no more than its
+length."""
 MAX_LINE_BYTES = 2_000
 """A longer line is not searched: it is data, or minified code."""
 
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A name and the 1-based line on which its definition begins; `signature` is that line, stripped."""
+    """A name and the 1-based line on which its definition begins; `signature` is that line,
+    stripped."""
 
     name: str
     line: int
@@ -105,7 +124,9 @@ def _found(path: str, content: bytes) -> Iterator[Definition]:
         counted = begin
         end = content.find(b"\n", begin)
         signature = content[begin : end if end >= 0 else None].decode("utf-8", "replace").strip()
-        yield Definition(match.group(match.lastgroup or 0).decode("utf-8", "replace"), line, signature)
+        yield Definition(
+            match.group(match.lastgroup or 0).decode("utf-8", "replace"), line, signature
+        )
 
 
 def _without_long_lines(content: bytes) -> bytes:

@@ -1,4 +1,5 @@
-"""A closer look at the likely files: how well their best piece fits, and what they share with the task beyond words.
+"""A closer look at the likely files: how well their best piece fits, and what they share with the
+task beyond words.
 
 How rare each of the task's terms is in this repository, and the first, quick score of every file.
 """
@@ -12,7 +13,16 @@ from dataclasses import dataclass
 from itertools import chain, pairwise
 
 from bot.change.context.definitions import Definition
-from bot.change.context.index import BODY, DEFINED, IN_DIRECTORY, IN_NAME, WORDS, Scan, Scanned, terms_of
+from bot.change.context.index import (
+    BODY,
+    DEFINED,
+    IN_DIRECTORY,
+    IN_NAME,
+    WORDS,
+    Scan,
+    Scanned,
+    terms_of,
+)
 from bot.change.context.paths import Kind
 from bot.change.context.segments import Segment, Source, cut
 from bot.change.context.task import Pair, Task, phrases_of
@@ -60,24 +70,31 @@ def rarity(count: int, total: int) -> float:
 def read_corpus(scan: Scan, terms: Mapping[str, float]) -> Corpus:
     """By the source files; by all files where none is source."""
     lengths = {path: scan.contents.notes[number] for path, number in scan.content_of.items()}
-    sources = [path for path in lengths if scan.kinds[path] == "source" and lengths[path]] or [*scan.kinds]
+    sources = [path for path in lengths if scan.kinds[path] == "source" and lengths[path]] or [
+        *scan.kinds
+    ]
     files_of = Counter(scan.content_of[path] for path in sources if path in scan.content_of)
 
     def files_with(field: str, term: str) -> int:
         return sum(map(files_of.__getitem__, scan.contents.counts(field, term)))
 
     return Corpus(
-        weights={term: weight * rarity(files_with(BODY, term), len(sources)) for term, weight in terms.items()},
+        weights={
+            term: weight * rarity(files_with(BODY, term), len(sources))
+            for term, weight in terms.items()
+        },
         average_length=sum(lengths.get(path, 0) for path in sources) / max(1, len(sources)) or 1.0,
         defined_in={term: files_with(DEFINED, term) for term in terms},
     )
 
 
 def first_scores(scan: Scan, corpus: Corpus) -> dict[str, float]:
-    """By the words of text, definitions and path alone: enough to find the sixty files worth a closer look."""
+    """By the words of text, definitions and path alone: enough to find the sixty files worth a
+    closer look."""
     texts, places = _text_scores(scan, corpus), _path_scores(scan, corpus)
     return {
-        path: (texts[scan.content_of.get(path, -1)] + places[scan.paths.numbers[path]]) * KIND_FACTOR[kind]
+        path: (texts[scan.content_of.get(path, -1)] + places[scan.paths.numbers[path]])
+        * KIND_FACTOR[kind]
         for path, kind in scan.kinds.items()
     }
 
@@ -105,14 +122,16 @@ def _path_scores(scan: Scan, corpus: Corpus) -> list[float]:
 
 _OWN_NAME = 3.0
 _PARENTS_NAME = 1.0
-"""How many uses in a piece it is worth that its own definition, or the one around it, is called so."""
+"""How many uses in a piece it is worth that its own definition, or the one around it, is called
+so."""
 _LONG_PIECE = 120
 """A piece of so many lines counts half."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A file looked at closely. `segment_scores` go with `segments`; `pairs` are those of the task that occur."""
+    """A file looked at closely. `segment_scores` go with `segments`; `pairs` are those of the task
+    that occur."""
 
     file: Scanned
     source: Source
@@ -133,7 +152,8 @@ class Candidate:
 
 
 class Matcher:
-    """Which of the task's terms a word of the repository stands for. Each word is looked at once."""
+    """Which of the task's terms a word of the repository stands for. Each word is looked at
+    once."""
 
     def __init__(self, terms: Collection[str]) -> None:
         self._wanted = terms
@@ -153,14 +173,16 @@ class Matcher:
     def _learn(self, words: set[bytes]) -> None:
         self._seen |= words
         for word in words:
-            if len(word) <= LONGEST_WORD and (terms := self.terms_of(word.decode("utf-8", "replace"))):
+            if len(word) <= LONGEST_WORD and (
+                terms := self.terms_of(word.decode("utf-8", "replace"))
+            ):
                 self._terms[word] = terms
 
     def terms_of(self, word: str) -> tuple[str, ...]:
         return tuple(term for term in terms_of(word) if term in self._wanted)
 
 
-class Examiner:
+class FeatureExtractor:
     """Makes candidates. Splitting words into stems is remembered from file to file."""
 
     def __init__(self, task: Task, corpus: Corpus) -> None:
@@ -183,16 +205,25 @@ class Examiner:
             pairs=self._count_pairs(words, distinct),
             names=frozenset((self._task.title_names | self._task.prose_names) & defined),
             shared_phrases=self._count_phrases(words, distinct),
-            defined_members=sum(owner in defined and member in defined for owner, member in self._task.members),
-            imported=any(name in defined and _lies_in(file.blob.path, module) for module, name in self._task.imports),
+            defined_members=sum(
+                owner in defined and member in defined for owner, member in self._task.members
+            ),
+            imported=any(
+                name in defined and _lies_in(file.blob.path, module)
+                for module, name in self._task.imports
+            ),
         )
 
     def _segment_score(self, source: Source, segment: Segment) -> float:
-        counts: dict[str, float] = dict(self._matcher.counts(split_words(source.bytes(segment.start, segment.end))))
+        counts: dict[str, float] = dict(
+            self._matcher.counts(split_words(source.bytes(segment.start, segment.end)))
+        )
         for definition, worth in ((segment.definition, _OWN_NAME), (segment.parent, _PARENTS_NAME)):
             for term in self._terms(definition):
                 counts[term] = counts.get(term, 0.0) + worth
-        score = sum(self._corpus.weights[term] * count / (count + 1) for term, count in counts.items())
+        score = sum(
+            self._corpus.weights[term] * count / (count + 1) for term, count in counts.items()
+        )
         return score / (1 + (segment.end - segment.start + 1) / _LONG_PIECE)
 
     def _terms(self, definition: Definition | None) -> tuple[str, ...]:

@@ -2,8 +2,9 @@
 
 Searching with a pattern that a model wrote, in time linear in the text.
 
-Python's `re` backtracks: a pattern such as `(a+)+$` can keep it busy for ever, and nothing can stop it. RE2 does not,
-and knows neither look-around nor back-references: https://github.com/google/re2/wiki/Syntax
+Python's `re` backtracks: a pattern such as `(a+)+$` can keep it busy for ever, and nothing can stop
+it. RE2 does not, and knows neither look-around nor back-references:
+https://github.com/google/re2/wiki/Syntax
 """
 
 from __future__ import annotations
@@ -39,19 +40,27 @@ LANGUAGE_OF: dict[str, str] = {
 """By the extension, without its dot."""
 
 _PROSE = word_set("md markdown mdx rst txt adoc asciidoc org rdoc pod tex 1 2 3 4 5 6 7 8")
-_CONFIG = word_set("toml cfg ini yml yaml json json5 xml gradle properties conf env mk in am ac gemspec nix")
+_CONFIG = word_set(
+    "toml cfg ini yml yaml json json5 xml gradle properties conf env mk in am ac gemspec nix"
+)
 _CONFIG_NAMES = word_set("makefile dockerfile rakefile gemfile justfile procfile cmakelists.txt")
 _LOCK_NAMES = word_set(
-    "package-lock.json npm-shrinkwrap.json pnpm-lock.yaml go.sum cargo.lock uv.lock bun.lockb gradle.lockfile"
+    "package-lock.json npm-shrinkwrap.json pnpm-lock.yaml go.sum cargo.lock uv.lock bun.lockb"
+    " gradle.lockfile"
 )
 _VENDORED = word_set(
-    "vendor vendored _vendor node_modules bower_components third_party thirdparty 3rdparty externals godeps"
+    "vendor vendored _vendor node_modules bower_components third_party thirdparty 3rdparty"
+    " externals godeps"
 )
 _TRANSLATED = word_set("locale locales translations")
-_TESTS = word_set("tests test spec specs __tests__ __mocks__ e2e fixtures testdata test-data features cypress")
+_TESTS = word_set(
+    "tests test spec specs __tests__ __mocks__ e2e fixtures testdata test-data features cypress"
+)
 _BENCHES = word_set("bench benches benchmark benchmarks asv_bench")
 _EXAMPLES = word_set("example examples sample samples demo demos tutorial tutorials")
-_DOCS = word_set("doc docs documentation website site man changelog changelogs changes news .changeset")
+_DOCS = word_set(
+    "doc docs documentation website site man changelog changelogs changes news .changeset"
+)
 
 _NOT_TEXT = word_set(
     """png jpg jpeg gif ico bmp webp tif tiff psd pdf zip gz tgz bz2 xz 7z jar war class pyc so o a dll dylib exe bin
@@ -66,7 +75,9 @@ _TEST_NAME = re.compile(
     r"|^(Test[A-Z].*|.*(Test|Tests|TestCase|IT|Spec))\.(java|kt|scala|cs|groovy|php|swift)$|\.feature$"
 )
 _JAVA_PACKAGE = re.compile(r"(^|/)(com|org|net|io)/example(/|$)")
-_DOC_NAME = re.compile(r"^(readme|changelog|changes|history|news|authors|contributing|license|copying|todo)\b", re.I)
+_DOC_NAME = re.compile(
+    r"^(readme|changelog|changes|history|news|authors|contributing|license|copying|todo)\b", re.I
+)
 
 
 def language_of(path: str) -> str | None:
@@ -90,8 +101,8 @@ def is_shown(blob: Blob) -> bool:
 
 
 def kinds_of(paths: Iterable[str]) -> dict[str, Kind]:
-    """The kind of each path. Directories called `test` or `testing` are read beside what lies in them: frameworks
-    keep source there."""
+    """The kind of each path. Directories called `test` or `testing` are read beside what lies in
+    them: frameworks keep source there."""
     known = list(paths)
     return {path: kind_of(path) for path in known} | framework_sources(known)
 
@@ -102,8 +113,8 @@ def is_framework_test(path: str, kind: Kind) -> bool:
 
 
 def framework_sources(paths: Iterable[str]) -> dict[str, Kind]:
-    """The files that are no tests though their path says so, and their kinds: those in the directories called `test`
-    that lie in a Python package and hold modules, but no test modules."""
+    """The files that are no tests though their path says so, and their kinds: those in the
+    directories called `test` that lie in a Python package and hold modules, but no test modules."""
     inside: defaultdict[str, list[str]] = defaultdict(list)
     for path in paths:
         if "/test/" in path:
@@ -112,7 +123,9 @@ def framework_sources(paths: Iterable[str]) -> dict[str, Kind]:
     return {
         f"{directory}/{name}": kind_of(f"{directory}/{name}", may_be_test=False)
         for directory, names in inside.items()
-        if directory.endswith("/test") and "__init__.py" in names and not any(map(_TEST_NAME.search, names))
+        if directory.endswith("/test")
+        and "__init__.py" in names
+        and not any(map(_TEST_NAME.search, names))
         for name in names
     }
 
@@ -120,7 +133,12 @@ def framework_sources(paths: Iterable[str]) -> dict[str, Kind]:
 def kind_of(path: str, *, may_be_test: bool = True) -> Kind:
     directory, _, name = path.rpartition("/")
     folders = _folders(directory)
-    if folders & _VENDORED or folders & _TRANSLATED or name.lower() in _LOCK_NAMES or _GENERATED_NAME.search(name):
+    if (
+        folders & _VENDORED
+        or folders & _TRANSLATED
+        or name.lower() in _LOCK_NAMES
+        or _GENERATED_NAME.search(name)
+    ):
         return "generated"
     if may_be_test and _is_test(directory, name, folders):
         return "test"
@@ -137,7 +155,11 @@ def _folders(directory: str) -> frozenset[str]:
 
 
 def _is_test(directory: str, name: str, folders: frozenset[str]) -> bool:
-    return bool(folders & (_TESTS | _BENCHES)) or directory.startswith("testing") or bool(_TEST_NAME.search(name))
+    return (
+        bool(folders & (_TESTS | _BENCHES))
+        or directory.startswith("testing")
+        or bool(_TEST_NAME.search(name))
+    )
 
 
 def _kind_of_code(path: str, name: str) -> Kind:
@@ -151,7 +173,8 @@ def _kind_of_code(path: str, name: str) -> Kind:
 
 MAX_PATTERN_CHARS = 500
 _MAX_MEMORY_BYTES = 1 << 18
-"""For the pattern's program and its remembered states, so that no program has over some 3,000 instructions."""
+"""For the pattern's program and its remembered states, so that no program has over some 3,000
+instructions."""
 
 
 class BadPattern(ValueError):
@@ -169,7 +192,8 @@ class Pattern:
         self.size: int = self._line.programsize
 
     def lines(self, text: str) -> Iterator[tuple[int, str]]:
-        """The lines that hold a match, each once, with their 1-based numbers and without their ends."""
+        """The lines that hold a match, each once, with their 1-based numbers and without their
+        ends."""
         text = text.replace("\r\n", "\n")
         if not self._anywhere.search(text):
             return

@@ -1,10 +1,11 @@
-"""Which files matter most. The score is the logarithm of the odds that a file must be changed: a weighted sum of what
-is known of it, the weights fitted on real changes of 24 projects (tests/benchmarks/context.py measures them).
+"""Which files matter most. The score is the logarithm of the odds that a file must be changed: a
+weighted sum of what is known of it, the weights fitted on real changes of 24 projects
+(tests/benchmarks/context.py measures them).
 
 What earlier commits tell: those that speak of the same things touched the files that matter.
 
-The strongest hint there is beyond the text itself: people describe a change in the words of the issues to come, which
-are often not the words of the code.
+The strongest hint there is beyond the text itself: people describe a change in the words of the
+issues to come, which are often not the words of the code.
 """
 
 from __future__ import annotations
@@ -62,7 +63,8 @@ WEIGHTS: Mapping[str, float] = {
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """`chance` is the share of all odds that this file has; `lines` are those that the task names in it."""
+    """`chance` is the share of all odds that this file has; `lines` are those that the task names
+    in it."""
 
     candidate: Candidate
     chance: float
@@ -75,7 +77,11 @@ class Ranked:
 
 
 def rank(
-    candidates: Sequence[Candidate], task: Task, corpus: Corpus, named: Sequence[Named], votes: Mapping[str, float]
+    candidates: Sequence[Candidate],
+    task: Task,
+    corpus: Corpus,
+    named: Sequence[Named],
+    votes: Mapping[str, float],
 ) -> list[Ranked]:
     """Best first."""
     features = features_of(candidates, task, corpus, named, votes)
@@ -83,14 +89,20 @@ def rank(
     top = max(scores, default=0.0)
     odds = [math.exp(score - top) for score in scores]
     ranked = [
-        Ranked(candidate, odd / sum(odds), _why(each, candidate, corpus), _lines(candidate.path, named))
+        Ranked(
+            candidate, odd / sum(odds), _why(each, candidate, corpus), _lines(candidate.path, named)
+        )
         for candidate, each, odd in zip(candidates, features, odds, strict=True)
     ]
     return sorted(ranked, key=lambda each: (-each.chance, each.path))
 
 
 def features_of(
-    candidates: Sequence[Candidate], task: Task, corpus: Corpus, named: Sequence[Named], votes: Mapping[str, float]
+    candidates: Sequence[Candidate],
+    task: Task,
+    corpus: Corpus,
+    named: Sequence[Named],
+    votes: Mapping[str, float],
 ) -> list[Features]:
     lexical = [_lexical(candidate, corpus) for candidate in candidates]
     _add_neighbours(candidates, lexical)
@@ -106,7 +118,10 @@ def features_of(
             "title pairs": _pairs(candidate, task.title_pairs, rarities),
             "prose pairs": _pairs(candidate, task.prose_pairs, rarities),
             **_said(candidate, task, corpus),
-            **{how: mentions[candidate.path].get(how, 0.0) for how in ("path", "deepest frame", "frame", "module")},
+            **{
+                how: mentions[candidate.path].get(how, 0.0)
+                for how in ("path", "deepest frame", "frame", "module")
+            },
             "past commits": math.log(1 + votes.get(candidate.path, 0.0)),
             **_nature(candidate),
         }
@@ -125,8 +140,13 @@ def _lexical(candidate: Candidate, corpus: Corpus) -> Features:
     best, following = best_pieces(candidate.segment_scores)
     words = words_of_path(candidate.path)
     return {
-        "text": sum(weights[term] * corpus.saturated(count, file.length) for term, count in file.body.items()),
-        "definitions": sum(weights[term] * count / (count + 1) for term, count in file.defined.items()),
+        "text": sum(
+            weights[term] * corpus.saturated(count, file.length)
+            for term, count in file.body.items()
+        ),
+        "definitions": sum(
+            weights[term] * count / (count + 1) for term, count in file.defined.items()
+        ),
         "piece": best,
         "next pieces": following,
         "name": sum(weights.get(stem, 0.0) for stem in words.name),
@@ -135,7 +155,8 @@ def _lexical(candidate: Candidate, corpus: Corpus) -> Features:
 
 
 def _add_neighbours(candidates: Sequence[Candidate], lexical: Sequence[Features]) -> None:
-    """What the best other files of the same directory score, and the test that goes by the file's name."""
+    """What the best other files of the same directory score, and the test that goes by the file's
+    name."""
     scores = [each["piece"] + 0.5 * each["text"] for each in lexical]
     by_directory: dict[str, list[tuple[float, str]]] = defaultdict(list)
     tests: dict[str, float] = defaultdict(float)
@@ -149,7 +170,11 @@ def _add_neighbours(candidates: Sequence[Candidate], lexical: Sequence[Features]
         best.sort(reverse=True)
     for candidate, features in zip(candidates, lexical, strict=True):
         is_source = candidate.file.kind == "source"
-        others = [score for score, path in by_directory[_directory(candidate)][:4] if path != candidate.path]
+        others = [
+            score
+            for score, path in by_directory[_directory(candidate)][:4]
+            if path != candidate.path
+        ]
         features["siblings"] = sum(others[:3]) / 3 if is_source else 0.0
         stem = words_of_path(candidate.path).stem.strip("_")
         features["its test"] = tests.get(stem, 0.0) if is_source else 0.0
@@ -167,7 +192,11 @@ def _subject(stem: str) -> str:
     return stem
 
 
-def _pairs(candidate: Candidate, wanted: Iterable[tuple[str, str]], rarities: Mapping[tuple[str, str], float]) -> float:
+def _pairs(
+    candidate: Candidate,
+    wanted: Iterable[tuple[str, str]],
+    rarities: Mapping[tuple[str, str], float],
+) -> float:
     found = candidate.pairs
     return sum(rarities[pair] * found[pair] / (found[pair] + 1) for pair in found.keys() & wanted)
 
@@ -175,7 +204,9 @@ def _pairs(candidate: Candidate, wanted: Iterable[tuple[str, str]], rarities: Ma
 def _said(candidate: Candidate, task: Task, corpus: Corpus) -> Features:
     if candidate.file.kind != "source":
         return {}
-    rare = {name: 1 / max(1, corpus.defined_in.get(f"={_folded(name)}", 1)) for name in candidate.names}
+    rare = {
+        name: 1 / max(1, corpus.defined_in.get(f"={_folded(name)}", 1)) for name in candidate.names
+    }
     return {
         "title names": sum(rare[name] for name in candidate.names & task.title_names),
         "prose names": sum(rare[name] for name in candidate.names & task.prose_names),
@@ -211,7 +242,9 @@ def _add_directory_votes(
 
 
 def _lines(path: str, named: Sequence[Named]) -> tuple[int, ...]:
-    return tuple(dict.fromkeys(mention.line for mention in named if mention.path == path and mention.line))
+    return tuple(
+        dict.fromkeys(mention.line for mention in named if mention.path == path and mention.line)
+    )
 
 
 def _why(features: Features, candidate: Candidate, corpus: Corpus) -> str:
@@ -229,7 +262,9 @@ def _why(features: Features, candidate: Candidate, corpus: Corpus) -> str:
 
 def _telling_words(candidate: Candidate, corpus: Corpus) -> str:
     counts, weights = candidate.file.body, corpus.weights
-    telling = sorted(counts, key=lambda term: (-weights[term] * counts[term] / (1 + counts[term]), term))
+    telling = sorted(
+        counts, key=lambda term: (-weights[term] * counts[term] / (1 + counts[term]), term)
+    )
     words = [term.removeprefix("=") for term in telling if term.startswith("=")] or telling
     return f"says {', '.join(words[:_TELLING])}" if words else "its path matches the request"
 
@@ -242,11 +277,16 @@ _MOST_ALIKE = 60
 
 
 def votes(commits: Sequence[PastCommit], terms: Mapping[str, float]) -> dict[str, float]:
-    """By path: the sum over the commits most like the task of how alike they are, shared among the files of each."""
+    """By path: the sum over the commits most like the task of how alike they are, shared among the
+    files of each."""
     told = [commit for commit in commits[:MAX_COMMITS] if 0 < len(commit.paths) < _MAX_PATHS]
     said = [_stems(commit.message) for commit in told]
     seen = Counter(stem for stems in said for stem in stems)
-    weights = {stem: terms[stem] * rarity(count, len(told)) for stem, count in seen.items() if stem in terms}
+    weights = {
+        stem: terms[stem] * rarity(count, len(told))
+        for stem, count in seen.items()
+        if stem in terms
+    }
     average = sum(sum(stems.values()) for stems in said) / max(1, len(said)) or 1.0
     alike = [_likeness(stems, weights, average) for stems in said]
     best = max(alike, default=0.0)
@@ -266,4 +306,6 @@ def _stems(message: str) -> Counter[str]:
 
 def _likeness(stems: Counter[str], weights: Mapping[str, float], average: float) -> float:
     norm = 1.2 * (0.4 + 0.6 * sum(stems.values()) / average)
-    return sum(weights[stem] * stems[stem] / (stems[stem] + norm) for stem in stems.keys() & weights.keys())
+    return sum(
+        weights[stem] * stems[stem] / (stems[stem] + norm) for stem in stems.keys() & weights.keys()
+    )

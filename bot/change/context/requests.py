@@ -1,4 +1,5 @@
-"""Answering what the model asks to see: files, searches and directories, of the repository as it stands now.
+"""Answering what the model asks to see: files, searches and directories, of the repository as it
+stands now.
 
 The repository as it stands now: its base, and over it what the edits so far have made.
 """
@@ -16,7 +17,7 @@ from bot.change.context.segments import Source, read_source
 from bot.change.tokens import estimate_tokens
 from bot.types import ShownFile
 from bot.types.reply import Request
-from bot.types.snapshot import Blob, Changes, Snapshot
+from bot.types.snapshot import Blob, Changes, RepositoryView
 from bot.types.text import close_names, read_text
 
 _MAX_NEAR = 2_000
@@ -25,14 +26,18 @@ _MAX_NEAR = 2_000
 class Current:
     """Files that may be shown: regular, with a printable path."""
 
-    def __init__(self, snapshot: Snapshot, changes: Changes) -> None:
+    def __init__(self, snapshot: RepositoryView, changes: Changes) -> None:
         self._snapshot = snapshot
         self._changed = {
             path: change.content
             for path, change in changes.items()
             if change.content is not None and change.mode.startswith("100") and path.isprintable()
         }
-        self._base = {path: blob for path, blob in snapshot.blobs.items() if path not in changes and is_shown(blob)}
+        self._base = {
+            path: blob
+            for path, blob in snapshot.blobs.items()
+            if path not in changes and is_shown(blob)
+        }
 
     def find(self, argument: str) -> str | None:
         """The path that is meant: itself, or the only one that ends so."""
@@ -117,10 +122,10 @@ class _Answer:
 
 
 def answer_requests(
-    snapshot: Snapshot, changes: Changes, requests: Sequence[Request], *, budget_tokens: int
+    snapshot: RepositoryView, changes: Changes, requests: Sequence[Request], *, budget_tokens: int
 ) -> Answers:
-    """The answers to at most `MAX_REQUESTS` different requests, at most `budget_tokens` together; what was left out
-    for room is said, with how to ask for it."""
+    """The answers to at most `MAX_REQUESTS` different requests, at most `budget_tokens` together;
+    what was left out for room is said, with how to ask for it."""
     current = Current(snapshot.visible(), changes)
     asked = list(dict.fromkeys(requests))[:MAX_REQUESTS]
     text = ""
@@ -152,15 +157,17 @@ def _rendered(answer: _Answer) -> str:
     return f"{answer.heading}\n{fence}\n{answer.body}{end}{fence}\n\n"
 
 
-# ---- read -----------------------------------------------------------------------------------------------------------
-
-
 def _read(current: Current, request: Request, budget_tokens: int) -> _Answer:
     path = current.find(request.argument)
     if path is None:
-        alike = close_names(request.argument, current.near(request.argument), most=5, least_likeness=0.3)
+        alike = close_names(
+            request.argument, current.near(request.argument), most=5, least_likeness=0.3
+        )
         near = ", ".join(alike)
-        return _Answer(f"read {request.argument[:200]}: there is no such file.{f' Near: {near}.' if near else ''}")
+        return _Answer(
+            f"read {request.argument[:200]}: there is no such"
+            f" file.{f' Near: {near}.' if near else ''}"
+        )
     source = current.source(path)
     if source is None:
         return _Answer(f"read {path}: the file is not text, or too large to show.")
@@ -174,7 +181,10 @@ def _read(current: Current, request: Request, budget_tokens: int) -> _Answer:
         return _Answer(f"read {path}: line {start} alone is longer than the room that is left.")
     heading = f"{path}, lines {start}-{last} of {total}:"
     if last < end:
-        heading = f"{_outlined(source, last)}\n{heading[:-1]} (ask `read {path}:{last + 1}-{end}` for more):"
+        heading = (
+            f"{_outlined(source, last)}\n{heading[:-1]} (ask `read {path}:{last + 1}-{end}` for"
+            " more):"
+        )
     return _Answer(heading.strip(), source.text(start, last), (ShownFile(path, start, last, _WHY),))
 
 
@@ -189,9 +199,6 @@ def _outlined(source: Source, after: int) -> str:
     """Where the definitions stand that did not fit."""
     hidden = [each for each in source.definitions if each.line > after][:_MAX_SIGNATURES]
     return "; ".join(f"{each.name} {each.line}" for each in hidden)
-
-
-# ---- search ---------------------------------------------------------------------------------------------------------
 
 
 def _search(current: Current, argument: str, budget_tokens: int) -> _Answer:
@@ -233,9 +240,6 @@ def _matches(current: Current, pattern: Pattern) -> Iterator[tuple[str, int, str
             return
 
 
-# ---- list -----------------------------------------------------------------------------------------------------------
-
-
 def _list(current: Current, argument: str, budget_tokens: int) -> _Answer:
     directory = "/".join(part for part in argument.split("/") if part not in ("", "."))
     entries = current.entries(directory)
@@ -249,4 +253,6 @@ def _list(current: Current, argument: str, budget_tokens: int) -> _Answer:
             break
         shown.append(entry + "\n")
     more = "" if len(shown) == len(entries) else f", the first {len(shown)} of them here"
-    return _Answer(f"{directory or 'The top directory'}: {len(entries)} entries{more}.", "".join(shown))
+    return _Answer(
+        f"{directory or 'The top directory'}: {len(entries)} entries{more}.", "".join(shown)
+    )

@@ -1,6 +1,8 @@
-"""A file cut into pieces that make sense alone: its head, then definition by definition, long ones at blank lines.
+"""A file cut into pieces that make sense alone: its head, then definition by definition, long ones
+at blank lines.
 
-The repository in brief: its top, and the signatures of the likely files that are not shown, to ask from.
+The repository in brief: its top, and the signatures of the likely files that are not shown, to ask
+from.
 """
 
 from __future__ import annotations
@@ -22,12 +24,15 @@ _MIN_CHUNK_LINES = 25
 MAX_LINE_CHARS = 2_000
 """A file with a longer line is shown only whole: such lines are data or minified code."""
 
-_LEADING = re.compile(r"\s*(@|#(?!\s*(if|else|endif|include|define))|//|/\*|\*|--|\"\"\"|<!--|\[\w)")
+_LEADING = re.compile(
+    r"\s*(@|#(?!\s*(if|else|endif|include|define))|//|/\*|\*|--|\"\"\"|<!--|\[\w)"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """1-based, inclusive lines. `definition` is what begins there; `parent` the definition around it."""
+    """1-based, inclusive lines. `definition` is what begins there; `parent` the definition around
+    it."""
 
     start: int
     end: int
@@ -65,7 +70,9 @@ def read_source(path: str, content: bytes) -> Source | None:
     long = any(len(line) > MAX_LINE_CHARS for line in lines)
     breaks = [match.end() for match in re.finditer(rb"\n", content)]
     offsets = (0, *breaks) if content.endswith(b"\n") else (0, *breaks, len(content))
-    return Source(path, content, lines, () if long else find_definitions(path, content), long, offsets)
+    return Source(
+        path, content, lines, () if long else find_definitions(path, content), long, offsets
+    )
 
 
 def cut(source: Source) -> tuple[Segment, ...]:
@@ -82,8 +89,8 @@ def cut(source: Source) -> tuple[Segment, ...]:
 
 
 def _starts(source: Source) -> list[tuple[int, Definition, Definition | None]]:
-    """Where segments begin: each definition at the top of the file or directly inside another, with the comments and
-    decorators above it."""
+    """Where segments begin: each definition at the top of the file or directly inside another, with
+    the comments and decorators above it."""
     stack: list[tuple[int, Definition]] = []
     starts: list[tuple[int, Definition, Definition | None]] = []
     for definition in source.definitions:
@@ -115,7 +122,14 @@ def _split(
     """A long segment in chunks that end at blank lines where there are some."""
     while end - start >= MAX_SEGMENT_LINES:
         stop = start + MAX_SEGMENT_LINES - 1
-        blank = next((n for n in range(stop, start + _MIN_CHUNK_LINES, -1) if not source.lines[n - 1].strip()), stop)
+        blank = next(
+            (
+                n
+                for n in range(stop, start + _MIN_CHUNK_LINES, -1)
+                if not source.lines[n - 1].strip()
+            ),
+            stop,
+        )
         yield Segment(start, blank, definition, parent)
         start = blank + 1
     yield Segment(start, end, definition, parent)
@@ -133,7 +147,11 @@ _MAX_SIGNATURE_CHARS = 100
 
 
 def render_outline(
-    paths: Iterable[str], candidates: Sequence[Source], shown: Sequence[Excerpt], *, budget_tokens: int
+    paths: Iterable[str],
+    candidates: Sequence[Source],
+    shown: Sequence[Excerpt],
+    *,
+    budget_tokens: int,
 ) -> str:
     """At most `budget_tokens`; whole lines only."""
     blocks = [_top(paths), *(_signatures(source, shown) for source in candidates)]
@@ -151,7 +169,10 @@ def _top(paths: Iterable[str]) -> str:
         first, slash, _ = path.partition("/")
         counts[first + slash] += 1
         total += 1
-    entries = [f"{name} ({count} files)" if name.endswith("/") else name for name, count in sorted(counts.items())]
+    entries = [
+        f"{name} ({count} files)" if name.endswith("/") else name
+        for name, count in sorted(counts.items())
+    ]
     more = f", and {len(entries) - _MAX_TOP} more" if len(entries) > _MAX_TOP else ""
     return f"{total} files: {', '.join(entries[:_MAX_TOP])}{more}\n"
 
@@ -160,8 +181,13 @@ def _signatures(source: Source, shown: Sequence[Excerpt]) -> str:
     ranges = sorted((each.start, each.end) for each in shown if each.path == source.path)
     if ranges and ranges[0] == (1, len(source.lines)):
         return ""
-    hidden = [definition for definition in source.definitions if not _is_in(ranges, definition.line)]
-    lines = [f"  {each.line}: {each.signature[:_MAX_SIGNATURE_CHARS]}\n" for each in hidden[:_MAX_SIGNATURES]]
+    hidden = [
+        definition for definition in source.definitions if not _is_in(ranges, definition.line)
+    ]
+    lines = [
+        f"  {each.line}: {each.signature[:_MAX_SIGNATURE_CHARS]}\n"
+        for each in hidden[:_MAX_SIGNATURES]
+    ]
     more = f"  … {len(hidden) - _MAX_SIGNATURES} more\n" if len(hidden) > _MAX_SIGNATURES else ""
     return f"{source.path} ({len(source.lines)} lines)\n{''.join(lines)}{more}"
 

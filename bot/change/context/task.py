@@ -15,10 +15,18 @@ from itertools import islice, pairwise
 from typing import Literal
 
 from bot.change.context.paths import extension_of, language_of
-from bot.change.context.tokenize import LONGEST_WORD, is_common, is_identifier, is_stop_word, parts_of, word_set
+from bot.change.context.tokenize import (
+    LONGEST_WORD,
+    is_common,
+    is_identifier,
+    is_stop_word,
+    parts_of,
+    word_set,
+)
 
 MAX_TASK_CHARS = 48_000
-"""Of a longer task the beginning and the end are read: they hold the request; the middle is a log."""
+"""Of a longer task the beginning and the end are read: they hold the request; the middle is a
+log."""
 
 _FENCE = re.compile(r"\s*(```|~~~)")
 _SPAN = re.compile(r"`([^`\n]{1,200})`")
@@ -26,20 +34,25 @@ _MAX_COMMENT_CHARS = 5_000
 _URL = re.compile(r"\bhttps?://[^\s/]{1,200}(?P<path>/\S{0,500})?")
 
 _BOILERPLATE = re.compile(
-    r"(?:merge (?:pull request|branch)\b.{0,200}|\(cherry picked from.{0,100}|[\w-]{3,20}-by:.{0,200}"
+    r"(?:merge (?:pull request|branch)\b.{0,200}|\(cherry picked"
+    r" from.{0,100}|[\w-]{3,20}-by:.{0,200}"
     r"|change-id:.{0,100}|(?:fix(?:es|ed)?|closes?d?|refs?|see|resolves?):?(?:#\d*+|(?:GHSA|CVE)-\S++|[,\s]++)*+\.?)$",
     re.I,
 )
 _HEADING = re.compile(
-    r"[#*\s-]*(describe the bug|(detailed )?description|steps?(/code)? to reproduce|(how )?to reproduce|detail"
-    r"|(expected|actual|current)( behaviou?r| results?)?|versions?|environment( info)?|additional context|screenshots"
+    r"[#*\s-]*(describe the bug|(detailed )?description|steps?(/code)? to reproduce|(how )?to"
+    r" reproduce|detail"
+    r"|(expected|actual|current)( behaviou?r| results?)?|versions?|environment( info)?|additional"
+    r" context|screenshots"
     r"|your project|is your feature request.{0,80}|describe (the solution|alternatives).{0,60}"
     r"|\(?last modified by.{0,60}|feature or bugfix|bugfix|purpose|relates|checklist)[*:)\s]*$",
     re.I,
 )
 _SURROUNDINGS = re.compile(
-    r"\s*+([-*]\s*+)?(os|operating system|platform|python|browser|extra tools|environment|system|plugins|rootdir"
-    r"|cachedir|collected|darwin|linux|windows|node|npm|java|ruby|[\w-]{1,30} (version|extensions)|[\w.-]{1,40}==\d"
+    r"\s*+([-*]\s*+)?(os|operating system|platform|python|browser|extra"
+    r" tools|environment|system|plugins|rootdir"
+    r"|cachedir|collected|darwin|linux|windows|node|npm|java|ruby|[\w-]{1,30}"
+    r" (version|extensions)|[\w.-]{1,40}==\d"
     r"|[\w-]{1,30}:? +v?\d+(\.\d+)+)\b.{0,80}$",
     re.I,
 )
@@ -50,14 +63,18 @@ _CODE_LINE = re.compile(
 )
 _SENTENCE = re.compile(r"[a-z]{3,20} [a-z]{2,20} [a-z]{3,20} [a-z]{3,20}")
 _FRAME_LINE = re.compile(
-    r"[\s>E]*+(File \"|at [\w.$<>]{1,200}\(|(\.\.?/|\S{1,200}\.\w{1,10}:\d))|INTERNALERROR>\s+File \""
+    r"[\s>E]*+(File \"|at"
+    r" [\w.$<>]{1,200}\(|(\.\.?/|\S{1,200}\.\w{1,10}:\d))|INTERNALERROR>\s+File \""
 )
-_ERROR_LINE = re.compile(r"(?:[>\s]|E(?=\s))*+[\w.]{0,100}(Error|Exception|Warning|panic|fatal)\b.{0,300}$")
+_ERROR_LINE = re.compile(
+    r"(?:[>\s]|E(?=\s))*+[\w.]{0,100}(Error|Exception|Warning|panic|fatal)\b.{0,300}$"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Sections:
-    """`code` is what is pasted, `trace` its stack frames, `error` its error messages; `spans` are code in prose."""
+    """`code` is what is pasted, `trace` its stack frames, `error` its error messages; `spans` are
+    code in prose."""
 
     title: str
     prose: str
@@ -72,7 +89,14 @@ def split_sections(text: str) -> Sections:
     code, trace, error = _sorted_code(pasted)
     error += [line for line in prose if _ERROR_LINE.match(line) and not _SENTENCE.search(line)]
     spans = _SPAN.findall("\n".join((title, *prose)))
-    return Sections(title, "\n".join(prose), "\n".join(code), "\n".join(trace), "\n".join(error), "\n".join(spans))
+    return Sections(
+        title,
+        "\n".join(prose),
+        "\n".join(code),
+        "\n".join(trace),
+        "\n".join(error),
+        "\n".join(spans),
+    )
 
 
 def shortened(text: str) -> str:
@@ -82,11 +106,16 @@ def shortened(text: str) -> str:
 
 
 def _cleaned(text: str) -> str:
-    """Without what says nothing of the task: templates' words, trailers, the asker's surroundings, hosts of links."""
+    """Without what says nothing of the task: templates' words, trailers, the asker's surroundings,
+    hosts of links."""
     text = _without_comments(text)
-    text = _URL.sub(lambda url: f" {url['path']} " if "/blob/" in (url["path"] or "") else " ", text)
+    text = _URL.sub(
+        lambda url: f" {url['path']} " if "/blob/" in (url["path"] or "") else " ", text
+    )
     noise = (_BOILERPLATE, _HEADING, _SURROUNDINGS)
-    return "\n".join(line for line in text.split("\n") if not any(kind.match(line) for kind in noise))
+    return "\n".join(
+        line for line in text.split("\n") if not any(kind.match(line) for kind in noise)
+    )
 
 
 def _without_comments(text: str) -> str:
@@ -142,7 +171,14 @@ def _sorted_code(pasted: list[str]) -> tuple[list[str], list[str], list[str]]:
 
 MAX_TERMS = 250
 
-_SECTION_WEIGHTS = {"title": 2.0, "prose": 1.0, "error": 1.0, "spans": 1.0, "code": 0.6, "trace": 0.2}
+_SECTION_WEIGHTS = {
+    "title": 2.0,
+    "prose": 1.0,
+    "error": 1.0,
+    "spans": 1.0,
+    "code": 0.6,
+    "trace": 0.2,
+}
 _DAMPING = 2.0
 """A word said n times in a section weighs n / (n + this)."""
 
@@ -157,8 +193,9 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """`terms` are stems of words and, as `=name`, whole lower-case identifiers, each with its weight. `pairs` are
-    stems that stand side by side in the title or in prose. The names are as spelt, for definitions that bear them."""
+    """`terms` are stems of words and, as `=name`, whole lower-case identifiers, each with its
+    weight. `pairs` are stems that stand side by side in the title or in prose. The names are as
+    spelt, for definitions that bear them."""
 
     terms: Mapping[str, float]
     title_pairs: frozenset[Pair]
@@ -184,7 +221,9 @@ def read_task(text: str) -> Task:
         phrases=phrases_of([word.encode() for word in re.findall(r"\w+", prose)]),
         title_names=frozenset(_names(sections.title)),
         prose_names=frozenset((*_names(sections.prose), *_names(sections.spans, all_count=True))),
-        members=frozenset((one.encode(), other.encode()) for one, other in _MEMBER.findall(everything)),
+        members=frozenset(
+            (one.encode(), other.encode()) for one, other in _MEMBER.findall(everything)
+        ),
         imports=tuple(_imports(everything)),
     )
 
@@ -196,7 +235,9 @@ def phrases_of(words: list[bytes]) -> frozenset[tuple[bytes, ...]]:
 def _terms(sections: Sections) -> dict[str, float]:
     weights: dict[str, float] = defaultdict(float)
     for section, weight in _SECTION_WEIGHTS.items():
-        counts = Counter(_counted(_WORD.findall(getattr(sections, section)), all_count=section == "spans"))
+        counts = Counter(
+            _counted(_WORD.findall(getattr(sections, section)), all_count=section == "spans")
+        )
         for term, count in counts.items():
             weights[term] += weight * count / (count + _DAMPING)
     best = sorted(weights.items(), key=lambda item: (-item[1], item[0]))[:MAX_TERMS]
@@ -241,8 +282,8 @@ def _imports(text: str) -> Iterator[tuple[str, bytes]]:
 
 
 How = Literal["path", "name", "deepest frame", "frame", "module"]
-"""`path`: at least a directory and a name, or a name in the title; `name`: a file's name alone, as likely the
-asker's own file as one of the repository."""
+"""`path`: at least a directory and a name, or a name in the title; `name`: a file's name alone, as
+likely the asker's own file as one of the repository."""
 
 _MAX_SAME = 3
 """A mention that fits more files than this names none of them."""
@@ -262,14 +303,17 @@ _FRAME = re.compile(
     rf"|^[\s>E]{{0,20}}(?P<other>[^\s:()]{{1,300}}{_EXTENSION}):(?P<other_line>\d{{1,7}})",
     re.M,
 )
-_NEW_TRACE = re.compile(r"Traceback \(most recent call last\)|^_{5,}|Caused by|During handling of", re.M)
+_NEW_TRACE = re.compile(
+    r"Traceback \(most recent call last\)|^_{5,}|Caused by|During handling of", re.M
+)
 _DOTTED = re.compile(r"(?<![\w.])[^\W\d]\w{0,60}(?:(?:\.|::)[^\W\d]\w{0,60}){1,10}")
 _IMPORT_LINE = re.compile(r"^[\s>.]{0,20}(?:from|import)\s.{0,300}", re.M)
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A file that the task names; `weight` is shared between files that fit equally well; `line` where it is given."""
+    """A file that the task names; `weight` is shared between files that fit equally well; `line`
+    where it is given."""
 
     path: str
     how: How
@@ -283,7 +327,10 @@ def find_named(text: str, paths: Iterable[str]) -> tuple[Named, ...]:
     frames = list(islice(_FRAME.finditer(text), _MAX_MENTIONS))
     spoken = _FRAME.sub(" ", text)
     places = list(islice(_PATH.finditer(spoken), _MAX_MENTIONS))
-    modules = [re.split(r"\.|::", name) for name in _DOTTED.findall(_IMPORT_LINE.sub("", spoken))[:_MAX_MENTIONS]]
+    modules = [
+        re.split(r"\.|::", name)
+        for name in _DOTTED.findall(_IMPORT_LINE.sub("", spoken))[:_MAX_MENTIONS]
+    ]
     names = {_place(match)[-1:] for match in (*frames, *places)}
     known = _Paths(
         paths,
@@ -291,7 +338,11 @@ def find_named(text: str, paths: Iterable[str]) -> tuple[Named, ...]:
         modules={name for parts in modules for name in parts[1:]},
     )
     title_end = len(spoken.strip().partition("\n")[0])
-    return (*_from_traces(text, frames, known), *_from_paths(places, title_end, known), *_from_modules(modules, known))
+    return (
+        *_from_traces(text, frames, known),
+        *_from_paths(places, title_end, known),
+        *_from_modules(modules, known),
+    )
 
 
 def _place(match: re.Match[str]) -> tuple[str, ...]:
@@ -302,8 +353,8 @@ def _place(match: re.Match[str]) -> tuple[str, ...]:
 
 
 class _Paths:
-    """Files by the end of their path and by module name; of those that are called by one of `names` (lower-case) or
-    `modules`."""
+    """Files by the end of their path and by module name; of those that are called by one of `names`
+    (lower-case) or `modules`."""
 
     def __init__(self, paths: Iterable[str], names: set[str], modules: set[str]) -> None:
         self._by_end: dict[str, list[str]] = defaultdict(list)
@@ -314,7 +365,9 @@ class _Paths:
                 for end in _ends(path.lower()):
                     self._by_end[end].append(path)
             stem = name.rpartition(".")[0]
-            if (stem in modules or (modules and stem in _STANDS_FOR_DIRECTORY)) and language_of(path):
+            if (stem in modules or (modules and stem in _STANDS_FOR_DIRECTORY)) and language_of(
+                path
+            ):
                 module = path[: -len(extension_of(path)) - 1]
                 if stem in _STANDS_FOR_DIRECTORY:
                     module = module.rpartition("/")[0]
@@ -322,14 +375,16 @@ class _Paths:
                     self._by_module[end].append(path)
 
     def ending_as(self, parts: Sequence[str]) -> tuple[int, list[str]]:
-        """The files whose path agrees with the end of `parts` as far back as any file's does, and how far."""
+        """The files whose path agrees with the end of `parts` as far back as any file's does, and
+        how far."""
         for depth in range(min(len(parts), _MAX_DEPTH), 0, -1):
             if found := self._by_end.get("/".join(parts[-depth:]).lower()):
                 return depth, found
         return 0, []
 
     def module(self, parts: Sequence[str]) -> list[str]:
-        """The files that the longest beginning of a dotted name stands for, of two names at least."""
+        """The files that the longest beginning of a dotted name stands for, of two names at
+        least."""
         for length in range(len(parts), 1, -1):
             if found := self._by_module.get("/".join(parts[:length])):
                 return found
@@ -347,7 +402,8 @@ def _ends(path: str) -> Iterator[str]:
 
 
 def _from_traces(text: str, frames: Sequence[re.Match[str]], known: _Paths) -> Iterator[Named]:
-    """The repository's frames of each trace, the deepest first: Python prints it last, others first."""
+    """The repository's frames of each trace, the deepest first: Python prints it last, others
+    first."""
     heads = [match.start() for match in _NEW_TRACE.finditer(text)]
     traces: list[list[re.Match[str]]] = []
     for frame in frames:
@@ -377,10 +433,17 @@ def _from_paths(places: Sequence[re.Match[str]], title_end: int, known: _Paths) 
         depth, found = known.ending_as(parts) if parts else (0, [])
         if not found or len(found) > _MAX_SAME:
             continue
-        whole = depth == len(parts) or (depth > 1 and any(path.count("/") + 1 == depth for path in found))
+        whole = depth == len(parts) or (
+            depth > 1 and any(path.count("/") + 1 == depth for path in found)
+        )
         sure = whole and (depth > 1 or match.start() < title_end)
         for path in found:
-            yield Named(path, "path" if sure else "name", 1 / len(found), int(match["line"]) if match["line"] else None)
+            yield Named(
+                path,
+                "path" if sure else "name",
+                1 / len(found),
+                int(match["line"]) if match["line"] else None,
+            )
 
 
 def _from_modules(modules: Sequence[Sequence[str]], known: _Paths) -> Iterator[Named]:

@@ -1,4 +1,5 @@
-"""Words, as tasks and source files share them: identifiers, the parts they are made of, and their stems."""
+"""Words, as tasks and source files share them: identifiers, the parts they are made of, and their
+stems."""
 
 from __future__ import annotations
 
@@ -13,7 +14,9 @@ def word_set(words: str) -> frozenset[str]:
 
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_a-zA-Z]+")
 _WORD_BYTES = bytes(
-    byte if byte >= 0x80 or byte == 0x5F or chr(byte).isalnum() else 0x20  # "_", and all that is not ASCII
+    (
+        byte if byte >= 0x80 or byte == 0x5F or chr(byte).isalnum() else 0x20
+    )  # "_", and all that is not ASCII
     for byte in range(256)
 )
 LONGEST_WORD = 64
@@ -56,11 +59,16 @@ def parts_of(word: str) -> tuple[str, ...]:
 
 
 def stem(word: str) -> str:
-    """The word without its commonest English endings, so that `queries` meets `query` and `parsing` meets `parse`."""
+    """The word without its commonest English endings, so that `queries` meets `query` and `parsing`
+    meets `parse`."""
     if len(word) < 4 or not word.isascii():
         return word
     for ending, replacement in _ENDINGS.get(word[-1], ()):
-        if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith(("ss", "us", "is")):
+        if (
+            word.endswith(ending)
+            and len(word) - len(ending) >= 3
+            and not word.endswith(("ss", "us", "is"))
+        ):
             word = word[: len(word) - len(ending)] + replacement
             break
     if len(word) > 4 and word[-1] == word[-2] and word[-1] not in "lse":
@@ -74,11 +82,16 @@ def is_common(word: str) -> bool:
 
 
 def is_stop_word(word: str) -> bool:
-    """Whether the word says nothing beside another one either: `not null` and `set up` mean more than their parts."""
+    """Whether the word says nothing beside another one either: `not null` and `set up` mean more
+    than their parts."""
     return is_common(word) and word not in _PARTICLES
 
 
 def is_identifier(word: str) -> bool:
     """Whether the word is spelt as only code spells: `snake_case`, `camelCase`, `utf8`."""
     inner = word.strip("_")
-    return "_" in inner or word.startswith("_") or bool(re.search(r"[a-z][A-Z]|[A-Z]{2}[a-z]|[a-zA-Z]\d", inner))
+    return (
+        "_" in inner
+        or word.startswith("_")
+        or bool(re.search(r"[a-z][A-Z]|[A-Z]{2}[a-z]|[a-zA-Z]\d", inner))
+    )

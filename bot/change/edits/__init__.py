@@ -1,9 +1,10 @@
-"""What the model says becomes changes: `read_reply` takes a reply apart, `apply_edits` lays its edits on a snapshot."""
+"""What the model says becomes changes: `read_reply` takes a reply apart, `apply_edits` lays its
+edits on a snapshot."""
 
 from __future__ import annotations
 
 from bot.change.edits.apply import MAX_EDITS, apply_edits
-from bot.change.edits.checks import Judge, find_problems, unjudged
+from bot.change.edits.checks import SyntaxChecker, find_problems, no_syntax_checks
 from bot.change.edits.file_names import check_path
 from bot.change.edits.files import MAX_FILE_BYTES, MAX_FILES
 from bot.change.edits.reply import MAX_REPLY_CHARS, read_reply
@@ -13,10 +14,10 @@ __all__ = [
     "MAX_FILES",
     "MAX_FILE_BYTES",
     "MAX_REPLY_CHARS",
-    "Judge",
+    "SyntaxChecker",
     "apply_edits",
     "check_path",
     "find_problems",
+    "no_syntax_checks",
     "read_reply",
-    "unjudged",
 ]

@@ -21,10 +21,18 @@ from bot.change.edits import files as whole
 from bot.change.edits.blocks import other_splits
 from bot.change.edits.files import MAX_FILE_BYTES, MAX_FILES, Files, Refused
 from bot.change.edits.lines import Text, encode, exact, signs, split, unindented
-from bot.change.edits.match import LEAST_SIGNS, Miss, Place, find, find_within_lines, leaves_out, places
+from bot.change.edits.match import (
+    LEAST_SIGNS,
+    Match,
+    NoMatch,
+    find,
+    find_within_lines,
+    leaves_out,
+    places,
+)
 from bot.change.edits.reindent import carry, fancy_only, foreign
-from bot.types.reply import Applied, Edit, Rejection
-from bot.types.snapshot import Changes, Snapshot
+from bot.types.reply import Applied, Edit, RejectedEdit
+from bot.types.snapshot import Changes, RepositoryView
 
 MAX_EDITS = 1_000
 """How many edits of one reply are looked at."""
@@ -34,7 +42,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def apply_edits(
-    base: Snapshot,
+    base: RepositoryView,
     current: Changes,
     edits: Sequence[Edit],
     *,
@@ -48,18 +56,20 @@ def apply_edits(
     files.prefetch(edit.path for edit in edits[:max_edits])
     files.expect_gone(edit.path for edit in edits[:max_edits] if edit.action in ("delete", "move"))
     held: dict[Edit, None] = {}
-    rejected: list[Rejection] = []
+    rejected: list[RejectedEdit] = []
     order: list[Edit] = []
     for number, edit in enumerate(edits):
         try:
             if number >= max_edits:
-                raise Refused(f"The reply has more than {max_edits} edits. Send this one in a later reply.")
+                raise Refused(
+                    f"The reply has more than {max_edits} edits. Send this one in a later reply."
+                )
             if edit not in held:
                 _ACTIONS[edit.action](files, edit)
             held[edit] = None
             order.append(edit)
         except Refused as refusal:
-            rejected.append(Rejection(edit, str(refusal), refusal.is_final))
+            rejected.append(RejectedEdit(edit, str(refusal), refusal.is_final))
     return Applied(files.changes, tuple(order), tuple(rejected))
 
 
@@ -84,7 +94,7 @@ def _replace_in(files: Files, path: str, edit: Edit) -> None:
     if _was_made(files, path, text, edit):
         return
     found = _find(path, text, edit, trust_line=path not in files.misnumbered)
-    if isinstance(found, Miss):
+    if isinstance(found, NoMatch):
         _replace_part(files, path, source, text, edit, found)
         return
     if edit.line is not None and found.start + 1 != edit.line:
@@ -103,13 +113,13 @@ def _replace_in(files: Files, path: str, edit: Edit) -> None:
     files.put(path, _encoded(carried.render(), source))
 
 
-def _find(path: str, text: Text, edit: Edit, *, trust_line: bool) -> Place | Miss:
-    """The place of the edit. Where a block may be divided at several lines, the longest search that stands in the file
-    is the one that was meant: a shorter one is its beginning. Where two dividing lines follow each other that is no
-    evidence, but sides that begin or end alike are."""
+def _find(path: str, text: Text, edit: Edit, *, trust_line: bool) -> Match | NoMatch:
+    """The place of the edit. Where a block may be divided at several lines, the longest search that
+    stands in the file is the one that was meant: a shorter one is its beginning. Where two dividing
+    lines follow each other that is no evidence, but sides that begin or end alike are."""
     first = find(text, edit, trust_line=trust_line)
     others = [find(text, other, trust_line=trust_line) for other in other_splits(edit)]
-    found = [place for place in (first, *others) if isinstance(place, Place)]
+    found = [place for place in (first, *others) if isinstance(place, Match)]
     if len(found) > 1 and len(found[-1].search.bodies) == len(found[-2].search.bodies) + 1:
         found = [place for place in found[-2:] if _sides_meet(place)]
         if len(found) != 1:
@@ -117,13 +127,14 @@ def _find(path: str, text: Text, edit: Edit, *, trust_line: bool) -> Place | Mis
     return found[-1] if found else first
 
 
-def _sides_meet(place: Place) -> bool:
+def _sides_meet(place: Match) -> bool:
     search, new = place.search.bodies, place.replace.bodies
     return bool(new) and (search[0] == new[0] or search[-1] == new[-1])
 
 
 def _was_made(files: Files, path: str, text: Text, edit: Edit) -> bool:
-    """Whether an earlier edit already put the whole replacement there, around what the search would find again."""
+    """Whether an earlier edit already put the whole replacement there, around what the search would
+    find again."""
     if not files.is_changed(path) or len(edit.replace) <= len(edit.search):
         return False
     search, new = split(edit.search), split(edit.replace)
@@ -134,22 +145,29 @@ def _was_made(files: Files, path: str, text: Text, edit: Edit) -> bool:
     return {place + inside[0] for place in made}.issuperset(places(text, search.bodies, exact))
 
 
-def _replace_part(files: Files, path: str, source: str, text: Text, edit: Edit, miss: Miss) -> None:
-    """The last resorts where no run of whole lines is meant: the outcome stands there already, or part of a line."""
+def _replace_part(
+    files: Files, path: str, source: str, text: Text, edit: Edit, miss: NoMatch
+) -> None:
+    """The last resorts where no run of whole lines is meant: the outcome stands there already, or
+    part of a line."""
     if miss.reason == "ambiguous":
-        raise Refused(words.ambiguous(path, text if files.may_hint() else None, edit.search, miss.lines))
+        raise Refused(
+            words.ambiguous(path, text if files.may_hint() else None, edit.search, miss.lines)
+        )
     if _stands(text, edit):
         return
     start = find_within_lines(source, edit.search)
     if start is None:
         raise Refused(words.not_found(path, text if files.may_hint() else None, edit.search))
     end = start + len(edit.search.removesuffix("\n"))
-    files.put(path, _encoded(source[:start] + edit.replace.removesuffix("\n") + source[end:], source))
+    files.put(
+        path, _encoded(source[:start] + edit.replace.removesuffix("\n") + source[end:], source)
+    )
 
 
 def _stands(text: Text, edit: Edit) -> bool:
-    """Whether the outcome of an edit whose search is gone is there: its new lines at one place, or, where it only takes
-    lines away, the lines around them without those."""
+    """Whether the outcome of an edit whose search is gone is there: its new lines at one place, or,
+    where it only takes lines away, the lines around them without those."""
     old, new = split(edit.search).bodies, split(edit.replace).bodies
     if leaves_out(old) or len(places(text, new, exact, most=2)) != 1:
         return False
@@ -174,7 +192,9 @@ def _write(files: Files, edit: Edit) -> None:
     fault = whole.fault(old, split(edit.replace))
     if fault:
         raise Refused(words.partial_file(path, fault))
-    files.put(path, _encoded(whole.carry_whole(old, edit.replace, foreign(old, files.fancy)).render()))
+    files.put(
+        path, _encoded(whole.carry_whole(old, edit.replace, foreign(old, files.fancy)).render())
+    )
 
 
 def _made(path: str, content: str) -> bytes:
@@ -201,7 +221,10 @@ def _move(files: Files, edit: Edit) -> None:
     if path == to:
         raise Refused(f"The edit moves {path} to itself. Leave it out.")
     if files.exists(to):
-        raise Refused(f"{path} cannot move to {to}: that file exists. Delete it first, or choose another path.")
+        raise Refused(
+            f"{path} cannot move to {to}: that file exists. Delete it first, or choose another"
+            " path."
+        )
     files.move(path, to)
 
 
@@ -212,14 +235,19 @@ def _missing(files: Files, path: str) -> Refused:
 
 
 def _encoded(text: str, before: str = "") -> bytes:
-    """The file's bytes; what stands in another encoding than UTF-8 gets no UTF-8 beside it, and the reverse."""
+    """The file's bytes; what stands in another encoding than UTF-8 gets no UTF-8 beside it, and the
+    reverse."""
     new = "" if text.isascii() else "".join(set(text).difference(before))
     if _ODD.search(before) and not new.isascii():
         raise Refused(
-            "The file is not UTF-8, so only plain ASCII can be put into it. Send the edit again without others."
+            "The file is not UTF-8, so only plain ASCII can be put into it. Send the edit again"
+            " without others."
         )
     if _SURROGATE.search(new):
-        raise Refused("The edit holds characters that no file can hold (half of a surrogate pair). Send it again.")
+        raise Refused(
+            "The edit holds characters that no file can hold (half of a surrogate pair). Send it"
+            " again."
+        )
     return encode(text)
 
 

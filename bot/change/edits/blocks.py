@@ -1,8 +1,8 @@
 """Search/replace blocks: where each one ends, and what stands on its two sides.
 
-Files hold conflict markers and headings underlined with `=======` themselves. A block's markers are those as long
-and as far in as its first one; where several lines could divide it, the first is taken here and the matcher tries the
-others (`other_splits`).
+Files hold conflict markers and headings underlined with `=======` themselves. A block's markers are
+those as long and as far in as its first one; where several lines could divide it, the first is
+taken here and the matcher tries the others (`other_splits`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ _OPEN = re.compile(
     r"(\s{0,12})(<{5,12}|-{5,12}(?=\s*(?-i:SEARCH)\s*$))\s*(?:SEARCH|ORIGINAL)\b[\s:(]*+([^<>]{0,400}?)\)?\s*",
     re.IGNORECASE,
 )
-_CLOSE = re.compile(r"(\s{0,12})(>{5,12}|\+{5,12}(?=\s*REPLACE))\s*(?:(REPLACE|UPDATED?)\b.{0,400})?", re.IGNORECASE)
+_CLOSE = re.compile(
+    r"(\s{0,12})(>{5,12}|\+{5,12}(?=\s*REPLACE))\s*(?:(REPLACE|UPDATED?)\b.{0,400})?", re.IGNORECASE
+)
 _MAX_MARKER_CHARS = 500
 _MAX_SPLITS = 8
 _MAX_INNER = 60
@@ -37,7 +39,8 @@ _ANY: _Shape = ("", 0)
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Lines [start, end) of the reply are one block; `named` is what its first line says after SEARCH."""
+    """Lines [start, end) of the reply are one block; `named` is what its first line says after
+    SEARCH."""
 
     start: int
     end: int
@@ -57,7 +60,8 @@ class Fault:
 
 
 class Markers:
-    """Every marker line of a reply, found once, so that no block has to look for its end line by line."""
+    """Every marker line of a reply, found once, so that no block has to look for its end line by
+    line."""
 
     def __init__(self, lines: Sequence[str]) -> None:
         self._lines = lines
@@ -105,13 +109,18 @@ class Markers:
             if end < limit:
                 return self._divide(start, end, opening[3], shape)
         around = self._read_around(start, opening[3], shape)
-        return around or Fault(start, start + 1, "has no `>>>>>>> REPLACE` line: it may have been cut off")
+        return around or Fault(
+            start, start + 1, "has no `>>>>>>> REPLACE` line: it may have been cut off"
+        )
 
     def _read_around(self, start: int, named: str, shape: _Shape) -> Block | None:
-        """A block of a file that holds such blocks itself, each of them whole; None where they do not come out even."""
+        """A block of a file that holds such blocks itself, each of them whole; None where they do
+        not come out even."""
         opens, closes = (_some_after(table[shape], start) for table in (self._opens, self._closes))
         depth = 1
-        for number, step in sorted([(number, 1) for number in opens] + [(number, -1) for number in closes]):
+        for number, step in sorted(
+            [(number, 1) for number in opens] + [(number, -1) for number in closes]
+        ):
             depth += step
             if depth == 0:
                 return self._divide_around(start, number, named, shape)
@@ -138,7 +147,9 @@ class Markers:
     def _split(self, start: int, middle: int, end: int, named: str) -> Block:
         search, replacement = self._lines[start + 1 : middle], self._lines[middle + 1 : end]
         divider = self._lines[middle] if self._lines[middle] in replacement else ""
-        return Block(start, end + 1, named, _text(search), _text(replacement), divider and f"{divider}\n")
+        return Block(
+            start, end + 1, named, _text(search), _text(replacement), divider and f"{divider}\n"
+        )
 
 
 def _shape(marker: re.Match[str]) -> _Shape:

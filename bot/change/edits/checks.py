@@ -1,7 +1,8 @@
-"""What can be told about a change without running anything, as sentences for reflection and for the report.
+"""What can be told about a change without running anything, as sentences for reflection and for the
+report.
 
-Only what is new counts: a file that did not parse before, markers and keys that stood there already, are not the
-change's doing.
+Only what is new counts: a file that did not parse before, markers and keys that stood there
+already, are not the change's doing.
 
 Whether changed files still parse. Only a fault that the base did not have is the change's doing.
 
@@ -17,7 +18,7 @@ from functools import cached_property
 
 from bot.change.edits.files import MAX_FILE_BYTES
 from bot.change.edits.lines import Text, decode, split
-from bot.types.snapshot import Changes, Snapshot
+from bot.types.snapshot import Changes, RepositoryView
 from bot.types.text import is_binary
 
 MAX_CHECKED_BYTES = 1_000_000
@@ -26,20 +27,22 @@ _WITH_COMMENTS = re.compile(
     r"(?:^|/)(?:[jt]sconfig[^/]*\.json|\.(?:vscode|devcontainer)/.*|\.?[a-z]*rc\.json|.*\.code-.*)$"
 )
 
-Judge = Callable[[Sequence[tuple[str, bytes]]], Sequence[str | None]]
-"""Of files, each with its path: where and why it does not parse, None where it does or nothing is known."""
+SyntaxChecker = Callable[[Sequence[tuple[str, bytes]]], Sequence[str | None]]
+"""Of files, each with its path: where and why it does not parse, None where it does or nothing is
+known."""
 
 
-def unjudged(files: Sequence[tuple[str, bytes]]) -> Sequence[str | None]:
+def no_syntax_checks(files: Sequence[tuple[str, bytes]]) -> Sequence[str | None]:
     """A judge that knows no language."""
     return [None] * len(files)
 
 
 def find_faults(
-    files: Mapping[str, bytes], before: Callable[[str], bytes | None], judge: Judge
+    files: Mapping[str, bytes], before: Callable[[str], bytes | None], judge: SyntaxChecker
 ) -> Iterator[tuple[str, str]]:
-    """(path, sentence) of each file that does not parse and, where it is old, did before. `before` is asked for what a
-    file was, None where it is new. `judge` is asked once, and once more where there are faults."""
+    """(path, sentence) of each file that does not parse and, where it is old, did before. `before`
+    is asked for what a file was, None where it is new. `judge` is asked once, and once more where
+    there are faults."""
     new = dict(_faults([*files.items()], judge))
     olds = {path: content for path in new if (content := before(path)) is not None}
     faulty = dict(_faults([*olds.items()], judge))
@@ -48,10 +51,12 @@ def find_faults(
         yield path, f"{path} does not parse as {_LANGUAGES[_suffix(path)]}{was}: {new[path]}."
 
 
-def _faults(files: Sequence[tuple[str, bytes]], judge: Judge) -> Iterator[tuple[str, str]]:
+def _faults(files: Sequence[tuple[str, bytes]], judge: SyntaxChecker) -> Iterator[tuple[str, str]]:
     judged = [(path, content) for path, content in files if _is_judged(path, content)]
     if judged:
-        yield from ((path, fault) for (path, _), fault in zip(judged, judge(judged), strict=True) if fault)
+        yield from (
+            (path, fault) for (path, _), fault in zip(judged, judge(judged), strict=True) if fault
+        )
 
 
 def _is_judged(path: str, content: bytes) -> bool:
@@ -75,7 +80,10 @@ _LANGUAGES = {
 
 _SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("a private key", re.compile(r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY-----")),
-    ("a GitHub token", re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{60,255})\b")),
+    (
+        "a GitHub token",
+        re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{60,255})\b"),
+    ),
     ("an AWS access key", re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b")),
     ("a Slack token", re.compile(r"\bxox[abeprs]-[A-Za-z0-9-]{10,250}")),
     ("a Google API key", re.compile(r"\bAIza[A-Za-z0-9_-]{35}\b")),
@@ -83,9 +91,14 @@ _SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("an API key", re.compile(r"\bsk-(?:[a-z]{2,10}-)?[A-Za-z0-9_-]{32,250}\b")),
     (
         "a signed web token",
-        re.compile(r"\beyJ[A-Za-z0-9_-]{10,2000}\.eyJ[A-Za-z0-9_-]{10,4000}\.[A-Za-z0-9_-]{10,1000}\b"),
+        re.compile(
+            r"\beyJ[A-Za-z0-9_-]{10,2000}\.eyJ[A-Za-z0-9_-]{10,4000}\.[A-Za-z0-9_-]{10,1000}\b"
+        ),
     ),
-    ("a package registry token", re.compile(r"\b(?:npm_[A-Za-z0-9]{36}|pypi-[A-Za-z0-9_-]{50,250})\b")),
+    (
+        "a package registry token",
+        re.compile(r"\b(?:npm_[A-Za-z0-9]{36}|pypi-[A-Za-z0-9_-]{50,250})\b"),
+    ),
 )
 _ASSIGNED = re.compile(
     r"(?i:secret|token|passw(?:or)?d|api_?key|private_?key)[A-Za-z0-9_]{0,20}[\"']?\s{0,4}[:=]\s{0,4}[\"']([A-Za-z0-9+/=_.-]{24,200})[\"']"
@@ -114,13 +127,17 @@ _MARKER = re.compile(r"(?:<{7}|>{7}|\|{7})(?: .{0,200})?")
 _TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _MOST_PROBLEMS = 50
 MAX_WORK_BYTES = 40_000_000
-"""How much of the changed files, before and after, is looked over line by line: a few seconds of work."""
+"""How much of the changed files, before and after, is looked over line by line: a few seconds of
+work."""
 _BYTES_OF_A_LINE = 40
 """What a line costs, however short it is."""
 
 
-def find_problems(base: Snapshot, changes: Changes, judge: Judge = unjudged) -> tuple[str, ...]:
-    """One sentence for each thing wrong with the changed files that the base did not have; fifty at most."""
+def find_problems(
+    base: RepositoryView, changes: Changes, judge: SyntaxChecker = no_syntax_checks
+) -> tuple[str, ...]:
+    """One sentence for each thing wrong with the changed files that the base did not have; fifty at
+    most."""
     files = {
         path: change.content
         for path, change in sorted(changes.items())
@@ -137,7 +154,7 @@ def find_problems(base: Snapshot, changes: Changes, judge: Judge = unjudged) -> 
     return (*problems, *found.left_out())
 
 
-def _before(base: Snapshot, path: str) -> bytes | None:
+def _before(base: RepositoryView, path: str) -> bytes | None:
     """What the file was; None where it is new, is none, or is too large to be edited."""
     blob = base.blobs.get(path)
     if blob is None or blob.mode not in ("100644", "100755") or blob.size_bytes > MAX_FILE_BYTES:
@@ -148,7 +165,7 @@ def _before(base: Snapshot, path: str) -> bytes | None:
 class _Findings:
     """What is new in files, within one share of work for all of them."""
 
-    def __init__(self, base: Snapshot, changes: Changes) -> None:
+    def __init__(self, base: RepositoryView, changes: Changes) -> None:
         self._base = base
         self._changes = changes
         self._left_bytes = MAX_WORK_BYTES
@@ -170,8 +187,9 @@ class _Findings:
     def left_out(self) -> Iterator[str]:
         if self._unseen:
             yield (
-                f"{len(self._unseen)} of the changed files are too large together to be looked over for secrets and "
-                f"conflict markers: {', '.join(self._unseen[:3])}{', …' if len(self._unseen) > 3 else ''}."
+                f"{len(self._unseen)} of the changed files are too large together to be looked over"
+                " for secrets and conflict markers:"
+                f" {', '.join(self._unseen[:3])}{', …' if len(self._unseen) > 3 else ''}."
             )
 
     def _may_look_at(self, content: bytes) -> bool:
@@ -186,12 +204,15 @@ class _Findings:
         for number, line in enumerate(now.bodies, start=1):
             for kind, secret in secrets_in(line) if line not in known else ():
                 if secret not in self._known_secrets:
-                    yield f"{path}:{number} holds what looks like {kind}. Secrets do not belong in a repository."
+                    yield (
+                        f"{path}:{number} holds what looks like {kind}. Secrets do not belong in a"
+                        " repository."
+                    )
 
     @cached_property
     def _known_secrets(self) -> set[str]:
-        """Those of the changed files' old contents: a moved line is no new secret. Few changes bring anything that
-        looks like one, so these are read late."""
+        """Those of the changed files' old contents: a moved line is no new secret. Few changes
+        bring anything that looks like one, so these are read late."""
         contents = (_before(self._base, path) or b"" for path in self._changes)
         return {
             secret
@@ -210,7 +231,9 @@ def _markers(path: str, was: Text, now: Text) -> Iterator[str]:
 
 def _conflict_lines(text: Text) -> Counter[str]:
     return Counter(
-        line for line in text.bodies if line[:1] in ("<", ">", "|") and len(line) < 300 and _MARKER.fullmatch(line)
+        line
+        for line in text.bodies
+        if line[:1] in ("<", ">", "|") and len(line) < 300 and _MARKER.fullmatch(line)
     )
 
 
@@ -232,4 +255,7 @@ def _direction(path: str, was: str, now: str) -> Iterator[str]:
     new = Counter(_TURNS.findall(now)) - Counter(_TURNS.findall(was))
     if new:
         signs = ", ".join(sorted(f"U+{ord(sign):04X}" for sign in new))
-        yield f"{path} now has signs that turn the direction of text ({signs}): what is read there is not what runs."
+        yield (
+            f"{path} now has signs that turn the direction of text ({signs}): what is read there is"
+            " not what runs."
+        )

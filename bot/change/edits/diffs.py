@@ -1,11 +1,13 @@
-"""The apply-patch envelope: `*** Begin Patch` … `*** End Patch`, and its parts where a reply leaves those two out.
+"""The apply-patch envelope: `*** Begin Patch` … `*** End Patch`, and its parts where a reply leaves
+those two out.
 
-The form: https://github.com/openai/codex/blob/main/codex-rs/apply-patch/apply_patch_tool_instructions.md
+The form:
+https://github.com/openai/codex/blob/main/codex-rs/apply-patch/apply_patch_tool_instructions.md
 
 Unified diffs, as git and `diff -u` write them and as models misremember them.
 
-Where a hunk's counts are right they say where it ends; otherwise it ends at the next header. A line such as
-`--- x` is a file header only where `+++ ` follows it.
+Where a hunk's counts are right they say where it ends; otherwise it ends at the next header. A line
+such as `--- x` is a file header only where `+++ ` follows it.
 
 Hunk lines, as unified diffs and the apply-patch envelope share them, turned into edits.
 """
@@ -25,7 +27,8 @@ _LOOSE_HEADER = re.compile(r"@@+(?: *-[\d,.…]* *\+[\d,.…]*)?[ .…]*(?:@@+)?
 
 @dataclass(slots=True)
 class Hunk:
-    """One hunk: its header's numbers where it has them, its heading, and its lines with their signs taken off."""
+    """One hunk: its header's numbers where it has them, its heading, and its lines with their signs
+    taken off."""
 
     heading: str = ""
     new_start: int | None = None
@@ -34,7 +37,8 @@ class Hunk:
     old: list[str] = field(default_factory=list)
     new: list[str] = field(default_factory=list)
     signs: list[str] = field(default_factory=list)
-    """A line that lost the space of its sign, as empty ones often do, is context and has the sign ""."""
+    """A line that lost the space of its sign, as empty ones often do, is context and has the sign
+    ""."""
 
     def clear(self) -> None:
         self.old, self.new, self.signs = [], [], []
@@ -58,8 +62,14 @@ class Hunk:
                 lines[-1] = lines[-1].removesuffix("\n")
 
     def drop_blank_end(self) -> None:
-        """Takes off empty lines at the end that a header's counts do not call for: they stand between hunks."""
-        while self.signs and not self.signs[-1] and self.old[-1] == self.new[-1] == "\n" and not self.is_complete:
+        """Takes off empty lines at the end that a header's counts do not call for: they stand
+        between hunks."""
+        while (
+            self.signs
+            and not self.signs[-1]
+            and self.old[-1] == self.new[-1] == "\n"
+            and not self.is_complete
+        ):
             self.signs.pop()
             self.old.pop()
             self.new.pop()
@@ -70,13 +80,22 @@ class Hunk:
         return (len(self.old), len(self.new)) == (self.old_count, self.new_count)
 
     def edit(self, path: str, anchors: Sequence[str] = ()) -> Edit:
-        """The place in the new file is where the search begins once the hunks before it are applied. Numbers of a
-        hunk that miscounts its own lines are not worth following."""
+        """The place in the new file is where the search begins once the hunks before it are
+        applied. Numbers of a hunk that miscounts its own lines are not worth following."""
         line = (
-            max(1, self.new_start + (self.new_count == 0)) if self.new_start is not None and self.is_complete else None
+            max(1, self.new_start + (self.new_count == 0))
+            if self.new_start is not None and self.is_complete
+            else None
         )
         heading = (self.heading,) if self.heading else ()
-        return Edit("replace", path, "".join(self.old), "".join(self.new), line=line, anchors=(*anchors, *heading))
+        return Edit(
+            "replace",
+            path,
+            "".join(self.old),
+            "".join(self.new),
+            line=line,
+            anchors=(*anchors, *heading),
+        )
 
 
 def read_header(line: str) -> Hunk | None:
@@ -91,7 +110,9 @@ def read_header(line: str) -> Hunk | None:
 
 _BEGIN = re.compile(r"\s{0,12}\*{3} Begin Patch\s*", re.IGNORECASE)
 _END = re.compile(r"\s{0,12}\*{3} End Patch\s*", re.IGNORECASE)
-_FILE = re.compile(r"\*{3} (Add|Update|Delete|Move to)(?: File)? ?: ?(\S(?:.*\S)?)\s*", re.IGNORECASE)
+_FILE = re.compile(
+    r"\*{3} (Add|Update|Delete|Move to)(?: File)? ?: ?(\S(?:.*\S)?)\s*", re.IGNORECASE
+)
 _END_OF_FILE = re.compile(r"\*{3} End of File\s*", re.IGNORECASE)
 _MAX_MARKER_CHARS = 500
 _MOST_ANCHORS = 20
@@ -100,7 +121,8 @@ _MOST_ANCHORS = 20
 
 @dataclass(slots=True)
 class Parts:
-    """What was read from part of a reply: edits, sentences about what could not be read, the next line to look at."""
+    """What was read from part of a reply: edits, sentences about what could not be read, the next
+    line to look at."""
 
     end: int
     edits: list[Edit] = field(default_factory=list)
@@ -115,17 +137,19 @@ class _Section:
     lines: list[str] = field(default_factory=list)
 
 
-def opens_at(lines: Sequence[str], number: int) -> bool:
+def starts_envelope(lines: Sequence[str], number: int) -> bool:
     line = lines[number]
     if "***" not in line[:20] or len(line) > _MAX_MARKER_CHARS:
         return False
     section = _section(line)
-    return _BEGIN.fullmatch(line) is not None or (section is not None and section.action != "move to")
+    return _BEGIN.fullmatch(line) is not None or (
+        section is not None and section.action != "move to"
+    )
 
 
 def read_envelope(lines: Sequence[str], start: int, end: int, *, cut: bool) -> Parts:
-    """Reads from line `start` to the end marker, or to line `end`. `cut`: nothing says that it ends there, so what it
-    ends with is left out."""
+    """Reads from line `start` to the end marker, or to line `end`. `cut`: nothing says that it ends
+    there, so what it ends with is left out."""
     parts = Parts(end)
     section: _Section | None = None
     for number in range(start, end):
@@ -138,16 +162,17 @@ def read_envelope(lines: Sequence[str], start: int, end: int, *, cut: bool) -> P
         if opened and opened.action == "move to" and section:
             section.to = opened.path
         elif opened:
-            _finish(parts, section)
+            _finish_section(parts, section)
             section = opened
         elif section:
             section.lines.append(line)
     if section and cut:
         parts.problems.append(
-            f"The patch of {section.path} has no `*** End Patch`: it may have been cut off. Send it again."
+            f"The patch of {section.path} has no `*** End Patch`: it may have been cut off. Send it"
+            " again."
         )
     else:
-        _finish(parts, section)
+        _finish_section(parts, section)
     return parts
 
 
@@ -156,7 +181,7 @@ def _section(line: str) -> _Section | None:
     return _Section(file[1].lower(), read_label(file[2]) or file[2].strip("`")) if file else None
 
 
-def _finish(parts: Parts, section: _Section | None) -> None:
+def _finish_section(parts: Parts, section: _Section | None) -> None:
     if section is None:
         return
     if section.action == "delete":
@@ -175,7 +200,8 @@ def _add(parts: Parts, section: _Section) -> None:
             lines.pop()
         if not all(line.startswith("+") or not line for line in lines):
             parts.problems.append(
-                f"`*** Add File: {section.path}` has lines that do not begin with `+`. Send it again."
+                f"`*** Add File: {section.path}` has lines that do not begin with `+`. Send it"
+                " again."
             )
             return
         lines = [line[1:] for line in lines]
@@ -189,18 +215,26 @@ def _update(parts: Parts, section: _Section) -> None:
     path = section.to or section.path
     hunks = [(hunk, anchors) for hunk, anchors in _hunks(section.lines) if hunk.old or hunk.new]
     if not hunks and not section.to:
-        parts.problems.append(f"`*** Update File: {section.path}` has no lines to change. Send them.")
+        parts.problems.append(
+            f"`*** Update File: {section.path}` has no lines to change. Send them."
+        )
     for hunk, anchors in hunks:
         parts.edits.append(hunk.edit(path, anchors))
 
 
 def _has_headers(lines: Sequence[str]) -> bool:
     """Whether the part begins with a diff's headers, which say again which file it is."""
-    return len(lines) > 2 and lines[0].startswith("--- ") and lines[1].startswith("+++ ") and lines[2].startswith("@@")
+    return (
+        len(lines) > 2
+        and lines[0].startswith("--- ")
+        and lines[1].startswith("+++ ")
+        and lines[2].startswith("@@")
+    )
 
 
 def _hunks(lines: Sequence[str]) -> list[tuple[Hunk, tuple[str, ...]]]:
-    """Each hunk with the headings of the empty ones right before it, which lead to its place from outside in."""
+    """Each hunk with the headings of the empty ones right before it, which lead to its place from
+    outside in."""
     hunk = Hunk()
     anchors: tuple[str, ...] = ()
     found: list[tuple[Hunk, tuple[str, ...]]] = []
@@ -244,17 +278,22 @@ class _File:
     hunks: list[Hunk] = field(default_factory=list)
 
 
-def opens_at_unified(lines: Sequence[str], number: int) -> bool:
+def starts_unified_diff(lines: Sequence[str], number: int) -> bool:
     """Whether a diff that no fence announces begins here."""
     line = lines[number]
     if line.startswith("diff --git "):
         return True
-    return _is_header(lines, number) and number + 2 < len(lines) and lines[number + 2].startswith("@@")
+    return (
+        _is_header(lines, number) and number + 2 < len(lines) and lines[number + 2].startswith("@@")
+    )
 
 
-def read_unified(lines: Sequence[str], start: int, end: int, *, label: str | None, cut: bool) -> Parts:
-    """Reads the diff in lines [start, end). `label` is the path that the reply names above a diff without file
-    headers. `cut`: nothing says that the diff ends at `end`; a last hunk that misses its counts is left out then."""
+def read_unified(
+    lines: Sequence[str], start: int, end: int, *, label: str | None, cut: bool
+) -> Parts:
+    """Reads the diff in lines [start, end). `label` is the path that the reply names above a diff
+    without file headers. `cut`: nothing says that the diff ends at `end`; a last hunk that misses
+    its counts is left out then."""
     parts = Parts(end)
     file = _File(named=label)
     number = start
@@ -264,11 +303,11 @@ def read_unified(lines: Sequence[str], start: int, end: int, *, label: str | Non
     while number < end:
         line = lines[number]
         if line.startswith("diff --git "):
-            _finish_unified(parts, file)
+            _finish_file(parts, file)
             file = _File(named=_git_path(line))
         elif _is_header(lines, number):
             if file.old is not None or file.hunks:
-                _finish_unified(parts, file)
+                _finish_file(parts, file)
                 file = _File()
             file.old, file.new = _header_path(line), _header_path(lines[number + 1])
             number += 1
@@ -282,20 +321,24 @@ def read_unified(lines: Sequence[str], start: int, end: int, *, label: str | Non
     if cut and file.hunks and not file.hunks[-1].is_complete:
         file.hunks.pop()
         parts.problems.append(
-            f"The diff of {file.new or file.named} may have been cut off: its last hunk was left out. Send it again."
+            f"The diff of {file.new or file.named} may have been cut off: its last hunk was left"
+            " out. Send it again."
         )
-    _finish_unified(parts, file)
+    _finish_file(parts, file)
     return parts
 
 
 def _is_bare_hunk(lines: Sequence[str], start: int, end: int) -> bool:
     """Whether the lines are one hunk, and no header of any kind says so."""
     signs = {lines[number][:1] for number in range(start, end)}
-    return not signs.isdisjoint("+-") and not any(_opens(lines, number) for number in range(start, end))
+    return not signs.isdisjoint("+-") and not any(
+        _opens(lines, number) for number in range(start, end)
+    )
 
 
 def _read_hunk(hunk: Hunk, lines: Sequence[str], start: int, end: int) -> int:
-    """Fills the hunk and gives the line after it: by its counts where what follows bears them out."""
+    """Fills the hunk and gives the line after it: by its counts where what follows bears them
+    out."""
     number = start
     while number < end and not hunk.is_complete and not _surely_opens(lines, number):
         hunk.take(lines[number])
@@ -315,16 +358,24 @@ def _read_hunk(hunk: Hunk, lines: Sequence[str], start: int, end: int) -> int:
 
 
 def _ends_hunk(lines: Sequence[str], number: int, end: int) -> bool:
-    """Whether a hunk that has all its lines may end here: no further line of one follows, empty ones aside."""
+    """Whether a hunk that has all its lines may end here: no further line of one follows, empty
+    ones aside."""
     while number < end and not lines[number].strip():
         number += 1
-    return number >= end or _opens(lines, number) or lines[number][0] not in " +-" or _signs_off(lines, number)
+    return (
+        number >= end
+        or _opens(lines, number)
+        or lines[number][0] not in " +-"
+        or _signs_off(lines, number)
+    )
 
 
 def _signs_off(lines: Sequence[str], number: int) -> bool:
     """Whether this is the end of a mail by `git format-patch`: `-- `, then git's version."""
     return (
-        lines[number].rstrip() == "--" and number + 1 < len(lines) and _VERSION.fullmatch(lines[number + 1]) is not None
+        lines[number].rstrip() == "--"
+        and number + 1 < len(lines)
+        and _VERSION.fullmatch(lines[number + 1]) is not None
     )
 
 
@@ -333,7 +384,8 @@ def _opens(lines: Sequence[str], number: int) -> bool:
 
 
 def _surely_opens(lines: Sequence[str], number: int) -> bool:
-    """As `_opens`, inside a hunk whose counts ask for more: a line may well begin with `--- ` there."""
+    """As `_opens`, inside a hunk whose counts ask for more: a line may well begin with `--- `
+    there."""
     if not _is_header(lines, number):
         return lines[number].startswith(("@@", "diff --git "))
     old, new = _header_path(lines[number]), _header_path(lines[number + 1])
@@ -342,7 +394,11 @@ def _surely_opens(lines: Sequence[str], number: int) -> bool:
 
 
 def _is_header(lines: Sequence[str], number: int) -> bool:
-    return lines[number].startswith("--- ") and number + 1 < len(lines) and lines[number + 1].startswith("+++ ")
+    return (
+        lines[number].startswith("--- ")
+        and number + 1 < len(lines)
+        and lines[number + 1].startswith("+++ ")
+    )
 
 
 def _read_extended(file: _File, line: str) -> None:
@@ -360,22 +416,29 @@ def _read_extended(file: _File, line: str) -> None:
     file.changes_mode = file.changes_mode or line.startswith("new mode ")
 
 
-def _finish_unified(parts: Parts, file: _File) -> None:
+def _finish_file(parts: Parts, file: _File) -> None:
     old, new = _without_prefixes(file)
     path = new or old
     if path is None:
         if file.hunks:
             parts.problems.append(
-                "A diff does not say which file it changes. Send it again with its `---` and `+++` lines."
+                "A diff does not say which file it changes. Send it again with its `---` and `+++`"
+                " lines."
             )
     elif file.is_gone or file.new == _NOWHERE:
         parts.edits.append(Edit("delete", old or path))
     elif file.is_link:
-        parts.problems.append(f"The diff makes {path} a symlink or a submodule, which edits may not do. Leave it out.")
+        parts.problems.append(
+            f"The diff makes {path} a symlink or a submodule, which edits may not do. Leave it out."
+        )
     elif file.is_unreadable:
-        parts.problems.append(f"The diff of {path} is binary or a copy, which cannot be read here. Send text edits.")
+        parts.problems.append(
+            f"The diff of {path} is binary or a copy, which cannot be read here. Send text edits."
+        )
     elif file.is_new or file.old == _NOWHERE:
-        parts.edits.append(Edit("replace", path, "", "".join(line for hunk in file.hunks for line in hunk.new)))
+        parts.edits.append(
+            Edit("replace", path, "", "".join(line for hunk in file.hunks for line in hunk.new))
+        )
     else:
         _change(parts, file, old or path, path)
 
@@ -384,7 +447,9 @@ def _change(parts: Parts, file: _File, old: str, new: str) -> None:
     if old != new:
         parts.edits.append(Edit("move", old, to=new))
     elif not file.hunks:
-        reason = "changes a file's mode, which is kept here" if file.changes_mode else "has no hunks"
+        reason = (
+            "changes a file's mode, which is kept here" if file.changes_mode else "has no hunks"
+        )
         parts.problems.append(f"The diff of {new} {reason}.")
     parts.edits.extend(hunk.edit(new) for hunk in file.hunks if hunk.old or hunk.new)
 

@@ -1,4 +1,5 @@
-"""What the model is told about an edit that was not applied: why, how the file really reads, and what to send."""
+"""What the model is told about an edit that was not applied: why, how the file really reads, and
+what to send."""
 
 from __future__ import annotations
 
@@ -26,9 +27,9 @@ def not_found(path: str, text: Text | None, search: str) -> str:
             "Ask to read the file, and send the edit with lines copied exactly."
         )
     return (
-        f"The search text for {path}{_beginning(search)} is not in the file. The nearest lines are:\n"
-        f"{numbered(text, start, len(split(search).bodies))}\n"
-        "Send that edit again with the search copied exactly from these lines, without the numbers."
+        f"The search text for {path}{_beginning(search)} is not in the file. The nearest lines"
+        f" are:\n{numbered(text, start, len(split(search).bodies))}\nSend that edit again with the"
+        " search copied exactly from these lines, without the numbers."
     )
 
 
@@ -41,53 +42,68 @@ def _beginning(search: str) -> str:
 def ambiguous(path: str, text: Text | None, search: str, lines: Sequence[int]) -> str:
     """`text` None: enough was shown already."""
     shown = ", ".join(map(str, lines[:8])) + (", …" if len(lines) > 8 else "")
-    first = f" The first is:\n{numbered(text, lines[0] - 3, len(split(search).bodies) + 4)}" if text else ""
+    first = (
+        f" The first is:\n{numbered(text, lines[0] - 3, len(split(search).bodies) + 4)}"
+        if text
+        else ""
+    )
     return (
-        f"The search text for {path}{_beginning(search)} stands at {len(lines)} places (lines {shown}).{first}\n"
-        "Send that edit again with more lines above or below, so that it is found at one place only."
+        f"The search text for {path}{_beginning(search)} stands at {len(lines)} places (lines"
+        f" {shown}).{first}\nSend that edit again with more lines above or below, so that it is"
+        " found at one place only."
     )
 
 
 def indentation_unclear(path: str, text: Text, start: int, count: int) -> str:
     return (
-        f"The search text for {path} fits only without its indentation, and how deep the new lines belong cannot be "
-        f"told. The file reads:\n{numbered(text, start, count)}\n"
-        "Send that edit again with the file's own indentation."
+        f"The search text for {path} fits only without its indentation, and how deep the new lines"
+        f" belong cannot be told. The file reads:\n{numbered(text, start, count)}\nSend that edit"
+        " again with the file's own indentation."
     )
 
 
 def exists_already(path: str) -> str:
     return (
-        f"{path} exists already, and an edit without lines to search for makes a new file. Send it with the lines that "
-        "it changes or that stand next to it, or send the whole file in a fence under its path."
+        f"{path} exists already, and an edit without lines to search for makes a new file. Send it"
+        " with the lines that it changes or that stand next to it, or send the whole file in a"
+        " fence under its path."
     )
 
 
 def same_sides(path: str) -> str:
     return (
-        f"The two sides of an edit of {path} are the same, so it changes nothing. Leave it out, or send what changes."
+        f"The two sides of an edit of {path} are the same, so it changes nothing. Leave it out, or"
+        " send what changes."
     )
 
 
 def several_dividers(path: str) -> str:
     return (
-        f"An edit of {path} holds several `=======` lines, and where its search ends cannot be told. "
-        "Send it again with markers of nine signs: `<<<<<<<<< SEARCH`, `=========`, `>>>>>>>>> REPLACE`."
+        f"An edit of {path} holds several `=======` lines, and where its search ends cannot be"
+        " told. Send it again with markers of nine signs: `<<<<<<<<< SEARCH`, `=========`,"
+        " `>>>>>>>>> REPLACE`."
     )
 
 
 def partial_edit(path: str) -> str:
-    return f"The new text of an edit of {path} leaves lines out. Send it again with every line that is to stand there."
+    return (
+        f"The new text of an edit of {path} leaves lines out. Send it again with every line that is"
+        " to stand there."
+    )
 
 
 def unsaid_loss(path: str) -> str:
-    return f"An edit of {path} would drop most of the file by leaving lines out. Send every line that is to go."
+    return (
+        f"An edit of {path} would drop most of the file by leaving lines out. Send every line that"
+        " is to go."
+    )
 
 
 def partial_file(path: str, fault: str) -> str:
     return (
-        f"The new text of {path} {fault}, so it was not written. Send search/replace edits for the lines that change, "
-        "or the whole file with every line; to drop most of a file, delete it first in the same reply."
+        f"The new text of {path} {fault}, so it was not written. Send search/replace edits for the"
+        " lines that change, or the whole file with every line; to drop most of a file, delete it"
+        " first in the same reply."
     )
 
 
@@ -95,14 +111,15 @@ def missing_file(path: str, paths: Iterable[str]) -> str:
     near = similar(path, paths)
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
     return (
-        f"There is no file {path}.{hint} Send the edit with an existing path, or with an empty search to make the file."
+        f"There is no file {path}.{hint} Send the edit with an existing path, or with an empty"
+        " search to make the file."
     )
 
 
 def gone_file(path: str) -> str:
     return (
-        f"{path} was deleted or moved by an earlier edit. "
-        "Send the edit with the path that the file has now, or with an empty search to make the file anew."
+        f"{path} was deleted or moved by an earlier edit. Send the edit with the path that the file"
+        " has now, or with an empty search to make the file anew."
     )
 
 
@@ -123,7 +140,8 @@ def numbered(text: Text, start: int, count: int) -> str:
 
 
 def nearest(text: Text, search: Sequence[str]) -> int | None:
-    """The 0-based line where most lines of the search would stand in place; None where nothing is alike."""
+    """The 0-based line where most lines of the search would stand in place; None where nothing is
+    alike."""
     keys = [unindented(line) for line in search[:_MAX_LINES]]
     at: dict[str, list[int]] = defaultdict(list)
     for number, line in enumerate(text.bodies[:_MAX_LINES]):

@@ -1,4 +1,5 @@
-"""The fences of a reply: where each one closes (CommonMark's rule), found in time near-linear in the reply.
+"""The fences of a reply: where each one closes (CommonMark's rule), found in time near-linear in
+the reply.
 
 The thoughts that some models write into their reply: edits in them were weighed, not meant.
 """
@@ -32,7 +33,11 @@ class Fence:
 
 class Fences:
     def __init__(self, lines: Sequence[str]) -> None:
-        found = (read_fence(line, number) for number, line in enumerate(lines) if line.lstrip()[:3] in ("```", "~~~"))
+        found = (
+            read_fence(line, number)
+            for number, line in enumerate(lines)
+            if line.lstrip()[:3] in ("```", "~~~")
+        )
         self._all = [fence for fence in found if fence]
         self._at = {fence.line: fence for fence in self._all}
         self._lines = [fence.line for fence in self._all]
@@ -41,7 +46,9 @@ class Fences:
         """The lines of bare fences, by sign, length and depth: few lists, each in order."""
         for fence in self._all:
             if not fence.info:
-                self._closing[fence.sign, min(fence.length, _MAX_RUN), fence.depth].append(fence.line)
+                self._closing[fence.sign, min(fence.length, _MAX_RUN), fence.depth].append(
+                    fence.line
+                )
 
     def at(self, number: int) -> Fence | None:
         return self._at.get(number)
@@ -51,22 +58,27 @@ class Fences:
         return after(self._margin, number)
 
     def close(self, fence: Fence) -> int | None:
-        """The line that closes the fence: the first bare one of its sign, at least as long, and not indented as code
-        unless the fence is."""
+        """The line that closes the fence: the first bare one of its sign, at least as long, and not
+        indented as code unless the fence is."""
         return self._close(fence, max(1, fence.depth))
 
     def close_of_hunks(self, fence: Fence) -> int | None:
-        """As `close`, where every line inside has a sign before it: a fence behind a space is one of the file's."""
+        """As `close`, where every line inside has a sign before it: a fence behind a space is one
+        of the file's."""
         flush = self._close(fence, 0) if fence.depth == 0 else None
         return self.close(fence) if flush is None else flush
 
     def close_around(self, fence: Fence) -> int | None:
-        """The line that closes a fence whose content may hold whole fences of the same length: one with an info
-        string opens an inner one. None where that does not come out even."""
+        """The line that closes a fence whose content may hold whole fences of the same length: one
+        with an info string opens an inner one. None where that does not come out even."""
         depth = 1
         for index in range(bisect_right(self._lines, fence.line), len(self._all)):
             inner = self._all[index]
-            if inner.sign != fence.sign or inner.length < fence.length or inner.depth > max(1, fence.depth):
+            if (
+                inner.sign != fence.sign
+                or inner.length < fence.length
+                or inner.depth > max(1, fence.depth)
+            ):
                 continue
             depth += 1 if inner.info else -1
             if depth == 0:
@@ -79,7 +91,10 @@ class Fences:
             for (sign, length, deep), lines in self._closing.items()
             if sign == fence.sign and length >= min(fence.length, _MAX_RUN) and deep <= depth
         )
-        return min((found for lines in fits if (found := after(lines, fence.line)) is not None), default=None)
+        return min(
+            (found for lines in fits if (found := after(lines, fence.line)) is not None),
+            default=None,
+        )
 
 
 def after(numbers: Sequence[int], number: int) -> int | None:
@@ -104,16 +119,17 @@ _BARE_CLOSE = re.compile(rf"\s*</(?:{_NAMES})>")
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What a line's beginning says of thoughts: `rest` is what follows all of them on the line, None where they go on
-    below it. `ends_earlier`: all before the line was thoughts, as where a server's template opens them."""
+    """What a line's beginning says of thoughts: `rest` is what follows all of them on the line,
+    None where they go on below it. `ends_earlier`: all before the line was thoughts, as where a
+    server's template opens them."""
 
     rest: str | None
     ends_earlier: bool
 
 
 def read_start(line: str) -> Start | None:
-    """None where the line does not begin with any. All that follow one another are read at once, so that a line of
-    them alone is gone through once."""
+    """None where the line does not begin with any. All that follow one another are read at once, so
+    that a line of them alone is gone through once."""
     at, ends_earlier = 0, False
     while True:
         if bare := _BARE_CLOSE.match(line, at):
@@ -128,8 +144,8 @@ def read_start(line: str) -> Start | None:
 
 
 def end_of(lines: Sequence[str], start: int) -> tuple[int, str] | None:
-    """The line at or below `start` that ends thoughts begun above, and what follows on it; None where they have no
-    end."""
+    """The line at or below `start` that ends thoughts begun above, and what follows on it; None
+    where they have no end."""
     for number in range(start, len(lines)):
         close = _CLOSE.search(lines[number])
         if close:

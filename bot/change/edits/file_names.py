@@ -1,11 +1,13 @@
-"""Where a reply says which file it means: the decorations that models put around a path, taken off again.
+"""Where a reply says which file it means: the decorations that models put around a path, taken off
+again.
 
 Which file is meant at a line of a reply: named there, above it, or before.
 
-Which paths an edit may name: inside the repository, never git's own directory, and the same file everywhere.
+Which paths an edit may name: inside the repository, never git's own directory, and the same file
+everywhere.
 
-Git refuses most disguises of `.git` itself (`core.protectNTFS`, `core.protectHFS`); GitHub's API and other people's
-machines are behind it, so all are refused here on every system.
+Git refuses most disguises of `.git` itself (`core.protectNTFS`, `core.protectHFS`); GitHub's API
+and other people's machines are behind it, so all are refused here on every system.
 """
 
 from __future__ import annotations
@@ -25,16 +27,27 @@ _MAX_CHARS = 400
 _KNOWN_NAMES = frozenset(
     word
     for line in (
-        "makefile gnumakefile dockerfile containerfile jenkinsfile vagrantfile procfile rakefile gemfile guardfile",
-        "brewfile podfile fastfile justfile license licence copying notice authors contributors maintainers owners",
-        "codeowners readme changelog changes history news todo install version cname build workspace pipfile gradlew",
+        (
+            "makefile gnumakefile dockerfile containerfile jenkinsfile vagrantfile procfile"
+            " rakefile gemfile guardfile"
+        ),
+        (
+            "brewfile podfile fastfile justfile license licence copying notice authors contributors"
+            " maintainers owners"
+        ),
+        (
+            "codeowners readme changelog changes history news todo install version cname build"
+            " workspace pipfile gradlew"
+        ),
         "mvnw configure",
     )
     for word in line.split()
 )
 """Names of files that have no extension, lower-cased."""
 
-_NOT_PATHS = frozenset({"node.js", "vue.js", "next.js", "asp.net", "vb.net", "e.g", "i.e", "...", "…", ".", ".."})
+_NOT_PATHS = frozenset(
+    {"node.js", "vue.js", "next.js", "asp.net", "vb.net", "e.g", "i.e", "...", "…", ".", ".."}
+)
 
 _COMMENTS = (
     ("<!--", "-->"),
@@ -56,7 +69,8 @@ _TAG = re.compile(
 """As in `<file path="src/a.py">` and `<path>src/a.py</path>`."""
 _LIST_MARK = re.compile(r"(?:[-*+>]|\d{1,3}[.)])\s+")
 _WORDS = re.compile(
-    r"(?:(?:new|updated?|modified|full|complete|create|edit|modify|change|changes to|rewrite|add|in|a|the|to)\s+)*"
+    r"(?:(?:new|updated?|modified|full|complete|create|edit|modify|change|changes"
+    r" to|rewrite|add|in|a|the|to)\s+)*"
     r"(?:(?:file\s?name|file\s?path|file|path)\s*[:=]\s*|(?:file\s?name|file\s?path|file|path)\s|(?<=\s))\s*",
     re.IGNORECASE,
 )
@@ -72,7 +86,8 @@ _INFO_KEY = re.compile(r"^(?:title|file|filename|file_name|path|name|src)=", re.
 
 
 def looks_like_path(text: str) -> bool:
-    """Whether a lone word is meant as a file's path: it has a directory, an extension, or a known name."""
+    """Whether a lone word is meant as a file's path: it has a directory, an extension, or a known
+    name."""
     if not text or len(text) > _MAX_CHARS or text.lower() in _NOT_PATHS or "://" in text:
         return False
     if text.startswith(("//", "(")) or _VERSION.fullmatch(text):
@@ -91,9 +106,9 @@ def looks_like_path(text: str) -> bool:
 
 
 def read_label(line: str, known: Container[str] = frozenset()) -> str | None:
-    """The path, where the line holds a path and nothing else but decoration: list and heading marks, bold, code,
-    quotes, a comment's signs, a tag, `File:`, a trailing colon, a remark such as `(new file)`. Those of `known` are
-    paths whatever they look like."""
+    """The path, where the line holds a path and nothing else but decoration: list and heading
+    marks, bold, code, quotes, a comment's signs, a tag, `File:`, a trailing colon, a remark such as
+    `(new file)`. Those of `known` are paths whatever they look like."""
     text = line.strip()
     if len(text) > _MAX_CHARS * 2:
         return None
@@ -114,10 +129,14 @@ def read_label(line: str, known: Container[str] = frozenset()) -> str | None:
 
 
 def read_mention(line: str) -> str | None:
-    """The path that a sentence names, where it names exactly one: in backticks, or else with its directory."""
+    """The path that a sentence names, where it names exactly one: in backticks, or else with its
+    directory."""
     line = line[: _MAX_CHARS * 4]
     words = [word.strip("\"'*()[],:;").removesuffix(".") for word in line.split()]
-    for named in (_QUOTED.findall(line), [word for word in words if "/" in word and _EXTENSION.search(word)]):
+    for named in (
+        _QUOTED.findall(line),
+        [word for word in words if "/" in word and _EXTENSION.search(word)],
+    ):
         paths = {_shortened(name.strip()) for name in named if looks_like_path(name.strip())}
         if paths:
             return paths.pop() if len(paths) == 1 else None
@@ -125,7 +144,8 @@ def read_mention(line: str) -> str | None:
 
 
 def read_info(info: str) -> str | None:
-    """The path in a fence's info string: "python src/a.py", "python:src/a.py", "src/a.py", 'js title="a.js"'."""
+    """The path in a fence's info string: "python src/a.py", "python:src/a.py", "src/a.py", 'js
+    title="a.js"'."""
     for number, word in enumerate(info.split()):
         if word.startswith("{."):
             continue
@@ -143,12 +163,15 @@ def read_comment(line: str) -> str | None:
     if bare == text:
         return None
     path = read_label(bare)
-    is_named = path and ("/" in path or _EXTENSION.search(path) or path.endswith("file") or path.isupper())
+    is_named = path and (
+        "/" in path or _EXTENSION.search(path) or path.endswith("file") or path.isupper()
+    )
     return path if is_named else None
 
 
 def _shortened(path: str) -> str:
-    """Without `./`, which stays before a directory named as a diff's prefix: it says that none is meant."""
+    """Without `./`, which stays before a directory named as a diff's prefix: it says that none is
+    meant."""
     while path.startswith("./") and not path.startswith(("./a/", "./b/")):
         path = path[2:]
     return path
@@ -208,8 +231,8 @@ class Naming:
         return read_label(line, self._known)
 
     def of_block(self, number: int, named: str) -> str | None:
-        """The file of the block at `number`: named by its own first line, by the nearest line above it that is a path,
-        by a sentence above it that names one, or by the block before it."""
+        """The file of the block at `number`: named by its own first line, by the nearest line above
+        it that is a path, by a sentence above it that names one, or by the block before it."""
         own = self.label(named) if named else None
         if own:
             return own
@@ -240,11 +263,22 @@ class Naming:
 _MAX_PATH_BYTES = 1000
 _MAX_NAME_BYTES = 255
 _IGNORED_BY_HFS = dict.fromkeys(
-    [*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF, 0x200B, 0x2060, 0x00AD]
+    [
+        *range(0x200C, 0x2010),
+        *range(0x202A, 0x202F),
+        *range(0x206A, 0x2070),
+        0xFEFF,
+        0x200B,
+        0x2060,
+        0x00AD,
+    ]
 )
-"""https://github.com/git/git/blob/master/utf8.c (next_hfs_char), and further signs that cannot be seen."""
+"""https://github.com/git/git/blob/master/utf8.c (next_hfs_char), and further signs that cannot be
+seen."""
 _SHORT_GIT = re.compile(r"\.?git~\d+")
-_RESERVED = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])(?:[. ].*)?", re.IGNORECASE)
+_RESERVED = re.compile(
+    r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])(?:[. ].*)?", re.IGNORECASE
+)
 """https://learn.microsoft.com/en-us/windows/win32/fileio/naming-a-file"""
 _UNPORTABLE = frozenset('<>:"|?*')
 
@@ -253,7 +287,9 @@ def check_path(path: str) -> None:
     """Raises BadRequest where no file of this path may be made in any repository."""
     fault = path_fault(path) or new_path_fault(path)
     if fault:
-        raise BadRequest(f"The path {path[:200]!r} {fault}.", next_step="Name a file inside the repository.")
+        raise BadRequest(
+            f"The path {path[:200]!r} {fault}.", next_step="Name a file inside the repository."
+        )
 
 
 def path_fault(path: str) -> str | None:
@@ -274,8 +310,8 @@ def path_fault(path: str) -> str | None:
 
 
 def new_path_fault(path: str) -> str | None:
-    """What forbids making `path` anew, though a repository that already has it may keep it: names that Windows cannot
-    hold, and signs that make a name look like another."""
+    """What forbids making `path` anew, though a repository that already has it may keep it: names
+    that Windows cannot hold, and signs that make a name look like another."""
     for part in path.split("/"):
         if _RESERVED.fullmatch(part):
             return f"has the name {part!r}, which Windows reserves"
@@ -316,8 +352,9 @@ class Tree:
         return change.content is not None if change else path in self._blobs
 
     def resolve(self, path: str) -> str:
-        """The path that is meant by `./x`, or by `a/x` and `b/x` where a diff's prefix was left on it: such a file is
-        there without the prefix, or its directory is, or another path of the reply showed that prefixes were left."""
+        """The path that is meant by `./x`, or by `a/x` and `b/x` where a diff's prefix was left on
+        it: such a file is there without the prefix, or its directory is, or another path of the
+        reply showed that prefixes were left."""
         if path.startswith("./"):
             return path[2:]
         prefix, short = path[:2], path[2:]
@@ -328,7 +365,8 @@ class Tree:
         return short if prefix in self._prefixes or self.is_dir(short.partition("/")[0]) else path
 
     def is_doubtful(self, path: str) -> bool:
-        """Whether a diff's prefix may have been left on the path: nothing is known of a directory of that name."""
+        """Whether a diff's prefix may have been left on the path: nothing is known of a directory
+        of that name."""
         known = self.has(path) or path[:1] in self._blobs or self.is_dir(path[:1])
         return path[:2] in ("a/", "b/") and len(path) > 2 and not known
 
@@ -339,7 +377,9 @@ class Tree:
     def names(self) -> _Names:
         if self._names is None:
             gone = {path for path, change in self._changes.items() if change.content is None}
-            self._names = _Names(path for path in {**self._blobs, **self._changes} if path not in gone)
+            self._names = _Names(
+                path for path in {**self._blobs, **self._changes} if path not in gone
+            )
         return self._names
 
     def note(self, path: str, *, exists: bool) -> None:
@@ -356,8 +396,11 @@ class Tree:
         return None
 
     def place_fault(self, path: str, leaving: Collection[str] = ()) -> str | None:
-        """What is in the way of a new file at `path`, as the end of a sentence; `leaving` are files that will go."""
-        above = next((part for part in _parents(path) if self.has(part) and part not in leaving), None)
+        """What is in the way of a new file at `path`, as the end of a sentence; `leaving` are files
+        that will go."""
+        above = next(
+            (part for part in _parents(path) if self.has(part) and part not in leaving), None
+        )
         if above:
             return f"needs a directory where `{above}` is a file"
         going = {other for other in leaving if self.has(other)}
@@ -365,7 +408,11 @@ class Tree:
             return "is a directory"
         twins = (self.names.twin(part, going) for part in (*_parents(path), path))
         twin = next((twin for twin in twins if twin), None)
-        return f"differs from `{twin}` only in case, which many systems cannot keep apart" if twin else None
+        return (
+            f"differs from `{twin}` only in case, which many systems cannot keep apart"
+            if twin
+            else None
+        )
 
 
 class _Names:
@@ -387,7 +434,8 @@ class _Names:
             self.dirs[part] += step
 
     def spelling(self, path: str) -> str:
-        """The path as an existing file spells it in other code points: macOS decomposes what others compose."""
+        """The path as an existing file spells it in other code points: macOS decomposes what others
+        compose."""
         same = composed(path)
         others = () if path.isascii() else self._twins.get(_fold(path), ())
         found = [other for other in others if self._files[other] > 0 and composed(other) == same]
@@ -401,7 +449,10 @@ class _Names:
         """Another name that only case tells from `path`, and that is there once `going` is gone."""
         twins = self._twins.get(_fold(path), ())
         others = sorted(other for other in twins if other != path and other not in going)
-        return next((other for other in others if self._files[other] > 0 or self.stays_dir(other, going)), None)
+        return next(
+            (other for other in others if self._files[other] > 0 or self.stays_dir(other, going)),
+            None,
+        )
 
 
 def _parents(path: str) -> Iterator[str]:

@@ -1,7 +1,8 @@
 """A file's bytes as lines that an edit can be compared with, and that give back the same bytes.
 
-Line ends and a byte-order mark are kept beside the words: an edit says nothing about them, so nothing of them may
-change. Bytes that are not UTF-8 travel as surrogates and come back as they were.
+Line ends and a byte-order mark are kept beside the words: an edit says nothing about them, so
+nothing of them may change. Bytes that are not UTF-8 travel as surrogates and come back as they
+were.
 """
 
 from __future__ import annotations
@@ -35,14 +36,15 @@ def plain(text: str) -> str:
 
 
 def composed(text: str) -> str:
-    """Letters and their marks as one sign, where there is one (NFC); as it stands where one letter has marks without
-    end."""
+    """Letters and their marks as one sign, where there is one (NFC); as it stands where one letter
+    has marks without end."""
     return unicodedata.normalize("NFC", text) if _is_stream_safe(text) else text
 
 
 def _is_stream_safe(text: str) -> bool:
-    """Whether no letter has more marks than any writing puts on one: to normalize takes time quadratic in their number,
-    in one call that no other thread gets a turn in. https://www.unicode.org/reports/tr15/#Stream_Safe_Text_Format"""
+    """Whether no letter has more marks than any writing puts on one: to normalize takes time
+    quadratic in their number, in one call that no other thread gets a turn in.
+    https://www.unicode.org/reports/tr15/#Stream_Safe_Text_Format"""
     marks = 0
     for sign in text:
         marks = marks + 1 if unicodedata.combining(sign) else 0
@@ -86,18 +88,20 @@ def _freely(_work_ns: int) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Text:
-    """`bodies[i] + ends[i]` are the file's lines; an end is "\\n", "\\r\\n", "\\r", or "" after the last line where
-    nothing ends it."""
+    """`bodies[i] + ends[i]` are the file's lines; an end is "\\n", "\\r\\n", "\\r", or "" after the
+    last line where nothing ends it."""
 
     bom: str
     bodies: list[str]
     ends: list[str]
     spend: Spend = _freely
-    """Is told of the work that is done on the text, in about nanoseconds; it may raise where that was enough."""
+    """Is told of the work that is done on the text, in about nanoseconds; it may raise where that
+    was enough."""
     _keyed: dict[Key, str] = field(default_factory=dict, repr=False)
 
     def keyed(self, key: Key) -> str:
-        """All lines by `key`, each one between two newlines, so that a run of lines is found as one string."""
+        """All lines by `key`, each one between two newlines, so that a run of lines is found as one
+        string."""
         if key not in self._keyed:
             self.pass_over()
             self._keyed[key] = joined(map(key, self.bodies))
@@ -123,7 +127,9 @@ class Text:
         return max(("\n", "\r\n", "\r"), key=self.ends.count)
 
     def render(self) -> str:
-        return self.bom + "".join(body + end for body, end in zip(self.bodies, self.ends, strict=True))
+        return self.bom + "".join(
+            body + end for body, end in zip(self.bodies, self.ends, strict=True)
+        )
 
 
 def joined(lines: Iterable[str]) -> str:
@@ -145,7 +151,8 @@ def encode(text: str) -> bytes:
 
 
 def split(text: str, spend: Spend = _freely) -> Text:
-    """Lines end at LF or CRLF only, or at CR in a file that has no LF at all: never at a form feed or U+2028."""
+    """Lines end at LF or CRLF only, or at CR in a file that has no LF at all: never at a form feed
+    or U+2028."""
     bom = BOM if text.startswith(BOM) else ""
     text = text[len(bom) :]
     separator = "\r" if "\r" in text and "\n" not in text else "\n"
@@ -176,7 +183,8 @@ def is_blank(line: str) -> bool:
 
 
 def blank_ends(lines: Sequence[str]) -> tuple[int, int]:
-    """How many blank lines stand at the start and at the end; a wholly blank sequence counts as all start."""
+    """How many blank lines stand at the start and at the end; a wholly blank sequence counts as all
+    start."""
     start = 0
     while start < len(lines) and is_blank(lines[start]):
         start += 1

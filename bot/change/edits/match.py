@@ -1,7 +1,9 @@
-"""Where in a file an edit's search stands: exactly, or with one tolerance, and only where that is the only place.
+"""Where in a file an edit's search stands: exactly, or with one tolerance, and only where that is
+the only place.
 
-The ladder goes up in risk. The first rung on which anything matches decides: one place is taken, several are told
-apart by a diff's line number or heading, or refused. Nothing is matched by likeness.
+The ladder goes up in risk. The first rung on which anything matches decides: one place is taken,
+several are told apart by a diff's line number or heading, or refused. Nothing is matched by
+likeness.
 """
 
 from __future__ import annotations
@@ -53,7 +55,7 @@ _NUMBERED = re.compile(r"\s{0,8}(\d{1,7})(?:\s?[|:│→]|\t) ?(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Match:
     """Lines [start, end) of the file are what the search means; `search` has as many lines."""
 
     start: int
@@ -64,43 +66,47 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Miss:
+class NoMatch:
     """No single place. `lines` are the 1-based lines of the several ones."""
 
     reason: Literal["absent", "ambiguous"]
     lines: tuple[int, ...] = ()
 
 
-def find(text: Text, edit: Edit, *, trust_line: bool = True) -> Place | Miss:
+def find(text: Text, edit: Edit, *, trust_line: bool = True) -> Match | NoMatch:
     """The one place that the edit's search means."""
     line = edit.line if trust_line else None
     for candidate in (edit, *_unnumbered(edit)):
         search, replacement = split(candidate.search), split(candidate.replace)
         found = _climb(text, search, replacement, line, edit.anchors)
-        if isinstance(found, Place) or found.reason == "ambiguous":
+        if isinstance(found, Match) or found.reason == "ambiguous":
             return found
     return _find_elided(text, split(edit.search), split(edit.replace))
 
 
-def _climb(text: Text, search: Text, replacement: Text, line: int | None, anchors: Sequence[str]) -> Place | Miss:
+def _climb(
+    text: Text, search: Text, replacement: Text, line: int | None, anchors: Sequence[str]
+) -> Match | NoMatch:
     top, bottom = blank_ends(search.bodies)
     core = search.bodies[top : len(search.bodies) - bottom]
     for key, trims in LADDER if core else ():
         starts = places(text, core if trims else search.bodies, key)
         if len(starts) > 1:
-            starts = _told_apart(text, starts, None if line is None else line - 1 + top * trims, anchors)
+            starts = _told_apart(
+                text, starts, None if line is None else line - 1 + top * trims, anchors
+            )
         if len(starts) > 1:
-            return Miss("ambiguous", tuple(start + 1 for start in starts))
+            return NoMatch("ambiguous", tuple(start + 1 for start in starts))
         if starts and trims:
             return _with_blank_ends(text, starts[0], search, replacement, key)
         if starts:
-            return Place(starts[0], starts[0] + len(search.bodies), search, replacement, key)
-    return Miss("absent")
+            return Match(starts[0], starts[0] + len(search.bodies), search, replacement, key)
+    return NoMatch("absent")
 
 
-def _with_blank_ends(text: Text, start: int, search: Text, replacement: Text, key: Key) -> Place:
-    """The place of a search whose core stands at `start`: of the blank lines around the core those that the file has
-    belong to it; those that it has not are taken off the replacement too."""
+def _with_blank_ends(text: Text, start: int, search: Text, replacement: Text, key: Key) -> Match:
+    """The place of a search whose core stands at `start`: of the blank lines around the core those
+    that the file has belong to it; those that it has not are taken off the replacement too."""
     top, bottom = blank_ends(search.bodies)
     end = start + len(search.bodies) - top - bottom
     above = blank_ends(text.bodies[max(0, start - top) : start][::-1])[0]
@@ -108,7 +114,7 @@ def _with_blank_ends(text: Text, start: int, search: Text, replacement: Text, ke
     top_new, bottom_new = blank_ends(replacement.bodies)
     sought = _slice(search, top - above, bottom - below)
     wanted = _slice(replacement, min(top - above, top_new), min(bottom - below, bottom_new))
-    return Place(start - above, end + below, sought, wanted, key)
+    return Match(start - above, end + below, sought, wanted, key)
 
 
 def places(text: Text, lines: Sequence[str], key: Key, *, most: int = _MAX_PLACES) -> list[int]:
@@ -128,7 +134,9 @@ def places(text: Text, lines: Sequence[str], key: Key, *, most: int = _MAX_PLACE
     return found
 
 
-def _told_apart(text: Text, starts: list[int], line: int | None, anchors: Sequence[str]) -> list[int]:
+def _told_apart(
+    text: Text, starts: list[int], line: int | None, anchors: Sequence[str]
+) -> list[int]:
     if line in starts:
         return [line]
     if not anchors:
@@ -187,7 +195,9 @@ def _unnumbered(edit: Edit) -> Iterator[Edit]:
     search = _strip_numbers(edit.search, must=True)
     if search is not None:
         replacement = _strip_numbers(edit.replace, must=False)
-        yield Edit("replace", edit.path, search, replacement or "", line=edit.line, anchors=edit.anchors)
+        yield Edit(
+            "replace", edit.path, search, replacement or "", line=edit.line, anchors=edit.anchors
+        )
 
 
 def _strip_numbers(text: str, *, must: bool) -> str | None:
@@ -201,16 +211,20 @@ def _strip_numbers(text: str, *, must: bool) -> str | None:
     return "\n".join(match[2] if match else line for match, line in zip(found, lines, strict=True))
 
 
-def _find_elided(text: Text, search: Text, replacement: Text) -> Place | Miss:
-    """The place of a search that leaves lines out with `...`: the one stretch that holds its parts in order, as near
-    to each other as they stand.
+def _find_elided(text: Text, search: Text, replacement: Text) -> Match | NoMatch:
+    """The place of a search that leaves lines out with `...`: the one stretch that holds its parts
+    in order, as near to each other as they stand.
 
-    Where the replacement leaves out as many times, the file's own lines stay there; where it does not at all, the
-    whole of the place gives way to it.
+    Where the replacement leaves out as many times, the file's own lines stay there; where it does
+    not at all, the whole of the place gives way to it.
     """
     parts, new_parts = _parts(search.bodies), _parts(replacement.bodies)
     for end in (0, -1):
-        if len(parts) > 1 and len(new_parts) > 1 and not any(map(str.strip, parts[end] + new_parts[end])):
+        if (
+            len(parts) > 1
+            and len(new_parts) > 1
+            and not any(map(str.strip, parts[end] + new_parts[end]))
+        ):
             del parts[end], new_parts[end]
     if len(parts) == len(new_parts) == 1:
         return _climb(text, _text(parts[0]), _text(new_parts[0]), None, ())
@@ -219,19 +233,22 @@ def _find_elided(text: Text, search: Text, replacement: Text) -> Place | Miss:
         or len(new_parts) not in (1, len(parts))
         or not all(any(map(str.strip, part)) for part in parts)
     ):
-        return Miss("absent")
+        return NoMatch("absent")
     for key in (exact, trimmed, folded):
         stretches = _stretches(parts, [places(text, part, key) for part in parts])
         if len(stretches) > 1:
-            return Miss("ambiguous", tuple(starts[0] + 1 for starts in stretches))
+            return NoMatch("ambiguous", tuple(starts[0] + 1 for starts in stretches))
         if stretches:
             return _filled(text, parts, new_parts, stretches[0], key)
-    return Miss("absent")
+    return NoMatch("absent")
 
 
 def _stretches(parts: list[list[str]], spots: list[list[int]]) -> list[list[int]]:
-    """Where the parts stand in order: for each end the nearest start. A part of few signs must stand only once."""
-    if any(len(spot) > 1 and signs(part) < LEAST_SIGNS for part, spot in zip(parts, spots, strict=True)):
+    """Where the parts stand in order: for each end the nearest start. A part of few signs must
+    stand only once."""
+    if any(
+        len(spot) > 1 and signs(part) < LEAST_SIGNS for part, spot in zip(parts, spots, strict=True)
+    ):
         return []
     shortest: dict[int, list[int]] = {}
     for first in spots[0]:
@@ -244,15 +261,23 @@ def _stretches(parts: list[list[str]], spots: list[list[int]]) -> list[list[int]
     return list(shortest.values())
 
 
-def _filled(text: Text, parts: list[list[str]], new_parts: list[list[str]], starts: list[int], key: Key) -> Place:
+def _filled(
+    text: Text, parts: list[list[str]], new_parts: list[list[str]], starts: list[int], key: Key
+) -> Match:
     gaps = [
-        text.bodies[start + len(part) : after] for start, part, after in zip(starts, parts, starts[1:], strict=False)
+        text.bodies[start + len(part) : after]
+        for start, part, after in zip(starts, parts, starts[1:], strict=False)
     ]
-    search = [*parts[0], *(line for gap, part in zip(gaps, parts[1:], strict=True) for line in (*gap, *part))]
+    search = [
+        *parts[0],
+        *(line for gap, part in zip(gaps, parts[1:], strict=True) for line in (*gap, *part)),
+    ]
     replacement = [*new_parts[0]]
     if len(new_parts) > 1:
-        replacement.extend(line for gap, part in zip(gaps, new_parts[1:], strict=True) for line in (*gap, *part))
-    return Place(starts[0], starts[0] + len(search), _text(search), _text(replacement), key)
+        replacement.extend(
+            line for gap, part in zip(gaps, new_parts[1:], strict=True) for line in (*gap, *part)
+        )
+    return Match(starts[0], starts[0] + len(search), _text(search), _text(replacement), key)
 
 
 def _text(lines: Sequence[str]) -> Text:
@@ -275,12 +300,20 @@ def _parts(lines: Sequence[str]) -> list[list[str]]:
 
 
 def find_within_lines(text: str, search: str) -> int | None:
-    """Where a search that is part of a line (or runs over several) stands: exactly, once, and not inside a word."""
+    """Where a search that is part of a line (or runs over several) stands: exactly, once, and not
+    inside a word."""
     search = search.removesuffix("\n")
     if signs(search) < LEAST_SIGNS:
         return None
     start = text.find(search)
     if start < 0 or text.find(search, start + 1) >= 0:
         return None
-    around = text[max(0, start - 1) : start] + search[0], search[-1] + text[start + len(search) :][:1]
-    return None if any(len(pair) == 2 and pair.replace("_", "a").isalnum() for pair in around) else start
+    around = (
+        text[max(0, start - 1) : start] + search[0],
+        search[-1] + text[start + len(search) :][:1],
+    )
+    return (
+        None
+        if any(len(pair) == 2 and pair.replace("_", "a").isalnum() for pair in around)
+        else start
+    )

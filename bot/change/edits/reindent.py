@@ -1,10 +1,11 @@
-"""A replacement carried into the file's own style: what the edit leaves alone keeps its very bytes, what is new takes
-on the indentation, quotes and line ends that stand around it.
+"""A replacement carried into the file's own style: what the edit leaves alone keeps its very bytes,
+what is new takes on the indentation, quotes and line ends that stand around it.
 
 Which lines two versions of a text share, in time near-linear in their length, whatever they hold.
 
-difflib is cubic at its worst, and replies are hostile: this pairs what stands at both ends, then the lines that occur
-once in each version in their longest rising order, and goes on between them (Bram Cohen's patience diff).
+difflib is cubic at its worst, and replies are hostile: this pairs what stands at both ends, then
+the lines that occur once in each version in their longest rising order, and goes on between them
+(Bram Cohen's patience diff).
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from bot.change.edits.lines import Text, exact, folded, is_blank, plain, trimmed
-from bot.change.edits.match import Place
+from bot.change.edits.match import Match
 from bot.types.reply import Edit
 
 Pair = tuple[int, int]
 
 _MOST_PASSES = 8
-"""Between anchors, further lines become unique; text made to drag that out is cut short here: as often is each line
-looked at for anchors, on average."""
+"""Between anchors, further lines become unique; text made to drag that out is cut short here: as
+often is each line looked at for anchors, on average."""
 
 
 def align(old: Sequence[str], new: Sequence[str]) -> list[Pair]:
@@ -43,7 +44,9 @@ def align(old: Sequence[str], new: Sequence[str]) -> list[Pair]:
         anchors = _anchors(old[a:b], new[c:d]) if left >= 0 else []
         if anchors:
             pairs.extend((a + i, c + j) for i, j in anchors)
-            for (i, j), (k, m) in zip([(-1, -1), *anchors], [*anchors, (b - a, d - c)], strict=True):
+            for (i, j), (k, m) in zip(
+                [(-1, -1), *anchors], [*anchors, (b - a, d - c)], strict=True
+            ):
                 spans.append((a + i + 1, a + k, c + j + 1, c + m))
     return sorted(pairs)
 
@@ -87,15 +90,19 @@ _TWINS = (("‘’", re.compile("'")), ("“”", re.compile('"')), ("\u00a0\u20
 """Typographic signs, and where their plain form is used as text uses it."""
 
 
-def carry(text: Text, place: Place, strange: str = "") -> Text | None:
-    """The whole file with the place replaced; None where the replacement's indentation cannot be told.
-    `strange` are typographic signs that stand for plain ones (`foreign`)."""
+def carry(text: Text, place: Match, strange: str = "") -> Text | None:
+    """The whole file with the place replaced; None where the replacement's indentation cannot be
+    told. `strange` are typographic signs that stand for plain ones (`foreign`)."""
     text.pass_over()
     region = Text("", text.bodies[place.start : place.end], text.ends[place.start : place.end])
     keeps_ends = _speaks_of_ends(place, region)
     kept = {new: old for old, new in _shared(place, keeps_ends=keeps_ends)}
     restyle = _restyle(
-        text, region, place, [line for n, line in enumerate(place.replace.bodies) if n not in kept], strange
+        text,
+        region,
+        place,
+        [line for n, line in enumerate(place.replace.bodies) if n not in kept],
+        strange,
     )
     bodies: list[str] = []
     ends: list[str] = []
@@ -117,15 +124,17 @@ def carry(text: Text, place: Place, strange: str = "") -> Text | None:
     )
 
 
-def _speaks_of_ends(place: Place, region: Text) -> bool:
+def _speaks_of_ends(place: Match, region: Text) -> bool:
     """Whether the edit was written with the file's real line ends, so that its own are meant."""
     said = place.search.ends
     return (
-        "\r\n" in (*said, *place.replace.ends) and said[:-1] == region.ends[:-1] and said[-1] in (region.ends[-1], "")
+        "\r\n" in (*said, *place.replace.ends)
+        and said[:-1] == region.ends[:-1]
+        and said[-1] in (region.ends[-1], "")
     )
 
 
-def _shared(place: Place, *, keeps_ends: bool) -> list[tuple[int, int]]:
+def _shared(place: Match, *, keeps_ends: bool) -> list[tuple[int, int]]:
     old, new = place.search, place.replace
     if not keeps_ends:
         return align(old.bodies, new.bodies)
@@ -141,8 +150,9 @@ def _end_near(ends: Sequence[str], region: Text, text: Text) -> str:
     return near or text.line_end
 
 
-def _finish(text: Text, place: Place, bodies: list[str], ends: list[str]) -> None:
-    """Every line but the file's last has an end; that one has what the file had, unless the edit says otherwise."""
+def _finish(text: Text, place: Match, bodies: list[str], ends: list[str]) -> None:
+    """Every line but the file's last has an end; that one has what the file had, unless the edit
+    says otherwise."""
     if not bodies:
         return
     for number, end in enumerate(ends):
@@ -155,10 +165,9 @@ def _finish(text: Text, place: Place, bodies: list[str], ends: list[str]) -> Non
         ends[-1] = ""
 
 
-# ---- style
-
-
-def _restyle(text: Text, region: Text, place: Place, new: Sequence[str], strange: str) -> Restyle | None:
+def _restyle(
+    text: Text, region: Text, place: Match, new: Sequence[str], strange: str
+) -> Restyle | None:
     pairs = list(zip(place.search.bodies, region.bodies, strict=True))
     indent: Restyle | None
     if place.key in (exact, trimmed):
@@ -186,38 +195,52 @@ def _same(line: str) -> str:
 
 
 def _plainer(strange: str) -> Callable[[str], str]:
-    return lambda line: "".join(plain(sign) if sign in strange else sign for sign in line) if strange else line
+    return lambda line: (
+        "".join(plain(sign) if sign in strange else sign for sign in line) if strange else line
+    )
 
 
 def _unfolder(text: Text, pairs: Iterable[tuple[str, str]]) -> Callable[[str], str]:
     """Plain characters for typographic ones, where the search had those and the file has not."""
-    if not any(plain(sign) != sign and sign not in real for said, real in pairs if not said.isascii() for sign in said):
+    if not any(
+        plain(sign) != sign and sign not in real
+        for said, real in pairs
+        if not said.isascii()
+        for sign in said
+    ):
         return _same
     own = {sign for body in text.bodies if not body.isascii() for sign in body}
     return lambda line: "".join(sign if sign in own else plain(sign) for sign in line)
 
 
 def fancy_only(edits: Iterable[Edit]) -> str:
-    """The typographic signs whose plain form the reply's edits hardly use: it cannot say what it means by them."""
+    """The typographic signs whose plain form the reply's edits hardly use: it cannot say what it
+    means by them."""
     said = "\n".join(side for edit in edits for side in (edit.search, edit.replace))
     if said.isascii():
         return ""
     return "".join(
-        fancy for fancy, simple in _TWINS if sum(map(said.count, fancy)) > 4 * sum(1 for _ in simple.finditer(said))
+        fancy
+        for fancy, simple in _TWINS
+        if sum(map(said.count, fancy)) > 4 * sum(1 for _ in simple.finditer(said))
     )
 
 
 def foreign(text: Text, fancy: str) -> str:
-    """Those of the reply's `fancy_only` signs that the file never uses: they are foreign even where no search tells."""
+    """Those of the reply's `fancy_only` signs that the file never uses: they are foreign even where
+    no search tells."""
     if not fancy:
         return ""
     own = {sign for body in text.bodies if not body.isascii() for sign in body}
-    return "".join(signs for signs, _ in _TWINS if set(signs) <= set(fancy) and not own.intersection(signs))
+    return "".join(
+        signs for signs, _ in _TWINS if set(signs) <= set(fancy) and not own.intersection(signs)
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class _Units:
-    """Indentation by `said` in the reply is indentation by `real` in the file, `deeper` levels further in."""
+    """Indentation by `said` in the reply is indentation by `real` in the file, `deeper` levels
+    further in."""
 
     said: str
     real: str
@@ -238,12 +261,14 @@ class _Shift:
     gained: str = ""
 
     def __call__(self, indent: str) -> str | None:
-        return self.lost + indent.removeprefix(self.gained) if indent.startswith(self.gained) else None
+        return (
+            self.lost + indent.removeprefix(self.gained) if indent.startswith(self.gained) else None
+        )
 
 
 def indent_map(pairs: Sequence[tuple[str, str]]) -> Restyle | None:
-    """How the reply's indentation becomes the file's, from lines that are the same but for it: a shift of all of them,
-    or other units; None where no rule fits them all."""
+    """How the reply's indentation becomes the file's, from lines that are the same but for it: a
+    shift of all of them, or other units; None where no rule fits them all."""
     seen = {(_indent(plain(said)), _indent(real)) for said, real in pairs if not is_blank(said)}
     for rule in _rules(seen):
         if all(rule(said) == real for said, real in seen):
@@ -267,7 +292,8 @@ def _rules(seen: set[tuple[str, str]]) -> Iterable[Restyle]:
 
 
 def _foreign_indent(text: Text, pairs: Sequence[tuple[str, str]], new: Sequence[str]) -> Restyle:
-    """Where no line of the search is indented, new lines indented by what the file never uses take on its own."""
+    """Where no line of the search is indented, new lines indented by what the file never uses take
+    on its own."""
     indents = {_indent(line) for line in new if not is_blank(line)} - {""}
     if not indents or any(_indent(said) for said, _ in pairs):
         return _same
@@ -277,13 +303,16 @@ def _foreign_indent(text: Text, pairs: Sequence[tuple[str, str]], new: Sequence[
         return _same
     if all(indent[0] == "\t" for indent in own) and not any("\t" in indent for indent in indents):
         return _tabs_for(indents)
-    if not any("\t" in indent for indent in own) and all(set(indent) == {"\t"} for indent in indents):
+    if not any("\t" in indent for indent in own) and all(
+        set(indent) == {"\t"} for indent in indents
+    ):
         return _Units("\t", min((*own, _DEEPEST_UNIT), key=len))
     return _same
 
 
 def _tabs_for(indents: Iterable[str]) -> Restyle:
-    """A tab for the least of these indentations by spaces; one space aligns (` * …`), eight are one level or two."""
+    """A tab for the least of these indentations by spaces; one space aligns (` * …`), eight are one
+    level or two."""
     unit = min((indent for indent in indents if len(indent) > 1), key=len, default="")
     if len(unit) > len(_DEEPEST_UNIT):
         return lambda indent: None if indent else indent
@@ -295,6 +324,7 @@ def _indent(line: str) -> str:
 
 
 def _levels(indent: str, unit: str) -> tuple[int, str]:
-    """How many `unit`s the indentation begins with, and what follows them. A unit is one sign, once or repeated."""
+    """How many `unit`s the indentation begins with, and what follows them. A unit is one sign, once
+    or repeated."""
     levels = (len(indent) - len(indent.lstrip(unit[0]))) // len(unit)
     return levels, indent[levels * len(unit) :]

@@ -1,13 +1,16 @@
-"""What a model's reply asks for, read from any of the forms that models write, alone or mixed with prose.
+"""What a model's reply asks for, read from any of the forms that models write, alone or mixed with
+prose.
 
-One pass over the lines. A search/replace block, an envelope and a diff are known by their own markers; a fence is
-known by what it holds and by the path that stands above it, in its info string, or in its first line. What looked
-like an edit and could not be read becomes a sentence for the model, never a guess.
+One pass over the lines. A search/replace block, an envelope and a diff are known by their own
+markers; a fence is known by what it holds and by the path that stands above it, in its info string,
+or in its first line. What looked like an edit and could not be read becomes a sentence for the
+model, never a guess.
 
-What looks like an edit in a form that is not read here: passed over in silence, it would be taken for a reply that
-needs no change.
+What looks like an edit in a form that is not read here: passed over in silence, it would be taken
+for a reply that needs no change.
 
-The wishes in a fence named `request`: `read PATH[:START-END]`, `search REGEX`, `list DIR`, one a line.
+The wishes in a fence named `request`: `read PATH[:START-END]`, `search REGEX`, `list DIR`, one a
+line.
 """
 
 from __future__ import annotations
@@ -15,14 +18,13 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Sequence
 
-from bot.change.edits import diffs as envelope
-from bot.change.edits import diffs as unified
+from bot.change.edits import diffs
 from bot.change.edits import fences as thoughts
 from bot.change.edits.blocks import Block, Fault, Markers
 from bot.change.edits.diffs import Parts
 from bot.change.edits.fences import Fence, Fences, after
 from bot.change.edits.file_names import REACH, Naming, read_info, read_label
-from bot.types.reply import Edit, ReplyParts, Request
+from bot.types.reply import Edit, ParsedReply, Request
 
 _MAX_LINE_CHARS = 2_000
 _REACH = 12
@@ -30,23 +32,37 @@ _REACH = 12
 
 _MARKS = r"(?:diff --git |@@ -\d|\*{3} (?:Begin Patch|Update File|Add File)|<{5,12} ?SEARCH)"
 _LINES: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("a diff that does not say which file it changes", re.compile(r"@@ -\d|(?:`{3,}|~{3,})\s{0,4}(?:diff|patch)\b")),
+    (
+        "a diff that does not say which file it changes",
+        re.compile(r"@@ -\d|(?:`{3,}|~{3,})\s{0,4}(?:diff|patch)\b"),
+    ),
     ("edits that are quoted or indented", re.compile(rf"[ \t>]{{1,24}}{_MARKS}")),
-    ("edits whose signs are escaped", re.compile(rf"(?:.{{0,400}}\\n{_MARKS}|.{{0,40}}(?:&lt;){{5}})", re.IGNORECASE)),
+    (
+        "edits whose signs are escaped",
+        re.compile(rf"(?:.{{0,400}}\\n{_MARKS}|.{{0,40}}(?:&lt;){{5}})", re.IGNORECASE),
+    ),
     ("a context diff", re.compile(r"\*{15}\s*")),
     (
         "tags in place of edits",
-        re.compile(r"\s{0,12}</?(?:file|edit|search|replace|old_str|new_str|invoke|write_to_file|apply_diff)\b"),
+        re.compile(
+            r"\s{0,12}</?(?:file|edit|search|replace|old_str|new_str|invoke|write_to_file|apply_diff)\b"
+        ),
     ),
-    ("a shell command that writes a file", re.compile(r"\s{0,12}(?:cat|tee)\b[^<|]{0,200}<<-?\s*['\"]?\w{1,40}")),
+    (
+        "a shell command that writes a file",
+        re.compile(r"\s{0,12}(?:cat|tee)\b[^<|]{0,200}<<-?\s*['\"]?\w{1,40}"),
+    ),
 )
 _PATH_KEY = re.compile(r'"(?:path|file|file_?path|file_?name)"\s*:')
-_TEXT_KEY = re.compile(r'"(?:content|search|replace|old_str(?:ing)?|new_str(?:ing)?|diff|patch|edits|changes)"\s*:')
+_TEXT_KEY = re.compile(
+    r'"(?:content|search|replace|old_str(?:ing)?|new_str(?:ing)?|diff|patch|edits|changes)"\s*:'
+)
 _CALL = re.compile(r'"(?:arguments|input|cmd|command)"\s*:.{0,400}\*{3} Begin Patch')
 
 
 def unread_form(lines: Sequence[str]) -> str | None:
-    """What of a reply without edits looks like some, as the object of a sentence; None where nothing does."""
+    """What of a reply without edits looks like some, as the object of a sentence; None where
+    nothing does."""
     labelled_to = -1
     for number, line in enumerate(lines):
         found = next((what for what, sign in _LINES if sign.match(line[:_MAX_LINE_CHARS])), None)
@@ -69,13 +85,15 @@ def _is_json_edit(lines: Sequence[str]) -> bool:
 _LIST_MARK = re.compile(r"(?:[-*+>]|\d{1,3}[.)])\s+")
 _LINE = re.compile(r"(read|search|list)(?:\s*:\s*|\s+|$)(.*)", re.IGNORECASE | re.DOTALL)
 _RANGE = re.compile(
-    r"(?:[:#]|(?<!\s)\s)\s*+(?:lines?\s*+)?L?(\d{1,9})(?:\s*+(?:-|–|:|to|,)\s*+L?(\d{1,9}))?$", re.IGNORECASE
+    r"(?:[:#]|(?<!\s)\s)\s*+(?:lines?\s*+)?L?(\d{1,9})(?:\s*+(?:-|–|:|to|,)\s*+L?(\d{1,9}))?$",
+    re.IGNORECASE,
 )
 _MAX_CHARS = 1000
 
 
 def read_requests(lines: Sequence[str]) -> tuple[list[Request], list[str]]:
-    """The wishes, and a sentence for each line that is none. Without DIR, `list` is about the root."""
+    """The wishes, and a sentence for each line that is none. Without DIR, `list` is about the
+    root."""
     requests, problems = [], []
     for line in lines:
         text = line.strip()
@@ -132,7 +150,9 @@ _MOST_PROBLEMS = 50
 """How many are told one by one."""
 _HUNK_SIGNS = ("", " ", "+", "-", "@", "\\")
 _DIFF_INFO = frozenset({"diff", "patch", "udiff", "unidiff", "git"})
-_SHELL_INFO = frozenset({"bash", "sh", "shell", "zsh", "console", "shell-session", "powershell", "cmd"})
+_SHELL_INFO = frozenset(
+    {"bash", "sh", "shell", "zsh", "console", "shell-session", "powershell", "cmd"}
+)
 _CODE = re.compile(
     r".+\.(?:[cm]?[jt]sx?|py|pyi|go|rs|java|kts?|scala|rb|php|cs|c|cc|cpp|h|hpp|m|swift|html?|css|json|ya?ml|toml|md|rst)"
 )
@@ -140,25 +160,37 @@ _CODE = re.compile(
 _HERE_DOCUMENT = re.compile(r"[^<]{1,200}<<-?\s{0,4}['\"]?\w{1,40}['\"]?\s*")
 
 
-def read_reply(text: str, *, known: Container[str] = frozenset(), max_chars: int = MAX_REPLY_CHARS) -> ReplyParts:
-    """The reply's edits and requests in order, its prose, and a sentence for each thing that could not be read.
-    `known` are the repository's paths: a line that is one of them names it, whatever it looks like."""
+def read_reply(
+    text: str, *, known: Container[str] = frozenset(), max_chars: int = MAX_REPLY_CHARS
+) -> ParsedReply:
+    """The reply's edits and requests in order, its prose, and a sentence for each thing that could
+    not be read. `known` are the repository's paths: a line that is one of them names it, whatever
+    it looks like."""
     if len(text) > max_chars:
-        return ReplyParts((), (), "", (f"The reply is longer than {max_chars} characters. Send only the edits.",))
+        return ParsedReply(
+            (), (), "", (f"The reply is longer than {max_chars} characters. Send only the edits.",)
+        )
     lines = _lines(text)
     if len(lines) > MAX_REPLY_LINES:
-        return ReplyParts((), (), "", (f"The reply is longer than {MAX_REPLY_LINES} lines. Send only the edits.",))
+        return ParsedReply(
+            (), (), "", (f"The reply is longer than {MAX_REPLY_LINES} lines. Send only the edits.",)
+        )
     reader = _Reader(lines, known)
     reader.read()
     prose = "\n".join(reader.prose).strip()
-    return ReplyParts(tuple(reader.edits), tuple(reader.requests), prose, _first_problems(reader.problems))
+    return ParsedReply(
+        tuple(reader.edits), tuple(reader.requests), prose, _first_problems(reader.problems)
+    )
 
 
 def _first_problems(problems: list[str]) -> tuple[str, ...]:
     further = len(problems) - _MOST_PROBLEMS
     if further <= 0:
         return tuple(problems)
-    return (*problems[:_MOST_PROBLEMS], f"{further} more things in the reply could not be read. Send less at once.")
+    return (
+        *problems[:_MOST_PROBLEMS],
+        f"{further} more things in the reply could not be read. Send less at once.",
+    )
 
 
 def _lines(text: str) -> list[str]:
@@ -181,7 +213,9 @@ class _Reader:
         self._fences = Fences(lines)
         self._markers = Markers(lines)
         self._naming = Naming(lines, self._fences, known)
-        self._unsigned = [number for number, line in enumerate(lines) if line[:1] not in _HUNK_SIGNS]
+        self._unsigned = [
+            number for number, line in enumerate(lines) if line[:1] not in _HUNK_SIGNS
+        ]
         """The lines that are in no hunk."""
         self._changing = [number for number, line in enumerate(lines) if line[:1] in ("+", "-")]
         self._open: Fence | None = None
@@ -194,21 +228,24 @@ class _Reader:
         unread = None if self.edits or self.requests or self.problems else unread_form(self.prose)
         if unread:
             self.problems.append(
-                f"The reply holds {unread}, which is not read as an edit. Send each edit as the file's path on a line "
-                "of its own and a search/replace block below it; if nothing needs to change, say so in words alone."
+                f"The reply holds {unread}, which is not read as an edit. Send each edit as the"
+                " file's path on a line of its own and a search/replace block below it; if nothing"
+                " needs to change, say so in words alone."
             )
 
     def _step(self, number: int) -> int:
         """Reads what begins at this line; gives the line to go on with."""
         if self._markers.opens_at(number):
             return self._block(number)
-        if envelope.opens_at(self.lines, number):
+        if diffs.starts_envelope(self.lines, number):
             end = self._end_of_open()
-            parts = envelope.read_envelope(self.lines, number, end or len(self.lines), cut=end is None)
+            parts = diffs.read_envelope(self.lines, number, end or len(self.lines), cut=end is None)
             return self._take(parts, number)
-        if unified.opens_at(self.lines, number):
+        if diffs.starts_unified_diff(self.lines, number):
             end = self._end_of_open() or self._end_of_bare_diff(number)
-            parts = unified.read_unified(self.lines, number, end or len(self.lines), label=None, cut=end is None)
+            parts = diffs.read_unified(
+                self.lines, number, end or len(self.lines), label=None, cut=end is None
+            )
             return self._take(parts, number)
         fence = self._fences.at(number)
         if fence:
@@ -224,28 +261,36 @@ class _Reader:
         if start.ends_earlier:
             self.edits, self.requests, self.prose, self.problems = [], [], [], []
             self._open = self._naming.last = None
-        end = (number, start.rest) if start.rest is not None else thoughts.end_of(self.lines, number + 1)
+        end = (
+            (number, start.rest)
+            if start.rest is not None
+            else thoughts.end_of(self.lines, number + 1)
+        )
         if end is None:
-            self.problems.append("The reply's thoughts have no end. Send the edits after them, not in them.")
+            self.problems.append(
+                "The reply's thoughts have no end. Send the edits after them, not in them."
+            )
             return len(self.lines)
         self._naming.region, self.lines[end[0]] = end
         return self._naming.region
-
-    # ---- one form each
 
     def _block(self, number: int) -> int:
         block = self._markers.read(number)
         path = self._naming.of_block(number, block.named if isinstance(block, Block) else "")
         if isinstance(block, Fault):
             self.problems.append(
-                f"A search/replace block{f' of {path}' if path else ''} {block.reason}. Send it again, whole."
+                f"A search/replace block{f' of {path}' if path else ''} {block.reason}. Send it"
+                " again, whole."
             )
         elif path is None:
             self.problems.append(
-                "A search/replace block names no file. Send it again with the file's path on the line above."
+                "A search/replace block names no file. Send it again with the file's path on the"
+                " line above."
             )
         else:
-            self.edits.append(Edit("replace", path, block.search, block.replace, divider=block.divider))
+            self.edits.append(
+                Edit("replace", path, block.search, block.replace, divider=block.divider)
+            )
         self._naming.last = path
         return self._consumed(block.end, number)
 
@@ -276,7 +321,7 @@ class _Reader:
         label = self._naming.of_block(fence.line + 1, "")
         close = self._fences.close_of_hunks(fence)
         end = len(self.lines) if close is None else close
-        parts = unified.read_unified(self.lines, fence.line + 1, end, label=label, cut=close is None)
+        parts = diffs.read_unified(self.lines, fence.line + 1, end, label=label, cut=close is None)
         parts.end = end + 1
         if not (parts.edits or parts.problems):
             self.prose.extend(self.lines[fence.line : end + 1])
@@ -301,26 +346,29 @@ class _Reader:
                 "Send the file again, in a longer fence."
             )
             return self._consumed(len(self.lines), fence.line)
-        lines = [_dedented(line, fence.indent) for line in self.lines[fence.line + 1 + skip : close]]
+        lines = [
+            _dedented(line, fence.indent) for line in self.lines[fence.line + 1 + skip : close]
+        ]
         self.edits.append(Edit("write", path, replace="".join(line + "\n" for line in lines)))
         self._naming.last = path
         return self._consumed(close + 1, fence.line)
 
-    # ---- what a fence holds
-
     def _holds_edits(self, number: int, end: int) -> bool:
         """Whether the fence at `number` is only the wrapping of blocks or an envelope."""
         first = self._first_line(number + 1, end)
-        if first is not None and (self._naming.label(self.lines[first]) or _HERE_DOCUMENT.fullmatch(self.lines[first])):
+        if first is not None and (
+            self._naming.label(self.lines[first]) or _HERE_DOCUMENT.fullmatch(self.lines[first])
+        ):
             first = self._first_line(first + 1, end)
         if first is None:
             return False
-        if self._markers.opens_at(first) or envelope.opens_at(self.lines, first):
+        if self._markers.opens_at(first) or diffs.starts_envelope(self.lines, first):
             return True
         return self._markers.opens_between(number, end) and not self._naming.right_above(number)
 
     def _is_diff(self, word: str, number: int, end: int) -> bool:
-        """Whether the fence holds a diff. Under a path it may be that file itself, unless the diff is of that path."""
+        """Whether the fence holds a diff. Under a path it may be that file itself, unless the diff
+        is of that path."""
         label = self._naming.right_above(number)
         first = self._first_line(number + 1, end)
         if first is not None and _HERE_DOCUMENT.fullmatch(self.lines[first]):
@@ -329,7 +377,7 @@ class _Reader:
             return False
         if word in _DIFF_INFO:
             return True
-        if unified.opens_at(self.lines, first):
+        if diffs.starts_unified_diff(self.lines, first):
             return label is None or label in self.lines[first]
         ends = after(self._unsigned, first)
         changes = after(self._changing, first)
@@ -342,12 +390,12 @@ class _Reader:
                 return number
         return None
 
-    # ---- going on
-
     def _take(self, parts: Parts, start: int) -> int:
         self.edits.extend(parts.edits)
         self.problems.extend(parts.problems)
-        self._naming.last = next((edit.to or edit.path for edit in reversed(parts.edits)), self._naming.last)
+        self._naming.last = next(
+            (edit.to or edit.path for edit in reversed(parts.edits)), self._naming.last
+        )
         return self._consumed(parts.end, start)
 
     def _consumed(self, end: int, start: int) -> int:
@@ -369,7 +417,8 @@ class _Reader:
 
 
 def _is_command(fence: Fence, path: str) -> bool:
-    """Whether the fence says what to type into a shell, and is not the file under whose path it stands."""
+    """Whether the fence says what to type into a shell, and is not the file under whose path it
+    stands."""
     word = fence.info.split()[0].lower() if fence.info else ""
     return word in _SHELL_INFO and _CODE.fullmatch(path) is not None
 

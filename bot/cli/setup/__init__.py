@@ -1,4 +1,5 @@
-"""`python -m bot setup`: registers the GitHub App by GitHub's manifest flow and writes its keys to `.env`.
+"""`python -m bot setup`: registers the GitHub App by GitHub's manifest flow and writes its keys to
+`.env`.
 
 https://docs.github.com/en/apps/sharing-github-apps/registering-a-github-app-from-a-manifest
 
@@ -31,16 +32,20 @@ def check_env_file(path: Path, names: tuple[str, ...]) -> None:
     if given:
         raise SetupError(
             f"{path} already sets {', '.join(given)}.",
-            next_step="Setup overwrites nothing: remove what it sets for the old App, then run it again.",
+            next_step=(
+                "Setup overwrites nothing: remove what it sets for the old App, then run it again."
+            ),
         )
     if not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
         raise SetupError(
-            f"{path} cannot be written.", next_step="Run setup as the user that owns it, in TinyGen's directory."
+            f"{path} cannot be written.",
+            next_step="Run setup as the user that owns it, in TinyGen's directory.",
         )
 
 
 def add_settings(path: Path, settings: Mapping[str, str]) -> None:
-    """Adds them at the file's end, and makes it readable by its owner alone. What it holds stays as it is."""
+    """Adds them at the file's end, and makes it readable by its owner alone. What it holds stays as
+    it is."""
     try:
         before = path.read_bytes() if path.exists() else b""
         added = "".join(f"{name}={_quoted(value)}\n" for name, value in settings.items())
@@ -52,7 +57,8 @@ def add_settings(path: Path, settings: Mapping[str, str]) -> None:
             os.fsync(env.fileno())
     except OSError as error:
         raise SetupError(
-            f"{path} cannot be written: {error.strerror}.", next_step="Mend that, then set them there by hand."
+            f"{path} cannot be written: {error.strerror}.",
+            next_step="Mend that, then set them there by hand.",
         ) from None
 
 
@@ -91,9 +97,13 @@ def setup(config: Config, options: argparse.Namespace) -> int:
         return f"{app.html_url}/installations/new"
 
     new_app_url = _new_app_url(config.github_server_url, options.organization)
-    with Page(new_app_url, lambda redirect_url: manifest.to_post(url, redirect_url), finish) as page:
+    with Page(
+        new_app_url, lambda redirect_url: manifest.to_post(url, redirect_url), finish
+    ) as page:
         print_line(f"Open {page.url} in a browser, and confirm the App on GitHub.")
-        print_line(f"From another machine, first: ssh -L {page.port}:127.0.0.1:{page.port} this-machine")
+        print_line(
+            f"From another machine, first: ssh -L {page.port}:127.0.0.1:{page.port} this-machine"
+        )
         install_url = page.wait(WAIT_S)
     print_line(f"Wrote {', '.join((*_WRITTEN, *key))} to {ENV_FILE}.")
     print_line(f"Now install the App on your repositories: {install_url}")
@@ -105,14 +115,18 @@ def _check_absent(config: Config) -> None:
     check_env_file(ENV_FILE, _MUST_BE_ABSENT)
     if config.github_app_id or config.github_private_key or config.github_webhook_secret:
         raise SetupError(
-            f"The environment already sets one of {', '.join(_MUST_BE_ABSENT)}, and wins over {ENV_FILE}.",
+            f"The environment already sets one of {', '.join(_MUST_BE_ABSENT)}, and wins over"
+            f" {ENV_FILE}.",
             next_step="Unset it, then run setup again.",
         )
 
 
 def _ask_url(config: Config) -> str:
     if not sys.stdin.isatty():
-        raise SetupError("Setup does not know this bot's address.", next_step="Give --url https://bot.example.com.")
+        raise SetupError(
+            "Setup does not know this bot's address.",
+            next_step="Give --url https://bot.example.com.",
+        )
     try:
         return input(_ASK.format(port=config.port))
     except EOFError:
@@ -124,7 +138,8 @@ def _read_url(text: str) -> str:
     text = text.strip().rstrip("/").removesuffix("/webhook")
     if not _URL.fullmatch(text):
         raise SetupError(
-            f"{text[:100]!r} is no address for webhooks.", next_step="Give one as https://bot.example.com."
+            f"{text[:100]!r} is no address for webhooks.",
+            next_step="Give one as https://bot.example.com.",
         )
     return text
 
@@ -134,6 +149,7 @@ def _new_app_url(server_url: str, organization: str | None) -> str:
         return f"{server_url}/settings/apps/new"
     if not _LOGIN.fullmatch(organization):
         raise SetupError(
-            f"{organization[:100]!r} names no organization.", next_step="Give its login, as in github.com/LOGIN."
+            f"{organization[:100]!r} names no organization.",
+            next_step="Give its login, as in github.com/LOGIN.",
         )
     return f"{server_url}/organizations/{organization}/settings/apps/new"

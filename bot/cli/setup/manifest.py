@@ -41,7 +41,12 @@ class Manifest(BaseModel):
     def to_post(self, url: str, redirect_url: str) -> dict[str, Any]:
         """What GitHub takes, for a bot that is reached at `url`."""
         hook = {"url": f"{url}/webhook", "active": True}
-        return {**self.model_dump(mode="json"), "url": url, "hook_attributes": hook, "redirect_url": redirect_url}
+        return {
+            **self.model_dump(mode="json"),
+            "url": url,
+            "hook_attributes": hook,
+            "redirect_url": redirect_url,
+        }
 
 
 def read_manifest(path: Path = MANIFEST) -> Manifest:
@@ -52,7 +57,8 @@ def read_manifest(path: Path = MANIFEST) -> Manifest:
         return Manifest.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as odd:
         raise SetupError(
-            f"app.yml cannot be used ({type(odd).__name__}).", next_step="Restore the file that came with TinyGen."
+            f"app.yml cannot be used ({type(odd).__name__}).",
+            next_step="Restore the file that came with TinyGen.",
         ) from odd
 
 
@@ -83,13 +89,17 @@ def fetch_new_app(config: Config, code: str) -> NewApp:
 
     server = Server(config.github_api_url, timeout_s=20.0, sleep=time.sleep, clock=time.time)
     call = Call(
-        "POST", f"/app-manifests/{quote(code, safe='')}/conversions", "get the new App's keys", repeatable=False
+        "POST",
+        f"/app-manifests/{quote(code, safe='')}/conversions",
+        "get the new App's keys",
+        repeatable=False,
     )
     try:
         return Calls(server, FixedToken(None)).read(NewApp, call)
     except TinyGenError as error:
         raise OutsideError(
-            error.message, next_step="Delete the App that GitHub registered, if it did, and run setup again."
+            error.message,
+            next_step="Delete the App that GitHub registered, if it did, and run setup again.",
         ) from None
     finally:
         server.close()

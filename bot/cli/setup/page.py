@@ -1,4 +1,5 @@
-"""The local page from which a person's browser goes to GitHub, and to which GitHub sends it back with a code."""
+"""The local page from which a person's browser goes to GitHub, and to which GitHub sends it back
+with a code."""
 
 from __future__ import annotations
 
@@ -30,12 +31,16 @@ _HEAD = """\
 class Page:
     """Answers at `url`, on loopback, from `with` to its end.
 
-    `manifest` is given the address to come back to, and gives what is posted to `new_app_url`. `finish` is called
-    once, with GitHub's code; the browser is sent on to the address that it gives, which is `wait`'s result too.
+    `manifest` is given the address to come back to, and gives what is posted to `new_app_url`.
+    `finish` is called once, with GitHub's code; the browser is sent on to the address that it
+    gives, which is `wait`'s result too.
     """
 
     def __init__(
-        self, new_app_url: str, manifest: Callable[[str], dict[str, Any]], finish: Callable[[str], str]
+        self,
+        new_app_url: str,
+        manifest: Callable[[str], dict[str, Any]],
+        finish: Callable[[str], str],
     ) -> None:
         self._new_app_url = new_app_url
         self._manifest = manifest
@@ -55,12 +60,19 @@ class Page:
         self.port = int(self._server.server_address[1])
         self.url = f"http://127.0.0.1:{self.port}/"
         action = f"{self._new_app_url}?state={self._exchange.state}"
-        self._exchange.form = _form(action, self._manifest(f"http://127.0.0.1:{self.port}{CREATED}"))
+        self._exchange.form = _form(
+            action, self._manifest(f"http://127.0.0.1:{self.port}{CREATED}")
+        )
         self._server.exchange = self._exchange
         threading.Thread(target=self._server.serve_forever, args=(0.1,), daemon=True).start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
         self._server.shutdown()
         self._server.server_close()
 
@@ -81,8 +93,13 @@ class _Exchange:
         """The answer to a browser that comes back: where to go on, or words for the person."""
         given = {name: values[0] for name, values in parse_qs(query).items()}
         code = given.get("code", "")
-        if not code or not hmac.compare_digest(given.get("state", "").encode(), self.state.encode()):
-            return HTTPStatus.BAD_REQUEST, "This is not the answer to the form that setup sent. Begin at its address."
+        if not code or not hmac.compare_digest(
+            given.get("state", "").encode(), self.state.encode()
+        ):
+            return (
+                HTTPStatus.BAD_REQUEST,
+                "This is not the answer to the form that setup sent. Begin at its address.",
+            )
         if not self._first.acquire(blocking=False):
             return HTTPStatus.CONFLICT, "The App is registered already: see the terminal."
         try:
@@ -109,13 +126,17 @@ class _Connection(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?")
         if self.headers.get("Host", "").partition(":")[0] not in ("127.0.0.1", "localhost"):
-            self._answer(HTTPStatus.MISDIRECTED_REQUEST, "Open the address that setup printed.")  # DNS rebinding
+            self._answer(
+                HTTPStatus.MISDIRECTED_REQUEST, "Open the address that setup printed."
+            )  # DNS rebinding
         elif path == "/":
             self._answer(HTTPStatus.OK, self.server.exchange.form, is_html=True)
         elif path == CREATED:
             self._come_back(query)
         else:
-            self._answer(HTTPStatus.NOT_FOUND, "There is nothing here. Open the address that setup printed.")
+            self._answer(
+                HTTPStatus.NOT_FOUND, "There is nothing here. Open the address that setup printed."
+            )
 
     def _come_back(self, query: str) -> None:
         status, words = self.server.exchange.take(query)
@@ -142,7 +163,8 @@ class _Connection(BaseHTTPRequestHandler):
 
 def _form(action: str, manifest: dict[str, Any]) -> str:
     return (
-        f"<h1>Register TinyGen</h1><p>GitHub will ask you to confirm the App's name; it sends deliveries to "
+        f"<h1>Register TinyGen</h1><p>GitHub will ask you to confirm the App's name; it sends"
+        f" deliveries to "
         f"<code>{html.escape(manifest['hook_attributes']['url'])}</code>."
         f'<form action="{html.escape(action)}" method="post">'
         f'<input type="hidden" name="manifest" value="{html.escape(json.dumps(manifest))}">'

@@ -1,4 +1,5 @@
-"""What a worker process does: start what the web part accepted, run it, and stop without losing any of it."""
+"""What a worker process does: start what the web part accepted, run it, and stop without losing any
+of it."""
 
 from __future__ import annotations
 
@@ -12,11 +13,11 @@ import structlog
 from bot.errors import OutsideError
 from bot.jobs.accept import accept, refused_again
 from bot.jobs.engine import MAX_STARTING, Json, choose_starting
-from bot.jobs.policy import House, kind_of
-from bot.jobs.retry import go_on_later, tell_end
+from bot.jobs.policy import JobContext, kind_of
+from bot.jobs.retry import resume_later, tell_end
 from bot.jobs.run import run
 from bot.jobs.worker.log_sync import send_on
-from bot.jobs.worker.maintenance import Lease, close_lost
+from bot.jobs.worker.maintenance import Heartbeat, close_lost
 from bot.ports import Inbox, Waiting
 from bot.types import Job
 from bot.types.serialization import dump_job
@@ -24,7 +25,8 @@ from bot.types.serialization import dump_job
 INTAKE_S = 0.05
 """How often the inbox is looked at, while nothing in it can be started."""
 ACCEPT_S = 300.0
-"""A command that is accepted for longer counts no more as being at work: it ended without a word."""
+"""A command that is accepted for longer counts no more as being at work: it ended without a
+word."""
 FREE_S = 0.5
 """How often it is seen whose turn has come."""
 FAILED_WAIT_S = 1.0
@@ -32,7 +34,7 @@ FAILED_WAIT_S = 1.0
 _log = structlog.get_logger()
 
 
-class Beside(Protocol):
+class BackgroundLoop(Protocol):
     """A thread of its own in the worker."""
 
     def start(self) -> None: ...
@@ -43,36 +45,38 @@ class Beside(Protocol):
 class Worker:
     def __init__(
         self,
-        house: House,
+        context: JobContext,
         inbox: Inbox,
         *,
-        beside: Sequence[Beside] = (),
-        lease: Lease | None = None,
+        beside: Sequence[BackgroundLoop] = (),
+        lease: Heartbeat | None = None,
         wait_s: float = FAILED_WAIT_S,
     ) -> None:
-        """`beside` runs with the jobs; `lease` says to others that this worker is alive. `wait_s`: after an inbox that
-        failed."""
-        self._house, self._inbox, self._beside, self._lease = house, inbox, beside, lease
+        """`beside` runs with the jobs; `lease` says to others that this worker is alive. `wait_s`:
+        after an inbox that failed."""
+        self._context, self._inbox, self._beside, self._lease = context, inbox, beside, lease
         self._wait_s = wait_s
         self._free_at = 0.0
         self._stopping = threading.Event()
-        self._intake = threading.Thread(target=self.take_in_until_stopped, name="intake", daemon=True)
+        self._intake = threading.Thread(
+            target=self.take_in_until_stopped, name="intake", daemon=True
+        )
         self._starting: dict[str, tuple[Waiting, float]] = {}
         """What is being accepted here, and since when."""
-        engine = house.engine
+        engine = context.engine
         engine.workflow("accept", self._accept)
-        engine.workflow("run", lambda payload: run(house, payload))
-        engine.workflow("tell", lambda payload: tell_end(house, payload))
-        engine.workflow("log", lambda payload: send_on(house, payload))
-        engine.workflow("go on", lambda payload: go_on_later(house, payload))
-        engine.workflow("close", lambda payload: close_lost(house, payload))
+        engine.workflow("run", lambda payload: run(context, payload))
+        engine.workflow("tell", lambda payload: tell_end(context, payload))
+        engine.workflow("log", lambda payload: send_on(context, payload))
+        engine.workflow("go on", lambda payload: resume_later(context, payload))
+        engine.workflow("close", lambda payload: close_lost(context, payload))
         engine.workflow("cancel", lambda _payload: None)
 
     def start(self) -> None:
         """From here on jobs run; those in flight at the last stop go on."""
         if self._lease:
             self._lease.start()
-        self._house.engine.launch()
+        self._context.engine.launch()
         self._intake.start()
         for each in self._beside:
             each.start()
@@ -83,7 +87,7 @@ class Worker:
         self._intake.join()
         for each in self._beside:
             each.stop()
-        self._house.engine.stop(drain_s)
+        self._context.engine.stop(drain_s)
         if self._lease:
             self._lease.stop()
         _log.info("worker stopped")
@@ -99,7 +103,11 @@ class Worker:
                 began_nothing = not self._take_in()
                 self._free_held()
             except Exception as error:  # this thread alone starts jobs
-                _log.error("jobs cannot be taken in", error=str(error), exc_info=not isinstance(error, OutsideError))
+                _log.error(
+                    "jobs cannot be taken in",
+                    error=str(error),
+                    exc_info=not isinstance(error, OutsideError),
+                )
                 self._stopping.wait(self._wait_s)
                 began_nothing = True
 
@@ -107,11 +115,11 @@ class Worker:
         """Lets jobs go whose installation has a place again."""
         if time.monotonic() >= self._free_at:
             self._free_at = time.monotonic() + FREE_S
-            self._house.engine.free(self._house.rules.installation_concurrency)
+            self._context.engine.free(self._context.policy.installation_concurrency)
 
     def _take_in(self) -> bool:
-        """Starts the jobs whose turn it is; whether there was any. One that was started before a crash could say so is
-        found again by its id."""
+        """Starts the jobs whose turn it is; whether there was any. One that was started before a
+        crash could say so is found again by its id."""
         found = self._inbox.waiting(MAX_STARTING, self._choose)
         for job in found:
             try:
@@ -123,16 +131,27 @@ class Worker:
         return bool(found)
 
     def _start(self, job: Job) -> None:
-        """A person who was refused lately is not asked about again: the refusal counts, and costs a row."""
-        standing = self._house.refusals.standing(job, kind=kind_of(job.command)) if job.actor_id is not None else None
+        """A person who was refused lately is not asked about again: the refusal counts, and costs a
+        row."""
+        standing = (
+            self._context.refusals.standing(job, kind=kind_of(job.command))
+            if job.actor_id is not None
+            else None
+        )
         if standing is not None:
-            self._inbox.refuse(refused_again(self._house, job, standing), ship=self._house.outbox is not None)
+            self._inbox.refuse(
+                refused_again(self._context, job, standing), ship=self._context.outbox is not None
+            )
             return
-        if self._house.engine.state(job.id) == "unknown":  # what was started before ends elsewhere, or has ended
+        if (
+            self._context.engine.state(job.id) == "unknown"
+        ):  # what was started before ends elsewhere, or has ended
             place = Waiting(job.id, job.asker_key, job.target.repository_key, job.account)
             self._starting[job.id] = (place, time.monotonic())
         try:
-            self._house.engine.start("accept", job.id, {**dump_job(job), "id": job.id}, group=job.account)
+            self._context.engine.start(
+                "accept", job.id, {**dump_job(job), "id": job.id}, group=job.account
+            )
         except BaseException:
             self._starting.pop(job.id, None)
             raise
@@ -140,7 +159,7 @@ class Worker:
 
     def _accept(self, payload: Json) -> Json:
         try:
-            return accept(self._house, payload)
+            return accept(self._context, payload)
         finally:
             self._starting.pop(payload["id"], None)
 

@@ -1,8 +1,8 @@
-"""The request log elsewhere, kept up with the embedded one: row by row, oldest first, so that after an outage they
-arrive in order.
+"""The request log elsewhere, kept up with the embedded one: row by row, oldest first, so that after
+an outage they arrive in order.
 
-While it is away, its oldest row is tried again and the others wait behind it. A row that it refuses for itself alone
-steps aside: it is reported, tried again ever more rarely, and holds up no other.
+While it is away, its oldest row is tried again and the others wait behind it. A row that it refuses
+for itself alone steps aside: it is reported, tried again ever more rarely, and holds up no other.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import structlog
 
 from bot.errors import OutsideError, RowRefused, TinyGenError
 from bot.jobs.engine import Json
-from bot.jobs.policy import House
+from bot.jobs.policy import JobContext
 from bot.ports import Outbox, Reports, Store, Unsent
 
 LOOK_S = 0.2
@@ -27,18 +27,25 @@ STOP_S = 2.0
 _log = structlog.get_logger()
 
 
-def send_on(house: House, payload: Json) -> None:
-    """A row that waited in the engine's queue, as all did in version 0.1.0, goes where rows wait now."""
-    report = house.reports.load(payload["id"])
-    if report is not None and house.outbox is not None:
-        house.outbox.add(report)
+def send_on(context: JobContext, payload: Json) -> None:
+    """A row that waited in the engine's queue, as all did in version 0.1.0, goes where rows wait
+    now."""
+    report = context.reports.load(payload["id"])
+    if report is not None and context.outbox is not None:
+        context.outbox.add(report)
 
 
-class Sender:
-    """Sends what waits in the outbox, from `start` to `stop`. `wait` is given seconds, and says whether to stop."""
+class LogShipper:
+    """Sends what waits in the outbox, from `start` to `stop`. `wait` is given seconds, and says
+    whether to stop."""
 
     def __init__(
-        self, reports: Reports, outbox: Outbox, log: Store, *, wait: Callable[[float], bool] | None = None
+        self,
+        reports: Reports,
+        outbox: Outbox,
+        log: Store,
+        *,
+        wait: Callable[[float], bool] | None = None,
     ) -> None:
         self._reports, self._outbox, self._log = reports, outbox, log
         self._failures = 0
@@ -50,7 +57,8 @@ class Sender:
         self._thread.start()
 
     def stop(self) -> None:
-        """Waits a moment for a row that is on its way: one that hangs is sent again after the next start."""
+        """Waits a moment for a row that is on its way: one that hangs is sent again after the next
+        start."""
         self._stopping.set()
         self._thread.join(STOP_S)
 
@@ -59,7 +67,8 @@ class Sender:
             pass
 
     def send(self) -> float:
-        """Sends what waits until nothing does, or the log is away; in how many seconds to look again."""
+        """Sends what waits until nothing does, or the log is away; in how many seconds to look
+        again."""
         try:
             while not self._stopping.is_set() and (row := self._outbox.next()) is not None:
                 self._send(row)
@@ -78,7 +87,9 @@ class Sender:
                 self._log.write(report)
         except RowRefused as error:
             _log.error("the request log refused a row", job=row.id, error=str(error))
-            self._outbox.refused(row, min(FIRST_WAIT_S * 2 ** min(row.refusals, 20), REFUSED_WAIT_S))
+            self._outbox.refused(
+                row, min(FIRST_WAIT_S * 2 ** min(row.refusals, 20), REFUSED_WAIT_S)
+            )
         except TinyGenError:
             self._outbox.keep(row)
             raise

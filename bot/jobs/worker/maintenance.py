@@ -1,17 +1,18 @@
 """What a worker does now and then, beside its jobs: ask for missed deliveries, forget what is old.
 
-Each chore may be done by several workers, or twice by one, without harm. One that fails is logged, and done again when
-it is next due.
+Each chore may be done by several workers, or twice by one, without harm. One that fails is logged,
+and done again when it is next due.
 
 Each worker says that it is alive, and takes over the jobs of one that no longer does.
 
-The engine recovers only what the same executor left behind, and there a restarted worker is another executor. A worker
-that could not say so itself (it just started, or the database was away) first lets the others speak: it takes nothing
-over until everyone has had the time to.
+The engine recovers only what the same executor left behind, and there a restarted worker is another
+executor. A worker that could not say so itself (it just started, or the database was away) first
+lets the others speak: it takes nothing over until everyone has had the time to.
 
 Closes jobs whose workflow ended without their end being told: what is said to be running always is.
 
-That takes a fault, of TinyGen or of its database, in the last moment of a job, or a workflow that an operator removed.
+That takes a fault, of TinyGen or of its database, in the last moment of a job, or a workflow that
+an operator removed.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ import structlog
 
 from bot.errors import OutsideError, TinyGenError
 from bot.jobs.engine import Engine, Json
-from bot.jobs.policy import House
-from bot.jobs.progress import Teller
+from bot.jobs.policy import JobContext
+from bot.jobs.progress import ProgressReporter
 from bot.jobs.thread_jobs import run_id
 from bot.ports import Deliveries, Workers
 from bot.thread.webhooks import choose_missed
@@ -41,16 +42,18 @@ _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Chore:
+class PeriodicTask:
     name: str
     every_s: float
     do: Callable[[], None]
 
 
-class Upkeep:
+class Maintenance:
     """Does each chore when it starts, and every `every_s` from then on."""
 
-    def __init__(self, chores: Sequence[Chore], *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, chores: Sequence[PeriodicTask], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._due_s = [(chore, float("-inf")) for chore in chores]
         self._clock = clock
         self._stopping = threading.Event()
@@ -83,8 +86,8 @@ class Upkeep:
 
 
 def redeliver_missed(deliveries: Deliveries, since: datetime) -> int:
-    """How many deliveries that never arrived GitHub was asked to send again. A delivery that did arrive, though its
-    answer was lost, starts nothing twice: its id is known."""
+    """How many deliveries that never arrived GitHub was asked to send again. A delivery that did
+    arrive, though its answer was lost, starts nothing twice: its id is known."""
     missed = choose_missed(deliveries.recent(since))
     for attempt_id in missed:
         deliveries.redeliver(attempt_id)
@@ -95,11 +98,11 @@ def redeliver_missed(deliveries: Deliveries, since: datetime) -> int:
 
 BEAT_S = 5.0
 DEAD_S = 25.0
-"""A worker that was not heard of for so long is dead. One that only slept is fenced: the engine takes nothing of what
-it does from then on."""
+"""A worker that was not heard of for so long is dead. One that only slept is fenced: the engine
+takes nothing of what it does from then on."""
 
 
-class Lease:
+class Heartbeat:
     def __init__(
         self,
         engine: Engine,
@@ -152,7 +155,9 @@ class Lease:
                 self.take_over()
             except OutsideError as error:
                 _log.error("the lease cannot be renewed", error=str(error))
-            except Exception:  # a worker whose lease ended with its thread would lose its jobs for ever
+            except (
+                Exception
+            ):  # a worker whose lease ended with its thread would lose its jobs for ever
                 _log.exception("the lease met a fault")
 
 
@@ -160,22 +165,24 @@ SETTLE_S = 60.0
 """A report that was changed more lately may be on its way to the next state."""
 
 
-def find_lost(house: House) -> None:
+def find_lost(context: JobContext) -> None:
     """Has each job closed whose report is open, though nothing works on it."""
     last = ""
-    while found := house.reports.unfinished(SETTLE_S, last):
+    while found := context.reports.unfinished(SETTLE_S, last):
         last = found[-1].job.id
         for job in (report.job for report in found):
-            if not any(house.engine.is_alive(each) for each in (job.id, run_id(job.id))):
+            if not any(context.engine.is_alive(each) for each in (job.id, run_id(job.id))):
                 payload = {"id": job.id, "account": job.account}
-                house.engine.enqueue("followups", "close", f"{job.id}-close", payload, key=job.account)
+                context.engine.enqueue(
+                    "followups", "close", f"{job.id}-close", payload, key=job.account
+                )
 
 
-def close_lost(house: House, payload: Json) -> None:
+def close_lost(context: JobContext, payload: Json) -> None:
     """Ends the job as failed, in its report, its row and its thread."""
-    report = house.reports.load(payload["id"])
+    report = context.reports.load(payload["id"])
     if report is None or report.state in FINAL_STATES:
         return
     _log.error("a job was lost and is closed", job=report.job.id)
     error = TinyGenError("TinyGen lost this job before its end.", next_step="Ask for it again.")
-    Teller(house, report, None).stopped(error)
+    ProgressReporter(context, report, None).stopped(error)

@@ -1,9 +1,11 @@
 """The double as its own process, for the demo and for trying TinyGen by hand:
 
-    python -m tests.doubles.github DIR --repository octocat/hello=SOURCE --webhook-url http://127.0.0.1:8000/webhook
+    python -m tests.doubles.github DIR --repository octocat/hello=SOURCE --webhook-url
+    http://127.0.0.1:8000/webhook
 
-Prints one line of JSON when it serves: where it listens, the App's id, key file and webhook secret, and a token of
-each repository's owner, with whom the REST API acts as that person. Ends on SIGTERM or Ctrl-C.
+Prints one line of JSON when it serves: where it listens, the App's id, key file and webhook secret,
+and a token of each repository's owner, with whom the REST API acts as that person. Ends on SIGTERM
+or Ctrl-C.
 """
 
 from __future__ import annotations
@@ -31,7 +33,9 @@ def main(arguments: list[str] | None = None) -> None:
 
 def read_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.doubles.github", description=__doc__)
-    parser.add_argument("directory", type=Path, help="where the repositories and the App's key are kept")
+    parser.add_argument(
+        "directory", type=Path, help="where the repositories and the App's key are kept"
+    )
     parser.add_argument("--port", type=int, default=0, help="default: a free one")
     parser.add_argument("--app-id", type=int, default=12345)
     parser.add_argument("--slug", default="tinygen")
@@ -50,7 +54,9 @@ def read_arguments(arguments: list[str] | None) -> argparse.Namespace:
 def furnish(github: GitHubDouble, asked: argparse.Namespace) -> dict[str, object]:
     """Makes what was asked for; what there is then, for the first line of output."""
     secret = asked.webhook_secret
-    app = github.add_app(app_id=asked.app_id, slug=asked.slug, webhook_url=asked.webhook_url, webhook_secret=secret)
+    app = github.add_app(
+        app_id=asked.app_id, slug=asked.slug, webhook_url=asked.webhook_url, webhook_secret=secret
+    )
     key = asked.directory / "app.pem"
     key.write_text(app.private_key or "")
     tokens = {}
@@ -68,7 +74,9 @@ def add_repository(github: GitHubDouble, name: str, source: Path | None) -> Repo
     if source is None or (source / "objects").is_dir():
         return github.add_repository(name, path=source)
     files = {
-        path.relative_to(source).as_posix(): path.read_bytes() for path in sorted(source.rglob("*")) if path.is_file()
+        path.relative_to(source).as_posix(): path.read_bytes()
+        for path in sorted(source.rglob("*"))
+        if path.is_file()
     }
     return github.add_repository(name, files=files)
 

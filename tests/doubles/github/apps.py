@@ -9,16 +9,24 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.doubles.github.state import App, Json, User, World
 
-DEFAULT_PERMISSIONS = {"contents": "write", "issues": "write", "metadata": "read", "pull_requests": "write"}
+DEFAULT_PERMISSIONS = {
+    "contents": "write",
+    "issues": "write",
+    "metadata": "read",
+    "pull_requests": "write",
+}
 DEFAULT_EVENTS = ("issue_comment", "pull_request_review_comment")
 
 
 @cache
 def make_key() -> str:
-    """A private RSA key as PEM: the same one throughout a process, since making one takes a tenth of a second."""
+    """A private RSA key as PEM: the same one throughout a process, since making one takes a tenth
+    of a second."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.TraditionalOpenSSL,
+        serialization.NoEncryption(),
     ).decode()
 
 
@@ -33,8 +41,8 @@ def public_part(pem: str) -> str:
 
 
 def register(world: World, app_id: int, slug: str, key: str, settings: Json) -> App:
-    """An App and its bot user. `settings` are named as in a manifest: `default_permissions`, `default_events`,
-    `hook_attributes`, `name`; and `webhook_secret`."""
+    """An App and its bot user. `settings` are named as in a manifest: `default_permissions`,
+    `default_events`, `hook_attributes`, `name`; and `webhook_secret`."""
     bot = User(next(world.ids), f"{slug}[bot]", "Bot")
     world.users[bot.login.lower()] = bot
     app = App(

@@ -1,7 +1,8 @@
 """Files attached in threads: their addresses, and where GitHub keeps them.
 
-Of a public repository the address leads to a storage that refuses whoever sends a token as well; of a private one it
-opens to no token, and only what is rendered of a thread holds an address that does.
+Of a public repository the address leads to a storage that refuses whoever sends a token as well; of
+a private one it opens to no token, and only what is rendered of a thread holds an address that
+does.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ def attach(repo: Repository, content: bytes) -> str:
 
 def rendered(shown: Json) -> Json:
     """The issue or comment with its words as a page shows them."""
-    body = _ADDRESS.sub(rf"/private-user-images/1/2-\1.png?{_KEY}", (shown["body"] or "").replace("&", "&amp;"))
+    body = _ADDRESS.sub(
+        rf"/private-user-images/1/2-\1.png?{_KEY}", (shown["body"] or "").replace("&", "&amp;")
+    )
     return {**shown, "body_html": f"<p>{body}</p>", "body_text": ""}
 
 
@@ -39,7 +42,11 @@ def answer_file(world: World, request: Request) -> Response | None:
     """None where it asks for no attached file."""
     if found := _ADDRESS.fullmatch(request.path):
         _content, private = world.attachments[found[1]]
-        return Response(404) if private else Response(302, b"", {"Location": f"{world.url}/kept/{found[1]}.png"})
+        return (
+            Response(404)
+            if private
+            else Response(302, b"", {"Location": f"{world.url}/kept/{found[1]}.png"})
+        )
     if found := _KEPT.fullmatch(request.path):
         content, private = world.attachments[found[1]]
         is_barred = "Authorization" in request.headers or (private and request.query_string != _KEY)

@@ -20,7 +20,8 @@ LONGEST_JWT_S = 600
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: an App by its JWT, an installation or a person by a token, or nobody in particular."""
+    """Who asks: an App by its JWT, an installation or a person by a token, or nobody in
+    particular."""
 
     kind: str = "anonymous"
     app: App | None = None
@@ -117,7 +118,8 @@ def grants(token: Token, need: str) -> bool:
 
 
 def check_access(caller: Caller, repo: Repository, needs: tuple[str, ...]) -> None:
-    """Raises what GitHub answers who may not: 404 where the repository is not theirs to see, else 403."""
+    """Raises what GitHub answers who may not: 404 where the repository is not theirs to see, else
+    403."""
     if caller.kind == "app":
         raise Refused(401, "Bad credentials")
     if not can_see(caller, repo):

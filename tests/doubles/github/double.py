@@ -31,8 +31,8 @@ GRAPHQL = "/api/graphql"
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A request that came in. `status` None: the connection was dropped. `caller`: app, installation, user,
-    anonymous, or refused where the credentials were."""
+    """A request that came in. `status` None: the connection was dropped. `caller`: app,
+    installation, user, anonymous, or refused where the credentials were."""
 
     method: str
     path: str
@@ -51,11 +51,13 @@ class Journal(list[Recorded]):
 class GitHubDouble:
     """GitHub as far as TinyGen can tell, on repositories in `root`, from `with` to its end.
 
-    `url` is the server (GITHUB_SERVER_URL), `api_url` the REST API (GITHUB_API_URL). What the double was not made
-    to do fails the test at the end of the `with`.
+    `url` is the server (GITHUB_SERVER_URL), `api_url` the REST API (GITHUB_API_URL). What the
+    double was not made to do fails the test at the end of the `with`.
     """
 
-    def __init__(self, root: Path, *, clock: Callable[[], float] = time.time, port: int = 0) -> None:
+    def __init__(
+        self, root: Path, *, clock: Callable[[], float] = time.time, port: int = 0
+    ) -> None:
         self.root = root
         self.faults = Faults()
         self.requests = Journal()
@@ -71,7 +73,12 @@ class GitHubDouble:
         self.world.emit = self.post.emit
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
         self._server.stop()
         self.post.close()
         for repo in self.world.repositories.values():
@@ -92,8 +99,6 @@ class GitHubDouble:
         """All attempts so far, oldest first."""
         return self.post.deliveries
 
-    # ---- what there is -----------------------------------------------------------------------------------------------
-
     def add_user(self, login: str) -> User:
         return self.world.user(login)
 
@@ -113,7 +118,8 @@ class GitHubDouble:
         webhook_url: str | None = None,
         webhook_secret: str | None = None,
     ) -> App:
-        """`key` is a PEM, private or public; without one a pair is made and `app.private_key` holds it."""
+        """`key` is a PEM, private or public; without one a pair is made and `app.private_key` holds
+        it."""
         settings: Json = {"default_permissions": permissions, "default_events": list(events)}
         settings |= {"hook_attributes": {"url": webhook_url}, "webhook_secret": webhook_secret}
         return apps.register(self.world, app_id, slug, key or apps.make_key(), settings)
@@ -128,8 +134,8 @@ class GitHubDouble:
         default_branch: str = "main",
         permissions: Mapping[str, Role] | None = None,
     ) -> Repository:
-        """A repository with one commit of `files`; empty without them; or the bare one at `path`, as it is and in
-        place. The owner is made if need be."""
+        """A repository with one commit of `files`; empty without them; or the bare one at `path`,
+        as it is and in place. The owner is made if need be."""
         owner, _, name = full_name.partition("/")
         number = next(self.world.ids)
         git = Bare(path or self.root / f"{number}.git")
@@ -146,7 +152,9 @@ class GitHubDouble:
 
     def fork(self, repo: Repository, login: str) -> Repository:
         """`login`'s fork, with all that the repository holds now."""
-        forked = self.add_repository(f"{login}/{repo.name}", private=repo.private, default_branch=repo.default_branch)
+        forked = self.add_repository(
+            f"{login}/{repo.name}", private=repo.private, default_branch=repo.default_branch
+        )
         forked.git.run("fetch", "--quiet", str(repo.git.path), "refs/heads/*:refs/heads/*")
         forked.parent = repo
         return forked
@@ -159,7 +167,8 @@ class GitHubDouble:
         repositories: Iterable[Repository] | None = None,
         permissions: Mapping[str, str] | None = None,
     ) -> Installation:
-        """On all of the account's repositories, or on those; with all that the App asks for, or with less."""
+        """On all of the account's repositories, or on those; with all that the App asks for, or
+        with less."""
         granted = dict(app.permissions if permissions is None else permissions)
         chosen = None if repositories is None else list(repositories)
         number, account = next(self.world.ids), self.world.user(login)
@@ -182,25 +191,29 @@ class GitHubDouble:
         for token in list(self.world.tokens.values()):
             token.revoked = True
 
-    # ---- deliveries --------------------------------------------------------------------------------------------------
-
     def deliver(
-        self, event: str, part: Json, *, installation: Installation | None = None, delivery_id: str | None = None
+        self,
+        event: str,
+        part: Json,
+        *,
+        installation: Installation | None = None,
+        delivery_id: str | None = None,
     ) -> Delivery:
-        """Sends `part`, with the installation and its account as sender added where they are not in it."""
+        """Sends `part`, with the installation and its account as sender added where they are not in
+        it."""
         chosen = installation or next(iter(self.world.installations.values()))
         whole = {**payload(self.world, chosen, chosen.account, {}), **part}
         return self.post.deliver(chosen.app, event, whole, guid=delivery_id)
 
     def redeliver(self, delivery_id: str) -> Delivery:
         """The delivery of that GUID once more."""
-        return self.post.redeliver(next(each for each in self.deliveries if each.guid == delivery_id))
+        return self.post.redeliver(
+            next(each for each in self.deliveries if each.guid == delivery_id)
+        )
 
     def settle(self) -> None:
         """Returns when every delivery so far was answered or has failed."""
         self.post.settle()
-
-    # ---- answering ---------------------------------------------------------------------------------------------------
 
     def _answer(self, request: Request) -> Response:
         is_rest = request.path.startswith(f"{API}/") or request.path == GRAPHQL
@@ -213,7 +226,9 @@ class GitHubDouble:
         if fault and not fault.is_true:
             response = fault.answer
         status = response.status if response else None
-        self.requests.append(Recorded(asked.method, asked.path, status, self._kind(asked), asked.body, fault))
+        self.requests.append(
+            Recorded(asked.method, asked.path, status, self._kind(asked), asked.body, fault)
+        )
         if response is None:
             raise Dropped
         return response

@@ -12,9 +12,11 @@ from tests.doubles.server import Request, Response
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """The answer is `status` with `body`; `drop` closes the connection instead; neither: the true answer, late.
+    """The answer is `status` with `body`; `drop` closes the connection instead; neither: the true
+    answer, late.
 
-    With `acts` the request takes effect before its answer is lost, which is what makes a blind repeat harmful.
+    With `acts` the request takes effect before its answer is lost, which is what makes a blind
+    repeat harmful.
     """
 
     status: int | None = None
@@ -53,11 +55,21 @@ def unavailable(*, retry_after_s: int | None = None) -> Fault:
 def secondary_limit(*, status: int = 403, retry_after_s: int | None = None) -> Fault:
     """https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits"""
     headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
-    return Fault(status, _message("You have exceeded a secondary rate limit. Please wait a few minutes."), headers)
+    return Fault(
+        status,
+        _message("You have exceeded a secondary rate limit. Please wait a few minutes."),
+        headers,
+    )
 
 
 def primary_limit(*, reset_at_s: float, status: int = 403) -> Fault:
-    headers = {"Limit": "5000", "Remaining": "0", "Used": "5000", "Reset": str(int(reset_at_s)), "Resource": "core"}
+    headers = {
+        "Limit": "5000",
+        "Remaining": "0",
+        "Used": "5000",
+        "Reset": str(int(reset_at_s)),
+        "Resource": "core",
+    }
     named = {f"X-RateLimit-{name}": value for name, value in headers.items()}
     return Fault(status, _message("API rate limit exceeded for installation."), named)
 
@@ -92,7 +104,8 @@ class Faults:
         self._orders: list[Order] = []
 
     def add(self, fault: Fault, *, method: str = "", path: str = "", times: int = 1) -> Order:
-        """The next `times` requests of that method (any, if empty) whose path the regex `path` is found in."""
+        """The next `times` requests of that method (any, if empty) whose path the regex `path` is
+        found in."""
         order = Order(fault, method, re.compile(path), times)
         with self._lock:
             self._orders.append(order)
@@ -105,7 +118,11 @@ class Faults:
     def meet(self, request: Request) -> Fault | None:
         with self._lock:
             for order in self._orders:
-                if order.left and order.method in ("", request.method) and order.path.search(request.path):
+                if (
+                    order.left
+                    and order.method in ("", request.method)
+                    and order.path.search(request.path)
+                ):
                     order.left -= 1
                     order.met += 1
                     return order.fault

@@ -1,8 +1,9 @@
 """A bare repository as the double of GitHub reads and writes it.
 
-Git itself holds all that there is: what the REST API makes, a clone sees, and what is pushed, the REST API shows.
-Objects are read through one long-lived `git cat-file --batch` and written as loose objects, because a process per
-object would make a request ten times slower than GitHub's own answers feel.
+Git itself holds all that there is: what the REST API makes, a clone sees, and what is pushed, the
+REST API shows. Objects are read through one long-lived `git cat-file --batch` and written as loose
+objects, because a process per object would make a request ten times slower than GitHub's own
+answers feel.
 """
 
 from __future__ import annotations
@@ -81,24 +82,34 @@ class Bare:
 
     def create(self, default_branch: str) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        command = ["git", "init", "--quiet", "--bare", f"--initial-branch={default_branch}", str(self.path)]
+        command = [
+            "git",
+            "init",
+            "--quiet",
+            "--bare",
+            f"--initial-branch={default_branch}",
+            str(self.path),
+        ]
         subprocess.run(command, check=True, env=environment())
 
     def run(self, *arguments: str, stdin: bytes = b"") -> bytes:
         command = ["git", "-C", str(self.path), *arguments]
-        return subprocess.run(command, input=stdin, check=True, capture_output=True, env=environment()).stdout
+        return subprocess.run(
+            command, input=stdin, check=True, capture_output=True, env=environment()
+        ).stdout
 
     def succeeds(self, *arguments: str) -> bool:
         command = ["git", "-C", str(self.path), *arguments]
-        return subprocess.run(command, check=False, capture_output=True, env=environment()).returncode == 0
+        return (
+            subprocess.run(command, check=False, capture_output=True, env=environment()).returncode
+            == 0
+        )
 
     def close(self) -> None:
         with self._lock:
             if self._reader is not None:
                 self._reader.communicate()
                 self._reader = None
-
-    # ---- objects -----------------------------------------------------------------------------------------------------
 
     def read(self, name: str) -> Object | None:
         """The object of that id or full ref name; None where there is none."""
@@ -134,8 +145,6 @@ class Bare:
             being_written.replace(place)
         return oid
 
-    # ---- trees -------------------------------------------------------------------------------------------------------
-
     def entries(self, tree: str) -> Iterator[Entry]:
         """What stands in the tree itself, in git's order."""
         found = self.read_kind(tree, "tree")
@@ -156,7 +165,8 @@ class Bare:
                 yield from self.walk(entry.oid, f"{under}{entry.path}/")
 
     def edit_tree(self, base: str | None, changes: Mapping[str, Entry | None]) -> str:
-        """The id of the tree that `changes` (by path; None takes away) make of `base`. Emptied directories go."""
+        """The id of the tree that `changes` (by path; None takes away) make of `base`. Emptied
+        directories go."""
         here = {entry.path: entry for entry in self.entries(base)} if base else {}
         below: dict[str, dict[str, Entry | None]] = {}
         for path, entry in changes.items():
@@ -179,10 +189,11 @@ class Bare:
     def _write_tree(self, entries: Iterable[Entry]) -> str:
         named = [(entry.path.encode("utf-8", "surrogateescape"), entry) for entry in entries]
         named.sort(key=lambda pair: pair[0] + (b"/" if pair[1].kind == "tree" else b""))
-        rows = (b"%s %s\0" % (e.mode.lstrip("0").encode(), name) + bytes.fromhex(e.oid) for name, e in named)
+        rows = (
+            b"%s %s\0" % (e.mode.lstrip("0").encode(), name) + bytes.fromhex(e.oid)
+            for name, e in named
+        )
         return self.write("tree", b"".join(rows))
-
-    # ---- refs --------------------------------------------------------------------------------------------------------
 
     def sha(self, ref: str) -> str | None:
         """The object that the full ref name points at."""
@@ -194,7 +205,11 @@ class Bare:
 
     def refs(self, prefix: str) -> list[tuple[str, str, str]]:
         """(full name, object id, kind) of each ref whose name begins so."""
-        rows = self.run("for-each-ref", "--format=%(refname) %(objectname) %(objecttype)").decode().splitlines()
+        rows = (
+            self.run("for-each-ref", "--format=%(refname) %(objectname) %(objecttype)")
+            .decode()
+            .splitlines()
+        )
         found = [tuple(row.split(" ")) for row in rows]
         return [(name, oid, kind) for name, oid, kind in found if name.startswith(prefix)]
 
@@ -207,8 +222,6 @@ class Bare:
 
     def is_ancestor(self, old: str, new: str) -> bool:
         return self.succeeds("merge-base", "--is-ancestor", old, new)
-
-    # ---- for tests ---------------------------------------------------------------------------------------------------
 
     def file(self, ref: str, path: str) -> bytes | None:
         """The content of the file on that branch, or at that commit."""
@@ -224,18 +237,22 @@ class Bare:
         modes: Mapping[str, str] | None = None,
         when_s: int = 1_700_000_000,
     ) -> str:
-        """The sha of a new commit on `branch` (made from the default one if need be) that writes `files`; None
-        deletes."""
+        """The sha of a new commit on `branch` (made from the default one if need be) that writes
+        `files`; None deletes."""
         parent = self.branch(branch) or self.sha("HEAD")
         changes = {
-            path: None
-            if content is None
-            else Entry(path, (modes or {}).get(path, "100644"), self.write("blob", content))
+            path: (
+                None
+                if content is None
+                else Entry(path, (modes or {}).get(path, "100644"), self.write("blob", content))
+            )
             for path, content in files.items()
         }
         tree = self.edit_tree(tree_of(self.read(parent)) if parent else None, changes)
         person = f"The Octocat <octocat@example.com> {when_s} +0000"
-        oid = self.write("commit", commit_text(tree, [parent] if parent else [], person, person, message))
+        oid = self.write(
+            "commit", commit_text(tree, [parent] if parent else [], person, person, message)
+        )
         self.set_ref(f"refs/heads/{branch}", oid)
         return oid
 
@@ -246,6 +263,13 @@ def tree_of(commit: Object | None) -> str:
     return commit.content[5:45].decode()
 
 
-def commit_text(tree: str, parents: Iterable[str], author: str, committer: str, message: str) -> bytes:
-    head = [f"tree {tree}", *(f"parent {parent}" for parent in parents), f"author {author}", f"committer {committer}"]
+def commit_text(
+    tree: str, parents: Iterable[str], author: str, committer: str, message: str
+) -> bytes:
+    head = [
+        f"tree {tree}",
+        *(f"parent {parent}" for parent in parents),
+        f"author {author}",
+        f"committer {committer}",
+    ]
     return "\n".join([*head, "", message]).encode("utf-8", "surrogateescape")

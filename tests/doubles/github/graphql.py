@@ -1,4 +1,5 @@
-"""The one question that is asked of GraphQL: which threads of a pull request's reviews are resolved.
+"""The one question that is asked of GraphQL: which threads of a pull request's reviews are
+resolved.
 
 https://docs.github.com/en/graphql/reference/objects#pullrequestreviewthread
 """
@@ -17,24 +18,38 @@ from tests.doubles.server import Response
 def answer(call: Call) -> Response:
     """Errors come with the status 200."""
     asked = call.json["variables"]
-    assert "reviewThreads(first: 100" in call.json["query"], "another question than the double was made for"
+    assert "reviewThreads(first: 100" in call.json["query"], (
+        "another question than the double was made for"
+    )
     repo = call.world.names.get(f"{asked['owner']}/{asked['name']}".lower())
     try:
         if repo is None or asked["number"] not in repo.issues:
             raise Refused(404, "Could not resolve to a PullRequest.")
         check_access(call.caller, repo, ("pull_requests:read",))
     except Refused as refused:
-        return respond({"data": {"repository": None}, "errors": [{"type": "NOT_FOUND", "message": str(refused)}]})
+        return respond(
+            {
+                "data": {"repository": None},
+                "errors": [{"type": "NOT_FOUND", "message": str(refused)}],
+            }
+        )
     threads = _threads(repo, asked["number"], int(asked["after"] or 0))
     return respond({"data": {"repository": {"pullRequest": {"reviewThreads": threads}}}})
 
 
 def _threads(repo: Repository, number: int, after: int) -> Json:
-    on_lines = (each for each in list(repo.comments.values()) if each.number == number and each.path is not None)
+    on_lines = (
+        each
+        for each in list(repo.comments.values())
+        if each.number == number and each.path is not None
+    )
     first = [each for each in on_lines if each.in_reply_to is None]
     page = {"hasNextPage": len(first) > after + 100, "endCursor": str(after + 100)}
     return {"pageInfo": page, "nodes": [_thread(each) for each in first[after : after + 100]]}
 
 
 def _thread(first: Comment) -> Json:
-    return {"isResolved": first.is_resolved, "comments": {"nodes": [{"fullDatabaseId": str(first.id)}]}}
+    return {
+        "isResolved": first.is_resolved,
+        "comments": {"nodes": [{"fullDatabaseId": str(first.id)}]},
+    }

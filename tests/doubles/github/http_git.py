@@ -14,11 +14,14 @@ from tests.doubles.github.refusals import Refused
 from tests.doubles.github.state import World
 from tests.doubles.server import Request, Response
 
-PATH = re.compile(r"/(?P<owner>[^/]+)/(?P<repo>[^/]+?)(?:\.git)?(?P<rest>/info/refs|/git-(?:upload|receive)-pack)")
+PATH = re.compile(
+    r"/(?P<owner>[^/]+)/(?P<repo>[^/]+?)(?:\.git)?(?P<rest>/info/refs|/git-(?:upload|receive)-pack)"
+)
 
 
 def answer_git(world: World, request: Request) -> Response:
-    """What git's client is answered. Credentials are asked for where the repository is not to be seen without."""
+    """What git's client is answered. Credentials are asked for where the repository is not to be
+    seen without."""
     match = PATH.fullmatch(request.path)
     if match is None:
         return _say(404, "Not Found")
@@ -33,7 +36,9 @@ def answer_git(world: World, request: Request) -> Response:
             check_access(caller, repo, ("contents:write" if is_push else "contents:read",))
             if name.lower() != repo.full_name.lower():
                 query = f"?{request.query_string}" if request.query_string else ""
-                return Response(301, b"", {"Location": f"{world.url}/{repo.full_name}.git{rest}{query}"})
+                return Response(
+                    301, b"", {"Location": f"{world.url}/{repo.full_name}.git{rest}{query}"}
+                )
     except Refused as refused:
         return _say(refused.status, str(refused))
     return _run(request, f"{repo.git.path}{rest}")
@@ -59,7 +64,9 @@ def _run(request: Request, path: str) -> Response:
         "REMOTE_ADDR": "127.0.0.1",
     }
     command = ["git", "http-backend"]
-    done = subprocess.run(command, input=request.body, capture_output=True, check=True, env=environment() | given)
+    done = subprocess.run(
+        command, input=request.body, capture_output=True, check=True, env=environment() | given
+    )
     head, _, body = done.stdout.partition(b"\r\n\r\n")
     headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
     status = int(headers.pop("Status", "200").split()[0])

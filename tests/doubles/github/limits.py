@@ -33,10 +33,18 @@ class Limits:
     def state(self, caller: Caller) -> Json:
         used, reset = self._window(caller)
         limit = self.per_hour[caller.kind]
-        return {"limit": limit, "remaining": limit - used, "reset": reset, "used": used, "resource": "core"}
+        return {
+            "limit": limit,
+            "remaining": limit - used,
+            "reset": reset,
+            "used": used,
+            "resource": "core",
+        }
 
     def headers(self, caller: Caller) -> dict[str, str]:
-        return {f"X-RateLimit-{name.title()}": str(value) for name, value in self.state(caller).items()}
+        return {
+            f"X-RateLimit-{name.title()}": str(value) for name, value in self.state(caller).items()
+        }
 
     def _window(self, caller: Caller) -> tuple[int, int]:
         now = int(self.world.clock())

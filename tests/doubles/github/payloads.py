@@ -6,7 +6,17 @@ import base64
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from tests.doubles.github.state import App, Comment, Installation, Issue, Json, Reaction, User, World, iso
+from tests.doubles.github.state import (
+    App,
+    Comment,
+    Installation,
+    Issue,
+    Json,
+    Reaction,
+    User,
+    World,
+    iso,
+)
 
 if TYPE_CHECKING:
     from tests.doubles.github.repository import Repository
@@ -162,7 +172,9 @@ def repository(repo: Repository) -> Json:
         "clone_url": f"{page}.git",
         "svn_url": page,
         **dict.fromkeys(("homepage", "language", "mirror_url", "license")),
-        **dict.fromkeys(("size", "stargazers_count", "watchers_count", "forks_count", "forks", "watchers"), 0),
+        **dict.fromkeys(
+            ("size", "stargazers_count", "watchers_count", "forks_count", "forks", "watchers"), 0
+        ),
         **dict.fromkeys(("has_projects", "has_downloads", "has_wiki", "allow_forking"), True),
         **dict.fromkeys(("has_pages", "has_discussions", "disabled", "is_template"), False),
         "web_commit_signoff_required": False,
@@ -177,7 +189,9 @@ def repository(repo: Repository) -> Json:
 
 
 def full_repository(repo: Repository) -> Json:
-    lineage = {name: repository(repo.parent) for name in ("parent", "source")} if repo.parent else {}
+    lineage = (
+        {name: repository(repo.parent) for name in ("parent", "source")} if repo.parent else {}
+    )
     return {**repository(repo), "network_count": 0, "subscribers_count": 0, **lineage}
 
 

@@ -32,7 +32,9 @@ def run(repo: Repository, of: WorkflowRun) -> Json:
         "head_branch": of.branch,
         "head_sha": of.head_sha,
         "head_commit": _head_commit(repo, of.head_sha),
-        "pull_requests": [_pull(repo, issue.number) for issue in repo.pulls if _is_of(repo, issue.number, of)],
+        "pull_requests": [
+            _pull(repo, issue.number) for issue in repo.pulls if _is_of(repo, issue.number, of)
+        ],
         "actor": owner,
         "triggering_actor": owner,
         "repository": shown,
@@ -47,7 +49,10 @@ def run(repo: Repository, of: WorkflowRun) -> Json:
         "check_suite_url": f"{api}/check-suites/{of.id + 1}",
         "url": url,
         "html_url": f"{repo.world.url}/{repo.full_name}/actions/runs/{of.id}",
-        **{f"{name}_url": f"{url}/{name}" for name in ("jobs", "logs", "artifacts", "cancel", "rerun")},
+        **{
+            f"{name}_url": f"{url}/{name}"
+            for name in ("jobs", "logs", "artifacts", "cancel", "rerun")
+        },
         "previous_attempt_url": None,
         **dict.fromkeys(("created_at", "updated_at", "run_started_at"), of.created_at),
     }
@@ -100,7 +105,9 @@ def job(repo: Repository, of: WorkflowRun) -> Json:
 
 def _is_of(repo: Repository, number: int, of: WorkflowRun) -> bool:
     issue = repo.issues[number]
-    return issue.pull is not None and issue.pull.head_repo is repo and issue.pull.head_ref == of.branch
+    return (
+        issue.pull is not None and issue.pull.head_repo is repo and issue.pull.head_ref == of.branch
+    )
 
 
 def _pull(repo: Repository, number: int) -> Json:
@@ -109,15 +116,33 @@ def _pull(repo: Repository, number: int) -> Json:
     url = f"{repo.world.api_url}/repos/{repo.full_name}"
     here = {"id": repo.id, "url": url, "name": repo.name}
     head = {"ref": issue.pull.head_ref, "sha": repo.head(issue), "repo": here}
-    base = {"ref": issue.pull.base_ref, "sha": repo.git.branch(issue.pull.base_ref) or "", "repo": here}
-    return {"id": issue.id, "number": number, "url": f"{url}/pulls/{number}", "head": head, "base": base}
+    base = {
+        "ref": issue.pull.base_ref,
+        "sha": repo.git.branch(issue.pull.base_ref) or "",
+        "repo": here,
+    }
+    return {
+        "id": issue.id,
+        "number": number,
+        "url": f"{url}/pulls/{number}",
+        "head": head,
+        "base": base,
+    }
 
 
 def _head_commit(repo: Repository, sha: str) -> Json:
     commit = read_commit(repo, sha)
     assert commit
-    people = {name: {"name": who["name"], "email": who["email"]} for name, who in _people(commit.author)}
-    return {"id": sha, "tree_id": commit.tree, "message": commit.message, "timestamp": commit.author["date"], **people}
+    people = {
+        name: {"name": who["name"], "email": who["email"]} for name, who in _people(commit.author)
+    }
+    return {
+        "id": sha,
+        "tree_id": commit.tree,
+        "message": commit.message,
+        "timestamp": commit.author["date"],
+        **people,
+    }
 
 
 def _people(author: Json) -> list[tuple[str, Json]]:

@@ -14,7 +14,14 @@ if TYPE_CHECKING:
     from tests.doubles.github.repository import Repository
 
 _PERSON = re.compile(rb"(.*) <(.*)> (\d+) [+-]\d{4}")
-_STATUSES = {"A": "added", "D": "removed", "M": "modified", "R": "renamed", "C": "copied", "T": "changed"}
+_STATUSES = {
+    "A": "added",
+    "D": "removed",
+    "M": "modified",
+    "R": "renamed",
+    "C": "copied",
+    "T": "changed",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +43,9 @@ def read_commit(repo: Repository, sha: str) -> Commit | None:
     parents = tuple(value.decode() for name, value in lines if name == b"parent")
     by_name = dict(lines)
     people = (_person(by_name[b"author"]), _person(by_name[b"committer"]))
-    return Commit(found.oid, by_name[b"tree"].decode(), parents, *people, message.decode("utf-8", "replace"))
+    return Commit(
+        found.oid, by_name[b"tree"].decode(), parents, *people, message.decode("utf-8", "replace")
+    )
 
 
 def _person(line: bytes) -> Json:
@@ -59,11 +68,18 @@ def _tree_link(repo: Repository, tree: str) -> Json:
 
 
 def verification(repo: Repository, sha: str) -> Json:
-    """The signature itself is not imitated: what GitHub would have signed is only said to be verified."""
+    """The signature itself is not imitated: what GitHub would have signed is only said to be
+    verified."""
     signed = sha in repo.signed
     reason = "valid" if signed else "unsigned"
     at = repo.created_at if signed else None
-    return {"verified": signed, "reason": reason, "signature": None, "payload": None, "verified_at": at}
+    return {
+        "verified": signed,
+        "reason": reason,
+        "signature": None,
+        "payload": None,
+        "verified_at": at,
+    }
 
 
 def git_commit(repo: Repository, of: Commit) -> Json:
@@ -120,7 +136,9 @@ def _diff(repo: Repository, old: str, new: str) -> list[Json]:
         at += 1 + len(paths)
         hunks = re.search(rb"^@@.*", patch, flags=re.MULTILINE | re.DOTALL)
         entry = _diff_entry(repo, new, paths, hunks[0] if hunks else None)
-        entries.append({**entry, "sha": before if status == "D" else after, "status": _STATUSES[status[0]]})
+        entries.append(
+            {**entry, "sha": before if status == "D" else after, "status": _STATUSES[status[0]]}
+        )
     return entries
 
 
@@ -171,8 +189,27 @@ def pull_simple(repo: Repository, of: Issue) -> Json:
         "commits": f"{url}/commits",
         "statuses": f"{repo.world.api_url}/repos/{repo.full_name}/statuses/{repo.head(of)}",
     }
-    kept = ("number", "state", "locked", "title", "user", "body", "created_at", "updated_at", "closed_at", "labels")
-    more = ("assignee", "assignees", "milestone", "active_lock_reason", "author_association", "comments_url", "draft")
+    kept = (
+        "number",
+        "state",
+        "locked",
+        "title",
+        "user",
+        "body",
+        "created_at",
+        "updated_at",
+        "closed_at",
+        "labels",
+    )
+    more = (
+        "assignee",
+        "assignees",
+        "milestone",
+        "active_lock_reason",
+        "author_association",
+        "comments_url",
+        "draft",
+    )
     return {
         **{name: shown[name] for name in (*kept, *more)},
         "url": url,
@@ -188,11 +225,18 @@ def pull_simple(repo: Repository, of: Issue) -> Json:
         "statuses_url": links["statuses"],
         "merged_at": of.pull.merged_at,
         "merge_commit_sha": None,
-        "requested_reviewers": [payloads.user(repo.world, repo.world.user(login)) for login in of.reviewers],
+        "requested_reviewers": [
+            payloads.user(repo.world, repo.world.user(login)) for login in of.reviewers
+        ],
         "requested_teams": [],
         "auto_merge": None,
         "head": _end(of.pull.head_repo, of.pull.head_owner, of.pull.head_ref, repo.head(of)),
-        "base": _end(repo, repo.owner, of.pull.base_ref, repo.git.branch(of.pull.base_ref) or of.pull.head_sha),
+        "base": _end(
+            repo,
+            repo.owner,
+            of.pull.base_ref,
+            repo.git.branch(of.pull.base_ref) or of.pull.head_sha,
+        ),
         "_links": {name: {"href": link} for name, link in links.items()},
     }
 

@@ -10,7 +10,8 @@ DOCUMENTATION = "https://docs.github.com/rest"
 
 
 class Refused(Exception):
-    """Answered as GitHub does: `{"message", "documentation_url", "status"}`, with `errors` where given."""
+    """Answered as GitHub does: `{"message", "documentation_url", "status"}`, with `errors` where
+    given."""
 
     def __init__(
         self,
@@ -25,7 +26,12 @@ class Refused(Exception):
         self.status = status
         self.headers = headers or {}
         more = {**({"errors": list(errors)} if errors else {}), **(extra or {})}
-        self.json = {"message": message, **more, "documentation_url": DOCUMENTATION, "status": str(status)}
+        self.json = {
+            "message": message,
+            **more,
+            "documentation_url": DOCUMENTATION,
+            "status": str(status),
+        }
 
 
 def not_found() -> Refused:
@@ -36,7 +42,12 @@ def empty_repository() -> Refused:
     return Refused(409, "Git Repository is empty.")
 
 
-def invalid(resource: str, code: str, field: str | None = None, message: str | None = None) -> Refused:
-    """422 https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api#validation-failed"""
+def invalid(
+    resource: str, code: str, field: str | None = None, message: str | None = None
+) -> Refused:
+    """422
+    https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api#validation-failed"""
     error = {"resource": resource, "code": code, "field": field, "message": message}
-    return Refused(422, "Validation Failed", errors=[{k: v for k, v in error.items() if v is not None}])
+    return Refused(
+        422, "Validation Failed", errors=[{k: v for k, v in error.items() if v is not None}]
+    )

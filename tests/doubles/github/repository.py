@@ -1,6 +1,7 @@
 """A repository of the double, and what people do in it.
 
-The REST routes call the same methods as tests do, so an App's comment and a person's make the same events.
+The REST routes call the same methods as tests do, so an App's comment and a person's make the same
+events.
 """
 
 from __future__ import annotations
@@ -10,14 +11,28 @@ from dataclasses import dataclass, field
 
 from tests.doubles.github import payloads, payloads_actions, payloads_pulls
 from tests.doubles.github.git import Bare
-from tests.doubles.github.state import ROLES, App, Comment, Issue, Json, Pull, Reaction, Role, User, WorkflowRun, World
+from tests.doubles.github.state import (
+    ROLES,
+    App,
+    Comment,
+    Issue,
+    Json,
+    Pull,
+    Reaction,
+    Role,
+    User,
+    WorkflowRun,
+    World,
+)
 
 
 @dataclass(eq=False)
 class Repository:
-    """`permissions` are roles by login; the owner is always admin. Everyone may read what is not private.
+    """`permissions` are roles by login; the owner is always admin. Everyone may read what is not
+    private.
 
-    Tests act while the App's requests are answered, so what may grow meanwhile is copied before it is gone through.
+    Tests act while the App's requests are answered, so what may grow meanwhile is copied before it
+    is gone through.
     """
 
     world: World
@@ -57,15 +72,17 @@ class Repository:
 
     def thread(self, number: int) -> tuple[Comment, ...]:
         """The comments of an issue or pull request, oldest first, without those on the diff."""
-        return tuple(c for c in list(self.comments.values()) if c.number == number and c.path is None)
+        return tuple(
+            c for c in list(self.comments.values()) if c.number == number and c.path is None
+        )
 
     @property
     def pulls(self) -> tuple[Issue, ...]:
         return tuple(issue for issue in list(self.issues.values()) if issue.pull)
 
-    # ---- what people and Apps do -------------------------------------------------------------------------------------
-
-    def open_issue(self, author: str | User, title: str, body: str | None = "", *, via: App | None = None) -> Issue:
+    def open_issue(
+        self, author: str | User, title: str, body: str | None = "", *, via: App | None = None
+    ) -> Issue:
         issue = self._add_issue(author, title, body, via)
         self._tell("issues", "opened", issue.author, issue=payloads.issue(self, issue))
         return issue
@@ -89,32 +106,48 @@ class Repository:
         issue.pull = Pull(source, source.owner, branch, sha, base or self.default_branch, draft)
         self.head(issue)
         self._tell(
-            "pull_request", "opened", issue.author, number=issue.number, pull_request=payloads_pulls.pull(self, issue)
+            "pull_request",
+            "opened",
+            issue.author,
+            number=issue.number,
+            pull_request=payloads_pulls.pull(self, issue),
         )
         return issue
 
     def source(self, head: str) -> tuple[Repository, str]:
-        """The repository and branch that a pull request's `head` names; KeyError where there is no such fork."""
+        """The repository and branch that a pull request's `head` names; KeyError where there is no
+        such fork."""
         login, _, branch = head.rpartition(":")
         if login.lower() in ("", self.owner.login.lower()):
             return self, branch
-        forks = {r.owner.login.lower(): r for r in self.world.repositories.values() if r.parent is self}
+        forks = {
+            r.owner.login.lower(): r for r in self.world.repositories.values() if r.parent is self
+        }
         return forks[login.lower()], branch
 
     def head(self, issue: Issue) -> str:
-        """The pull request's head sha as of now, kept as `refs/pull/<n>/head`, as GitHub keeps it."""
+        """The pull request's head sha as of now, kept as `refs/pull/<n>/head`, as GitHub keeps
+        it."""
         pull = issue.pull
         assert pull is not None
-        now = pull.head_repo.git.branch(pull.head_ref) if pull.head_repo and issue.state == "open" else None
+        now = (
+            pull.head_repo.git.branch(pull.head_ref)
+            if pull.head_repo and issue.state == "open"
+            else None
+        )
         pull.head_sha = now or pull.head_sha
         kept = f"refs/pull/{issue.number}/head"
         if self.git.sha(kept) != pull.head_sha:
             if pull.head_repo is not self and pull.head_repo is not None:
-                self.git.run("fetch", "--quiet", "--no-tags", str(pull.head_repo.git.path), pull.head_sha)
+                self.git.run(
+                    "fetch", "--quiet", "--no-tags", str(pull.head_repo.git.path), pull.head_sha
+                )
             self.git.set_ref(kept, pull.head_sha)
         return pull.head_sha
 
-    def comment(self, number: int, author: str | User, body: str, *, via: App | None = None) -> Comment:
+    def comment(
+        self, number: int, author: str | User, body: str, *, via: App | None = None
+    ) -> Comment:
         comment = self._add_comment(number, author, body, via)
         self._tell_comment("created", comment)
         return comment
@@ -131,13 +164,20 @@ class Repository:
         in_reply_to: int | None = None,
         is_outdated: bool = False,
     ) -> Comment:
-        """A comment on the pull request's diff, at `line` of the new `path`, in a review of its own."""
+        """A comment on the pull request's diff, at `line` of the new `path`, in a review of its
+        own."""
         (comment,) = self.review(number, author, [(path, line, body)])[:1]
-        comment.start_line, comment.in_reply_to, comment.is_outdated = start_line, in_reply_to, is_outdated
+        comment.start_line, comment.in_reply_to, comment.is_outdated = (
+            start_line,
+            in_reply_to,
+            is_outdated,
+        )
         self._tell_comment("created", comment)
         return comment
 
-    def review(self, number: int, author: str | User, remarks: Sequence[tuple[str, int, str]]) -> list[Comment]:
+    def review(
+        self, number: int, author: str | User, remarks: Sequence[tuple[str, int, str]]
+    ) -> list[Comment]:
         """The comments (path, line, body) of one review. `submit_review` tells of them."""
         review = next(self.world.ids)
         comments = []
@@ -163,14 +203,23 @@ class Repository:
         self._tell_comment("deleted", comment, sender=by)
 
     def fail_check(
-        self, branch: str, log: str | None, *, name: str = "CI", job: str = "test", step: str = "Run make test"
+        self,
+        branch: str,
+        log: str | None,
+        *,
+        name: str = "CI",
+        job: str = "test",
+        step: str = "Run make test",
     ) -> WorkflowRun:
         """A run on the branch's head that failed."""
         sha, ids = self.git.branch(branch), self.world.ids
         assert sha is not None, f"there is no branch {branch}"
         run = WorkflowRun(next(ids), next(ids), name, job, step, log, branch, sha, self.world.now())
         self.runs[run.id] = run
-        part = {"workflow_run": payloads_actions.run(self, run), "workflow": payloads_actions.workflow(self, run)}
+        part = {
+            "workflow_run": payloads_actions.run(self, run),
+            "workflow": payloads_actions.workflow(self, run),
+        }
         self._tell("workflow_run", "completed", self.owner, **part)
         return run
 
@@ -208,16 +257,18 @@ class Repository:
         self.name = name
         self.world.names[self.full_name.lower()] = self
 
-    # ---- how ---------------------------------------------------------------------------------------------------------
-
     def _person(self, who: str | User) -> User:
         return who if isinstance(who, User) else self.world.user(who)
 
-    def _add_issue(self, author: str | User, title: str, body: str | None, via: App | None) -> Issue:
+    def _add_issue(
+        self, author: str | User, title: str, body: str | None, via: App | None
+    ) -> Issue:
         now = self.world.now()
         with self.world.lock:
             number = len(self.issues) + 1
-            issue = Issue(next(self.world.ids), number, self._person(author), title, body, now, now, via)
+            issue = Issue(
+                next(self.world.ids), number, self._person(author), title, body, now, now, via
+            )
             self.issues[number] = issue
         return issue
 
@@ -228,12 +279,20 @@ class Repository:
         return comment
 
     def _tell_comment(
-        self, action: str, comment: Comment, *, sender: User | None = None, changes: Mapping[str, object] | None = None
+        self,
+        action: str,
+        comment: Comment,
+        *,
+        sender: User | None = None,
+        changes: Mapping[str, object] | None = None,
     ) -> None:
         issue = self.issues[comment.number]
         part: Json = {} if changes is None else {"changes": changes}
         if comment.path is None:
-            part |= {"issue": payloads.issue(self, issue), "comment": payloads.comment(self, comment)}
+            part |= {
+                "issue": payloads.issue(self, issue),
+                "comment": payloads.comment(self, comment),
+            }
             self._tell("issue_comment", action, sender or comment.author, **part)
             return
         part["pull_request"] = payloads_pulls.pull_simple(self, issue)

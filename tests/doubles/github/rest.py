@@ -7,7 +7,15 @@ import uuid
 from dataclasses import replace
 from email.utils import formatdate
 
-from tests.doubles.github import graphql, rest_actions, rest_apps, rest_git, rest_issues, rest_pulls, rest_repos
+from tests.doubles.github import (
+    graphql,
+    rest_actions,
+    rest_apps,
+    rest_git,
+    rest_issues,
+    rest_pulls,
+    rest_repos,
+)
 from tests.doubles.github.auth import Caller, check_access, identify
 from tests.doubles.github.limits import Limits
 from tests.doubles.github.refusals import Refused, not_found
@@ -44,7 +52,11 @@ def answer(world: World, post: Post, limits: Limits, request: Request) -> Respon
 def _dispatch(call: Call) -> Response:
     call.request = replace(call.request, path=_by_name(call.world, call.request.path))
     for route in ROUTES:
-        match = route.pattern.fullmatch(call.request.path) if route.method == call.request.method else None
+        match = (
+            route.pattern.fullmatch(call.request.path)
+            if route.method == call.request.method
+            else None
+        )
         if match:
             call.parts = match.groupdict()
             if route.needs:
@@ -70,5 +82,7 @@ def _repository(call: Call, route: Route) -> Repository:
         rest = call.request.path.removeprefix(f"/repos/{name}")
         url = f"{call.world.api_url}/repositories/{repo.id}{rest}"
         query = f"?{call.request.query_string}" if call.request.query_string else ""
-        raise Refused(301, "Moved Permanently", headers={"Location": url + query}, extra={"url": url})
+        raise Refused(
+            301, "Moved Permanently", headers={"Location": url + query}, extra={"url": url}
+        )
     return repo

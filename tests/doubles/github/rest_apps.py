@@ -1,4 +1,5 @@
-"""Routes about Apps: who they are, where they are installed, their tokens, hooks, and how they come to be."""
+"""Routes about Apps: who they are, where they are installed, their tokens, hooks, and how they come
+to be."""
 
 from __future__ import annotations
 
@@ -61,9 +62,6 @@ def get_user_installation(call: Call) -> Response:
     raise not_found()
 
 
-# ---- tokens ----------------------------------------------------------------------------------------------------------
-
-
 @route("POST", "/app/installations/{id:int}/access_tokens")
 def create_token(call: Call) -> Response:
     """https://docs.github.com/en/rest/apps/apps#create-an-installation-access-token-for-an-app"""
@@ -72,20 +70,26 @@ def create_token(call: Call) -> Response:
         raise Refused(403, "This installation has been suspended")
     granted = _narrowed_permissions(installation, call.json.get("permissions"))
     chosen = _narrowed_repositories(call, installation)
-    token = Token(world.mint("ghs_"), int(world.clock()) + TOKEN_LIFE_S, installation, None, granted, chosen)
+    token = Token(
+        world.mint("ghs_"), int(world.clock()) + TOKEN_LIFE_S, installation, None, granted, chosen
+    )
     world.tokens[token.value] = token
     answer: Json = {
         "token": token.value,
         "expires_at": iso(token.expires_at_s or 0),
         "permissions": granted,
-        "repository_selection": "all" if (chosen or installation.repositories) is None else "selected",
+        "repository_selection": (
+            "all" if (chosen or installation.repositories) is None else "selected"
+        ),
     }
     if chosen is not None:
         answer["repositories"] = [payloads.repository(repo) for repo in chosen]
     return respond(answer, 201)
 
 
-def _narrowed_permissions(installation: Installation, wanted: dict[str, str] | None) -> dict[str, str]:
+def _narrowed_permissions(
+    installation: Installation, wanted: dict[str, str] | None
+) -> dict[str, str]:
     held = {"metadata": "read", **installation.permissions}
     if not wanted:
         return held
@@ -105,7 +109,8 @@ def _narrowed_repositories(call: Call, installation: Installation) -> list[Repos
     covered = [repo for repo in chosen if repo and installation.covers(repo)]
     if len(covered) < len(chosen):
         problem = (
-            "There is at least one repository that does not exist or is not accessible to the parent installation."
+            "There is at least one repository that does not exist or is not accessible to the"
+            " parent installation."
         )
         raise Refused(422, problem)
     return covered
@@ -131,11 +136,12 @@ def list_repositories(call: Call) -> Response:
 def _installation_token(call: Call) -> Token:
     token = call.caller.token
     if token is None or token.installation is None:
-        raise Refused(403, "You must authenticate with an installation access token in order to list repositories.")
+        raise Refused(
+            403,
+            "You must authenticate with an installation access token in order to list"
+            " repositories.",
+        )
     return token
-
-
-# ---- hooks -----------------------------------------------------------------------------------------------------------
 
 
 @route("GET", "/app/hook/config")
@@ -188,9 +194,6 @@ def _delivery(call: Call) -> webhooks.Delivery:
         if each.app is app and each.id == int(call.parts["id"]):
             return each
     raise not_found()
-
-
-# ---- the manifest flow -----------------------------------------------------------------------------------------------
 
 
 @route("POST", "/app-manifests/{code}/conversions")

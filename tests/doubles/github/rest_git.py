@@ -17,7 +17,8 @@ from tests.doubles.server import Response
 MODES = {"100644": "blob", "100755": "blob", "120000": "blob", "040000": "tree", "160000": "commit"}
 WORKFLOWS = ".github/workflows/"
 MOST_ENTRIES = 100_000
-"""A longer recursive tree is cut and says so. https://docs.github.com/en/rest/git/trees#get-a-tree"""
+"""A longer recursive tree is cut and says so.
+https://docs.github.com/en/rest/git/trees#get-a-tree"""
 
 
 def _url(call: Call, kind: str, oid: str) -> str:
@@ -28,9 +29,6 @@ def _check_not_empty(call: Call) -> Bare:
     if not call.repo.git.refs("refs/"):
         raise empty_repository()
     return call.repo.git
-
-
-# ---- refs ------------------------------------------------------------------------------------------------------------
 
 
 def _ref(call: Call, name: str, oid: str, kind: str) -> Json:
@@ -64,7 +62,9 @@ def create_ref(call: Call) -> Response:
     git = _check_not_empty(call)
     name, oid = call.text("ref"), call.text("sha")
     if not name.startswith("refs/") or name.count("/") < 2:
-        raise Refused(422, "Reference name must start with 'refs/' and contain at least two slashes.")
+        raise Refused(
+            422, "Reference name must start with 'refs/' and contain at least two slashes."
+        )
     if not is_ref_name(name):
         raise Refused(422, f"{name} is not a valid ref name.")
     if git.sha(name):
@@ -101,9 +101,6 @@ def delete_ref(call: Call) -> Response:
     return respond(None, 204)
 
 
-# ---- blobs -----------------------------------------------------------------------------------------------------------
-
-
 @route("GET", "/repos/{owner}/{repo}/git/blobs/{sha}", "contents:read")
 def get_blob(call: Call) -> Response:
     found = call.repo.git.read_kind(call.parts["sha"], "blob")
@@ -134,13 +131,16 @@ def create_blob(call: Call) -> Response:
     return respond({"sha": oid, "url": _url(call, "blobs", oid)}, 201)
 
 
-# ---- trees -----------------------------------------------------------------------------------------------------------
-
-
 @route("GET", "/repos/{owner}/{repo}/git/trees/{sha:path}", "contents:read")
 def get_tree(call: Call) -> Response:
     git, name = _check_not_empty(call), call.parts["sha"]
-    found = git.read(name) if len(name) == 40 else git.read(f"refs/heads/{name}") if is_ref_name(name) else None
+    found = (
+        git.read(name)
+        if len(name) == 40
+        else git.read(f"refs/heads/{name}")
+        if is_ref_name(name)
+        else None
+    )
     if found is None or found.kind not in ("tree", "commit"):
         raise not_found()
     tree = tree_of(found) if found.kind == "commit" else found.oid
@@ -159,7 +159,12 @@ def _tree(call: Call, tree: str, *, recursive: bool = False) -> Json:
         if entry.kind != "commit":
             row["url"] = _url(call, f"{entry.kind}s", entry.oid)
         shown.append(row)
-    return {"sha": tree, "url": _url(call, "trees", tree), "tree": shown, "truncated": len(entries) > MOST_ENTRIES}
+    return {
+        "sha": tree,
+        "url": _url(call, "trees", tree),
+        "tree": shown,
+        "truncated": len(entries) > MOST_ENTRIES,
+    }
 
 
 @route("POST", "/repos/{owner}/{repo}/git/trees", "contents:write")
@@ -190,7 +195,11 @@ def _entry(call: Call, asked: Json) -> Entry | None:
         raise Refused(422, f"tree.mode {mode} is not one of {', '.join(MODES)}")
     _check_workflows(call, path)
     if "content" in asked:
-        return Entry(path, mode, call.repo.git.write("blob", asked["content"].encode("utf-8", "surrogatepass")))
+        return Entry(
+            path,
+            mode,
+            call.repo.git.write("blob", asked["content"].encode("utf-8", "surrogatepass")),
+        )
     if asked.get("sha", "") is None:
         return None
     found = call.repo.git.read(asked.get("sha", ""))
@@ -205,11 +214,13 @@ def _check_workflows(call: Call, path: str) -> None:
     Seen in https://github.com/googleapis/release-please-action/issues/704
     """
     token = call.caller.token
-    if path.startswith(WORKFLOWS) and token and token.installation and not grants(token, "workflows:write"):
+    if (
+        path.startswith(WORKFLOWS)
+        and token
+        and token.installation
+        and not grants(token, "workflows:write")
+    ):
         raise Refused(403, "Resource not accessible by integration")
-
-
-# ---- commits ---------------------------------------------------------------------------------------------------------
 
 
 @route("GET", "/repos/{owner}/{repo}/git/commits/{sha}", "contents:read")

@@ -19,12 +19,18 @@ READ = ("issues:read", "pull_requests:read")
 
 def check_body(resource: str, body: str) -> str:
     if len(body) > LONGEST_BODY:
-        raise invalid(resource, "unprocessable", "data", f"Body is too long (maximum is {LONGEST_BODY} characters)")
+        raise invalid(
+            resource,
+            "unprocessable",
+            "data",
+            f"Body is too long (maximum is {LONGEST_BODY} characters)",
+        )
     return body
 
 
 def _check_thread(call: Call) -> Issue:
-    """The issue, if the App may write on it: on a pull request either permission serves, on an issue only its own."""
+    """The issue, if the App may write on it: on a pull request either permission serves, on an
+    issue only its own."""
     issue, token = call.issue, call.caller.token
     if token and token.installation and not issue.pull and not grants(token, "issues:write"):
         raise Refused(403, "Resource not accessible by integration")
@@ -65,7 +71,9 @@ def edit_issue(call: Call) -> Response:
 @route("GET", "/repos/{owner}/{repo}/issues/{number:int}/comments", *READ)
 def list_comments(call: Call) -> Response:
     page, headers = paged(call, call.repo.thread(call.issue.number))
-    return respond([_shown(call, payloads.comment(call.repo, comment)) for comment in page], headers=headers)
+    return respond(
+        [_shown(call, payloads.comment(call.repo, comment)) for comment in page], headers=headers
+    )
 
 
 @route("POST", "/repos/{owner}/{repo}/issues/{number:int}/comments", *WRITE)
@@ -104,9 +112,15 @@ def delete_comment(call: Call) -> Response:
 
 
 def _own(call: Call) -> Comment:
-    """The comment, if the caller wrote it or may write to the repository, as an App with `issues:write` may."""
+    """The comment, if the caller wrote it or may write to the repository, as an App with
+    `issues:write` may."""
     comment, token = call.comment, call.caller.token
-    if token and token.user and comment.author is not token.user and not call.repo.may(token.user, "write"):
+    if (
+        token
+        and token.user
+        and comment.author is not token.user
+        and not call.repo.may(token.user, "write")
+    ):
         raise Refused(403, "Must have admin rights to Repository.")
     return comment
 
@@ -117,9 +131,6 @@ def add_labels(call: Call) -> Response:
     issue = _check_thread(call)
     issue.labels += [name for name in call.json.get("labels", []) if name not in issue.labels]
     return respond([payloads.label(call.repo, name) for name in issue.labels])
-
-
-# ---- reactions -------------------------------------------------------------------------------------------------------
 
 
 def _react(call: Call, to: Comment | Issue) -> Response:

@@ -30,10 +30,14 @@ def list_pulls(call: Call) -> Response:
     found = [
         issue
         for issue in reversed(call.repo.pulls)
-        if state in ("all", issue.state) and (not base or _base(issue) == base) and (not head or _head(issue) == head)
+        if state in ("all", issue.state)
+        and (not base or _base(issue) == base)
+        and (not head or _head(issue) == head)
     ]
     page, headers = paged(call, found)
-    return respond([payloads_pulls.pull_simple(call.repo, issue) for issue in page], headers=headers)
+    return respond(
+        [payloads_pulls.pull_simple(call.repo, issue) for issue in page], headers=headers
+    )
 
 
 def _base(issue: Issue) -> str:
@@ -77,8 +81,13 @@ def _check_ends(repo: Repository, head: str, base: str) -> None:
     if old is None:
         raise invalid("PullRequest", "invalid", "base")
     label = f"{source.owner.login}:{branch}"
-    if any(issue.state == "open" and _head(issue) == label and _base(issue) == base for issue in repo.pulls):
-        raise invalid("PullRequest", "custom", message=f"A pull request already exists for {label}.")
+    if any(
+        issue.state == "open" and _head(issue) == label and _base(issue) == base
+        for issue in repo.pulls
+    ):
+        raise invalid(
+            "PullRequest", "custom", message=f"A pull request already exists for {label}."
+        )
     if source is repo and not commits_between(repo, old, new):
         raise invalid("PullRequest", "custom", message=f"No commits between {base} and {branch}")
 
@@ -87,7 +96,9 @@ def _check_ends(repo: Repository, head: str, base: str) -> None:
 def edit_pull(call: Call) -> Response:
     issue, asked = _pull(call), call.json
     issue.title = asked.get("title", issue.title)
-    issue.body = check_body("PullRequest", asked.get("body") or "") if "body" in asked else issue.body
+    issue.body = (
+        check_body("PullRequest", asked.get("body") or "") if "body" in asked else issue.body
+    )
     if asked.get("state") == "closed" and issue.state == "open":
         call.repo.close(issue.number, by=call.caller.actor)
     elif asked.get("state") == "open":
@@ -96,7 +107,9 @@ def edit_pull(call: Call) -> Response:
     return respond(payloads_pulls.pull(call.repo, issue))
 
 
-@route("POST", "/repos/{owner}/{repo}/pulls/{number:int}/requested_reviewers", "pull_requests:write")
+@route(
+    "POST", "/repos/{owner}/{repo}/pulls/{number:int}/requested_reviewers", "pull_requests:write"
+)
 def request_reviewers(call: Call) -> Response:
     """https://docs.github.com/en/rest/pulls/review-requests#request-reviewers-for-a-pull-request"""
     issue, logins = _pull(call), call.json.get("reviewers", [])
@@ -122,9 +135,15 @@ def list_files(call: Call) -> Response:
 @route("GET", "/repos/{owner}/{repo}/pulls/{number:int}/comments", "pull_requests:read")
 def list_review_comments(call: Call) -> Response:
     number = _pull(call).number
-    ours = [each for each in list(call.repo.comments.values()) if each.number == number and each.path is not None]
+    ours = [
+        each
+        for each in list(call.repo.comments.values())
+        if each.number == number and each.path is not None
+    ]
     page, headers = paged(call, ours)
-    return respond([payloads_pulls.review_comment(call.repo, each) for each in page], headers=headers)
+    return respond(
+        [payloads_pulls.review_comment(call.repo, each) for each in page], headers=headers
+    )
 
 
 @route("PATCH", "/repos/{owner}/{repo}/pulls/comments/{id:int}", "pull_requests:write")
@@ -134,13 +153,22 @@ def edit_review_comment(call: Call) -> Response:
     return respond(payloads_pulls.review_comment(call.repo, call.comment))
 
 
-@route("POST", "/repos/{owner}/{repo}/pulls/{number:int}/comments/{id:int}/replies", "pull_requests:write")
+@route(
+    "POST",
+    "/repos/{owner}/{repo}/pulls/{number:int}/comments/{id:int}/replies",
+    "pull_requests:write",
+)
 def reply_to_review_comment(call: Call) -> Response:
     issue, body = _pull(call), check_body("PullRequestReviewComment", call.text("body"))
     above = call.comment
     if above.in_reply_to is not None:
         raise invalid("PullRequestReviewComment", "invalid", "in_reply_to")
     reply = call.repo.review_comment(
-        issue.number, call.caller.actor, body, path=above.path or "", line=above.line or 1, in_reply_to=above.id
+        issue.number,
+        call.caller.actor,
+        body,
+        path=above.path or "",
+        line=above.line or 1,
+        in_reply_to=above.id,
     )
     return respond(payloads_pulls.review_comment(call.repo, reply), 201)

@@ -7,7 +7,12 @@ import re
 
 from tests.doubles.github import payloads, payloads_pulls
 from tests.doubles.github.git import EMPTY_TREE, is_ref_name
-from tests.doubles.github.payloads_pulls import commits_between, diff_entries, merge_base, read_commit
+from tests.doubles.github.payloads_pulls import (
+    commits_between,
+    diff_entries,
+    merge_base,
+    read_commit,
+)
 from tests.doubles.github.refusals import Refused, empty_repository, not_found
 from tests.doubles.github.repository import Repository
 from tests.doubles.github.routing import Call, respond, route
@@ -28,14 +33,25 @@ def get_permission(call: Call) -> Response:
     token = call.caller.token
     if token is None:
         raise Refused(401, "Requires authentication")
-    if not (token.reaches(call.repo) if token.installation else token.user and call.repo.may(token.user, "write")):
+    if not (
+        token.reaches(call.repo)
+        if token.installation
+        else token.user and call.repo.may(token.user, "write")
+    ):
         raise Refused(403, "Must have push access to view collaborator permission.")
     user = call.world.users.get(call.parts["login"].lower())
     if user is None:
         raise Refused(404, f"{call.parts['login']} is not a user")
     role = call.repo.role(user)
-    flags: dict[str, Role] = {"pull": "read", "triage": "triage", "push": "write", "maintain": "maintain"}
-    permissions = {name: call.repo.may(user, needed) for name, needed in {**flags, "admin": "admin"}.items()}
+    flags: dict[str, Role] = {
+        "pull": "read",
+        "triage": "triage",
+        "push": "write",
+        "maintain": "maintain",
+    }
+    permissions = {
+        name: call.repo.may(user, needed) for name, needed in {**flags, "admin": "admin"}.items()
+    }
     shown = {**payloads.user(call.world, user), "permissions": permissions, "role_name": role}
     return respond({"permission": LEGACY.get(role, role), "role_name": role, "user": shown})
 
@@ -68,7 +84,9 @@ def get_commit(call: Call) -> Response:
             raise empty_repository()
         raise Refused(422, f"No commit found for SHA: {name}")
     if call.request.headers.get("Accept") == "application/vnd.github.sha":
-        return Response(200, sha.encode(), {"Content-Type": "application/vnd.github.sha; charset=utf-8"})
+        return Response(
+            200, sha.encode(), {"Content-Type": "application/vnd.github.sha; charset=utf-8"}
+        )
     commit = read_commit(call.repo, sha)
     assert commit
     old = commit.parents[0] if commit.parents else EMPTY_TREE
@@ -80,7 +98,8 @@ def get_commit(call: Call) -> Response:
 
 @route("GET", "/repos/{owner}/{repo}/contents/{path:path}", "contents:read")
 def get_contents(call: Call) -> Response:
-    """A file of the default branch, or at a ref. https://docs.github.com/en/rest/repos/contents#get-repository-content"""
+    """A file of the default branch, or at a ref.
+    https://docs.github.com/en/rest/repos/contents#get-repository-content"""
     repo, path = call.repo, call.parts["path"]
     ref = call.request.query.get("ref", repo.default_branch)
     found = repo.git.read(f"{ref}:{path}") if find_commit(repo, ref) else None
@@ -93,7 +112,13 @@ def get_contents(call: Call) -> Response:
         "git_url": f"{api}/git/blobs/{sha}",
         "html_url": f"{page}/blob/{ref}/{path}",
     }
-    named = {"name": path.rpartition("/")[2], "path": path, "sha": sha, "size": len(content), "type": "file"}
+    named = {
+        "name": path.rpartition("/")[2],
+        "path": path,
+        "sha": sha,
+        "size": len(content),
+        "type": "file",
+    }
     small = len(content) <= 1_000_000
     answer = {
         **named,
@@ -123,7 +148,10 @@ def _commit(repo: Repository, sha: str) -> Json:
 @route("GET", "/repos/{owner}/{repo}/compare/{basehead:path}", "contents:read")
 def compare(call: Call) -> Response:
     base, dots, head = call.parts["basehead"].partition("...")
-    old, new = find_commit(call.repo, base), find_commit(call.repo, head.removeprefix(f"{call.repo.owner.login}:"))
+    old, new = (
+        find_commit(call.repo, base),
+        find_commit(call.repo, head.removeprefix(f"{call.repo.owner.login}:")),
+    )
     if not dots or old is None or new is None:
         raise not_found()
     fork_point = merge_base(call.repo, old, new)

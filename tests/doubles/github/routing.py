@@ -74,7 +74,8 @@ Handler = Callable[[Call], Response]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`needs` is an App's permission and level, such as `issues:write`; several are alternatives."""
+    """`needs` is an App's permission and level, such as `issues:write`; several are
+    alternatives."""
 
     method: str
     pattern: re.Pattern[str]
@@ -101,9 +102,13 @@ def route(method: str, template: str, *needs: str) -> Callable[[Handler], Handle
     return add
 
 
-def respond(json_value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def respond(
+    json_value: object, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
     body = b"" if status == 204 else json.dumps(json_value).encode()
-    return Response(status, body, {"Content-Type": "application/json; charset=utf-8", **(headers or {})})
+    return Response(
+        status, body, {"Content-Type": "application/json; charset=utf-8", **(headers or {})}
+    )
 
 
 def paged(call: Call, items: Sequence[T]) -> tuple[Sequence[T], dict[str, str]]:
@@ -116,9 +121,17 @@ def paged(call: Call, items: Sequence[T]) -> tuple[Sequence[T], dict[str, str]]:
     number = _number(query.get("page"), 1)
     last = max(1, -(-len(items) // size))
     targets = {"prev": number - 1, "next": number + 1, "last": last, "first": 1}
-    wanted = {rel: n for rel, n in targets.items() if (rel in ("prev", "first") and number > 1) or n > number}
+    wanted = {
+        rel: n
+        for rel, n in targets.items()
+        if (rel in ("prev", "first") and number > 1) or n > number
+    }
     url = f"{call.world.api_url}{call.request.path}"
-    links = [f'<{url}?{urlencode({**query, "page": n})}>; rel="{rel}"' for rel, n in wanted.items() if 1 <= n <= last]
+    links = [
+        f'<{url}?{urlencode({**query, "page": n})}>; rel="{rel}"'
+        for rel, n in wanted.items()
+        if 1 <= n <= last
+    ]
     return items[(number - 1) * size : number * size], {"Link": ", ".join(links)} if links else {}
 
 

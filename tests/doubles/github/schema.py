@@ -29,10 +29,13 @@ Keyword = Callable[[Any, Any, Any, Any], Iterator[ValidationError] | None]
 def description() -> Json:
     """OpenAPI 3.0. The file without references resolved: a fifth of the size.
 
-    One slip of it is mended: the list of installations alone says that an account is a user and an enterprise at once.
+    One slip of it is mended: the list of installations alone says that an account is a user and an
+    enterprise at once.
     """
     read: Json = json.loads((PACKAGE / "generated" / "api.github.com.json").read_bytes())
-    listed = read["paths"]["/app/installations"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    listed = read["paths"]["/app/installations"]["get"]["responses"]["200"]["content"][
+        "application/json"
+    ]["schema"]
     account = listed["items"]["properties"]["account"]
     account["anyOf"] = account.pop("allOf")
     return read
@@ -40,17 +43,22 @@ def description() -> Json:
 
 @cache
 def _judge() -> tuple[Any, Registry[Any]]:
-    """A validator that knows OpenAPI's `nullable`, and the whole description to find references in."""
+    """A validator that knows OpenAPI's `nullable`, and the whole description to find references
+    in."""
 
     def or_null(keyword: Keyword) -> Keyword:
-        def check(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
+        def check(
+            validator: Any, value: Any, instance: Any, schema: Any
+        ) -> Iterator[ValidationError]:
             if instance is not None or not schema.get("nullable"):
                 yield from keyword(validator, value, instance, schema) or ()
 
         return check
 
     bent = ("type", "enum", "allOf", "anyOf", "oneOf")
-    validator = extend(Draft4Validator, {name: or_null(Draft4Validator.VALIDATORS[name]) for name in bent})  # type: ignore[no-untyped-call]
+    validator = extend(
+        Draft4Validator, {name: or_null(Draft4Validator.VALIDATORS[name]) for name in bent}
+    )  # type: ignore[no-untyped-call]
     resource = DRAFT4.create_resource(description())
     return validator, Registry().with_resource(_HERE, resource)
 
@@ -71,11 +79,14 @@ def _paths() -> list[tuple[re.Pattern[str], str]]:
     def catch(match: re.Match[str]) -> str:
         return ".+" if match[1] in many else "[^/]+"
 
-    return [(re.compile(re.sub(r"\\{(\w+)\\}", catch, re.escape(path))), path) for path in templates]
+    return [
+        (re.compile(re.sub(r"\\{(\w+)\\}", catch, re.escape(path))), path) for path in templates
+    ]
 
 
 def answer_problems(method: str, path: str, status: int, body: object) -> list[str]:
-    """What is wrong with an answer by the description; an undescribed status of a described route is itself wrong."""
+    """What is wrong with an answer by the description; an undescribed status of a described route
+    is itself wrong."""
     template = next((template for pattern, template in _paths() if pattern.fullmatch(path)), None)
     operation = description()["paths"].get(template, {}).get(method.lower())
     if operation is None:

@@ -17,7 +17,8 @@ _STORED_LOG = re.compile(r"/stored-logs/(\d+)")
 
 
 def _stored_log(world: World, request: Request, job_id: int) -> Response:
-    """The address is the key: whoever sends another one as well is refused, as the real storage does."""
+    """The address is the key: whoever sends another one as well is refused, as the real storage
+    does."""
     runs = (run for repo in world.repositories.values() for run in repo.runs.values())
     log = next((run.log for run in runs if run.job_id == job_id), None)
     if log is None or "Authorization" in request.headers:
@@ -39,5 +40,8 @@ def answer_page(world: World, request: Request) -> Response | None:
     manifest = json.loads(parse_qs(request.body.decode())["manifest"][0])
     code = world.mint("")
     world.manifests[code] = manifest
-    given = {"code": code, **({"state": request.query["state"]} if "state" in request.query else {})}
+    given = {
+        "code": code,
+        **({"state": request.query["state"]} if "state" in request.query else {}),
+    }
     return Response(302, b"", {"Location": f"{manifest['redirect_url']}?{urlencode(given)}"})

@@ -31,7 +31,8 @@ class User:
 
 @dataclass(eq=False, slots=True)
 class App:
-    """`public_key` checks the App's JWTs; `private_key` is there where the double made the pair, or was given it."""
+    """`public_key` checks the App's JWTs; `private_key` is there where the double made the pair, or
+    was given it."""
 
     id: int
     slug: str
@@ -53,8 +54,8 @@ class App:
 
 @dataclass(eq=False, slots=True)
 class Installation:
-    """`permissions` are what the account granted, which may be less than the App asks for by now. Repositories None:
-    all of the account's."""
+    """`permissions` are what the account granted, which may be less than the App asks for by now.
+    Repositories None: all of the account's."""
 
     id: int
     app: App
@@ -84,7 +85,9 @@ class Token:
 
     def reaches(self, repo: Repository) -> bool:
         assert self.installation is not None
-        return self.installation.covers(repo) and (self.repositories is None or repo in self.repositories)
+        return self.installation.covers(repo) and (
+            self.repositories is None or repo in self.repositories
+        )
 
 
 @dataclass(eq=False, slots=True)
@@ -121,7 +124,8 @@ class Comment:
 
 @dataclass(eq=False, slots=True)
 class Pull:
-    """The part of a pull request that an issue has not. `head_sha` is the last known: the branch may be gone."""
+    """The part of a pull request that an issue has not. `head_sha` is the last known: the branch
+    may be gone."""
 
     head_repo: Repository | None
     head_owner: User
@@ -154,7 +158,8 @@ class Issue:
 
 @dataclass(eq=False, slots=True)
 class WorkflowRun:
-    """A run of GitHub Actions with one job, which failed in its one step. `log` None: kept no longer."""
+    """A run of GitHub Actions with one job, which failed in its one step. `log` None: kept no
+    longer."""
 
     id: int
     job_id: int
@@ -168,12 +173,14 @@ class WorkflowRun:
 
 
 Emit = Callable[["Repository", User, str, Json], None]
-"""(repository, sender, event, the event's own part of the payload) -> the Apps that listen are told."""
+"""(repository, sender, event, the event's own part of the payload) -> the Apps that listen are
+told."""
 
 
 @dataclass(eq=False, slots=True)
 class World:
-    """Everything there is. `lock` is held while a request is answered, never while the network is waited for."""
+    """Everything there is. `lock` is held while a request is answered, never while the network is
+    waited for."""
 
     url: str
     api_url: str

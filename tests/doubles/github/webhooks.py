@@ -22,13 +22,15 @@ from tests.doubles.github.state import App, Installation, Json, User, World, iso
 
 PATIENCE_S = 10.0
 """https://docs.github.com/en/webhooks/using-webhooks/handling-failed-webhook-deliveries"""
-ALWAYS_SENT = frozenset({"installation", "installation_repositories", "github_app_authorization", "ping"})
+ALWAYS_SENT = frozenset(
+    {"installation", "installation_repositories", "github_app_authorization", "ping"}
+)
 
 
 @dataclass(eq=False)
 class Delivery:
-    """One attempt to tell an App. `body` and `headers` are what was (or, without a webhook URL, would be) sent;
-    `status_code` is 0 where no answer came, and `problem` says why."""
+    """One attempt to tell an App. `body` and `headers` are what was (or, without a webhook URL,
+    would be) sent; `status_code` is 0 where no answer came, and `problem` says why."""
 
     id: int
     guid: str
@@ -61,8 +63,8 @@ def sign(secret: str, body: bytes) -> str:
 
 
 class Post:
-    """Makes the deliveries and sends them, eight at a time. An App without a webhook URL is sent nothing, but what
-    it would have been sent is recorded."""
+    """Makes the deliveries and sends them, eight at a time. An App without a webhook URL is sent
+    nothing, but what it would have been sent is recorded."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -82,16 +84,34 @@ class Post:
     def emit(self, repo: Repository, sender: User, event: str, part: Json) -> None:
         """Tells every App that listens to `event` and is installed on the repository."""
         for installation in list(self._world.installations.values()):
-            if installation.covers(repo) and event in installation.app.events and not installation.suspended:
-                whole = payload(self._world, installation, sender, {**part, "repository": payloads.repository(repo)})
+            if (
+                installation.covers(repo)
+                and event in installation.app.events
+                and not installation.suspended
+            ):
+                whole = payload(
+                    self._world,
+                    installation,
+                    sender,
+                    {**part, "repository": payloads.repository(repo)},
+                )
                 self.deliver(installation.app, event, whole)
 
     def deliver(self, app: App, event: str, whole: Json, *, guid: str | None = None) -> Delivery:
-        return self._send(app, event, whole, json.dumps(whole).encode(), guid=guid or str(uuid.uuid4()))
+        return self._send(
+            app, event, whole, json.dumps(whole).encode(), guid=guid or str(uuid.uuid4())
+        )
 
     def redeliver(self, earlier: Delivery) -> Delivery:
         """The same bytes under the same GUID, as a new attempt."""
-        return self._send(earlier.app, earlier.event, earlier.payload, earlier.body, guid=earlier.guid, redelivery=True)
+        return self._send(
+            earlier.app,
+            earlier.event,
+            earlier.payload,
+            earlier.body,
+            guid=earlier.guid,
+            redelivery=True,
+        )
 
     def settle(self) -> None:
         """Returns when every delivery so far was answered or failed."""
@@ -102,7 +122,9 @@ class Post:
     def close(self) -> None:
         self._senders.shutdown(wait=True, cancel_futures=True)
 
-    def _send(self, app: App, event: str, whole: Json, body: bytes, *, guid: str, redelivery: bool = False) -> Delivery:
+    def _send(
+        self, app: App, event: str, whole: Json, body: bytes, *, guid: str, redelivery: bool = False
+    ) -> Delivery:
         delivery = Delivery(
             id=next(self._world.ids),
             guid=guid,
@@ -155,7 +177,9 @@ def _attempt(delivery: Delivery, url: str) -> None:
         delivery.answer_headers = dict(answer.getheaders())
         delivery.status_code = answer.status
     except (OSError, http.client.HTTPException) as error:
-        delivery.problem = "timed out" if isinstance(error, TimeoutError) else "failed to connect to host"
+        delivery.problem = (
+            "timed out" if isinstance(error, TimeoutError) else "failed to connect to host"
+        )
     finally:
         delivery.duration_s = time.monotonic() - began
         connection.close()

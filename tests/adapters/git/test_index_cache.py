@@ -1,0 +1,76 @@
+"""What is kept beside a repository: shared, never waited for, and thrown away where it is
+damaged."""
+
+from __future__ import annotations
+
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from bot.adapters.git.index_cache import SqliteIndexCache
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> SqliteIndexCache:
+    return SqliteIndexCache(tmp_path / "made/words.sqlite")
+
+
+def test_layers_come_back_oldest_first_with_what_is_asked(shelf: SqliteIndexCache) -> None:
+    shelf.add({"a": b"1", "b": b"\0"})
+    shelf.add({"a": b"2", "c": b"3"})
+
+    assert shelf.layers(["a", "b", "z"]) == [{"a": b"1", "b": b"\0"}, {"a": b"2"}]
+
+
+def test_many_names_may_be_asked_at_once(shelf: SqliteIndexCache) -> None:
+    layer = {f"n{number}": b"%d" % number for number in range(1_203)}
+    shelf.add(layer)
+
+    assert shelf.layers(list(layer)) == [layer]
+
+
+def test_it_may_be_emptied(shelf: SqliteIndexCache) -> None:
+    shelf.add({"a": b"1"})
+    shelf.clear()
+
+    assert list(shelf.layers(["a"])) == []
+
+
+def test_many_may_add_at_once(shelf: SqliteIndexCache) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda number: shelf.add({"a": b"%d" % number}), range(20)))
+
+    assert len(shelf.layers(["a"])) == 20
+
+
+@pytest.mark.parametrize("content", [b"no database" * 100, b""])
+def test_a_damaged_file_is_thrown_away(
+    content: bytes, shelf: SqliteIndexCache, tmp_path: Path
+) -> None:
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made/words.sqlite").write_bytes(content)
+
+    assert list(shelf.layers(["a"])) == []
+    shelf.add({"a": b"1"})
+    assert shelf.layers(["a"]) == [{"a": b"1"}]
+
+
+def test_tables_of_another_kind_are_thrown_away(shelf: SqliteIndexCache, tmp_path: Path) -> None:
+    (tmp_path / "made").mkdir()
+    with closing(sqlite3.connect(tmp_path / "made/words.sqlite")) as connection:
+        connection.execute("CREATE TABLE kept (other)").close()
+
+    assert list(shelf.layers(["a"])) == []
+    shelf.add({"a": b"1"})
+    assert shelf.layers(["a"]) == [{"a": b"1"}]
+
+
+def test_a_place_that_cannot_be_written_keeps_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    shelf = SqliteIndexCache(tmp_path / "file/words.sqlite")
+
+    shelf.add({"a": b"1"})
+    assert list(shelf.layers(["a"])) == []

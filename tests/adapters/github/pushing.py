@@ -1,0 +1,73 @@
+"""A change to be pushed, with git itself as the judge of its tree."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from bot.types.snapshot import Change
+from tests.adapters.github.conftest import Stage
+
+BRANCH = "tinygen/issue-1-abc"
+MESSAGE = "Mend it\n\nCo-authored-by: mona <mona@example.com>\n"
+
+
+def tree_by_git(bare: Path, base: str, changes: Mapping[str, Change], index: Path) -> str:
+    """The tree that git makes of the same changes."""
+    env = {**os.environ, "GIT_INDEX_FILE": str(index), "GIT_DIR": str(bare)}
+
+    def git(*arguments: str, stdin: bytes = b"") -> str:
+        done = subprocess.run(
+            ["git", *arguments], input=stdin, env=env, check=True, capture_output=True
+        )
+        return done.stdout.decode().strip()
+
+    git("read-tree", base)
+    gone = [f"0 {'0' * 40}\t{change.path}" for change in changes.values() if change.content is None]
+    there = [
+        f"{change.mode} {git('hash-object', '-w', '--stdin', stdin=change.content)}\t{change.path}"
+        for change in changes.values()
+        if change.content is not None
+    ]
+    git(
+        "update-index",
+        "-z",
+        "--index-info",
+        stdin="".join(f"{row}\0" for row in [*gone, *there]).encode(),
+    )
+    return git("write-tree")
+
+
+def changed(files: Mapping[str, bytes | None], mode: str = "100644") -> dict[str, Change]:
+    return {path: Change(path, content, mode) for path, content in files.items()}
+
+
+class Pushing:
+    """One change, to be pushed once or many times."""
+
+    def __init__(
+        self,
+        stage: Stage,
+        changes: Mapping[str, Change],
+        branch: str = BRANCH,
+        *,
+        create: bool = True,
+    ) -> None:
+        self.stage, self.changes, self.branch, self.create = stage, changes, branch, create
+        self.base = stage.repo.git.branch("main") or ""
+        index = stage.double.root / "index"
+        self.tree = tree_by_git(stage.repo.git.path, self.base, changes, index)
+
+    def push(self, **more: str) -> str:
+        settings = {"message": MESSAGE, "tree_sha": self.tree, **more}
+        return self.stage.here().push(
+            self.branch, self.base, self.changes, create=self.create, **settings
+        )
+
+    def landed(self, sha: str) -> bool:
+        """Whether the branch is exactly that one commit on the base, with git's tree."""
+        git = self.stage.repo.git
+        shown = git.run("show", "-s", "--format=%T %P", sha).decode().split()
+        return git.branch(self.branch) == sha and shown == [self.tree, self.base]

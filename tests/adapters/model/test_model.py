@@ -1,0 +1,287 @@
+"""The model behind OpenAI's protocol: what a reply is made of, and how a call ends in time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bot.adapters.model import OpenAIModel, Prices
+from bot.app import build_model
+from bot.config import load_config
+from bot.errors import OutsideError
+from bot.types import Message, Prompt, Reply
+from tests.doubles import model as doubles
+from tests.doubles.model import Fault, ModelDouble
+
+PROMPT = Prompt(
+    "generate", (Message("system", "You edit code."), Message("user", "Fix the parser."))
+)
+DONE = b"data: [DONE]\n\n"
+
+
+def ask(
+    double: ModelDouble,
+    *,
+    stop: Callable[[], bool] = lambda: False,
+    deadline_s: float = 20,
+    **more: Any,
+) -> Reply:
+    return OpenAIModel(double.url, "sk-test", "m-1", **more).ask(
+        PROMPT, stop=stop, deadline_s=deadline_s
+    )
+
+
+def chunk(**fields: Any) -> bytes:
+    return (
+        b"data: "
+        + json.dumps({"model": "m-1-2026", **fields}, ensure_ascii=False).encode()
+        + b"\n\n"
+    )
+
+
+def piece(content: object, finish: str | None = None, **more: Any) -> bytes:
+    return chunk(
+        choices=[{"index": 0, "delta": {"content": content, **more}, "finish_reason": finish}]
+    )
+
+
+def stream(*chunks: bytes) -> Fault:
+    return Fault(200, b"".join(chunks), {"Content-Type": "text/event-stream"})
+
+
+def whole(content: object, **more: Any) -> Fault:
+    message = {"choices": [{"message": {"content": content}, "finish_reason": "stop"}], **more}
+    return Fault(200, json.dumps(message).encode())
+
+
+def reply_to(answer: Fault, **more: Any) -> Reply:
+    with ModelDouble([answer]) as double:
+        return ask(double, **more)
+
+
+def test_a_streamed_reply_comes_back_whole_with_the_usage_that_the_server_reports() -> None:
+    with ModelDouble(["a reply in several pieces, each sent alone"]) as double:
+        reply = ask(double)
+    assert reply.text == "a reply in several pieces, each sent alone"
+    assert (reply.finish, reply.model, reply.tokens_are_estimated) == ("stop", "m-1", False)
+    assert reply.prompt_tokens == len("You edit code.Fix the parser.") // 4
+    assert reply.completion_tokens == 10
+    assert reply.cost_usd is None
+    assert reply.seconds > 0
+
+
+def test_what_is_sent_is_what_every_server_speaks() -> None:
+    with ModelDouble(["x"]) as double:
+        ask(double)
+    sent = double.requests[0]
+    assert sent.body == {
+        "model": "m-1",
+        "messages": [
+            {"role": "system", "content": "You edit code."},
+            {"role": "user", "content": "Fix the parser."},
+        ],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    assert sent.headers["authorization"] == "Bearer sk-test"
+
+
+def test_a_server_without_keys_gets_a_word_that_is_none() -> None:
+    with ModelDouble(["x"]) as double:
+        OpenAIModel(double.url, None, "m-1").ask(PROMPT, stop=lambda: False, deadline_s=20)
+    assert double.requests[0].headers["authorization"] == "Bearer none"
+
+
+def test_a_key_in_the_environment_is_not_for_this_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-someone-else")
+    with ModelDouble(["x"]) as double:
+        OpenAIModel(double.url, None, "m-1").ask(PROMPT, stop=lambda: False, deadline_s=20)
+    assert "someone" not in str(double.requests[0].headers)
+
+
+def test_usage_is_estimated_where_the_server_reports_none() -> None:
+    with ModelDouble(["x" * 35], usage=False) as double:
+        reply = ask(double)
+    assert reply.tokens_are_estimated
+    assert (reply.prompt_tokens, reply.completion_tokens) == (9, 10)
+
+
+def test_cached_tokens_and_the_servers_own_cost_are_kept() -> None:
+    used = {
+        "prompt_tokens": 100,
+        "completion_tokens": 10,
+        "prompt_tokens_details": {"cached_tokens": 64},
+        "cost": 0.25,
+    }
+    reply = reply_to(
+        stream(piece("x", "stop"), chunk(choices=[], usage=used), DONE), prices=Prices(1, 1)
+    )
+    assert (reply.cached_tokens, reply.cost_usd) == (64, 0.25)
+
+
+def test_prices_make_a_cost_in_which_cached_tokens_cost_less() -> None:
+    used = {
+        "prompt_tokens": 1_000_000,
+        "completion_tokens": 500_000,
+        "prompt_tokens_details": {"cached_tokens": 400_000},
+    }
+    reply = reply_to(
+        stream(piece("x", "stop"), chunk(choices=[], usage=used), DONE),
+        prices=Prices(2.0, 8.0, cached=0.5),
+    )
+    assert reply.cost_usd == pytest.approx(0.6 * 2 + 0.4 * 0.5 + 0.5 * 8)
+
+
+def test_usage_in_every_chunk_counts_once() -> None:
+    used = [{"prompt_tokens": 5, "completion_tokens": n} for n in (1, 2)]
+    reply = reply_to(
+        stream(
+            chunk(choices=[{"delta": {"content": "a"}}], usage=used[0]),
+            piece("b", "stop"),
+            chunk(choices=[], usage=used[1]),
+            DONE,
+        )
+    )
+    assert (reply.text, reply.completion_tokens) == ("ab", 2)
+
+
+def test_a_server_that_does_not_stream_is_understood() -> None:
+    reply = reply_to(
+        whole("all at once", model="llama", usage={"prompt_tokens": 3, "completion_tokens": 2})
+    )
+    assert (reply.text, reply.model, reply.prompt_tokens) == ("all at once", "llama", 3)
+
+
+def test_line_ends_of_unicode_do_not_break_the_stream() -> None:
+    text = "a\u2028b\u0085c\x0bd\x1ce\r\nf"
+    assert reply_to(stream(piece(text, "stop"), DONE)).text == text
+
+
+def test_comments_event_names_and_carriage_returns_in_the_stream_are_no_text() -> None:
+    lines = b": OPENROUTER PROCESSING\n\ndata:\n\nevent: message\r\ndata:" + piece("x", "stop")[
+        5:
+    ].replace(b"\n", b"\r\n")
+    assert reply_to(stream(lines, DONE)).text == "x"
+
+
+def test_a_reply_with_a_reason_is_whole_without_the_streams_own_end() -> None:
+    assert reply_to(stream(piece("x"), piece("", "end_turn"))).finish == "stop"
+
+
+def test_tool_calls_and_reasoning_beside_the_text_are_left_out() -> None:
+    calls = [{"index": 0, "id": "1", "function": {"name": "edit", "arguments": "{}"}}]
+    pieces = (
+        piece(None, reasoning_content="hm"),
+        piece("x", role="assistant"),
+        piece(None, "tool_calls", tool_calls=calls),
+    )
+    assert reply_to(stream(*pieces, DONE)).text == "x"
+
+
+def test_content_in_parts_is_joined_and_thinking_left_out() -> None:
+    parts = [
+        {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]},
+        {"type": "text", "text": "ok"},
+    ]
+    assert reply_to(stream(piece(parts), piece(None, "stop"), DONE)).text == "ok"
+
+
+def test_thoughts_in_front_of_the_reply_are_left_out() -> None:
+    assert (
+        reply_to(
+            stream(piece("\n<think>SEARCH this?</think>\n\nThe reply <think>.", "stop"), DONE)
+        ).text
+        == "The reply <think>."
+    )
+
+
+def test_fields_of_odd_types_end_the_reply_and_nothing_else() -> None:
+    reply = reply_to(stream(piece("so far"), b'data: {"choices": "none"}\n\n', piece("lost"), DONE))
+    assert (reply.text, reply.finish) == ("so far", "length")
+
+
+def test_paths_that_are_not_utf8_can_be_sent() -> None:
+    prompt = Prompt("generate", (Message("user", "caf\udce9.py"),))
+    with ModelDouble(["x"], usage=False) as double:
+        reply = OpenAIModel(double.url, "sk-test", "m-1").ask(
+            prompt, stop=lambda: False, deadline_s=20
+        )
+    assert double.requests[0].messages[0]["content"] == "caf?.py"
+    assert reply.prompt_tokens == 2
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        doubles.cut("0123456789abcdef0123456789abcdef", after=1),
+        doubles.cut("0123456789abcdef0123456789abcdef", after=1, drop=True),
+        doubles.unfinished("0123456789abcdef"),
+        doubles.ended_by("length", "0123456789abcdef"),
+    ],
+    ids=["silently", "by a lost connection", "without a reason", "by the limit"],
+)
+def test_a_cut_reply_is_given_as_far_as_it_came_and_says_so(answer: Fault) -> None:
+    reply = reply_to(answer)
+    assert (reply.text, reply.finish) == ("0123456789abcdef", "length")
+
+
+def test_a_reply_without_end_is_cut() -> None:
+    long = "x" * 1_000_000
+    reply = reply_to(stream(*[piece(long)] * 3, piece("", "stop"), DONE))
+    assert (len(reply.text), reply.finish) == (2_000_000, "length")
+
+
+def test_a_server_that_refuses_stream_options_is_asked_without_and_remembered() -> None:
+    refusal = Fault(
+        422,
+        b'{"detail": [{"loc": ["body", "stream_options"], "msg": "Extra inputs are not'
+        b' permitted"}]}',
+    )
+    with ModelDouble([refusal, "one", "two"]) as double:
+        model = OpenAIModel(double.url, "sk-test", "m-1")
+        texts = [model.ask(PROMPT, stop=lambda: False, deadline_s=20).text for _ in range(2)]
+    assert texts == ["one", "two"]
+    assert ["stream_options" in request.body for request in double.requests] == [True, False, False]
+
+
+def test_the_replys_limit_takes_the_name_that_the_server_knows() -> None:
+    message = (
+        "Unsupported parameter: 'max_tokens' is not supported with this model. Use"
+        " 'max_completion_tokens' instead."
+    )
+    refusal = Fault(
+        400, json.dumps({"error": {"message": message, "param": "max_tokens"}}).encode()
+    )
+    with ModelDouble([refusal, "one"]) as double:
+        ask(double, max_reply_tokens=500)
+    limits = [
+        {name: body[name] for name in body if name.startswith("max_")} for body in bodies(double)
+    ]
+    assert limits == [{"max_tokens": 500}, {"max_completion_tokens": 500}]
+
+
+def test_the_replys_limit_is_a_setting() -> None:
+    with ModelDouble(["one", "two"]) as double:
+        for more in ({}, {"TINYGEN_MAX_REPLY_TOKENS": "500"}):
+            model = build_model(
+                load_config({"OPENAI_BASE_URL": double.url, "OPENAI_API_KEY": "k", **more}, None)
+            )
+            model.ask(PROMPT, stop=lambda: False, deadline_s=20)
+    assert [body.get("max_tokens") for body in bodies(double)] == [None, 500]
+
+
+def test_an_option_refused_twice_is_an_error_and_no_endless_loop() -> None:
+    refusal = Fault(400, b'{"error": {"message": "stream_options and more are wrong"}}')
+    with (
+        ModelDouble([refusal, refusal]) as double,
+        pytest.raises(OutsideError, match="refused the request with 400"),
+    ):
+        ask(double)
+    assert len(double.requests) == 2
+
+
+def bodies(double: ModelDouble) -> list[dict[str, Any]]:
+    return [request.body for request in double.requests]

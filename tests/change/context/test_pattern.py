@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.change.context.paths import BadPattern, Pattern, literal
+
+_ATOM = st.sampled_from(
+    [
+        "a",
+        "b",
+        "c",
+        ".",
+        r"\w",
+        r"\d",
+        r"\.",
+        "[ab]",
+        "[^a]",
+        "[a-c]",
+        r"\b",
+        "^",
+        "$",
+        r"[\d_]",
+        "x{",
+    ]
+)
+_PATTERN = st.recursive(
+    _ATOM,
+    lambda inner: st.one_of(
+        st.lists(inner, min_size=1, max_size=4).map("".join),
+        st.tuples(inner, inner).map("|".join),
+        st.tuples(
+            inner, st.sampled_from(["*", "+", "?", "{2}", "{1,3}", "{0,2}", "{2,}", "*?", "+?"])
+        ).map(lambda pair: f"({pair[0]}){pair[1]}"),
+        inner.map(lambda each: f"(?:{each})"),
+    ),
+    max_leaves=8,
+)
+
+
+_TEXT = st.text("abc1_. x{\n", max_size=30)
+
+
+@given(_PATTERN, _TEXT)
+def test_a_pattern_finds_the_lines_that_pythons_own_finds(pattern: str, text: str) -> None:
+    expected = [(n, line) for n, line in enumerate(text.split("\n"), 1) if re.search(pattern, line)]
+    assert list(Pattern(pattern).lines(text)) == expected
+
+
+@given(st.text(max_size=60), st.text(max_size=60))
+def test_any_text_is_a_pattern_or_is_refused(pattern: str, text: str) -> None:
+    with suppress(BadPattern):
+        for _, line in Pattern(pattern).lines(text):
+            assert line in text.replace("\r\n", "\n")
+
+
+@given(
+    st.text(
+        st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]),
+        min_size=1,
+        max_size=300,
+    )
+)
+def test_a_literal_finds_the_text_itself(text: str) -> None:
+    assert (2, text) in literal(text).lines(f"before\n{text}\n")
+
+
+def test_half_of_a_surrogate_pair_is_no_fault() -> None:
+    assert not list(literal("\udcff").lines("a?\n"))
+    assert not list(Pattern("\udcff").lines("a?\n"))
+
+
+def test_a_pattern_may_ignore_case() -> None:
+    assert list(Pattern("(?i)CLASS Foo").lines("x\nclass FOO(Bar):\n")) == [(2, "class FOO(Bar):")]
+
+
+def test_the_end_of_a_line_is_where_windows_has_it_too() -> None:
+    assert list(Pattern("b$").lines("ab\r\nbc\r\n")) == [(1, "ab")]
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [r"(a)\1", "a(?=b)", "a(?<!b)", "((a{99}){99}){99}", "[a", "*a", "b-)", "[z-a]", "a" * 600],
+)
+def test_what_cannot_be_searched_in_linear_time_is_refused(pattern: str) -> None:
+    with pytest.raises(BadPattern):
+        Pattern(pattern)
+
+
+def test_no_pattern_costs_more_than_some_thousand_steps_a_character() -> None:
+    assert Pattern("(a+)+$").size < 100
+    assert Pattern(r"(\w.{200}){2}z").size < 10_000

@@ -1,0 +1,250 @@
+"""Replies, edits and changes made to cost much: twice as much of any costs at most some twice the
+time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from unicodedata import normalize
+
+import pytest
+
+from bot.change.edits import apply_edits, find_problems, read_reply
+from bot.change.edits.files import MAX_WORK_NS, Files, Refused
+from bot.change.edits.lines import composed, plain
+from bot.change.edits.reply import MAX_REPLY_LINES
+from bot.change.review_context import changed_places
+from bot.types.reply import Edit
+from bot.types.snapshot import Change, FileStat, Patch
+from tests.change.snapshots import view_of
+from tests.doubling import growth_of
+
+CONTEXTS = [
+    "", "```\n", "a.py\n```diff\n", "a.py\n```diff\n--- a/a\n+++ b/a\n@@ -1,9 +1,9 @@\n", "a.md\n````\n",
+    "```request\n", "a.py\n<<<<<<< SEARCH\n", "*** Begin Patch\n*** Update File: a\n",
+]  # fmt: skip
+"""What stands before the same thing again and again."""
+WORST = [
+    " ```x\n@@ \n", "```x\n@@ \n", "</think>", "<think></think>", "</think><think></think>", "@@ a\n", "\n",
+    "<<<<<<< SEARCH\n",
+]  # fmt: skip
+"""Those that took quadratic time, or longest, once."""
+UNITS = [
+    "<", "<<<<<<< SEARCH\n=======\n", "a.py\n<<<<<<< SEARCH\n", "<<<<<<< SEARCH\na\n=======\nb\n>>>>>>> REPLACE\n",
+    "=======\n", ">>>>>>> REPLACE\n", " <<<<<<< SEARCH\n<<<<<<< SEARCH\n=======\n>>>>>>> REPLACE\n",
+    "```\n", "```x\n", "a.py\n```x\n", "a.py\n```\n", "~~~x\n```y\n", " ```\n", " ```x\n@@ \n+a\n",
+    "``` a.py\n@@ -1 +1 @@\n", "a.py\n````md\n```x\n```\n````\n", "a.py\n\n```py\nx\n```\n",
+    "*** Begin Patch\n", "*** Update File: a\n", "*** Update File: a\n@@\n+b\n", "*** Begin Patch\n*** End Patch\n",
+    "*** Delete File: a\n", "*** Add File: a\n+x\n",
+    "--- a\n+++ b\n", "--- a\n+++ b\n@@\n", "--- a/a\n+++ b/a\n@@ -1,9 +1,9 @@\n", "diff --git a/a b/a\n",
+    "@@ -1 +1 @@\n", "@@ -1,999999999 +1 @@\n-a\n", "@@ -1 +1 @@\n \n\n\n\n", "--- \n", "```diff\n+\n",
+    "diff --git a/a b/a\nrename from a\nrename to b\n", "```request\nread a:1-\n", "read a:1-\n",
+    "a.py\n", "src/a.py (new file)\n", "`a/b.c` ", "# ", " \n", "\r\n", "\r", "\0", "a\n", "...\n", "€",
+    "<think>", "<think>\n", "<think>\n</think>\n", "</think>\n", "cat > a.py <<EOF\n```\n", '"path": "content"\n',
+    "    *** Begin Patch\n", "a " * 399 + "\n", " " * 799 + "x\n", "a/" * 390 + "\n",
+]  # fmt: skip
+
+
+def grows_linearly(run: Callable[[str], object], context: str, unit: str, end: str = "") -> None:
+    growth = growth_of(
+        run, lambda n: context + unit * (n // len(unit)) + end, start=4_000, most=130_000
+    )
+    assert growth.is_linear, growth
+
+
+@pytest.mark.parametrize("unit", WORST)
+def test_a_reply_is_read_in_time_linear_in_its_length(unit: str) -> None:
+    grows_linearly(read_reply, "", unit)
+    grows_linearly(read_reply, "*** Begin Patch\n*** Update File: a\n", unit, "*** End Patch\n")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "tags", ["</think>", "<think></think>", "</think><think></think>", "<think>a</think>b"]
+)
+def test_thoughts_on_one_line_are_read_in_time_linear_in_it(tags: str) -> None:
+    growth = growth_of(read_reply, lambda n: tags * (n // len(tags)), start=40_000, most=640_000)
+    assert growth.is_linear, growth
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("context", CONTEXTS)
+@pytest.mark.parametrize("unit", [*WORST, *UNITS])
+def test_every_form_is_read_in_time_linear_in_its_length(context: str, unit: str) -> None:
+    grows_linearly(read_reply, context, unit)
+
+
+def test_a_reply_of_too_many_lines_is_not_read_and_that_is_told() -> None:
+    parts = read_reply("\n" * MAX_REPLY_LINES)
+    assert (parts.edits, len(parts.problems)) == ((), 1)
+    assert "lines" in parts.problems[0]
+
+
+def test_of_many_problems_the_first_are_told_and_how_many_more_there_are() -> None:
+    problems = read_reply("<<<<<<< SEARCH\n" * 1_000).problems
+    assert len(problems) == 51
+    assert problems[-1].startswith("950 more")
+
+
+def test_headings_that_lead_to_a_hunk_are_kept_as_far_as_anything_is_nested() -> None:
+    headings = "".join(f"@@ f{number}\n" for number in range(1_000))
+    (edit,) = read_reply(
+        f"*** Begin Patch\n*** Update File: a\n{headings}-a\n+b\n*** End Patch\n"
+    ).edits
+    assert edit.anchors[-1] == "f999"
+    assert len(edit.anchors) < 30
+
+
+def lines(count: int) -> list[str]:
+    return [f"    line number {number} of a file\n" for number in range(count)]
+
+
+APPLY: dict[str, Callable[[int], tuple[str, list[Edit]]]] = {
+    "one edit of a long file": lambda n: (
+        "".join(lines(n)),
+        [edit("    line number 5 of a file\n", "x\n")],
+    ),
+    "blank lines": lambda n: ("\n" * n + "x\n", [edit("\n" * 9 + "y\n", "z\n")]),
+    "a long line": lambda n: ("ab " * n, [edit("ab ab ba\n", "z\n")]),
+    "a long search": lambda n: ("a\n" * n, [edit("a\n" * (n // 2) + "b\n", "z\n")]),
+    "a search that stands everywhere": lambda n: ("a\n" * n, [edit("a\n" * 50, "z\n")]),
+    "a file written whole": lambda n: ("".join(lines(n)), [write("".join(lines(n)[::-1]))]),
+    "every second line": lambda n: ("".join(lines(n)), [write("".join(lines(n)[::2]))]),
+    "lines left out": lambda n: (
+        "# a\n" * n + "# ... rest of file\n",
+        [write("# ... rest of file\n" * (n // 4))],
+    ),
+    "a deep indentation": lambda n: (" " * n + "a\nb\n", [edit("a\nb\n", " " * n + "c\n")]),
+    "nested headings": lambda n: (
+        "".join("\t" * (depth % 50) + "def f():\n" for depth in range(n)) + "    y\n" * 2,
+        [edit("    y\n", "z\n", anchors=("def f():",) * 20)],
+    ),
+    "parts with lines left out between": lambda n: (
+        "a b c d e f\n" * n,
+        [edit("a b c d e f\n...\n" * 19 + "a b c d e f\nx\n", "y\n")],
+    ),
+    "typographic signs": lambda n: ("’a “b”\n" * n, [edit('\'a "c"\n', "’x\n")]),
+}
+
+
+def edit(search: str, replacement: str, *, anchors: tuple[str, ...] = ()) -> Edit:
+    return Edit("replace", "a.py", search, replacement, anchors=anchors)
+
+
+def write(content: str) -> Edit:
+    return Edit("write", "a.py", replace=content)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shape", APPLY)
+def test_edits_are_applied_in_time_linear_in_the_file(shape: str) -> None:
+    growth = growth_of(
+        lambda case: apply_edits(view_of({"a.py": case[0].encode()}), {}, case[1]),
+        APPLY[shape],
+        start=1_000,
+        most=70_000,
+    )
+    assert growth.is_linear, growth
+
+
+@pytest.mark.slow
+def test_edits_are_applied_in_time_linear_in_their_number() -> None:
+    base = view_of({f"{number}.py": "".join(lines(20)).encode() for number in range(200)})
+
+    def edits(count: int) -> list[Edit]:
+        return [
+            Edit(
+                "replace",
+                f"{number % 200}.py",
+                f"    line number {number // 200} of a file\n",
+                f"{number}\n",
+            )
+            for number in range(count)
+        ]
+
+    growth = growth_of(lambda some: apply_edits(base, {}, some), edits, start=100, most=2_000)
+    assert growth.is_linear, growth
+
+
+def test_all_edits_of_a_reply_share_one_bound_of_work() -> None:
+    base = view_of({"a.py": b"a\n"})
+    files = Files(base, {}, max_files=1, max_file_bytes=1_000)
+    files.spend(MAX_WORK_NS)
+    with pytest.raises(Refused, match="too much work"):
+        files.lines("a.py")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "search", ["    line number {} of a file\n", "    line  number {} of a file\n", "none {}\n"]
+)
+def test_a_thousand_edits_of_a_large_file_end_with_the_share_of_work(search: str) -> None:
+    base = view_of({"a.py": "".join(lines(100_000)).encode()})
+    edits = [edit(search.format(number), f"{number}\n") for number in range(1_000)]
+    applied = apply_edits(base, {}, edits)
+    assert "too much work" in applied.rejected[-1].message
+    assert sum(len(each.message) for each in applied.rejected) < 200_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "\n", "token\n", " token='\n", "sk-\n", "eyJ" * 20 + "\n", "AKIA" * 990 + "\n", "<<<<<<< \n", "eyJ",
+        "ghp_" + "a1B2" * 9 + "\n", "\u202e\n", "password_='" + "a" * 300, "-----BEGIN A ", "\r\n", "ü",
+    ],
+)  # fmt: skip
+def test_a_change_is_looked_over_in_time_linear_in_it(unit: str) -> None:
+    def run(content: bytes) -> None:
+        find_problems(view_of({}), {"a.txt": Change("a.txt", content)})
+        find_problems(
+            view_of({"a.txt": content}),
+            {"a.txt": Change("a.txt", content + b"x"), "b": Change("b", b"")},
+        )
+
+    growth = growth_of(run, lambda n: (unit * (n // len(unit))).encode(), start=4_000, most=130_000)
+    assert growth.is_linear, growth
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "line", ["x", "\t" * 300 + "x", " " * 500, "x" * 500], ids=["short", "tabs", "blank", "long"]
+)
+def test_the_places_of_a_change_are_found_in_time_linear_in_it(line: str) -> None:
+    def change(count: int) -> tuple[Patch, dict[str, Change]]:
+        """Every seventh of the lines is new, in a hunk of its own."""
+        hunks = [f"@@ -{at},1 +{at},1 @@\n-o\n+{line}\n" for at in range(1, count, 7)]
+        text = "diff --git a/a b/a\n--- a/a\n+++ b/a\n" + "".join(hunks)
+        content = "".join(" " * (160 - number % 160) + line + "\n" for number in range(count))
+        return Patch("s", text, (FileStat("a", 1, 1, "modified"),)), {
+            "a": Change("a", content.encode())
+        }
+
+    growth = growth_of(lambda made: changed_places(*made), change, start=200, most=6_000)
+    assert growth.is_linear, growth
+
+
+def test_marks_without_end_on_one_letter_are_compared_as_they_stand() -> None:
+    """To normalize them would take time quadratic in their number."""
+    assert plain("e\u0301") == "é"
+    assert plain("a" + "\u0323\u0301" * 15) == normalize("NFC", "a" + "\u0323\u0301" * 15)
+    long = "a" + "\u0301\u0323" * 16
+    assert plain(long) == long
+
+
+def test_an_edit_of_a_file_of_marks_takes_time_linear_in_them() -> None:
+    def edit(content: str) -> object:
+        return apply_edits(
+            view_of({"a.py": content.encode()}), {}, (Edit("replace", "a.py", "c\u0301\n", "d\n"),)
+        )
+
+    growth = growth_of(
+        edit, lambda n: "a" + "\u0301\u0323" * (n // 2) + "\nb\n", start=4_000, most=130_000
+    )
+    assert growth.is_linear, growth
+
+
+def test_a_path_of_marks_takes_time_linear_in_them() -> None:
+    growth = growth_of(
+        composed, lambda n: "a" + "\u0301\u0323" * (n // 2), start=4_000, most=130_000
+    )
+    assert growth.is_linear, growth

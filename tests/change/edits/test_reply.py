@@ -1,0 +1,192 @@
+"""What a reply is taken for, and what it is told where something could not be read."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.change.edits import read_reply
+from bot.types.reply import Edit, Request
+from tests.change.edits.samples import block
+
+WHOLE = block("a.py", "a\n", "b\n")
+
+
+@pytest.mark.parametrize(
+    "end",
+    range(
+        len("b.py\n<<<<<<< SEARCH\n"), len(block("b.py", "a\n", "b\n")) - len(">>> REPLACE\n```\n")
+    ),
+)
+def test_a_block_that_was_cut_off_is_told_and_the_ones_before_it_stay(end: int) -> None:
+    parts = read_reply(WHOLE + block("b.py", "a\n", "b\n")[:end])
+    assert parts.edits == read_reply(WHOLE).edits
+    assert "b.py" in parts.problems[0]
+
+
+def test_a_block_without_its_divider_is_told() -> None:
+    parts = read_reply("a.py\n<<<<<<< SEARCH\na\nb\n>>>>>>> REPLACE\n")
+    assert (parts.edits, parts.problems) == (
+        (),
+        (
+            (
+                "A search/replace block of a.py has no `=======` line between its two sides. Send"
+                " it again, whole."
+            ),
+        ),
+    )
+
+
+def test_a_block_that_runs_into_the_next_is_told_and_the_next_is_read() -> None:
+    parts = read_reply("a.py\n<<<<<<< SEARCH\na\n=======\nb\n" + WHOLE)
+    assert parts.edits == read_reply(WHOLE).edits
+    assert "no `>>>>>>> REPLACE`" in parts.problems[0]
+
+
+def test_a_block_of_no_file_is_told() -> None:
+    parts = read_reply("Change this:\n<<<<<<< SEARCH\na\n=======\nb\n>>>>>>> REPLACE\n")
+    assert (parts.edits, len(parts.problems)) == ((), 1)
+
+
+def test_a_whole_file_that_was_cut_off_is_told() -> None:
+    parts = read_reply(f"{WHOLE}\nb.py\n```python\nx = 1\ny =")
+    assert parts.edits == read_reply(WHOLE).edits
+    assert "b.py is not closed" in parts.problems[0]
+
+
+def test_a_whole_file_whose_fences_do_not_come_out_even_is_told() -> None:
+    parts = read_reply("a.md\n```\n# A\n```sh\nmake\n")
+    assert (parts.edits, len(parts.problems)) == ((), 1)
+
+
+def test_an_envelope_that_was_cut_off_loses_its_last_file_alone() -> None:
+    parts = read_reply("*** Begin Patch\n*** Delete File: a.py\n*** Update File: b.py\n@@\n-a\n+b")
+    assert parts.edits == (Edit("delete", "a.py"),)
+    assert "b.py" in parts.problems[0]
+
+
+def test_a_diff_that_was_cut_off_loses_its_last_hunk_alone() -> None:
+    parts = read_reply(
+        "```diff\n--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-a\n+b\n@@ -5,3 +5,3 @@\n c\n-d\n"
+    )
+    assert [edit.search for edit in parts.edits] == ["a\n"]
+    assert "a.py may have been cut off" in parts.problems[0]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "index 1..2\nBinary files a/a.png and b/a.png differ",
+        "GIT binary patch\nliteral 1\nIc",
+        "copy from a.png\ncopy to b.png",
+        "old mode 100644\nnew mode 100755",
+    ],
+)
+def test_what_a_diff_cannot_say_here_is_told(lines: str) -> None:
+    parts = read_reply(f"```diff\ndiff --git a/a.png b/a.png\n{lines}\n```\n")
+    assert (parts.edits, len(parts.problems)) == ((), 1)
+
+
+def test_a_reply_beyond_the_limit_is_not_read() -> None:
+    parts = read_reply(WHOLE * 3, max_chars=len(WHOLE))
+    assert (parts.edits, len(parts.problems)) == ((), 1)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "It works like this:\n```python\nprint(1)\n```\n",
+        "Run `make test`:\n```\nmake test\n```\n",
+        "Output\n```\nok\n```\n",
+        "v1.2\n```\nx\n```\n",
+        "[CONFIDENT]\nAll is well.",
+        "",
+    ],
+)
+def test_a_snippet_or_prose_is_no_edit(reply: str) -> None:
+    parts = read_reply(reply)
+    assert (parts.edits, parts.problems, parts.prose) == ((), (), reply.strip())
+
+
+def test_prose_is_what_is_left_beside_the_edits() -> None:
+    parts = read_reply(f"Fix it\n\nThe cause is x.\n\n{WHOLE}\nNow y.\n\n{WHOLE}\n[CONFIDENT]\n")
+    assert parts.prose == "Fix it\n\nThe cause is x.\n\nNow y.\n\n[CONFIDENT]"
+
+
+def test_a_file_with_fences_stands_in_a_longer_one() -> None:
+    content = "# A\n\n```\nmake\n```\n\n````\n```\n````\n"
+    assert read_reply(f"a.md\n`````\n{content}`````\n").edits == (
+        Edit("write", "a.md", replace=content),
+    )
+
+
+def test_a_file_may_hold_fences_as_long_as_its_own_where_they_come_out_even() -> None:
+    content = "# A\n```sh\nmake\n```\n\nThen:\n```sh\nmake\n```\nend\n"
+    assert read_reply(f"a.md\n```markdown\n{content}```\nDone.\n").edits == (
+        Edit("write", "a.md", replace=content),
+    )
+
+
+def test_a_fence_indented_as_code_closes_nothing() -> None:
+    content = 'def f():\n    """\n    ```\n    x\n    ```\n    """\n'
+    assert read_reply(f"a.py\n```python\n{content}```\n").edits == (
+        Edit("write", "a.py", replace=content),
+    )
+
+
+def test_a_patch_file_may_be_written_whole() -> None:
+    content = "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n"
+    assert read_reply(f"fix.patch\n```diff\n{content}```\n").edits == (
+        Edit("write", "fix.patch", replace=content),
+    )
+
+
+def test_a_diff_renames_adds_and_deletes() -> None:
+    diff = (
+        "diff --git a/old.py b/new.py\nsimilarity index 90%\nrename from old.py\nrename to"
+        " new.py\n--- a/old.py\n+++ b/new.py\n@@ -1 +1 @@ def f\n-a\n+b\ndiff --git a/x.py"
+        " b/x.py\nnew file mode 100644\nindex 0000000..e69de29\ndiff --git a/y.py b/y.py\ndeleted"
+        ' file mode 100644\nindex e69de29..0000000\ndiff --git "a/sp\\303\\244t \\"x\\".py"'
+        ' "b/sp\\303\\244t \\"x\\".py"\n--- "a/sp\\303\\244t \\"x\\".py"\n+++ "b/sp\\303\\244t'
+        ' \\"x\\".py"\n@@ -0,0 +1 @@\n+a\n'
+    )
+    assert read_reply(f"```diff\n{diff}```\n").edits == (
+        Edit("move", "old.py", to="new.py"),
+        Edit("replace", "new.py", "a\n", "b\n", line=1, anchors=("def f",)),
+        Edit("replace", "x.py"),
+        Edit("delete", "y.py"),
+        Edit("replace", 'spät "x".py', "", "a\n", line=1),
+    )
+
+
+def test_a_timestamp_is_no_part_of_a_path() -> None:
+    diff = (
+        "--- a.py\t2026-01-01 10:00:00\n+++ a.py 2026-01-01 10:00:00.000 +0100\n@@ -1 +1"
+        " @@\n-a\n+b\n"
+    )
+    assert read_reply(f"```diff\n{diff}```\n").edits[0].path == "a.py"
+
+
+@pytest.mark.parametrize(
+    ("line", "request_"),
+    [
+        ("read a/b.py", Request("read", "a/b.py")),
+        ("read a/b.py:3-9", Request("read", "a/b.py", 3, 9)),
+        ("- `read a/b.py:9-3`", Request("read", "a/b.py", 3, 9)),
+        ("READ: a/b.py lines 3-9", Request("read", "a/b.py", 3, 9)),
+        ("read a/b.py#L3-L9", Request("read", "a/b.py", 3, 9)),
+        ("read `a/b.py`:3", Request("read", "a/b.py", 3, 3)),
+        ("search def \\w+\\(self", Request("search", "def \\w+\\(self")),
+        ("search `a b`", Request("search", "a b")),
+        ("list src/", Request("list", "src")),
+        ("list", Request("list", "")),
+        ("list .", Request("list", "")),
+    ],
+)
+def test_a_request_line_is_read(line: str, request_: Request) -> None:
+    assert read_reply(f"```request\n{line}\n```\n").requests == (request_,)
+
+
+def test_a_request_line_that_is_none_is_told() -> None:
+    parts = read_reply("```request\nplease show me everything\nread a.py\n```\n")
+    assert parts.requests == (Request("read", "a.py"),)
+    assert "please show me everything" in parts.problems[0]

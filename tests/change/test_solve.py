@@ -1,0 +1,327 @@
+"""The loop, with a scripted model and a diff that any text may stand for: no git, no server."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from bot.adapters.syntax import Bounded
+from bot.adapters.syntax.parsers import find_fault
+from bot.change.edits import SyntaxChecker, no_syntax_checks
+from bot.change.solve import Limits, solve
+from bot.errors import ContextTooLong, LimitReached, OutsideError, SetupError, TimedOut, Unworkable
+from bot.types import Prompt, Reply, Solution, Task
+from bot.types.snapshot import Change, Changes, FileStat, Patch, RepositoryView
+from tests.change.snapshots import view_of
+
+FILES = {"app.py": b"def add(a, b):\n    return a - b\n", "other.py": b"x = 1\ny = 2\n"}
+TASK = Task("o/r", "Mend add.")
+GOOD = """\
+Add instead of subtracting
+
+app.py
+<<<<<<< SEARCH
+    return a - b
+=======
+    return a + b
+>>>>>>> REPLACE
+"""
+BAD = GOOD.replace("    return a - b", "    return nothing like it at all")
+CONFIDENT = "[CONFIDENT] It adds."
+
+
+def block(path: str, search: str, replace: str) -> str:
+    return f"{path}\n<<<<<<< SEARCH\n{search}\n=======\n{replace}\n>>>>>>> REPLACE\n"
+
+
+class Script:
+    """Says these replies in turn; keeps the prompts. An exception in the list is raised."""
+
+    def __init__(self, *replies: str | Exception, finish: Sequence[str] = ()) -> None:
+        self.replies, self.finish = list(replies), list(finish)
+        self.prompts: list[Prompt] = []
+
+    def __call__(self, prompt: Prompt) -> Reply:
+        self.prompts.append(prompt)
+        said = self.replies.pop(0)
+        if isinstance(said, Exception):
+            raise said
+        cut = bool(self.finish) and self.finish.pop(0) == "length"
+        return Reply(said, "length" if cut else "stop", "m", 100, 10, 0.1)
+
+    def asked(self, at: int) -> str:
+        return self.prompts[at].messages[-1].text
+
+
+def diff_of(base: RepositoryView) -> Callable[[Changes], Patch]:
+    def diff(changes: Changes) -> Patch:
+        text, files = "", []
+        for path, change in sorted(changes.items()):
+            old = next(base.read([base.blobs[path]])).decode() if path in base.blobs else ""
+            new = (change.content or b"").decode()
+            lines = list(
+                difflib.unified_diff(
+                    old.splitlines(True), new.splitlines(True), f"a/{path}", f"b/{path}"
+                )
+            )
+            text += f"diff --git a/{path} b/{path}\n" + "".join(lines)
+            files.append(FileStat(path, 1, 1, "modified"))
+        return Patch(base.sha, text, tuple(files))
+
+    return diff
+
+
+def play(script: Script, judge: SyntaxChecker = no_syntax_checks, **limits: int) -> Solution:
+    base = view_of(FILES)
+    return solve(TASK, base, script, diff_of(base), limits=Limits(**limits), judge=judge)
+
+
+def test_a_change_that_reflection_is_confident_of_is_the_result() -> None:
+    script = Script(GOOD, CONFIDENT)
+    solution = play(script)
+    assert "+    return a + b" in solution.revisions[-1].patch.text
+    assert len(solution.revisions) == 1
+    assert solution.revisions[0].verdict is not None
+    assert solution.revisions[0].verdict.reason == "It adds."
+    assert solution.revisions[0].summary.startswith("Add instead of subtracting")
+    assert not solution.notes
+
+
+def test_the_generation_request_holds_no_verdict_token_and_the_reflection_request_both() -> None:
+    script = Script(GOOD, CONFIDENT)
+    play(script)
+    generation, reflection = (
+        "\n".join(part.text for part in prompt.messages) for prompt in script.prompts
+    )
+    assert "[CONFIDENT]" not in generation
+    assert "[REVISION NEEDED]" not in generation
+    for part in (
+        "[CONFIDENT]",
+        "[REVISION NEEDED]",
+        "Mend add.",
+        "+    return a + b",
+        "def add(a, b):",
+    ):
+        assert part in reflection
+
+
+def test_reflection_shows_a_changed_place_once() -> None:
+    two = GOOD + "\n" + block("app.py", "def add(a, b):", "def add(a, b, /):")
+    script = Script(two, CONFIDENT)
+    play(script)
+    assert script.asked(1).count("app.py, lines") == 1
+
+
+def test_every_request_begins_with_one_system_message_and_takes_turns() -> None:
+    script = Script(BAD, GOOD, CONFIDENT)
+    play(script)
+    for prompt in script.prompts:
+        roles = [part.role for part in prompt.messages]
+        assert roles[0] == "system"
+        assert roles[1:] == ["user", "assistant"] * (len(roles) // 2 - 1) + ["user"]
+
+
+def test_a_revision_applies_on_top_of_the_current_state() -> None:
+    script = Script(
+        GOOD,
+        "[REVISION NEEDED] Say so.\n" + block("app.py", "    return a + b", "    return b + a"),
+        CONFIDENT,
+    )
+    solution = play(script)
+    assert [b"a + b" in (r.changes["app.py"].content or b"") for r in solution.revisions] == [
+        True,
+        False,
+    ]
+    assert solution.revisions[0].verdict is not None
+    assert not solution.revisions[0].verdict.confident
+    assert solution.revisions[-1].summary.startswith("Add instead")
+
+
+def test_reflection_may_change_the_result_as_often_as_the_limit_says() -> None:
+    revise = [
+        f"[REVISION NEEDED] More.\n{block('other.py', f'y = {n}', f'y = {n + 1}')}"
+        for n in range(2, 9)
+    ]
+    for rounds in (0, 1, 3):
+        script = Script(GOOD, *revise)
+        assert len(play(script, revisions=rounds).revisions) == 1 + rounds
+        assert len(script.prompts) == 1 + rounds
+
+
+def test_it_stops_where_a_round_changes_nothing() -> None:
+    solution = play(Script(GOOD, "[REVISION NEEDED] Something is wrong."), revisions=5)
+    assert len(solution.revisions) == 1
+    assert "changed nothing" in solution.notes[0]
+
+
+def test_it_stops_where_a_round_goes_back_to_an_earlier_state() -> None:
+    there = "[REVISION NEEDED] a\n" + block("other.py", "x = 1", "x = 2")
+    back = "[REVISION NEEDED] b\n" + block("other.py", "x = 2", "x = 1")
+    solution = play(Script(GOOD, there, back), revisions=5)
+    assert len(solution.revisions) == 2
+
+
+def test_a_round_that_breaks_what_parsed_is_not_taken() -> None:
+    breaking = "[REVISION NEEDED] a\n" + block("app.py", "def add(a, b):", "def add(a, b:")
+    solution = play(Script(GOOD, breaking), Bounded(find_fault))
+    assert b"def add(a, b):" in (solution.revisions[-1].changes["app.py"].content or b"")
+    assert "worse" in solution.notes[0]
+
+
+def test_a_round_that_undoes_everything_is_not_taken() -> None:
+    undoing = "[REVISION NEEDED] a\n" + block("app.py", "    return a + b", "    return a - b")
+    solution = play(Script(GOOD, undoing))
+    assert solution.revisions[-1].patch.text
+    assert "undone" in solution.notes[0]
+
+
+def test_edits_that_do_not_match_are_sent_back_and_only_they() -> None:
+    both = GOOD + "\n" + block("other.py", "y = 22", "y = 3")
+    script = Script(both, block("other.py", "y = 2", "y = 3"), CONFIDENT)
+    solution = play(script)
+    assert set(solution.revisions[-1].changes) == {"app.py", "other.py"}
+    sent_back = script.asked(1)
+    assert "other.py" in sent_back
+    assert "y = 2" in sent_back
+    assert "1 of your edits was applied" in sent_back
+    assert script.prompts[1].purpose == "repair"
+
+
+def test_edits_that_never_match_end_it_with_the_reason() -> None:
+    script = Script(BAD, BAD, BAD)
+    with pytest.raises(Unworkable, match="did not match"):
+        play(script)
+    assert len(script.prompts) == 3
+
+
+def test_edits_left_over_beside_good_ones_are_told() -> None:
+    both = GOOD + "\n" + block("other.py", "nothing like it", "z")
+    solution = play(Script(both, "I cannot.", CONFIDENT))
+    assert set(solution.revisions[-1].changes) == {"app.py"}
+    assert "1 of the model's edits did not match" in solution.notes[0]
+    assert "`other.py`" in solution.notes[0]
+
+
+def test_a_request_for_more_is_answered_from_the_repository() -> None:
+    script = Script("```request\nread other.py\nsearch return\nlist .\n```\n", GOOD, CONFIDENT)
+    solution = play(script)
+    answered = script.asked(1)
+    assert "x = 1" in answered
+    assert "return a - b" in answered
+    assert script.prompts[1].purpose == "more"
+    assert "other.py" in {part.path for part in solution.shown}
+
+
+def test_the_summary_is_of_the_reply_that_made_the_change() -> None:
+    script = Script("Let me look first.\n\n```request\nread other.py\n```\n", GOOD, CONFIDENT)
+    assert play(script).revisions[-1].summary == "Add instead of subtracting"
+
+
+def test_requests_are_answered_a_bounded_number_of_times() -> None:
+    request = "```request\nread other.py\n```\n"
+    script = Script(*[request] * 9)
+    with pytest.raises(Unworkable, match="ever more"):
+        play(script)
+    assert len(script.prompts) < 9
+
+
+def test_a_reply_that_can_never_be_read_is_no_sign_that_nothing_is_needed() -> None:
+    with pytest.raises(Unworkable, match="could not be read"):
+        play(Script(*["<<<<<<< SEARCH\n=======\nx = 1\n>>>>>>> REPLACE\n"] * 3))
+
+
+def test_what_a_draft_left_open_is_told() -> None:
+    odd = "<<<<<<< SEARCH\n=======\nx = 1\n>>>>>>> REPLACE\n"
+    solution = play(Script(GOOD + odd, odd, odd, CONFIDENT))
+    assert solution.revisions[-1].patch.text
+    assert "could not be read" in solution.notes[0]
+
+
+def test_no_edits_mean_that_no_change_is_needed_and_nothing_is_reflected_on() -> None:
+    script = Script("It is right already: subtraction is what the caller wants.")
+    solution = play(script)
+    assert not solution.revisions[-1].patch.text
+    assert "right already" in solution.revisions[-1].summary
+    assert len(script.prompts) == 1
+
+
+def test_a_reply_that_was_cut_is_gone_on_with() -> None:
+    half = GOOD + "\nother.py\n<<<<<<< SEARCH\ny = 2\n=====" + ""
+    script = Script(half, block("other.py", "y = 2", "y = 3"), CONFIDENT, finish=["length"])
+    solution = play(script)
+    assert "cut off" in script.asked(1)
+    assert set(solution.revisions[-1].changes) == {"app.py", "other.py"}
+
+
+def test_the_limit_of_calls_ends_it_before_a_first_revision() -> None:
+    with pytest.raises(LimitReached):
+        play(Script(BAD, BAD), calls=1)
+
+
+def test_the_limit_of_tokens_in_reflection_keeps_the_revision_and_says_so() -> None:
+    solution = play(Script(GOOD), tokens=50)
+    assert solution.revisions[-1].patch.text
+    assert "Reflection ended early" in solution.notes[0]
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        OutsideError("Away.", next_step="Wait."),
+        TimedOut("Late.", next_step="Wait."),
+        SetupError("Quota.", next_step="Pay."),
+    ],
+)
+def test_a_model_that_fails_in_reflection_leaves_the_change_that_was_paid_for(
+    failure: Exception,
+) -> None:
+    solution = play(Script(GOOD, failure))
+    assert solution.revisions[-1].patch.text
+    assert "Reflection ended early" in solution.notes[0]
+
+
+def test_a_context_that_is_too_long_is_cut_and_asked_once_more() -> None:
+    too_long = ContextTooLong("Too long.", next_step="Show less.")
+    script = Script(too_long, GOOD, CONFIDENT)
+    assert play(script).revisions[-1].patch.text
+    with pytest.raises(ContextTooLong):
+        play(Script(too_long, too_long))
+
+
+def test_a_reply_without_a_verdict_counts_by_what_it_does() -> None:
+    assert len(play(Script(GOOD, "Fine by me.")).revisions) == 1
+    silent = play(Script(GOOD, block("other.py", "y = 2", "y = 3"), CONFIDENT))
+    assert len(silent.revisions) == 2
+
+
+def test_the_same_replies_give_the_same_result() -> None:
+    replies = (GOOD, "[REVISION NEEDED] a\n" + block("other.py", "x = 1", "x = 2"), CONFIDENT)
+    assert play(Script(*replies)) == play(Script(*replies))
+
+
+def test_it_goes_on_from_what_stands_already() -> None:
+    base = view_of(FILES)
+    start = {"app.py": Change("app.py", b"def add(a, b):\n    return a + b\n")}
+    script = Script(block("app.py", "    return a + b", "    return b + a"), CONFIDENT)
+    solution = solve(TASK, base, script, diff_of(base), limits=Limits(), start=start)
+    assert "return a + b" in script.asked(0)
+    assert solution.revisions[-1].changes["app.py"].content == b"def add(a, b):\n    return b + a\n"
+
+
+def test_what_stands_already_is_no_result_of_edits_that_never_match() -> None:
+    base = view_of(FILES)
+    start = {"other.py": Change("other.py", b"x = 3\n")}
+    with pytest.raises(Unworkable):
+        solve(TASK, base, Script(BAD, BAD, BAD), diff_of(base), limits=Limits(), start=start)
+
+
+def test_what_stands_already_is_the_result_where_nothing_more_is_needed() -> None:
+    base = view_of(FILES)
+    start = {"other.py": Change("other.py", b"x = 3\n")}
+    solution = solve(
+        TASK, base, Script("It does that.", CONFIDENT), diff_of(base), limits=Limits(), start=start
+    )
+    assert solution.revisions[-1].changes == start
+    assert "nothing further" in solution.notes[0]

@@ -1,0 +1,91 @@
+"""Jobs in flight while the code changes: what they did is kept as far as the new code would have
+done the same."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bot.jobs.engine import Engine, Json
+
+Body = Callable[[Engine, list[str]], None]
+
+
+def steps(*names: str) -> Body:
+    def body(engine: Engine, done: list[str]) -> None:
+        for name in names:
+            engine.step(name, lambda name=name: done.append(name))  # type: ignore[misc]
+
+    return body
+
+
+@contextmanager
+def running(root: Path, body: Body, done: list[str]) -> Iterator[Engine]:
+    engine = Engine(
+        f"sqlite:///{root}/jobs.sqlite",
+        executor_id="local",
+        concurrency=2,
+        clean=lambda words: words,
+        poll_s=0.01,
+    )
+    engine.workflow("run", lambda _payload: body(engine, done))
+
+    def go_on(payload: Json) -> None:
+        while not engine.step(
+            "go on", lambda: engine.go_on(payload)
+        ):  # the job is still about to end
+            time.sleep(0.01)
+
+    engine.workflow("go on", go_on)
+    engine.launch()
+    try:
+        yield engine
+    finally:
+        engine.stop(0)
+
+
+def killed_after(root: Path, body: Body) -> list[str]:
+    """What a job had done when its worker was replaced in the middle of its third step."""
+    done: list[str] = []
+    reached, leave = threading.Event(), threading.Event()
+
+    def cut(engine: Engine, done: list[str]) -> None:
+        body(engine, done)
+        reached.set()
+        leave.wait(20)
+        raise SystemExit
+
+    with running(root, cut, done) as engine:
+        engine.enqueue("jobs", "run", "job-run", {"id": "job"}, key="octocat/greeter")
+        assert reached.wait(20)
+    leave.set()
+    return done
+
+
+def gone_on(root: Path, body: Body) -> list[str]:
+    done: list[str] = []
+    ended = threading.Event()
+
+    def whole(engine: Engine, done: list[str]) -> None:
+        body(engine, done)
+        ended.set()
+
+    with running(root, whole, done):
+        assert ended.wait(20), f"the job did not go on: {done}"
+    return done
+
+
+def test_a_job_of_the_same_steps_goes_on_after_the_last(tmp_path: Path) -> None:
+    assert killed_after(tmp_path, steps("read", "ask")) == ["read", "ask"]
+    assert gone_on(tmp_path, steps("read", "ask", "deliver", "a new last step")) == [
+        "deliver",
+        "a new last step",
+    ]
+
+
+def test_a_job_of_other_steps_goes_on_from_where_they_differ(tmp_path: Path) -> None:
+    assert killed_after(tmp_path, steps("read", "ask", "tell")) == ["read", "ask", "tell"]
+    assert gone_on(tmp_path, steps("read", "ask", "check", "tell")) == ["check", "tell"]

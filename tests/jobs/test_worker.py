@@ -1,0 +1,106 @@
+"""The worker's intake: the one thread that starts jobs must not die."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+from bot.errors import OutsideError
+from bot.jobs.policy import JobContext
+from bot.jobs.worker import Worker
+from bot.ports import ChooseWaiting
+from bot.types import Command, Job, Target
+from tests.fakes import MemoryInbox, NoRefusals
+
+
+class FakeEngine:
+    """Remembers what was started; fails as often as it is told to, before that."""
+
+    def __init__(self, *failures: Exception) -> None:
+        self.failures, self.started = list(failures), list[str]()
+
+    def workflow(self, name: str, body: Callable[[Any], Any]) -> None: ...
+
+    def start(self, name: str, workflow_id: str, payload: Any, *, group: str) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.started.append(workflow_id)
+
+    def free(self, cap: int) -> None: ...
+
+    def state(self, workflow_id: str) -> str:
+        return "running" if workflow_id in self.started else "unknown"
+
+
+class FakePolicy:
+    installation_concurrency = 0
+
+
+class FakeContext:
+    policy = FakePolicy()
+    refusals = NoRefusals()
+
+    def __init__(self, engine: FakeEngine) -> None:
+        self.engine = engine
+
+
+class StopAfter(MemoryInbox):
+    """Ends the worker's intake after so many looks."""
+
+    def __init__(self, looks: int) -> None:
+        super().__init__()
+        self.looks = looks
+        self.stop: Callable[[], None] = lambda: None
+
+    def waiting(self, limit: int, choose: ChooseWaiting | None = None) -> Sequence[Job]:
+        self.looks -= 1
+        if self.looks == 0:
+            self.stop()
+        return super().waiting(limit, choose)
+
+
+def job(job_id: str) -> Job:
+    return Job(job_id, "run", Target(f"o/{job_id}"), Command("solve", "x"))
+
+
+def worker(engine: FakeEngine, inbox: StopAfter) -> Worker:
+    made = Worker(cast(JobContext, FakeContext(engine)), inbox, wait_s=0.0)
+    inbox.stop = made.stop_intake
+    return made
+
+
+def test_what_waits_is_started_and_taken() -> None:
+    engine, inbox = FakeEngine(), StopAfter(2)
+    inbox.accept(job("a"))
+    inbox.accept(job("b"))
+    worker(engine, inbox).take_in_until_stopped()
+    assert engine.started == ["a", "b"]
+    assert not inbox.jobs
+
+
+def test_a_failure_of_any_kind_is_survived_and_what_waits_is_started_later() -> None:
+    engine, inbox = (
+        FakeEngine(OutsideError("Away.", next_step="Wait."), ZeroDivisionError()),
+        StopAfter(5),
+    )
+    inbox.accept(job("a"))
+    worker(engine, inbox).take_in_until_stopped()
+    assert engine.started == ["a"]
+
+
+class Picky(FakeEngine):
+    """Never starts the job "odd"."""
+
+    def start(self, name: str, workflow_id: str, payload: Any, *, group: str) -> None:
+        if workflow_id == "odd":
+            raise ZeroDivisionError
+        super().start(name, workflow_id, payload, group=group)
+
+
+def test_a_job_that_cannot_be_started_does_not_stop_those_behind_it() -> None:
+    engine, inbox = Picky(), StopAfter(2)
+    for name in ("a", "odd", "b"):
+        inbox.accept(job(name))
+    worker(engine, inbox).take_in_until_stopped()
+    assert engine.started == ["a", "b"]
+    assert list(inbox.jobs) == ["odd"]

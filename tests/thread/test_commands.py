@@ -1,0 +1,176 @@
+"""The grammar of `/tinygen`, one rule a test."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.thread.commands import is_branch, parse_command
+from bot.types import Command
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "/tinygen fix it",
+        "Thanks!\n/tinygen fix it",
+        "   /tinygen fix it",
+        "/TinyGen fix it",
+        "- a list\n\n/tinygen fix it",
+        "an unclosed ` backtick\n/tinygen fix it",
+        "an escaped \\` one\n/tinygen fix it",
+        "<details>\n\n/tinygen fix it",
+        "On Tuesday Mona wrote:\n> some\n\n/tinygen fix it",
+        "[a link](http://x.test)\n/tinygen fix it",
+        "On this I have a thought:\n/tinygen fix it",
+    ],
+)
+def test_a_command_stands_at_the_start_of_a_line(body: str) -> None:
+    assert parse_command(body) == Command("solve", "fix it")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "please /tinygen fix it",
+        "/tinygens fix it",
+        "/tiny gen",
+        "```\n/tinygen fix it\n```",
+        "~~~~\n/tinygen fix it",
+        "    /tinygen fix it",
+        "a `code span\n/tinygen fix it` here",
+        "``a ` span\n/tinygen fix it``",
+        "> /tinygen fix it",
+        "> quoted\n> /tinygen fix it",
+        "- > /tinygen fix it",
+        "<!-- hidden\n/tinygen fix it\n-->",
+        "in a line <!-- hidden\n/tinygen fix it -->",
+        "<!-- never closed\n\n/tinygen fix it",
+        "<pre>\n/tinygen fix it\n</pre>",
+        "see [what\n/tinygen fix it\nsays](http://x.test)",
+        "Fine.\n\nOn Tue, 3 Nov 2026 at 10:00, Mona <m@x.test> wrote:\n\n/tinygen fix it",
+        "Fine.\n\nOn Tue, 3 Nov 2026 at 10:00, Mona\n<m@x.test> wrote:\n/tinygen fix it",
+        "Gut.\n\nAm 3. November 2026 um 10:00 schrieb Mona:\n\n/tinygen fix it",
+        "Fine.\n\n-----Original Message-----\n/tinygen fix it",
+        "Fine.\r\n\r\nFrom: Mona <m@x.test>\r\nSent: Tuesday\r\nTo: me\r\n\r\n/tinygen fix it",
+        "Fine.\n\nOn Tuesday Mona wrote:\n> some\n/tinygen fix it",
+        "",
+    ],
+)
+def test_code_quotes_and_hidden_text_hold_no_command(body: str) -> None:
+    assert parse_command(body) is None
+
+
+def test_the_prompt_is_everything_after_the_command_verbatim() -> None:
+    prompt = 'don\'t "touch" `x`\r\n\r\n```py\r\n/tinygen\r\n```\r\n* a  b'
+    command = parse_command(f"Hi\r\n/tinygen {prompt}\r\n")
+    assert command == Command("solve", prompt)
+
+
+def test_a_line_of_dashes_below_the_command_is_part_of_the_prompt() -> None:
+    assert parse_command("/tinygen fix\n---\nall") == Command("solve", "fix\n---\nall")
+
+
+@pytest.mark.parametrize("verb", ["apply", "retry", "cancel", "status", "help"])
+def test_a_word_alone_is_a_verb_and_with_more_after_it_a_prompt(verb: str) -> None:
+    assert parse_command(f"/tinygen {verb.upper()} \n") == Command(verb)  # type: ignore[arg-type]
+    assert parse_command(f"/tinygen {verb} it all") == Command("solve", f"{verb} it all")
+
+
+def test_alone_it_has_an_empty_prompt() -> None:
+    assert parse_command("/tinygen") == Command("solve")
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        ("--pr fix", Command("solve", "fix", mode="pr")),
+        ("--diff\nfix", Command("solve", "fix", mode="diff")),
+        (
+            "--PR --base release/1.2 fix --pr",
+            Command("solve", "fix --pr", mode="pr", base="release/1.2"),
+        ),
+        ("--base=dev fix", Command("solve", "fix", base="dev")),
+        ("--base dev\nfix\nthat", Command("solve", "fix\nthat", base="dev")),
+        ("--pr", Command("solve", mode="pr")),
+    ],
+)
+def test_first_words_that_are_flags_are_options(words: str, command: Command) -> None:
+    assert parse_command(f"/tinygen {words}") == command
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("--bse dev fix", "`--base`"),
+        ("--draft fix", "--diff"),
+        ("--base", "name of a branch"),
+        ("--base a..b x", "branch"),
+    ],
+)
+def test_an_odd_flag_is_answered_with_what_is_right(words: str, says: str) -> None:
+    command = parse_command(f"/tinygen {words}")
+    assert command is not None
+    assert says in command.problem
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("aply", "apply"),
+        ("Cancle", "cancel"),
+        ("retry!", "retry"),
+        ("stop", "cancel"),
+        ("again", "retry"),
+    ],
+)
+def test_a_word_alone_that_is_near_a_command_is_asked_about(word: str, meant: str) -> None:
+    command = parse_command(f"/tinygen {word}")
+    assert command is not None
+    assert f"Did you mean `/tinygen {meant}`?" in command.problem
+
+
+@pytest.mark.parametrize("words", ["refactor", "stop greeting twice", "apply the style", "reply"])
+def test_other_words_are_a_prompt(words: str) -> None:
+    assert parse_command(f"/tinygen {words}") == Command("solve", words)
+
+
+@pytest.mark.parametrize(
+    "name", ["-x", "a b", "a..b", "a~1", "x.lock", "/a", "a/", "a.", "@{-1}", "a\x00b", "a//b", ""]
+)
+def test_what_git_takes_for_no_branch_is_none(name: str) -> None:
+    assert not is_branch(name)
+
+
+@given(st.text(alphabet=st.sampled_from("/tinygen `~<!->\n\r\\ a"), max_size=60))
+def test_any_comment_is_read(body: str) -> None:
+    command = parse_command(body)
+    assert command is None or command.prompt == command.prompt.strip()
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "> ",
+        "- ",
+        "`",
+        "``` ",
+        "<!-- ",
+        "[",
+        "[a](",
+        "On a\n",
+        "From: a\n",
+        "*",
+        "a\n",
+        "\\`",
+        "`` ` ",
+        "    ",
+    ],
+)
+@pytest.mark.slow
+def test_a_comment_as_long_as_github_allows_is_read_in_bounded_time(piece: str) -> None:
+    assert parse_command(piece * (65_000 // len(piece)) + "\n\n/tinygen x") in (
+        None,
+        Command("solve", "x"),
+    )
