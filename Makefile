@@ -25,6 +25,7 @@ lint: install-dev
 	$(BIN)/ruff format --check bot tests
 	$(BIN)/ruff check bot tests
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 check: lint
 	$(BIN)/python -m pytest -m "not slow and not postgres and not npm" -n 4

@@ -209,8 +209,9 @@ def build_worker(config: Config) -> Worker:
     from bot.jobs.engine import Engine
     from bot.jobs.policy import JobContext
     from bot.jobs.worker import BackgroundLoop, Worker
+    from bot.jobs.worker.heartbeat import Heartbeat
     from bot.jobs.worker.log_sync import LogShipper
-    from bot.jobs.worker.maintenance import Heartbeat, Maintenance, PeriodicTask, find_lost
+    from bot.jobs.worker.maintenance import Maintenance, PeriodicTask, find_lost
 
     for library in SLOW_IMPORTS:
         import_module(library)
@@ -225,7 +226,7 @@ def build_worker(config: Config) -> Worker:
         executor_id=me,
         concurrency=config.concurrency,
         clean=clean,
-        watch=meter,
+        metrics=meter,
     )
     github = build_github(config, meter, limit_patience_s=LIMIT_PATIENCE_S)
     remote_log = build_supabase(config)
@@ -240,16 +241,16 @@ def build_worker(config: Config) -> Worker:
         outbox=database.outbox if remote_log else None,
         now=lambda: datetime.now(UTC),
         clean=clean,
-        judge=build_syntax_checker(),
+        syntax_checker=build_syntax_checker(),
         policy=build_policy(config),
     )
     lost = PeriodicTask("close lost jobs", LOST_S, lambda: find_lost(context))
-    beside: list[BackgroundLoop] = [
+    loops: list[BackgroundLoop] = [
         Maintenance([*_chores(config, engine, database, github), _measuring(meter, database), lost])
     ]
     if remote_log:
-        beside.append(LogShipper(database, database.outbox, remote_log))
-    return Worker(context, database, beside=beside, lease=Heartbeat(engine, database, me))
+        loops.append(LogShipper(database, database.outbox, remote_log))
+    return Worker(context, database, loops=loops, heartbeat=Heartbeat(engine, database, me))
 
 
 def _chores(

@@ -35,9 +35,9 @@ from bot.app import (
 from bot.config import Config, load_config
 from bot.jobs.engine import NAME, Engine
 from bot.jobs.policy import JobContext
-from bot.jobs.thread_jobs import run_id
 from bot.jobs.worker import Worker
 from bot.jobs.worker.log_sync import LogShipper
+from bot.jobs.workflows import run_id
 from bot.logs import cleaner
 from bot.metrics import MetricsBuffer
 from bot.ports import Git, Store
@@ -215,12 +215,12 @@ class Scene:
             concurrency=4,
             clean=clean,
             poll_s=0.01,
-            watch=self.meter,
+            metrics=self.meter,
         )
         outbox = self.database.outbox
-        beside = [LogShipper(self.database, outbox, self.remote_log)] if self.remote_log else []
+        loops = [LogShipper(self.database, outbox, self.remote_log)] if self.remote_log else []
         self.context = self._context(self.config)
-        self.worker = Worker(self.context, self.database, beside=beside)
+        self.worker = Worker(self.context, self.database, loops=loops)
         self.worker.start()
 
     def stop(self, drain_s: int = 5) -> None:
@@ -246,7 +246,7 @@ class Scene:
             outbox=self.database.outbox if self.remote_log else None,
             now=lambda: datetime.now(UTC),
             clean=cleaner(config.secrets()),
-            judge=build_syntax_checker(),
+            syntax_checker=build_syntax_checker(),
             policy=build_policy(config),
         )
 

@@ -15,8 +15,8 @@ import bot
 from bot import errors
 from bot.adapters.git.process import DiskFull
 from bot.errors import AskerError, Cancelled, LimitReached, OutsideError, SetupError, TinyGenError
-from bot.jobs.engine import Json, load_error, outcome_of
-from bot.ports import NoMetrics
+from bot.jobs.engine.outcome import dump_outcome, load_outcome, outcome_of
+from bot.types.serialization import Json
 
 
 def kinds() -> Iterator[type[TinyGenError]]:
@@ -42,7 +42,13 @@ def dumped(error: Exception) -> Json:
     def fail() -> Json:
         raise error
 
-    return outcome_of("a step", fail, NoMetrics())["error"]
+    return dump_outcome(outcome_of(fail))["error"]
+
+
+def load_error(stored: Json, step: int | None) -> Exception:
+    error = load_outcome({"error": stored}, step=step).error
+    assert error is not None
+    return error
 
 
 def test_every_error_comes_back_from_a_step_with_all_that_its_documented_kind_holds() -> None:

@@ -14,7 +14,7 @@ import pytest
 from bot.app import lock_worker
 from bot.config import load_config
 from bot.errors import SetupError
-from bot.jobs.worker.maintenance import DEAD_S, Heartbeat
+from bot.jobs.worker.heartbeat import DEAD_S, Heartbeat
 from tests.adapters.conftest import postgres_server, postgres_url  # noqa: F401 - fixtures
 from tests.demo import REPO, VERDICT, sample_files, scripted
 from tests.doubles.model import Fault, Messages, ModelDouble, Reply, hang

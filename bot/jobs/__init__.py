@@ -1,10 +1,7 @@
-"""The job: durable steps from a command to its delivery. The one place where the core meets the
-adapters.
+"""The job: durable steps from a command to its delivery. Only here the pure parts (`thread`,
+`change`) meet the outside world, through the ports.
 
-worker.py takes a job from the inbox, accept.py decides whether it is done, run.py does it,
-deliver.py delivers it, and tell.py keeps its comment, its report and its row of the request log in
-step. engine.py is the only file that knows which durable engine there is. What each other file is
-for stands in its first line.
+`worker` takes a job from the inbox, `accept` decides whether it is done, `run` does it, `deliver`
+delivers it, and `progress` keeps its comment, its report and its row of the request log in step.
+`engine` is the only part that knows which durable engine there is.
 """
-
-from __future__ import annotations

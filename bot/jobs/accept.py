@@ -1,112 +1,279 @@
-"""What happens at once when a command arrives: who may, the acknowledgement, and the commands that
-are quick.
+"""What happens at once when a command arrives: whether its asker may give it, the acknowledgement,
+and the commands that are quick. Work is queued for `run`.
 
-It is a workflow of its own so that the answer does not wait behind the repository's running job.
+It is a workflow of its own, so that the answer does not wait behind the repository's running job.
 
-One submitted review is one run: its commands are done together, by the job of the first of them.
-
-GitHub delivers each comment of a review by itself, all after the review was submitted: whichever
-arrives, the whole review can be read, and everybody finds the same first command.
+The commands of one submitted review are done together, by the job of the first of them. GitHub
+delivers each comment of a review by itself, all after the review was submitted: whichever arrives
+first, the whole review can be read, and every job finds the same first command.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 
 import structlog
-from pydantic import TypeAdapter
 
 from bot.errors import BadRequest
-from bot.jobs.ci_fixes import taken_up, with_failures
-from bot.jobs.engine import Json, QueueSlot
+from bot.jobs.ci_fixes import claim_failed_check, with_failures
+from bot.jobs.engine import FLAG, NOTHING, TEXT, TEXTS, Postponed
+from bot.jobs.engine.fairness import QueueSlot
 from bot.jobs.policy import (
+    AUTHORIZATION,
+    Authorization,
     JobContext,
     Refusal,
     authorize,
-    dump_authorization,
     kind_of,
-    load_authorization,
     may_do,
     with_policy,
 )
-from bot.jobs.progress import STEPS, ProgressReporter, failure_of
-from bot.jobs.retry import run_reporting_errors
-from bot.jobs.task import with_author_permissions
+from bot.jobs.progress import STEPS, ProgressReporter, failure_of, run_reporting_errors
+from bot.jobs.task.outsiders import with_author_permissions
 from bot.jobs.thread_jobs import (
-    asked_in_thread,
     cancel,
     is_deleted,
+    latest_in_thread,
     open_in_thread,
-    run_id,
     withdraw,
 )
+from bot.jobs.workflows import RUN, RunRequest, run_id
 from bot.ports import LineComment
 from bot.thread.commands import parse_command
 from bot.thread.render import Where, code, render_help
 from bot.types import WORK, Failure, Job, Report, ReviewComment, Step
 from bot.types.quota import limit_met
-from bot.types.serialization import MAX_REFUSED_CHARS, dump_job, load_job
+from bot.types.serialization import MAX_REFUSED_CHARS, Codec, Json, codec_of
 
-MAX_REMARKS = 30
+MAX_REVIEW_COMMENTS = 30
 
-_remarks = TypeAdapter(tuple[ReviewComment, ...])
+_log = structlog.get_logger()
 
 
-def with_review(context: JobContext, job: Job) -> Job:
-    """The job with all remarks of its review that are its asker's, in their order; the first is
+@dataclass(frozen=True, slots=True)
+class StandingRefusal:
+    """That the asker was refused a moment ago, and is not answered again."""
+
+    failure: Failure
+
+
+Decision = Authorization | Refusal | StandingRefusal
+
+
+def _dump_decision(decision: Decision) -> Json:
+    if isinstance(decision, StandingRefusal):
+        return {"again": asdict(decision.failure)}
+    return asdict(decision) if isinstance(decision, Refusal) else AUTHORIZATION.dump(decision)
+
+
+def _load_decision(stored: Json) -> Decision:
+    if stored and "again" in stored:
+        return StandingRefusal(Failure(**stored["again"]))
+    if stored and "failure" in stored:
+        return Refusal(Failure(**stored["failure"]), stored["covers"])
+    if stored and "message" in stored:  # as commits up to adabc01 recorded it
+        return Refusal(Failure(**stored))
+    return AUTHORIZATION.load(stored)
+
+
+DECISION: Codec[Decision] = Codec(_dump_decision, _load_decision)
+_REVIEW: Codec[tuple[ReviewComment, ...]] = codec_of(tuple[ReviewComment, ...])
+
+
+def accept(context: JobContext, job: Job) -> Postponed | None:
+    """Refuses, answers or queues one job."""
+    if job.command.verb == "withdraw":
+        withdraw(context, job)
+        return None
+    if job.check is not None:
+        claimed = claim_failed_check(context, job)
+        if claimed is None:
+            return None
+        job = claimed
+    steps = tuple(map(Step, STEPS.values())) if job.command.verb in WORK else ()
+    report = Report(job, "queued", steps, mode=job.command.mode or context.policy.mode)
+    reporter = ProgressReporter(context, report, None)
+    return run_reporting_errors(context, reporter, lambda: _accept(context, job, reporter))
+
+
+def _accept(context: JobContext, job: Job, reporter: ProgressReporter) -> None:
+    authorization = _admit(context, job, reporter)
+    if authorization is None:
+        return
+    context = with_policy(context, authorization)
+    if job.command.verb in WORK:
+        mode = job.command.mode or context.policy.mode
+        reporter.update(mode=mode, notes=authorization.mistakes)
+    if job.source != "run":
+        reporter.acknowledge()
+    if job.command.problem:
+        raise BadRequest(job.command.problem, next_step="`/tinygen help` shows all commands.")
+    if job.command.verb in WORK:
+        _queue(context, job, reporter, authorization)
+    else:
+        reporter.finish(summary=_answer(context, job))
+
+
+def _admit(context: JobContext, job: Job, reporter: ProgressReporter) -> Authorization | None:
+    """None for a job that ended here, since it was refused or its command is gone."""
+    engine = context.engine
+    reporter.record()
+    if engine.step("deleted?", lambda: is_deleted(context, job), FLAG):
+        reporter.close_silently("cancelled")
+        return None
+    decision = engine.step("permission", lambda: _decide(context, job), DECISION)
+    if isinstance(decision, StandingRefusal):
+        reporter.update(job=without_words(job))
+        reporter.close_silently("refused", decision.failure)
+        return None
+    if isinstance(decision, Refusal):
+        _refuse(context, reporter, decision)
+        return None
+    return decision
+
+
+def _queue(
+    context: JobContext, job: Job, reporter: ProgressReporter, authorization: Authorization
+) -> None:
+    """Queues the work, except that of a review's further commands, which the first one does."""
+    job = with_failures(context, _with_review(context, job))
+    reporter.update(job=job)
+    if job.remarks and job.remarks[0].comment_id != job.target.comment_id:
+        reporter.finish(together_with=_first_url(context, job))
+        return
+    authorization = with_author_permissions(context, job, authorization)
+    request = RunRequest(job, reporter.comment_id, authorization)
+    concurrency = context.policy.installation_concurrency
+    slot = QueueSlot(job.account, job.target.repository_key, concurrency)
+    context.engine.enqueue_in_turn(RUN, run_id(job.id), request, slot)
+
+
+def _decide(context: JobContext, job: Job) -> Decision:
+    if job.actor_id is not None:
+        # It may have come while this job waited for a rate limit.
+        standing = context.refusals.standing(job, kind=kind_of(job.command))
+        if standing is not None:
+            return StandingRefusal(standing)
+    decision = authorize(context, job)
+    if isinstance(decision, Refusal) or job.command.verb not in WORK:
+        return decision
+    # Asked before anything is spent. Help, status and cancel are always free.
+    reached = limit_met(context.policy.quota, job, context.reports, context.now().timestamp())
+    return Refusal(replace(failure_of(reached), retryable=True)) if reached else decision
+
+
+def _refuse(context: JobContext, reporter: ProgressReporter, refusal: Refusal) -> None:
+    job, covers = reporter.report.job, refusal.covers
+    if covers is not None and job.actor_id is not None:
+        context.engine.step(
+            "remember",
+            lambda: context.refusals.add(job, refusal.failure, covers=covers),
+            NOTHING,
+        )
+        reporter.update(job=without_words(job))
+    reporter.refuse(refusal.failure)
+
+
+def refused_again(context: JobContext, job: Job, failure: Failure) -> Report:
+    """The report of a job whose asker was refused a moment ago, and is not answered again."""
+    mode = job.command.mode or context.policy.mode
+    job = without_words(job)
+    job = replace(job, command=replace(job.command, prompt=context.clean(job.command.prompt)))
+    _log.info("a refusal still counts", job=job.id, repo=job.target.repo, actor=job.actor)
+    finished_at = context.now().isoformat()
+    return Report(job, "refused", mode=mode, failure=failure, finished_at=finished_at)
+
+
+def without_words(job: Job) -> Job:
+    """What is kept of a refused job: anybody can fill the disk with those."""
+    command = replace(job.command, prompt=job.command.prompt[:MAX_REFUSED_CHARS])
+    return replace(job, command=command, remarks=(), thread=None)
+
+
+def _answer(context: JobContext, job: Job) -> str:
+    """Does a quick command; the words that answer it."""
+    engine = context.engine
+    if job.command.verb == "help":
+        return engine.step("help", lambda: _help(context, job), TEXT)
+    if job.command.verb == "status":
+        lines = engine.step(
+            "status",
+            lambda: tuple(map(_status, latest_in_thread(context, job))),
+            TEXTS,
+        )
+        return "\n".join(lines) or "Nothing was asked of TinyGen in this thread yet."
+    job_ids = engine.step("find jobs", lambda: _jobs_to_cancel(context, job), TEXTS)
+    for job_id in job_ids:
+        cancel(context, job_id)
+    if not job_ids:
+        return "Nothing runs in this thread."
+    return f"Cancelled: {len(job_ids)} of this thread's requests."
+
+
+def _help(context: JobContext, job: Job) -> str:
+    target, login = job.target, job.actor or ""
+    github = context.github(target)
+    where: Where = "issue"
+    if target.is_pull and target.issue_number is not None:
+        pull = github.pull(target.issue_number)
+        where = "pull" if pull.is_within(target.repo) else "fork"
+    permission = github.permission(login)
+    may = may_do(context, permission)
+    return render_help(login, permission, where, context.policy.mode, may=may)
+
+
+def _status(report: Report) -> str:
+    command = report.job.command
+    words = code(command.prompt.partition("\n")[0][:60] or command.verb)
+    step = next((step.title for step in report.steps if step.state == "running"), "")
+    at_step = f" ({step})" if step else ""
+    asked_at = report.job.received_at[:16].replace("T", " ")
+    return f"- {words}: {report.state}{at_step}, asked at {asked_at} UTC"
+
+
+def _jobs_to_cancel(context: JobContext, job: Job) -> tuple[str, ...]:
+    """The jobs of the thread; the one job that the operator names, since in a comment no prompt
+    follows the word."""
+    if job.command.prompt:
+        return (job.command.prompt,)
+    return tuple(each.id for each in open_in_thread(context, job))
+
+
+def _with_review(context: JobContext, job: Job) -> Job:
+    """The job with all comments of its review that are its asker's, in their order; the first is
     done for all."""
     if job.command.verb != "solve" or not job.remarks or job.remarks[0].review_id is None:
         return job
-    read = context.engine.step(
-        "review", lambda: _remarks.dump_python(_read(context, job), mode="json")
-    )
-    remarks = _remarks.validate_python(read)
-    if len(remarks) < 2:
+    comments = context.engine.step("review", lambda: _read_review(context, job), _REVIEW)
+    if len(comments) < 2:
         return job
-    words = "\n\n".join(f"{place_of(remark)}: {remark.words}" for remark in remarks)
-    return replace(job, remarks=remarks, command=replace(job.command, prompt=words))
+    prompts = []
+    for comment in comments:
+        place = f"{comment.path}:{comment.line}" if comment.line else comment.path
+        prompts.append(f"{place}: {comment.words}")
+    return replace(job, remarks=comments, command=replace(job.command, prompt="\n\n".join(prompts)))
 
 
-def is_first(job: Job) -> bool:
-    return not job.remarks or job.remarks[0].comment_id == job.target.comment_id
+def _read_review(context: JobContext, job: Job) -> tuple[ReviewComment, ...]:
+    target, review_id = job.target, job.remarks[0].review_id
+    found = []
+    for comment in context.github(target).line_comments(target.issue_number or 0):
+        command = _review_command(comment, job) if comment.review_id == review_id else None
+        if command is not None:
+            found.append(command)
+    found.sort(key=lambda each: each.comment_id)
+    first = found[:MAX_REVIEW_COMMENTS]
+    is_listed = any(each.comment_id == target.comment_id for each in first)
+    return tuple(first) if is_listed else job.remarks
 
 
-def first_url(context: JobContext, job: Job) -> str:
-    """Where the first of the review's commands stands, and is answered."""
-    target = job.target
-    pull_url = f"{context.policy.server_url}/{target.repo}/pull/{target.issue_number}"
-    return f"{pull_url}#discussion_r{job.remarks[0].comment_id}"
-
-
-def place_of(remark: ReviewComment) -> str:
-    return f"{remark.path}:{remark.line}" if remark.line else remark.path
-
-
-def _read(context: JobContext, job: Job) -> tuple[ReviewComment, ...]:
-    target = job.target
-    comments = context.github(target).line_comments(target.issue_number or 0)
-    found = [
-        _remark(comment, job)
-        for comment in comments
-        if comment.review_id == job.remarks[0].review_id
-    ]
-    remarks = sorted((remark for remark in found if remark), key=lambda remark: remark.comment_id)[
-        :MAX_REMARKS
-    ]
-    is_here = any(remark.comment_id == target.comment_id for remark in remarks)
-    return tuple(remarks) if is_here else job.remarks
-
-
-def _remark(comment: LineComment, job: Job) -> ReviewComment | None:
-    """None for words that are no task, and for another's: a review's author is one, an edit's may
-    be another."""
+def _review_command(comment: LineComment, job: Job) -> ReviewComment | None:
+    """None for words that are no task, and for another person's: the author of an edited comment
+    may be another than the review's."""
     command = parse_command(comment.body)
-    if (
-        command is None
-        or command.verb != "solve"
-        or command.problem
-        or comment.author_id != job.actor_id
-    ):
+    if command is None or command.verb != "solve" or command.problem:
+        return None
+    if comment.author_id != job.actor_id:
         return None
     return ReviewComment(
         comment.id,
@@ -121,167 +288,8 @@ def _remark(comment: LineComment, job: Job) -> ReviewComment | None:
     )
 
 
-_log = structlog.get_logger()
-
-
-def accept(context: JobContext, payload: Json) -> Json:
-    """Refuses, answers or queues one job."""
-    job = load_job(payload)
-    if job.command.verb == "withdraw":
-        return withdraw(context, job)
-    if job.check is not None:
-        asked = taken_up(context, job)
-        if asked is None:
-            return None
-        job = asked
-    steps = tuple(Step(title) for title in STEPS.values()) if job.command.verb in WORK else ()
-    reporter = ProgressReporter(
-        context, Report(job, "queued", steps, mode=job.command.mode or context.policy.mode), None
-    )
-    return run_reporting_errors(context, reporter, lambda: _accept(context, job, reporter))
-
-
-def _accept(context: JobContext, job: Job, reporter: ProgressReporter) -> None:
-    reporter.begin()
-    if context.engine.step("deleted?", lambda: is_deleted(context, job)):
-        reporter.vanish()
-        return
-    decided = context.engine.step("permission", lambda: _decide(context, job))
-    if is_refused(context, reporter, decided):
-        return
-    terms = load_authorization(decided)
-    context = with_policy(context, terms)
-    if job.command.verb in WORK:
-        reporter.update(mode=job.command.mode or context.policy.mode, notes=terms.mistakes)
-    if job.source != "run":
-        reporter.acknowledge()
-    if job.command.problem:
-        raise BadRequest(job.command.problem, next_step="`/tinygen help` shows all commands.")
-    if job.command.verb not in WORK:
-        reporter.done(summary=_answer(context, job))
-        return
-    job = with_failures(context, with_review(context, job))
-    reporter.update(job=job)
-    if not is_first(job):
-        reporter.done(together_with=first_url(context, job))
-        return
-    terms = with_author_permissions(context, job, terms)
-    payload = {
-        "id": job.id,
-        "job": dump_job(job),
-        "comment_id": reporter.comment_id,
-        "terms": dump_authorization(terms),
-    }
-    place = QueueSlot(
-        job.account, job.target.repository_key, context.policy.installation_concurrency
-    )
-    context.engine.enqueue_in_turn("run", run_id(job.id), payload, place)
-
-
-def _decide(context: JobContext, job: Job) -> Json:
-    """The job's terms, or its refusal."""
-    standing = (
-        context.refusals.standing(job, kind=kind_of(job.command))
-        if job.actor_id is not None
-        else None
-    )
-    if standing is not None:  # it came while this one waited for a limit
-        return {"again": asdict(standing)}
-    settled = authorize(context, job)
-    if isinstance(settled, Refusal):
-        return asdict(settled)
-    reached = _over_limit(context, job)
-    return asdict(Refusal(reached)) if reached else dump_authorization(settled)
-
-
-def is_refused(context: JobContext, reporter: ProgressReporter, decided: Json) -> bool:
-    """Whether `_decide` refused the job, which has ended then."""
-    if not decided:
-        return False
-    if "again" in decided:
-        reporter.update(job=_without_words(reporter.report.job))
-        reporter.refused_in_silence(Failure(**decided["again"]))
-    elif "failure" in decided:
-        _refuse(context, reporter, Refusal(Failure(**decided["failure"]), decided["covers"]))
-    elif "message" in decided:  # as commits up to adabc01 recorded it
-        _refuse(context, reporter, Refusal(Failure(**decided)))
-    else:
-        return False
-    return True
-
-
-def _refuse(context: JobContext, reporter: ProgressReporter, refused: Refusal) -> None:
-    job, covers = reporter.report.job, refused.covers
-    if covers is not None and job.actor_id is not None:
-        context.engine.step(
-            "remember", lambda: context.refusals.add(job, refused.failure, covers=covers)
-        )
-        reporter.update(job=_without_words(job))
-    reporter.refused(refused.failure)
-
-
-def refused_again(context: JobContext, job: Job, failure: Failure) -> Report:
-    """The report of a job whose asker was refused lately, and is not answered again."""
-    mode = job.command.mode or context.policy.mode
-    job = _without_words(job)
-    job = replace(job, command=replace(job.command, prompt=context.clean(job.command.prompt)))
-    _log.info("a refusal still counts", job=job.id, repo=job.target.repo, actor=job.actor)
-    return Report(job, "refused", mode=mode, failure=failure, finished_at=context.now().isoformat())
-
-
-def _without_words(job: Job) -> Job:
-    """What is kept of a job that is refused: anybody can fill the disk with those."""
-    command = replace(job.command, prompt=job.command.prompt[:MAX_REFUSED_CHARS])
-    return replace(job, command=command, remarks=(), thread=None)
-
-
-def _over_limit(context: JobContext, job: Job) -> Failure | None:
-    """Asked before anything is spent. Help, status and cancel are always free."""
-    if job.command.verb not in WORK:
-        return None
-    reached = limit_met(context.policy.quota, job, context.reports, context.now().timestamp())
-    return replace(failure_of(reached), retryable=True) if reached else None
-
-
-def _answer(context: JobContext, job: Job) -> str:
-    if job.command.verb == "help":
-        words: str = context.engine.step("help", lambda: _help(context, job))
-        return words
-    if job.command.verb == "status":
-        lines: list[str] = context.engine.step(
-            "status", lambda: [_status(report) for report in asked_in_thread(context, job)]
-        )
-        return "\n".join(lines) or "Nothing was asked of TinyGen in this thread yet."
-    open_jobs: list[str] = context.engine.step("find jobs", lambda: _open_jobs(context, job))
-    for job_id in open_jobs:
-        cancel(context, job_id)
-    return (
-        f"Cancelled: {len(open_jobs)} of this thread's requests."
-        if open_jobs
-        else "Nothing runs in this thread."
-    )
-
-
-def _help(context: JobContext, job: Job) -> str:
-    target, login = job.target, job.actor or ""
-    github = context.github(target)
-    where: Where = "issue"
-    if target.is_pull and target.issue_number is not None:
-        where = "pull" if github.pull(target.issue_number).is_within(target.repo) else "fork"
-    has = github.permission(login)
-    return render_help(login, has, where, context.policy.mode, may=may_do(context, has))
-
-
-def _open_jobs(context: JobContext, job: Job) -> list[str]:
-    """Those of the thread; or the one that the operator names, since no prompt follows the word in
-    a comment."""
-    if job.command.prompt:
-        return [job.command.prompt]
-    return [each.id for each in open_in_thread(context, job)]
-
-
-def _status(report: Report) -> str:
-    at = next((step.title for step in report.steps if step.state == "running"), "")
-    words = code(report.job.command.prompt.partition("\n")[0][:60] or report.job.command.verb)
-    asked_at = report.job.received_at[:16].replace("T", " ")
-    return f"- {words}: {report.state}{f' ({at})' if at else ''}, asked at {asked_at} UTC"
+def _first_url(context: JobContext, job: Job) -> str:
+    """Where the first of the review's commands stands, and is answered."""
+    target = job.target
+    pull_url = f"{context.policy.server_url}/{target.repo}/pull/{target.issue_number}"
+    return f"{pull_url}#discussion_r{job.remarks[0].comment_id}"

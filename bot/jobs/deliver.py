@@ -1,32 +1,22 @@
-"""A patch on its way to people: as a diff in the comment, as a commit on a pull request's branch,
-or as a new one.
+"""Delivers a change: as a diff in the comment, as a suggestion, as one more commit on a pull
+request's branch, or as a new pull request.
 
-The patch text is the one truth: what is pushed is what `git apply` makes of it at its base,
-compared by tree with what GitHub made of it.
-
-`apply`: a diff that was shown in a thread, exactly, as a commit or a pull request; no model is
-asked.
-
-It is the asker's own newest, or the one that is named: what somebody else was shown a moment before
-is never taken for it.
+The patch text is the one truth: what is pushed is what `git apply` makes of it at its base, and the
+tree that GitHub made of it is compared with that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import TypeAdapter
-
-from bot.errors import AskerError, BadRequest, BranchMoved, Cancelled, NotPermitted, Unworkable
-from bot.jobs.destination import Destination, JobRepository, on_branch, on_pull_request, own_pull
-from bot.jobs.engine import Json
+from bot.errors import AskerError, BranchMoved, Cancelled, NotPermitted, Unworkable
+from bot.jobs.destination import Destination, JobRepository
+from bot.jobs.engine import FLAG, TEXT, TEXTS
 from bot.jobs.policy import JobContext
 from bot.jobs.progress import ProgressReporter
-from bot.jobs.thread_jobs import asked_here, has_diff, is_cancelled
+from bot.jobs.thread_jobs import is_cancelled
 from bot.thread.render import (
     branch_name,
     code,
@@ -36,390 +26,257 @@ from bot.thread.render import (
     render_commit_message,
     render_pull_body,
     render_title,
-    short_id,
     suggest,
 )
 from bot.thread.settings import protects
-from bot.types import Job, Report, Task
-from bot.types.serialization import dump_report, load_report
-from bot.types.snapshot import Change, Changes, Patch
+from bot.types import Task
+from bot.types.serialization import Codec, codec_of
+from bot.types.snapshot import Patch
 
 WORKFLOWS = ".github/workflows/"
 """Changing these needs a permission of its own, which this App does not ask for unless its operator
 adds it.
 https://docs.github.com/en/apps/creating-github-apps/registering-a-github-app/choosing-permissions-for-a-github-app"""
+WORKFLOWS_WITHHELD = (
+    "The change of workflow files is delivered as a diff: the App lacks the workflows permission."
+)
 WAITS = (
-    "it rests on words of people who may not have changes made here, and waits for `/tinygen"
-    " apply`."
+    "it rests on words of people who may not have changes made here, and waits for"
+    " `/tinygen apply`."
 )
 MAX_FOLLOWS = 3
 """How often a branch that moves meanwhile is followed."""
 
+_HEAD: Codec[tuple[str, str]] = codec_of(tuple[str, str])
+
 
 def deliver(
-    context: JobContext, reporter: ProgressReporter, place: Destination, task: Task
+    context: JobContext, reporter: ProgressReporter, destination: Destination, task: Task
 ) -> None:
     """Ends the job: with its diff shown, or with the commit or pull request made."""
-    report = reporter.report
-    patch = report.patch
+    patch = reporter.report.patch
     if patch is None or not patch.text:
-        reporter.done(mode="diff")
+        reporter.finish(mode="diff")
         return
-    suggestion = _suggestion(context, report.job, place, patch)
-    if suggestion is not None:
-        _done(reporter, mode="diff", suggestion=suggestion)
-        return
-    if report.mode == "pr" and place.push == "fork":
-        _as_diff(reporter, "this branch belongs to a fork, which TinyGen cannot push to.")
-    elif report.mode == "pr" and (reason := _why_not_push(context, report)):
-        _as_diff(reporter, reason)
-    elif report.mode == "pr" and place.push != "none":
-        _push(context, reporter, place, task)
-    elif place.push in ("none", "fork") or _why_not_push(context, report) or _fits(report):
-        _done(reporter, mode="diff")
-    else:
-        # Also on a pull request: nobody asked for a commit on its branch.
-        reporter.update(
-            mode="pr",
-            notes=(*report.notes, delivered_instead("diff", "it is too long for a comment.")),
-        )
-        _push(context, reporter, replace(place, push="new"), task)
+    _Delivery(context, reporter, destination, task, patch).deliver()
 
 
-def _why_not_push(context: JobContext, report: Report) -> str:
-    """Why the change may not become a commit; "" where it may. What rests on outsiders' words waits
-    until somebody who may has seen its diff, and says `apply`."""
-    waits = (
-        report.rests_on and report.job.command.verb != "apply" and context.policy.outsiders != "pr"
-    )
-    return context.policy.why_not_write or (WAITS if waits else "")
-
-
-def _suggestion(context: JobContext, job: Job, place: Destination, patch: Patch) -> str | None:
-    """The change as a suggestion, where one remark asked for it, it lies inside the lines, and
-    nothing else was said: on a branch that may be pushed to, only a small one that was not asked
-    for as a commit."""
-    if (
-        len(job.remarks) != 1
-        or job.command.verb == "apply"
-        or job.remarks[0].commit_sha != patch.base_sha
-    ):
-        return None
-    remark, mode = job.remarks[0], job.command.mode or context.policy.mode
-    changes, _tree = context.git.apply(job.target.repository_key, patch)
-    change = changes.get(remark.path)
-    old = context.git.snapshot(job.target.repository_key, patch.base_sha)
-    if (
-        len(changes) != 1
-        or change is None
-        or change.content is None
-        or remark.path not in old.blobs
-    ):
-        return None
-    (before,) = old.read([old.blobs[remark.path]])
-    is_same_mode = old.blobs[remark.path].mode == change.mode
-    suggestion = suggest(remark, before, change.content) if is_same_mode else None
-    if suggestion is None or place.push == "fork":
-        return suggestion
-    return suggestion if mode == "diff" and is_small(suggestion) else None
-
-
-def _fits(report: Report) -> bool:
-    """Whether the comment that will end the job takes its diff."""
-    return fits_comment(replace(report, state="done"))
-
-
-def _done(reporter: ProgressReporter, **changes: Any) -> None:
-    """The end, with where to find a diff that the comment does not take."""
-    reporter.update(**changes)
-    report = reporter.report
-    if report.job.target.issue_number is not None and not _fits(report):
-        words = f"The diff is too long for a comment. It is kept at /jobs/{report.job.id}.diff."
-        reporter.update(notes=(*report.notes, words))
-    reporter.done()
-
-
-def _as_diff(reporter: ProgressReporter, reason: str) -> None:
-    _done(reporter, mode="diff", notes=(*reporter.report.notes, delivered_instead("pr", reason)))
-
-
-def rebased_note(place: Destination) -> str:
-    moved = f"`{place.base_ref}` had moved on to {place.base_sha[:12]}"
+def rebased_note(destination: Destination) -> str:
+    moved = f"`{destination.base_ref}` had moved on to {destination.base_sha[:12]}"
     return f"{moved}: the same change was carried over by git's three-way merge, which was clean."
 
 
-def _push(
-    context: JobContext,
-    reporter: ProgressReporter,
-    place: Destination,
-    task: Task,
-    follows: int = MAX_FOLLOWS,
-) -> None:
-    patch = reporter.report.patch
-    if patch is None:
-        return
-    reporter.progress("deliver")
-    ours, withheld = _split(context, reporter, patch)
-    if not ours.text:
-        _as_diff(reporter, "changes of workflow files need the App's workflows permission.")
-        return
-    if withheld.text:
-        words = (
-            "The change of workflow files is delivered as a diff: the App lacks the workflows"
-            " permission."
+class _Delivery:
+    def __init__(
+        self,
+        context: JobContext,
+        reporter: ProgressReporter,
+        destination: Destination,
+        task: Task,
+        patch: Patch,
+    ) -> None:
+        self._context, self._reporter = context, reporter
+        self._engine, self._policy = context.engine, context.policy
+        self._destination, self._task, self._patch = destination, task, patch
+        self._job = reporter.report.job
+        self._key = self._job.target.repository_key
+
+    def deliver(self) -> None:
+        suggestion = self._suggestion()
+        if suggestion is not None:
+            self._finish(mode="diff", suggestion=suggestion)
+            return
+        push, wants_commit = self._destination.push, self._reporter.report.mode == "pr"
+        why_not_write = self._why_not_write()
+        if wants_commit and push == "fork":
+            self._as_diff("this branch belongs to a fork, which TinyGen cannot push to.")
+        elif wants_commit and why_not_write:
+            self._as_diff(why_not_write)
+        elif wants_commit and push != "none":
+            self._push()
+        elif push in ("none", "fork") or why_not_write or self._fits():
+            self._finish(mode="diff")
+        else:
+            # Also on a pull request: nobody asked for a commit on its branch.
+            self._reporter.update(mode="pr")
+            self._reporter.note(delivered_instead("diff", "it is too long for a comment."))
+            self._destination = replace(self._destination, push="new")
+            self._push()
+
+    def _why_not_write(self) -> str:
+        """Why the change may not become a commit; "" if it may. What rests on outsiders' words
+        waits until somebody who may has seen its diff, and says `apply`."""
+        if self._policy.why_not_write:
+            return self._policy.why_not_write
+        is_apply = self._job.command.verb == "apply"
+        if self._reporter.report.rests_on and not is_apply and self._policy.outsiders != "pr":
+            return WAITS
+        return ""
+
+    def _suggestion(self) -> str | None:
+        """The change as a suggestion, if one comment on lines asked for it and the change lies
+        inside those lines. On a branch that may be pushed to, only a small one that was not asked
+        for as a commit."""
+        comments, patch, git = self._job.remarks, self._patch, self._context.git
+        if len(comments) != 1 or self._job.command.verb == "apply":
+            return None
+        comment = comments[0]
+        if comment.commit_sha != patch.base_sha:
+            return None
+        changes, _tree = git.apply(self._key, patch)
+        old = git.snapshot(self._key, patch.base_sha)
+        blob, change = old.blobs.get(comment.path), changes.get(comment.path)
+        if len(changes) != 1 or blob is None or change is None or change.content is None:
+            return None
+        if blob.mode != change.mode:
+            return None
+        (before,) = old.read([blob])
+        suggestion = suggest(comment, before, change.content)
+        if suggestion is None or self._destination.push == "fork":
+            return suggestion
+        mode = self._job.command.mode or self._policy.mode
+        return suggestion if mode == "diff" and is_small(suggestion) else None
+
+    def _fits(self) -> bool:
+        """Whether the comment that will end the job has room for its diff."""
+        return fits_comment(replace(self._reporter.report, state="done"))
+
+    def _finish(self, **changes: Any) -> None:
+        """Ends the job, and says where its diff is if the comment has no room for it."""
+        self._reporter.update(**changes)
+        if self._job.target.issue_number is not None and not self._fits():
+            where = f"/jobs/{self._job.id}.diff"
+            self._reporter.note(f"The diff is too long for a comment. It is kept at {where}.")
+        self._reporter.finish()
+
+    def _as_diff(self, reason: str) -> None:
+        self._reporter.note(delivered_instead("pr", reason))
+        self._finish(mode="diff")
+
+    def _push(self, follows: int = MAX_FOLLOWS) -> None:
+        """Makes the commit, and a pull request if the branch is new."""
+        self._reporter.begin("deliver")
+        pushed, withheld = self._without_workflows()
+        if not pushed.text:
+            self._as_diff("changes of workflow files need the App's workflows permission.")
+            return
+        if withheld.text:
+            self._reporter.update(withheld=withheld)
+            if WORKFLOWS_WITHHELD not in self._reporter.report.notes:
+                self._reporter.note(WORKFLOWS_WITHHELD)
+        destination, is_new = self._destination, self._destination.push == "new"
+        title = render_title(self._reporter.report.summary, self._task)
+        branch = branch_name(destination.branch_of) if is_new else destination.base_ref
+        try:
+            sha = self._engine.step(
+                "push", lambda: self._commit(pushed, branch, title, create=is_new), TEXT
+            )
+        except BranchMoved:
+            if not follows or self._job.check:  # a person who pushed is at work on the check
+                raise
+            self._follow_branch()
+            self._push(follows - 1)
+            return
+        self._reporter.update(head_sha=sha)
+        if destination.push == "head":
+            url = f"{self._policy.server_url}/{self._job.target.repo}/commit/{sha}"
+            self._finish(mode="pr", commit_url=url)
+            return
+        url = self._engine.step(
+            "open pull request",
+            lambda: self._open_pull_request(branch, destination.base_ref, title),
+            TEXT,
         )
-        reporter.update(
-            withheld=withheld, notes=tuple(dict.fromkeys((*reporter.report.notes, words)))
+        if self._policy.settings.labels or self._policy.settings.reviewers:
+            problems = self._engine.step("label", lambda: self._label(url), TEXTS)
+            self._reporter.note(*problems)
+        self._finish(mode="pr", pull_request_url=url)
+
+    def _follow_branch(self) -> None:
+        """Carries the change over to where the branch is now."""
+        repository = JobRepository(self._context, self._job)
+        base_ref = self._destination.base_ref
+        _name, sha = self._engine.step("head", lambda: repository.github().resolve(base_ref), _HEAD)
+        self._destination = replace(self._destination, base_sha=sha)
+        self._patch = repository.rebased(self._patch, sha)
+        if not self._patch.text:
+            raise Unworkable(
+                "Somebody else has made the same change meanwhile.",
+                next_step="Nothing is left to do.",
+            )
+        self._reporter.update(base_sha=sha, patch=self._patch)
+        self._reporter.note(rebased_note(self._destination))
+
+    def _without_workflows(self) -> tuple[Patch, Patch]:
+        """The patch as (what may be pushed, what may not)."""
+        patch, git = self._patch, self._context.git
+        nothing = Patch(patch.base_sha, "")
+        is_named = any(file.path.startswith(WORKFLOWS) for file in patch.files)
+        if not is_named and WORKFLOWS not in patch.text:
+            return patch, nothing
+        target = self._job.target
+        is_allowed = self._engine.step(
+            "may write workflows",
+            lambda: self._context.github(target).may_write_workflows(),
+            FLAG,
         )
-    title = render_title(reporter.report.summary, task)
-    branch = branch_name(place.branch_of) if place.push == "new" else place.base_ref
-    try:
-        sha = context.engine.step(
-            "push",
-            lambda: _commit(context, reporter, ours, branch, title, create=place.push == "new"),
+        changes, _tree = git.apply(self._key, patch)
+        withheld = {path: each for path, each in changes.items() if path.startswith(WORKFLOWS)}
+        if is_allowed or not withheld:
+            return patch, nothing
+        pushed = {path: each for path, each in changes.items() if path not in withheld}
+        return (
+            git.diff(self._key, patch.base_sha, pushed),
+            git.diff(self._key, patch.base_sha, withheld),
         )
-    except BranchMoved:
-        if not follows or reporter.report.job.check:  # a person who pushed is at it
-            raise
-        _push(context, reporter, _follow(context, reporter, place, patch), task, follows - 1)
-        return
-    reporter.update(head_sha=sha)
-    if place.push == "head":
-        target = reporter.report.job.target
-        _done(
-            reporter,
-            mode="pr",
-            commit_url=f"{context.policy.server_url}/{target.repo}/commit/{sha}",
+
+    def _commit(self, patch: Patch, branch: str, title: str, *, create: bool) -> str:
+        """The sha of the commit on the branch."""
+        context, target = self._context, self._job.target
+        if is_cancelled(context, self._job.id):
+            raise Cancelled
+        changes, tree_sha = context.git.apply(self._key, patch)
+        protected = [path for path in changes if protects(self._policy.settings, path)]
+        if protected:
+            names = ", ".join(map(code, protected[:10]))
+            raise NotPermitted(
+                f"The change touches what the repository protects: {names}.",
+                next_step=(
+                    "Apply that part by hand, or change `protected` in `.github/tinygen.yml`."
+                ),
+            )
+        server_host = urlsplit(self._policy.server_url).netloc
+        message = render_commit_message(self._reporter.report, title, server_host=server_host)
+        return context.github(target).push(
+            branch,
+            patch.base_sha,
+            changes,
+            message=context.clean(message),
+            tree_sha=tree_sha,
+            create=create,
         )
-        return
-    url = context.engine.step(
-        "open pull request", lambda: _open_pull(context, reporter, branch, place.base_ref, title)
-    )
-    own = context.policy.repo
-    if own.labels or own.reviewers:
-        left = context.engine.step("label", lambda: _label(context, reporter, url))
-        reporter.update(notes=(*reporter.report.notes, *left))
-    _done(reporter, mode="pr", pull_request_url=url)
 
-
-def _follow(
-    context: JobContext, reporter: ProgressReporter, place: Destination, patch: Patch
-) -> Destination:
-    """The place where the branch is now, with the change carried over to there."""
-    repository = JobRepository(context, reporter.report.job)
-    _name, head_sha = context.engine.step(
-        "head", lambda: repository.github().resolve(place.base_ref)
-    )
-    place = replace(place, base_sha=head_sha)
-    rebased = repository.rebased(patch, head_sha)
-    if not rebased.text:
-        raise Unworkable(
-            "Somebody else has made the same change meanwhile.", next_step="Nothing is left to do."
+    def _open_pull_request(self, branch: str, base: str, title: str) -> str:
+        """Its URL."""
+        clean = self._context.clean
+        body = render_pull_body(self._reporter.report, ci_fixes=self._policy.ci_fixes)
+        github = self._context.github(self._job.target)
+        pull = github.open_pull(
+            branch, base, title=clean(title), body=clean(body), draft=self._policy.draft
         )
-    reporter.update(
-        base_sha=head_sha, patch=rebased, notes=(*reporter.report.notes, rebased_note(place))
-    )
-    return place
+        return pull.url
 
-
-def _split(context: JobContext, reporter: ProgressReporter, patch: Patch) -> tuple[Patch, Patch]:
-    """The patch as (what may be pushed, what may not)."""
-    nothing = Patch(patch.base_sha, "")
-    if (
-        not any(file.path.startswith(WORKFLOWS) for file in patch.files)
-        and WORKFLOWS not in patch.text
-    ):
-        return patch, nothing
-    target = reporter.report.job.target
-    allowed = context.engine.step(
-        "may write workflows", lambda: context.github(target).may_write_workflows()
-    )
-    changes, _tree = context.git.apply(target.repository_key, patch)
-    ours = {path: change for path, change in changes.items() if not path.startswith(WORKFLOWS)}
-    if allowed or len(ours) == len(changes):
-        return patch, nothing
-    theirs = {path: change for path, change in changes.items() if path not in ours}
-    return _diff(context, target.repository_key, patch, ours), _diff(
-        context, target.repository_key, patch, theirs
-    )
-
-
-def _diff(context: JobContext, repo: str, patch: Patch, changes: Mapping[str, Change]) -> Patch:
-    return context.git.diff(repo, patch.base_sha, changes)
-
-
-def _commit(
-    context: JobContext,
-    reporter: ProgressReporter,
-    patch: Patch,
-    branch: str,
-    title: str,
-    *,
-    create: bool,
-) -> Json:
-    job = reporter.report.job
-    if is_cancelled(context, job.id):
-        raise Cancelled
-    target = job.target
-    changes: Changes
-    changes, tree_sha = context.git.apply(target.repository_key, patch)
-    barred = [path for path in changes if protects(context.policy.repo, path)]
-    if barred:
-        raise NotPermitted(
-            "The change touches what the repository protects:"
-            f" {', '.join(map(code, barred[:10]))}.",
-            next_step="Apply that part by hand, or change `protected` in `.github/tinygen.yml`.",
-        )
-    message = render_commit_message(
-        reporter.report, title, server_host=urlsplit(context.policy.server_url).netloc
-    )
-    github = context.github(target)
-    return github.push(
-        branch,
-        patch.base_sha,
-        changes,
-        message=context.clean(message),
-        tree_sha=tree_sha,
-        create=create,
-    )
-
-
-def _open_pull(
-    context: JobContext, reporter: ProgressReporter, branch: str, base: str, title: str
-) -> Json:
-    target = reporter.report.job.target
-    github = context.github(target)
-    body = context.clean(render_pull_body(reporter.report, ci_fixes=context.policy.ci_fixes))
-    return github.open_pull(
-        branch, base, title=context.clean(title), body=body, draft=context.policy.draft
-    ).url
-
-
-def _label(context: JobContext, reporter: ProgressReporter, url: str) -> list[str]:
-    """Labels the pull request and asks for its reviews, as the repository wishes; what GitHub
-    refused, in words."""
-    target, own, number = (
-        reporter.report.job.target,
-        context.policy.repo,
-        int(url.rpartition("/")[2]),
-    )
-    github, refused = context.github(target), []
-    try:
-        github.label(number, own.labels)
-    except AskerError as error:
-        refused.append(f"The labels could not be put on the pull request: {error.message}")
-    try:
-        github.request_reviews(number, own.reviewers)
-    except AskerError as error:
-        refused.append(f"The reviews could not be asked for: {error.message}")
-    return refused
-
-
-SKEW = timedelta(seconds=60)
-DELIVERED = "This change had been delivered already; nothing new was made."
-THERE_ALREADY = "The branch holds this change already; nothing new was made."
-
-_places = TypeAdapter(Destination)
-
-
-def apply(
-    context: JobContext,
-    reporter: ProgressReporter,
-    repository: JobRepository,
-    read_task: Callable[[], Task],
-    *,
-    again: Report | None = None,
-) -> None:
-    """Ends the job. A base that moved is followed by git's three-way merge; Conflict where that is
-    not clean. `again`: the `apply` that is tried again, whose diff it is."""
-    found = context.engine.step(
-        "find diff", lambda: dump_report(_find(context, reporter.report.job, again))
-    )
-    shown = load_report(found)
-    patch = shown.patch or Patch("", "")
-    reporter.update(
-        mode="pr",
-        base_ref=shown.base_ref,
-        base_sha=patch.base_sha,
-        patch=patch,
-        summary=shown.summary,
-        continues=shown.job.id,
-        rests_on=shown.rests_on,
-    )
-    if shown.pull_request_url or shown.commit_url:
-        urls = {"pull_request_url": shown.pull_request_url, "commit_url": shown.commit_url}
-        reporter.done(**urls, withheld=shown.withheld, notes=(*reporter.report.notes, DELIVERED))
-        return
-    step = context.engine.step(
-        "place",
-        lambda: _places.dump_python(_place(context, reporter, repository, shown), mode="json"),
-    )
-    place = _places.validate_python(step)
-    repository.view(place.base_sha)
-    rebased = repository.rebased(patch, place.base_sha)
-    if not rebased.text:
-        reporter.done(notes=(*reporter.report.notes, THERE_ALREADY))
-        return
-    if rebased is not patch:
-        reporter.update(
-            base_sha=place.base_sha,
-            patch=rebased,
-            notes=(*reporter.report.notes, rebased_note(place)),
-        )
-    deliver(context, reporter, place, read_task())
-
-
-def _find(context: JobContext, job: Job, again: Report | None) -> Report:
-    """The diff that is meant: it had been shown when the command came."""
-    meant = context.reports.load(again.continues) if again and again.continues else None
-    if meant is not None:
-        return meant
-    asked = again.job if again else job
-    shown = [each for each in asked_here(context, job) if has_diff(each) and _was_over(each, asked)]
-    if wanted := asked.command.prompt:
-        found = [each for each in shown if short_id(each.job.id) == wanted]
-    else:
-        own = [each for each in shown if each.job.asker_key == asked.asker_key]
-        made = {each.job.id for each in own if each.job.command.verb != "apply"}
-        found = [each for each in own if each.job.id in made or each.continues in made]
-    if found:
-        return found[0]
-    if not shown:
-        raise BadRequest(
-            "No diff was shown in this thread yet.",
-            next_step="Ask for one: `/tinygen --diff PROMPT`.",
-        )
-    whose = f"has the name {code(wanted)}" if wanted else "was asked for by you"
-    others = [
-        f"`/tinygen apply {short_id(each.job.id)}` (asked for by {code(each.job.actor)})"
-        for each in shown[:3]
-    ]
-    raise BadRequest(
-        f"None of the diffs in this thread {whose}.", next_step=f"Name one: {', '.join(others)}."
-    )
-
-
-def _was_over(report: Report, job: Job) -> bool:
-    """Whether it had ended when the command was written, and when it came."""
-    if not (report.finished_at and job.received_at):
-        return True
-    until = datetime.fromisoformat(job.received_at)
-    if job.given_at:  # by GitHub's clock, which ours may be ahead of
-        until = min(until, datetime.fromisoformat(job.given_at) + SKEW)
-    return datetime.fromisoformat(report.finished_at) <= until
-
-
-def _place(
-    context: JobContext, reporter: ProgressReporter, repository: JobRepository, shown: Report
-) -> Destination:
-    """Where the diff was made for. Its own job names the branch, so that applying it twice makes
-    one."""
-    job, github = reporter.report.job, repository.github()
-    if job.target.is_pull and job.target.issue_number is not None:
-        return replace(
-            on_pull_request(github.pull(job.target.issue_number), job), branch_of=shown.job
-        )
-    own = own_pull(context, github, shown)
-    if own and own.head_ref == shown.base_ref:
-        return on_pull_request(own, job, is_own=True)
-    return replace(on_branch(github, job, shown.base_ref), branch_of=shown.job)
+    def _label(self, url: str) -> tuple[str, ...]:
+        """Labels the pull request and asks for its reviews, as the repository's settings say; what
+        GitHub refused, in sentences."""
+        number, settings = int(url.rpartition("/")[2]), self._policy.settings
+        github, problems = self._context.github(self._job.target), []
+        try:
+            github.label(number, settings.labels)
+        except AskerError as error:
+            problems.append(f"The labels could not be put on the pull request: {error.message}")
+        try:
+            github.request_reviews(number, settings.reviewers)
+        except AskerError as error:
+            problems.append(f"The reviews could not be asked for: {error.message}")
+        return tuple(problems)

@@ -1,7 +1,8 @@
-"""What every part of a job is given: the engine, the outside world, and the operator's rules.
+"""What a job may do: the operator's rules, narrowed by the repository's own settings and by what
+its asker may do there.
 
-The terms of one job: what the repository's own settings say, and how far its asker may go. Settled
-when the command is accepted, so that what changes while the job waits does not change it.
+It is settled once, when the command is accepted, and kept with the job: what changes while the job
+waits does not change it.
 """
 
 from __future__ import annotations
@@ -10,12 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from pydantic import TypeAdapter
-
 from bot.change.edits import SyntaxChecker
 from bot.change.solve import Limits
 from bot.errors import BadRequest
-from bot.jobs.engine import Engine, Json
+from bot.jobs.engine import Engine
 from bot.ports import Connect, Git, GitHub, Model, Outbox, Refusals, Reports, Store
 from bot.thread.render import refusal
 from bot.thread.settings import (
@@ -44,20 +43,28 @@ from bot.types import (
     Target,
 )
 from bot.types.quota import Quota
+from bot.types.serialization import Codec, Json, codec_of
+
+ACTIONS: tuple[Action, ...] = ("diff", "pr", "apply", "retry", "cancel", "status", "help")
+BOTS_MAY_NOT = Failure(
+    "Bots do not command TinyGen.", "Let a person with the needed permission give the command."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorPermissions:
-    """Who they were whose words a job hears, when its command came. `levels` are their permissions,
-    as GitHub said then, by login; who is not in it may do nothing. `rests_on` are the outsiders
-    whose words it rests on for certain, whatever of the thread is read."""
+    """What the people whose words a job is given might do here when its command came."""
 
     levels: Mapping[str, Permission] = field(default_factory=dict)
+    """By login, as GitHub said; a login that is missing has no permission."""
     rests_on: tuple[Outsider, ...] = ()
+    """The outsiders whose words the job rests on, whatever else of the thread is read."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobPolicy:
+    """The operator's rules; within a job, as its repository and asker narrow them."""
+
     mode: Mode
     draft: bool
     min_permission: Permission
@@ -67,30 +74,32 @@ class JobPolicy:
     server_url: str
     quota: Quota
     installation_concurrency: int
-    """Repositories of one installation that are worked on at once; 0 is no limit."""
+    """How many repositories of one installation run at once; 0 is no limit."""
     outsiders: Outsiders = "diff"
     ci_fixes: int = 0
     """How often a failed check of TinyGen's own pull request is worked on."""
     models: tuple[str, ...] = ()
-    """Which models a repository may choose; the first is the operator's own."""
+    """The models that a repository may choose; the first is the operator's own."""
     vision: tuple[str, ...] = ()
-    """Which of them can see."""
-    repo: RepoSettings = field(default_factory=RepoSettings)
+    """Which of them take images."""
+    settings: RepoSettings = field(default_factory=RepoSettings)
     """The repository's own settings, within a job."""
     why_not_write: str = ""
-    """Why the job may make no branch or pull request; "" where it may."""
-    judgement: AuthorPermissions | None = None
-    """Within a job; None where nobody was judged: of `apply`, and of what an older version
+    """Why the job may make no branch or pull request; "" if it may."""
+    authors: AuthorPermissions | None = None
+    """Within a job. None if nobody was looked up: for `apply`, and for a job that an older version
     accepted."""
 
     @property
     def can_see(self) -> bool:
         """Whether the job's model is shown images."""
-        return (self.repo.model or next(iter(self.models), None)) in self.vision
+        return (self.settings.model or next(iter(self.models), None)) in self.vision
 
 
 @dataclass(frozen=True, slots=True)
 class JobContext:
+    """What every part of a job is given: the engine, the outside world, and the policy."""
+
     engine: Engine
     connect: Connect
     git: Git
@@ -98,49 +107,65 @@ class JobContext:
     reports: Reports
     refusals: Refusals
     log: Store
-    """The embedded request log: always written, at once."""
+    """The embedded request log, which is written at once."""
     outbox: Outbox | None
-    """What is to be copied elsewhere; None where the log is kept here alone."""
+    """What is to be copied to the request log elsewhere; None if there is none."""
     now: Callable[[], datetime]
     clean: Callable[[str], str]
     """Takes this installation's secrets out of a text."""
-    judge: SyntaxChecker
+    syntax_checker: SyntaxChecker
     policy: JobPolicy
 
     def github(self, target: Target) -> GitHub:
-        """The target's repository, with tokens for just the one of its id."""
+        """The target's repository, with tokens for the one of its id alone."""
         return self.connect(target.repo, target.installation_id, target.repository_id)
-
-
-BOT = Failure(
-    "Bots do not command TinyGen.", "Let a person with the needed permission give the command."
-)
 
 
 @dataclass(frozen=True, slots=True)
 class Authorization:
-    """`may_write`: whether the asker, who has the permission `has`, may have branches and pull
-    requests made. `mistakes` are those of the settings file, as sentences for people; `unclear`,
-    which of its guards they may have opened. See bot.jobs.policy.JobPolicy for `judgement`."""
+    """That a job may be done, and under which settings."""
 
     settings: RepoSettings = field(default_factory=RepoSettings)
     may_write: bool = True
+    """Whether the asker may have branches and pull requests made."""
     mistakes: tuple[str, ...] = ()
+    """Those of the settings file, as sentences for people."""
     unclear: tuple[Guard, ...] = ()
-    has: Permission | None = None
-    judgement: AuthorPermissions | None = None
+    """The guards of the settings file that its mistakes may have opened."""
+    permission: Permission | None = None
+    """The asker's."""
+    authors: AuthorPermissions | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why the asker may not have it done. `covers`: for which kind of command that counts for some
-    minutes, "" for all; None where the next one is asked about anew."""
+    """Why the asker may not have it done."""
 
     failure: Failure
     covers: str | None = None
+    """The kind of command for which this counts for some minutes, "" for all kinds. None if the
+    next command is looked at anew."""
 
 
-_terms = TypeAdapter(Authorization)
+_authorization: Codec[Authorization] = codec_of(Authorization)
+_STORED_AS = {"permission": "has", "authors": "judgement"}
+"""Fields whose JSON has another name, since jobs in flight hold it."""
+
+
+def _dump_authorization(authorization: Authorization) -> Json:
+    stored = _authorization.dump(authorization)
+    return {_STORED_AS.get(name, name): value for name, value in stored.items()}
+
+
+def _load_authorization(stored: Json) -> Authorization:
+    """The defaults for a job that was accepted before there were authorizations."""
+    names = {old: name for name, old in _STORED_AS.items()}
+    return _authorization.load(
+        {names.get(name, name): value for name, value in (stored or {}).items()}
+    )
+
+
+AUTHORIZATION: Codec[Authorization] = Codec(_dump_authorization, _load_authorization)
 
 
 def kind_of(command: Command) -> str:
@@ -149,95 +174,75 @@ def kind_of(command: Command) -> str:
 
 
 def authorize(context: JobContext, job: Job) -> Authorization | Refusal:
-    """The job's terms, or why its asker may not have it done."""
+    """Whether the job's asker may have it done, and under which settings."""
     if job.source != "run" and (job.actor_is_bot or job.actor is None):
-        return Refusal(BOT, covers="")
-    terms = _read(context, job)
-    if job.source == "run" or job.actor is None:
-        return _kept_from_model(job, terms) or terms
-    has = context.github(job.target).permission(job.actor)
-    terms = replace(terms, has=has, may_write=_may(has, "pr", terms.settings, context))
-    action = action_of(job.command, terms.settings.mode or context.policy.mode)
-    if _may(has, action, terms.settings, context):
-        return _kept_from_model(job, terms) or terms
-    failure = refusal(
-        job.actor, has, least_permission(action, terms.settings, context.policy.min_permission)
-    )
-    # Who has a role here may be allowed another command.
-    return Refusal(failure, covers="" if has in ("none", "read") else kind_of(job.command))
+        return Refusal(BOTS_MAY_NOT, covers="")
+    authorization = _read_settings(context, job)
+    settings = authorization.settings
+    if job.source != "run" and job.actor is not None:
+        permission = context.github(job.target).permission(job.actor)
+        action = action_of(job.command, settings.mode or context.policy.mode)
+        if not _may(permission, action, settings, context):
+            needed = least_permission(action, settings, context.policy.min_permission)
+            # Whoever has a role here may be allowed another kind of command.
+            covers = "" if permission in ("none", "read") else kind_of(job.command)
+            return Refusal(refusal(job.actor, permission, needed), covers)
+        may_write = _may(permission, "pr", settings, context)
+        authorization = replace(authorization, permission=permission, may_write=may_write)
+    if "context" in authorization.unclear and job.command.verb in ("solve", "retry"):
+        # The model might be shown what it may not see.
+        reason = " ".join((UNCLEAR["context"], *authorization.mistakes))
+        return Refusal(Failure(reason, MEND, retryable=True))
+    return authorization
 
 
-def _kept_from_model(job: Job, terms: Authorization) -> Refusal | None:
-    """Why the model is not asked: it might be shown what it may not."""
-    if "context" not in terms.unclear or job.command.verb not in ("solve", "retry"):
-        return None
-    return Refusal(Failure(" ".join((UNCLEAR["context"], *terms.mistakes)), MEND, retryable=True))
-
-
-def dump_authorization(terms: Authorization) -> Json:
-    dumped: Json = _terms.dump_python(terms, mode="json")
-    return dumped
-
-
-def load_authorization(dumped: Json) -> Authorization:
-    """The default terms where a job was accepted before there were any."""
-    return _terms.validate_python(dumped or {})
-
-
-def with_policy(context: JobContext, terms: Authorization) -> JobContext:
-    """The house with the job's terms: the repository's settings before the operator's defaults."""
-    own = terms.settings
+def with_policy(context: JobContext, authorization: Authorization) -> JobContext:
+    """The context of an authorized job: the repository's settings go before the operator's
+    defaults."""
+    own, operators = authorization.settings, context.policy
+    why_not_write = ""
+    if not authorization.may_write:
+        why_not_write = "who asked for it may not have branches changed here."
+    elif "protected" in authorization.unclear:
+        why_not_write = UNCLEAR["protected"]
     policy = replace(
-        context.policy,
-        mode=own.mode or context.policy.mode,
-        draft=context.policy.draft if own.draft is None else own.draft,
-        ci_fixes=context.policy.ci_fixes if own.ci_fixes is None else own.ci_fixes,
-        repo=own,
-        why_not_write=_why_not_write(terms),
-        judgement=terms.judgement,
+        operators,
+        mode=own.mode or operators.mode,
+        draft=operators.draft if own.draft is None else own.draft,
+        ci_fixes=operators.ci_fixes if own.ci_fixes is None else own.ci_fixes,
+        settings=own,
+        why_not_write=why_not_write,
+        authors=authorization.authors,
     )
     return replace(context, policy=policy)
 
 
-def _why_not_write(terms: Authorization) -> str:
-    if not terms.may_write:
-        return "who asked for it may not have branches changed here."
-    return UNCLEAR["protected"] if "protected" in terms.unclear else ""
+def may_do(context: JobContext, permission: Permission) -> frozenset[Action]:
+    """What a person with that permission may ask for, by the job's policy."""
+    settings = context.policy.settings
+    return frozenset(each for each in ACTIONS if _may(permission, each, settings, context))
 
 
-def may_do(context: JobContext, has: Permission) -> frozenset[Action]:
-    """What a person with that permission may ask for, by the job's terms."""
-    actions: tuple[Action, ...] = ("diff", "pr", "apply", "retry", "cancel", "status", "help")
-    return frozenset(
-        action for action in actions if _may(has, action, context.policy.repo, context)
-    )
+def _may(
+    permission: Permission, action: Action, settings: RepoSettings, context: JobContext
+) -> bool:
+    needed = least_permission(action, settings, context.policy.min_permission)
+    return PERMISSIONS.index(permission) >= PERMISSIONS.index(needed)
 
 
-def _may(has: Permission, action: Action, settings: RepoSettings, context: JobContext) -> bool:
-    needs = least_permission(action, settings, context.policy.min_permission)
-    return PERMISSIONS.index(has) >= PERMISSIONS.index(needs)
-
-
-def _read(context: JobContext, job: Job) -> Authorization:
+def _read_settings(context: JobContext, job: Job) -> Authorization:
+    """What the repository's settings file says. A mistake that was told in the thread before is not
+    told again."""
     github = context.github(job.target)
     try:
-        read = read_settings(
-            github.file(SETTINGS_FILE, max_bytes=MAX_FILE_BYTES), models=context.policy.models
-        )
+        content = github.file(SETTINGS_FILE, max_bytes=MAX_FILE_BYTES)
+        read = read_settings(content, models=context.policy.models)
     except BadRequest as error:
         read = Read(RepoSettings(), (f"{error} None of it counts until then.",), GUARDS)
-    told = _told(context, job)
-    return Authorization(
-        read.settings,
-        mistakes=tuple(words for words in read.mistakes if words not in told),
-        unclear=read.unclear,
-    )
-
-
-def _told(context: JobContext, job: Job) -> frozenset[str]:
-    """What was said in the thread before: a mistake is told once."""
     number = job.target.issue_number
-    reports = (
+    earlier = (
         context.reports.latest(job.target.repository_key, number) if number is not None else ()
     )
-    return frozenset(note for report in reports if report.job.id != job.id for note in report.notes)
+    told = {note for report in earlier if report.job.id != job.id for note in report.notes}
+    mistakes = tuple(mistake for mistake in read.mistakes if mistake not in told)
+    return Authorization(read.settings, mistakes=mistakes, unclear=read.unclear)

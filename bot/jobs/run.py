@@ -1,11 +1,10 @@
-"""The work of one job: locate, read, ask, deliver. What a restart must not do again is a step."""
+"""Does the work of one accepted job: finds where it belongs, reads the task, asks the model, and
+delivers the change. What a restart must not do again is a step."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import replace
-
-from pydantic import TypeAdapter
 
 from bot.change.repository import prepare_task, read_instructions
 from bot.change.solve import NOTHING_YET, solve
@@ -18,292 +17,280 @@ from bot.errors import (
     TimedOut,
     Unworkable,
 )
+from bot.jobs.apply import apply
 from bot.jobs.ci_fixes import attempt_note
-from bot.jobs.deliver import apply, deliver
-from bot.jobs.destination import Destination, JobRepository, base_of, find_destination
-from bot.jobs.engine import Json
-from bot.jobs.policy import JobContext, load_authorization, may_do, with_policy
-from bot.jobs.progress import ProgressReporter
-from bot.jobs.retry import run_reporting_errors
-from bot.jobs.task import REQUEST, ImageLoader, is_outsider, level_of, merged, read_task
+from bot.jobs.deliver import deliver
+from bot.jobs.destination import (
+    DESTINATION,
+    Destination,
+    JobRepository,
+    base_of,
+    find_destination,
+)
+from bot.jobs.engine import FLAG, NUMBER, TEXT, Postponed
+from bot.jobs.policy import JobContext, may_do, with_policy
+from bot.jobs.progress import ProgressReporter, run_reporting_errors
+from bot.jobs.task import read_task
+from bot.jobs.task.images import ImageLoader
+from bot.jobs.task.outsiders import REQUEST, is_outsider, merged, permission_of
 from bot.jobs.thread_jobs import is_cancelled, is_request, latest, lineage
+from bot.jobs.workflows import RunRequest
 from bot.thread.render import refused_for
-from bot.thread.settings import repository_policy
-from bot.types import Job, Outsider, Prompt, Reply, Report, Solution, Task, Usage
-from bot.types.serialization import dump_report, load_job, load_report
-from bot.types.snapshot import Patch, RepositoryView, view_repository
-
-_replies = TypeAdapter(Reply)
-_tasks = TypeAdapter(Task)
-_places = TypeAdapter(Destination)
+from bot.types import Job, Mode, Outsider, Prompt, Reply, Report, Solution, Task, Usage
+from bot.types.serialization import MAYBE_REPORT, REPORTS, Codec, codec_of
+from bot.types.snapshot import Patch, RepositoryView
 
 BASE_LEFT_OUT = (
     "`--base` was left out: on a pull request the change is made on top of its own branch."
 )
-MOVED = (
+LINES_CHANGED = (
     "Lines that this was asked on have changed since: what was meant is read from the diff as it"
     " stood then."
 )
-STAYS = (
+CONFLICTS = (
     "The branch has changed where the diff shown before did: this goes on from that diff at its own"
     " base."
 )
 MAX_DIFF_CHARS = 40_000
 """Of the change that a request goes on from, as the model is shown it."""
 
+_REPLY: Codec[Reply] = codec_of(Reply)
+_TASK: Codec[Task] = codec_of(Task)
 
-def run(context: JobContext, payload: Json) -> Json:
-    """Does a job, and tells its end whatever happens."""
-    job, terms = load_job(payload["job"]), load_authorization(payload.get("terms"))
-    context = with_policy(context, terms)
-    begun = Report(
-        job, "running", mode=job.command.mode or context.policy.mode, notes=terms.mistakes
-    )
-    reporter = ProgressReporter(context, begun, payload["comment_id"])
+
+def run(context: JobContext, request: RunRequest) -> Postponed | None:
+    """Does a job, and reports its end whatever happens."""
+    job, authorization = request.job, request.authorization
+    context = with_policy(context, authorization)
+    mode = job.command.mode or context.policy.mode
+    report = Report(job, "running", mode=mode, notes=authorization.mistakes)
+    reporter = ProgressReporter(context, report, request.comment_id)
     return run_reporting_errors(context, reporter, _Run(context, job, reporter).work)
 
 
 class _Run:
-    """One run of one job. Its methods are called in order, each a few steps."""
+    """One run of one job. Its methods are called in order; each is a few steps."""
 
     def __init__(self, context: JobContext, job: Job, reporter: ProgressReporter) -> None:
         self._context, self._reporter = context, reporter
-        self._step = context.engine.step
+        self._engine, self._policy = context.engine, context.policy
         self._job = job
-        self._again: Report | None = None
+        self._repeats: Report | None = None
+        """The request that a `retry` repeats."""
         self._repository = JobRepository(context, job)
-        self._image_loader = ImageLoader(context, job)
+        self._images = ImageLoader(context, job)
         self._usage = Usage()
         self._began = 0.0
 
     def work(self) -> None:
-        self._began = self._step("begin", time.time)
-        self._stop_if_cancelled()
+        self._began = self._engine.step("begin", time.time, NUMBER)
+        if self._engine.step("cancelled?", self._is_cancelled, FLAG):
+            raise Cancelled
         if self._job.command.verb == "retry":
-            self._take_up_again()
+            self._repeat()
         if self._job.command.verb == "apply":
-            apply(self._context, self._reporter, self._repository, self._task, again=self._again)
+            apply(self._context, self._reporter, self._repository, self._task, self._repeats)
             return
-        self._reporter.progress("read")
+        self._reporter.begin("read")
         task = self._task()
         self._reporter.update(left_out=task.left_out)
-        place = self._place()
-        if self._job.target.is_pull and self._job.command.base:
-            self._reporter.update(notes=(*self._reporter.report.notes, BASE_LEFT_OUT))
-        if any(remark.line is None for remark in self._job.remarks):
-            self._reporter.update(notes=(*self._reporter.report.notes, MOVED))
-        self._check_is_present(place)
-        rests_on = merged(self._reporter.report.rests_on, task.rests_on, place.rests_on)
+        destination = self._engine.step(
+            "place",
+            lambda: find_destination(self._context, self._job, self._repeats),
+            DESTINATION,
+        )
+        self._note_what_was_left_out()
+        self._check_head(destination)
+        rests_on = merged(self._reporter.report.rests_on, task.rests_on, destination.rests_on)
         self._reporter.update(rests_on=rests_on)
-        if rests_on and self._context.policy.outsiders == "refuse":
-            self._reporter.refused(refused_for(rests_on))
+        if rests_on and self._policy.outsiders == "refuse":
+            self._reporter.refuse(refused_for(rests_on))
             return
-        task, place, pending = self._go_on(task, place)
-        mode = self._job.command.mode or (
-            "pr" if place.is_own or self._job.remarks else self._context.policy.mode
-        )
+        task, destination, pending = self._continue_earlier(task, destination)
         self._reporter.update(
-            base_ref=place.base_ref, base_sha=place.base_sha, continues=place.continues, mode=mode
+            base_ref=destination.base_ref,
+            base_sha=destination.base_sha,
+            continues=destination.continues,
+            mode=self._mode(destination),
         )
-        view = self._repository.view(place.base_sha)
-        task = prepare_task(task, view, instructions=self._instructions(place))
-        solution = self._solve(task, place, view, pending)
-        self._report(solution)
-        deliver(self._context, self._reporter, place, task)
+        view = self._repository.view(destination.base_sha)
+        task = prepare_task(task, view, instructions=self._instructions(destination))
+        self._report(self._solve(task, destination, view, pending))
+        deliver(self._context, self._reporter, destination, task)
 
-    def _take_up_again(self) -> None:
-        """`retry`: this job becomes the thread's last request, under its own id, from where that
-        one started."""
-        earlier = self._step(
-            "find request", lambda: _dumped(latest(self._context, self._job, is_request))
+    def _repeat(self) -> None:
+        """Makes this job the thread's last request again, under its own id, from where that one
+        started."""
+        earlier = self._engine.step(
+            "find request", lambda: latest(self._context, self._job, is_request), MAYBE_REPORT
         )
         if earlier is None:
             raise BadRequest(
                 "There is no earlier request in this thread.",
                 next_step="Say what to do: `/tinygen PROMPT`.",
             )
-        self._again = load_report(earlier)
-        asked = self._again.job
-        command = asked.command
+        asked = earlier.job
         self._check_may_repeat(asked)
-        self._job = replace(self._job, command=command, remarks=asked.remarks, check=asked.check)
-        askers = (
-            (Outsider(asked.actor, REQUEST),) if is_outsider(self._context, asked.actor) else ()
+        self._repeats = earlier
+        self._job = replace(
+            self._job, command=asked.command, remarks=asked.remarks, check=asked.check
         )
-        rests_on = merged(self._again.rests_on, askers)
+        askers: tuple[Outsider, ...] = ()
+        if is_outsider(self._context, asked.actor):
+            askers = (Outsider(asked.actor, REQUEST),)
         self._reporter.update(
-            job=self._job, mode=command.mode or self._context.policy.mode, rests_on=rests_on
+            job=self._job,
+            mode=asked.command.mode or self._policy.mode,
+            rests_on=merged(earlier.rests_on, askers),
         )
 
     def _check_may_repeat(self, asked: Job) -> None:
-        """An `apply` that failed is tried again by whoever may say `apply`: it is what the diff
-        waits for."""
-        if asked.command.verb != "apply" or self._context.policy.judgement is None:
+        """An `apply` that failed may be repeated by whoever may say `apply`: the diff waits for
+        that."""
+        if asked.command.verb != "apply" or self._policy.authors is None:
             return
-        if "apply" not in may_do(self._context, level_of(self._context, self._job.actor)):
+        if "apply" not in may_do(self._context, permission_of(self._context, self._job.actor)):
             raise NotPermitted(
                 "What failed was an `apply`, which you may not say here.",
                 next_step="Ask a maintainer.",
             )
 
     def _task(self) -> Task:
-        return _tasks.validate_python(self._step("task", self._read_task))
-
-    def _read_task(self) -> Json:
-        return _tasks.dump_python(
-            read_task(self._context, self._job, self._image_loader), mode="json"
+        return self._engine.step(
+            "task", lambda: read_task(self._context, self._job, self._images), _TASK
         )
 
-    def _place(self) -> Destination:
-        return _places.validate_python(
-            self._step(
-                "place",
-                lambda: _places.dump_python(
-                    find_destination(self._context, self._job, self._again), mode="json"
-                ),
-            )
-        )
+    def _note_what_was_left_out(self) -> None:
+        if self._job.target.is_pull and self._job.command.base:
+            self._reporter.note(BASE_LEFT_OUT)
+        if any(comment.line is None for comment in self._job.remarks):
+            self._reporter.note(LINES_CHANGED)
 
-    def _go_on(self, task: Task, place: Destination) -> tuple[Task, Destination, Patch | None]:
-        """The task with what was made before it, its place, and the part of that which no commit
-        holds yet."""
-        if place.continues is None:
-            return task, place, None
-        line = self._step(
-            "earlier", lambda: [dump_report(each) for each in self._lineage(place.continues or "")]
-        )
-        reports = tuple(load_report(each) for each in line)
-        if not reports:
-            return task, place, None
-        last = reports[-1]
-        asked = tuple(
-            report.job.command.prompt for report in reports if report.job.command.verb == "solve"
-        )
-        if last.commit_url or last.pull_request_url or last.patch is None:
-            so_far, pending = (
-                self._repository.difference(reports[0].base_sha or "", place.base_sha),
-                None,
-            )
-        else:
-            try:
-                pending = self._repository.rebased(last.patch, place.base_sha)
-            except Conflict:
-                pending, place = last.patch, replace(place, base_sha=last.patch.base_sha)
-                self._reporter.update(notes=(*self._reporter.report.notes, STAYS))
-            so_far = pending
-        return replace(task, earlier=asked, diff=_cut(so_far.text)), place, pending
-
-    def _check_is_present(self, place: Destination) -> None:
-        """A check that failed is worked on only while nobody else does."""
+    def _check_head(self, destination: Destination) -> None:
+        """A failed check is worked on only while nobody else does."""
         check = self._job.check
         if check is None:
             return
-        self._reporter.update(notes=(*self._reporter.report.notes, attempt_note(check)))
-        if place.base_sha != check.head_sha:
+        self._reporter.note(attempt_note(check))
+        if destination.base_sha != check.head_sha:
             raise Unworkable(
                 "The branch was pushed to meanwhile, so this was left alone.", next_step=""
             )
+
+    def _mode(self, destination: Destination) -> Mode:
+        """What was asked for on TinyGen's own pull request, or on lines of a diff, becomes a commit
+        without being asked to."""
+        if self._job.command.mode:
+            return self._job.command.mode
+        return "pr" if destination.is_own or self._job.remarks else self._policy.mode
+
+    def _continue_earlier(
+        self, task: Task, destination: Destination
+    ) -> tuple[Task, Destination, Patch | None]:
+        """The task with what was made before it, its destination, and the part of that which no
+        commit holds yet."""
+        continues = destination.continues
+        if continues is None:
+            return task, destination, None
+        reports = self._engine.step("earlier", lambda: self._lineage(continues), REPORTS)
+        if not reports:
+            return task, destination, None
+        first, last = reports[0], reports[-1]
+        pending = None
+        if last.commit_url or last.pull_request_url or last.patch is None:
+            earlier_change = self._repository.difference(first.base_sha or "", destination.base_sha)
+        else:
+            try:
+                pending = self._repository.rebased(last.patch, destination.base_sha)
+            except Conflict:
+                pending = last.patch
+                destination = replace(destination, base_sha=last.patch.base_sha)
+                self._reporter.note(CONFLICTS)
+            earlier_change = pending
+        requests = tuple(
+            report.job.command.prompt for report in reports if report.job.command.verb == "solve"
+        )
+        task = replace(task, earlier=requests, diff=_cut(earlier_change.text))
+        return task, destination, pending
 
     def _lineage(self, job_id: str) -> tuple[Report, ...]:
         report = self._context.reports.load(job_id)
         return lineage(self._context, report) if report else ()
 
-    def _instructions(self, place: Destination) -> str | None:
+    def _instructions(self, destination: Destination) -> str | None:
         """What the instruction files of the default branch say: a pull request's own author may be
         anybody. None if the job's base is the default branch."""
-        is_default = base_of(self._context, self._job) is None and place.continues is None
-        if place.push in ("new", "none") and is_default:
+        is_default = base_of(self._context, self._job) is None and destination.continues is None
+        if destination.push in ("new", "none") and is_default:
             return None
-        words: str = self._step("instructions", self._read_instructions)
-        return words
-
-    def _read_instructions(self) -> str:
-        repo, github = self._job.target.repository_key, self._repository.github()
-        _name, sha = github.resolve(None)
-        self._context.git.fetch(repo, github.remote(), sha)
-        policy = repository_policy(self._context.policy.repo)
-        return read_instructions(view_repository(self._context.git.snapshot(repo, sha), policy))
+        return self._engine.step(
+            "instructions", lambda: read_instructions(self._repository.default_branch()), TEXT
+        )
 
     def _solve(
-        self, task: Task, place: Destination, view: RepositoryView, pending: Patch | None
+        self, task: Task, destination: Destination, view: RepositoryView, pending: Patch | None
     ) -> Solution:
-        repo = self._job.target.repository_key
+        git, key = self._context.git, self._job.target.repository_key
         return solve(
             task,
             view,
             self._ask,
-            lambda changes: self._context.git.diff(repo, place.base_sha, changes),
-            limits=self._context.policy.limits,
-            tell=self._reporter.progress,
-            start=self._context.git.apply(repo, pending)[0] if pending else NOTHING_YET,
-            judge=self._context.judge,
+            lambda changes: git.diff(key, destination.base_sha, changes),
+            limits=self._policy.limits,
+            tell=self._reporter.begin,
+            start=git.apply(key, pending)[0] if pending else NOTHING_YET,
+            judge=self._context.syntax_checker,
         )
 
     def _ask(self, prompt: Prompt) -> Reply:
         try:
-            reply = self._reply(self._sendable(prompt))
+            reply = self._reply(prompt)
         except ImagesRefused as refusal:
-            self._image_loader.is_shut = True
-            unseen = f"All images were left out: {refusal.message}"
-            self._reporter.update(left_out=(*self._reporter.report.left_out, unseen))
-            reply = self._reply(self._sendable(prompt))
+            self._images.are_refused = True
+            left_out = f"All images were left out: {refusal.message}"
+            self._reporter.update(left_out=(*self._reporter.report.left_out, left_out))
+            reply = self._reply(prompt)
         self._usage = _add(self._usage, reply)
         self._reporter.update(model=reply.model, usage=self._usage)
         return reply
 
-    def _sendable(self, prompt: Prompt) -> Prompt:
-        """The prompt without our secrets, and without images that the model would not take."""
-        messages = [replace(part, text=self._context.clean(part.text)) for part in prompt.messages]
-        if self._image_loader.is_shut:
-            messages = [replace(part, images=()) for part in messages]
-        return replace(prompt, messages=tuple(messages))
-
     def _reply(self, prompt: Prompt) -> Reply:
-        answer = self._step(
-            f"ask {prompt.purpose}", lambda: _replies.dump_python(self._call(prompt), mode="json")
-        )
-        return _replies.validate_python(answer)
+        """The prompt is sent without our secrets, and without images that the model refused."""
+        messages = [replace(part, text=self._context.clean(part.text)) for part in prompt.messages]
+        if self._images.are_refused:
+            messages = [replace(part, images=()) for part in messages]
+        sent = replace(prompt, messages=tuple(messages))
+        return self._engine.step(f"ask {prompt.purpose}", lambda: self._call(sent), _REPLY)
 
     def _call(self, prompt: Prompt) -> Reply:
-        left_s = self._began + self._context.policy.job_s - time.time()
+        left_s = self._began + self._policy.job_s - time.time()
         if left_s <= 0:
             raise TimedOut(
-                f"The job took longer than its {self._context.policy.job_s:.0f} seconds.",
+                f"The job took longer than its {self._policy.job_s:.0f} seconds.",
                 next_step="Ask for less at once, or let the operator raise TINYGEN_JOB_SECONDS.",
             )
-        policy = self._context.policy
         return self._context.model.ask(
             prompt,
             stop=self._is_cancelled,
-            deadline_s=min(left_s, policy.call_s),
-            model=policy.repo.model,
-            images=self._image_loader.contents(prompt),
+            deadline_s=min(left_s, self._policy.call_s),
+            model=self._policy.settings.model,
+            images=self._images.contents(prompt),
         )
 
     def _is_cancelled(self) -> bool:
         return is_cancelled(self._context, self._job.id)
 
-    def _stop_if_cancelled(self) -> None:
-        if self._step("cancelled?", self._is_cancelled):
-            raise Cancelled
-
     def _report(self, solution: Solution) -> None:
-        last = solution.revisions[-1]
         verdicts = [revision.verdict for revision in solution.revisions if revision.verdict]
-        self._reporter.update(
-            patch=last.patch,
-            summary=last.summary,
-            reflections=tuple(
-                f"**{'Confident' if verdict.confident else 'Revised'}.** {verdict.reason}".strip()
-                for verdict in verdicts
-            ),
-            notes=(*self._reporter.report.notes, *solution.notes),
-            shown=solution.shown,
+        reflections = tuple(
+            f"**{'Confident' if verdict.confident else 'Revised'}.** {verdict.reason}".strip()
+            for verdict in verdicts
         )
-
-
-def _dumped(report: Report | None) -> Json:
-    return None if report is None else dump_report(report)
+        last = solution.revisions[-1]
+        self._reporter.update(
+            patch=last.patch, summary=last.summary, reflections=reflections, shown=solution.shown
+        )
+        self._reporter.note(*solution.notes)
 
 
 def _cut(diff: str) -> str:

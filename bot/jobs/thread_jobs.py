@@ -1,10 +1,8 @@
-"""How a job is stopped: because somebody says so, deletes the comment that asked for it, or closes
-its issue.
+"""The other jobs of a job's thread: what was asked and made there before, and how they are stopped.
 
-Who deletes or closes needs no permission of TinyGen's: GitHub let them, and nothing is made by
-stopping.
-
-What was asked and made in a thread before: what `apply`, `retry` and a further prompt go on from.
+A job is stopped by a command, by deleting the comment that asked for it, or by closing its issue.
+Deleting and closing need no permission of TinyGen's: GitHub allowed them, and stopping makes
+nothing.
 """
 
 from __future__ import annotations
@@ -13,23 +11,18 @@ import re
 from collections.abc import Callable
 
 from bot.errors import Cancelled
-from bot.jobs.engine import Json
+from bot.jobs.engine import TEXTS
 from bot.jobs.policy import JobContext
 from bot.jobs.progress import ProgressReporter
+from bot.jobs.workflows import CANCEL, JobReference, cancel_id, run_id
 from bot.ports import PullRequest
 from bot.thread.webhooks import OWN_BRANCH
 from bot.types import FINAL_STATES, WORK, Job, Report, Target
-from bot.types.serialization import dump_report, load_report
+from bot.types.serialization import MAYBE_REPORT
 
-
-def run_id(job_id: str) -> str:
-    """The id of the workflow that does a job's work."""
-    return f"{job_id}-run"
-
-
-def cancel_id(job_id: str) -> str:
-    """The id of the workflow whose existence says that a job is to be cancelled."""
-    return f"{job_id}-cancel"
+MAX_LINEAGE = 20
+MAX_REPORTS = 100
+_PULL_REQUEST_URL = re.compile(r"/pull/(\d{1,18})\Z")
 
 
 def is_cancelled(context: JobContext, job_id: str) -> bool:
@@ -37,95 +30,76 @@ def is_cancelled(context: JobContext, job_id: str) -> bool:
 
 
 def is_deleted(context: JobContext, job: Job) -> bool:
-    """Whether GitHub said that the job's comment is gone: it may say so before the comment itself
+    """Whether GitHub said that the job's comment is gone, which it may do before the comment itself
     arrives."""
-    return (
-        job.target.comment_id is not None
-        and context.engine.state(_deleted_id(job.target)) != "unknown"
-    )
+    has_comment = job.target.comment_id is not None
+    return has_comment and context.engine.state(_deletion_id(job.target)) != "unknown"
 
 
-def _deleted_id(target: Target) -> str:
-    """The id of the workflow whose existence says that a comment was deleted. Comments on lines are
-    numbered apart."""
-    return (
-        f"deleted {'comment' if target.reply_to is None else 'review comment'} {target.comment_id}"
-    )
+def _deletion_id(target: Target) -> str:
+    """The id of the workflow whose existence says that a comment was deleted. Comments on lines
+    have numbers of their own."""
+    kind = "comment" if target.reply_to is None else "review comment"
+    return f"deleted {kind} {target.comment_id}"
 
 
 def cancel(context: JobContext, job_id: str) -> None:
     """Asks a job to stop. One that runs sees it within a second and ends itself; one that waits is
     ended here."""
-    context.engine.start("cancel", cancel_id(job_id), {"id": job_id})
-    waiting = context.engine.step(f"drop {job_id}", lambda: _drop(context, job_id))
-    if waiting is not None:
-        ProgressReporter(context, load_report(waiting), None).stopped(Cancelled())
+    engine = context.engine
+    engine.start(CANCEL, cancel_id(job_id), JobReference(job_id))
+    dropped = engine.step(f"drop {job_id}", lambda: _drop(context, job_id), MAYBE_REPORT)
+    if dropped is not None:
+        ProgressReporter(context, dropped, None).fail(Cancelled())
+
+
+def _drop(context: JobContext, job_id: str) -> Report | None:
+    """The report of a job that will not run any more, though it has not ended; None for any
+    other."""
+    engine, workflow_id = context.engine, run_id(job_id)
+    if engine.state(workflow_id) == "queued":
+        engine.drop(workflow_id)
+    report = context.reports.load(job_id)
+    if report is None or report.state in FINAL_STATES or engine.state(workflow_id) != "ended":
+        return None
+    return report
 
 
 def withdraw(context: JobContext, job: Job) -> None:
-    """Stops what the deleted comment asked for or, where the job names no comment, all that was
-    asked in the thread."""
+    """Stops what the deleted comment asked for; all that was asked in the thread if the job names
+    no comment."""
     comment_id = job.target.comment_id
     if comment_id is not None:
-        context.engine.start("cancel", _deleted_id(job.target), {"id": job.id})
-    found: list[str] = context.engine.step(
-        "find jobs",
-        lambda: [
-            each.id
-            for each in open_in_thread(context, job)
-            if comment_id in (None, each.target.comment_id)
-        ],
-    )
-    for job_id in found:
+        context.engine.start(CANCEL, _deletion_id(job.target), JobReference(job.id))
+
+    def find() -> tuple[str, ...]:
+        jobs = open_in_thread(context, job)
+        return tuple(each.id for each in jobs if comment_id in (None, each.target.comment_id))
+
+    for job_id in context.engine.step("find jobs", find, TEXTS):
         cancel(context, job_id)
 
 
 def open_in_thread(context: JobContext, job: Job) -> list[Job]:
-    """What else was asked in the job's thread and has not ended."""
-    number = job.target.issue_number
-    jobs = (
-        context.reports.open_jobs(job.target.repository_key, number) if number is not None else ()
-    )
+    """The thread's other jobs that have not ended."""
+    target = job.target
+    if target.issue_number is None:
+        return []
+    jobs = context.reports.open_jobs(target.repository_key, target.issue_number)
     return [each for each in jobs if each.id != job.id]
 
 
-def asked_in_thread(context: JobContext, job: Job) -> list[Report]:
-    """What else was asked in the job's thread, newest first."""
-    number = job.target.issue_number
-    reports = (
-        context.reports.latest(job.target.repository_key, number) if number is not None else ()
-    )
-    return [
-        report for report in reports if report.job.id != job.id and report.job.command.verb in WORK
-    ]
-
-
-def _drop(context: JobContext, job_id: str) -> Json:
-    """The report of a job that will not run any more, though it never ended; None for any other."""
-    if context.engine.state(run_id(job_id)) == "queued":
-        context.engine.drop(run_id(job_id))
-    report = context.reports.load(job_id)
-    if (
-        report is None
-        or report.state in FINAL_STATES
-        or context.engine.state(run_id(job_id)) != "ended"
-    ):
-        return None
-    return dump_report(report)
-
-
-MAX_STEPS_BACK = 20
-MAX_REPORTS = 100
-_PULL = re.compile(r"/pull/(\d{1,18})\Z")
-
-
-def latest(context: JobContext, job: Job, wanted: Callable[[Report], bool]) -> Report | None:
-    """The newest of the thread's other jobs that is wanted."""
-    return next((report for report in asked_here(context, job) if wanted(report)), None)
+def latest_in_thread(context: JobContext, job: Job) -> list[Report]:
+    """The newest of the thread's other jobs, newest first."""
+    target = job.target
+    if target.issue_number is None:
+        return []
+    reports = context.reports.latest(target.repository_key, target.issue_number)
+    return [each for each in reports if each.job.id != job.id and each.job.command.verb in WORK]
 
 
 def asked_here(context: JobContext, job: Job) -> list[Report]:
-    """The thread's other jobs, newest first. In a review, each thread on a line is one of its
+    """The thread's other jobs, newest first. In a review, each thread on a line is a thread of its
     own."""
     target = job.target
     if target.issue_number is None:
@@ -138,19 +112,23 @@ def asked_here(context: JobContext, job: Job) -> list[Report]:
     ]
 
 
+def latest(context: JobContext, job: Job, wanted: Callable[[Report], bool]) -> Report | None:
+    """The newest of the jobs asked here that is wanted."""
+    return next((report for report in asked_here(context, job) if wanted(report)), None)
+
+
 def is_request(report: Report) -> bool:
-    """Whether `retry` means this one: what its asker may not ask, or what cannot be carried out, it
-    never is. What a limit refused may be asked again; an `apply` is tried again only where that may
-    help."""
+    """Whether `retry` may mean this job. It never means what its asker may not ask, or what cannot
+    be carried out. What a limit refused may be asked again; an `apply`, or a fix of a failed check,
+    only if that may help."""
     command = report.job.command
-    may_help = report.state == "cancelled" or (
-        report.failure is not None and report.failure.retryable
-    )
-    if (report.state == "refused" and not may_help) or command.problem or report.together_with:
+    is_retryable = report.failure is not None and report.failure.retryable
+    may_help = report.state == "cancelled" or is_retryable
+    if command.problem or report.together_with or (report.state == "refused" and not may_help):
         return False
-    if report.job.check:  # nobody's words; its own rules say when it is tried again
+    if report.job.check or command.verb == "apply":
         return may_help
-    return command.verb == "solve" or (command.verb == "apply" and may_help)
+    return command.verb == "solve"
 
 
 def has_diff(report: Report) -> bool:
@@ -160,35 +138,30 @@ def has_diff(report: Report) -> bool:
 def lineage(context: JobContext, report: Report) -> tuple[Report, ...]:
     """The report and those that it went on from, oldest first."""
     line = [report]
-    while line[0].continues and len(line) < MAX_STEPS_BACK:
-        before = context.reports.load(line[0].continues)
-        if before is None:
+    while line[0].continues and len(line) < MAX_LINEAGE:
+        earlier = context.reports.load(line[0].continues)
+        if earlier is None:
             break
-        line.insert(0, before)
+        line.insert(0, earlier)
     return tuple(line)
 
 
 def pull_number(line: tuple[Report, ...]) -> int | None:
-    """The pull request that the newest of them opened."""
-    found = [
-        _PULL.search(report.pull_request_url)
-        for report in reversed(line)
-        if report.pull_request_url
-    ]
-    return int(found[0][1]) if found and found[0] else None
+    """The number of the pull request that the newest of them opened."""
+    for report in reversed(line):
+        if report.pull_request_url:
+            found = _PULL_REQUEST_URL.search(report.pull_request_url)
+            return int(found[1]) if found else None
+    return None
 
 
 def opener(context: JobContext, target: Target, pull: PullRequest) -> Report | None:
-    """The job that opened the pull request, where TinyGen did."""
+    """The job that opened the pull request, if TinyGen did."""
     branch = OWN_BRANCH.fullmatch(pull.head_ref)
     if branch is None or not pull.is_within(target.repo):
         return None
     reports = context.reports.latest(target.repository_key, int(branch[1]))
-    return next(
-        (
-            report
-            for report in reports
-            if has_diff(report) and pull_number((report,)) == pull.number
-        ),
-        None,
-    )
+    for report in reports:
+        if has_diff(report) and pull_number((report,)) == pull.number:
+            return report
+    return None

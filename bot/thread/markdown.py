@@ -66,7 +66,7 @@ def prose_parts(text: str) -> list[str]:
     return _prose_and_code(text)[::2]
 
 
-def hides(text: str) -> bool:
+def has_hidden_text(text: str) -> bool:
     """Whether the text holds anything that a reader of the page would not see."""
     return clean_material(text, limit_chars=len(text)) != text.replace("\r\n", "\n")
 

@@ -1,67 +1,74 @@
-"""Jobs and reports as JSON, for the durable queue and the reports that are kept; and a report as a
-row of the request log, whose columns README lists ("The request log"). Both logs, the embedded one
-and Supabase's, are given `log_row`.
+"""Values as JSON and back: what the durable engine and the database keep of a job, and its row of
+the request log.
+
+Jobs in flight outlive a deployment, so what is read here may have been written by an older version:
+fields are added with a default, and never renamed.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from pydantic import TypeAdapter
 
 from bot.types import Job, Report
 
-Json = dict[str, Any]
+T = TypeVar("T")
+Json: TypeAlias = Any
+"""What `json.dumps` takes."""
 
 MAX_REFUSED_CHARS = 200
-"""Of a refused request's prompt: anybody can be refused, as often as they like."""
+"""The part of a refused request's prompt that is kept: anybody can be refused, as often as they
+like."""
 _NOT_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
-@cache
-def _jobs() -> TypeAdapter[Job]:
-    return TypeAdapter(Job)
+@dataclass(frozen=True, slots=True)
+class Codec(Generic[T]):
+    """How values of one type become JSON, and JSON becomes such values again."""
+
+    dump: Callable[[T], Json]
+    load: Callable[[Json], T]
 
 
-@cache
-def _reports() -> TypeAdapter[Report]:
-    return TypeAdapter(Report)
+def codec_of(kind: Any, *, omit_defaults: bool = False) -> Codec[Any]:
+    """The codec that follows from the type's annotations. `omit_defaults`: a field that has its
+    default value is left out of the JSON."""
+
+    @cache
+    def adapter() -> TypeAdapter[Any]:  # made at the first use, since that takes milliseconds
+        return TypeAdapter(kind)
+
+    def dump(value: Any) -> Json:
+        return adapter().dump_python(value, mode="json", exclude_defaults=omit_defaults)
+
+    return Codec(dump, lambda json: adapter().validate_python(json))
 
 
-def dump_job(job: Job) -> Json:
-    dumped: Json = _jobs().dump_python(job, mode="json")
-    return dumped
+JOB: Codec[Job] = codec_of(Job)
+REPORT: Codec[Report] = codec_of(Report, omit_defaults=True)
+MAYBE_REPORT: Codec[Report | None] = codec_of(Report | None, omit_defaults=True)
+REPORTS: Codec[tuple[Report, ...]] = codec_of(tuple[Report, ...], omit_defaults=True)
 
 
-def load_job(json: Json) -> Job:
-    return _jobs().validate_python(json)
-
-
-def dump_report(report: Report) -> Json:
-    dumped: Json = _reports().dump_python(report, mode="json", exclude_defaults=True)
-    return dumped
-
-
-def load_report(json: Json) -> Report:
-    return _reports().validate_python(json)
-
-
-def log_row(report: Report) -> Json:
-    """The row of `tinygen_requests`; every column is present. PostgreSQL's text holds neither NUL
-    nor undecodable bytes, so U+FFFD stands for them."""
+def log_row(report: Report) -> dict[str, Json]:
+    """The row of `tinygen_requests`, with every column that README lists ("The request log").
+    PostgreSQL's text holds neither NUL nor lone surrogates: U+FFFD stands for them."""
     job, usage = report.job, report.usage
-    row: Json = {
+    failure = report.failure
+    row = {
         "id": job.id,
         "source": job.source,
         "delivery_id": job.delivery_id,
         "installation_id": job.target.installation_id,
         "repo": job.target.repo,
         "issue_number": job.target.issue_number,
-        "actor": job.actor
-        if job.source != "run"
-        else None,  # a login, which who calls /run does not have
+        # A direct call has no login.
+        "actor": job.actor if job.source != "run" else None,
         "prompt": job.command.prompt[: MAX_REFUSED_CHARS if report.state == "refused" else None],
         "mode": report.mode,
         "state": report.state,
@@ -73,13 +80,16 @@ def log_row(report: Report) -> Json:
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
         "cost_usd": usage.cost_usd,
-        "error": f"{report.failure.message} {report.failure.next_step}".strip()
-        if report.failure
-        else None,
+        "error": f"{failure.message} {failure.next_step}".strip() if failure else None,
         "created_at": job.received_at,
         "finished_at": report.finished_at,
     }
-    return {
-        name: _NOT_TEXT.sub("\ufffd", value) if isinstance(value, str) else value
-        for name, value in row.items()
-    }
+    return {name: _without_nul(value) for name, value in row.items()}
+
+
+def _without_nul(value: Json) -> Json:
+    return _NOT_TEXT.sub("\ufffd", value) if isinstance(value, str) else value
+
+
+dump_job, load_job = JOB.dump, JOB.load
+dump_report, load_report = REPORT.dump, REPORT.load

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from bot.jobs.worker.maintenance import DEAD_S
+from bot.jobs.worker.heartbeat import DEAD_S
 from tests.doubles.model import Messages, ModelDouble, Reply, hang
 from tests.doubles.supabase import ToolMissing, find_postgres, fresh_database, postgres
 from tests.scene import CONFIDENT, FILES, LOUDER

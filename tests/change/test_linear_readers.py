@@ -21,11 +21,17 @@ from bot.change.repository import read_instructions
 from bot.change.tokens import estimate_tokens
 from bot.cli.transcript import render_transcript
 from bot.errors import BadRequest
-from bot.jobs.ci_fixes import fingerprint, tail_of
 from bot.logs import _hidden, cleaner
+from bot.thread.ci_logs import fingerprint, tail_of
 from bot.thread.commands import MAX_BODY_CHARS, parse_command
 from bot.thread.globs import any_glob
-from bot.thread.markdown import clean_material, find_images, find_permalinks, hides, prose_parts
+from bot.thread.markdown import (
+    clean_material,
+    find_images,
+    find_permalinks,
+    has_hidden_text,
+    prose_parts,
+)
 from bot.thread.render import code, fence, neutralize, split_summary
 from bot.thread.settings import MAX_FILE_BYTES, read_settings
 from bot.types import Message, Prompt, Reply
@@ -150,7 +156,7 @@ _hide = cleaner(["a secret value", "another secret\nof two lines"])
 
 _READERS: dict[str, Callable[[str], object]] = {
     "clean_material": clean_material,
-    "hides": hides,
+    "has_hidden_text": has_hidden_text,
     "prose_parts": prose_parts,
     "find_images": lambda text: find_images([text], "https://github.com"),
     "find_permalinks": lambda text: find_permalinks([text], "https://github.com", "a/b"),

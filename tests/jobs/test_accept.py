@@ -1,53 +1,45 @@
-"""What was decided of a command before a restart holds after it, whichever commit recorded it."""
+"""What was decided about a command before a restart holds after it, whichever commit recorded
+it."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from bot.jobs.accept import is_refused
-from bot.jobs.policy import Authorization, JobContext, Refusal, dump_authorization
-from bot.jobs.progress import ProgressReporter
-from bot.types import Command, Failure, Job, Report, Target
+from bot.jobs.accept import DECISION, Decision, StandingRefusal
+from bot.jobs.policy import Authorization, AuthorPermissions, Refusal
+from bot.types import Failure, Outsider
 
 NO = Failure("You may not.", "Ask mona.")
-
-
-class FakeReporter:
-    """Remembers how the job ended."""
-
-    def __init__(self) -> None:
-        self.report = Report(
-            Job("a", "comment", Target("o/r", 1, 1), Command("solve", "x"), "mallory"), "queued"
-        )
-        self.ended: list[tuple[str, Failure]] = []
-
-    def update(self, **changes: Any) -> None: ...
-
-    def refused(self, failure: Failure) -> None:
-        self.ended.append(("told", failure))
-
-    def refused_in_silence(self, failure: Failure) -> None:
-        self.ended.append(("in silence", failure))
+KNOWN = AuthorPermissions({"mona": "write"}, (Outsider("mallory", "the request"),))
 
 
 @pytest.mark.parametrize(
-    ("recorded", "ended"),
+    ("recorded", "decision"),
     [
-        (asdict(Refusal(NO)), [("told", NO)]),
-        (asdict(NO), [("told", NO)]),  # as commits up to adabc01 recorded it
-        ({"again": asdict(NO)}, [("in silence", NO)]),
-        (dump_authorization(Authorization()), []),
-        (None, []),
+        ({"failure": asdict(NO), "covers": ""}, Refusal(NO, covers="")),
+        (asdict(NO), Refusal(NO)),  # as commits up to adabc01 recorded it
+        ({"again": asdict(NO)}, StandingRefusal(NO)),
+        ({"may_write": False, "has": "read"}, Authorization(may_write=False, permission="read")),
+        ({}, Authorization()),
+        (None, Authorization()),
     ],
 )
 def test_a_recorded_refusal_is_never_taken_for_a_permission(
-    recorded: Any, ended: list[tuple[str, Failure]]
+    recorded: Any, decision: Decision
 ) -> None:
-    reporter = FakeReporter()
-    assert is_refused(cast(JobContext, None), cast(ProgressReporter, reporter), recorded) is bool(
-        ended
-    )
-    assert reporter.ended == ended
+    assert DECISION.load(recorded) == decision
+
+
+@pytest.mark.parametrize(
+    "decision",
+    [
+        Refusal(NO, covers="solve"),
+        StandingRefusal(NO),
+        Authorization(may_write=False, mistakes=("Line 2.",), permission="read", authors=KNOWN),
+    ],
+)
+def test_a_decision_comes_back_as_it_was_recorded(decision: Decision) -> None:
+    assert DECISION.load(DECISION.dump(decision)) == decision

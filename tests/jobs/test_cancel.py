@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.jobs.workflows import CANCEL, JobReference, cancel_id
 from tests.doubles.github.webhooks import Delivery
 from tests.doubles.model import hang
 from tests.scene import CONFIDENT, LOUDER, Scene, Told
@@ -86,7 +87,7 @@ def test_a_job_that_is_cancelled_after_its_last_reply_pushes_nothing(scene: Scen
 
     def cancel(_messages: object) -> str:
         (job,) = scene.rows()
-        scene.engine.start("cancel", f"{job}-cancel", {"id": job})
+        scene.engine.start(CANCEL, cancel_id(job), JobReference(job))
         cancelled.append(job)
         return CONFIDENT
 

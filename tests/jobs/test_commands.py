@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 
-from bot.jobs.thread_jobs import run_id
+from bot.jobs.workflows import run_id
 from tests.doubles.github.faults import bad_gateway
 from tests.doubles.model import hang, server_error
 from tests.scene import CONFIDENT, GREET, LOUDER, REPO, Scene, block, draft

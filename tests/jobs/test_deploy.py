@@ -7,17 +7,22 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
-from bot.jobs.engine import Engine, Json
+from bot.jobs.engine import FLAG, NOTHING, RESUME, Engine, Resumption, Workflow
+from bot.jobs.workflows import CANCEL, JobReference
 
 Body = Callable[[Engine, list[str]], None]
+
+
+RUN: Workflow[JobReference] = Workflow("run", CANCEL.payload)
 
 
 def steps(*names: str) -> Body:
     def body(engine: Engine, done: list[str]) -> None:
         for name in names:
-            engine.step(name, lambda name=name: done.append(name))  # type: ignore[misc]
+            engine.step(name, partial(done.append, name), NOTHING)
 
     return body
 
@@ -31,15 +36,13 @@ def running(root: Path, body: Body, done: list[str]) -> Iterator[Engine]:
         clean=lambda words: words,
         poll_s=0.01,
     )
-    engine.workflow("run", lambda _payload: body(engine, done))
+    engine.register(RUN, lambda _job: body(engine, done))
 
-    def go_on(payload: Json) -> None:
-        while not engine.step(
-            "go on", lambda: engine.go_on(payload)
-        ):  # the job is still about to end
-            time.sleep(0.01)
+    def resume(resumption: Resumption) -> None:
+        while not engine.step("go on", partial(engine.resume, resumption), FLAG):
+            time.sleep(0.01)  # the job is still about to end
 
-    engine.workflow("go on", go_on)
+    engine.register(RESUME, resume)
     engine.launch()
     try:
         yield engine
@@ -59,7 +62,7 @@ def killed_after(root: Path, body: Body) -> list[str]:
         raise SystemExit
 
     with running(root, cut, done) as engine:
-        engine.enqueue("jobs", "run", "job-run", {"id": "job"}, key="octocat/greeter")
+        engine.enqueue("jobs", RUN, "job-run", JobReference("job"), key="octocat/greeter")
         assert reached.wait(20)
     leave.set()
     return done

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from bot.jobs.engine import (
+from bot.jobs.engine.fairness import (
     MAX_STARTING,
     QueuedJob,
     QueueSlot,
     choose_released,
     choose_starting,
-    may_start,
+    may_run,
 )
 from bot.ports import Waiting
 from bot.types import Command, Job
@@ -27,18 +27,18 @@ def line(*words: str) -> list[QueuedJob]:
 
 
 def test_a_job_goes_while_its_installation_has_a_place() -> None:
-    assert may_start([], QueueSlot("a", "r1", 2))
-    assert may_start(line("a/r1"), QueueSlot("a", "r2", 2))
-    assert not may_start(line("a/r1", "a/r2"), QueueSlot("a", "r3", 2))
-    assert may_start(line("a/r1", "a/r2"), QueueSlot("a", "r3", 0))
+    assert may_run([], QueueSlot("a", "r1", 2))
+    assert may_run(line("a/r1"), QueueSlot("a", "r2", 2))
+    assert not may_run(line("a/r1", "a/r2"), QueueSlot("a", "r3", 2))
+    assert may_run(line("a/r1", "a/r2"), QueueSlot("a", "r3", 0))
 
 
 def test_further_jobs_of_a_repository_at_work_take_no_further_place() -> None:
-    assert may_start(line("a/r1", "a/r2"), QueueSlot("a", "r2", 2))
+    assert may_run(line("a/r1", "a/r2"), QueueSlot("a", "r2", 2))
 
 
 def test_nobody_overtakes_those_held() -> None:
-    assert not may_start(line("a/r1", "a/r2?"), QueueSlot("a", "r2", 2))
+    assert not may_run(line("a/r1", "a/r2?"), QueueSlot("a", "r2", 2))
 
 
 def test_the_oldest_is_freed_first_and_others_hold_nobody_up() -> None:

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from bot.jobs.workflows import CANCEL, JobReference, cancel_id
 from bot.ports import Remote
 from bot.types import Command, Job, Report, Target
 from bot.types.serialization import log_row
@@ -123,7 +124,7 @@ def test_an_app_that_was_uninstalled_ends_the_job_in_the_log(scene: Scene) -> No
     told = scene.say("/tinygen Louder.")
     scene.wait(lambda: scene.asked, "the model to be asked")
     scene.github.uninstall(scene.installation)
-    scene.engine.start("cancel", f"{told.job}-cancel", {"id": told.job})
+    scene.engine.start(CANCEL, cancel_id(told.job), JobReference(told.job))
     assert scene.ended(told).state == "cancelled"
     assert told.row["state"] == "cancelled"
 

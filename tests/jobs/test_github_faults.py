@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bot.jobs.thread_jobs import run_id
+from bot.jobs.workflows import run_id
 from tests.doubles.github.faults import (
     Fault,
     delayed,

@@ -6,8 +6,8 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import replace
 
-from bot.jobs.thread_jobs import run_id
 from bot.jobs.worker.maintenance import find_lost
+from bot.jobs.workflows import run_id
 from bot.types import FINAL_STATES, Command, Job, Report, Target
 from tests.doubles.github.faults import Fault, secondary_limit
 from tests.doubles.model import Messages, hang

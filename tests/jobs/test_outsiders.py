@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from bot.jobs.thread_jobs import run_id
+from bot.jobs.engine import Workflow
+from bot.jobs.workflows import run_id
 from bot.types import Command, Job, Target
-from bot.types.serialization import dump_job
+from bot.types.serialization import Codec, Json, dump_job
 from tests.doubles.github.attachments import attach
 from tests.doubles.github.faults import Fault, bad_gateway
 from tests.doubles.github.state import Issue
@@ -255,7 +256,8 @@ class TestWhoIsAnOutsider:
             "comment_id": None,
             "terms": {"may_write": True},
         }
-        scene.engine.enqueue("jobs", "run", run_id(job.id), payload, key=REPO)
+        stored: Workflow[Json] = Workflow("run", Codec(lambda json: json, lambda json: json))
+        scene.engine.enqueue("jobs", stored, run_id(job.id), payload, key=REPO)
         scene.wait(lambda: scene.engine.state(run_id(job.id)) == "ended", "the job")
         (answer,) = scene.bot_comments(issue.number)
         assert MALLORYS_ISSUE in told_first(answer)

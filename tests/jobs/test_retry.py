@@ -10,7 +10,8 @@ import pytest
 
 from bot.errors import OutsideError
 from bot.jobs.policy import JobContext
-from bot.jobs.retry import tell_end
+from bot.jobs.progress import report_end
+from bot.jobs.workflows import EndToReport
 from bot.types import Command, Job, Report, Target
 from tests.fakes import MemoryReports
 
@@ -21,11 +22,11 @@ class FakeEngine:
 
     waits: list[float] = field(default_factory=list)
 
-    def step(self, name: str, body: Callable[[], Any]) -> Any:
+    def step(self, name: str, body: Callable[[], Any], result: Any) -> Any:
         return body()
 
     def enqueue(
-        self, queue: str, name: str, workflow_id: str, payload: Any, *, key: str, wait_s: float
+        self, queue: str, workflow: Any, workflow_id: str, payload: Any, *, key: str, wait_s: float
     ) -> None:
         self.waits.append(wait_s)
 
@@ -56,7 +57,7 @@ class FakeContext:
 def queued_wait(context: FakeContext, tries: int) -> list[float]:
     job = Job("a", "comment", Target("o/r", 1, 1), Command("solve"))
     context.reports.save(Report(job, "done"))
-    tell_end(cast(JobContext, context), {"id": "a", "comment_id": 5, "tries": tries})
+    report_end(cast(JobContext, context), EndToReport("a", 5, tries=tries))
     return context.engine.waits
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.jobs.thread_jobs import run_id
+from bot.jobs.workflows import run_id
 from tests.doubles.github import Repository
 from tests.jobs.conftest import SetScene
 from tests.scene import CONFIDENT, FILES, LOUDER, Scene, block, draft

@@ -9,7 +9,7 @@ from bot.thread.markdown import (
     Permalink,
     clean_material,
     find_permalinks,
-    hides,
+    has_hidden_text,
     prose_parts,
     render_lines,
 )
@@ -47,8 +47,8 @@ def test_it_is_bounded() -> None:
 
 
 def test_it_is_known_whether_anything_was_hidden() -> None:
-    assert hides("a <!-- b -->")
-    assert not hides("a\r\nb `<!-- c -->`" + "x" * 100_000)
+    assert has_hidden_text("a <!-- b -->")
+    assert not has_hidden_text("a\r\nb `<!-- c -->`" + "x" * 100_000)
 
 
 @pytest.mark.timeout(20)

@@ -1,8 +1,8 @@
-"""The request log elsewhere, kept up with the embedded one: row by row, oldest first, so that after
-an outage they arrive in order.
+"""Copies the rows of the embedded request log to the one elsewhere (Supabase), oldest first, so that
+after an outage they arrive in order.
 
-While it is away, its oldest row is tried again and the others wait behind it. A row that it refuses
-for itself alone steps aside: it is reported, tried again ever more rarely, and holds up no other.
+While the log elsewhere is away, the oldest row is tried again and the others wait behind it. A row
+that it refuses for itself alone is logged, tried again ever more rarely, and holds up no other.
 """
 
 from __future__ import annotations
@@ -13,8 +13,6 @@ from collections.abc import Callable
 import structlog
 
 from bot.errors import OutsideError, RowRefused, TinyGenError
-from bot.jobs.engine import Json
-from bot.jobs.policy import JobContext
 from bot.ports import Outbox, Reports, Store, Unsent
 
 LOOK_S = 0.2
@@ -25,14 +23,6 @@ REFUSED_WAIT_S = 3600.0
 STOP_S = 2.0
 
 _log = structlog.get_logger()
-
-
-def send_on(context: JobContext, payload: Json) -> None:
-    """A row that waited in the engine's queue, as all did in version 0.1.0, goes where rows wait
-    now."""
-    report = context.reports.load(payload["id"])
-    if report is not None and context.outbox is not None:
-        context.outbox.add(report)
 
 
 class LogShipper:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.jobs.ci_fixes import MAX_CHARS, MAX_LINES, fingerprint, tail_of
+from bot.thread.ci_logs import MAX_CHARS, MAX_LINES, fingerprint, tail_of
 
 STAMP = "2026-11-22T10:00:00.1234567Z "
 

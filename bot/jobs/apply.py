@@ -1,0 +1,137 @@
+"""`apply`: delivers a diff that was shown in the thread, exactly, as a commit or a pull request. No
+model is asked.
+
+It is the asker's own newest diff, or the one that is named: what somebody else was shown a moment
+before is never taken for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bot.errors import BadRequest
+from bot.jobs.deliver import deliver, rebased_note
+from bot.jobs.destination import (
+    DESTINATION,
+    Destination,
+    JobRepository,
+    on_branch,
+    on_pull_request,
+    own_pull,
+)
+from bot.jobs.policy import JobContext
+from bot.jobs.progress import ProgressReporter
+from bot.jobs.thread_jobs import asked_here, has_diff
+from bot.thread.render import code, short_id
+from bot.types import Job, Report, Task
+from bot.types.serialization import REPORT
+from bot.types.snapshot import Patch
+
+CLOCK_SKEW = timedelta(seconds=60)
+DELIVERED = "This change had been delivered already; nothing new was made."
+THERE_ALREADY = "The branch holds this change already; nothing new was made."
+
+
+def apply(
+    context: JobContext,
+    reporter: ProgressReporter,
+    repository: JobRepository,
+    read_task: Callable[[], Task],
+    repeats: Report | None,
+) -> None:
+    """Ends the job. If the base moved, the diff is carried over by git's three-way merge; Conflict
+    if that is not clean. `repeats` is the `apply` that a `retry` repeats."""
+    job = reporter.report.job
+    shown = context.engine.step("find diff", lambda: _find(context, job, repeats), REPORT)
+    patch = shown.patch or Patch("", "")
+    reporter.update(
+        mode="pr",
+        base_ref=shown.base_ref,
+        base_sha=patch.base_sha,
+        patch=patch,
+        summary=shown.summary,
+        continues=shown.job.id,
+        rests_on=shown.rests_on,
+    )
+    if shown.pull_request_url or shown.commit_url:
+        reporter.note(DELIVERED)
+        reporter.finish(
+            pull_request_url=shown.pull_request_url,
+            commit_url=shown.commit_url,
+            withheld=shown.withheld,
+        )
+        return
+    destination = context.engine.step(
+        "place", lambda: _destination(context, job, repository, shown), DESTINATION
+    )
+    repository.view(destination.base_sha)
+    rebased = repository.rebased(patch, destination.base_sha)
+    if not rebased.text:
+        reporter.note(THERE_ALREADY)
+        reporter.finish()
+        return
+    if rebased is not patch:
+        reporter.update(base_sha=destination.base_sha, patch=rebased)
+        reporter.note(rebased_note(destination))
+    deliver(context, reporter, destination, read_task())
+
+
+def _find(context: JobContext, job: Job, repeats: Report | None) -> Report:
+    """The diff that is meant: one that had been shown when the command came."""
+    if repeats and repeats.continues:
+        meant = context.reports.load(repeats.continues)
+        if meant is not None:
+            return meant
+    asked = repeats.job if repeats else job
+    shown = [
+        each for each in asked_here(context, job) if has_diff(each) and _had_ended(each, asked)
+    ]
+    wanted = asked.command.prompt
+    if wanted:
+        found = [each for each in shown if short_id(each.job.id) == wanted]
+    else:
+        own = [each for each in shown if each.job.asker_key == asked.asker_key]
+        made = {each.job.id for each in own if each.job.command.verb != "apply"}
+        found = [each for each in own if each.job.id in made or each.continues in made]
+    if found:
+        return found[0]
+    if not shown:
+        raise BadRequest(
+            "No diff was shown in this thread yet.",
+            next_step="Ask for one: `/tinygen --diff PROMPT`.",
+        )
+    whose = f"has the name {code(wanted)}" if wanted else "was asked for by you"
+    names = [
+        f"`/tinygen apply {short_id(each.job.id)}` (asked for by {code(each.job.actor)})"
+        for each in shown[:3]
+    ]
+    raise BadRequest(
+        f"None of the diffs in this thread {whose}.", next_step=f"Name one: {', '.join(names)}."
+    )
+
+
+def _had_ended(report: Report, job: Job) -> bool:
+    """Whether it had ended when the command was written, and when it came."""
+    if not (report.finished_at and job.received_at):
+        return True
+    until = datetime.fromisoformat(job.received_at)
+    if job.given_at:  # by GitHub's clock, which may be behind ours
+        until = min(until, datetime.fromisoformat(job.given_at) + CLOCK_SKEW)
+    return datetime.fromisoformat(report.finished_at) <= until
+
+
+def _destination(
+    context: JobContext, job: Job, repository: JobRepository, shown: Report
+) -> Destination:
+    """Where the diff was made for. The diff's own job names the branch, so that applying it twice
+    makes one branch."""
+    github, target = repository.github(), job.target
+    if target.is_pull and target.issue_number is not None:
+        pull = github.pull(target.issue_number)
+        return replace(on_pull_request(pull, job), branch_of=shown.job)
+    own = own_pull(context, github, shown)
+    if own and own.head_ref == shown.base_ref:
+        return on_pull_request(own, job, is_own=True)
+    return replace(on_branch(github, job, shown.base_ref), branch_of=shown.job)

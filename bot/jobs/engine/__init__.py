@@ -1,0 +1,446 @@
+"""The durable engine: workflows whose finished steps never run again, whatever process dies.
+
+dbos keeps each workflow's input and each finished step's outcome in the database. After a restart,
+a workflow runs from its start, and each finished step returns what is recorded of it. So the body
+of a workflow branches only on what steps returned, and whatever touches the world is in a step.
+
+This is the only module that imports dbos.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Generic, Literal, TypeVar
+
+import structlog
+from dbos import (
+    DBOS,
+    DBOSClient,
+    DBOSContextSetAuth,
+    EnqueueOptions,
+    SetEnqueueOptions,
+    SetWorkflowID,
+    StepOptions,
+    WorkflowSerializationFormat,
+)
+from dbos._error import DBOSException, DBOSUnexpectedStepError
+
+from bot.errors import SetupError
+from bot.jobs.engine.fairness import (
+    MAX_STARTING,
+    QueuedJob,
+    QueueSlot,
+    choose_released,
+    may_run,
+)
+from bot.jobs.engine.outcome import cleaned, dump_outcome, load_outcome, outcome_of
+from bot.ports import MetricsSink, NoMetrics
+from bot.types.serialization import Codec, Json, codec_of
+
+P = TypeVar("P")
+T = TypeVar("T")
+
+EngineError = DBOSException
+"""An error of the engine itself: never a job's failure, so never caught as one."""
+
+NAME = "tinygen"
+APPLICATION_VERSION = "tinygen-1"
+"""Constant: by default the engine leaves jobs in flight alone when a workflow's source changes.
+Raise it only with a change that jobs in flight cannot go on with, after the queue has drained."""
+MAX_RECOVERIES = 50
+"""A job that was in flight at so many restarts is the likely cause of them, and is given up."""
+POLL_S = 0.1
+MAX_FOLLOWUPS = 16
+"""Workflows of the queue "followups", of all accounts together, that one worker runs at once."""
+NOBODY = "nobody"
+"""The account of what was queued before accounts were recorded."""
+HELD_S = 10 * 365 * 86_400.0
+"""The delay of a job that is held until `release_held` lets it run."""
+MANY = 1_000
+"""Workflows that are listed at once."""
+_OPEN = ("DELAYED", "ENQUEUED", "PENDING")
+
+NOTHING: Codec[None] = codec_of(None)
+FLAG: Codec[bool] = codec_of(bool)
+NUMBER: Codec[float] = codec_of(float)
+TEXT: Codec[str] = codec_of(str)
+TEXTS: Codec[tuple[str, ...]] = codec_of(tuple[str, ...])
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Workflow(Generic[P]):
+    """A kind of workflow, by its name in the database, and what it is given: an object with the
+    job's `id`."""
+
+    name: str
+    payload: Codec[P]
+
+
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """How a workflow ends that goes on later. The workflow RESUME names the same stamp."""
+
+    stamp: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """What is needed to let a postponed workflow go on, from `step` on."""
+
+    id: str
+    """The job's."""
+    workflow: str
+    stamp: str
+    step: int
+    account: str = NOBODY
+    is_over: bool = False
+    """Whether the job has ended, and only its end is still to be reported."""
+    tries: int = 1
+
+
+RESUME: Workflow[Resumption] = Workflow("go on", codec_of(Resumption))
+
+
+def migrate(database_url: str) -> None:
+    """Makes the engine's tables, or brings them up to date."""
+    if database_url.startswith("sqlite:///"):
+        _use_wal(Path(database_url.removeprefix("sqlite:///")))
+    try:
+        DBOS.migrate(database_url)
+    except DBOSException as error:
+        raise _unusable(error) from error
+
+
+class Engine:
+    """Workflows by name, steps, and queues. One per process; one worker process per SQLite file.
+
+    `executor_id` names this worker. With SQLite it is always the same, so that a restart finds its
+    own jobs again. `clean` takes the installation's secrets out of a text: no payload of a workflow
+    and no outcome of a step keeps one.
+    """
+
+    def __init__(
+        self,
+        database_url: str,
+        *,
+        executor_id: str,
+        concurrency: int,
+        clean: Callable[[str], str],
+        poll_s: float = POLL_S,
+        metrics: MetricsSink | None = None,
+    ) -> None:
+        self._concurrency, self._poll_s, self._clean = concurrency, poll_s, clean
+        self._metrics = metrics or NoMetrics()
+        self._queueing = threading.Lock()
+        self._workflows: dict[str, Callable[[Json], Json]] = {}
+        if database_url.startswith("sqlite:///"):
+            _use_wal(Path(database_url.removeprefix("sqlite:///")))
+        # A connection of its own: DBOS refuses its queries inside a step that runs an event loop.
+        self._client = DBOSClient(
+            system_database_url=database_url, application_name=NAME, lazy=True
+        )
+        DBOS(
+            config={
+                "name": NAME,
+                "system_database_url": database_url,
+                "executor_id": executor_id,
+                "application_version": APPLICATION_VERSION,
+                "log_level": "ERROR",
+                "max_executor_threads": concurrency + MAX_FOLLOWUPS + 2 * MAX_STARTING,
+                "notification_listener_polling_interval_sec": 10 * poll_s,
+            }
+        )
+
+    def register(self, workflow: Workflow[P], body: Callable[[P], Postponed | None]) -> None:
+        """Says what the workflow does. All are registered before `launch`, since that is when jobs
+        in flight go on."""
+
+        @DBOS.workflow(
+            name=workflow.name,
+            max_recovery_attempts=MAX_RECOVERIES,
+            serialization_type=WorkflowSerializationFormat.PORTABLE,
+        )
+        def run(payload: Json) -> Json:
+            job_id = payload.get("id")
+            with structlog.contextvars.bound_contextvars(job=job_id, workflow=workflow.name):
+                try:
+                    end = body(workflow.payload.load(payload))
+                except DBOSUnexpectedStepError as changed:
+                    _id, step, *_names = changed.inputs
+                    end = self._resume_changed(payload["id"], step)
+            return None if end is None else {"put_off": end.stamp}
+
+        self._workflows[workflow.name] = run
+
+    def launch(self) -> None:
+        try:
+            DBOS.launch()
+        except DBOSException as error:
+            raise _unusable(error) from error
+        DBOS.register_queue(
+            "jobs",
+            polling_interval_sec=self._poll_s,
+            worker_concurrency=self._concurrency,
+            partition_concurrency=1,
+            on_conflict="always_update",
+        )
+        # One at a time for each account: an installation that GitHub limits delays no other.
+        DBOS.register_queue(
+            "followups",
+            polling_interval_sec=10 * self._poll_s,
+            worker_concurrency=MAX_FOLLOWUPS,
+            partition_concurrency=1,
+            on_conflict="always_update",
+        )
+        # The followups' queue up to commit adabc01: what is left in it still runs.
+        DBOS.register_queue(
+            "late",
+            polling_interval_sec=10 * self._poll_s,
+            worker_concurrency=4,
+            on_conflict="always_update",
+        )
+
+    def stop(self, drain_s: int) -> None:
+        """Lets running jobs go on for `drain_s`; the others go on at the next start."""
+        DBOS.destroy(workflow_completion_timeout_sec=drain_s, destroy_registry=True)
+        self._client.destroy()
+
+    def start(
+        self, workflow: Workflow[P], workflow_id: str, payload: P, *, account: str | None = None
+    ) -> None:
+        """Starts it here and now. An id that was started before starts nothing."""
+        with SetWorkflowID(workflow_id), DBOSContextSetAuth(account, None):
+            DBOS.start_workflow(self._workflows[workflow.name], self._dumped(workflow, payload))
+
+    def enqueue(
+        self,
+        queue: Literal["jobs", "followups"],
+        workflow: Workflow[P],
+        workflow_id: str,
+        payload: P,
+        *,
+        key: str,
+        account: str | None = None,
+        wait_s: float | None = None,
+    ) -> None:
+        """Queues it, to start in `wait_s` at the earliest. Of the same `key` one runs at a time: a
+        repository in "jobs", an account in "followups". An id that was queued before queues
+        nothing."""
+        options = SetEnqueueOptions(queue_partition_key=key, delay_seconds=wait_s)
+        with SetWorkflowID(workflow_id), DBOSContextSetAuth(account, None), options:
+            DBOS.enqueue_workflow(
+                queue, self._workflows[workflow.name], self._dumped(workflow, payload)
+            )
+
+    def enqueue_in_turn(
+        self, workflow: Workflow[P], workflow_id: str, payload: P, slot: QueueSlot
+    ) -> None:
+        """Queues it in "jobs", or holds it there until `release_held` lets it run."""
+        with self._queueing:  # of many that come at once, each must see those before it
+            may_start = self.step("turn", lambda: may_run(self._group(slot.group), slot), FLAG)
+            self.enqueue(
+                "jobs",
+                workflow,
+                workflow_id,
+                payload,
+                key=slot.key,
+                account=slot.group,
+                wait_s=None if may_start else HELD_S,
+            )
+
+    def release_held(self, cap: int) -> None:
+        """Lets held jobs run whose turn has come. Safe to do in many workers at once."""
+        delayed = self._queued("DELAYED")
+        if any(job.is_held for job in delayed):
+            for workflow_id in choose_released(
+                (*self._queued("ENQUEUED", "PENDING"), *delayed), cap
+            ):
+                self._client.set_workflow_delay(workflow_id, delay_seconds=0.0)
+
+    def _group(self, account: str) -> tuple[QueuedJob, ...]:
+        return self._queued(*_OPEN, user=account, sort_desc=True)
+
+    def _queued(self, *states: str, **filters: Any) -> tuple[QueuedJob, ...]:
+        """The jobs of the queue "jobs" in one of the states, MANY at most."""
+        now_ms = time.time() * 1000
+        found = self._client.list_workflows(
+            queue_name="jobs",
+            status=list(states),
+            limit=MANY,
+            load_input=False,
+            load_output=False,
+            **filters,
+        )
+        jobs = []
+        for each in found:
+            delay_ms = (each.delay_until_epoch_ms or 0) - now_ms
+            is_held = each.status == "DELAYED" and delay_ms > HELD_S * 500
+            group, key = each.authenticated_user or "", each.queue_partition_key or ""
+            jobs.append(QueuedJob(each.workflow_id, group, key, is_held))
+        return tuple(jobs)
+
+    def state(self, workflow_id: str) -> Literal["unknown", "queued", "running", "ended"]:
+        found = self._client.list_workflows(
+            workflow_ids=[workflow_id], load_input=False, load_output=False
+        )
+        if not found:
+            return "unknown"
+        if found[0].status in ("ENQUEUED", "DELAYED"):
+            return "queued"
+        return "running" if found[0].status == "PENDING" else "ended"
+
+    def is_alive(self, workflow_id: str) -> bool:
+        """Whether the workflow has work left. A postponed one does while its resumption waits."""
+        found = self._client.list_workflows(workflow_ids=[workflow_id], load_input=False)
+        if not found:
+            return False
+        if found[0].status in _OPEN:
+            return True
+        output = found[0].output
+        if found[0].status != "SUCCESS" or not isinstance(output, dict) or "put_off" not in output:
+            return False
+        resumptions = self._client.list_workflows(
+            workflow_id_prefix=f"{output['put_off']}-{RESUME.name}",
+            status=list(_OPEN),
+            load_input=False,
+            load_output=False,
+        )
+        return bool(resumptions)
+
+    def owners(self) -> frozenset[str]:
+        """The executors that have workflows in flight."""
+        running = self._client.list_workflows(status="PENDING", load_input=False, load_output=False)
+        return frozenset(workflow.executor_id for workflow in running if workflow.executor_id)
+
+    def take_over(self, executor_ids: Sequence[str]) -> int:
+        """How many workflows of dead executors go on here. The engine guards each by its owner: of
+        several executors that take over the same workflow, one gets it."""
+        return len(DBOS._recover_pending_workflows(list(executor_ids)))
+
+    def forget(self, before: datetime) -> int:
+        """How many workflows that ended before then were deleted. The engine itself keeps them for
+        ever."""
+        count = 0
+        while old := self._client.list_workflows(
+            completed_before=before.isoformat(), limit=MANY, load_input=False, load_output=False
+        ):
+            self._client.delete_workflows([workflow.workflow_id for workflow in old])
+            count += len(old)
+        return count
+
+    def drop(self, workflow_id: str) -> None:
+        """Takes a workflow out of its queue. One that already runs begins no further step."""
+        self._client.cancel_workflow(workflow_id)
+
+    def resume(self, resumption: Resumption) -> bool:
+        """Queues a postponed workflow again where it was queued before. False if it is still about
+        to end. One that ended in another way, or was resumed already, is left alone."""
+        found = self._client.list_workflows(workflow_ids=[resumption.workflow], load_input=False)
+        if found and found[0].status in _OPEN:
+            return False
+        if found and found[0].output == {"put_off": resumption.stamp}:
+            workflow = found[0]
+            self._client.rewind_workflow(
+                resumption.workflow,
+                start_step=resumption.step,
+                queue_name=workflow.queue_name or "followups",
+                queue_partition_key=(
+                    workflow.queue_partition_key or workflow.authenticated_user or NOBODY
+                ),
+            )
+        return True
+
+    # The rest is for the body of a workflow.
+
+    def step(self, name: str, body: Callable[[], T], result: Codec[T]) -> T:
+        """What `body` returned, now or before a restart. An error of `bot.errors` that it raised is
+        raised again as what it was."""
+        recorded = DBOS.run_step(StepOptions(name=name), lambda: self._recorded(name, body, result))
+        outcome = load_outcome(recorded, step=recorded.get("number"))
+        if outcome.error is not None:
+            raise outcome.error
+        return result.load(outcome.value)
+
+    def _recorded(self, name: str, body: Callable[[], T], result: Codec[T]) -> Json:
+        began = time.monotonic()
+        outcome = outcome_of(lambda: result.dump(body()))
+        seconds = time.monotonic() - began
+        self._metrics.step_ended(name, seconds)
+        _log.info("step", step=name, outcome=str(outcome), seconds=round(seconds, 3))
+        return {**cleaned(dump_outcome(outcome), self._clean), "number": DBOS.step_id}
+
+    def postpone(
+        self,
+        job_id: str,
+        wait_s: float,
+        *,
+        account: str,
+        step: int | None,
+        is_over: bool,
+        may: Callable[[], bool],
+    ) -> Postponed | None:
+        """What the workflow returns to go on in `wait_s`, from `step` on (None: from here on). None
+        if it may not."""
+        found = self.step("put off", lambda: _new_stamp() if may() else None, _STAMP)
+        if found is None:
+            return None
+        stamp, here = found
+        workflow_id = DBOS.workflow_id or ""
+        resumption = Resumption(job_id, workflow_id, stamp, step or here, account, is_over)
+        self.enqueue(
+            "followups", RESUME, f"{stamp}-{RESUME.name}", resumption, key=account, wait_s=wait_s
+        )
+        return Postponed(stamp)
+
+    def _resume_changed(self, job_id: str, step: int) -> Postponed:
+        """Postpones a job that another version of the code began: of such a job nothing more can be
+        recorded from `step` on, so it is queued from outside the workflow."""
+        stamp = uuid.uuid4().hex
+        account = DBOS.authenticated_user or NOBODY
+        _log.warning("a job that other code began is done anew from here on", step=step)
+        options: EnqueueOptions = {
+            "workflow_name": RESUME.name,
+            "queue_name": "followups",
+            "queue_partition_key": account,
+            "workflow_id": f"{stamp}-{RESUME.name}",
+            "serialization_type": WorkflowSerializationFormat.PORTABLE,
+        }
+        resumption = Resumption(job_id, DBOS.workflow_id or "", stamp, step, account)
+        self._client.enqueue(options, RESUME.payload.dump(resumption))
+        return Postponed(stamp)
+
+    def _dumped(self, workflow: Workflow[P], payload: P) -> Json:
+        return cleaned(workflow.payload.dump(payload), self._clean)
+
+
+_STAMP: Codec[tuple[str, int] | None] = codec_of(tuple[str, int] | None)
+
+
+def _new_stamp() -> tuple[str, int]:
+    """A new stamp, and the number of the step that makes it."""
+    return uuid.uuid4().hex, DBOS.step_id or 0
+
+
+def _unusable(error: Exception) -> SetupError:
+    return SetupError(
+        f"The job database cannot be used: {type(error).__name__}.",
+        next_step="Check TINYGEN_DATABASE_URL, and that its user may create tables.",
+    )
+
+
+def _use_wal(path: Path) -> None:
+    """Sets SQLite to write-ahead logging, which is faster than the engine's default, and stays set
+    in the file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(path, timeout=30)
+    connection.execute("pragma journal_mode=wal")
+    connection.close()

@@ -1,0 +1,124 @@
+"""Whose words a job rests on. An outsider is whoever may not have a change made here, and every bot
+but TinyGen itself.
+
+This is looked up once, when the command comes, and kept with the job: who loses or gains a
+permission while the job waits changes nothing. GitHub's API is asked about each login; what a
+payload says about a person does not count. What TinyGen itself wrote rests on what its own job
+rested on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from bot.jobs.policy import Authorization, AuthorPermissions, JobContext, may_do
+from bot.jobs.task.comments import last_authors
+from bot.jobs.thread_jobs import is_request, latest, latest_in_thread, opener
+from bot.ports import GitHub, PullRequest
+from bot.thread.webhooks import GHOST
+from bot.types import Job, Outsider, Permission, Report
+from bot.types.serialization import Codec, codec_of
+
+MAX_OUTSIDERS = 30
+ISSUE = "the issue's title and text"
+PULL = "the pull request's title and text"
+HEAD = "the branch of the fork"
+REQUEST = "the request"
+EDITED = "the comment that the command was written into"
+
+_AUTHORS: Codec[AuthorPermissions] = codec_of(AuthorPermissions)
+
+
+def with_author_permissions(
+    context: JobContext, job: Job, authorization: Authorization
+) -> Authorization:
+    """The authorization, with what GitHub says now of those whose words the job is given. `context`
+    has the job's policy."""
+    is_work = job.command.verb in ("solve", "retry")
+    if not is_work or job.source == "run" or job.target.issue_number is None:
+        return authorization
+    authors = context.engine.step(
+        "whose words",
+        lambda: author_permissions(context, job, authorization.permission),
+        _AUTHORS,
+    )
+    return replace(authorization, authors=authors)
+
+
+def author_permissions(
+    context: JobContext, job: Job, askers: Permission | None = None
+) -> AuthorPermissions:
+    """`askers` is the asker's permission, if it is known already."""
+    target, number = job.target, job.target.issue_number or 0
+    github = context.github(target)
+    pull = github.pull(number) if target.is_pull else None
+    opened = opener(context, target, pull) if pull else None
+    author = None if opened else job.opened_by or github.thread(number).author
+    owner = _fork_owner(job, pull) if pull else None
+    repeated = latest(context, job, is_request) if job.command.verb == "retry" else None
+    logins = (
+        job.actor,
+        job.edited_of,
+        author,
+        owner,
+        repeated.job.actor if repeated else None,
+        *last_authors(github, job, number),
+    )
+    known = {job.actor: askers} if job.actor and askers else {}
+    levels = {
+        login: known.get(login) or _permission(github, login)
+        for login in dict.fromkeys(logins)
+        if login
+    }
+    written = [Outsider(job.actor, REQUEST)]
+    if job.edited_of is not None:
+        written.append(Outsider(job.edited_of, EDITED))
+    if opened is None:
+        written.append(Outsider(author, PULL if pull else ISSUE))
+    if pull and not pull.is_within(target.repo):
+        written.append(Outsider(owner, HEAD))
+    known_here = with_authors(context, AuthorPermissions(levels))
+    rests_on = tuple(each for each in written if is_outsider(known_here, each.login))
+    if opened:
+        rests_on = merged(outsiders_of_pull(context, job, opened), rests_on)
+    return AuthorPermissions(levels, rests_on)
+
+
+def with_authors(context: JobContext, authors: AuthorPermissions) -> JobContext:
+    return replace(context, policy=replace(context.policy, authors=authors))
+
+
+def is_outsider(context: JobContext, login: str | None) -> bool:
+    """Whether a person may not have a change made, by what was looked up for the job."""
+    return "pr" not in may_do(context, permission_of(context, login))
+
+
+def permission_of(context: JobContext, login: str | None) -> Permission:
+    authors = context.policy.authors
+    return authors.levels.get(login or "", "none") if authors else "none"
+
+
+def merged(*groups: tuple[Outsider, ...]) -> tuple[Outsider, ...]:
+    return tuple(dict.fromkeys(each for group in groups for each in group))[:MAX_OUTSIDERS]
+
+
+def outsiders_of_pull(context: JobContext, job: Job, opened: Report) -> tuple[Outsider, ...]:
+    """The outsiders that a pull request of TinyGen's rests on, where `job` is in its thread: those
+    of the job that opened it, and of those that put more commits onto its branch."""
+    return merged(opened.rests_on, *_of_commits(context, job), *_of_commits(context, opened.job))
+
+
+def _of_commits(context: JobContext, job: Job) -> Iterator[tuple[Outsider, ...]]:
+    return (report.rests_on for report in latest_in_thread(context, job) if report.commit_url)
+
+
+def _permission(github: GitHub, login: str) -> Permission:
+    return "none" if login == GHOST or login.endswith("[bot]") else github.permission(login)
+
+
+def _fork_owner(job: Job, pull: PullRequest) -> str | None:
+    """None also if the fork is gone."""
+    if not pull.head_repo or pull.is_within(job.target.repo):
+        return None
+    return pull.head_repo.partition("/")[0]

@@ -1,0 +1,69 @@
+"""The workflows of a job, and what each is given.
+
+Their names, ids and payloads are kept in the database: jobs in flight hold those of older versions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bot.jobs.engine import NOBODY, Workflow
+from bot.jobs.policy import AUTHORIZATION, Authorization
+from bot.types import Job
+from bot.types.serialization import JOB, Codec, Json, codec_of
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """A job that was accepted, and its comment in the thread if it has one."""
+
+    job: Job
+    comment_id: int | None
+    authorization: Authorization = field(default_factory=Authorization)
+
+
+@dataclass(frozen=True, slots=True)
+class EndToReport:
+    """A job's end that its thread was not told yet."""
+
+    id: str
+    comment_id: int | None
+    account: str = NOBODY
+    tries: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class JobReference:
+    id: str
+    account: str = NOBODY
+
+
+def _dump_request(request: RunRequest) -> Json:
+    return {
+        "id": request.job.id,
+        "job": JOB.dump(request.job),
+        "comment_id": request.comment_id,
+        "terms": AUTHORIZATION.dump(request.authorization),
+    }
+
+
+def _load_request(stored: Json) -> RunRequest:
+    authorization = AUTHORIZATION.load(stored.get("terms"))
+    return RunRequest(JOB.load(stored["job"]), stored["comment_id"], authorization)
+
+
+ACCEPT: Workflow[Job] = Workflow("accept", JOB)
+RUN: Workflow[RunRequest] = Workflow("run", Codec(_dump_request, _load_request))
+REPORT_END: Workflow[EndToReport] = Workflow("tell", codec_of(EndToReport))
+CLOSE_LOST: Workflow[JobReference] = Workflow("close", codec_of(JobReference))
+CANCEL: Workflow[JobReference] = Workflow("cancel", codec_of(JobReference))
+"""Does nothing: that a workflow of this id exists says that the job is to be cancelled."""
+
+
+def run_id(job_id: str) -> str:
+    """The id of the workflow that does a job's work."""
+    return f"{job_id}-run"
+
+
+def cancel_id(job_id: str) -> str:
+    return f"{job_id}-cancel"
