@@ -1,9 +1,9 @@
-"""What a repository asks of those who change it, from the files in which repositories say so.
+"""What a task needs of its repository: what the repository asks of whoever changes it, and its files
+with changes that are not committed yet.
 
-They are read from the default branch alone: whoever can write there may command TinyGen anyway,
-while a pull request's author may be anybody. What the repository keeps from the model is not read.
-
-A repository as changes that are not committed yet leave it: what a further change is made on.
+Instructions are read from the default branch alone: whoever can write there may command TinyGen
+anyway, while a pull request's author may be anybody. Files that the repository keeps from the model
+are not read.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FILES = (
 https://docs.github.com/en/copilot/customizing-copilot/adding-repository-custom-instructions-for-github-copilot"""
 MAX_FILE_CHARS = {"AGENTS.md": 8_000, ".github/copilot-instructions.md": 8_000}
 BRIEF_CHARS = 2_000
-"""Of any other file, which is written for people and mostly about other things than code."""
+"""The limit of any other file: those are written for people, mostly about other things than code."""
 MAX_BLOB_BYTES = 256_000
 
 
@@ -41,7 +41,7 @@ def prepare_task(task: Task, view: RepositoryView, *, instructions: str | None =
 
 
 def read_instructions(view: RepositoryView) -> str:
-    """The files' words, each under its name, cut to a bound; "" where there are none."""
+    """The instruction files, each under its name and cut to a limit; "" if there are none."""
     visible = view.visible()
     blobs = [blob for name in FILES if (blob := visible.blobs.get(name)) and _is_readable(blob)]
     parts = []

@@ -1,5 +1,5 @@
-"""Where a change is looked at again: its places with what stands around them, touched functions in
-full."""
+"""What a review is shown of the changed files: each changed place with the lines around it, and
+changed functions in full."""
 
 from __future__ import annotations
 
@@ -114,9 +114,8 @@ def _blocks(file: _File, at: int) -> Iterator[Span]:
         if file.depth(first) < depth:
             depth = file.depth(first)
             below = min(len(file), first + MAX_BLOCK_LINES)
-            while (
-                end <= below and file.depth(end) > depth
-            ):  # what ended no deeper block ends none that is less deep
+            # A line that ended no deeper block ends no block that is less deep.
+            while end <= below and file.depth(end) > depth:
                 end += 1
             if end <= below:
                 yield first, end

@@ -1,5 +1,5 @@
-"""The loop: generate, apply, mend what did not match, then reflect on the diff until it holds or
-the rounds end.
+"""The loop: ask the model for edits, apply them, ask again for those that did not match, then let it
+review the diff until it is confident or the rounds end.
 
 The model and git are callables, so the same replies give the same result: a run can be replayed
 from its transcript, and a job that was killed goes on from the replies that were recorded.
@@ -22,13 +22,13 @@ from bot.types.snapshot import Changes, Patch, RepositoryView
 
 Ask = Callable[[Prompt], Reply]
 Diff = Callable[[Changes], Patch]
-Tell = Callable[[str], None]
+ReportStep = Callable[[str], None]
 
 NOTHING_YET: Changes = {}
 MAX_REPAIRS = 2
 """How often one draft's failed edits are asked for again."""
 MAX_REQUESTS = 3
-"""How often one draft's wish to see more is answered."""
+"""How often one draft's requests to see more are answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """What a conversation came to: the state of the change, the model's words, and the edits that
+    """The result of one conversation: the changes so far, the model's words, and the edits that
     never matched."""
 
     changes: Changes
@@ -53,11 +53,11 @@ class _Draft:
     said: tuple[str, ...]
     """The prose of each reply."""
     unfinished: str = ""
-    """What its last reply left open, in words for people; "" where it left nothing."""
+    """What the last reply left open, in words for people; "" if nothing."""
 
 
-class _Meter:
-    """Asks, and refuses once the limits are used up."""
+class _LimitedModel:
+    """Asks the model; LimitReached once the limits are used up."""
 
     def __init__(self, ask: Ask, limits: Limits) -> None:
         self._ask, self._limits = ask, limits
@@ -86,45 +86,42 @@ def solve(
     diff: Diff,
     *,
     limits: Limits,
-    tell: Tell = lambda _step: None,
+    report_step: ReportStep = lambda _step: None,
     start: Changes = NOTHING_YET,
-    judge: SyntaxChecker = no_syntax_checks,
+    syntax_checker: SyntaxChecker = no_syntax_checks,
 ) -> Solution:
-    """The revisions that the model made of the task, best last. `start` is what stands already: the
-    model sees the files with it, and the result holds it. `judge` tells whether a changed file
-    parses.
+    """The revisions that the model made of the task, best last. `start` are earlier changes: the
+    model is shown the files with them, and the result contains them. `report_step` is told
+    "generate" and "reflect".
 
-    Unworkable where the model sent edits but none could be applied; LimitReached where the limits
-    end before there is a first revision.
+    Unworkable if the model sent edits but none could be applied; LimitReached if the limits end
+    before there is a first revision.
     """
-    meter = _Meter(ask, limits)
-    tell("generate")
-    draft = _generate(task, base, start, meter, limits.context_tokens)
-    revisions = [_revision(base, draft, diff, judge)]
+    model = _LimitedModel(ask, limits)
+    report_step("generate")
+    draft = _generate(task, base, start, model, limits.context_tokens)
+    revisions = [_revision(base, draft, diff, syntax_checker)]
     is_idle = not revisions[0].patch.text or draft.changes == start
     if is_idle and (draft.rejected or draft.unfinished):
         raise _no_change(draft)
-    tell("reflect")
+    report_step("reflect")
     notes = [draft.unfinished] if draft.unfinished else []
     if is_idle and revisions[0].patch.text:
         notes.append("The model changed nothing further: this is the change as it was.")
     shown = list(draft.shown)
     while revisions[-1].patch.text and len(revisions) <= limits.revisions:
         try:
-            verdict, better = _reflect(task, base, revisions[-1], meter, limits)
+            verdict, better = _reflect(task, base, revisions[-1], model, limits)
         except Damaged:
             raise
-        except (
-            LimitReached,
-            OutsideError,
-            SetupError,
-        ) as error:  # what there is was paid for, and may be right
+        except (LimitReached, OutsideError, SetupError) as error:
+            # The change so far was paid for, and may be right.
             notes.append(f"Reflection ended early: {error.message}")
             break
         revisions[-1] = replace(revisions[-1], verdict=verdict)
         shown += better.shown
         notes += [better.unfinished] if better.unfinished else []
-        revision = _revision(base, better, diff, judge)
+        revision = _revision(base, better, diff, syntax_checker)
         end = _why_to_stop(verdict, revisions, revision)
         if end is not None:
             notes += [end] if end else []
@@ -138,11 +135,8 @@ def solve(
 
 
 def _no_change(draft: _Draft) -> Unworkable:
-    if (
-        draft.rejected
-        and all(rejection.is_final for rejection in draft.rejected)
-        and not draft.unfinished
-    ):
+    is_all_guarded = draft.rejected and all(each.is_final for each in draft.rejected)
+    if is_all_guarded and not draft.unfinished:
         return Unworkable(
             "The change would touch nothing but what the repository's settings guard: "
             + " ".join(dict.fromkeys(r.message for r in draft.rejected)),
@@ -176,9 +170,9 @@ def _generate(
 def _reflect(
     task: Task, base: RepositoryView, now: Revision, ask: Ask, limits: Limits
 ) -> tuple[Verdict, _Draft]:
-    """The model's verdict on the current state, and what its further edits make of it. Edits weigh
-    more than the verdict beside them: it is confident only where all of its replies ask for
-    nothing."""
+    """The model's verdict on the current revision, and what its further edits make of it. Edits
+    count more than the verdict beside them: it is confident only if none of its replies asks for
+    anything."""
     places = answer_requests(
         base,
         now.changes,
@@ -198,7 +192,7 @@ def _reflect(
 
 
 def _why_to_stop(verdict: Verdict, revisions: Sequence[Revision], new: Revision) -> str | None:
-    """None to go on with the new revision; else a sentence for people, "" where there is nothing to
+    """None to go on with the new revision; else a sentence for people, "" if there is nothing to
     say."""
     if verdict.confident:
         return ""
@@ -214,8 +208,8 @@ def _why_to_stop(verdict: Verdict, revisions: Sequence[Revision], new: Revision)
 def _converse(
     prompt: Prompt, base: RepositoryView, changes: Changes, ask: Ask, budget_tokens: int
 ) -> _Draft:
-    """Asks until every edit holds and nothing more is requested, or the rounds for that are used
-    up."""
+    """Asks until every edit is applied and nothing more is requested, or the rounds for that are
+    used up."""
     repairs, requests = MAX_REPAIRS, MAX_REQUESTS
     said: list[str] = []
     summary = ""
@@ -269,15 +263,12 @@ def _left_open(parts: ParsedReply, *, cut: bool) -> str:
     return "The model's reply was cut off before its end, time and again." if cut else ""
 
 
-def _revision(base: RepositoryView, draft: _Draft, diff: Diff, judge: SyntaxChecker) -> Revision:
+def _revision(
+    base: RepositoryView, draft: _Draft, diff: Diff, syntax_checker: SyntaxChecker
+) -> Revision:
     patch = diff(draft.changes)
-    return Revision(
-        patch,
-        draft.changes,
-        draft.summary,
-        draft.rejected,
-        find_problems(base, draft.changes, judge),
-    )
+    problems = find_problems(base, draft.changes, syntax_checker)
+    return Revision(patch, draft.changes, draft.summary, draft.rejected, problems)
 
 
 def _shown(context: Context) -> tuple[ShownFile, ...]:

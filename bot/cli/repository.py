@@ -100,8 +100,8 @@ def run(config: Config, options: argparse.Namespace) -> int:
         ask,
         lambda changes: source.git.diff(source.repo, source.sha, changes),
         limits=build_limits(config),
-        tell=print_note,
-        judge=build_syntax_checker(),
+        report_step=print_note,
+        syntax_checker=build_syntax_checker(),
     )
     last = solution.revisions[-1]
     print_note(last.summary)

@@ -237,9 +237,9 @@ class _Run:
             self._ask,
             lambda changes: git.diff(key, destination.base_sha, changes),
             limits=self._policy.limits,
-            tell=self._reporter.begin,
+            report_step=self._reporter.begin,
             start=git.apply(key, pending)[0] if pending else NOTHING_YET,
-            judge=self._context.syntax_checker,
+            syntax_checker=self._context.syntax_checker,
         )
 
     def _ask(self, prompt: Prompt) -> Reply:

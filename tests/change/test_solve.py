@@ -75,7 +75,7 @@ def diff_of(base: RepositoryView) -> Callable[[Changes], Patch]:
 
 def play(script: Script, judge: SyntaxChecker = no_syntax_checks, **limits: int) -> Solution:
     base = view_of(FILES)
-    return solve(TASK, base, script, diff_of(base), limits=Limits(**limits), judge=judge)
+    return solve(TASK, base, script, diff_of(base), limits=Limits(**limits), syntax_checker=judge)
 
 
 def test_a_change_that_reflection_is_confident_of_is_the_result() -> None:
