@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from bot.adapters.github.attachments import _signed_addresses
-from bot.change.edits.file_names import path_fault
+from bot.change.edits.files import path_fault
 from bot.logs import cleaner
 from bot.thread.globs import _name
 from bot.thread.markdown import _addresses
@@ -44,7 +44,7 @@ class Bound:
 BOUNDS: Mapping[str, Bound] = {
     "cli/doctor.py:_git": Bound(100, "what the operator's own git says of its version"),
     "change/context/paths.py:LANGUAGE_OF": Bound(1_000, "a constant of the module"),
-    "change/edits/checks.py:_WITH_COMMENTS": Bound(
+    "change/edits/checks.py:_JSON_WITH_COMMENTS": Bound(
         1_000, "a path that may be changed", lambda: path_fault("a/" * 501) is not None
     ),
 }
@@ -74,8 +74,8 @@ METHODS: Mapping[str, str] = {
     "change/context/task.py:_BOILERPLATE": "match",
     "change/context/task.py:_HEADING": "match",
     "change/context/task.py:_SURROUNDINGS": "match",
-    "change/edits/checks.py:_SHAPES": "finditer",
-    "change/edits/reply.py:_LINES": "match",
+    "change/edits/checks.py:_SECRETS": "finditer",
+    "change/edits/reply.py:_UNSUPPORTED_LINES": "match",
     "thread/globs.py:_name": "match",
     "thread/markdown.py:_MAGIC": "match",
     "thread/markdown.py:_addresses": "fullmatch",
@@ -141,9 +141,9 @@ def test_the_walk_finds_patterns_of_every_kind() -> None:
     found = {use.where: use for use in USES}
     assert found["change/prompts.py:_quoted"].methods == {"search"}
     assert found["thread/markdown.py:_LINK"].methods == {"finditer"}
-    assert found["change/edits/diffs.py:_FILE"].methods == {"fullmatch"}
+    assert found["change/edits/diffs.py:_SECTION"].methods == {"fullmatch"}
     assert sum(use.where == "change/context/definitions.py:_COMPILED" for use in USES) > 15
-    assert sum(use.where == "change/edits/checks.py:_SHAPES" for use in USES) > 5
+    assert sum(use.where == "change/edits/checks.py:_SECRETS" for use in USES) > 5
 
 
 def test_a_pattern_that_nobody_can_make_is_not_passed_over() -> None:

@@ -225,7 +225,7 @@ def _converse(
         failed = tuple(each for each in applied.rejected if not each.is_final)
         rejected = failed if parts.edits else rejected  # an answer without edits mends none
         said.append(parts.prose)
-        summary = summary or (parts.prose if applied.held or not parts.requests else "")
+        summary = summary or (parts.prose if applied.applied or not parts.requests else "")
         cut = reply.finish == "length"
         if parts.requests and requests:
             requests -= 1
@@ -235,11 +235,11 @@ def _converse(
             shown += answers.shown
             words = _joined(
                 prompts.repair_words(failed, 0, parts.problems, cut=cut) if failed else "",
-                prompts.more_words(answers.text, len(applied.held)),
+                prompts.more_words(answers.text, len(applied.applied)),
             )
         elif repairs and _unfinished(parts, failed, cut):
             repairs -= 1
-            words = prompts.repair_words(failed, len(applied.held), parts.problems, cut=cut)
+            words = prompts.repair_words(failed, len(applied.applied), parts.problems, cut=cut)
             words = _joined(words, prompts.NO_MORE_REQUESTS if parts.requests else "")
         else:
             unfinished, left = _left_open(parts, cut=cut), (*barred.values(), *rejected)

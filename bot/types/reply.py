@@ -1,4 +1,4 @@
-"""What a reply of the model asks for, taken apart, and what came of it."""
+"""A parsed reply of the model: its edits, its requests, and the result of applying the edits."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from bot.types.snapshot import Changes
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One thing that a reply asks to change.
+    """One change that a reply asks for.
 
-    replace: the one place in `path` that holds `search` gets `replace`; an empty `search` creates
-    the file. write: `path` becomes `replace`, whole. delete: `path` goes. move: `path` becomes `to`
-    (edits of `to` may follow).
+    - replace: the only place in `path` that holds `search` becomes `replace`; an empty `search`
+      creates the file.
+    - write: the whole content of `path` becomes `replace`.
+    - delete: `path` is removed.
+    - move: `path` is renamed to `to`; edits of `to` may follow.
     """
 
     action: Literal["replace", "write", "delete", "move"]
@@ -23,19 +25,19 @@ class Edit:
     replace: str = ""
     to: str = ""
     line: int | None = None
-    """The 1-based line where a diff's hunk says that `search` begins: a hint, since models count
-    badly."""
+    """The 1-based line where `search` begins, as a diff's hunk says. Only a hint: models often
+    count wrongly."""
     anchors: tuple[str, ...] = ()
-    """Lines that stand somewhere above the place (`@@ def f` of the apply-patch form), outermost
-    first."""
+    """Lines that stand somewhere above `search`, outermost first (`@@ def f` of an apply-patch
+    envelope)."""
     divider: str = ""
-    """The line that divided a block's sides, where `replace` holds more like it: it may be divided
-    there as well."""
+    """The `=======` line between the two sides of a block, if `replace` holds an equal line: then
+    the block may also be divided there. Otherwise empty."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A wish of the model to see more. `start` and `end` are 1-based, inclusive line numbers of a
+    """The model asks to see more. `start` and `end` are 1-based, inclusive line numbers of a
     read, or None."""
 
     kind: Literal["read", "search", "list"]
@@ -46,8 +48,8 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class ParsedReply:
-    """A reply, taken apart, in the order in which it was said. `problems` are sentences for the
-    model."""
+    """The parts of a reply, each in the reply's order. `problems` are sentences for the model about
+    what could not be read."""
 
     edits: tuple[Edit, ...]
     requests: tuple[Request, ...]
@@ -57,19 +59,19 @@ class ParsedReply:
 
 @dataclass(frozen=True, slots=True)
 class RejectedEdit:
-    """An edit that could not be applied; `message` tells the model why and what to send instead."""
+    """An edit that was not applied. `message` tells the model why, and what to send instead."""
 
     edit: Edit
     message: str
     is_final: bool = False
-    """The repository's settings forbid it: it is not asked for again."""
+    """The repository's settings forbid the edit: the model is not asked for it again."""
 
 
 @dataclass(frozen=True, slots=True)
-class Applied:
-    """The outcome of a reply's edits. `held` are the edits that were applied; nothing of a rejected
-    one was."""
+class EditResult:
+    """The result of applying a reply's edits. `changes` holds everything from the `applied` edits
+    and nothing from the `rejected` ones."""
 
     changes: Changes
-    held: tuple[Edit, ...]
+    applied: tuple[Edit, ...]
     rejected: tuple[RejectedEdit, ...]

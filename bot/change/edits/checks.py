@@ -1,12 +1,8 @@
-"""What can be told about a change without running anything, as sentences for reflection and for the
-report.
+"""What is wrong with a change, found without running anything: syntax errors, conflict markers,
+secrets, lost encodings. The sentences go to the model's review and into the report.
 
-Only what is new counts: a file that did not parse before, markers and keys that stood there
+Only new faults count: a file that did not parse before, and markers and secrets that were there
 already, are not the change's doing.
-
-Whether changed files still parse. Only a fault that the base did not have is the change's doing.
-
-Strings that look like secrets, by the shapes that their makers give them.
 """
 
 from __future__ import annotations
@@ -17,68 +13,43 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 from bot.change.edits.files import MAX_FILE_BYTES
-from bot.change.edits.lines import Text, decode, split
+from bot.change.edits.lines import Text, decode, split_lines
 from bot.types.snapshot import Changes, RepositoryView
 from bot.types.text import is_binary
 
-MAX_CHECKED_BYTES = 1_000_000
-"""Larger files are not parsed: it would take long, and they are generated."""
-_WITH_COMMENTS = re.compile(
-    r"(?:^|/)(?:[jt]sconfig[^/]*\.json|\.(?:vscode|devcontainer)/.*|\.?[a-z]*rc\.json|.*\.code-.*)$"
-)
-
 SyntaxChecker = Callable[[Sequence[tuple[str, bytes]]], Sequence[str | None]]
-"""Of files, each with its path: where and why it does not parse, None where it does or nothing is
-known."""
+"""Takes (path, content) of files. Gives for each where and why it does not parse; None if it parses
+or the language is unknown."""
 
+MAX_CHECKED_BYTES = 1_000_000
+"""Larger files are not parsed: that would take long, and they are generated."""
+MAX_WORK_BYTES = 40_000_000
+"""How much of the changed files, before and after, is searched line by line: a few seconds of
+work."""
 
-def no_syntax_checks(files: Sequence[tuple[str, bytes]]) -> Sequence[str | None]:
-    """A judge that knows no language."""
-    return [None] * len(files)
-
-
-def find_faults(
-    files: Mapping[str, bytes], before: Callable[[str], bytes | None], judge: SyntaxChecker
-) -> Iterator[tuple[str, str]]:
-    """(path, sentence) of each file that does not parse and, where it is old, did before. `before`
-    is asked for what a file was, None where it is new. `judge` is asked once, and once more where
-    there are faults."""
-    new = dict(_faults([*files.items()], judge))
-    olds = {path: content for path in new if (content := before(path)) is not None}
-    faulty = dict(_faults([*olds.items()], judge))
-    for path in new.keys() - faulty.keys():
-        was = ", though it did before" if path in olds else ""
-        yield path, f"{path} does not parse as {_LANGUAGES[_suffix(path)]}{was}: {new[path]}."
-
-
-def _faults(files: Sequence[tuple[str, bytes]], judge: SyntaxChecker) -> Iterator[tuple[str, str]]:
-    judged = [(path, content) for path, content in files if _is_judged(path, content)]
-    if judged:
-        yield from (
-            (path, fault) for (path, _), fault in zip(judged, judge(judged), strict=True) if fault
-        )
-
-
-def _is_judged(path: str, content: bytes) -> bool:
-    suffix = _suffix(path)
-    may_be_told = suffix != "json" or not _WITH_COMMENTS.search(path)
-    return suffix in _LANGUAGES and len(content) <= MAX_CHECKED_BYTES and may_be_told
-
-
-def _suffix(path: str) -> str:
-    return path.rpartition(".")[2].lower()
-
-
+_MAX_PROBLEMS = 50
+_MAX_LISTED_FILES = 3
+_COST_OF_LINE_BYTES = 40
+"""What a line costs, however short it is."""
 _LANGUAGES = {
     "py": "Python", "pyi": "Python", "json": "JSON", "toml": "TOML", "yaml": "YAML", "yml": "YAML",
     "xml": "XML", "svg": "XML", "xsd": "XML", "csproj": "XML",
     "js": "JavaScript", "jsx": "JavaScript", "mjs": "JavaScript", "cjs": "JavaScript",
     "ts": "TypeScript", "mts": "TypeScript", "cts": "TypeScript", "tsx": "TypeScript",
-    "go": "Go", "rs": "Rust", "java": "Java", "rb": "Ruby", "php": "PHP", "sh": "shell", "bash": "shell",
+    "go": "Go", "rs": "Rust", "java": "Java", "rb": "Ruby", "php": "PHP",
+    "sh": "shell", "bash": "shell",
 }  # fmt: skip
+"""By file extension."""
+_JSON_WITH_COMMENTS = re.compile(
+    r"(?:^|/)(?:[jt]sconfig[^/]*\.json|\.(?:vscode|devcontainer)/.*|\.?[a-z]*rc\.json|.*\.code-.*)$"
+)
+_MAX_CONFLICT_MARKER_CHARS = 300
+_CONFLICT_MARKER = re.compile(r"(?:<{7}|>{7}|\|{7})(?: .{0,200})?")
+_DIRECTION_SIGNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
-
-_SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = (
+_MAX_SCANNED_CHARS = 4000
+"""Of a line: longer ones are generated."""
+_SECRETS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("a private key", re.compile(r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY-----")),
     (
         "a GitHub token",
@@ -100,146 +71,194 @@ _SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = (
         re.compile(r"\b(?:npm_[A-Za-z0-9]{36}|pypi-[A-Za-z0-9_-]{50,250})\b"),
     ),
 )
-_ASSIGNED = re.compile(
-    r"(?i:secret|token|passw(?:or)?d|api_?key|private_?key)[A-Za-z0-9_]{0,20}[\"']?\s{0,4}[:=]\s{0,4}[\"']([A-Za-z0-9+/=_.-]{24,200})[\"']"
+"""The forms that the issuers of secrets give them."""
+_ASSIGNED_SECRET = re.compile(
+    r"(?i:secret|token|passw(?:or)?d|api_?key|private_?key)[A-Za-z0-9_]{0,20}[\"']?"
+    r"\s{0,4}[:=]\s{0,4}[\"']([A-Za-z0-9+/=_.-]{24,200})[\"']"
 )
-_MOST_CHARS = 4000
-"""Of a line that is looked at: longer ones are generated."""
+_MIN_DIGITS = 4
+_MIN_DIFFERENT_SIGNS = 12
 
 
-def secrets_in(line: str) -> Iterator[tuple[str, str]]:
-    """Each secret-looking string of the line, with what it looks like."""
-    line = line[:_MOST_CHARS]
-    for kind, shape in _SHAPES:
-        yield from ((kind, match[0]) for match in shape.finditer(line))
-    for match in _ASSIGNED.finditer(line):
-        if _is_random(match[1]):
-            yield "a password or key", match[1]
-
-
-def _is_random(text: str) -> bool:
-    """Whether letters and digits are as mixed as in a generated string; words and paths are not."""
-    digits = sum(map(str.isdigit, text))
-    return digits >= 4 and any(map(str.isalpha, text)) and len(set(text)) >= 12
-
-
-_MARKER = re.compile(r"(?:<{7}|>{7}|\|{7})(?: .{0,200})?")
-_TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
-_MOST_PROBLEMS = 50
-MAX_WORK_BYTES = 40_000_000
-"""How much of the changed files, before and after, is looked over line by line: a few seconds of
-work."""
-_BYTES_OF_A_LINE = 40
-"""What a line costs, however short it is."""
+def no_syntax_checks(files: Sequence[tuple[str, bytes]]) -> Sequence[str | None]:
+    """A syntax checker that knows no language."""
+    return [None] * len(files)
 
 
 def find_problems(
-    base: RepositoryView, changes: Changes, judge: SyntaxChecker = no_syntax_checks
+    base: RepositoryView, changes: Changes, check_syntax: SyntaxChecker = no_syntax_checks
 ) -> tuple[str, ...]:
-    """One sentence for each thing wrong with the changed files that the base did not have; fifty at
-    most."""
+    """One sentence for each new fault of the changed files; fifty at most."""
     files = {
         path: change.content
         for path, change in sorted(changes.items())
         if change.content is not None and not is_binary(change.content)
     }
-    faults = dict(find_faults(files, lambda path: _before(base, path), judge))
-    found = _Findings(base, changes)
+    syntax_errors = _find_syntax_errors(base, files, check_syntax)
+    scanner = _Scanner(base, changes)
     problems: list[str] = []
     for path, content in files.items():
-        problems += [faults[path]] if path in faults else []
-        problems += found.in_file(path, content)
-        if len(problems) >= _MOST_PROBLEMS:
-            return tuple(problems[:_MOST_PROBLEMS])
-    return (*problems, *found.left_out())
+        if path in syntax_errors:
+            problems.append(syntax_errors[path])
+        problems += scanner.scan(path, content)
+        if len(problems) >= _MAX_PROBLEMS:
+            return tuple(problems[:_MAX_PROBLEMS])
+    return (*problems, *scanner.describe_skipped())
 
 
-def _before(base: RepositoryView, path: str) -> bytes | None:
-    """What the file was; None where it is new, is none, or is too large to be edited."""
+def _read_base(base: RepositoryView, path: str) -> bytes | None:
+    """The file's content in the base; None if it is new, not a regular file, or too large to be
+    edited."""
     blob = base.blobs.get(path)
     if blob is None or blob.mode not in ("100644", "100755") or blob.size_bytes > MAX_FILE_BYTES:
         return None
     return next(iter(base.read([blob])))
 
 
-class _Findings:
-    """What is new in files, within one share of work for all of them."""
+def _find_syntax_errors(
+    base: RepositoryView, files: Mapping[str, bytes], check_syntax: SyntaxChecker
+) -> dict[str, str]:
+    """A sentence for each file that does not parse, unless it did not parse in the base either. The
+    base is checked only for files with errors."""
+    errors = _check_syntax(files, check_syntax)
+    old_files = {}
+    for path in errors:
+        content = _read_base(base, path)
+        if content is not None:
+            old_files[path] = content
+    old_errors = _check_syntax(old_files, check_syntax)
+    sentences = {}
+    for path in errors.keys() - old_errors.keys():
+        language = _LANGUAGES[_extension(path)]
+        before = ", though it did before" if path in old_files else ""
+        sentences[path] = f"{path} does not parse as {language}{before}: {errors[path]}."
+    return sentences
+
+
+def _check_syntax(files: Mapping[str, bytes], check_syntax: SyntaxChecker) -> dict[str, str]:
+    """The errors by path, of those files that are checked."""
+    checked = [(path, content) for path, content in files.items() if _is_checked(path, content)]
+    if not checked:
+        return {}
+    errors = zip(checked, check_syntax(checked), strict=True)
+    return {path: error for (path, _), error in errors if error}
+
+
+def _is_checked(path: str, content: bytes) -> bool:
+    extension = _extension(path)
+    if extension == "json" and _JSON_WITH_COMMENTS.search(path):
+        return False
+    return extension in _LANGUAGES and len(content) <= MAX_CHECKED_BYTES
+
+
+def _extension(path: str) -> str:
+    return path.rpartition(".")[2].lower()
+
+
+class _Scanner:
+    """Searches changed files line by line, with one limit of work for all of them."""
 
     def __init__(self, base: RepositoryView, changes: Changes) -> None:
         self._base = base
         self._changes = changes
         self._left_bytes = MAX_WORK_BYTES
-        self._unseen: list[str] = []
+        self._skipped: list[str] = []
 
-    def in_file(self, path: str, content: bytes) -> Iterator[str]:
-        before = _before(self._base, path) or b""
-        if not (self._may_look_at(before) and self._may_look_at(content)):
-            self._unseen.append(path)
+    def scan(self, path: str, content: bytes) -> Iterator[str]:
+        before = _read_base(self._base, path) or b""
+        if not (self._spend(before) and self._spend(content)):
+            self._skipped.append(path)
             return
-        was, now = split(decode(b"" if is_binary(before) else before)), split(decode(content))
-        yield from _markers(path, was, now)
-        yield from self._secrets(path, was, now)
-        yield from _encoding(path, was, now)
-        if was.bodies and _is_utf8(before) and not _is_utf8(content):
+        old = split_lines("" if is_binary(before) else decode(before))
+        new = split_lines(decode(content))
+        yield from _find_conflict_markers(path, old, new)
+        yield from self._find_secrets(path, old, new)
+        if _count_line_ends(old) == 1 and _count_line_ends(new) > 1:
+            yield f"{path} now mixes line ends, which it did not before."
+        if old.bodies and _is_utf8(before) and not _is_utf8(content):
             yield f"{path} is no longer UTF-8."
-        yield from _direction(path, decode(before), decode(content))
+        yield from _find_direction_signs(path, decode(before), decode(content))
 
-    def left_out(self) -> Iterator[str]:
-        if self._unseen:
+    def describe_skipped(self) -> Iterator[str]:
+        if self._skipped:
+            more = ", …" if len(self._skipped) > _MAX_LISTED_FILES else ""
             yield (
-                f"{len(self._unseen)} of the changed files are too large together to be looked over"
-                " for secrets and conflict markers:"
-                f" {', '.join(self._unseen[:3])}{', …' if len(self._unseen) > 3 else ''}."
+                f"{len(self._skipped)} of the changed files are too large together to be looked"
+                " over for secrets and conflict markers:"
+                f" {', '.join(self._skipped[:_MAX_LISTED_FILES])}{more}."
             )
 
-    def _may_look_at(self, content: bytes) -> bool:
-        cost_bytes = len(content) + _BYTES_OF_A_LINE * content.count(b"\n")
-        if cost_bytes <= self._left_bytes:
-            self._left_bytes -= cost_bytes
-            return True
-        return False
+    def _spend(self, content: bytes) -> bool:
+        """Takes the cost of the content off what is left; False if that is not enough."""
+        cost_bytes = len(content) + _COST_OF_LINE_BYTES * content.count(b"\n")
+        if cost_bytes > self._left_bytes:
+            return False
+        self._left_bytes -= cost_bytes
+        return True
 
-    def _secrets(self, path: str, was: Text, now: Text) -> Iterator[str]:
-        known = set(was.bodies)
-        for number, line in enumerate(now.bodies, start=1):
-            for kind, secret in secrets_in(line) if line not in known else ():
-                if secret not in self._known_secrets:
+    def _find_secrets(self, path: str, old: Text, new: Text) -> Iterator[str]:
+        old_lines = set(old.bodies)
+        for number, line in enumerate(new.bodies, start=1):
+            if line in old_lines:
+                continue
+            for kind, secret in _scan_for_secrets(line):
+                if secret not in self._old_secrets:
                     yield (
                         f"{path}:{number} holds what looks like {kind}. Secrets do not belong in a"
                         " repository."
                     )
 
     @cached_property
-    def _known_secrets(self) -> set[str]:
-        """Those of the changed files' old contents: a moved line is no new secret. Few changes
-        bring anything that looks like one, so these are read late."""
-        contents = (_before(self._base, path) or b"" for path in self._changes)
-        return {
-            secret
-            for content in contents
-            if not is_binary(content) and self._may_look_at(content)
-            for line in split(decode(content)).bodies
-            for _, secret in secrets_in(line)
-        }
+    def _old_secrets(self) -> set[str]:
+        """The secrets in the old contents of all changed files: a moved line is no new secret. Read
+        when the first secret is found, which few changes have."""
+        found: set[str] = set()
+        for path in self._changes:
+            content = _read_base(self._base, path) or b""
+            if is_binary(content) or not self._spend(content):
+                continue
+            for line in split_lines(decode(content)).bodies:
+                found.update(secret for _, secret in _scan_for_secrets(line))
+        return found
 
 
-def _markers(path: str, was: Text, now: Text) -> Iterator[str]:
-    new = _conflict_lines(now) - _conflict_lines(was)
-    if new:
-        yield f"{path} has conflict markers that were not there before ({sum(new.values())} lines)."
+def _scan_for_secrets(line: str) -> Iterator[tuple[str, str]]:
+    """(kind, text) of each string that looks like a secret."""
+    line = line[:_MAX_SCANNED_CHARS]
+    for kind, pattern in _SECRETS:
+        for match in pattern.finditer(line):
+            yield kind, match[0]
+    for match in _ASSIGNED_SECRET.finditer(line):
+        if _is_random(match[1]):
+            yield "a password or key", match[1]
 
 
-def _conflict_lines(text: Text) -> Counter[str]:
+def _is_random(text: str) -> bool:
+    """Whether letters and digits are mixed as in a generated string, not as in words and paths."""
+    digits = sum(map(str.isdigit, text))
+    has_letters = any(map(str.isalpha, text))
+    return has_letters and digits >= _MIN_DIGITS and len(set(text)) >= _MIN_DIFFERENT_SIGNS
+
+
+def _find_conflict_markers(path: str, old: Text, new: Text) -> Iterator[str]:
+    added = _conflict_markers(new) - _conflict_markers(old)
+    if added:
+        yield f"{path} has conflict markers that were not there before ({added.total()} lines)."
+
+
+def _conflict_markers(text: Text) -> Counter[str]:
     return Counter(
         line
         for line in text.bodies
-        if line[:1] in ("<", ">", "|") and len(line) < 300 and _MARKER.fullmatch(line)
+        if line[:1] in ("<", ">", "|")
+        and len(line) < _MAX_CONFLICT_MARKER_CHARS
+        and _CONFLICT_MARKER.fullmatch(line)
     )
 
 
-def _encoding(path: str, was: Text, now: Text) -> Iterator[str]:
-    if len(set(was.ends) - {""}) == 1 and len(set(now.ends) - {""}) > 1:
-        yield f"{path} now mixes line ends, which it did not before."
+def _count_line_ends(text: Text) -> int:
+    """How many different line endings the file has."""
+    return len(set(text.ends) - {""})
 
 
 def _is_utf8(content: bytes) -> bool:
@@ -250,11 +269,11 @@ def _is_utf8(content: bytes) -> bool:
     return True
 
 
-def _direction(path: str, was: str, now: str) -> Iterator[str]:
-    """Signs that let a reader see other code than the one that runs: https://trojansource.codes"""
-    new = Counter(_TURNS.findall(now)) - Counter(_TURNS.findall(was))
-    if new:
-        signs = ", ".join(sorted(f"U+{ord(sign):04X}" for sign in new))
+def _find_direction_signs(path: str, old: str, new: str) -> Iterator[str]:
+    """Signs that make a reader see other code than the one that runs: https://trojansource.codes"""
+    added = Counter(_DIRECTION_SIGNS.findall(new)) - Counter(_DIRECTION_SIGNS.findall(old))
+    if added:
+        signs = ", ".join(sorted(f"U+{ord(sign):04X}" for sign in added))
         yield (
             f"{path} now has signs that turn the direction of text ({signs}): what is read there is"
             " not what runs."

@@ -1,25 +1,30 @@
 """What the model is told about an edit that was not applied: why, how the file really reads, and
-what to send."""
+what to send instead."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
-from bot.change.edits.lines import Text, split, unindented
+from bot.change.edits.lines import Text, split_lines, unindented
 from bot.types.text import close_names
 
-_SHOWN_LINES = 24
-_SHOWN_CHARS = 200
-_QUOTED_CHARS = 60
-_MAX_LINES = 20_000
-_MAX_REPEATS = 20
-_LEAST_LIKENESS = 0.3
+_MIN_SHOWN_LINES = 4
+_MAX_SHOWN_LINES = 24
+_MAX_SHOWN_CHARS = 200
+_MAX_QUOTED_CHARS = 60
+_MAX_LISTED_PLACES = 8
+_MAX_SIMILAR_PATHS = 3
+
+_MAX_COMPARED_LINES = 20_000
+_MAX_COMPARED_REPEATS = 20
+_MIN_SIMILARITY = 0.3
 
 
 def not_found(path: str, text: Text | None, search: str) -> str:
-    """`text` None: there is no looking for what is nearest any more."""
-    start = nearest(text, split(search).bodies) if text else None
+    """`text` is None if the nearest lines are not to be searched for."""
+    search_lines = split_lines(search).bodies
+    start = _find_nearest(text, search_lines) if text else None
     if text is None or start is None:
         return (
             f"The search text for {path}{_beginning(search)} is not in the file"
@@ -28,28 +33,23 @@ def not_found(path: str, text: Text | None, search: str) -> str:
         )
     return (
         f"The search text for {path}{_beginning(search)} is not in the file. The nearest lines"
-        f" are:\n{numbered(text, start, len(split(search).bodies))}\nSend that edit again with the"
+        f" are:\n{_numbered(text, start, len(search_lines))}\nSend that edit again with the"
         " search copied exactly from these lines, without the numbers."
     )
 
 
-def _beginning(search: str) -> str:
-    """Which one of several edits of a file is meant."""
-    first = next((line for line in search.split("\n") if line.strip()), "").strip()
-    return f" that begins with `{_printable(first[:_QUOTED_CHARS])}`"
-
-
 def ambiguous(path: str, text: Text | None, search: str, lines: Sequence[int]) -> str:
-    """`text` None: enough was shown already."""
-    shown = ", ".join(map(str, lines[:8])) + (", …" if len(lines) > 8 else "")
-    first = (
-        f" The first is:\n{numbered(text, lines[0] - 3, len(split(search).bodies) + 4)}"
-        if text
-        else ""
-    )
+    """`lines` are 1-based; `text` is None if no lines are to be shown."""
+    listed = ", ".join(map(str, lines[:_MAX_LISTED_PLACES]))
+    if len(lines) > _MAX_LISTED_PLACES:
+        listed += ", …"
+    first = ""
+    if text:
+        size = len(split_lines(search).bodies)
+        first = f" The first is:\n{_numbered(text, lines[0] - 3, size + 4)}"
     return (
         f"The search text for {path}{_beginning(search)} stands at {len(lines)} places (lines"
-        f" {shown}).{first}\nSend that edit again with more lines above or below, so that it is"
+        f" {listed}).{first}\nSend that edit again with more lines above or below, so that it is"
         " found at one place only."
     )
 
@@ -57,7 +57,7 @@ def ambiguous(path: str, text: Text | None, search: str, lines: Sequence[int]) -
 def indentation_unclear(path: str, text: Text, start: int, count: int) -> str:
     return (
         f"The search text for {path} fits only without its indentation, and how deep the new lines"
-        f" belong cannot be told. The file reads:\n{numbered(text, start, count)}\nSend that edit"
+        f" belong cannot be told. The file reads:\n{_numbered(text, start, count)}\nSend that edit"
         " again with the file's own indentation."
     )
 
@@ -108,64 +108,86 @@ def partial_file(path: str, fault: str) -> str:
 
 
 def missing_file(path: str, paths: Iterable[str]) -> str:
-    near = similar(path, paths)
-    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    """`paths` are those among which a similar one is searched for."""
+    similar = _find_similar(path, paths)
+    hint = f" Did you mean {' or '.join(similar)}?" if similar else ""
     return (
         f"There is no file {path}.{hint} Send the edit with an existing path, or with an empty"
         " search to make the file."
     )
 
 
-def gone_file(path: str) -> str:
+def removed_file(path: str) -> str:
     return (
         f"{path} was deleted or moved by an earlier edit. Send the edit with the path that the file"
         " has now, or with an empty search to make the file anew."
     )
 
 
-def similar(path: str, paths: Iterable[str]) -> list[str]:
-    """Up to three paths of the repository with the same name, or nearly so."""
-    name = path.rsplit("/", 1)[-1].lower()
-    by_name: dict[str, list[str]] = defaultdict(list)
-    for other in paths:
-        by_name[other.rsplit("/", 1)[-1].lower()].append(other)
-    names = [name] if name in by_name else close_names(name, by_name, most=2, least_likeness=0.8)
-    return [other for found in names for other in by_name[found]][:3]
+def _beginning(search: str) -> str:
+    """Tells which of several edits of a file is meant."""
+    first = next((line for line in search.split("\n") if line.strip()), "").strip()
+    return f" that begins with `{_printable(first[:_MAX_QUOTED_CHARS])}`"
 
 
-def numbered(text: Text, start: int, count: int) -> str:
+def _numbered(text: Text, start: int, count: int) -> str:
+    """About `count` lines from the 0-based `start`, each with its 1-based number."""
     first = max(0, start)
-    last = min(len(text.bodies), first + min(max(count, 4), _SHOWN_LINES))
-    return "\n".join(f"{n + 1:>6} | {_printable(text.bodies[n])}" for n in range(first, last))
-
-
-def nearest(text: Text, search: Sequence[str]) -> int | None:
-    """The 0-based line where most lines of the search would stand in place; None where nothing is
-    alike."""
-    keys = [unindented(line) for line in search[:_MAX_LINES]]
-    at: dict[str, list[int]] = defaultdict(list)
-    for number, line in enumerate(text.bodies[:_MAX_LINES]):
-        at[unindented(line)].append(number)
-    votes: Counter[int] = Counter()
-    for offset, key in enumerate(keys):
-        for number in at[key][:_MAX_REPEATS] if len(key) > 2 else ():
-            votes[number - offset] += len(key) // len(at[key]) + 1
-    if votes:
-        return max(0, votes.most_common(1)[0][0])
-    return _most_alike(text.bodies[:_MAX_LINES], max(keys, key=len, default=""))
-
-
-def _most_alike(lines: Sequence[str], wanted: str) -> int | None:
-    words = set(wanted[:_SHOWN_CHARS].split())
-    best, found = _LEAST_LIKENESS, None
-    for number, line in enumerate(lines):
-        own = set(line[:_SHOWN_CHARS].split())
-        likeness = len(words & own) / len(words | own) if words and own else 0.0
-        if likeness > best:
-            best, found = likeness, number
-    return found
+    count = min(max(count, _MIN_SHOWN_LINES), _MAX_SHOWN_LINES)
+    shown = text.bodies[first : first + count]
+    return "\n".join(
+        f"{number:>6} | {_printable(line)}" for number, line in enumerate(shown, first + 1)
+    )
 
 
 def _printable(line: str) -> str:
-    shown = line if len(line) <= _SHOWN_CHARS else line[:_SHOWN_CHARS] + "…"
+    shown = line if len(line) <= _MAX_SHOWN_CHARS else line[:_MAX_SHOWN_CHARS] + "…"
     return shown.encode("utf-8", "replace").decode("utf-8")
+
+
+def _find_similar(path: str, paths: Iterable[str]) -> list[str]:
+    """Up to three of the paths whose file has the same name, or nearly so."""
+    by_name: dict[str, list[str]] = defaultdict(list)
+    for other in paths:
+        by_name[_file_name(other)].append(other)
+    name = _file_name(path)
+    names = [name] if name in by_name else close_names(name, by_name, most=2, least_likeness=0.8)
+    return [other for found in names for other in by_name[found]][:_MAX_SIMILAR_PATHS]
+
+
+def _file_name(path: str) -> str:
+    return path.rsplit("/", 1)[-1].lower()
+
+
+def _find_nearest(text: Text, search: Sequence[str]) -> int | None:
+    """The 0-based line from which most lines of the search are in their place, rare lines counting
+    more; or the line most similar to its longest one. None if nothing is similar."""
+    keys = [unindented(line) for line in search[:_MAX_COMPARED_LINES]]
+    places: dict[str, list[int]] = defaultdict(list)
+    for number, line in enumerate(text.bodies[:_MAX_COMPARED_LINES]):
+        places[unindented(line)].append(number)
+    votes: Counter[int] = Counter()
+    for offset, key in enumerate(keys):
+        if len(key) <= 2:
+            continue
+        found = places[key]
+        for number in found[:_MAX_COMPARED_REPEATS]:
+            votes[number - offset] += len(key) // len(found) + 1
+    if votes:
+        return max(0, votes.most_common(1)[0][0])
+    longest = max(keys, key=len, default="")
+    return _find_most_similar(text.bodies[:_MAX_COMPARED_LINES], longest)
+
+
+def _find_most_similar(lines: Sequence[str], sought: str) -> int | None:
+    """The line that shares the largest part of its words with `sought`."""
+    sought_words = set(sought[:_MAX_SHOWN_CHARS].split())
+    best, found = _MIN_SIMILARITY, None
+    for number, line in enumerate(lines):
+        words = set(line[:_MAX_SHOWN_CHARS].split())
+        if not words or not sought_words:
+            continue
+        similarity = len(sought_words & words) / len(sought_words | words)
+        if similarity > best:
+            best, found = similarity, number
+    return found

@@ -1,40 +1,65 @@
-"""The files that edits work on: the base with the changes so far, read late, and guarded.
+"""The files that edits work on: which paths an edit may name, which files exist, and their
+contents, loaded when they are needed.
 
-A file that was written whole: whether it really is the whole file, and its text in the old file's
-style.
+A path must be inside the repository, never inside git's own directory, and mean the same file on
+every system. Git refuses most disguises of `.git` (`core.protectNTFS`, `core.protectHFS`), but
+GitHub's API and other people's machines read the change too: so all of them are refused here on
+every system.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import accumulate
 
-from bot.change.edits.file_names import Tree, new_path_fault, path_fault
-from bot.change.edits.lines import Text, decode, exact, is_blank, split
-from bot.change.edits.match import Match
-from bot.change.edits.reindent import carry
+from bot.change.edits.lines import Text, compose, decode, split_lines
 from bot.types.snapshot import Blob, Change, Changes, RepositoryView
 from bot.types.text import is_binary, is_lfs_pointer
 
 MAX_FILES = 300
-"""How many files one change may touch: more is no change that a person can look over."""
-MAX_WORK_NS = 10_000_000_000
-"""What all edits of a reply may cost, as `Text` tells it: at most as many nanoseconds of a
-processor, often half."""
-MAX_HINTS = 20
-"""How many refusals of a reply look for what is nearest to what was said."""
+"""How many files one change may touch: nobody reviews a larger one."""
 MAX_FILE_BYTES = 4_000_000
-"""The size of a file that may be edited or made."""
+"""The size of a file that may be changed or created."""
+MAX_WORK_NS = 10_000_000_000
+"""What all edits of a reply may cost, as `Text` estimates it: an upper bound of the processor's
+time, which is often half of that."""
+MAX_HINTS = 20
+"""How many rejections of a reply may search for the nearest lines or names."""
 
-_MAX_KEPT_BYTES = 64_000_000
-_MAX_KEPT_TEXTS = 8
+_MAX_CACHED_BYTES = 64_000_000
+_MAX_CACHED_TEXTS = 8
+_FILE_MODES = ("100644", "100755")
+_LINK_MODES = ("120000", "160000")
+
+_MAX_PATH_BYTES = 1000
+_MAX_NAME_BYTES = 255
+_INVISIBLE_SIGNS = dict.fromkeys(
+    [
+        *range(0x200C, 0x2010),
+        *range(0x202A, 0x202F),
+        *range(0x206A, 0x2070),
+        0xFEFF,
+        0x200B,
+        0x2060,
+        0x00AD,
+    ]
+)
+"""Those that macOS ignores in names (next_hfs_char of
+https://github.com/git/git/blob/master/utf8.c), and three more."""
+_GIT_SHORT_NAME = re.compile(r"\.?git~\d+")
+_WINDOWS_RESERVED = re.compile(
+    r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])(?:[. ].*)?", re.IGNORECASE
+)
+"""https://learn.microsoft.com/en-us/windows/win32/fileio/naming-a-file"""
+_WINDOWS_FORBIDDEN = frozenset('<>:"|?*')
 
 
-class Refused(Exception):
-    """An edit that is not applied; the message is for the model. `is_final`: no other form of it
-    would be."""
+class EditRefused(Exception):
+    """An edit that is not applied; the message is for the model. `is_final`: the settings forbid
+    it in any form."""
 
     def __init__(self, message: str, *, is_final: bool = False) -> None:
         super().__init__(message)
@@ -42,94 +67,95 @@ class Refused(Exception):
 
 
 class Files:
-    """`changes` is what differs from the base; a path that comes to equal the base again leaves
-    it."""
+    """The base with the changes so far. `changes` holds what differs from the base: a file that
+    becomes equal to its base again is removed from it."""
 
     def __init__(
         self, base: RepositoryView, current: Changes, *, max_files: int, max_file_bytes: int
     ) -> None:
         self.changes: dict[str, Change] = dict(current)
-        self.misnumbered: set[str] = set()
-        """Files in which a hunk stood elsewhere than its header said: no header is followed there
-        any more."""
-        self.fancy = ""
-        """Typographic signs that the reply uses in place of plain ones."""
+        self.misnumbered_paths: set[str] = set()
+        """Files in which a hunk was not where its header said: further line numbers of them are
+        ignored."""
+        self.typography = ""
+        """Typographic signs that the reply writes in place of plain ones."""
         self._base = base
-        self._tree = Tree(base.blobs, self.changes)
-        self._leaving: set[str] = set()
+        self._tree = _Tree(base.blobs, self.changes)
+        self._removed_later: set[str] = set()
         self._work_ns = 0
         self._hints = 0
         self._max_files = max_files
         self._max_file_bytes = max_file_bytes
-        self._contents: dict[str, bytes] = {}
-        self._lines: dict[str, Text] = {}
-        self._base_lines: dict[str, Text] = {}
+        self._base_contents: dict[str, bytes] = {}
+        self._texts: dict[str, Text] = {}
+        self._base_texts: dict[str, Text] = {}
 
     def prefetch(self, paths: Iterable[str]) -> None:
-        """Reads in one go what the edits will need of the base, as far as it may be kept."""
+        """Reads the base contents of the paths in one call, as many as may be cached."""
         wanted = dict.fromkeys(map(self._tree.resolve, paths))
-        blobs = [
-            blob for path in wanted if (blob := self._base.blobs.get(path)) and self._readable(blob)
-        ]
-        sizes = accumulate(blob.size_bytes for blob in blobs)
-        kept = [
+        blobs = [self._base.blobs[path] for path in wanted if path in self._base.blobs]
+        readable = [blob for blob in blobs if self._is_readable(blob)]
+        sums_bytes = accumulate(blob.size_bytes for blob in readable)
+        cached = [
             blob
-            for blob, size_bytes in zip(blobs, sizes, strict=True)
-            if size_bytes <= _MAX_KEPT_BYTES
+            for blob, sum_bytes in zip(readable, sums_bytes, strict=True)
+            if sum_bytes <= _MAX_CACHED_BYTES
         ]
-        self._contents = {
-            blob.path: content for blob, content in zip(kept, self._base.read(kept), strict=True)
-        }
+        contents = zip(cached, self._base.read(cached), strict=True)
+        self._base_contents = {blob.path: content for blob, content in contents}
 
-    def expect_gone(self, paths: Iterable[str]) -> None:
-        """Files that later edits take away are in nobody's way, whatever the order."""
-        self._leaving = {path for path in map(self._tree.resolve, paths) if self._tree.has(path)}
+    def expect_removal(self, paths: Iterable[str]) -> None:
+        """Tells which files later edits delete or move: a new file may take their place, whatever
+        the order of the edits."""
+        resolved = map(self._tree.resolve, paths)
+        self._removed_later = {path for path in resolved if self._tree.has(path)}
 
-    def checked(self, path: str) -> str:
-        """The path that is meant, if edits may name it at all."""
-        said, path = path, self._tree.resolve(path)
-        if said == path and self._tree.is_doubtful(path):
-            raise Refused(
+    def resolve(self, path: str) -> str:
+        """The path that is meant; raises EditRefused if edits may not name it."""
+        named, path = path, self._tree.resolve(path)
+        if named == path and self._tree.has_unknown_prefix(path):
+            raise EditRefused(
                 f"There is no directory {path[0]}/. "
                 f"Send the path without that prefix, or as `./{path[:200]}` to make it."
             )
         fault = path_fault(path)
         if fault:
-            raise Refused(f"The path {path[:200]!r} {fault}. Name a file inside the repository.")
-        link = self._tree.link_above(path)
+            raise EditRefused(
+                f"The path {path[:200]!r} {fault}. Name a file inside the repository."
+            )
+        link = self._tree.find_link(path)
         if link:
-            raise Refused(
+            raise EditRefused(
                 f"{path} is, or leads through, {link}: a symlink or a submodule, which edits may"
                 " not touch."
             )
         if self._base.policy.is_protected(path):
-            raise Refused(
+            raise EditRefused(
                 f"{path} is protected by the repository's settings and stays as it is.",
                 is_final=True,
             )
         if self._base.hides(path):
-            raise Refused(
+            raise EditRefused(
                 f"{path} is kept from the model by the repository's settings and stays as it is.",
                 is_final=True,
             )
         return path
 
-    def exists(self, path: str) -> bool:
-        return self._tree.has(path)
-
     def spend(self, work_ns: int) -> None:
+        """Adds to the work of this reply; raises EditRefused if that is too much."""
         self._work_ns += work_ns
         if self._work_ns > MAX_WORK_NS:
-            raise Refused("The reply's edits take too much work. Send this one in a later reply.")
+            raise EditRefused(
+                "The reply's edits take too much work. Send this one in a later reply."
+            )
 
-    def may_hint(self) -> bool:
+    def use_hint(self) -> bool:
+        """Counts one more search for a hint; False if the reply's rejections had enough."""
         self._hints += 1
         return self._hints <= MAX_HINTS
 
-    def paths(self) -> Iterator[str]:
-        return (
-            path for path in {**self._base.visible().blobs, **self.changes} if self._tree.has(path)
-        )
+    def exists(self, path: str) -> bool:
+        return self._tree.has(path)
 
     def was_removed(self, path: str) -> bool:
         change = self.changes.get(path)
@@ -138,59 +164,58 @@ class Files:
     def is_changed(self, path: str) -> bool:
         return path in self.changes
 
-    def content(self, path: str) -> bytes:
-        change = self.changes.get(path)
-        if change:
-            return change.content or b""
-        return self._base_content(path)
+    def visible_paths(self) -> Iterator[str]:
+        """The existing paths that the model may be shown."""
+        paths = {**self._base.visible().blobs, **self.changes}
+        return (path for path in paths if self._tree.has(path))
 
-    def text(self, path: str) -> str:
-        content = self.content(path)
+    def read(self, path: str) -> bytes:
+        change = self.changes.get(path)
+        return (change.content or b"") if change else self._read_base(path)
+
+    def read_text(self, path: str) -> str:
+        """The decoded content; raises EditRefused for files that are no text."""
+        content = self.read(path)
         self.spend(len(content))
         if is_binary(content):
-            raise Refused(f"{path} is a binary file, which edits may not touch.")
+            raise EditRefused(f"{path} is a binary file, which edits may not touch.")
         if is_lfs_pointer(content):
-            raise Refused(f"{path} is kept in Git LFS, which edits may not touch.")
+            raise EditRefused(f"{path} is kept in Git LFS, which edits may not touch.")
         return decode(content)
 
-    def lines(self, path: str) -> Text:
-        return self._kept(self._lines, path, lambda: self._split(self.text(path)))
+    def read_lines(self, path: str) -> Text:
+        return self._cached(self._texts, path, lambda: self.read_text(path))
 
-    def base_lines(self, path: str) -> Text:
-        known = path in self._base.blobs
-        return self._kept(
-            self._base_lines,
-            path,
-            lambda: self._split(decode(self._base_content(path)) if known else ""),
+    def read_base_lines(self, path: str) -> Text:
+        """The lines that the file has in the base; none if it is new."""
+        is_new = path not in self._base.blobs
+        return self._cached(
+            self._base_texts, path, lambda: "" if is_new else decode(self._read_base(path))
         )
 
-    def _split(self, content: str) -> Text:
-        text = split(content, self.spend)
-        text.pass_over()
-        return text
-
-    @staticmethod
-    def _kept(texts: dict[str, Text], path: str, make: Callable[[], Text]) -> Text:
-        """The text that was made of the file before, as long as few others were: their lines take
-        much memory."""
+    def _cached(self, texts: dict[str, Text], path: str, read: Callable[[], str]) -> Text:
+        """The split text of `read`, made anew only if it is not in `texts`; few are kept there,
+        since lines take much memory."""
         if path not in texts:
-            if len(texts) >= _MAX_KEPT_TEXTS:
+            if len(texts) >= _MAX_CACHED_TEXTS:
                 texts.clear()
-            texts[path] = make()
+            text = split_lines(read(), self.spend)
+            text.spend_scan()
+            texts[path] = text
         return texts[path]
 
-    def put(self, path: str, content: bytes) -> None:
-        """Makes or changes a file; an existing one keeps its mode."""
+    def write(self, path: str, content: bytes) -> None:
+        """Creates or changes a file; an existing one keeps its mode."""
         if self.exists(path):
-            self.text(path)
+            self.read_text(path)
         else:
             self._check_new(path)
         if len(content) > self._max_file_bytes:
-            raise Refused(
+            raise EditRefused(
                 f"{path} would be larger than {self._max_file_bytes} bytes. Make it smaller."
             )
         if is_binary(content):
-            raise Refused(
+            raise EditRefused(
                 f"The edit of {path} holds a NUL character, which text files may not. Send it"
                 " without."
             )
@@ -200,143 +225,242 @@ class Files:
         self._set(path, Change(path, None, self._mode(path)))
 
     def move(self, path: str, to: str) -> None:
-        content, mode = self.content(path), self._mode(path)
-        self._tree.note(path, exists=False)
+        content, mode = self.read(path), self._mode(path)
+        self._tree.note_change(path, exists=False)
         try:
             self._check_new(to)
         finally:
-            self._tree.note(path, exists=True)
+            self._tree.note_change(path, exists=True)
         self._set(path, Change(path, None, mode))
         self._set(to, Change(to, content, mode))
 
     def _check_new(self, path: str) -> None:
-        fault = new_path_fault(path) or self._tree.place_fault(path, self._leaving)
+        fault = new_path_fault(path) or self._tree.new_file_fault(path, self._removed_later)
         if fault and path not in self._base.blobs:
-            raise Refused(f"A new file {path} cannot be made: it {fault}. Choose another path.")
+            raise EditRefused(f"A new file {path} cannot be made: it {fault}. Choose another path.")
 
     def _set(self, path: str, change: Change) -> None:
-        is_new = path not in self.changes
-        if is_new and len(self.changes) >= self._max_files:
-            raise Refused(
+        if path not in self.changes and len(self.changes) >= self._max_files:
+            raise EditRefused(
                 f"The change would touch more than {self._max_files} files. Make it smaller."
             )
-        self._tree.note(path, exists=change.content is not None)
-        self._lines.pop(path, None)
-        if self._is_base(path, change):
+        self._tree.note_change(path, exists=change.content is not None)
+        self._texts.pop(path, None)
+        if self._equals_base(path, change):
             self.changes.pop(path, None)
         else:
             self.changes[path] = change
 
-    def _is_base(self, path: str, change: Change) -> bool:
+    def _equals_base(self, path: str, change: Change) -> bool:
         blob = self._base.blobs.get(path)
         if blob is None or change.content is None:
             return blob is None and change.content is None
-        return blob.mode == change.mode and change.content == self._base_content(path)
+        return blob.mode == change.mode and change.content == self._read_base(path)
 
     def _mode(self, path: str) -> str:
-        change = self.changes.get(path)
-        if change:
-            return change.mode
-        blob = self._base.blobs.get(path)
-        return blob.mode if blob else "100644"
+        file = self.changes.get(path) or self._base.blobs.get(path)
+        return file.mode if file else "100644"
 
-    def _base_content(self, path: str) -> bytes:
+    def _read_base(self, path: str) -> bytes:
         blob = self._base.blobs[path]
-        if not self._readable(blob):
-            raise Refused(
+        if not self._is_readable(blob):
+            raise EditRefused(
                 f"{path} is larger than {self._max_file_bytes} bytes, which edits may not touch."
             )
-        if path not in self._contents:
-            if sum(map(len, self._contents.values())) + blob.size_bytes > _MAX_KEPT_BYTES:
-                self._contents.clear()
-            self._contents[path] = next(iter(self._base.read([blob])))
-        return self._contents[path]
+        if path not in self._base_contents:
+            cached_bytes = sum(map(len, self._base_contents.values()))
+            if cached_bytes + blob.size_bytes > _MAX_CACHED_BYTES:
+                self._base_contents.clear()
+            self._base_contents[path] = next(iter(self._base.read([blob])))
+        return self._base_contents[path]
 
-    def _readable(self, blob: Blob) -> bool:
-        return blob.mode in ("100644", "100755") and blob.size_bytes <= self._max_file_bytes
-
-
-_SHORT_LINES, _LONG_LINES = 10, 100
-_LEAST_SHARE = 0.2
-_STRANGE_SHARE = 0.3
-_EXCERPT_LINES = 4
-_EXCERPT_SHARE = 0.6
-_KNOWN_SHARE = 0.6
-"""Of 20,200 files that real commits changed, 25 were changed in a way that these numbers take for a
-mistake: at a price of one question each, against a file that is lost."""
-_MARKER = re.compile(r"\W{0,12}(?:<{5,12}|(?:&lt;){5,12})\s{0,4}\w{0,40}\W{0,12}", re.IGNORECASE)
-"""What opens a conflict, or a search/replace block whose signs were bolded or escaped."""
-_LEFT_OUT = re.compile(
-    r"\s*+(?:#|//|/\*|<!--|--|;|%|\{/\*|\(\*)?\s*+(?:\.{3}|…)\s*+\(?\s*+(?:the\s++)?"
-    r"(?:rest|remaining|remainder|existing|unchanged|same|previous|other|more|omitted|keep)\b.{0,80}",
-    re.IGNORECASE,
-)
+    def _is_readable(self, blob: Blob) -> bool:
+        return blob.mode in _FILE_MODES and blob.size_bytes <= self._max_file_bytes
 
 
-def fault(old: Text, new: Text) -> str | None:
-    """Why the new text is not a whole file, as the end of a sentence."""
-    if leaves_out(new, old):
-        return "leaves lines out"
-    if is_edit(new, old):
-        return "reads like an edit, not like a file"
-    before, after = _lines(old), _lines(new)
-    known = (Counter(before) & Counter(after)).total()
-    if drops_most(old, new) and (
-        len(before) >= _LONG_LINES or known <= len(after) * _STRANGE_SHARE
-    ):
-        return f"would drop most of its {len(before)} lines"
-    is_part = _begins_inside(old, new) or (
-        _is_excerpt(before, after) and known >= len(after) * _KNOWN_SHARE
-    )
-    return "reads like a part of it alone" if is_part else None
+def path_fault(path: str) -> str | None:
+    """Why no edit may name `path`, as the end of a sentence; None if edits may."""
+    if path.startswith(("/", "~/")) or re.match(r"[A-Za-z]:", path):
+        return "is not relative to the repository's root"
+    if "\\" in path:
+        return "has a backslash; use `/`"
+    if any(unicodedata.category(sign) == "Cc" for sign in path):
+        return "has control characters"
+    try:
+        size_bytes = len(path.encode("utf-8", "surrogateescape"))
+    except UnicodeEncodeError:
+        return "has characters that no path can hold"
+    if size_bytes > _MAX_PATH_BYTES:
+        return f"is longer than {_MAX_PATH_BYTES} bytes"
+    for part in path.split("/"):
+        fault = _part_fault(part)
+        if fault:
+            return fault
+    return None
 
 
-def drops_most(old: Text, new: Text) -> bool:
-    before, after = len(_lines(old)), len(_lines(new))
-    return before >= _SHORT_LINES and after < before * _LEAST_SHARE
+def _part_fault(part: str) -> str | None:
+    if not part:
+        return "has an empty part"
+    if part in (".", ".."):
+        return f"has a part `{part}`"
+    if len(part.encode("utf-8", "surrogateescape")) > _MAX_NAME_BYTES:
+        return f"has a part longer than {_MAX_NAME_BYTES} bytes"
+    name = unicodedata.normalize("NFKC", part.translate(_INVISIBLE_SIGNS)).casefold()
+    name = re.split(r"[:\\]", name, maxsplit=1)[0].rstrip(". ")
+    if name == ".git" or _GIT_SHORT_NAME.fullmatch(name):
+        return "is inside git's own directory"
+    return None
 
 
-def _is_excerpt(before: list[str], after: list[str]) -> bool:
-    """Whether much is gone, and what is left begins with a line from inside."""
-    if len(before) < _EXCERPT_LINES or not 0 < len(after) < len(before) * _EXCERPT_SHARE:
-        return False
-    return after[0] != before[0] and after[0] in before
+def new_path_fault(path: str) -> str | None:
+    """Why no edit may create `path`, as the end of a sentence: names that Windows cannot hold, and
+    signs that make a name look like another. A repository that has such a file may keep it."""
+    for part in path.split("/"):
+        if _WINDOWS_RESERVED.fullmatch(part):
+            return f"has the name {part!r}, which Windows reserves"
+        if part != part.rstrip(". ") or part != part.lstrip():
+            return "has a part that begins with a space or ends in a dot or a space"
+        if _WINDOWS_FORBIDDEN.intersection(part):
+            return "has a character that Windows forbids in names"
+        if part != part.translate(_INVISIBLE_SIGNS):
+            return "has invisible characters"
+    return None
 
 
-def _begins_inside(old: Text, new: Text) -> bool:
-    """Whether the first line is an indented one of the old file, whose own first line is not: so
-    began none of 20,200 files that real commits changed."""
-    first, was = (
-        next((body for body in text.bodies if not is_blank(body)), "") for text in (new, old)
-    )
-    return first[:1] in (" ", "\t") and was[:1] not in (" ", "\t") and first in old.bodies
+class _Tree:
+    """Which paths exist: those of the base, with the changes so far."""
+
+    def __init__(self, blobs: Mapping[str, Blob], changes: Changes) -> None:
+        self._blobs = blobs
+        self._changes = changes
+        self._names: _NameIndex | None = None
+        """Made at first use: most replies change existing files only."""
+        self._diff_prefixes: set[str] = set()
+        """Of `a/` and `b/` those that the reply left on the path of an existing file."""
+
+    def has(self, path: str) -> bool:
+        change = self._changes.get(path)
+        return change.content is not None if change else path in self._blobs
+
+    def resolve(self, path: str) -> str:
+        """The path without `./`, without a diff's prefix, and as an existing file spells it.
+
+        `a/x` or `b/x` is taken for `x` if `x` or its top directory exists, or if another path of
+        the reply showed that it leaves that prefix on.
+        """
+        if path.startswith("./"):
+            return path[2:]
+        if not self.has_unknown_prefix(path):
+            return path if self.has(path) else self._index().existing_spelling(path)
+        prefix, rest = path[:2], path[2:]
+        if self.has(rest):
+            self._diff_prefixes.add(prefix)
+        is_prefixed = prefix in self._diff_prefixes or self._is_directory(rest.partition("/")[0])
+        return rest if is_prefixed else path
+
+    def has_unknown_prefix(self, path: str) -> bool:
+        """Whether the path begins with `a/` or `b/`, and no such directory exists: it may be a
+        diff's prefix."""
+        if path[:2] not in ("a/", "b/") or len(path) == 2:
+            return False
+        return not (self.has(path) or path[:1] in self._blobs or self._is_directory(path[:1]))
+
+    def note_change(self, path: str, *, exists: bool) -> None:
+        """To be called before `changes` says so."""
+        if self._names is not None and self.has(path) != exists:
+            self._names.add(path, 1 if exists else -1)
+
+    def find_link(self, path: str) -> str | None:
+        """The symlink or submodule that the path is or leads through."""
+        for part in (*_parents(path), path):
+            blob = self._blobs.get(part)
+            if blob and blob.mode in _LINK_MODES:
+                return part
+        return None
+
+    def new_file_fault(self, path: str, removed_later: Collection[str]) -> str | None:
+        """What prevents a new file at `path`, as the end of a sentence."""
+        for parent in _parents(path):
+            if self.has(parent) and parent not in removed_later:
+                return f"needs a directory where `{parent}` is a file"
+        removed = {other for other in removed_later if self.has(other)}
+        if self._index().is_directory_without(path, removed):
+            return "is a directory"
+        for part in (*_parents(path), path):
+            variant = self._index().find_case_variant(part, removed)
+            if variant:
+                return (
+                    f"differs from `{variant}` only in case, which many systems cannot keep apart"
+                )
+        return None
+
+    def _is_directory(self, path: str) -> bool:
+        return self._index().directories[path] > 0
+
+    def _index(self) -> _NameIndex:
+        if self._names is None:
+            self._names = _NameIndex()
+            for path in {**self._blobs, **self._changes}:
+                if self.has(path):
+                    self._names.add(path, 1)
+        return self._names
 
 
-def is_edit(new: Text, old: Text) -> bool:
-    """Whether the file would begin with the marker of an edit or a conflict that the old one has
-    not."""
-    first = next((body for body in new.bodies if not is_blank(body)), "")
-    return len(first) < 200 and _MARKER.fullmatch(first) is not None and first not in old.bodies
+class _NameIndex:
+    """How many files are under each directory, and all names without regard to case."""
+
+    def __init__(self) -> None:
+        self.directories: Counter[str] = Counter()
+        self._files: Counter[str] = Counter()
+        self._by_folded: dict[str, set[str]] = {}
+
+    def add(self, path: str, count: int) -> None:
+        """Adds a file, or removes it with a `count` of -1."""
+        self._files[path] += count
+        self._by_folded.setdefault(_fold_case(path), set()).add(path)
+        for directory in _parents(path):
+            if directory not in self.directories:
+                self._by_folded.setdefault(_fold_case(directory), set()).add(directory)
+            self.directories[directory] += count
+
+    def existing_spelling(self, path: str) -> str:
+        """The path as an existing file spells it in other code points: macOS decomposes letters
+        that other systems compose."""
+        if path.isascii():
+            return path
+        composed = compose(path)
+        found = [
+            other
+            for other in self._by_folded.get(_fold_case(path), ())
+            if self._files[other] > 0 and compose(other) == composed
+        ]
+        return found[0] if len(found) == 1 else path
+
+    def is_directory_without(self, path: str, removed: Collection[str]) -> bool:
+        """Whether a directory has files beside the `removed` ones."""
+        count = self.directories[path]
+        return count > 0 and count > sum(other.startswith(f"{path}/") for other in removed)
+
+    def find_case_variant(self, path: str, removed: Collection[str]) -> str | None:
+        """Another existing name that differs from `path` only in case, without the `removed`
+        files."""
+        variants = self._by_folded.get(_fold_case(path), ())
+        for other in sorted(variants):
+            if other == path or other in removed:
+                continue
+            if self._files[other] > 0 or self.is_directory_without(other, removed):
+                return other
+        return None
 
 
-def leaves_out(new: Text, old: Text) -> bool:
-    """Whether a line stands for others, such as `# ... rest of the file unchanged ...`, that the
-    old file has not."""
-    marks = {line for line in new.bodies if len(line) < 200 and _LEFT_OUT.fullmatch(line)}
-    return bool(marks.difference(old.bodies)) if marks else False
+def _parents(path: str) -> Iterator[str]:
+    """The directories above, outermost first."""
+    slash = path.find("/")
+    while slash >= 0:
+        yield path[:slash]
+        slash = path.find("/", slash + 1)
 
 
-def carry_whole(old: Text, content: str, strange: str) -> Text:
-    """The new text as it is said, with the old file's byte-order mark, line ends and final
-    newline."""
-    new = split(content)
-    bom = old.bom or new.bom
-    if "\r\n" in new.ends or not new.bodies:
-        return Text(bom, new.bodies, new.ends)
-    said = Text("", old.bodies, ["\n"] * len(old.bodies))
-    carried = carry(old, Match(0, len(old.bodies), said, new, exact), strange)
-    return Text(bom, carried.bodies, carried.ends) if carried else new
-
-
-def _lines(text: Text) -> list[str]:
-    return [body.strip() for body in text.bodies if not is_blank(body)]
+def _fold_case(path: str) -> str:
+    return path.lower() if path.isascii() else compose(path).casefold()

@@ -1,9 +1,9 @@
-"""Where in a file an edit's search stands: exactly, or with one tolerance, and only where that is
-the only place.
+"""Where in a file the search text of an edit is: exactly, or with one tolerance, and only if that
+place is the only one.
 
-The ladder goes up in risk. The first rung on which anything matches decides: one place is taken,
-several are told apart by a diff's line number or heading, or refused. Nothing is matched by
-likeness.
+The tolerances are tried in the order of their risk, and the first that finds anything decides: one
+place is taken; several are told apart by a diff's line number or heading, or rejected. Nothing is
+matched by similarity.
 """
 
 from __future__ import annotations
@@ -16,21 +16,26 @@ from itertools import islice, pairwise
 from typing import Literal
 
 from bot.change.edits.lines import (
-    Key,
+    LineKey,
     Text,
-    blank_ends,
     collapsed,
+    count_alphanumerics,
+    count_blank_ends,
     exact,
     folded,
-    joined,
-    signs,
-    split,
+    is_blank,
+    join_lines,
+    split_lines,
+    text_of,
     trimmed,
     unindented,
 )
 from bot.types.reply import Edit
 
-LADDER: tuple[tuple[Key, bool], ...] = (
+MIN_ALPHANUMERICS = 8
+"""The fewest letters and digits by which part of a line, or of a search, is recognized."""
+
+_TOLERANCES: tuple[tuple[LineKey, bool], ...] = (
     (exact, False),
     (trimmed, False),
     (exact, True),
@@ -40,280 +45,314 @@ LADDER: tuple[tuple[Key, bool], ...] = (
     (unindented, True),
     (collapsed, True),
 )
-"""How lines are compared, and whether blank lines around the search are left out."""
-
+"""How lines are compared, and whether blank lines around the search are ignored."""
+_ELISION_TOLERANCES: tuple[LineKey, ...] = (exact, trimmed, folded)
 _MAX_PLACES = 200
-_MAX_PARTS = 20
-_LEAST_BEGINNING = 40
-"""The length from which an anchor may be only the beginning of its line."""
-_NS_OF_A_SEARCHED_CHAR = 3
-_NS_OF_A_DEPTH = 60
-LEAST_SIGNS = 8
-"""The least letters and digits by which part of a line, or of a search, is known."""
+_MAX_ELIDED_PARTS = 20
+_MAX_ELISION_CHARS = 200
+_MIN_ANCHOR_PREFIX_CHARS = 40
+"""An anchor of this length may be only the beginning of its line."""
+_NS_PER_SEARCHED_CHAR = 3
+_NS_PER_DEPTH = 60
 _ELISION = re.compile(r"\s*+(?:#|//|/\*|<!--|--|;|%)?\s*+[\[(<]?(?:\.\.\.|…)(?:[^.…].{0,80})?")
-_NUMBERED = re.compile(r"\s{0,8}(\d{1,7})(?:\s?[|:│→]|\t) ?(.*)", re.DOTALL)
+"""A line that stands for omitted lines, such as `...` and `# ... rest of the class ...`."""
+_NUMBERED_LINE = re.compile(r"\s{0,8}(\d{1,7})(?:\s?[|:│→]|\t) ?(.*)", re.DOTALL)
+
+_Span = tuple[int, int]
+"""0-based lines (first, end) of a file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Lines [start, end) of the file are what the search means; `search` has as many lines."""
+    """Lines [start, end) of the file are what the edit means to replace. `search` has as many
+    lines, equal to them by `key`."""
 
     start: int
     end: int
     search: Text
     replace: Text
-    key: Key
+    key: LineKey
 
 
 @dataclass(frozen=True, slots=True)
 class NoMatch:
-    """No single place. `lines` are the 1-based lines of the several ones."""
+    """There is not exactly one place. `lines` are the 1-based first lines of several ones."""
 
     reason: Literal["absent", "ambiguous"]
     lines: tuple[int, ...] = ()
 
 
-def find(text: Text, edit: Edit, *, trust_line: bool = True) -> Match | NoMatch:
-    """The one place that the edit's search means."""
+def find_match(text: Text, edit: Edit, *, trust_line: bool = True) -> Match | NoMatch:
+    """The only place that the edit's search means. `trust_line`: whether `edit.line` may decide
+    between several."""
     line = edit.line if trust_line else None
-    for candidate in (edit, *_unnumbered(edit)):
-        search, replacement = split(candidate.search), split(candidate.replace)
-        found = _climb(text, search, replacement, line, edit.anchors)
-        if isinstance(found, Match) or found.reason == "ambiguous":
+    search, replacement = split_lines(edit.search), split_lines(edit.replace)
+    found = _find_lines(text, search, replacement, line, edit.anchors)
+    if not _is_absent(found):
+        return found
+    unnumbered = _strip_line_numbers(edit)
+    if unnumbered:
+        found = _find_lines(text, *unnumbered, line, edit.anchors)
+        if not _is_absent(found):
             return found
-    return _find_elided(text, split(edit.search), split(edit.replace))
+    return _find_elided(text, search, replacement)
 
 
-def _climb(
-    text: Text, search: Text, replacement: Text, line: int | None, anchors: Sequence[str]
-) -> Match | NoMatch:
-    top, bottom = blank_ends(search.bodies)
-    core = search.bodies[top : len(search.bodies) - bottom]
-    for key, trims in LADDER if core else ():
-        starts = places(text, core if trims else search.bodies, key)
-        if len(starts) > 1:
-            starts = _told_apart(
-                text, starts, None if line is None else line - 1 + top * trims, anchors
-            )
-        if len(starts) > 1:
-            return NoMatch("ambiguous", tuple(start + 1 for start in starts))
-        if starts and trims:
-            return _with_blank_ends(text, starts[0], search, replacement, key)
-        if starts:
-            return Match(starts[0], starts[0] + len(search.bodies), search, replacement, key)
-    return NoMatch("absent")
+def _is_absent(found: Match | NoMatch) -> bool:
+    return isinstance(found, NoMatch) and found.reason == "absent"
 
 
-def _with_blank_ends(text: Text, start: int, search: Text, replacement: Text, key: Key) -> Match:
-    """The place of a search whose core stands at `start`: of the blank lines around the core those
-    that the file has belong to it; those that it has not are taken off the replacement too."""
-    top, bottom = blank_ends(search.bodies)
-    end = start + len(search.bodies) - top - bottom
-    above = blank_ends(text.bodies[max(0, start - top) : start][::-1])[0]
-    below = blank_ends(text.bodies[end : end + bottom])[0]
-    top_new, bottom_new = blank_ends(replacement.bodies)
-    sought = _slice(search, top - above, bottom - below)
-    wanted = _slice(replacement, min(top - above, top_new), min(bottom - below, bottom_new))
-    return Match(start - above, end + below, sought, wanted, key)
-
-
-def places(text: Text, lines: Sequence[str], key: Key, *, most: int = _MAX_PLACES) -> list[int]:
-    """The 0-based lines where `lines` stand, compared by `key`; `most` at most."""
-    needle, hay = joined(map(key, lines)), text.keyed(key)
-    text.spend(_NS_OF_A_SEARCHED_CHAR * len(hay))
+def find_lines(
+    text: Text, lines: Sequence[str], key: LineKey, *, most: int = _MAX_PLACES
+) -> list[int]:
+    """The 0-based lines of the text where `lines` are, compared by `key`; `most` at most."""
+    sought, content = join_lines(map(key, lines)), text.join_by_key(key)
+    text.spend(_NS_PER_SEARCHED_CHAR * len(content))
     found: list[int] = []
     position, line = 0, 0
     while len(found) < most:
-        text.spend(_NS_OF_A_SEARCHED_CHAR * len(needle))
-        start = hay.find(needle, position)
+        text.spend(_NS_PER_SEARCHED_CHAR * len(sought))
+        start = content.find(sought, position)
         if start < 0:
             break
-        line += hay.count("\n", position, start)
+        line += content.count("\n", position, start)
         found.append(line)
         position, line = start + 1, line + 1
     return found
 
 
-def _told_apart(
-    text: Text, starts: list[int], line: int | None, anchors: Sequence[str]
-) -> list[int]:
-    if line in starts:
-        return [line]
-    if not anchors:
-        return starts
-    inside, below = _scoped(text, starts, anchors)
-    for some in (inside, below):
-        if len(some) == 1:
-            return some
-    return starts
+def find_within_lines(text: str, search: str) -> int | None:
+    """The offset of a search that is part of a line, or runs over several: exactly, once, and not
+    inside a word."""
+    search = search.removesuffix("\n")
+    if count_alphanumerics(search) < MIN_ALPHANUMERICS:
+        return None
+    start = text.find(search)
+    if start < 0 or text.find(search, start + 1) >= 0:
+        return None
+    before = text[max(0, start - 1) : start]
+    after = text[start + len(search) :][:1]
+    if _is_inside_word(before, search[0]) or _is_inside_word(search[-1], after):
+        return None
+    return start
 
 
-def _scoped(text: Text, starts: list[int], anchors: Sequence[str]) -> tuple[list[int], list[int]]:
-    """Which starts are inside what the innermost anchor opens, and which are anywhere below it."""
-    spans = [(-1, len(text.bodies))]
-    for anchor in anchors:
-        lines = _lines_of(text, anchor)
-        within = (span for outer in spans for span in _spans(text, lines, outer))
-        spans = list(islice(within, _MAX_PLACES))
-    inside = [start for start in starts if any(first < start < last for first, last in spans)]
-    below = [start for start in starts if len(spans) == 1 and start > spans[0][0]]
-    return inside, below
+def _is_inside_word(left: str, right: str) -> bool:
+    if not left or not right:
+        return False
+    return (left + right).replace("_", "a").isalnum()
 
 
-def _lines_of(text: Text, anchor: str) -> list[int]:
-    """The 0-based lines that are the anchor, or begin with it where it is long."""
-    wanted, hay = "\n" + unindented(anchor), text.keyed(unindented)
-    text.spend(_NS_OF_A_SEARCHED_CHAR * len(hay))
-    found: list[int] = []
-    position, line = hay.find(wanted), 0
-    counted = 0
-    while 0 <= position < len(hay) - 1:
-        line, counted = line + hay.count("\n", counted, position), position
-        if len(wanted) > _LEAST_BEGINNING or hay.startswith("\n", position + len(wanted)):
-            found.append(line)
-        position = hay.find(wanted, position + 1)
-    return found
+def has_elision(lines: Sequence[str]) -> bool:
+    """Whether a line stands for omitted ones, as `...` does."""
+    return len(_split_at_elisions(lines)) > 1
 
 
-def _spans(text: Text, lines: Sequence[int], outer: tuple[int, int]) -> Iterator[tuple[int, int]]:
-    """For each of the lines within: it, and the next line that is indented no deeper."""
-    depths = text.depths
-    for first in lines[bisect_right(lines, outer[0]) : bisect_left(lines, outer[1])]:
-        depth = depths[first]
-        end = next((line for line in range(first + 1, outer[1]) if depths[line] <= depth), outer[1])
-        text.spend(_NS_OF_A_DEPTH * (end - first))
-        yield first, end
+def _find_lines(
+    text: Text, search: Text, replacement: Text, line: int | None, anchors: Sequence[str]
+) -> Match | NoMatch:
+    top, bottom = count_blank_ends(search.bodies)
+    core = search.bodies[top : len(search.bodies) - bottom]
+    if not core:
+        return NoMatch("absent")
+    for key, ignores_blank_ends in _TOLERANCES:
+        starts = find_lines(text, core if ignores_blank_ends else search.bodies, key)
+        if len(starts) > 1:
+            first = None
+            if line is not None:
+                first = line - 1 + (top if ignores_blank_ends else 0)
+            starts = _disambiguate(text, starts, first, anchors)
+        if len(starts) > 1:
+            return NoMatch("ambiguous", tuple(start + 1 for start in starts))
+        if starts and ignores_blank_ends:
+            return _match_blank_ends(text, starts[0], search, replacement, key)
+        if starts:
+            return Match(starts[0], starts[0] + len(search.bodies), search, replacement, key)
+    return NoMatch("absent")
 
 
-def _slice(text: Text, top: int, bottom: int) -> Text:
+def _match_blank_ends(
+    text: Text, start: int, search: Text, replacement: Text, key: LineKey
+) -> Match:
+    """The match of a search whose lines without the blank ones around them are at `start`. Blank
+    lines around them that the file has too belong to the match; those that it does not have are
+    also taken off the replacement."""
+    top, bottom = count_blank_ends(search.bodies)
+    end = start + len(search.bodies) - top - bottom
+    above, _ = count_blank_ends(text.bodies[max(0, start - top) : start][::-1])
+    below, _ = count_blank_ends(text.bodies[end : end + bottom])
+    missing_above, missing_below = top - above, bottom - below
+    new_top, new_bottom = count_blank_ends(replacement.bodies)
+    return Match(
+        start - above,
+        end + below,
+        _drop_ends(search, missing_above, missing_below),
+        _drop_ends(replacement, min(missing_above, new_top), min(missing_below, new_bottom)),
+        key,
+    )
+
+
+def _drop_ends(text: Text, top: int, bottom: int) -> Text:
     end = len(text.bodies) - bottom
     return Text("", text.bodies[top:end], text.ends[top:end])
 
 
-def _unnumbered(edit: Edit) -> Iterator[Edit]:
-    """The edit without the line numbers that its search was copied with."""
-    search = _strip_numbers(edit.search, must=True)
-    if search is not None:
-        replacement = _strip_numbers(edit.replace, must=False)
-        yield Edit(
-            "replace", edit.path, search, replacement or "", line=edit.line, anchors=edit.anchors
-        )
+def _disambiguate(
+    text: Text, starts: list[int], line: int | None, anchors: Sequence[str]
+) -> list[int]:
+    """The only start that the line number or the anchors mean, or else all of them."""
+    if line in starts:
+        return [line]
+    if not anchors:
+        return starts
+    spans = _anchored_spans(text, anchors)
+    inside = [start for start in starts if any(first < start < end for first, end in spans)]
+    if len(inside) == 1:
+        return inside
+    below = [start for start in starts if len(spans) == 1 and start > spans[0][0]]
+    return below if len(below) == 1 else starts
 
 
-def _strip_numbers(text: str, *, must: bool) -> str | None:
-    lines = text.split("\n")
-    found = [_NUMBERED.fullmatch(line) for line in lines]
-    numbers = [int(match[1]) for match in found if match]
-    rising = all(after == before + 1 for before, after in pairwise(numbers))
-    whole = all(match or not line for match, line in zip(found, lines, strict=True))
-    if must and not (numbers and rising and whole):
+def _anchored_spans(text: Text, anchors: Sequence[str]) -> list[_Span]:
+    """The spans that the innermost anchor opens, inside those of the anchors before it."""
+    spans: list[_Span] = [(-1, len(text.bodies))]
+    for anchor in anchors:
+        lines = _find_anchor(text, anchor)
+        inner = (span for outer in spans for span in _indented_spans(text, lines, outer))
+        spans = list(islice(inner, _MAX_PLACES))
+    return spans
+
+
+def _find_anchor(text: Text, anchor: str) -> list[int]:
+    """The 0-based lines that equal the anchor, or begin with it if it is long."""
+    sought, content = "\n" + unindented(anchor), text.join_by_key(unindented)
+    text.spend(_NS_PER_SEARCHED_CHAR * len(content))
+    may_be_prefix = len(sought) > _MIN_ANCHOR_PREFIX_CHARS
+    found: list[int] = []
+    line, counted_to = 0, 0
+    position = content.find(sought)
+    while 0 <= position < len(content) - 1:
+        line += content.count("\n", counted_to, position)
+        counted_to = position
+        if may_be_prefix or content.startswith("\n", position + len(sought)):
+            found.append(line)
+        position = content.find(sought, position + 1)
+    return found
+
+
+def _indented_spans(text: Text, lines: Sequence[int], outer: _Span) -> Iterator[_Span]:
+    """For each of the lines inside `outer`: the line itself, and the next one that is not indented
+    deeper."""
+    depths = text.depths
+    outer_first, outer_end = outer
+    for first in lines[bisect_right(lines, outer_first) : bisect_left(lines, outer_end)]:
+        end = first + 1
+        while end < outer_end and depths[end] > depths[first]:
+            end += 1
+        text.spend(_NS_PER_DEPTH * (end - first))
+        yield first, end
+
+
+def _strip_line_numbers(edit: Edit) -> tuple[Text, Text] | None:
+    """Search and replacement without line numbers, if each line of the search begins with one and
+    they are consecutive: models copy them from what they were shown."""
+    search = _match_numbered(edit.search)
+    numbers = [int(match[1]) for _, match in search if match]
+    if not numbers or not all(match or not line for line, match in search):
         return None
-    return "\n".join(match[2] if match else line for match, line in zip(found, lines, strict=True))
+    if not all(after == before + 1 for before, after in pairwise(numbers)):
+        return None
+    replacement = _match_numbered(edit.replace)
+    return _drop_numbers(search), _drop_numbers(replacement)
+
+
+def _match_numbered(text: str) -> list[tuple[str, re.Match[str] | None]]:
+    return [(line, _NUMBERED_LINE.fullmatch(line)) for line in text.split("\n")]
+
+
+def _drop_numbers(lines: Sequence[tuple[str, re.Match[str] | None]]) -> Text:
+    return split_lines("\n".join(match[2] if match else line for line, match in lines))
 
 
 def _find_elided(text: Text, search: Text, replacement: Text) -> Match | NoMatch:
-    """The place of a search that leaves lines out with `...`: the one stretch that holds its parts
-    in order, as near to each other as they stand.
+    """The match of a search that omits lines with `...`: the only stretch of the file that holds
+    its parts in order, as near to each other as they are.
 
-    Where the replacement leaves out as many times, the file's own lines stay there; where it does
-    not at all, the whole of the place gives way to it.
+    If the replacement omits lines as many times, the file's own lines stay there; if it omits none,
+    it replaces the whole stretch.
     """
-    parts, new_parts = _parts(search.bodies), _parts(replacement.bodies)
-    for end in (0, -1):
-        if (
-            len(parts) > 1
-            and len(new_parts) > 1
-            and not any(map(str.strip, parts[end] + new_parts[end]))
-        ):
-            del parts[end], new_parts[end]
+    parts = _split_at_elisions(search.bodies)
+    new_parts = _split_at_elisions(replacement.bodies)
+    _drop_blank_ends(parts, new_parts)
     if len(parts) == len(new_parts) == 1:
-        return _climb(text, _text(parts[0]), _text(new_parts[0]), None, ())
-    if (
-        not 2 <= len(parts) <= _MAX_PARTS
-        or len(new_parts) not in (1, len(parts))
-        or not all(any(map(str.strip, part)) for part in parts)
-    ):
+        return _find_lines(text, text_of(parts[0]), text_of(new_parts[0]), None, ())
+    if not 2 <= len(parts) <= _MAX_ELIDED_PARTS or len(new_parts) not in (1, len(parts)):
         return NoMatch("absent")
-    for key in (exact, trimmed, folded):
-        stretches = _stretches(parts, [places(text, part, key) for part in parts])
+    if any(_are_blank(part) for part in parts):
+        return NoMatch("absent")
+    for key in _ELISION_TOLERANCES:
+        stretches = _find_stretches(parts, [find_lines(text, part, key) for part in parts])
         if len(stretches) > 1:
             return NoMatch("ambiguous", tuple(starts[0] + 1 for starts in stretches))
         if stretches:
-            return _filled(text, parts, new_parts, stretches[0], key)
+            return _fill_omissions(text, parts, new_parts, stretches[0], key)
     return NoMatch("absent")
 
 
-def _stretches(parts: list[list[str]], spots: list[list[int]]) -> list[list[int]]:
-    """Where the parts stand in order: for each end the nearest start. A part of few signs must
-    stand only once."""
-    if any(
-        len(spot) > 1 and signs(part) < LEAST_SIGNS for part, spot in zip(parts, spots, strict=True)
-    ):
-        return []
-    shortest: dict[int, list[int]] = {}
-    for first in spots[0]:
-        starts = [first]
-        for part, spot in zip(parts, spots[1:], strict=False):
-            nearest = bisect_left(spot, starts[-1] + len(part))
-            starts.extend(spot[nearest : nearest + 1])
-        if len(starts) == len(parts):
-            shortest[starts[-1]] = starts
-    return list(shortest.values())
-
-
-def _filled(
-    text: Text, parts: list[list[str]], new_parts: list[list[str]], starts: list[int], key: Key
-) -> Match:
-    gaps = [
-        text.bodies[start + len(part) : after]
-        for start, part, after in zip(starts, parts, starts[1:], strict=False)
-    ]
-    search = [
-        *parts[0],
-        *(line for gap, part in zip(gaps, parts[1:], strict=True) for line in (*gap, *part)),
-    ]
-    replacement = [*new_parts[0]]
-    if len(new_parts) > 1:
-        replacement.extend(
-            line for gap, part in zip(gaps, new_parts[1:], strict=True) for line in (*gap, *part)
-        )
-    return Match(starts[0], starts[0] + len(search), _text(search), _text(replacement), key)
-
-
-def _text(lines: Sequence[str]) -> Text:
-    return Text("", list(lines), ["\n"] * len(lines))
-
-
-def leaves_out(lines: Sequence[str]) -> bool:
-    """Whether a line stands for others, as `...` does."""
-    return len(_parts(lines)) > 1
-
-
-def _parts(lines: Sequence[str]) -> list[list[str]]:
+def _split_at_elisions(lines: Sequence[str]) -> list[list[str]]:
     parts: list[list[str]] = [[]]
     for line in lines:
-        if len(line) < 200 and _ELISION.fullmatch(line):
+        if len(line) < _MAX_ELISION_CHARS and _ELISION.fullmatch(line):
             parts.append([])
         else:
             parts[-1].append(line)
     return parts
 
 
-def find_within_lines(text: str, search: str) -> int | None:
-    """Where a search that is part of a line (or runs over several) stands: exactly, once, and not
-    inside a word."""
-    search = search.removesuffix("\n")
-    if signs(search) < LEAST_SIGNS:
-        return None
-    start = text.find(search)
-    if start < 0 or text.find(search, start + 1) >= 0:
-        return None
-    around = (
-        text[max(0, start - 1) : start] + search[0],
-        search[-1] + text[start + len(search) :][:1],
-    )
-    return (
-        None
-        if any(len(pair) == 2 and pair.replace("_", "a").isalnum() for pair in around)
-        else start
-    )
+def _drop_blank_ends(parts: list[list[str]], new_parts: list[list[str]]) -> None:
+    """Removes a first or last part that is blank on both sides: the edit begins or ends with
+    `...`."""
+    for end in (0, -1):
+        has_several = len(parts) > 1 and len(new_parts) > 1
+        if has_several and _are_blank(parts[end]) and _are_blank(new_parts[end]):
+            del parts[end], new_parts[end]
+
+
+def _are_blank(lines: Sequence[str]) -> bool:
+    return all(map(is_blank, lines))
+
+
+def _find_stretches(
+    parts: Sequence[Sequence[str]], starts_of: Sequence[Sequence[int]]
+) -> list[list[int]]:
+    """The starts of the parts where they are in order; of several with the same end, the shortest.
+    None are found if a part with few letters and digits is at several places."""
+    for part, places in zip(parts, starts_of, strict=True):
+        if len(places) > 1 and count_alphanumerics(part) < MIN_ALPHANUMERICS:
+            return []
+    shortest: dict[int, list[int]] = {}
+    for first in starts_of[0]:
+        starts = [first]
+        for part, places in zip(parts, starts_of[1:], strict=False):
+            nearest = bisect_left(places, starts[-1] + len(part))
+            starts.extend(places[nearest : nearest + 1])
+        if len(starts) == len(parts):
+            shortest[starts[-1]] = starts
+    return list(shortest.values())
+
+
+def _fill_omissions(
+    text: Text,
+    parts: Sequence[Sequence[str]],
+    new_parts: Sequence[Sequence[str]],
+    starts: Sequence[int],
+    key: LineKey,
+) -> Match:
+    """The match with the file's own lines for each `...`."""
+    search, replacement = [*parts[0]], [*new_parts[0]]
+    for index in range(1, len(parts)):
+        omitted = text.bodies[starts[index - 1] + len(parts[index - 1]) : starts[index]]
+        search += [*omitted, *parts[index]]
+        if len(new_parts) > 1:
+            replacement += [*omitted, *new_parts[index]]
+    return Match(starts[0], starts[0] + len(search), text_of(search), text_of(replacement), key)

@@ -1,16 +1,9 @@
-"""What a model's reply asks for, read from any of the forms that models write, alone or mixed with
-prose.
+"""Parses a model's reply: its edits in any of the forms that models write, alone or mixed with
+prose, and its requests to see more.
 
-One pass over the lines. A search/replace block, an envelope and a diff are known by their own
-markers; a fence is known by what it holds and by the path that stands above it, in its info string,
-or in its first line. What looked like an edit and could not be read becomes a sentence for the
-model, never a guess.
-
-What looks like an edit in a form that is not read here: passed over in silence, it would be taken
-for a reply that needs no change.
-
-The wishes in a fence named `request`: `read PATH[:START-END]`, `search REGEX`, `list DIR`, one a
-line.
+One pass over the lines. Search/replace blocks, envelopes and diffs are recognized by their own
+markers; a fence by its content and by the path above it, in its info string, or in its first line.
+What looks like an edit but cannot be read becomes a sentence for the model, never a guess.
 """
 
 from __future__ import annotations
@@ -19,33 +12,67 @@ import re
 from collections.abc import Container, Sequence
 
 from bot.change.edits import diffs
-from bot.change.edits import fences as thoughts
-from bot.change.edits.blocks import Block, Fault, Markers
-from bot.change.edits.diffs import Parts
-from bot.change.edits.fences import Fence, Fences, after
-from bot.change.edits.file_names import REACH, Naming, read_info, read_label
+from bot.change.edits.blocks import (
+    BlockMarkers,
+    BrokenBlock,
+    Fence,
+    Fences,
+    find_reasoning_end,
+    next_greater,
+    read_leading_reasoning,
+)
+from bot.change.edits.diffs import DiffEdits
+from bot.change.edits.file_names import (
+    LABEL_REACH_LINES,
+    FileNames,
+    read_info,
+    read_label,
+    strip_list_mark,
+)
 from bot.types.reply import Edit, ParsedReply, Request
 
-_MAX_LINE_CHARS = 2_000
-_REACH = 12
-"""How many lines above a fence its path may stand."""
+MAX_REPLY_CHARS = 2_000_000
+"""The largest output of today's models is about a quarter of this."""
+MAX_REPLY_LINES = 100_000
+_MAX_PROBLEMS = 50
+_MAX_REQUEST_CHARS = 1000
+_MAX_SEARCHED_CHARS = 2_000
+"""Of each line, when a reply without edits is searched for unsupported ones."""
 
-_MARKS = r"(?:diff --git |@@ -\d|\*{3} (?:Begin Patch|Update File|Add File)|<{5,12} ?SEARCH)"
-_LINES: tuple[tuple[str, re.Pattern[str]], ...] = (
+_HUNK_SIGNS = ("", " ", "+", "-", "@", "\\")
+_DIFF_LANGUAGES = frozenset({"diff", "patch", "udiff", "unidiff", "git"})
+_SHELL_LANGUAGES = frozenset(
+    {"bash", "sh", "shell", "zsh", "console", "shell-session", "powershell", "cmd"}
+)
+_NOT_SHELL_FILE = re.compile(
+    r".+\.(?:[cm]?[jt]sx?|py|pyi|go|rs|java|kts?|scala|rb|php|cs|c|cc|cpp|h|hpp|m|swift|html?|css"
+    r"|json|ya?ml|toml|md|rst)"
+)
+_HERE_DOCUMENT = re.compile(r"[^<]{1,200}<<-?\s{0,4}['\"]?\w{1,40}['\"]?\s*")
+
+_REQUEST = re.compile(r"(read|search|list)(?:\s*:\s*|\s+|$)(.*)", re.IGNORECASE | re.DOTALL)
+_LINE_RANGE = re.compile(
+    r"(?:[:#]|(?<!\s)\s)\s*+(?:lines?\s*+)?L?(\d{1,9})(?:\s*+(?:-|–|:|to|,)\s*+L?(\d{1,9}))?$",
+    re.IGNORECASE,
+)
+
+_MARKERS = r"(?:diff --git |@@ -\d|\*{3} (?:Begin Patch|Update File|Add File)|<{5,12} ?SEARCH)"
+_UNSUPPORTED_LINES: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "a diff that does not say which file it changes",
         re.compile(r"@@ -\d|(?:`{3,}|~{3,})\s{0,4}(?:diff|patch)\b"),
     ),
-    ("edits that are quoted or indented", re.compile(rf"[ \t>]{{1,24}}{_MARKS}")),
+    ("edits that are quoted or indented", re.compile(rf"[ \t>]{{1,24}}{_MARKERS}")),
     (
         "edits whose signs are escaped",
-        re.compile(rf"(?:.{{0,400}}\\n{_MARKS}|.{{0,40}}(?:&lt;){{5}})", re.IGNORECASE),
+        re.compile(rf"(?:.{{0,400}}\\n{_MARKERS}|.{{0,40}}(?:&lt;){{5}})", re.IGNORECASE),
     ),
     ("a context diff", re.compile(r"\*{15}\s*")),
     (
         "tags in place of edits",
         re.compile(
-            r"\s{0,12}</?(?:file|edit|search|replace|old_str|new_str|invoke|write_to_file|apply_diff)\b"
+            r"\s{0,12}</?"
+            r"(?:file|edit|search|replace|old_str|new_str|invoke|write_to_file|apply_diff)\b"
         ),
     ),
     (
@@ -53,55 +80,45 @@ _LINES: tuple[tuple[str, re.Pattern[str]], ...] = (
         re.compile(r"\s{0,12}(?:cat|tee)\b[^<|]{0,200}<<-?\s*['\"]?\w{1,40}"),
     ),
 )
-_PATH_KEY = re.compile(r'"(?:path|file|file_?path|file_?name)"\s*:')
-_TEXT_KEY = re.compile(
+"""What begins a line of an edit in a form that is not read."""
+_JSON_PATH_KEY = re.compile(r'"(?:path|file|file_?path|file_?name)"\s*:')
+_JSON_TEXT_KEY = re.compile(
     r'"(?:content|search|replace|old_str(?:ing)?|new_str(?:ing)?|diff|patch|edits|changes)"\s*:'
 )
-_CALL = re.compile(r'"(?:arguments|input|cmd|command)"\s*:.{0,400}\*{3} Begin Patch')
+_JSON_CALL = re.compile(r'"(?:arguments|input|cmd|command)"\s*:.{0,400}\*{3} Begin Patch')
 
 
-def unread_form(lines: Sequence[str]) -> str | None:
-    """What of a reply without edits looks like some, as the object of a sentence; None where
-    nothing does."""
-    labelled_to = -1
-    for number, line in enumerate(lines):
-        found = next((what for what, sign in _LINES if sign.match(line[:_MAX_LINE_CHARS])), None)
-        if found:
-            return found
-        if not line.lstrip().startswith(("```", "~~~")):
-            labelled_to = number + _REACH if read_label(line) else labelled_to
-        elif number <= labelled_to:
-            return "code below a file's path, though not right below it"
-    return "JSON in place of edits" if _is_json_edit(lines) else None
-
-
-def _is_json_edit(lines: Sequence[str]) -> bool:
-    short = [line[:_MAX_LINE_CHARS] for line in lines]
-    if any(map(_CALL.search, short)):
-        return True
-    return any(map(_PATH_KEY.search, short)) and any(map(_TEXT_KEY.search, short))
-
-
-_LIST_MARK = re.compile(r"(?:[-*+>]|\d{1,3}[.)])\s+")
-_LINE = re.compile(r"(read|search|list)(?:\s*:\s*|\s+|$)(.*)", re.IGNORECASE | re.DOTALL)
-_RANGE = re.compile(
-    r"(?:[:#]|(?<!\s)\s)\s*+(?:lines?\s*+)?L?(\d{1,9})(?:\s*+(?:-|–|:|to|,)\s*+L?(\d{1,9}))?$",
-    re.IGNORECASE,
-)
-_MAX_CHARS = 1000
+def read_reply(
+    text: str, *, known: Container[str] = frozenset(), max_chars: int = MAX_REPLY_CHARS
+) -> ParsedReply:
+    """The parsed reply. `known` are the repository's paths: a line that is one of them names that
+    file, whatever it looks like."""
+    if len(text) > max_chars:
+        return _too_long(f"{max_chars} characters")
+    lines = _split_reply(text)
+    if len(lines) > MAX_REPLY_LINES:
+        return _too_long(f"{MAX_REPLY_LINES} lines")
+    parser = _Parser(lines, known)
+    parser.parse()
+    return ParsedReply(
+        tuple(parser.edits),
+        tuple(parser.requests),
+        "\n".join(parser.prose).strip(),
+        _limit_problems(parser.problems),
+    )
 
 
 def read_requests(lines: Sequence[str]) -> tuple[list[Request], list[str]]:
-    """The wishes, and a sentence for each line that is none. Without DIR, `list` is about the
-    root."""
+    """The requests `read PATH[:START-END]`, `search REGEX` and `list [DIR]`, one a line, and a
+    sentence for each line that is none."""
     requests, problems = [], []
     for line in lines:
         text = line.strip()
         if not text or text.startswith("#"):
             continue
-        wish = _read(text) if len(text) <= _MAX_CHARS else None
-        if wish:
-            requests.append(wish)
+        request = _read_request(text) if len(text) <= _MAX_REQUEST_CHARS else None
+        if request:
+            requests.append(request)
         else:
             problems.append(
                 f"The request line {text[:80]!r} is not understood. "
@@ -110,91 +127,13 @@ def read_requests(lines: Sequence[str]) -> tuple[list[Request], list[str]]:
     return requests, problems
 
 
-def _read(text: str) -> Request | None:
-    mark = _LIST_MARK.match(text)
-    match = _LINE.fullmatch(_unquoted(text[mark.end() :] if mark else text))
-    if match is None:
-        return None
-    kind, argument = match[1].lower(), match[2].strip()
-    if kind == "search":
-        return Request("search", _unquoted(argument)) if argument else None
-    if kind == "list":
-        path = _unquoted(argument).removeprefix("./").rstrip("/")
-        return Request("list", "" if path == "." else path)
-    return _read_file(argument)
+def _too_long(limit: str) -> ParsedReply:
+    return ParsedReply((), (), "", (f"The reply is longer than {limit}. Send only the edits.",))
 
 
-def _read_file(argument: str) -> Request | None:
-    start = end = None
-    bounds = _RANGE.search(argument)
-    if bounds:
-        argument = argument[: bounds.start()]
-        start = int(bounds[1])
-        end = int(bounds[2]) if bounds[2] else start
-        start, end = max(1, min(start, end)), max(start, end, 1)
-    path = _unquoted(argument.strip()).removeprefix("./")
-    return Request("read", path, start, end) if path else None
-
-
-def _unquoted(text: str) -> str:
-    for quote in ("`", '"', "'"):
-        if len(text) > 2 and text.startswith(quote) and text.endswith(quote):
-            return text[1:-1]
-    return text
-
-
-MAX_REPLY_CHARS = 2_000_000
-MAX_REPLY_LINES = 100_000
-"""Longer replies are not read: the largest output of today's models is about a quarter of this."""
-_MOST_PROBLEMS = 50
-"""How many are told one by one."""
-_HUNK_SIGNS = ("", " ", "+", "-", "@", "\\")
-_DIFF_INFO = frozenset({"diff", "patch", "udiff", "unidiff", "git"})
-_SHELL_INFO = frozenset(
-    {"bash", "sh", "shell", "zsh", "console", "shell-session", "powershell", "cmd"}
-)
-_CODE = re.compile(
-    r".+\.(?:[cm]?[jt]sx?|py|pyi|go|rs|java|kts?|scala|rb|php|cs|c|cc|cpp|h|hpp|m|swift|html?|css|json|ya?ml|toml|md|rst)"
-)
-"""Files that are never written in a shell's language."""
-_HERE_DOCUMENT = re.compile(r"[^<]{1,200}<<-?\s{0,4}['\"]?\w{1,40}['\"]?\s*")
-
-
-def read_reply(
-    text: str, *, known: Container[str] = frozenset(), max_chars: int = MAX_REPLY_CHARS
-) -> ParsedReply:
-    """The reply's edits and requests in order, its prose, and a sentence for each thing that could
-    not be read. `known` are the repository's paths: a line that is one of them names it, whatever
-    it looks like."""
-    if len(text) > max_chars:
-        return ParsedReply(
-            (), (), "", (f"The reply is longer than {max_chars} characters. Send only the edits.",)
-        )
-    lines = _lines(text)
-    if len(lines) > MAX_REPLY_LINES:
-        return ParsedReply(
-            (), (), "", (f"The reply is longer than {MAX_REPLY_LINES} lines. Send only the edits.",)
-        )
-    reader = _Reader(lines, known)
-    reader.read()
-    prose = "\n".join(reader.prose).strip()
-    return ParsedReply(
-        tuple(reader.edits), tuple(reader.requests), prose, _first_problems(reader.problems)
-    )
-
-
-def _first_problems(problems: list[str]) -> tuple[str, ...]:
-    further = len(problems) - _MOST_PROBLEMS
-    if further <= 0:
-        return tuple(problems)
-    return (
-        *problems[:_MOST_PROBLEMS],
-        f"{further} more things in the reply could not be read. Send less at once.",
-    )
-
-
-def _lines(text: str) -> list[str]:
-    """A reply sent with CRLF throughout says nothing about the files' own line ends."""
+def _split_reply(text: str) -> list[str]:
+    """The reply's lines. CRLF is kept only if the reply mixes it with LF: a reply that uses it
+    throughout does not say anything about the files' line endings."""
     text = text.removeprefix("\ufeff")
     if text.count("\r\n") == text.count("\n"):
         text = text.replace("\r\n", "\n")
@@ -203,84 +142,94 @@ def _lines(text: str) -> list[str]:
     return text.split("\n")
 
 
-class _Reader:
+def _limit_problems(problems: list[str]) -> tuple[str, ...]:
+    more_count = len(problems) - _MAX_PROBLEMS
+    if more_count <= 0:
+        return tuple(problems)
+    return (
+        *problems[:_MAX_PROBLEMS],
+        f"{more_count} more things in the reply could not be read. Send less at once.",
+    )
+
+
+class _Parser:
+    """Each method that reads a part takes its first line and returns the line after it."""
+
     def __init__(self, lines: list[str], known: Container[str]) -> None:
-        self.lines = lines
         self.edits: list[Edit] = []
         self.requests: list[Request] = []
         self.prose: list[str] = []
         self.problems: list[str] = []
+        self._lines = lines
         self._fences = Fences(lines)
-        self._markers = Markers(lines)
-        self._naming = Naming(lines, self._fences, known)
-        self._unsigned = [
-            number for number, line in enumerate(lines) if line[:1] not in _HUNK_SIGNS
-        ]
-        """The lines that are in no hunk."""
-        self._changing = [number for number, line in enumerate(lines) if line[:1] in ("+", "-")]
-        self._open: Fence | None = None
-        """The fence around what is being read, where that is more than one edit's own."""
+        self._markers = BlockMarkers(lines)
+        self._file_names = FileNames(lines, self._fences, known)
+        self._not_in_hunk: list[int] = []
+        """The lines that cannot be part of a hunk."""
+        self._added_or_removed: list[int] = []
+        for number, line in enumerate(lines):
+            if line[:1] not in _HUNK_SIGNS:
+                self._not_in_hunk.append(number)
+            if line[:1] in ("+", "-"):
+                self._added_or_removed.append(number)
+        self._wrapper: Fence | None = None
+        """The open fence that holds edits in forms of their own, if there is one."""
 
-    def read(self) -> None:
+    def parse(self) -> None:
         number = 0
-        while number < len(self.lines):
-            number = self._step(number)
-        unread = None if self.edits or self.requests or self.problems else unread_form(self.prose)
-        if unread:
+        while number < len(self._lines):
+            number = self._read_part(number)
+        if self.edits or self.requests or self.problems:
+            return
+        unsupported = _find_unsupported_form(self.prose)
+        if unsupported:
             self.problems.append(
-                f"The reply holds {unread}, which is not read as an edit. Send each edit as the"
-                " file's path on a line of its own and a search/replace block below it; if nothing"
-                " needs to change, say so in words alone."
+                f"The reply holds {unsupported}, which is not read as an edit. Send each edit as"
+                " the file's path on a line of its own and a search/replace block below it; if"
+                " nothing needs to change, say so in words alone."
             )
 
-    def _step(self, number: int) -> int:
-        """Reads what begins at this line; gives the line to go on with."""
+    def _read_part(self, number: int) -> int:
         if self._markers.opens_at(number):
-            return self._block(number)
-        if diffs.starts_envelope(self.lines, number):
-            end = self._end_of_open()
-            parts = diffs.read_envelope(self.lines, number, end or len(self.lines), cut=end is None)
-            return self._take(parts, number)
-        if diffs.starts_unified_diff(self.lines, number):
-            end = self._end_of_open() or self._end_of_bare_diff(number)
-            parts = diffs.read_unified(
-                self.lines, number, end or len(self.lines), label=None, cut=end is None
-            )
-            return self._take(parts, number)
+            return self._read_block(number)
+        if diffs.starts_envelope(self._lines, number):
+            return self._read_envelope(number)
+        if diffs.starts_unified_diff(self._lines, number):
+            return self._read_bare_diff(number)
         fence = self._fences.at(number)
-        if fence:
-            return self._fence(fence)
-        return self._prose(number)
+        return self._read_fence(fence) if fence else self._read_prose(number)
 
-    def _prose(self, number: int) -> int:
-        line = self.lines[number]
-        start = thoughts.read_start(line)
-        if start is None:
+    def _read_prose(self, number: int) -> int:
+        line = self._lines[number]
+        reasoning = read_leading_reasoning(line)
+        if reasoning is None:
             self.prose.append(line)
             return number + 1
-        if start.ends_earlier:
+        if reasoning.closes_earlier:
             self.edits, self.requests, self.prose, self.problems = [], [], [], []
-            self._open = self._naming.last = None
-        end = (
-            (number, start.rest)
-            if start.rest is not None
-            else thoughts.end_of(self.lines, number + 1)
-        )
-        if end is None:
-            self.problems.append(
-                "The reply's thoughts have no end. Send the edits after them, not in them."
-            )
-            return len(self.lines)
-        self._naming.region, self.lines[end[0]] = end
-        return self._naming.region
+            self._wrapper = self._file_names.last_path = None
+        if reasoning.rest is not None:
+            end, rest = number, reasoning.rest
+        else:
+            found = find_reasoning_end(self._lines, number + 1)
+            if found is None:
+                self.problems.append(
+                    "The reply's thoughts have no end. Send the edits after them, not in them."
+                )
+                return len(self._lines)
+            end, rest = found
+        self._lines[end] = rest
+        self._file_names.first_line = end
+        return end
 
-    def _block(self, number: int) -> int:
+    def _read_block(self, number: int) -> int:
         block = self._markers.read(number)
-        path = self._naming.of_block(number, block.named if isinstance(block, Block) else "")
-        if isinstance(block, Fault):
+        label = "" if isinstance(block, BrokenBlock) else block.label
+        path = self._file_names.of_block(number, label)
+        if isinstance(block, BrokenBlock):
+            of_path = f" of {path}" if path else ""
             self.problems.append(
-                f"A search/replace block{f' of {path}' if path else ''} {block.reason}. Send it"
-                " again, whole."
+                f"A search/replace block{of_path} {block.reason}. Send it again, whole."
             )
         elif path is None:
             self.problems.append(
@@ -291,138 +240,218 @@ class _Reader:
             self.edits.append(
                 Edit("replace", path, block.search, block.replace, divider=block.divider)
             )
-        self._naming.last = path
-        return self._consumed(block.end, number)
+        self._file_names.last_path = path
+        return self._finish_part(number, block.end)
 
-    def _fence(self, fence: Fence) -> int:
-        number, close = fence.line, self._fences.close(fence)
-        if self._open and not fence.info and fence.length >= self._open.length:
-            self._open = None
-            return number + 1
-        end = len(self.lines) if close is None else close
-        word = fence.info.split()[0].lower() if fence.info else ""
-        if word in ("request", "requests"):
-            return self._wishes(number, close)
-        if self._holds_edits(number, end):
-            self._open = fence
-            return number + 1
-        if self._is_diff(word, number, end):
-            return self._diff(fence)
-        return self._file_or_prose(fence, close)
+    def _read_envelope(self, number: int) -> int:
+        end = self._end_of_wrapper()
+        result = diffs.read_envelope(self._lines, number, end or len(self._lines), cut=end is None)
+        return self._take_result(number, result)
 
-    def _wishes(self, number: int, close: int | None) -> int:
-        end = len(self.lines) if close is None else close
-        requests, problems = read_requests(self.lines[number + 1 : end])
-        self.requests.extend(requests)
-        self.problems.extend(problems)
-        return self._consumed(end + 1, number)
+    def _read_bare_diff(self, number: int) -> int:
+        end = self._end_of_wrapper()
+        if not end:
+            next_parts = (self._fences.next_after(number), self._markers.next_opening(number))
+            end = min((line for line in next_parts if line is not None), default=None)
+        result = diffs.read_unified_diff(
+            self._lines, number, end or len(self._lines), label=None, cut=end is None
+        )
+        return self._take_result(number, result)
 
-    def _diff(self, fence: Fence) -> int:
-        label = self._naming.of_block(fence.line + 1, "")
+    def _read_fence(self, fence: Fence) -> int:
+        wrapper = self._wrapper
+        if wrapper and not fence.info and fence.length >= wrapper.length:
+            self._wrapper = None
+            return fence.line + 1
+        close = self._fences.close(fence)
+        end = len(self._lines) if close is None else close
+        language = _language_of(fence)
+        if language in ("request", "requests"):
+            return self._read_requests(fence, end)
+        if self._holds_edits(fence.line, end):
+            self._wrapper = fence
+            return fence.line + 1
+        if self._holds_diff(language, fence.line, end):
+            return self._read_fenced_diff(fence)
+        return self._read_file_or_prose(fence, close)
+
+    def _read_requests(self, fence: Fence, end: int) -> int:
+        requests, problems = read_requests(self._lines[fence.line + 1 : end])
+        self.requests += requests
+        self.problems += problems
+        return self._finish_part(fence.line, end + 1)
+
+    def _read_fenced_diff(self, fence: Fence) -> int:
+        label = self._file_names.of_block(fence.line + 1, "")
         close = self._fences.close_of_hunks(fence)
-        end = len(self.lines) if close is None else close
-        parts = diffs.read_unified(self.lines, fence.line + 1, end, label=label, cut=close is None)
-        parts.end = end + 1
-        if not (parts.edits or parts.problems):
-            self.prose.extend(self.lines[fence.line : end + 1])
-        return self._take(parts, fence.line)
+        end = len(self._lines) if close is None else close
+        result = diffs.read_unified_diff(
+            self._lines, fence.line + 1, end, label=label, cut=close is None
+        )
+        result.end = end + 1
+        if not result.edits and not result.problems:
+            self.prose += self._lines[fence.line : end + 1]
+        return self._take_result(fence.line, result)
 
-    def _file_or_prose(self, fence: Fence, close: int | None) -> int:
-        number = fence.line
-        path = self._naming.right_above(number) or read_info(fence.info)
-        named_inside = None if path else self._naming.by_comment(number + 1)
-        if (path or named_inside) and not _is_command(fence, path or ""):
-            return self._file(fence, path or str(named_inside), skip=1 if named_inside else 0)
-        end = number + 1 if close is None else close + 1
-        self.prose.extend(self.lines[number:end])
-        self._naming.region = end
+    def _read_file_or_prose(self, fence: Fence, close: int | None) -> int:
+        path = self._file_names.right_above(fence.line) or read_info(fence.info)
+        if path and not _is_command(fence, path):
+            return self._read_full_file(fence, path, fence.line + 1)
+        path_in_comment = None if path else self._file_names.in_comment(fence.line + 1)
+        if path_in_comment:
+            return self._read_full_file(fence, path_in_comment, fence.line + 2)
+        end = fence.line + 1 if close is None else close + 1
+        self.prose += self._lines[fence.line : end]
+        self._file_names.first_line = end
         return end
 
-    def _file(self, fence: Fence, path: str, *, skip: int) -> int:
+    def _read_full_file(self, fence: Fence, path: str, content_start: int) -> int:
         close = self._fences.close_around(fence)
         if close is None:
             self.problems.append(
                 f"The fence of {path} is not closed, or holds fences as long as itself. "
                 "Send the file again, in a longer fence."
             )
-            return self._consumed(len(self.lines), fence.line)
-        lines = [
-            _dedented(line, fence.indent) for line in self.lines[fence.line + 1 + skip : close]
-        ]
+            return self._finish_part(fence.line, len(self._lines))
+        lines = [_dedent(line, fence.indent) for line in self._lines[content_start:close]]
         self.edits.append(Edit("write", path, replace="".join(line + "\n" for line in lines)))
-        self._naming.last = path
-        return self._consumed(close + 1, fence.line)
+        self._file_names.last_path = path
+        return self._finish_part(fence.line, close + 1)
 
     def _holds_edits(self, number: int, end: int) -> bool:
-        """Whether the fence at `number` is only the wrapping of blocks or an envelope."""
+        """Whether the fence at `number` only wraps search/replace blocks or an envelope."""
         first = self._first_line(number + 1, end)
-        if first is not None and (
-            self._naming.label(self.lines[first]) or _HERE_DOCUMENT.fullmatch(self.lines[first])
-        ):
-            first = self._first_line(first + 1, end)
         if first is None:
             return False
-        if self._markers.opens_at(first) or diffs.starts_envelope(self.lines, first):
-            return True
-        return self._markers.opens_between(number, end) and not self._naming.right_above(number)
-
-    def _is_diff(self, word: str, number: int, end: int) -> bool:
-        """Whether the fence holds a diff. Under a path it may be that file itself, unless the diff
-        is of that path."""
-        label = self._naming.right_above(number)
-        first = self._first_line(number + 1, end)
-        if first is not None and _HERE_DOCUMENT.fullmatch(self.lines[first]):
+        line = self._lines[first]
+        if self._file_names.read_label(line) or _HERE_DOCUMENT.fullmatch(line):
             first = self._first_line(first + 1, end)
-        if first is None or (label and label.endswith((".diff", ".patch"))):
-            return False
-        if word in _DIFF_INFO:
+            if first is None:
+                return False
+        if self._markers.opens_at(first) or diffs.starts_envelope(self._lines, first):
             return True
-        if diffs.starts_unified_diff(self.lines, first):
-            return label is None or label in self.lines[first]
-        ends = after(self._unsigned, first)
-        changes = after(self._changing, first)
-        has_hunk = self.lines[first].startswith("@@ ") and changes is not None and changes < end
-        return has_hunk and (ends is None or ends >= end)
+        has_blocks = self._markers.opens_between(number, end)
+        return has_blocks and not self._file_names.right_above(number)
+
+    def _holds_diff(self, language: str, number: int, end: int) -> bool:
+        """Whether the fence at `number` holds a diff to apply. Below a path it may be the content
+        of that file, unless the diff is of that path."""
+        path = self._file_names.right_above(number)
+        first = self._first_line(number + 1, end)
+        if first is not None and _HERE_DOCUMENT.fullmatch(self._lines[first]):
+            first = self._first_line(first + 1, end)
+        if first is None or (path and path.endswith((".diff", ".patch"))):
+            return False
+        if language in _DIFF_LANGUAGES:
+            return True
+        if diffs.starts_unified_diff(self._lines, first):
+            return path is None or path in self._lines[first]
+        return self._lines[first].startswith("@@ ") and self._is_one_hunk(first, end)
+
+    def _is_one_hunk(self, first: int, end: int) -> bool:
+        """Whether lines are added or removed below `first`, and all lines may be a hunk's."""
+        changed = next_greater(self._added_or_removed, first)
+        other = next_greater(self._not_in_hunk, first)
+        return changed is not None and changed < end and (other is None or other >= end)
 
     def _first_line(self, start: int, end: int) -> int | None:
-        for number in range(start, min(end, start + REACH)):
-            if self.lines[number].strip():
+        """The first of the next twelve lines that is not blank."""
+        for number in range(start, min(end, start + LABEL_REACH_LINES)):
+            if self._lines[number].strip():
                 return number
         return None
 
-    def _take(self, parts: Parts, start: int) -> int:
-        self.edits.extend(parts.edits)
-        self.problems.extend(parts.problems)
-        self._naming.last = next(
-            (edit.to or edit.path for edit in reversed(parts.edits)), self._naming.last
-        )
-        return self._consumed(parts.end, start)
+    def _take_result(self, start: int, result: DiffEdits) -> int:
+        self.edits += result.edits
+        self.problems += result.problems
+        if result.edits:
+            last = result.edits[-1]
+            self._file_names.last_path = last.to or last.path
+        return self._finish_part(start, result.end)
 
-    def _consumed(self, end: int, start: int) -> int:
-        self._drop_label()
-        self._naming.region = end
+    def _finish_part(self, start: int, end: int) -> int:
+        """Removes the path above the part from the prose."""
+        while self.prose:
+            line = self.prose[-1]
+            if line.strip() and not self._file_names.read_label(line):
+                break
+            self.prose.pop()
+        self._file_names.first_line = end
         return max(end, start + 1)
 
-    def _drop_label(self) -> None:
-        """The path line right above an edit is no prose."""
-        while self.prose and (not self.prose[-1].strip() or self._naming.label(self.prose[-1])):
-            self.prose.pop()
+    def _end_of_wrapper(self) -> int | None:
+        return self._fences.close_of_hunks(self._wrapper) if self._wrapper else None
 
-    def _end_of_open(self) -> int | None:
-        return self._fences.close_of_hunks(self._open) if self._open else None
 
-    def _end_of_bare_diff(self, number: int) -> int | None:
-        ends = (self._fences.next_after(number), self._markers.next_after(number))
-        return min((end for end in ends if end is not None), default=None)
+def _language_of(fence: Fence) -> str:
+    """The first word of the info string, in lower case."""
+    return fence.info.split()[0].lower() if fence.info else ""
 
 
 def _is_command(fence: Fence, path: str) -> bool:
-    """Whether the fence says what to type into a shell, and is not the file under whose path it
-    stands."""
-    word = fence.info.split()[0].lower() if fence.info else ""
-    return word in _SHELL_INFO and _CODE.fullmatch(path) is not None
+    """Whether the fence says what to type into a shell, and is not the file whose path is above
+    it."""
+    return _language_of(fence) in _SHELL_LANGUAGES and _NOT_SHELL_FILE.fullmatch(path) is not None
 
 
-def _dedented(line: str, indent: int) -> str:
-    blank = len(line) - len(line.lstrip(" \t"))
-    return line[min(indent, blank) :]
+def _dedent(line: str, indent: int) -> str:
+    """The line without up to `indent` blank characters at its start."""
+    blank_count = len(line) - len(line.lstrip(" \t"))
+    return line[min(indent, blank_count) :]
+
+
+def _read_request(text: str) -> Request | None:
+    match = _REQUEST.fullmatch(_strip_quotes(strip_list_mark(text)))
+    if match is None:
+        return None
+    kind, argument = match[1].lower(), match[2].strip()
+    if kind == "search":
+        return Request("search", _strip_quotes(argument)) if argument else None
+    if kind == "list":
+        path = _strip_quotes(argument).removeprefix("./").rstrip("/")
+        return Request("list", "" if path == "." else path)
+    return _read_file_request(argument)
+
+
+def _read_file_request(argument: str) -> Request | None:
+    start = end = None
+    bounds = _LINE_RANGE.search(argument)
+    if bounds:
+        argument = argument[: bounds.start()]
+        start = int(bounds[1])
+        end = int(bounds[2]) if bounds[2] else start
+        start, end = max(1, min(start, end)), max(start, end, 1)
+    path = _strip_quotes(argument.strip()).removeprefix("./")
+    return Request("read", path, start, end) if path else None
+
+
+def _strip_quotes(text: str) -> str:
+    for quote in ("`", '"', "'"):
+        if len(text) > 2 and text.startswith(quote) and text.endswith(quote):
+            return text[1:-1]
+    return text
+
+
+def _find_unsupported_form(lines: Sequence[str]) -> str | None:
+    """What in a reply without edits looks like one, as the object of a sentence; None if nothing
+    does. Without this, such a reply would be taken for one that needs no change."""
+    label_reach = -1
+    for number, line in enumerate(lines):
+        beginning = line[:_MAX_SEARCHED_CHARS]
+        for form, pattern in _UNSUPPORTED_LINES:
+            if pattern.match(beginning):
+                return form
+        if line.lstrip().startswith(("```", "~~~")):
+            if number <= label_reach:
+                return "code below a file's path, though not right below it"
+        elif read_label(line):
+            label_reach = number + LABEL_REACH_LINES
+    return "JSON in place of edits" if _holds_json_edits(lines) else None
+
+
+def _holds_json_edits(lines: Sequence[str]) -> bool:
+    beginnings = [line[:_MAX_SEARCHED_CHARS] for line in lines]
+    if any(map(_JSON_CALL.search, beginnings)):
+        return True
+    has_path = any(map(_JSON_PATH_KEY.search, beginnings))
+    return has_path and any(map(_JSON_TEXT_KEY.search, beginnings))

@@ -1,58 +1,55 @@
-"""What replies do to files held in memory, for the tests of edits."""
+"""Applies replies to files held in memory, for the tests of edits."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from bot.change.edits import apply_edits, read_reply
-from bot.types.reply import Applied
+from bot.types.reply import EditResult
 from bot.types.snapshot import Changes
 from tests.change.snapshots import view_of
 
 Files = Mapping[str, bytes | str]
 
 
-def answer(
+def apply_reply(
     files: Files, reply: str, current: Changes | None = None, modes: Mapping[str, str] | None = None
-) -> Applied:
-    """What a reply does."""
-    return apply_edits(
-        view_of(_contents(files), modes=modes), current or {}, read_reply(reply, known=files).edits
-    )
+) -> EditResult:
+    """The result of all edits of a reply."""
+    contents = {
+        path: content.encode() if isinstance(content, str) else content
+        for path, content in files.items()
+    }
+    edits = read_reply(reply, known=files).edits
+    return apply_edits(view_of(contents, modes=modes), current or {}, edits)
 
 
-def after(files: Files, reply: str) -> dict[str, bytes | None]:
-    """The changed files' contents; all of the reply must be read, and every edit must hold."""
+def contents_after(files: Files, reply: str) -> dict[str, bytes | None]:
+    """The contents of the changed files; the whole reply must be read, and every edit applied."""
     assert read_reply(reply, known=files).problems == ()
-    applied = answer(files, reply)
-    assert [rejection.message for rejection in applied.rejected] == []
-    return {path: change.content for path, change in applied.changes.items()}
+    result = apply_reply(files, reply)
+    assert [rejection.message for rejection in result.rejected] == []
+    return {path: change.content for path, change in result.changes.items()}
 
 
-def refusal(files: Files, reply: str, modes: Mapping[str, str] | None = None) -> str:
-    """What the model is told of a reply's only edit, which must not be applied."""
-    applied = answer(files, reply, modes=modes)
-    assert not applied.changes
-    assert not applied.held
-    (rejection,) = applied.rejected
+def rejection_of(files: Files, reply: str, modes: Mapping[str, str] | None = None) -> str:
+    """The message about a reply's only edit, which must not be applied."""
+    result = apply_reply(files, reply, modes=modes)
+    assert not result.changes
+    assert not result.applied
+    (rejection,) = result.rejected
     return rejection.message
 
 
-def told(files: Files, reply: str) -> str:
-    """What the model is told of a reply in which nothing can be read as an edit."""
-    parts = read_reply(reply, known=files)
-    assert parts.edits == ()
-    (problem,) = parts.problems
+def problem_of(files: Files, reply: str) -> str:
+    """The only problem of a reply in which nothing can be read as an edit."""
+    parsed = read_reply(reply, known=files)
+    assert parsed.edits == ()
+    (problem,) = parsed.problems
     return problem
 
 
 def block(path: str, search: str, replace: str) -> str:
-    """A search/replace block in the asked-for form; its sides end with a newline or are empty."""
+    """A search/replace block in the form that is asked for; its sides end with a newline or are
+    empty."""
     return f"{path}\n```\n<<<<<<< SEARCH\n{search}=======\n{replace}>>>>>>> REPLACE\n```\n"
-
-
-def _contents(files: Files) -> dict[str, bytes]:
-    return {
-        path: content.encode() if isinstance(content, str) else content
-        for path, content in files.items()
-    }

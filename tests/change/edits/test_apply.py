@@ -9,7 +9,7 @@ import pytest
 from bot.change.edits import apply_edits, read_reply
 from bot.types.reply import Edit
 from bot.types.snapshot import Change
-from tests.change.edits.samples import after, answer, block, refusal
+from tests.change.edits.samples import apply_reply, block, contents_after, rejection_of
 from tests.change.snapshots import view_of
 
 LONG = "".join(f"line {number} of the file\n" for number in range(200))
@@ -17,38 +17,38 @@ LONG = "".join(f"line {number} of the file\n" for number in range(200))
 
 @pytest.mark.parametrize("content", [b"a\r\nb\r\nc\r\n", b"a\r\nb\r\nc"])
 def test_line_ends_of_the_file_are_kept(content: bytes) -> None:
-    assert after({"a.txt": content}, block("a.txt", "b\n", "B\nB2\n")) == {
+    assert contents_after({"a.txt": content}, block("a.txt", "b\n", "B\nB2\n")) == {
         "a.txt": content.replace(b"b", b"B\r\nB2")
     }
 
 
 def test_lines_that_end_as_on_old_macs_are_lines() -> None:
-    assert after({"a.txt": b"a\rb\rc\r"}, block("a.txt", "b\n", "B\nB2\n")) == {
+    assert contents_after({"a.txt": b"a\rb\rc\r"}, block("a.txt", "b\n", "B\nB2\n")) == {
         "a.txt": b"a\rB\rB2\rc\r"
     }
 
 
-def test_a_whole_file_takes_the_line_ends_mark_and_final_newline_of_the_old_one() -> None:
+def test_a_full_file_takes_the_line_ends_mark_and_final_newline_of_the_old_one() -> None:
     old = b"\xef\xbb\xbfa\r\nb\r\nc"
-    assert after({"a.txt": old}, "a.txt\n```\na\nB\nc\n```\n") == {
+    assert contents_after({"a.txt": old}, "a.txt\n```\na\nB\nc\n```\n") == {
         "a.txt": b"\xef\xbb\xbfa\r\nB\r\nc"
     }
 
 
 def test_mixed_line_ends_stay_where_nothing_changes() -> None:
-    assert after({"a.txt": b"a\r\nb\nc\r\nd\n"}, block("a.txt", "a\nb\nc\n", "a\nb\nX\nc\n")) == {
-        "a.txt": b"a\r\nb\nX\nc\r\nd\n"
-    }
+    assert contents_after(
+        {"a.txt": b"a\r\nb\nc\r\nd\n"}, block("a.txt", "a\nb\nc\n", "a\nb\nX\nc\n")
+    ) == {"a.txt": b"a\r\nb\nX\nc\r\nd\n"}
 
 
 def test_line_ends_may_be_changed_by_saying_so() -> None:
     diff = "```diff\n--- a/a.txt\n+++ b/a.txt\n@@ -1,2 +1,2 @@\n-a\r\n+a\n b\r\n```\n"
-    assert after({"a.txt": b"a\r\nb\r\n"}, diff) == {"a.txt": b"a\nb\r\n"}
+    assert contents_after({"a.txt": b"a\r\nb\r\n"}, diff) == {"a.txt": b"a\nb\r\n"}
 
 
 @pytest.mark.parametrize("content", ["a\nb", "a\nb\n"])
 def test_the_final_newline_stays_as_it_was(content: str) -> None:
-    assert after({"a.txt": content}, block("a.txt", "b\n", "b\nc\n")) == {
+    assert contents_after({"a.txt": content}, block("a.txt", "b\n", "b\nc\n")) == {
         "a.txt": content.replace("b", "b\nc").encode()
     }
 
@@ -58,57 +58,57 @@ def test_a_diff_may_add_and_take_away_the_final_newline() -> None:
         "```diff\n--- a/a.txt\n+++ b/a.txt\n@@ -1 +1 @@\n-a\n\\ No newline at end of"
         " file\n+a\n```\n"
     )
-    assert after({"a.txt": "a"}, add) == {"a.txt": b"a\n"}
+    assert contents_after({"a.txt": "a"}, add) == {"a.txt": b"a\n"}
     drop = (
         "```diff\n--- a/a.txt\n+++ b/a.txt\n@@ -1 +1 @@\n-a\n+b\n\\ No newline at end of"
         " file\n```\n"
     )
-    assert after({"a.txt": "a\n"}, drop) == {"a.txt": b"b"}
+    assert contents_after({"a.txt": "a\n"}, drop) == {"a.txt": b"b"}
 
 
 def test_a_byte_order_mark_stays() -> None:
-    assert after({"a.txt": b"\xef\xbb\xbfa\nb\n"}, block("a.txt", "a\n", "A\n")) == {
+    assert contents_after({"a.txt": b"\xef\xbb\xbfa\nb\n"}, block("a.txt", "a\n", "A\n")) == {
         "a.txt": b"\xef\xbb\xbfA\nb\n"
     }
 
 
 def test_bytes_of_another_encoding_survive_an_edit_beside_them() -> None:
-    assert after({"a.txt": b"caf\xe9\nb\n"}, block("a.txt", "b\n", "c\n")) == {
+    assert contents_after({"a.txt": b"caf\xe9\nb\n"}, block("a.txt", "b\n", "c\n")) == {
         "a.txt": b"caf\xe9\nc\n"
     }
 
 
 def test_no_second_encoding_is_mixed_into_a_file() -> None:
-    assert "not UTF-8" in refusal({"a.txt": b"caf\xe9\nb\n"}, block("a.txt", "b\n", "ü\n"))
+    assert "not UTF-8" in rejection_of({"a.txt": b"caf\xe9\nb\n"}, block("a.txt", "b\n", "ü\n"))
 
 
 def test_odd_line_breaks_inside_a_line_end_no_line() -> None:
     content = "a\x0cb\u2028c\u0085d\re\nf\n"
-    assert after({"a.txt": content}, block("a.txt", "f\n", "g\n")) == {
+    assert contents_after({"a.txt": content}, block("a.txt", "f\n", "g\n")) == {
         "a.txt": content.replace("f", "g").encode()
     }
 
 
 def test_a_place_that_is_not_the_only_one_is_refused_with_all_of_them() -> None:
-    message = refusal({"a.txt": "x\ny\nx\ny\n"}, block("a.txt", "x\ny\n", "z\n"))
+    message = rejection_of({"a.txt": "x\ny\nx\ny\n"}, block("a.txt", "x\ny\n", "z\n"))
     assert "2 places (lines 1, 3)" in message
 
 
 def test_a_looser_match_beside_an_exact_one_does_not_make_it_ambiguous() -> None:
-    assert after({"a.txt": "  x = 1\nx = 1\n"}, block("a.txt", "x = 1\n", "x = 2\n")) == {
+    assert contents_after({"a.txt": "  x = 1\nx = 1\n"}, block("a.txt", "x = 1\n", "x = 2\n")) == {
         "a.txt": b"  x = 1\nx = 2\n"
     }
 
 
 def test_the_line_number_of_a_diff_tells_equal_places_apart() -> None:
     diff = "```diff\n--- a/a.txt\n+++ b/a.txt\n@@ -3 +3 @@\n-x\n+z\n```\n"
-    assert after({"a.txt": "x\ny\nx\ny\n"}, diff) == {"a.txt": b"x\ny\nz\ny\n"}
+    assert contents_after({"a.txt": "x\ny\nx\ny\n"}, diff) == {"a.txt": b"x\ny\nz\ny\n"}
 
 
 def test_line_numbers_are_not_followed_once_one_was_wrong() -> None:
     diff = "--- a/a.txt\n+++ b/a.txt\n@@ -4 +4 @@\n-once\n+one\n@@ -3 +3 @@\n-x\n+z\n"
-    applied = answer({"a.txt": "x\ny\nx\ny\nonce\n"}, f"```diff\n{diff}```\n")
-    assert [rejection.edit.search for rejection in applied.rejected] == ["x\n"]
+    result = apply_reply({"a.txt": "x\ny\nx\ny\nonce\n"}, f"```diff\n{diff}```\n")
+    assert [rejection.edit.search for rejection in result.rejected] == ["x\n"]
 
 
 def test_a_heading_tells_equal_places_apart() -> None:
@@ -117,7 +117,9 @@ def test_a_heading_tells_equal_places_apart() -> None:
         "*** Begin Patch\n*** Update File: a.py\n@@ def g():\n-    return 1\n+    return 2\n*** End"
         " Patch\n"
     )
-    assert after(files, reply) == {"a.py": b"def f():\n    return 1\n\ndef g():\n    return 2\n"}
+    assert contents_after(files, reply) == {
+        "a.py": b"def f():\n    return 1\n\ndef g():\n    return 2\n"
+    }
 
 
 def test_nested_headings_lead_from_outside_in() -> None:
@@ -128,18 +130,18 @@ def test_nested_headings_lead_from_outside_in() -> None:
         "*** Begin Patch\n*** Update File: a.py\n@@ class B:\n@@ def f(self):\n-        x\n+       "
         " y\n*** End Patch\n"
     )
-    assert after(files, reply) == {
+    assert contents_after(files, reply) == {
         "a.py": b"class A:\n    def f(self):\n        x\nclass B:\n    def f(self):\n        y\n"
     }
 
 
 def test_the_same_change_may_be_made_at_several_places_of_a_diff() -> None:
     diff = "```diff\n--- a/a.txt\n+++ b/a.txt\n@@ -1 +1,2 @@\n x\n+z\n@@ -3 +4,2 @@\n x\n+z\n```\n"
-    assert after({"a.txt": "x\ny\nx\n"}, diff) == {"a.txt": b"x\nz\ny\nx\nz\n"}
+    assert contents_after({"a.txt": "x\ny\nx\n"}, diff) == {"a.txt": b"x\nz\ny\nx\nz\n"}
 
 
 def test_part_of_a_line_is_found_where_it_stands_once() -> None:
-    assert after(
+    assert contents_after(
         {"a.py": "x = compute(alpha, beta)\n"},
         block("a.py", "compute(alpha, beta)\n", "compute(beta)\n"),
     ) == {"a.py": b"x = compute(beta)\n"}
@@ -147,13 +149,13 @@ def test_part_of_a_line_is_found_where_it_stands_once() -> None:
 
 @pytest.mark.parametrize("search", ["ompute(alpha)\n", "compute(alp\n", "x =\n"])
 def test_part_of_a_word_or_too_little_of_a_line_is_refused(search: str) -> None:
-    assert "not in the file" in refusal(
+    assert "not in the file" in rejection_of(
         {"a.py": "x = compute(alpha)\n"}, block("a.py", search, "y\n")
     )
 
 
 def test_a_search_that_is_not_there_is_answered_with_the_nearest_lines() -> None:
-    message = refusal(
+    message = rejection_of(
         {"a.txt": LONG}, block("a.txt", "line 90 of the file\nline 91 of a file\n", "x\n")
     )
     assert "    91 | line 90 of the file\n    92 | line 91 of the file" in message
@@ -163,7 +165,7 @@ def test_a_search_that_is_not_there_is_answered_with_the_nearest_lines() -> None
 
 def test_indentation_that_fits_no_rule_is_refused() -> None:
     files = {"a.py": "if a:\n    if b:\n        c()\n"}
-    assert "how deep the new lines belong cannot be told" in refusal(
+    assert "how deep the new lines belong cannot be told" in rejection_of(
         files, block("a.py", "if b:\nc()\n", "if b:\nd()\n")
     )
 
@@ -171,11 +173,11 @@ def test_indentation_that_fits_no_rule_is_refused() -> None:
 def test_a_heading_underlined_like_a_divider_is_part_of_the_search() -> None:
     files = {"a.rst": "Changes\n=======\n\nold\n"}
     reply = block("a.rst", "Changes\n=======\n\nold\n", "Changes\n=======\n\nnew\n")
-    assert after(files, reply) == {"a.rst": b"Changes\n=======\n\nnew\n"}
+    assert contents_after(files, reply) == {"a.rst": b"Changes\n=======\n\nnew\n"}
 
 
 def test_an_underline_may_be_added() -> None:
-    assert after(
+    assert contents_after(
         {"a.rst": "Changes\n\nold\n"}, block("a.rst", "Changes\n", "Changes\n=======\n")
     ) == {"a.rst": b"Changes\n=======\n\nold\n"}
 
@@ -183,66 +185,68 @@ def test_an_underline_may_be_added() -> None:
 def test_a_block_that_may_be_divided_in_two_ways_is_refused_with_a_way_out() -> None:
     files = {"a.rst": "one\ntwo\n=======\n"}
     lines = "{} SEARCH\none\ntwo\n{}\n=======\none\ntwo\n{} REPLACE\n"
-    assert "markers of nine signs" in refusal(
+    assert "markers of nine signs" in rejection_of(
         files, "a.rst\n" + lines.format("<" * 7, "=" * 7, ">" * 7)
     )
     wanted = {"a.rst": b"=======\none\ntwo\n=======\n"}
-    assert after(files, "a.rst\n" + lines.format("<" * 9, "=" * 9, ">" * 9)) == wanted
+    assert contents_after(files, "a.rst\n" + lines.format("<" * 9, "=" * 9, ">" * 9)) == wanted
 
 
 def test_conflict_markers_of_a_file_may_be_resolved() -> None:
     conflict = "<<<<<<< HEAD\na\n=======\nb\n>>>>>>> topic\n"
-    assert after({"a.txt": f"x\n{conflict}y\n"}, block("a.txt", conflict, "a\n")) == {
+    assert contents_after({"a.txt": f"x\n{conflict}y\n"}, block("a.txt", conflict, "a\n")) == {
         "a.txt": b"x\na\ny\n"
     }
 
 
 def test_fences_of_a_file_are_part_of_an_edit() -> None:
     files = {"a.md": "# A\n\n```sh\nmake\n```\n"}
-    assert after(files, block("a.md", "```sh\nmake\n```\n", "```sh\nmake all\n```\n")) == {
+    assert contents_after(files, block("a.md", "```sh\nmake\n```\n", "```sh\nmake all\n```\n")) == {
         "a.md": b"# A\n\n```sh\nmake all\n```\n"
     }
 
 
 def test_fences_behind_a_diffs_sign_do_not_end_it() -> None:
     diff = "```diff\n--- a/a.md\n+++ b/a.md\n@@ -1,3 +1,3 @@\n ```sh\n-make\n+make all\n ```\n```\n"
-    assert after({"a.md": "```sh\nmake\n```\n"}, diff) == {"a.md": b"```sh\nmake all\n```\n"}
+    assert contents_after({"a.md": "```sh\nmake\n```\n"}, diff) == {
+        "a.md": b"```sh\nmake all\n```\n"
+    }
 
 
 def test_an_edit_whose_outcome_stands_there_holds() -> None:
-    applied = answer(
+    result = apply_reply(
         {"a.py": "def f():\n    return compute(1)\n"},
         block("a.py", "    return calc(1)\n", "    return compute(1)\n"),
     )
-    assert applied.held
-    assert not applied.changes
+    assert result.applied
+    assert not result.changes
 
 
 def test_an_edit_sent_again_on_the_changed_file_holds_and_changes_nothing() -> None:
     base = view_of({"a.py": b"import os\n"})
     edits = read_reply(block("a.py", "import os\n", "import os\nimport sys\n")).edits
     first = apply_edits(base, {}, edits)
-    assert apply_edits(base, first.changes, edits) == replace(first, held=edits)
+    assert apply_edits(base, first.changes, edits) == replace(first, applied=edits)
 
 
 def test_a_removal_holds_as_made_only_where_its_lines_are_gone() -> None:
     reply = block("a.py", "first(1)\nremoved(2)\nthird(3)\n", "first(1)\nthird(3)\n")
-    assert answer({"a.py": "first(1)\nthird(3)\n"}, reply).held
-    assert answer({"a.py": "removed(2)\nfirst(1)\nthird(3)\n"}, reply).rejected
+    assert apply_reply({"a.py": "first(1)\nthird(3)\n"}, reply).applied
+    assert apply_reply({"a.py": "removed(2)\nfirst(1)\nthird(3)\n"}, reply).rejected
 
 
 def test_an_edit_that_comes_back_to_the_base_leaves_no_change() -> None:
     reply = block("a.py", "one = 1\n", "one = 2\n") + block("a.py", "one = 2\n", "one = 1\n")
-    assert after({"a.py": "one = 1\n"}, reply) == {}
+    assert contents_after({"a.py": "one = 1\n"}, reply) == {}
 
 
 def test_sides_that_are_the_same_hold_where_they_match_and_change_nothing() -> None:
-    assert after({"a.py": "x = 1\n"}, block("a.py", "x = 1\n", "x = 1\n")) == {}
-    assert "the same" in refusal({"a.py": "x = 1  \n"}, block("a.py", "x = 1\n", "x = 1\n"))
+    assert contents_after({"a.py": "x = 1\n"}, block("a.py", "x = 1\n", "x = 1\n")) == {}
+    assert "the same" in rejection_of({"a.py": "x = 1  \n"}, block("a.py", "x = 1\n", "x = 1\n"))
 
 
 def test_a_delete_of_a_file_that_never_was_is_refused_with_the_nearest_name() -> None:
-    message = refusal(
+    message = rejection_of(
         {"src/app.py": "x\n"}, "*** Begin Patch\n*** Delete File: app.py\n*** End Patch\n"
     )
     assert "Did you mean src/app.py?" in message
@@ -250,14 +254,14 @@ def test_a_delete_of_a_file_that_never_was_is_refused_with_the_nearest_name() ->
 
 def test_a_delete_that_was_made_before_holds() -> None:
     reply = "*** Begin Patch\n*** Delete File: a.py\n*** End Patch\n"
-    applied = answer({"a.py": "x\n"}, reply, current={"a.py": Change("a.py", None)})
-    assert applied.held
-    assert applied.changes == {"a.py": Change("a.py", None)}
+    result = apply_reply({"a.py": "x\n"}, reply, current={"a.py": Change("a.py", None)})
+    assert result.applied
+    assert result.changes == {"a.py": Change("a.py", None)}
 
 
 def test_a_move_onto_a_file_is_refused() -> None:
     reply = "*** Begin Patch\n*** Update File: a.py\n*** Move to: b.py\n*** End Patch\n"
-    assert "that file exists" in refusal({"a.py": "x\n", "b.py": "y\n"}, reply)
+    assert "that file exists" in rejection_of({"a.py": "x\n", "b.py": "y\n"}, reply)
 
 
 def test_a_moved_file_keeps_its_mode_and_may_be_edited() -> None:
@@ -265,43 +269,43 @@ def test_a_moved_file_keeps_its_mode_and_may_be_edited() -> None:
         "*** Begin Patch\n*** Update File: run.sh\n*** Move to: bin/run.sh\n@@\n-a\n+b\n*** End"
         " Patch\n"
     )
-    applied = answer({"run.sh": "a\n"}, reply, modes={"run.sh": "100755"})
-    assert applied.changes["bin/run.sh"] == Change("bin/run.sh", b"b\n", "100755")
+    result = apply_reply({"run.sh": "a\n"}, reply, modes={"run.sh": "100755"})
+    assert result.changes["bin/run.sh"] == Change("bin/run.sh", b"b\n", "100755")
 
 
 def test_an_executable_file_stays_one_and_a_new_one_is_not() -> None:
-    applied = answer(
+    result = apply_reply(
         {"run.sh": "a\n"},
         block("run.sh", "a\n", "b\n") + block("new.sh", "", "x\n"),
         modes={"run.sh": "100755"},
     )
-    assert {path: change.mode for path, change in applied.changes.items()} == {
+    assert {path: change.mode for path, change in result.changes.items()} == {
         "run.sh": "100755",
         "new.sh": "100644",
     }
 
 
 def test_each_edit_holds_or_fails_by_itself() -> None:
-    applied = answer(
+    result = apply_reply(
         {"a.py": "a = 1\nb = 2\n"},
         block("a.py", "a = 1\n", "a = 9\n") + block("a.py", "c = 3\n", "c = 9\n"),
     )
-    assert applied.changes["a.py"].content == b"a = 9\nb = 2\n"
-    assert [edit.search for edit in applied.held] == ["a = 1\n"]
-    assert [rejection.edit.search for rejection in applied.rejected] == ["c = 3\n"]
+    assert result.changes["a.py"].content == b"a = 9\nb = 2\n"
+    assert [edit.search for edit in result.applied] == ["a = 1\n"]
+    assert [rejection.edit.search for rejection in result.rejected] == ["c = 3\n"]
 
 
 def test_too_many_files_are_refused_one_by_one() -> None:
     edits = [Edit("write", f"{number}.txt", replace="x\n") for number in range(5)]
-    applied = apply_edits(view_of({}), {}, edits, max_files=3)
-    assert len(applied.changes) == 3
-    assert "more than 3 files" in applied.rejected[0].message
+    result = apply_edits(view_of({}), {}, edits, max_files=3)
+    assert len(result.changes) == 3
+    assert "more than 3 files" in result.rejected[0].message
 
 
 def test_a_file_that_is_or_grows_too_large_is_refused() -> None:
     edits = [Edit("replace", "big.txt", "a\n", "b\n"), Edit("write", "new.txt", replace="x" * 101)]
-    applied = apply_edits(view_of({"big.txt": b"a\n" * 60}), {}, edits, max_file_bytes=100)
-    assert ["larger than 100 bytes" in rejection.message for rejection in applied.rejected] == [
+    result = apply_edits(view_of({"big.txt": b"a\n" * 60}), {}, edits, max_file_bytes=100)
+    assert ["larger than 100 bytes" in rejection.message for rejection in result.rejected] == [
         True,
         True,
     ]
@@ -309,6 +313,6 @@ def test_a_file_that_is_or_grows_too_large_is_refused() -> None:
 
 def test_more_edits_than_the_limit_are_refused() -> None:
     edits = [Edit("write", "a.txt", replace="x\n"), Edit("write", "b.txt", replace="x\n")]
-    applied = apply_edits(view_of({}), {}, edits, max_edits=1)
-    assert list(applied.changes) == ["a.txt"]
-    assert "more than 1 edits" in applied.rejected[0].message
+    result = apply_edits(view_of({}), {}, edits, max_edits=1)
+    assert list(result.changes) == ["a.txt"]
+    assert "more than 1 edits" in result.rejected[0].message

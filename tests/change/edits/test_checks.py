@@ -33,7 +33,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("path", BROKEN)
-def test_a_file_that_parsed_before_and_does_not_now_is_told(path: str) -> None:
+def test_a_file_that_parsed_before_and_does_not_now_is_reported(path: str) -> None:
     before, after, language = BROKEN[path]
     (problem,) = problems(path, before, after)
     assert problem.startswith(f"{path} does not parse as {language}, though it did before")
@@ -59,7 +59,7 @@ def test_a_new_file_must_parse_and_one_that_does_is_fine(path: str) -> None:
         ".devcontainer/devcontainer.json",
     ],
 )
-def test_json_that_may_hold_comments_is_not_judged(path: str) -> None:
+def test_json_that_may_hold_comments_is_not_checked(path: str) -> None:
     assert problems(path, None, "// a comment\n{}\n") == ()
 
 
@@ -67,7 +67,7 @@ def test_a_warning_of_the_parser_is_no_problem() -> None:
     assert problems("a.py", "x = 1\n", 'x = "\\d"\nassert (x, "always")\n') == ()
 
 
-def test_new_conflict_markers_are_told_and_old_ones_are_not() -> None:
+def test_new_conflict_markers_are_reported_and_old_ones_are_not() -> None:
     conflict = "<<<<<<< HEAD\na\n=======\nb\n>>>>>>> topic\n"
     assert "conflict markers" in problems("a.txt", "a\n", conflict)[0]
     assert problems("a.txt", conflict, f"x\n{conflict}") == ()
@@ -90,14 +90,14 @@ SECRETS = [
 
 
 @pytest.mark.parametrize("secret", SECRETS)
-def test_a_new_secret_is_told_by_its_line_and_never_quoted(secret: str) -> None:
+def test_a_new_secret_is_reported_by_its_line_and_never_quoted(secret: str) -> None:
     (problem,) = problems("a.txt", "x\n", f"x\n{secret}\n")
     assert problem.startswith("a.txt:2 holds what looks like")
     assert secret not in problem
 
 
 @pytest.mark.parametrize("secret", SECRETS)
-def test_a_secret_that_was_there_is_not_told_again(secret: str) -> None:
+def test_a_secret_that_was_there_is_not_reported_again(secret: str) -> None:
     base = view_of({"a.txt": secret.encode()})
     moved = {"a.txt": Change("a.txt", None), "b.txt": Change("b.txt", f"x {secret}".encode())}
     assert find_problems(base, moved) == ()
@@ -118,17 +118,17 @@ def test_words_are_no_secrets(line: str) -> None:
     assert problems("a.txt", "", f"{line}\n") == ()
 
 
-def test_line_ends_that_became_mixed_are_told() -> None:
+def test_line_ends_that_became_mixed_are_reported() -> None:
     assert "mixes line ends" in problems("a.txt", "a\r\nb\r\n", "a\r\nb\n")[0]
     assert problems("a.txt", "a\r\nb\n", "a\r\nc\n") == ()
 
 
-def test_an_encoding_that_was_lost_is_told() -> None:
+def test_an_encoding_that_was_lost_is_reported() -> None:
     assert "no longer UTF-8" in problems("a.txt", "ü\n", b"\xfc\n")[0]
     assert problems("a.txt", b"\xfc\n", b"\xfc\n\n") == ()
 
 
-def test_deleted_and_binary_files_are_not_judged() -> None:
+def test_deleted_and_binary_files_are_not_checked() -> None:
     base = view_of({"a.py": b"x = 1\n", "b.py": b"\0"})
     assert (
         find_problems(base, {"a.py": Change("a.py", None), "b.py": Change("b.py", b"\0(\n")}, JUDGE)
@@ -146,7 +146,7 @@ def test_symlinks_and_submodules_of_the_base_are_not_read() -> None:
     )
 
 
-def test_new_signs_that_turn_the_direction_of_text_are_told() -> None:
+def test_new_signs_that_turn_the_direction_of_text_are_reported() -> None:
     base = view_of({"old.py": "# \u202e\n".encode()})
     changes = {
         "new.py": Change("new.py", "ok = 1  # \u202e eurt \u2066\n".encode()),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.change.edits.samples import after, block, refusal
+from tests.change.edits.samples import block, contents_after, rejection_of
 
 LONG = "".join(f"line {number} of the file\n" for number in range(200))
 APP = """import os
@@ -25,29 +25,29 @@ main()
 
 
 def test_an_empty_search_on_a_file_with_content_is_refused_unless_it_reads_so() -> None:
-    assert "exists already" in refusal({"a.py": "x\n"}, block("a.py", "", "y\n"))
-    assert after({"a.py": "x\n"}, block("a.py", "", "x\n")) == {}
+    assert "exists already" in rejection_of({"a.py": "x\n"}, block("a.py", "", "y\n"))
+    assert contents_after({"a.py": "x\n"}, block("a.py", "", "x\n")) == {}
 
 
 def test_an_empty_file_may_be_filled() -> None:
-    assert after({"a.py": ""}, block("a.py", "", "y\n")) == {"a.py": b"y\n"}
+    assert contents_after({"a.py": ""}, block("a.py", "", "y\n")) == {"a.py": b"y\n"}
 
 
 def test_a_write_that_drops_most_of_a_large_file_is_refused() -> None:
-    assert "drop most of its 200 lines" in refusal({"a.txt": LONG}, "a.txt\n```\nshort\n```\n")
+    assert "drop most of its 200 lines" in rejection_of({"a.txt": LONG}, "a.txt\n```\nshort\n```\n")
 
 
 def test_a_write_of_an_excerpt_is_refused() -> None:
     excerpt = "".join(f"line {number} of the file\n" for number in range(5, 15))
     content = "".join(LONG.splitlines(keepends=True)[:30])
-    assert "reads like a part of it alone" in refusal(
+    assert "reads like a part of it alone" in rejection_of(
         {"a.txt": content}, f"a.txt\n```\n{excerpt}```\n"
     )
 
 
 def test_a_large_file_may_be_dropped_by_deleting_it_first() -> None:
     reply = "*** Begin Patch\n*** Delete File: a.txt\n*** End Patch\n\na.txt\n```\nshort\n```\n"
-    assert after({"a.txt": LONG}, reply) == {"a.txt": b"short\n"}
+    assert contents_after({"a.txt": LONG}, reply) == {"a.txt": b"short\n"}
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,9 @@ def test_a_large_file_may_be_dropped_by_deleting_it_first() -> None:
     ],
 )
 def test_a_write_that_leaves_lines_out_is_refused(line: str) -> None:
-    assert "leaves lines out" in refusal({"a.py": "a\nb\nc\n"}, f"a.py\n```\na\n{line}\nd\n```\n")
+    assert "leaves lines out" in rejection_of(
+        {"a.py": "a\nb\nc\n"}, f"a.py\n```\na\n{line}\nd\n```\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -72,29 +74,31 @@ def test_a_write_that_leaves_lines_out_is_refused(line: str) -> None:
     ids=["of the middle", "of the end"],
 )
 def test_part_of_a_file_is_not_the_file(part: str) -> None:
-    assert "reads like a part of it alone" in refusal(
+    assert "reads like a part of it alone" in rejection_of(
         {"app.py": APP}, f"app.py\n```python\n{part}```\n"
     )
 
 
 @pytest.mark.parametrize("output", ["15 passed in 0.1s\n", ""])
 def test_what_a_file_prints_is_not_the_file(output: str) -> None:
-    assert "would drop most of its" in refusal(
+    assert "would drop most of its" in rejection_of(
         {"app.py": APP * 2}, f"app.py:\n```text\n{output}```\n"
     )
 
 
 def test_most_of_a_file_does_not_go_with_lines_that_a_search_leaves_out() -> None:
     reply = block("a.txt", "line 0 of the file\n...\nline 199 of the file\n", "short\n")
-    assert "would drop most of the file" in refusal({"a.txt": LONG}, reply)
-    assert after({"a.txt": LONG}, block("a.txt", LONG, "short\n")) == {"a.txt": b"short\n"}
+    assert "would drop most of the file" in rejection_of({"a.txt": LONG}, reply)
+    assert contents_after({"a.txt": LONG}, block("a.txt", LONG, "short\n")) == {"a.txt": b"short\n"}
 
 
 def test_a_file_may_become_shorter() -> None:
     short = APP.replace("import os\n", "").replace(
         "class Greeter:\n    def greet(self):\n", "def greet():\n    if 1:\n"
     )
-    assert after({"app.py": APP}, f"app.py\n```python\n{short}```\n") == {"app.py": short.encode()}
+    assert contents_after({"app.py": APP}, f"app.py\n```python\n{short}```\n") == {
+        "app.py": short.encode()
+    }
 
 
 @pytest.mark.parametrize(
@@ -104,13 +108,15 @@ def test_a_file_may_become_shorter() -> None:
 @pytest.mark.parametrize("path", ["app.py", "new.py"])
 def test_a_block_with_odd_markers_is_not_the_file(path: str, marker: str) -> None:
     reply = f"{path}\n```python\n{marker}\nimport os\n=======\nimport re\n>>>>>>> updated\n```\n"
-    assert "reads like an edit" in refusal({"app.py": APP}, reply)
+    assert "reads like an edit" in rejection_of({"app.py": APP}, reply)
 
 
 def test_a_file_that_begins_with_a_marker_may_go_on_doing_so() -> None:
     conflict = "<<<<<<< HEAD\na\n=======\nb\n>>>>>>> topic\n"
     reply = f"a.txt\n```\n{conflict.replace('b', 'c')}```\n"
-    assert after({"a.txt": conflict}, reply) == {"a.txt": conflict.replace("b", "c").encode()}
+    assert contents_after({"a.txt": conflict}, reply) == {
+        "a.txt": conflict.replace("b", "c").encode()
+    }
 
 
 @pytest.mark.parametrize("language", ["bash", "sh", "console"])
@@ -119,10 +125,10 @@ def test_a_command_below_a_path_is_not_the_file(language: str) -> None:
         block("app.py", "import os\n", "import re\n")
         + f"\nRun `app.py`:\n\napp.py:\n```{language}\npython app.py\n```\n"
     )
-    assert after({"app.py": APP}, reply) == {
+    assert contents_after({"app.py": APP}, reply) == {
         "app.py": APP.replace("import os", "import re").encode()
     }
 
 
 def test_a_script_may_be_written_in_the_shells_language() -> None:
-    assert after({}, "run.sh\n```bash\nmake\n```\n") == {"run.sh": b"make\n"}
+    assert contents_after({}, "run.sh\n```bash\nmake\n```\n") == {"run.sh": b"make\n"}

@@ -47,11 +47,11 @@ def test_a_sample_reply_makes_what_its_patch_says(name: str, tmp_path: Path) -> 
     shutil.copytree(SAMPLES / "files", tmp_path / "files")
     subprocess.run(["git", "apply", SAMPLES / f"{name}.diff"], cwd=tmp_path / "files", check=True)
     files = _files(SAMPLES / "files")
-    parts = read_reply((SAMPLES / f"{name}.md").read_bytes().decode())
-    applied = apply_edits(view_of(files), {}, parts.edits)
-    assert parts.problems == ()
-    assert applied.rejected == ()
-    made = files | {path: change.content for path, change in applied.changes.items()}
+    parsed = read_reply((SAMPLES / f"{name}.md").read_bytes().decode())
+    result = apply_edits(view_of(files), {}, parsed.edits)
+    assert parsed.problems == ()
+    assert result.rejected == ()
+    made = files | {path: change.content for path, change in result.changes.items()}
     assert {path: content for path, content in made.items() if content is not None} == _files(
         tmp_path / "files"
     )

@@ -1,5 +1,5 @@
-"""Replies, edits and changes made to cost much: twice as much of any costs at most some twice the
-time."""
+"""Replies, edits and changes made to cost much time: the time grows linearly with their size, or the
+work is bounded."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ from unicodedata import normalize
 import pytest
 
 from bot.change.edits import apply_edits, find_problems, read_reply
-from bot.change.edits.files import MAX_WORK_NS, Files, Refused
-from bot.change.edits.lines import composed, plain
+from bot.change.edits.files import MAX_WORK_NS, EditRefused, Files
+from bot.change.edits.lines import compose, fold_typography
 from bot.change.edits.reply import MAX_REPLY_LINES
 from bot.change.review_context import changed_places
 from bot.types.reply import Edit
 from bot.types.snapshot import Change, FileStat, Patch
 from tests.change.snapshots import view_of
 from tests.doubling import growth_of
+
+MEGABYTE = 1_000_000
+bounded = pytest.mark.timeout(60)
+"""Far more than the work takes if it is linear, and far less than if it is quadratic."""
 
 CONTEXTS = [
     "", "```\n", "a.py\n```diff\n", "a.py\n```diff\n--- a/a\n+++ b/a\n@@ -1,9 +1,9 @@\n", "a.md\n````\n",
@@ -61,7 +65,7 @@ def test_a_reply_is_read_in_time_linear_in_its_length(unit: str) -> None:
 @pytest.mark.parametrize(
     "tags", ["</think>", "<think></think>", "</think><think></think>", "<think>a</think>b"]
 )
-def test_thoughts_on_one_line_are_read_in_time_linear_in_it(tags: str) -> None:
+def test_reasoning_on_one_line_are_read_in_time_linear_in_it(tags: str) -> None:
     growth = growth_of(read_reply, lambda n: tags * (n // len(tags)), start=40_000, most=640_000)
     assert growth.is_linear, growth
 
@@ -73,13 +77,13 @@ def test_every_form_is_read_in_time_linear_in_its_length(context: str, unit: str
     grows_linearly(read_reply, context, unit)
 
 
-def test_a_reply_of_too_many_lines_is_not_read_and_that_is_told() -> None:
-    parts = read_reply("\n" * MAX_REPLY_LINES)
-    assert (parts.edits, len(parts.problems)) == ((), 1)
-    assert "lines" in parts.problems[0]
+def test_a_reply_of_too_many_lines_is_not_read_and_that_is_reported() -> None:
+    parsed = read_reply("\n" * MAX_REPLY_LINES)
+    assert (parsed.edits, len(parsed.problems)) == ((), 1)
+    assert "lines" in parsed.problems[0]
 
 
-def test_of_many_problems_the_first_are_told_and_how_many_more_there_are() -> None:
+def test_of_many_problems_the_first_are_reported_and_how_many_more_there_are() -> None:
     problems = read_reply("<<<<<<< SEARCH\n" * 1_000).problems
     assert len(problems) == 51
     assert problems[-1].startswith("950 more")
@@ -169,8 +173,8 @@ def test_all_edits_of_a_reply_share_one_bound_of_work() -> None:
     base = view_of({"a.py": b"a\n"})
     files = Files(base, {}, max_files=1, max_file_bytes=1_000)
     files.spend(MAX_WORK_NS)
-    with pytest.raises(Refused, match="too much work"):
-        files.lines("a.py")
+    with pytest.raises(EditRefused, match="too much work"):
+        files.read_lines("a.py")
 
 
 @pytest.mark.slow
@@ -180,9 +184,9 @@ def test_all_edits_of_a_reply_share_one_bound_of_work() -> None:
 def test_a_thousand_edits_of_a_large_file_end_with_the_share_of_work(search: str) -> None:
     base = view_of({"a.py": "".join(lines(100_000)).encode()})
     edits = [edit(search.format(number), f"{number}\n") for number in range(1_000)]
-    applied = apply_edits(base, {}, edits)
-    assert "too much work" in applied.rejected[-1].message
-    assert sum(len(each.message) for each in applied.rejected) < 200_000
+    result = apply_edits(base, {}, edits)
+    assert "too much work" in result.rejected[-1].message
+    assert sum(len(each.message) for each in result.rejected) < 200_000
 
 
 @pytest.mark.slow
@@ -225,10 +229,10 @@ def test_the_places_of_a_change_are_found_in_time_linear_in_it(line: str) -> Non
 
 def test_marks_without_end_on_one_letter_are_compared_as_they_stand() -> None:
     """To normalize them would take time quadratic in their number."""
-    assert plain("e\u0301") == "é"
-    assert plain("a" + "\u0323\u0301" * 15) == normalize("NFC", "a" + "\u0323\u0301" * 15)
+    assert fold_typography("e\u0301") == "é"
+    assert fold_typography("a" + "\u0323\u0301" * 15) == normalize("NFC", "a" + "\u0323\u0301" * 15)
     long = "a" + "\u0301\u0323" * 16
-    assert plain(long) == long
+    assert fold_typography(long) == long
 
 
 def test_an_edit_of_a_file_of_marks_takes_time_linear_in_them() -> None:
@@ -245,6 +249,134 @@ def test_an_edit_of_a_file_of_marks_takes_time_linear_in_them() -> None:
 
 def test_a_path_of_marks_takes_time_linear_in_them() -> None:
     growth = growth_of(
-        composed, lambda n: "a" + "\u0301\u0323" * (n // 2), start=4_000, most=130_000
+        compose, lambda n: "a" + "\u0301\u0323" * (n // 2), start=4_000, most=130_000
     )
     assert growth.is_linear, growth
+
+
+def _repeated(text: str, chars: int = 200_000) -> str:
+    return text * (chars // len(text))
+
+
+@bounded
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "<", "<<<<<<< SEARCH\n", "<<<<<<< SEARCH\n=======\n", "a.py\n<<<<<<< SEARCH\n", "=======\n",
+        ">>>>>>> REPLACE\n",
+        "```\n", "```x\n", "a.py\n```x\n", "a.py\n```\n", "`" * 40 + "\n", "~~~x\n```y\n", " ```\n", "`", "* ",
+        "**", "(", "[a](",
+        "*** Begin Patch\n", "*** Update File: a\n", "*** Update File: a\n@@\n+b\n", "*** Add File: a\n+x\n-", "*** ",
+        "--- a\n+++ b\n", "--- a/a\n+++ b/a\n@@ -1,9 +1,9 @@\n", "diff --git a/a b/a\n", "@@ -1 +1 @@\n", "--- \n",
+        "```diff\n--- a/a\n+++ b/a\n", "```request\nread a:1-\n", "read a:1-\n", "a.py\n", "in in in ", "File: ", "./",
+        "a/", "# ", "<think>", "\r\n", "\r", "\0", "\ud800", "\u200d", "....", "…",
+    ],
+)  # fmt: skip
+def test_the_same_again_and_again_is_read_in_bounded_work(unit: str) -> None:
+    read_reply(_repeated(unit))
+    read_reply("```\n" + _repeated(unit) + "\n```\n")
+    read_reply("a.py\n```diff\n" + _repeated(unit))
+    read_reply("```request\n" + _repeated(unit))
+
+
+@bounded
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "line",
+    [
+        "<" * MEGABYTE,
+        "<<<<<<< SEARCH" + " " * MEGABYTE + "x",
+        "`" * MEGABYTE,
+        "# " * 500_000,
+        "@@" + " -1" * 300_000,
+        "--- " + "a" * MEGABYTE,
+    ],
+)
+def test_a_line_of_a_megabyte_is_read_in_bounded_work(line: str) -> None:
+    read_reply(f"{line}\n<<<<<<< SEARCH\na\n=======\nb\n>>>>>>> REPLACE\n" * 3)
+    read_reply(f"```diff\n--- a/a\n+++ b/a\n{line}\n+{line}\n```\n")
+
+
+@bounded
+@pytest.mark.slow
+@pytest.mark.parametrize("unit", ["<<<<<<<", "<<<<<<< SEARCH\n", "```\n"])
+def test_a_megabyte_of_markers_is_read_in_bounded_work(unit: str) -> None:
+    read_reply(_repeated(unit, MEGABYTE))
+
+
+@bounded
+@pytest.mark.slow
+def test_deep_fences_are_read_in_bounded_work() -> None:
+    read_reply("".join(f"a.md\n{'`' * length}x\n" for length in range(3, 1400)))
+    read_reply("".join(f"a.md\n{'`' * length}x\n" for length in range(1400, 3, -1)))
+
+
+@bounded
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "content",
+    ["a\n" * 500_000, "ab" * 500_000, "\n" * MEGABYTE, "a\nb\n" * 250_000, " " * MEGABYTE],
+)
+@pytest.mark.parametrize(
+    "search",
+    ["a\n", "a\n" * 20_000 + "b\n", "\n\n\n", "ab" * 20_000, "a\n...\n" * 5_000, "x\n" * 10_000],
+)
+def test_edits_of_a_repetitive_megabyte_are_applied_in_bounded_work(
+    content: str, search: str
+) -> None:
+    edits = [Edit("replace", "a.txt", search, f"{search}new {number}\n") for number in range(10)]
+    apply_edits(view_of({"a.txt": content.encode()}), {}, edits)
+
+
+@bounded
+@pytest.mark.slow
+def test_a_thousand_edits_that_match_nothing_are_refused_in_bounded_work() -> None:
+    content = "".join(f"line {number} of many\n" for number in range(100_000)).encode()
+    edits = [
+        Edit("replace", "a.txt", f"line {number} of few\n", "x\n", anchors=("many",) * 50)
+        for number in range(1000)
+    ]
+    assert len(apply_edits(view_of({"a.txt": content}), {}, edits).rejected) == 1000
+
+
+@bounded
+@pytest.mark.slow
+def test_a_thousand_edits_of_one_large_file_are_applied_or_refused_in_bounded_work() -> None:
+    content = "".join(f"line {number} of many\n" for number in range(100_000)).encode()
+    edits = [
+        Edit("replace", "a.txt", f"line {number} of many\n", f"{number}\n")
+        for number in range(1000)
+    ]
+    result = apply_edits(view_of({"a.txt": content}), {}, edits)
+    assert len(result.applied) + len(result.rejected) == 1000
+
+
+@bounded
+@pytest.mark.slow
+def test_headings_that_stand_everywhere_are_followed_in_bounded_work() -> None:
+    content = ("def f():\n" + "    x\n" * 3) * 20_000
+    edits = [Edit("replace", "a.py", "    x\n", "    y\n", anchors=("def f():",) * 20)] * 3
+    assert len(apply_edits(view_of({"a.py": content.encode()}), {}, edits).rejected) == 3
+
+
+@bounded
+@pytest.mark.slow
+def test_a_hundred_thousand_files_are_looked_over_in_bounded_work() -> None:
+    files = {f"d{number % 997}/f{number}.py": b"" for number in range(100_000)}
+    edits = [Edit("write", f"d{number}/new.py", replace="x\n") for number in range(300)]
+    edits += [Edit("delete", f"nowhere/{number}.py") for number in range(100)]
+    assert len(apply_edits(view_of(files), {}, edits).applied) == 300
+
+
+@bounded
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("a.txt", "AKIA" * 200_000), ("a.txt", "token" * 200_000 + "='"),
+        ("a.txt", "-----BEGIN " * 80_000), ("a.txt", "sk-" * 300_000), ("a.txt", "eyJ" * 300_000),
+    ],
+)  # fmt: skip
+def test_hostile_content_is_checked_in_bounded_work(path: str, content: str) -> None:
+    find_problems(view_of({}), {path: Change(path, content.encode())})

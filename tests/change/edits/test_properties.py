@@ -13,14 +13,69 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from bot.change.edits import apply_edits, find_problems, read_reply
-from bot.change.edits.lines import decode, encode, split
+from bot.change.edits.lines import decode, encode, split_lines
 from bot.change.edits.reindent import align
 from bot.types.reply import Edit
 from tests.benchmarks.edits_dirt import CLEAN, DIRTS
-from tests.benchmarks.edits_replies import Dirt, FileChange, Form, reply
-from tests.change.edits.samples import answer, block
-from tests.change.edits.strategies import changed, changes, contents, forms, lines
+from tests.benchmarks.edits_replies import FORMS, Dirt, FileChange, Form, reply
+from tests.change.edits.samples import apply_reply, block
 from tests.change.snapshots import view_of
+
+pytestmark = pytest.mark.slow
+
+_WORDS = [
+    "alpha",
+    "beta(x)",
+    "return gamma",
+    "}",
+    "{",
+    "# delta",
+    '<a href="x">it\'s</a>',
+    "ünï – cödé",
+    "",
+    "",
+    "  ",
+    "=======",
+    "...",
+    "```",
+    "- item",
+    "--- x",
+    "+++ y",
+    "@@ -1 +1 @@",
+]
+_INDENTS = ["", "    ", "        ", "\t", "\t\t", "  "]
+
+lines = st.builds(
+    lambda indent, word, number: f"{indent}{word}{number}",
+    st.sampled_from(_INDENTS),
+    st.sampled_from(_WORDS),
+    st.sampled_from(["", "", " 1", " 2", " 33"]),
+)
+"""Few enough that they repeat, and among them what looks like markers, fences and headers."""
+
+contents = (
+    st.lists(lines, min_size=1, max_size=40)
+    .map(lambda found: "\n".join(found) + "\n")
+    .filter(str.strip)
+)
+forms = st.sampled_from(FORMS)
+
+
+@st.composite
+def changes(draw: st.DrawFn, path: str = "src/a.txt") -> FileChange:
+    """A file and what some splices make of it."""
+    old = draw(contents)
+    new = old.split("\n")[:-1]
+    for _ in range(draw(st.integers(1, 3))):
+        start = draw(st.integers(0, len(new)))
+        end = min(len(new), start + draw(st.integers(0, 3)))
+        new[start:end] = draw(st.lists(lines, max_size=4))
+    return FileChange(path, old, "".join(f"{line}\n" for line in new))
+
+
+def _is_changed(change: FileChange) -> bool:
+    return change.old != change.new and bool(change.new and change.new.strip())
+
 
 MARKERS = st.sampled_from(
     [
@@ -31,13 +86,11 @@ MARKERS = st.sampled_from(
         "new file mode 100755", "\\ No newline at end of file", "\ud800",
     ]
 )  # fmt: skip
-pytestmark = pytest.mark.slow
-
 RAW = st.lists(MARKERS | st.text(max_size=12), max_size=40).map("\n".join)
 
 
 @settings(max_examples=300, deadline=None)
-@given(changes().filter(changed), forms)
+@given(changes().filter(_is_changed), forms)
 def test_every_clean_form_gives_exactly_the_change(change: FileChange, form: Form) -> None:
     _is_exact_or_refused(
         change, reply(form, CLEAN, [change], random.Random(0)), may_refuse=form != "diff"
@@ -48,7 +101,7 @@ def test_every_clean_form_gives_exactly_the_change(change: FileChange, form: For
     "dirt", [dirt for dirt in DIRTS if "left out" not in dirt.name], ids=lambda dirt: dirt.name
 )
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
-@given(changes().filter(changed), st.integers(0, 9))
+@given(changes().filter(_is_changed), st.integers(0, 9))
 def test_every_dirty_form_gives_exactly_the_change_or_is_refused(
     dirt: Dirt, change: FileChange, seed: int
 ) -> None:
@@ -75,15 +128,15 @@ def _is_exact_or_refused(change: FileChange, text: str | None, *, may_refuse: bo
         and not _is_foreign(change)
     )
     assert text is not None
-    applied = answer({change.path: change.old or ""}, text)
-    if applied.rejected or read_reply(text).problems:
-        assert may_refuse, [rejection.message for rejection in applied.rejected]
+    result = apply_reply({change.path: change.old or ""}, text)
+    if result.rejected or read_reply(text).problems:
+        assert may_refuse, [rejection.message for rejection in result.rejected]
         return
-    assert applied.changes[change.path].content == (change.new or "").encode()
+    assert result.changes[change.path].content == (change.new or "").encode()
 
 
 @settings(max_examples=60, deadline=None)
-@given(changes().filter(changed), st.booleans(), st.booleans(), st.sampled_from(["\n", "\r\n"]))
+@given(changes().filter(_is_changed), st.booleans(), st.booleans(), st.sampled_from(["\n", "\r\n"]))
 def test_what_git_says_of_a_change_gives_exactly_the_change(
     change: FileChange, had: bool, has: bool, end: str
 ) -> None:
@@ -91,9 +144,9 @@ def test_what_git_says_of_a_change_gives_exactly_the_change(
         _ended(side or "", kept, end) for side, kept in ((change.old, had), (change.new, has))
     )
     assume(old != new)
-    applied = answer({"a.txt": old}, f"````````diff\n{_git_diff(old, new)}````````\n")
-    assert [rejection.message for rejection in applied.rejected] == []
-    assert applied.changes["a.txt"].content == new.encode()
+    result = apply_reply({"a.txt": old}, f"````````diff\n{_git_diff(old, new)}````````\n")
+    assert [rejection.message for rejection in result.rejected] == []
+    assert result.changes["a.txt"].content == new.encode()
 
 
 def _ended(text: str, kept: bool, end: str) -> str:
@@ -133,33 +186,33 @@ def test_an_edit_of_exact_lines_changes_them_alone_or_is_refused_as_ambiguous(
     )
     replace = "".join(f"{line}\n" for line in new)
     edit = Edit("replace", "a.txt", "".join(f"{line}\n" for line in part), replace)
-    applied = apply_edits(view_of({"a.txt": content.encode()}), {}, [edit])
+    result = apply_edits(view_of({"a.txt": content.encode()}), {}, [edit])
     places = [at for at in range(len(old)) if old[at : at + len(part)] == part]
     if len(places) > 1:
-        assert "places" in applied.rejected[0].message
+        assert "places" in result.rejected[0].message
     else:
         wanted = "".join(f"{line}\n" for line in [*old[:start], *new, *old[start + len(part) :]])
-        got = applied.changes["a.txt"].content if applied.changes else content.encode()
+        got = result.changes["a.txt"].content if result.changes else content.encode()
         assert got == wanted.encode()
 
 
 @settings(deadline=None)
 @given(RAW)
 def test_any_reply_is_read_and_applied_without_failing(text: str) -> None:
-    parts = read_reply(text)
+    parsed = read_reply(text)
     base = view_of({"a.py": b"x = 1\ny = 2\n", "b/c.py": b"x = 1\r\n"})
-    applied = apply_edits(base, {}, parts.edits)
-    assert len(applied.held) + len(applied.rejected) == len(parts.edits)
-    find_problems(base, applied.changes)
+    result = apply_edits(base, {}, parsed.edits)
+    assert len(result.applied) + len(result.rejected) == len(parsed.edits)
+    find_problems(base, result.changes)
 
 
 @settings(deadline=None)
 @given(RAW, st.binary(max_size=200))
 def test_a_base_of_any_bytes_is_edited_without_failing(text: str, content: bytes) -> None:
     base = view_of({"a.py": content, "b/c.py": content})
-    applied = apply_edits(base, {}, read_reply(text).edits)
+    result = apply_edits(base, {}, read_reply(text).edits)
     assert all(
-        change.content != content for path, change in applied.changes.items() if path in base.blobs
+        change.content != content for path, change in result.changes.items() if path in base.blobs
     )
 
 
@@ -169,23 +222,23 @@ def test_a_reply_reads_the_same_with_crlf(text: str) -> None:
     assert read_reply(text.replace("\n", "\r\n")) == read_reply(text)
 
 
-@given(changes().filter(changed))
+@given(changes().filter(_is_changed))
 def test_edits_are_whole_or_not_at_all(change: FileChange) -> None:
     """One bad edit among good ones changes nothing of what those do."""
     text = reply("blocks", CLEAN, [change], random.Random(0)) or ""
     bad = block(change.path, "no such line anywhere\n", "x\n")
     files = {change.path: change.old or ""}
-    assert answer(files, bad + text + bad).changes == answer(files, text).changes
+    assert apply_reply(files, bad + text + bad).changes == apply_reply(files, text).changes
 
 
 @given(contents)
 def test_lines_give_back_their_text(text: str) -> None:
-    assert split(text).render() == text
+    assert split_lines(text).render() == text
 
 
 @given(st.binary(max_size=100))
 def test_bytes_of_any_encoding_come_back(content: bytes) -> None:
-    assert encode(split(decode(content)).render()) == content
+    assert encode(split_lines(decode(content)).render()) == content
 
 
 @given(

@@ -1,4 +1,5 @@
-"""What a reply is taken for, and what it is told where something could not be read."""
+"""How a reply is parsed: each form of edit, requests and prose, and the problems that are reported for
+what could not be read."""
 
 from __future__ import annotations
 
@@ -6,9 +7,71 @@ import pytest
 
 from bot.change.edits import read_reply
 from bot.types.reply import Edit, Request
-from tests.change.edits.samples import block
+from tests.change.edits.samples import block, contents_after
 
-WHOLE = block("a.py", "a\n", "b\n")
+APP = "import os\n\n\ndef f(a):\n    return a\n\n\ndef g(b):\n    return b\n"
+BLOCK = block("a.py", "a\n", "b\n")
+
+
+def test_a_search_replace_block_changes_its_place() -> None:
+    reply = "src/app.py\n<<<<<<< SEARCH\n    return a\n=======\n    return a + 1\n>>>>>>> REPLACE\n"
+    assert contents_after({"src/app.py": APP}, reply) == {
+        "src/app.py": APP.replace("return a\n", "return a + 1\n").encode()
+    }
+
+
+def test_an_empty_search_makes_a_file() -> None:
+    reply = "new.py\n```python\n<<<<<<< SEARCH\n=======\nx = 1\n>>>>>>> REPLACE\n```\n"
+    assert contents_after({"src/app.py": APP}, reply) == {"new.py": b"x = 1\n"}
+
+
+def test_an_envelope_adds_updates_moves_and_deletes() -> None:
+    reply = """*** Begin Patch
+*** Update File: src/app.py
+*** Move to: src/main.py
+@@ def g(b):
+-    return b
++    return b * 2
+*** Delete File: old.txt
+*** Add File: docs/new.md
++# New
+*** End Patch
+"""
+    assert contents_after({"src/app.py": APP, "old.txt": "x\n"}, reply) == {
+        "src/app.py": None,
+        "src/main.py": APP.replace("return b\n", "return b * 2\n").encode(),
+        "old.txt": None,
+        "docs/new.md": b"# New\n",
+    }
+
+
+def test_a_unified_diff_in_a_fence_is_applied() -> None:
+    reply = (
+        "```diff\n--- a/src/app.py\n+++ b/src/app.py\n@@ -4,2 +4,2 @@\n def f(a):\n-    return a\n+"
+        "    return 0\n```\n"
+    )
+    assert contents_after({"src/app.py": APP}, reply) == {
+        "src/app.py": APP.replace("return a\n", "return 0\n").encode()
+    }
+
+
+def test_a_full_file_stands_in_a_fence_under_its_path() -> None:
+    assert contents_after({"src/app.py": APP}, "src/app.py\n```python\nx = 1\n```\n") == {
+        "src/app.py": b"x = 1\n"
+    }
+
+
+def test_requests_are_read_beside_edits() -> None:
+    parsed = read_reply(
+        "a.py\n```\nx\n```\nMore:\n```request\nread b.py:3-9\nsearch def \\w+\nlist src\n```\n"
+    )
+    assert parsed.edits == (Edit("write", "a.py", replace="x\n"),)
+    assert parsed.requests == (
+        Request("read", "b.py", 3, 9),
+        Request("search", r"def \w+"),
+        Request("list", "src"),
+    )
+    assert parsed.prose == "More:"
 
 
 @pytest.mark.parametrize(
@@ -17,15 +80,15 @@ WHOLE = block("a.py", "a\n", "b\n")
         len("b.py\n<<<<<<< SEARCH\n"), len(block("b.py", "a\n", "b\n")) - len(">>> REPLACE\n```\n")
     ),
 )
-def test_a_block_that_was_cut_off_is_told_and_the_ones_before_it_stay(end: int) -> None:
-    parts = read_reply(WHOLE + block("b.py", "a\n", "b\n")[:end])
-    assert parts.edits == read_reply(WHOLE).edits
-    assert "b.py" in parts.problems[0]
+def test_a_block_that_was_cut_off_is_reported_and_the_ones_before_it_stay(end: int) -> None:
+    parsed = read_reply(BLOCK + block("b.py", "a\n", "b\n")[:end])
+    assert parsed.edits == read_reply(BLOCK).edits
+    assert "b.py" in parsed.problems[0]
 
 
-def test_a_block_without_its_divider_is_told() -> None:
-    parts = read_reply("a.py\n<<<<<<< SEARCH\na\nb\n>>>>>>> REPLACE\n")
-    assert (parts.edits, parts.problems) == (
+def test_a_block_without_its_divider_is_reported() -> None:
+    parsed = read_reply("a.py\n<<<<<<< SEARCH\na\nb\n>>>>>>> REPLACE\n")
+    assert (parsed.edits, parsed.problems) == (
         (),
         (
             (
@@ -36,40 +99,40 @@ def test_a_block_without_its_divider_is_told() -> None:
     )
 
 
-def test_a_block_that_runs_into_the_next_is_told_and_the_next_is_read() -> None:
-    parts = read_reply("a.py\n<<<<<<< SEARCH\na\n=======\nb\n" + WHOLE)
-    assert parts.edits == read_reply(WHOLE).edits
-    assert "no `>>>>>>> REPLACE`" in parts.problems[0]
+def test_a_block_that_runs_into_the_next_is_reported_and_the_next_is_read() -> None:
+    parsed = read_reply("a.py\n<<<<<<< SEARCH\na\n=======\nb\n" + BLOCK)
+    assert parsed.edits == read_reply(BLOCK).edits
+    assert "no `>>>>>>> REPLACE`" in parsed.problems[0]
 
 
-def test_a_block_of_no_file_is_told() -> None:
-    parts = read_reply("Change this:\n<<<<<<< SEARCH\na\n=======\nb\n>>>>>>> REPLACE\n")
-    assert (parts.edits, len(parts.problems)) == ((), 1)
+def test_a_block_of_no_file_is_reported() -> None:
+    parsed = read_reply("Change this:\n<<<<<<< SEARCH\na\n=======\nb\n>>>>>>> REPLACE\n")
+    assert (parsed.edits, len(parsed.problems)) == ((), 1)
 
 
-def test_a_whole_file_that_was_cut_off_is_told() -> None:
-    parts = read_reply(f"{WHOLE}\nb.py\n```python\nx = 1\ny =")
-    assert parts.edits == read_reply(WHOLE).edits
-    assert "b.py is not closed" in parts.problems[0]
+def test_a_full_file_that_was_cut_off_is_reported() -> None:
+    parsed = read_reply(f"{BLOCK}\nb.py\n```python\nx = 1\ny =")
+    assert parsed.edits == read_reply(BLOCK).edits
+    assert "b.py is not closed" in parsed.problems[0]
 
 
-def test_a_whole_file_whose_fences_do_not_come_out_even_is_told() -> None:
-    parts = read_reply("a.md\n```\n# A\n```sh\nmake\n")
-    assert (parts.edits, len(parts.problems)) == ((), 1)
+def test_a_full_file_whose_fences_do_not_come_out_even_is_reported() -> None:
+    parsed = read_reply("a.md\n```\n# A\n```sh\nmake\n")
+    assert (parsed.edits, len(parsed.problems)) == ((), 1)
 
 
 def test_an_envelope_that_was_cut_off_loses_its_last_file_alone() -> None:
-    parts = read_reply("*** Begin Patch\n*** Delete File: a.py\n*** Update File: b.py\n@@\n-a\n+b")
-    assert parts.edits == (Edit("delete", "a.py"),)
-    assert "b.py" in parts.problems[0]
+    parsed = read_reply("*** Begin Patch\n*** Delete File: a.py\n*** Update File: b.py\n@@\n-a\n+b")
+    assert parsed.edits == (Edit("delete", "a.py"),)
+    assert "b.py" in parsed.problems[0]
 
 
 def test_a_diff_that_was_cut_off_loses_its_last_hunk_alone() -> None:
-    parts = read_reply(
+    parsed = read_reply(
         "```diff\n--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-a\n+b\n@@ -5,3 +5,3 @@\n c\n-d\n"
     )
-    assert [edit.search for edit in parts.edits] == ["a\n"]
-    assert "a.py may have been cut off" in parts.problems[0]
+    assert [edit.search for edit in parsed.edits] == ["a\n"]
+    assert "a.py may have been cut off" in parsed.problems[0]
 
 
 @pytest.mark.parametrize(
@@ -81,14 +144,14 @@ def test_a_diff_that_was_cut_off_loses_its_last_hunk_alone() -> None:
         "old mode 100644\nnew mode 100755",
     ],
 )
-def test_what_a_diff_cannot_say_here_is_told(lines: str) -> None:
-    parts = read_reply(f"```diff\ndiff --git a/a.png b/a.png\n{lines}\n```\n")
-    assert (parts.edits, len(parts.problems)) == ((), 1)
+def test_what_a_diff_cannot_say_here_is_reported(lines: str) -> None:
+    parsed = read_reply(f"```diff\ndiff --git a/a.png b/a.png\n{lines}\n```\n")
+    assert (parsed.edits, len(parsed.problems)) == ((), 1)
 
 
 def test_a_reply_beyond_the_limit_is_not_read() -> None:
-    parts = read_reply(WHOLE * 3, max_chars=len(WHOLE))
-    assert (parts.edits, len(parts.problems)) == ((), 1)
+    parsed = read_reply(BLOCK * 3, max_chars=len(BLOCK))
+    assert (parsed.edits, len(parsed.problems)) == ((), 1)
 
 
 @pytest.mark.parametrize(
@@ -103,13 +166,13 @@ def test_a_reply_beyond_the_limit_is_not_read() -> None:
     ],
 )
 def test_a_snippet_or_prose_is_no_edit(reply: str) -> None:
-    parts = read_reply(reply)
-    assert (parts.edits, parts.problems, parts.prose) == ((), (), reply.strip())
+    parsed = read_reply(reply)
+    assert (parsed.edits, parsed.problems, parsed.prose) == ((), (), reply.strip())
 
 
 def test_prose_is_what_is_left_beside_the_edits() -> None:
-    parts = read_reply(f"Fix it\n\nThe cause is x.\n\n{WHOLE}\nNow y.\n\n{WHOLE}\n[CONFIDENT]\n")
-    assert parts.prose == "Fix it\n\nThe cause is x.\n\nNow y.\n\n[CONFIDENT]"
+    parsed = read_reply(f"Fix it\n\nThe cause is x.\n\n{BLOCK}\nNow y.\n\n{BLOCK}\n[CONFIDENT]\n")
+    assert parsed.prose == "Fix it\n\nThe cause is x.\n\nNow y.\n\n[CONFIDENT]"
 
 
 def test_a_file_with_fences_stands_in_a_longer_one() -> None:
@@ -186,7 +249,7 @@ def test_a_request_line_is_read(line: str, request_: Request) -> None:
     assert read_reply(f"```request\n{line}\n```\n").requests == (request_,)
 
 
-def test_a_request_line_that_is_none_is_told() -> None:
-    parts = read_reply("```request\nplease show me everything\nread a.py\n```\n")
-    assert parts.requests == (Request("read", "a.py"),)
-    assert "please show me everything" in parts.problems[0]
+def test_a_request_line_that_is_none_is_reported() -> None:
+    parsed = read_reply("```request\nplease show me everything\nread a.py\n```\n")
+    assert parsed.requests == (Request("read", "a.py"),)
+    assert "please show me everything" in parsed.problems[0]

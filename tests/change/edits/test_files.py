@@ -1,12 +1,11 @@
-"""Where edits may never go, however the path is written."""
+"""Which files edits may touch and create, however their path is written."""
 
 from __future__ import annotations
 
 import pytest
 
-from bot.change.edits import check_path
-from bot.errors import BadRequest
-from tests.change.edits.samples import after, answer, block, refusal
+from bot.change.edits.files import new_path_fault, path_fault
+from tests.change.edits.samples import apply_reply, block, contents_after, rejection_of
 
 OUTSIDE = [
     "/etc/passwd",
@@ -52,8 +51,7 @@ RESERVED = [
     [*OUTSIDE, *GITS, *CONTROLS, *RESERVED, "a\u200bb", "x" * 256, "/".join(["x" * 200] * 6)],
 )
 def test_a_path_outside_or_in_disguise_is_refused(path: str) -> None:
-    with pytest.raises(BadRequest):
-        check_path(path)
+    assert path_fault(path) or new_path_fault(path)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +74,8 @@ def test_a_path_outside_or_in_disguise_is_refused(path: str) -> None:
     ],
 )
 def test_an_ordinary_path_is_taken(path: str) -> None:
-    check_path(path)
+    assert path_fault(path) is None
+    assert new_path_fault(path) is None
 
 
 @pytest.mark.parametrize(
@@ -101,17 +100,17 @@ def test_an_ordinary_path_is_taken(path: str) -> None:
     ],
 )
 def test_no_form_of_edit_makes_a_file_outside(path: str, form: str) -> None:
-    assert not answer({"x.py": "x\n"}, form.format(path)).changes
+    assert not apply_reply({"x.py": "x\n"}, form.format(path)).changes
 
 
 @pytest.mark.parametrize("path", ["../x.py", ".git/x.py"])
 def test_nothing_moves_outside(path: str) -> None:
-    applied = answer(
+    result = apply_reply(
         {"x.py": "x\n"},
         f"*** Begin Patch\n*** Update File: x.py\n*** Move to: {path}\n*** End Patch\n",
     )
-    assert not applied.changes
-    assert len(applied.rejected) == 1
+    assert not result.changes
+    assert len(result.rejected) == 1
 
 
 EDITS = {
@@ -126,18 +125,20 @@ EDITS = {
 @pytest.mark.parametrize("mode", ["120000", "160000"])
 def test_a_symlink_and_a_submodule_are_never_touched(edit: str, mode: str) -> None:
     reply = f"*** Begin Patch\n{EDITS[edit].format('link')}*** End Patch\n"
-    assert "symlink or a submodule" in refusal({"link": "x\n"}, reply, modes={"link": mode})
+    assert "symlink or a submodule" in rejection_of({"link": "x\n"}, reply, modes={"link": mode})
 
 
 @pytest.mark.parametrize("mode", ["120000", "160000"])
 def test_nothing_is_made_through_a_symlink_or_a_submodule(mode: str) -> None:
     reply = f"*** Begin Patch\n{EDITS['add'].format('link/a')}*** End Patch\n"
-    assert "leads through, link" in refusal({"link": "../outside"}, reply, modes={"link": mode})
+    assert "leads through, link" in rejection_of(
+        {"link": "../outside"}, reply, modes={"link": mode}
+    )
 
 
 def test_a_binary_file_is_not_changed() -> None:
-    assert "binary" in refusal({"a.png": b"x\n\0"}, block("a.png", "x\n", "y\n"))
-    assert "binary" in refusal({"a.png": b"x\n\0"}, "a.png\n```\ny\n```\n")
+    assert "binary" in rejection_of({"a.png": b"x\n\0"}, block("a.png", "x\n", "y\n"))
+    assert "binary" in rejection_of({"a.png": b"x\n\0"}, "a.png\n```\ny\n```\n")
 
 
 def test_a_binary_file_may_be_deleted_or_moved() -> None:
@@ -145,7 +146,7 @@ def test_a_binary_file_may_be_deleted_or_moved() -> None:
         "*** Begin Patch\n*** Delete File: a.png\n*** Update File: b.png\n*** Move to: c/b.png\n***"
         " End Patch\n"
     )
-    assert after({"a.png": b"\0", "b.png": b"\0\1"}, reply) == {
+    assert contents_after({"a.png": b"\0", "b.png": b"\0\1"}, reply) == {
         "a.png": None,
         "b.png": None,
         "c/b.png": b"\0\1",
@@ -156,21 +157,21 @@ def test_a_file_kept_in_lfs_is_not_changed() -> None:
     pointer = (
         b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"a" * 64 + b"\nsize 12\n"
     )
-    assert "LFS" in refusal({"a.psd": pointer}, block("a.psd", "size 12\n", "size 13\n"))
+    assert "LFS" in rejection_of({"a.psd": pointer}, block("a.psd", "size 12\n", "size 13\n"))
 
 
 def test_no_binary_content_comes_in() -> None:
-    assert "NUL" in refusal({}, "a.txt\n```\nx\0y\n```\n")
+    assert "NUL" in rejection_of({}, "a.txt\n```\nx\0y\n```\n")
 
 
 def test_a_file_cannot_stand_where_a_directory_does() -> None:
-    assert "is a directory" in refusal(
+    assert "is a directory" in rejection_of(
         {"a/b.py": "x\n"}, "*** Begin Patch\n*** Add File: a\n+x\n*** End Patch\n"
     )
 
 
 def test_a_directory_cannot_stand_where_a_file_does() -> None:
-    assert "`a.py` is a file" in refusal(
+    assert "`a.py` is a file" in rejection_of(
         {"a.py": "x\n"}, "*** Begin Patch\n*** Add File: a.py/b.py\n+x\n*** End Patch\n"
     )
 
@@ -179,7 +180,7 @@ def test_a_directory_cannot_stand_where_a_file_does() -> None:
 def test_a_file_may_take_the_place_of_one_that_goes(order: int) -> None:
     edits = ["*** Delete File: a\n", "*** Add File: a/b\n+x\n"]
     reply = f"*** Begin Patch\n{''.join(edits[::order])}*** End Patch\n"
-    assert after({"a": "x\n"}, reply) == {"a": None, "a/b": b"x\n"}
+    assert contents_after({"a": "x\n"}, reply) == {"a": None, "a/b": b"x\n"}
 
 
 @pytest.mark.parametrize(
@@ -187,18 +188,20 @@ def test_a_file_may_take_the_place_of_one_that_goes(order: int) -> None:
 )
 def test_a_new_name_may_not_differ_in_case_or_composition_alone(path: str) -> None:
     files = {"README.md": "x\n", "src/app.py": "x\n", "caf\u00e9/a.txt": "x\n"}
-    assert "only in case" in refusal(
+    assert "only in case" in rejection_of(
         files, f"*** Begin Patch\n*** Add File: {path}\n+x\n*** End Patch\n"
     )
 
 
 def test_a_file_may_be_renamed_in_case_alone() -> None:
     reply = "*** Begin Patch\n*** Update File: readme.md\n*** Move to: README.md\n*** End Patch\n"
-    assert after({"readme.md": "x\n"}, reply) == {"readme.md": None, "README.md": b"x\n"}
+    assert contents_after({"readme.md": "x\n"}, reply) == {"readme.md": None, "README.md": b"x\n"}
 
 
 def test_a_name_that_the_repository_has_may_be_edited_though_none_like_it_is_made() -> None:
-    assert after({"src/aux.c": "x\n"}, block("src/aux.c", "x\n", "y\n")) == {"src/aux.c": b"y\n"}
+    assert contents_after({"src/aux.c": "x\n"}, block("src/aux.c", "x\n", "y\n")) == {
+        "src/aux.c": b"y\n"
+    }
 
 
 @pytest.mark.parametrize(
@@ -212,15 +215,18 @@ def test_a_name_that_the_repository_has_may_be_edited_though_none_like_it_is_mad
 )
 def test_a_diffs_prefix_is_taken_off_where_the_repository_says_so(path: str, meant: str) -> None:
     reply = f"{path}\n```\ny = 1\n```\n"
-    assert after({"src/app.py": "x = 1\n"}, reply) == {meant: b"y = 1\n"}
+    assert contents_after({"src/app.py": "x = 1\n"}, reply) == {meant: b"y = 1\n"}
 
 
 def test_a_prefix_that_may_be_a_new_directory_is_asked_about() -> None:
-    assert "or as `./a/new.py`" in refusal({"app.py": "x\n"}, "a/new.py\n```\ny = 1\n```\n")
+    assert "or as `./a/new.py`" in rejection_of({"app.py": "x\n"}, "a/new.py\n```\ny = 1\n```\n")
     diff = "```diff\n--- /dev/null\n+++ b/a/new.py\n@@ -0,0 +1 @@\n+y = 1\n```\n"
-    assert after({"app.py": "x\n"}, diff) == {"a/new.py": b"y = 1\n"}
+    assert contents_after({"app.py": "x\n"}, diff) == {"a/new.py": b"y = 1\n"}
 
 
 def test_a_prefix_that_one_path_shows_is_taken_off_the_others() -> None:
     reply = "a/app.py\n```\ny = 1\n```\n\na/new.py\n```\nz = 1\n```\n"
-    assert after({"app.py": "x = 1\n"}, reply) == {"app.py": b"y = 1\n", "new.py": b"z = 1\n"}
+    assert contents_after({"app.py": "x = 1\n"}, reply) == {
+        "app.py": b"y = 1\n",
+        "new.py": b"z = 1\n",
+    }

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from bot.change.edits import read_reply
-from tests.change.edits.samples import after, answer, block, refusal, told
+from tests.change.edits.samples import apply_reply, block, contents_after, problem_of, rejection_of
 
 FILES = {"src/a.py": "import os\n\n\ndef f():\n    return 1\n", "b.py": "def g():\n    return 1\n"}
 EDIT = "<<<<<<< SEARCH\n    return 1\n=======\n    return 2\n>>>>>>> REPLACE\n"
@@ -26,44 +26,46 @@ WANTED = {"src/a.py": FILES["src/a.py"].replace("1", "2").encode()}
 )
 @pytest.mark.parametrize("form", ["{label}\n{edit}", "{label}\n```python\n{edit}```\n</file>\n"])
 def test_a_path_may_stand_in_a_tag_or_in_brackets(label: str, form: str) -> None:
-    assert after(FILES, form.format(label=label, edit=EDIT)) == WANTED
+    assert contents_after(FILES, form.format(label=label, edit=EDIT)) == WANTED
 
 
 @pytest.mark.parametrize("path", ["[id].tsx", "app/[id]/page.tsx", "[slug]/page.tsx"])
 def test_brackets_of_a_path_are_part_of_it(path: str) -> None:
-    assert after({path: "a = 1\n"}, block(path, "a = 1\n", "a = 2\n")) == {path: b"a = 2\n"}
+    assert contents_after({path: "a = 1\n"}, block(path, "a = 1\n", "a = 2\n")) == {
+        path: b"a = 2\n"
+    }
 
 
 @pytest.mark.parametrize("path", ["my file.txt", "dir with space/a b.py", "some words"])
 @pytest.mark.parametrize("label", ["{}", "`{}`", '"{}":', "**{}**", "### {}", "File: {}"])
 def test_the_path_of_a_known_file_may_hold_spaces(path: str, label: str) -> None:
-    assert after({path: "one\n", "b c/d.py": ""}, block(label.format(path), "one\n", "two\n")) == {
-        path: b"two\n"
-    }
+    assert contents_after(
+        {path: "one\n", "b c/d.py": ""}, block(label.format(path), "one\n", "two\n")
+    ) == {path: b"two\n"}
 
 
 def test_a_sentence_names_a_file_only_by_something_like_one() -> None:
-    assert "names no file" in told(
+    assert "names no file" in problem_of(
         {}, "The client/server code is in a file of its own:\n" + block("", "", "x\n")
     )
 
 
 def test_a_name_may_be_spelled_in_other_code_points_than_the_files() -> None:
     files = {"cafe\u0301/menu.txt": "tea\n"}
-    assert after(files, block("caf\u00e9/menu.txt", "tea\n", "coffee\n")) == {
+    assert contents_after(files, block("caf\u00e9/menu.txt", "tea\n", "coffee\n")) == {
         "cafe\u0301/menu.txt": b"coffee\n"
     }
 
 
 def test_a_diff_may_lack_every_header_under_its_path() -> None:
-    assert after(FILES, "src/a.py\n```diff\n-    return 1\n+    return 2\n```\n") == WANTED
+    assert contents_after(FILES, "src/a.py\n```diff\n-    return 1\n+    return 2\n```\n") == WANTED
 
 
 @pytest.mark.parametrize("fence", [("", ""), ("```diff\n", "```\n")])
 def test_a_mail_made_by_git_is_a_diff(fence: tuple[str, str]) -> None:
     head = "From 0123456 Mon Sep 17 00:00:00 2001\nSubject: [PATCH] Two\n---\n src/a.py | 2 +-\n\n"
     assert (
-        after(
+        contents_after(
             FILES,
             f"{fence[0]}{head}diff --git a/src/a.py b/src/a.py\n{DIFF}-- \n2.40.0\n{fence[1]}",
         )
@@ -73,12 +75,13 @@ def test_a_mail_made_by_git_is_a_diff(fence: tuple[str, str]) -> None:
 
 def test_a_line_of_dashes_may_be_deleted_at_the_end_of_a_hunk() -> None:
     diff = "--- a/a.txt\n+++ b/a.txt\n@@ -1,2 +1 @@\n one\n--\n"
-    assert after({"a.txt": "one\n-\n"}, f"```diff\n{diff}```\n") == {"a.txt": b"one\n"}
+    assert contents_after({"a.txt": "one\n-\n"}, f"```diff\n{diff}```\n") == {"a.txt": b"one\n"}
 
 
 def test_an_envelope_may_hold_a_diffs_headers() -> None:
     assert (
-        after(FILES, f"*** Begin Patch\n*** Update File: src/a.py\n{DIFF}*** End Patch\n") == WANTED
+        contents_after(FILES, f"*** Begin Patch\n*** Update File: src/a.py\n{DIFF}*** End Patch\n")
+        == WANTED
     )
 
 
@@ -93,29 +96,29 @@ def test_an_envelope_may_hold_a_diffs_headers() -> None:
     ],
 )
 def test_a_patch_may_be_the_input_of_a_command(command: str) -> None:
-    assert after(FILES, f"```bash\n{command}```\n") == WANTED
+    assert contents_after(FILES, f"```bash\n{command}```\n") == WANTED
 
 
 def test_a_block_after_a_broken_one_is_of_the_same_file() -> None:
-    parts = read_reply("b.py\n<<<<<<< SEARCH\na\n=======\nb\n" + EDIT)
-    assert [edit.path for edit in parts.edits] == ["b.py"]
-    assert "no `>>>>>>> REPLACE`" in parts.problems[0]
+    parsed = read_reply("b.py\n<<<<<<< SEARCH\na\n=======\nb\n" + EDIT)
+    assert [edit.path for edit in parsed.edits] == ["b.py"]
+    assert "no `>>>>>>> REPLACE`" in parsed.problems[0]
 
 
 def test_a_reply_may_end_its_lines_as_old_macs_do() -> None:
-    assert after(FILES, f"src/a.py\n{EDIT}".replace("\n", "\r")) == WANTED
+    assert contents_after(FILES, f"src/a.py\n{EDIT}".replace("\n", "\r")) == WANTED
 
 
 @pytest.mark.parametrize(
     "comment", ["# new/a.py", "// new/a.py", "// File: new/a.py", "/* new/a.py */"]
 )
-def test_a_whole_file_may_be_named_by_a_comment_that_is_no_part_of_it(comment: str) -> None:
-    assert after({}, f"```python\n{comment}\nx = 1\n```\n") == {"new/a.py": b"x = 1\n"}
+def test_a_full_file_may_be_named_by_a_comment_that_is_no_part_of_it(comment: str) -> None:
+    assert contents_after({}, f"```python\n{comment}\nx = 1\n```\n") == {"new/a.py": b"x = 1\n"}
     assert read_reply("```").edits == ()
 
 
 def test_a_diff_may_end_with_the_reply() -> None:
-    assert after(FILES, DIFF.removesuffix("\n")) == WANTED
+    assert contents_after(FILES, DIFF.removesuffix("\n")) == WANTED
 
 
 WEIGHED = "b.py\n" + EDIT.replace("2", "3")
@@ -123,34 +126,34 @@ WEIGHED = "b.py\n" + EDIT.replace("2", "3")
 
 @pytest.mark.parametrize("tag", ["think", "thinking", "reasoning"])
 @pytest.mark.parametrize("before", ["", "Return two\n\n"])
-def test_edits_in_thoughts_are_not_meant(tag: str, before: str) -> None:
+def test_edits_in_reasoning_are_not_meant(tag: str, before: str) -> None:
     reply = f"{before}<{tag}>\n{WEIGHED}```\n</{tag}>\n\nsrc/a.py\n{EDIT}"
-    assert after(FILES, reply) == WANTED
+    assert contents_after(FILES, reply) == WANTED
     assert "b.py" not in read_reply(reply).prose
 
 
-def test_thoughts_may_have_only_their_end() -> None:
+def test_reasoning_may_have_only_their_end() -> None:
     reply = (
         f"Let me see.\n\n{WEIGHED}```request\nread b.py\n```\n</think>\n\nReturn"
         f" two\n\nsrc/a.py\n{EDIT}"
     )
-    assert after(FILES, reply) == WANTED
+    assert contents_after(FILES, reply) == WANTED
     assert (read_reply(reply).requests, read_reply(reply).prose) == ((), "Return two")
 
 
-def test_the_end_of_thoughts_in_an_edit_ends_none() -> None:
+def test_the_end_of_reasoning_in_an_edit_ends_none() -> None:
     files = {"b.py": FILES["b.py"], "a.md": "<think>\nhm\n</think>\n"}
     reply = block("b.py", "    return 1\n", "    return 2\n") + block(
         "a.md", "</think>\n", "</think>\ndone\n"
     )
-    assert after(files, reply) == {
+    assert contents_after(files, reply) == {
         "b.py": b"def g():\n    return 2\n",
         "a.md": b"<think>\nhm\n</think>\ndone\n",
     }
 
 
-def test_thoughts_without_an_end_are_told() -> None:
-    assert "thoughts have no end" in told(FILES, f"<think>\nsrc/a.py\n{EDIT}")
+def test_reasoning_without_an_end_are_reported() -> None:
+    assert "thoughts have no end" in problem_of(FILES, f"<think>\nsrc/a.py\n{EDIT}")
 
 
 @pytest.mark.parametrize(
@@ -189,8 +192,8 @@ def test_thoughts_without_an_end_are_told() -> None:
         ),
     ],
 )
-def test_an_edit_in_a_form_that_is_not_read_is_told(reply: str, what: str) -> None:
-    problem = told(FILES, reply)
+def test_an_edit_in_a_form_that_is_not_read_is_reported(reply: str, what: str) -> None:
+    problem = problem_of(FILES, reply)
     assert what in problem
     assert "say so in words alone" in problem
 
@@ -215,18 +218,20 @@ def test_a_diff_makes_no_symlink_and_no_submodule(mode: str) -> None:
         f"diff --git a/x b/x\nnew file mode {mode}\n--- /dev/null\n+++ b/x\n@@ -0,0 +1"
         " @@\n+/etc/passwd\n"
     )
-    assert "symlink or a submodule" in told(
+    assert "symlink or a submodule" in problem_of(
         {}, f"```diff\n{diff}\\ No newline at end of file\n```\n"
     )
 
 
-def test_an_edit_of_a_file_that_was_moved_away_is_told_so() -> None:
+def test_an_edit_of_a_file_that_was_moved_away_is_rejected_with_the_reason() -> None:
     move = "*** Begin Patch\n*** Update File: b.py\n*** Move to: c.py\n*** End Patch\n"
-    (rejection,) = answer(FILES, move + block("b.py", "    return 1\n", "    return 2\n")).rejected
+    (rejection,) = apply_reply(
+        FILES, move + block("b.py", "    return 1\n", "    return 2\n")
+    ).rejected
     assert "deleted or moved by an earlier edit" in rejection.message
 
 
 def test_bytes_that_are_no_utf8_do_not_come_in() -> None:
-    assert "no file can hold" in refusal(
+    assert "no file can hold" in rejection_of(
         FILES, block("b.py", "    return 1\n", "    return '\udcff'\n")
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.change.edits import read_reply
-from tests.change.edits.samples import after, block, refusal
+from tests.change.edits.samples import block, contents_after, rejection_of
 
 APP = """import os
 
@@ -42,7 +42,7 @@ PLAIN = "<<<<<<< SEARCH\n    return b\n=======\n    return b * 2\n>>>>>>> REPLAC
     ["{label}\n{block}", "{label}\n```python\n{block}```\n", "```python\n{label}\n{block}```\n"],
 )
 def test_a_path_may_be_decorated_inside_or_outside_the_fence(label: str, form: str) -> None:
-    assert after({"src/app.py": APP}, form.format(label=label, block=PLAIN)) == WANTED
+    assert contents_after({"src/app.py": APP}, form.format(label=label, block=PLAIN)) == WANTED
 
 
 @pytest.mark.parametrize(
@@ -57,34 +57,41 @@ def test_a_path_may_be_decorated_inside_or_outside_the_fence(label: str, form: s
     ],
 )
 def test_a_path_may_stand_in_the_info_string(info: str) -> None:
-    assert after({"src/app.py": APP}, f"```{info}\n{PLAIN}```\n") == WANTED
+    assert contents_after({"src/app.py": APP}, f"```{info}\n{PLAIN}```\n") == WANTED
 
 
 def test_a_path_may_follow_the_search_marker() -> None:
-    assert after({"src/app.py": APP}, PLAIN.replace("SEARCH", "SEARCH src/app.py")) == WANTED
+    assert (
+        contents_after({"src/app.py": APP}, PLAIN.replace("SEARCH", "SEARCH src/app.py")) == WANTED
+    )
 
 
 def test_a_block_without_a_path_belongs_to_the_file_before() -> None:
     first = block("src/app.py", "import os\n", "import sys\n")
     wanted = APP.replace("import os", "import sys").replace("return b\n", "return b * 2\n")
-    assert after({"src/app.py": APP}, f"{first}and\n\n{PLAIN}") == {"src/app.py": wanted.encode()}
+    assert contents_after({"src/app.py": APP}, f"{first}and\n\n{PLAIN}") == {
+        "src/app.py": wanted.encode()
+    }
 
 
 @pytest.mark.parametrize("fence", ["```", "````", "``````", "~~~", "~~~~~"])
 @pytest.mark.parametrize("language", ["", "python", "text", "diff"])
 def test_fences_may_have_any_length_sign_and_language(fence: str, language: str) -> None:
-    assert after({"src/app.py": APP}, f"src/app.py\n{fence}{language}\n{PLAIN}{fence}\n") == WANTED
+    assert (
+        contents_after({"src/app.py": APP}, f"src/app.py\n{fence}{language}\n{PLAIN}{fence}\n")
+        == WANTED
+    )
 
 
 def test_a_fence_may_be_indented_in_a_list() -> None:
     lines = "".join(f"   {line}\n" for line in f"```python\n{PLAIN}```".split("\n"))
-    assert after({"src/app.py": APP}, f"1. src/app.py\n{lines}") == WANTED
+    assert contents_after({"src/app.py": APP}, f"1. src/app.py\n{lines}") == WANTED
 
 
 def test_several_blocks_may_share_a_fence() -> None:
     other = "<<<<<<< SEARCH\nimport os\n=======\nimport sys\n>>>>>>> REPLACE\n"
     wanted = APP.replace("import os", "import sys").replace("return b\n", "return b * 2\n")
-    assert after({"src/app.py": APP}, f"src/app.py\n```\n{other}\n{PLAIN}```\n") == {
+    assert contents_after({"src/app.py": APP}, f"src/app.py\n```\n{other}\n{PLAIN}```\n") == {
         "src/app.py": wanted.encode()
     }
 
@@ -94,36 +101,38 @@ def test_several_blocks_may_share_a_fence() -> None:
     [("<<<<<<<", "<<<<<<<<<"), ("=======", "====="), ("SEARCH", "search"), ("REPLACE", "REPLACE ")],
 )
 def test_markers_may_be_of_another_length_or_case(marker: tuple[str, str]) -> None:
-    assert after({"src/app.py": APP}, f"src/app.py\n{PLAIN.replace(*marker)}") == WANTED
+    assert contents_after({"src/app.py": APP}, f"src/app.py\n{PLAIN.replace(*marker)}") == WANTED
 
 
 def test_a_reply_may_use_crlf() -> None:
-    assert after({"src/app.py": APP}, f"src/app.py\n{PLAIN}".replace("\n", "\r\n")) == WANTED
+    assert (
+        contents_after({"src/app.py": APP}, f"src/app.py\n{PLAIN}".replace("\n", "\r\n")) == WANTED
+    )
 
 
 def test_a_reply_may_lack_its_final_newline() -> None:
-    assert after({"src/app.py": APP}, f"src/app.py\n{PLAIN}".rstrip()) == WANTED
+    assert contents_after({"src/app.py": APP}, f"src/app.py\n{PLAIN}".rstrip()) == WANTED
 
 
-def test_thoughts_at_the_start_of_a_reply_are_no_edits() -> None:
+def test_reasoning_at_the_start_of_a_reply_are_no_edits() -> None:
     thoughts = f"<think>\nMaybe src/app.py\n{PLAIN.replace('* 2', '* 3')}</think>\n"
-    assert after({"src/app.py": APP}, f"{thoughts}src/app.py\n{PLAIN}") == WANTED
+    assert contents_after({"src/app.py": APP}, f"{thoughts}src/app.py\n{PLAIN}") == WANTED
 
 
 @pytest.mark.parametrize(("top", "bottom"), [("\n", ""), ("", "\n"), ("\n\n", "\n")])
 def test_blank_lines_may_be_added_at_the_ends_of_both_sides(top: str, bottom: str) -> None:
     reply = block("src/app.py", f"{top}    return b\n{bottom}", f"{top}    return b * 2\n{bottom}")
-    assert after({"src/app.py": APP}, reply) == WANTED
+    assert contents_after({"src/app.py": APP}, reply) == WANTED
 
 
 def test_blank_lines_that_the_file_shares_with_the_search_stay() -> None:
     reply = block("a.txt", "\n\none\n", "\none\ntwo\n")
-    assert after({"a.txt": "zero\n\none\n"}, reply) == {"a.txt": b"zero\none\ntwo\n"}
+    assert contents_after({"a.txt": "zero\n\none\n"}, reply) == {"a.txt": b"zero\none\ntwo\n"}
 
 
 def test_trailing_spaces_that_the_search_lost_stay_in_the_file() -> None:
     reply = block("a.txt", "one\ntwo\nthree\n", "one\n2\nthree\n")
-    assert after({"a.txt": "one  \ntwo \nthree\t\nfour\n"}, reply) == {
+    assert contents_after({"a.txt": "one  \ntwo \nthree\t\nfour\n"}, reply) == {
         "a.txt": b"one  \n2\nthree\t\nfour\n"
     }
 
@@ -133,14 +142,14 @@ def test_indentation_may_be_lost_throughout() -> None:
         "src/app.py", "if a:\n    return a\n", "if a:\n    for x in a:\n        return x\n"
     )
     wanted = APP.replace("        return a\n", "        for x in a:\n            return x\n")
-    assert after({"src/app.py": APP}, reply) == {"src/app.py": wanted.encode()}
+    assert contents_after({"src/app.py": APP}, reply) == {"src/app.py": wanted.encode()}
 
 
 def test_indentation_may_be_gained_throughout() -> None:
     reply = block(
         "src/app.py", "    def g(b):\n        return b\n", "    def g(b):\n        return b * 2\n"
     )
-    assert after({"src/app.py": APP}, reply) == WANTED
+    assert contents_after({"src/app.py": APP}, reply) == WANTED
 
 
 def test_spaces_may_stand_for_tabs() -> None:
@@ -150,13 +159,13 @@ def test_spaces_may_stand_for_tabs() -> None:
         "    if x {\n        y()\n        if z {\n            w()\n        }\n    }\n",
     )
     wanted = GO.replace("\t\ty()\n", "\t\ty()\n\t\tif z {\n\t\t\tw()\n\t\t}\n")
-    assert after({"a.go": GO}, reply) == {"a.go": wanted.encode()}
+    assert contents_after({"a.go": GO}, reply) == {"a.go": wanted.encode()}
 
 
 def test_tabs_may_stand_for_spaces() -> None:
     reply = block("src/app.py", "\tif a:\n\t\treturn a\n", "\tif a:\n\t\tprint(a)\n\t\treturn a\n")
     wanted = APP.replace("        return a\n", "        print(a)\n        return a\n")
-    assert after({"src/app.py": APP}, reply) == {"src/app.py": wanted.encode()}
+    assert contents_after({"src/app.py": APP}, reply) == {"src/app.py": wanted.encode()}
 
 
 def test_new_lines_take_on_tabs_where_the_file_has_nothing_else() -> None:
@@ -164,24 +173,26 @@ def test_new_lines_take_on_tabs_where_the_file_has_nothing_else() -> None:
         "a.go", "package a\n", "package a\n\nfunc b() {\n    if x {\n        z()\n    }\n}\n"
     )
     wanted = GO.replace("package a\n", "package a\n\nfunc b() {\n\tif x {\n\t\tz()\n\t}\n}\n")
-    assert after({"a.go": GO}, reply) == {"a.go": wanted.encode()}
+    assert contents_after({"a.go": GO}, reply) == {"a.go": wanted.encode()}
 
 
 def test_spaces_that_may_be_one_tab_or_two_are_refused() -> None:
     reply = block("a.go", "package a\n", "package a\n\nvar b = `\n        x\n`\n")
-    assert "cannot be told" in refusal({"a.go": GO}, reply)
+    assert "cannot be told" in rejection_of({"a.go": GO}, reply)
 
 
-def test_a_whole_file_is_taken_as_it_is_said() -> None:
+def test_a_full_file_is_taken_as_it_is_said() -> None:
     """Its margin and its blank ends may be what was asked for: nothing beside it says otherwise."""
     reply = "\n\n    x = 1\n    y = 3\n\n"
-    assert after({"a.py": "x = 1\ny = 2\n"}, f"a.py\n```\n{reply}```\n") == {"a.py": reply.encode()}
+    assert contents_after({"a.py": "x = 1\ny = 2\n"}, f"a.py\n```\n{reply}```\n") == {
+        "a.py": reply.encode()
+    }
 
 
 @pytest.mark.parametrize("end", ["...\n", "    # ... rest of the class ...\n", "[…]\n"])
 def test_lines_left_out_at_the_end_of_both_sides_are_none_of_the_edit(end: str) -> None:
     reply = block("src/app.py", f"    return b\n{end}", f"    return b * 2\n{end}")
-    assert after({"src/app.py": APP}, reply) == WANTED
+    assert contents_after({"src/app.py": APP}, reply) == WANTED
 
 
 def test_lines_may_be_left_out_on_both_sides() -> None:
@@ -189,7 +200,7 @@ def test_lines_may_be_left_out_on_both_sides() -> None:
         "src/app.py", "def f(a):\n...\n    return os.name\n", "def f(a, c):\n...\n    return c\n"
     )
     wanted = APP.replace("def f(a):", "def f(a, c):").replace("return os.name", "return c")
-    assert after({"src/app.py": APP}, reply) == {"src/app.py": wanted.encode()}
+    assert contents_after({"src/app.py": APP}, reply) == {"src/app.py": wanted.encode()}
 
 
 def test_lines_left_out_of_the_search_alone_give_way() -> None:
@@ -201,17 +212,17 @@ def test_lines_left_out_of_the_search_alone_give_way() -> None:
     wanted = APP.replace(
         "    if a:\n        return a\n    return os.name\n", "    return a or os.name\n"
     )
-    assert after({"src/app.py": APP}, reply) == {"src/app.py": wanted.encode()}
+    assert contents_after({"src/app.py": APP}, reply) == {"src/app.py": wanted.encode()}
 
 
 def test_typographic_signs_may_stand_for_plain_ones() -> None:
     files = {"a.py": "x = \"it's\"\ny = 'a - b'\n"}
     reply = block("a.py", "x = “it’s”\ny = ‘a – b’\n", "x = “it’s”\ny = ‘a\u00a0–\u00a0c’\n")
-    assert after(files, reply) == {"a.py": b"x = \"it's\"\ny = 'a - c'\n"}
+    assert contents_after(files, reply) == {"a.py": b"x = \"it's\"\ny = 'a - c'\n"}
 
 
 def test_plain_signs_may_stand_for_typographic_ones_which_stay() -> None:
-    assert after(
+    assert contents_after(
         {"a.md": "“Hi” — he said\nbye\n"},
         block("a.md", '"Hi" - he said\nbye\n', '"Hi" - he said\nciao\n'),
     ) == {"a.md": "“Hi” — he said\nciao\n".encode()}
@@ -223,13 +234,13 @@ def test_line_numbers_may_be_copied_along() -> None:
         "  10 | def g(b):\n  11 |     return b\n",
         "  10 | def g(b):\n  11 |     return b * 2\n",
     )
-    assert after({"src/app.py": APP}, reply) == WANTED
+    assert contents_after({"src/app.py": APP}, reply) == WANTED
 
 
 def test_an_edit_may_be_repeated() -> None:
     reply = block("src/app.py", "import os\n", "import os\nimport sys\n")
     wanted = APP.replace("import os\n", "import os\nimport sys\n")
-    assert after({"src/app.py": APP}, f"{reply}\nAgain:\n{reply}") == {
+    assert contents_after({"src/app.py": APP}, f"{reply}\nAgain:\n{reply}") == {
         "src/app.py": wanted.encode()
     }
 
@@ -240,14 +251,14 @@ def test_the_same_edit_may_come_in_two_forms() -> None:
     )
     wanted = APP.replace("import os\n", "import os\nimport sys\n")
     reply = block("src/app.py", "import os\n", "import os\nimport sys\n") + diff
-    assert after({"src/app.py": APP}, reply) == {"src/app.py": wanted.encode()}
+    assert contents_after({"src/app.py": APP}, reply) == {"src/app.py": wanted.encode()}
 
 
 def test_edits_of_one_place_apply_in_order() -> None:
     reply = block("src/app.py", "    return b\n", "    return c\n") + block(
         "src/app.py", "    return c\n", "    return b * 2\n"
     )
-    assert after({"src/app.py": APP}, reply) == WANTED
+    assert contents_after({"src/app.py": APP}, reply) == WANTED
 
 
 @pytest.mark.parametrize(
@@ -267,7 +278,7 @@ def test_a_hunk_may_have_wrong_numbers_or_none(header: str) -> None:
         f"```diff\n--- a/src/app.py\n+++ b/src/app.py\n{header}\n def g(b):\n-    return b\n+   "
         " return b * 2\n```\n"
     )
-    assert after({"src/app.py": APP}, diff) == WANTED
+    assert contents_after({"src/app.py": APP}, diff) == WANTED
 
 
 def test_a_diff_may_lack_prefixes_or_a_fence() -> None:
@@ -275,12 +286,12 @@ def test_a_diff_may_lack_prefixes_or_a_fence() -> None:
         "--- src/app.py\n+++ src/app.py\n@@ -10,2 +10,2 @@\n def g(b):\n-    return b\n+    return"
         " b * 2\n"
     )
-    assert after({"src/app.py": APP}, f"Here:\n\n{diff}\nDone.\n") == WANTED
+    assert contents_after({"src/app.py": APP}, f"Here:\n\n{diff}\nDone.\n") == WANTED
 
 
 def test_a_diff_may_lack_file_headers_under_its_path() -> None:
     assert (
-        after(
+        contents_after(
             {"src/app.py": APP},
             "src/app.py\n```diff\n@@ @@\n def g(b):\n-    return b\n+    return b * 2\n```\n",
         )
@@ -290,18 +301,21 @@ def test_a_diff_may_lack_file_headers_under_its_path() -> None:
 
 def test_empty_context_lines_may_lose_their_space() -> None:
     diff = "```diff\n--- a/a.txt\n+++ b/a.txt\n@@ -1,4 +1,4 @@\n one\n\n-two\n+2\n\n```\n"
-    assert after({"a.txt": "one\n\ntwo\n\n"}, diff) == {"a.txt": b"one\n\n2\n\n"}
+    assert contents_after({"a.txt": "one\n\ntwo\n\n"}, diff) == {"a.txt": b"one\n\n2\n\n"}
 
 
 def test_counts_that_are_too_large_do_not_swallow_the_next_file() -> None:
     hunk = "--- a/{0}\n+++ b/{0}\n@@ -1,9 +1,9 @@\n-one\n+1\n"
     reply = f"```diff\n{hunk.format('a.txt')}{hunk.format('b.txt')}```\n"
-    assert after({"a.txt": "one\n", "b.txt": "one\n"}, reply) == {"a.txt": b"1\n", "b.txt": b"1\n"}
+    assert contents_after({"a.txt": "one\n", "b.txt": "one\n"}, reply) == {
+        "a.txt": b"1\n",
+        "b.txt": b"1\n",
+    }
 
 
 def test_a_deleted_line_that_looks_like_a_header_is_a_line() -> None:
     diff = "```diff\n--- a/a.sql\n+++ b/a.sql\n@@ -1,2 +1,2 @@\n--- old\n+++ new\n x\n```\n"
-    assert after({"a.sql": "-- old\nx\n"}, diff) == {"a.sql": b"++ new\nx\n"}
+    assert contents_after({"a.sql": "-- old\nx\n"}, diff) == {"a.sql": b"++ new\nx\n"}
 
 
 @pytest.mark.parametrize(
@@ -314,7 +328,7 @@ def test_a_deleted_line_that_looks_like_a_header_is_a_line() -> None:
 )
 def test_an_envelope_may_lack_its_ends_in_a_fence(text: str) -> None:
     update = "*** Update File: src/app.py\n@@ def g(b):\n-    return b\n+    return b * 2\n"
-    assert after({"src/app.py": APP}, text.format(update)) == WANTED
+    assert contents_after({"src/app.py": APP}, text.format(update)) == WANTED
 
 
 def test_forms_may_be_mixed_with_prose_between() -> None:
@@ -324,7 +338,7 @@ def test_forms_may_be_mixed_with_prose_between() -> None:
         + "\nThen a new file, `b.txt`.\n\nb.txt\n```\nhello\n```\n\n"
         "And:\n*** Begin Patch\n*** Delete File: c.txt\n*** End Patch\nThat is all.\n"
     )
-    assert after({"src/app.py": APP, "c.txt": "c\n"}, reply) == {
+    assert contents_after({"src/app.py": APP, "c.txt": "c\n"}, reply) == {
         **WANTED,
         "b.txt": b"hello\n",
         "c.txt": None,
@@ -334,13 +348,13 @@ def test_forms_may_be_mixed_with_prose_between() -> None:
 
 def test_markers_may_be_those_of_another_editor() -> None:
     reply = "src/app.py\n------- SEARCH\n    return b\n=======\n    return b * 2\n+++++++ REPLACE\n"
-    assert after({"src/app.py": APP}, reply) == WANTED
+    assert contents_after({"src/app.py": APP}, reply) == WANTED
 
 
 def test_a_file_may_hold_blocks_itself() -> None:
     old = f"Write:\n{PLAIN}Done.\n"
     reply = block("a.md", old, old.replace("Write", "Send")) + block("b.py", "", "x = 1\n")
-    assert after({"a.md": old}, reply) == {
+    assert contents_after({"a.md": old}, reply) == {
         "a.md": old.replace("Write", "Send").encode(),
         "b.py": b"x = 1\n",
     }
