@@ -69,6 +69,7 @@ _MIN_LINES_FOR_EXCERPT = 4
 _MAX_EXCERPT_SHARE = 0.6
 _MIN_KNOWN_SHARE_OF_EXCERPT = 0.6
 _MAX_MARKER_CHARS = 200
+_INDENTATION = (" ", "\t")
 _EDIT_MARKER = re.compile(
     r"\W{0,12}(?:<{5,12}|(?:&lt;){5,12})\s{0,4}\w{0,40}\W{0,12}", re.IGNORECASE
 )
@@ -172,8 +173,11 @@ def _find_match(path: str, text: Text, edit: Edit, *, trust_line: bool) -> Match
 
 def _share_an_end(match: Match) -> bool:
     """Whether both sides have the same first or last line."""
-    search, new = match.search.bodies, match.replace.bodies
-    return bool(new) and (search[0] == new[0] or search[-1] == new[-1])
+    search = match.search.bodies
+    new = match.replace.bodies
+    if not new:
+        return False
+    return search[0] == new[0] or search[-1] == new[-1]
 
 
 def _was_applied(files: Files, path: str, text: Text, edit: Edit) -> bool:
@@ -353,8 +357,9 @@ def _begins_inside(old: Text, new: Text) -> bool:
     """Whether the new text begins with an indented line of the old file, which does not begin so
     itself. None of the 20,200 files did."""
     first = _first_line(new)
-    is_indented, was_indented = (line[:1] in (" ", "\t") for line in (first, _first_line(old)))
-    return is_indented and not was_indented and first in old.bodies
+    if not first.startswith(_INDENTATION) or _first_line(old).startswith(_INDENTATION):
+        return False
+    return first in old.bodies
 
 
 def _is_excerpt(before: Sequence[str], after: Sequence[str]) -> bool:
@@ -368,7 +373,10 @@ def _is_excerpt(before: Sequence[str], after: Sequence[str]) -> bool:
 
 def _first_line(text: Text) -> str:
     """The first line that is not blank, or ""."""
-    return next((body for body in text.bodies if not is_blank(body)), "")
+    for body in text.bodies:
+        if not is_blank(body):
+            return body
+    return ""
 
 
 def _stripped_lines(text: Text) -> list[str]:

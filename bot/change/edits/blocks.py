@@ -106,8 +106,11 @@ class Fences:
     def close_of_hunks(self, fence: Fence) -> int | None:
         """Like `close`, for a fence around a diff: there an indented fence line is a context line
         of the file, so a closing line without indentation is preferred."""
-        unindented = self._close(fence, 0) if fence.depth == 0 else None
-        return self.close(fence) if unindented is None else unindented
+        if fence.depth == 0:
+            unindented = self._close(fence, 0)
+            if unindented is not None:
+                return unindented
+        return self.close(fence)
 
     def close_around(self, fence: Fence) -> int | None:
         """The line that closes a fence whose content may hold complete fences of the same length: a
@@ -125,12 +128,14 @@ class Fences:
         return None
 
     def _close(self, fence: Fence, max_depth: int) -> int | None:
+        min_length = min(fence.length, _MAX_FENCE_LENGTH)
         found: list[int] = []
         for (sign, length, depth), lines in self._closing.items():
-            is_long_enough = length >= min(fence.length, _MAX_FENCE_LENGTH)
-            if sign == fence.sign and is_long_enough and depth <= max_depth:
-                line = next_greater(lines, fence.line)
-                found += [] if line is None else [line]
+            if sign != fence.sign or length < min_length or depth > max_depth:
+                continue
+            line = next_greater(lines, fence.line)
+            if line is not None:
+                found.append(line)
         return min(found, default=None)
 
 

@@ -72,7 +72,9 @@ class _Hunk:
     @property
     def is_complete(self) -> bool:
         """Whether it has as many lines as its header says; False without such a header."""
-        return (len(self.old), len(self.new)) == (self.old_count, self.new_count)
+        has_old = len(self.old) == self.old_count
+        has_new = len(self.new) == self.new_count
+        return has_old and has_new
 
     def clear(self) -> None:
         self.old, self.new, self.signs = [], [], []
@@ -91,9 +93,10 @@ class _Hunk:
     def _drop_final_newline(self) -> None:
         """Applies `\\ No newline at end of file` to the line before it."""
         last_sign = self.signs[-1] if self.signs else ""
-        for lines, other_sign in ((self.old, "+"), (self.new, "-")):
-            if lines and last_sign != other_sign:
-                lines[-1] = lines[-1].removesuffix("\n")
+        if self.old and last_sign != "+":
+            self.old[-1] = self.old[-1].removesuffix("\n")
+        if self.new and last_sign != "-":
+            self.new[-1] = self.new[-1].removesuffix("\n")
 
     def drop_blank_end(self) -> None:
         """Removes empty lines at the end that the header does not count: they are between hunks."""
@@ -333,7 +336,8 @@ def _paths_of(file: _FileDiff) -> tuple[str | None, str | None]:
 def _strip_prefix(path: str) -> str:
     """The path without git's `a/` or `b/`. A directory that is itself named so gets `./`, to say
     that it is meant."""
-    return f"./{path[2:]}" if path[2:4] in ("a/", "b/") else path[2:]
+    path = path[2:]
+    return f"./{path}" if path.startswith(("a/", "b/")) else path
 
 
 def _read_path(line: str) -> str:
@@ -348,23 +352,29 @@ def _read_git_header(line: str) -> str | None:
     """The path of `diff --git a/x b/x`, if both sides name the same one."""
     paths = line[len("diff --git ") : 2 * _MAX_HEADER_CHARS].rstrip()
     middle = len(paths) // 2
-    old, new = _unescape_path(paths[:middle]), _unescape_path(paths[middle + 1 :])
-    is_same = old[:2] == "a/" and new[:2] == "b/" and old[2:] == new[2:]
-    return _strip_prefix(old) if is_same else None
+    old = _unescape_path(paths[:middle])
+    new = _unescape_path(paths[middle + 1 :])
+    if not old.startswith("a/") or not new.startswith("b/") or old[2:] != new[2:]:
+        return None
+    return _strip_prefix(old)
 
 
 def _unescape_path(text: str) -> str:
     """A path as git writes it: in quotes with C's escapes, or plainly."""
     text = text.strip()
-    if not (len(text) > 1 and text.startswith('"') and text.endswith('"')):
+    if len(text) < 2 or not (text.startswith('"') and text.endswith('"')):
         return text
-    latin = text[1:-1].encode().decode("latin-1")
-    raw = _ESCAPE.sub(lambda found: chr(_byte_of_escape(found[1])), latin)
-    return raw.encode("latin-1", "replace").decode("utf-8", "surrogateescape")
+    # One character stands for one byte while the escapes, which are bytes, are replaced.
+    characters = text[1:-1].encode().decode("latin-1")
+    unescaped = _ESCAPE.sub(_read_escape, characters)
+    return unescaped.encode("latin-1", "replace").decode("utf-8", "surrogateescape")
 
 
-def _byte_of_escape(code: str) -> int:
-    return int(code, 8) & 255 if code[0].isdigit() else _ESCAPES[code]
+def _read_escape(escape: re.Match[str]) -> str:
+    code = escape[1]
+    if code[0].isdigit():
+        return chr(int(code, 8) & 255)
+    return chr(_ESCAPES[code])
 
 
 @dataclass(slots=True)

@@ -95,21 +95,29 @@ class FileNames:
 
     def right_above(self, number: int) -> str | None:
         """The path on the nearest line above that is not blank, at most three lines up."""
-        for above in range(number - 1, max(self.first_line, number - 3) - 1, -1):
-            if self._lines[above].strip():
-                return None if self._fences.at(above) else self.read_label(self._lines[above])
+        first = max(self.first_line, number - 3)
+        for above in range(number - 1, first - 1, -1):
+            line = self._lines[above]
+            if line.strip():
+                return None if self._fences.at(above) else self.read_label(line)
         return None
 
     def in_comment(self, number: int) -> str | None:
         """The path that line `number` holds as a comment."""
-        return _read_comment(self._lines[number]) if number < len(self._lines) else None
+        if number >= len(self._lines):
+            return None
+        return _read_comment(self._lines[number])
 
     def _read_line(self, number: int) -> str | None:
         fence = self._fences.at(number)
-        return read_info(fence.info) if fence else self.read_label(self._lines[number])
+        if fence:
+            return read_info(fence.info)
+        return self.read_label(self._lines[number])
 
     def _read_sentence(self, number: int) -> str | None:
-        return None if self._fences.at(number) else _read_sentence(self._lines[number])
+        if self._fences.at(number):
+            return None
+        return _read_sentence(self._lines[number])
 
 
 def read_label(line: str, known: Container[str] = frozenset()) -> str | None:
@@ -209,8 +217,10 @@ def _strip_dot_slash(path: str) -> str:
 def _strip_comment(text: str) -> str:
     for start, end in _COMMENT_SIGNS:
         if text.startswith(start) and text.endswith(end) and len(text) > len(start) + len(end):
-            text = text[len(start) : len(text) - len(end)]
-            return text.strip() if end else text.lstrip(start[-1]).strip()
+            text = text.removeprefix(start).removesuffix(end)
+            if not end:
+                text = text.lstrip(start[-1])
+            return text.strip()
     return text
 
 

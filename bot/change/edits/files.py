@@ -362,9 +362,12 @@ class _Tree:
     def has_unknown_prefix(self, path: str) -> bool:
         """Whether the path begins with `a/` or `b/`, and no such directory exists: it may be a
         diff's prefix."""
-        if path[:2] not in ("a/", "b/") or len(path) == 2:
+        if not path.startswith(("a/", "b/")) or len(path) == 2:
             return False
-        return not (self.has(path) or path[:1] in self._blobs or self._is_directory(path[:1]))
+        directory = path[0]
+        if self.has(path) or directory in self._blobs:
+            return False
+        return not self._is_directory(directory)
 
     def note_change(self, path: str, *, exists: bool) -> None:
         """To be called before `changes` says so."""

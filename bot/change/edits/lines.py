@@ -59,7 +59,9 @@ class Text:
 
     def spend_scan(self, times: int = 1) -> None:
         """Spends the cost of looking at every line."""
-        self.spend(times * (_NS_PER_LINE * len(self.bodies) + _NS_PER_CHAR * self._size_chars))
+        lines_ns = _NS_PER_LINE * len(self.bodies)
+        chars_ns = _NS_PER_CHAR * self._size_chars
+        self.spend(times * (lines_ns + chars_ns))
 
     @cached_property
     def depths(self) -> list[int]:
@@ -146,7 +148,9 @@ def collapsed(line: str) -> str:
 def fold_typography(text: str) -> str:
     """The text with typographic quotes, dashes, spaces and ellipses as a keyboard types them, in
     NFC."""
-    return text if text.isascii() else compose(text.translate(_PLAIN_SIGNS))
+    if text.isascii():
+        return text
+    return compose(text.translate(_PLAIN_SIGNS))
 
 
 def compose(text: str) -> str:

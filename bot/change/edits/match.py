@@ -183,13 +183,9 @@ def _match_blank_ends(
     below, _ = count_blank_ends(text.bodies[end : end + bottom])
     missing_above, missing_below = top - above, bottom - below
     new_top, new_bottom = count_blank_ends(replacement.bodies)
-    return Match(
-        start - above,
-        end + below,
-        _drop_ends(search, missing_above, missing_below),
-        _drop_ends(replacement, min(missing_above, new_top), min(missing_below, new_bottom)),
-        key,
-    )
+    found = _drop_ends(search, missing_above, missing_below)
+    new = _drop_ends(replacement, min(missing_above, new_top), min(missing_below, new_bottom))
+    return Match(start - above, end + below, found, new, key)
 
 
 def _drop_ends(text: Text, top: int, bottom: int) -> Text:
@@ -256,22 +252,26 @@ def _indented_spans(text: Text, lines: Sequence[int], outer: _Span) -> Iterator[
 def _strip_line_numbers(edit: Edit) -> tuple[Text, Text] | None:
     """Search and replacement without line numbers, if each line of the search begins with one and
     they are consecutive: models copy them from what they were shown."""
-    search = _match_numbered(edit.search)
-    numbers = [int(match[1]) for _, match in search if match]
-    if not numbers or not all(match or not line for line, match in search):
+    numbers: list[int] = []
+    for line in edit.search.split("\n"):
+        match = _NUMBERED_LINE.fullmatch(line)
+        if match:
+            numbers.append(int(match[1]))
+        elif line:
+            return None
+    is_consecutive = all(after == before + 1 for before, after in pairwise(numbers))
+    if not numbers or not is_consecutive:
         return None
-    if not all(after == before + 1 for before, after in pairwise(numbers)):
-        return None
-    replacement = _match_numbered(edit.replace)
-    return _drop_numbers(search), _drop_numbers(replacement)
+    return _without_numbers(edit.search), _without_numbers(edit.replace)
 
 
-def _match_numbered(text: str) -> list[tuple[str, re.Match[str] | None]]:
-    return [(line, _NUMBERED_LINE.fullmatch(line)) for line in text.split("\n")]
-
-
-def _drop_numbers(lines: Sequence[tuple[str, re.Match[str] | None]]) -> Text:
-    return split_lines("\n".join(match[2] if match else line for line, match in lines))
+def _without_numbers(text: str) -> Text:
+    lines = text.split("\n")
+    for index, line in enumerate(lines):
+        match = _NUMBERED_LINE.fullmatch(line)
+        if match:
+            lines[index] = match[2]
+    return split_lines("\n".join(lines))
 
 
 def _find_elided(text: Text, search: Text, replacement: Text) -> Match | NoMatch:
@@ -349,10 +349,15 @@ def _fill_omissions(
     key: LineKey,
 ) -> Match:
     """The match with the file's own lines for each `...`."""
-    search, replacement = [*parts[0]], [*new_parts[0]]
+    search = list(parts[0])
+    replacement = list(new_parts[0])
     for index in range(1, len(parts)):
-        omitted = text.bodies[starts[index - 1] + len(parts[index - 1]) : starts[index]]
-        search += [*omitted, *parts[index]]
+        first_omitted = starts[0] + len(search)
+        omitted = text.bodies[first_omitted : starts[index]]
+        search += omitted
+        search += parts[index]
         if len(new_parts) > 1:
-            replacement += [*omitted, *new_parts[index]]
-    return Match(starts[0], starts[0] + len(search), text_of(search), text_of(replacement), key)
+            replacement += omitted
+            replacement += new_parts[index]
+    end = starts[0] + len(search)
+    return Match(starts[0], end, text_of(search), text_of(replacement), key)

@@ -299,10 +299,13 @@ def _infer_from_new(text: Text, pairs: Sequence[tuple[str, str]], new: Sequence[
 def _spaces_to_tabs(indents: Iterable[str]) -> Restyle:
     """One tab for the smallest of the indentations, leaving aside single spaces, which align
     (` * …`)."""
-    unit = min((indent for indent in indents if len(indent) > 1), key=len, default="")
+    candidates = (indent for indent in indents if len(indent) > 1)
+    unit = min(candidates, key=len, default="")
     if len(unit) > len(_WIDEST_INDENT_UNIT):
         return lambda indent: None if indent else indent
-    return _ChangeUnit(unit, "\t") if unit in _INDENT_UNITS else _same
+    if unit not in _INDENT_UNITS:
+        return _same
+    return _ChangeUnit(unit, "\t")
 
 
 def _indent(line: str) -> str:
@@ -312,7 +315,8 @@ def _indent(line: str) -> str:
 def _split_levels(indent: str, unit: str) -> tuple[int, str]:
     """How many `unit`s the indentation begins with, and the rest of it. A unit is one character,
     once or repeated."""
-    levels = (len(indent) - len(indent.lstrip(unit[0]))) // len(unit)
+    size = len(indent) - len(indent.lstrip(unit[0]))
+    levels = size // len(unit)
     return levels, indent[levels * len(unit) :]
 
 

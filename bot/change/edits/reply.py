@@ -385,13 +385,16 @@ class _Parser:
 
 def _language_of(fence: Fence) -> str:
     """The first word of the info string, in lower case."""
-    return fence.info.split()[0].lower() if fence.info else ""
+    words = fence.info.split()
+    return words[0].lower() if words else ""
 
 
 def _is_command(fence: Fence, path: str) -> bool:
     """Whether the fence says what to type into a shell, and is not the file whose path is above
     it."""
-    return _language_of(fence) in _SHELL_LANGUAGES and _NOT_SHELL_FILE.fullmatch(path) is not None
+    if _language_of(fence) not in _SHELL_LANGUAGES:
+        return False
+    return _NOT_SHELL_FILE.fullmatch(path) is not None
 
 
 def _dedent(line: str, indent: int) -> str:

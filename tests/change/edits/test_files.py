@@ -22,9 +22,10 @@ OUTSIDE = [
     "\\\\host\\x",
 ]
 GITS = [
-    ".git", ".git/config", ".GIT/hooks/pre-commit", "a/.Git/config", "git~1/config", "GIT~2/x", ".git./config",
-    ".git /config", ".git . ./config", ".git::$INDEX_ALLOCATION/config", ".git:x", ".g\u200cit/config",
-    "\ufeff.git/config", ".gi\u200dt/x", ".git\u202e/x", ".ɢıᴛ".replace("ɢıᴛ", "ｇｉｔ") + "/config", ".g\u00adit/x",
+    ".git", ".git/config", ".GIT/hooks/pre-commit", "a/.Git/config", "git~1/config", "GIT~2/x",
+    ".git./config", ".git /config", ".git . ./config", ".git::$INDEX_ALLOCATION/config", ".git:x",
+    ".g\u200cit/config", "\ufeff.git/config", ".gi\u200dt/x", ".git\u202e/x",
+    ".ɢıᴛ".replace("ɢıᴛ", "ｇｉｔ") + "/config", ".g\u00adit/x",
 ]  # fmt: skip
 CONTROLS = ["a\nb", "a\x00b", "a\x1bb", "a\x7fb", "a\x85b", "a\ud800b"]
 RESERVED = [

@@ -1,5 +1,5 @@
-"""Replies, edits and changes made to cost much time: the time grows linearly with their size, or the
-work is bounded."""
+"""Replies, edits and changes made to cost much time: it grows linearly with their size, or the work
+is bounded."""
 
 from __future__ import annotations
 
@@ -23,28 +23,32 @@ bounded = pytest.mark.timeout(60)
 """Far more than the work takes if it is linear, and far less than if it is quadratic."""
 
 CONTEXTS = [
-    "", "```\n", "a.py\n```diff\n", "a.py\n```diff\n--- a/a\n+++ b/a\n@@ -1,9 +1,9 @@\n", "a.md\n````\n",
-    "```request\n", "a.py\n<<<<<<< SEARCH\n", "*** Begin Patch\n*** Update File: a\n",
+    "", "```\n", "a.py\n```diff\n", "a.py\n```diff\n--- a/a\n+++ b/a\n@@ -1,9 +1,9 @@\n",
+    "a.md\n````\n", "```request\n", "a.py\n<<<<<<< SEARCH\n",
+    "*** Begin Patch\n*** Update File: a\n",
 ]  # fmt: skip
 """What stands before the same thing again and again."""
 WORST = [
-    " ```x\n@@ \n", "```x\n@@ \n", "</think>", "<think></think>", "</think><think></think>", "@@ a\n", "\n",
-    "<<<<<<< SEARCH\n",
+    " ```x\n@@ \n", "```x\n@@ \n", "</think>", "<think></think>", "</think><think></think>",
+    "@@ a\n", "\n", "<<<<<<< SEARCH\n",
 ]  # fmt: skip
 """Those that took quadratic time, or longest, once."""
 UNITS = [
-    "<", "<<<<<<< SEARCH\n=======\n", "a.py\n<<<<<<< SEARCH\n", "<<<<<<< SEARCH\na\n=======\nb\n>>>>>>> REPLACE\n",
-    "=======\n", ">>>>>>> REPLACE\n", " <<<<<<< SEARCH\n<<<<<<< SEARCH\n=======\n>>>>>>> REPLACE\n",
-    "```\n", "```x\n", "a.py\n```x\n", "a.py\n```\n", "~~~x\n```y\n", " ```\n", " ```x\n@@ \n+a\n",
+    "<", "<<<<<<< SEARCH\n=======\n", "a.py\n<<<<<<< SEARCH\n",
+    "<<<<<<< SEARCH\na\n=======\nb\n>>>>>>> REPLACE\n", "=======\n", ">>>>>>> REPLACE\n",
+    " <<<<<<< SEARCH\n<<<<<<< SEARCH\n=======\n>>>>>>> REPLACE\n", "```\n", "```x\n",
+    "a.py\n```x\n", "a.py\n```\n", "~~~x\n```y\n", " ```\n", " ```x\n@@ \n+a\n",
     "``` a.py\n@@ -1 +1 @@\n", "a.py\n````md\n```x\n```\n````\n", "a.py\n\n```py\nx\n```\n",
-    "*** Begin Patch\n", "*** Update File: a\n", "*** Update File: a\n@@\n+b\n", "*** Begin Patch\n*** End Patch\n",
-    "*** Delete File: a\n", "*** Add File: a\n+x\n",
-    "--- a\n+++ b\n", "--- a\n+++ b\n@@\n", "--- a/a\n+++ b/a\n@@ -1,9 +1,9 @@\n", "diff --git a/a b/a\n",
-    "@@ -1 +1 @@\n", "@@ -1,999999999 +1 @@\n-a\n", "@@ -1 +1 @@\n \n\n\n\n", "--- \n", "```diff\n+\n",
+    "*** Begin Patch\n", "*** Update File: a\n", "*** Update File: a\n@@\n+b\n",
+    "*** Begin Patch\n*** End Patch\n", "*** Delete File: a\n", "*** Add File: a\n+x\n",
+    "--- a\n+++ b\n", "--- a\n+++ b\n@@\n", "--- a/a\n+++ b/a\n@@ -1,9 +1,9 @@\n",
+    "diff --git a/a b/a\n", "@@ -1 +1 @@\n", "@@ -1,999999999 +1 @@\n-a\n",
+    "@@ -1 +1 @@\n \n\n\n\n", "--- \n", "```diff\n+\n",
     "diff --git a/a b/a\nrename from a\nrename to b\n", "```request\nread a:1-\n", "read a:1-\n",
-    "a.py\n", "src/a.py (new file)\n", "`a/b.c` ", "# ", " \n", "\r\n", "\r", "\0", "a\n", "...\n", "€",
-    "<think>", "<think>\n", "<think>\n</think>\n", "</think>\n", "cat > a.py <<EOF\n```\n", '"path": "content"\n',
-    "    *** Begin Patch\n", "a " * 399 + "\n", " " * 799 + "x\n", "a/" * 390 + "\n",
+    "a.py\n", "src/a.py (new file)\n", "`a/b.c` ", "# ", " \n", "\r\n", "\r", "\0", "a\n", "...\n",
+    "€", "<think>", "<think>\n", "<think>\n</think>\n", "</think>\n", "cat > a.py <<EOF\n```\n",
+    '"path": "content"\n', "    *** Begin Patch\n", "a " * 399 + "\n", " " * 799 + "x\n",
+    "a/" * 390 + "\n",
 ]  # fmt: skip
 
 
@@ -193,8 +197,9 @@ def test_a_thousand_edits_of_a_large_file_end_with_the_share_of_work(search: str
 @pytest.mark.parametrize(
     "unit",
     [
-        "\n", "token\n", " token='\n", "sk-\n", "eyJ" * 20 + "\n", "AKIA" * 990 + "\n", "<<<<<<< \n", "eyJ",
-        "ghp_" + "a1B2" * 9 + "\n", "\u202e\n", "password_='" + "a" * 300, "-----BEGIN A ", "\r\n", "ü",
+        "\n", "token\n", " token='\n", "sk-\n", "eyJ" * 20 + "\n", "AKIA" * 990 + "\n",
+        "<<<<<<< \n", "eyJ", "ghp_" + "a1B2" * 9 + "\n", "\u202e\n", "password_='" + "a" * 300,
+        "-----BEGIN A ", "\r\n", "ü",
     ],
 )  # fmt: skip
 def test_a_change_is_looked_over_in_time_linear_in_it(unit: str) -> None:
@@ -264,13 +269,13 @@ def _repeated(text: str, chars: int = 200_000) -> str:
     "unit",
     [
         "<", "<<<<<<< SEARCH\n", "<<<<<<< SEARCH\n=======\n", "a.py\n<<<<<<< SEARCH\n", "=======\n",
-        ">>>>>>> REPLACE\n",
-        "```\n", "```x\n", "a.py\n```x\n", "a.py\n```\n", "`" * 40 + "\n", "~~~x\n```y\n", " ```\n", "`", "* ",
-        "**", "(", "[a](",
-        "*** Begin Patch\n", "*** Update File: a\n", "*** Update File: a\n@@\n+b\n", "*** Add File: a\n+x\n-", "*** ",
-        "--- a\n+++ b\n", "--- a/a\n+++ b/a\n@@ -1,9 +1,9 @@\n", "diff --git a/a b/a\n", "@@ -1 +1 @@\n", "--- \n",
-        "```diff\n--- a/a\n+++ b/a\n", "```request\nread a:1-\n", "read a:1-\n", "a.py\n", "in in in ", "File: ", "./",
-        "a/", "# ", "<think>", "\r\n", "\r", "\0", "\ud800", "\u200d", "....", "…",
+        ">>>>>>> REPLACE\n", "```\n", "```x\n", "a.py\n```x\n", "a.py\n```\n", "`" * 40 + "\n",
+        "~~~x\n```y\n", " ```\n", "`", "* ", "**", "(", "[a](", "*** Begin Patch\n",
+        "*** Update File: a\n", "*** Update File: a\n@@\n+b\n", "*** Add File: a\n+x\n-", "*** ",
+        "--- a\n+++ b\n", "--- a/a\n+++ b/a\n@@ -1,9 +1,9 @@\n", "diff --git a/a b/a\n",
+        "@@ -1 +1 @@\n", "--- \n", "```diff\n--- a/a\n+++ b/a\n", "```request\nread a:1-\n",
+        "read a:1-\n", "a.py\n", "in in in ", "File: ", "./", "a/", "# ", "<think>", "\r\n", "\r",
+        "\0", "\ud800", "\u200d", "....", "…",
     ],
 )  # fmt: skip
 def test_the_same_again_and_again_is_read_in_bounded_work(unit: str) -> None:

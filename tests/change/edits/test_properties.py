@@ -79,11 +79,12 @@ def _is_changed(change: FileChange) -> bool:
 
 MARKERS = st.sampled_from(
     [
-        "<<<<<<< SEARCH", "=======", ">>>>>>> REPLACE", "```", "```diff", "````", "~~~", "a.py", "**b/c.py**", "...",
-        "*** Begin Patch", "*** Update File: a.py", "*** Add File: d.py", "*** Delete File: a.py", "*** Move to: e.py",
-        "*** End Patch", "@@", "@@ -1,2 +1,2 @@", "--- a/a.py", "+++ b/a.py", "+x = 1", "-x = 1", " x = 1", "x = 1", "",
-        "```request", "read a.py:1-2", "diff --git a/a.py b/a.py", "rename from a.py", "rename to f.py", "\u2028", "\r",
-        "new file mode 100755", "\\ No newline at end of file", "\ud800",
+        "<<<<<<< SEARCH", "=======", ">>>>>>> REPLACE", "```", "```diff", "````", "~~~", "a.py",
+        "**b/c.py**", "...", "*** Begin Patch", "*** Update File: a.py", "*** Add File: d.py",
+        "*** Delete File: a.py", "*** Move to: e.py", "*** End Patch", "@@", "@@ -1,2 +1,2 @@",
+        "--- a/a.py", "+++ b/a.py", "+x = 1", "-x = 1", " x = 1", "x = 1", "", "```request",
+        "read a.py:1-2", "diff --git a/a.py b/a.py", "rename from a.py", "rename to f.py", "\u2028",
+        "\r", "new file mode 100755", "\\ No newline at end of file", "\ud800",
     ]
 )  # fmt: skip
 RAW = st.lists(MARKERS | st.text(max_size=12), max_size=40).map("\n".join)

@@ -1,5 +1,5 @@
-"""How a reply is parsed: each form of edit, requests and prose, and the problems that are reported for
-what could not be read."""
+"""How a reply is parsed: each form of edit, requests and prose, and the problems that are reported
+for what could not be read."""
 
 from __future__ import annotations
 

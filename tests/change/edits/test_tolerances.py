@@ -27,13 +27,14 @@ PLAIN = "<<<<<<< SEARCH\n    return b\n=======\n    return b * 2\n>>>>>>> REPLAC
 @pytest.mark.parametrize(
     "label",
     [
-        "src/app.py", "**src/app.py**", "`src/app.py`", "**`src/app.py`**", "### src/app.py", "#### `src/app.py`:",
-        "File: src/app.py", "**File:** `src/app.py`", "**File: src/app.py**", "Filename: src/app.py", "src/app.py:",
-        "./src/app.py", "a/src/app.py", "b/src/app.py", "- `src/app.py`:", "1. **src/app.py**", "> src/app.py",
-        "`src/app.py` (modified):", "In `src/app.py`:", "Update the file `src/app.py`:", "=== src/app.py ===",
-        "# src/app.py", "// src/app.py", "<!-- src/app.py -->", "/* src/app.py */", "[src/app.py](src/app.py)",
-        "src/app.py:10-12", "`src/app.py:10`", "`src/app.py` (lines 10-12):", "`src/app.py` - doubles the result",
-        "In src/app.py, the result must be doubled.",
+        "src/app.py", "**src/app.py**", "`src/app.py`", "**`src/app.py`**", "### src/app.py",
+        "#### `src/app.py`:", "File: src/app.py", "**File:** `src/app.py`", "**File: src/app.py**",
+        "Filename: src/app.py", "src/app.py:", "./src/app.py", "a/src/app.py", "b/src/app.py",
+        "- `src/app.py`:", "1. **src/app.py**", "> src/app.py", "`src/app.py` (modified):",
+        "In `src/app.py`:", "Update the file `src/app.py`:", "=== src/app.py ===", "# src/app.py",
+        "// src/app.py", "<!-- src/app.py -->", "/* src/app.py */", "[src/app.py](src/app.py)",
+        "src/app.py:10-12", "`src/app.py:10`", "`src/app.py` (lines 10-12):",
+        "`src/app.py` - doubles the result", "In src/app.py, the result must be doubled.",
         "src/app.py\n", "  src/app.py  ", "In `src/app.py` the result must be doubled, so:",
     ],
 )  # fmt: skip
