@@ -2,7 +2,7 @@
 place is the only one.
 
 The tolerances are tried in the order of their risk, and the first that finds anything decides: one
-place is taken; several are told apart by a diff's line number or heading, or rejected. Nothing is
+place is taken; several are distinguished by a diff's line number or heading, or rejected. Nothing is
 matched by similarity.
 """
 

@@ -86,8 +86,8 @@ def replace_all(text: Text, content: str, typography: str) -> Text:
     bom = text.bom or new.bom
     if "\r\n" in new.ends or not new.bodies:
         return Text(bom, new.bodies, new.ends)
-    whole = Match(0, len(text.bodies), text_of(text.bodies), new, exact)
-    restyled = replace_match(text, whole, typography)
+    everything = Match(0, len(text.bodies), text_of(text.bodies), new, exact)
+    restyled = replace_match(text, everything, typography)
     return Text(bom, restyled.bodies, restyled.ends) if restyled else new
 
 

@@ -1,4 +1,4 @@
-"""What each edit does to the files, and when it is refused."""
+"""What each edit does to the files, and when it is rejected."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_a_looser_match_beside_an_exact_one_does_not_make_it_ambiguous() -> None
     }
 
 
-def test_the_line_number_of_a_diff_tells_equal_places_apart() -> None:
+def test_the_line_number_of_a_diff_decides_between_equal_places() -> None:
     diff = "```diff\n--- a/a.txt\n+++ b/a.txt\n@@ -3 +3 @@\n-x\n+z\n```\n"
     assert contents_after({"a.txt": "x\ny\nx\ny\n"}, diff) == {"a.txt": b"x\ny\nz\ny\n"}
 
@@ -111,7 +111,7 @@ def test_line_numbers_are_not_followed_once_one_was_wrong() -> None:
     assert [rejection.edit.search for rejection in result.rejected] == ["x\n"]
 
 
-def test_a_heading_tells_equal_places_apart() -> None:
+def test_a_heading_decides_between_equal_places() -> None:
     files = {"a.py": "def f():\n    return 1\n\ndef g():\n    return 1\n"}
     reply = (
         "*** Begin Patch\n*** Update File: a.py\n@@ def g():\n-    return 1\n+    return 2\n*** End"
@@ -140,7 +140,7 @@ def test_the_same_change_may_be_made_at_several_places_of_a_diff() -> None:
     assert contents_after({"a.txt": "x\ny\nx\n"}, diff) == {"a.txt": b"x\nz\ny\nx\nz\n"}
 
 
-def test_part_of_a_line_is_found_where_it_stands_once() -> None:
+def test_part_of_a_line_is_found_if_it_occurs_once() -> None:
     assert contents_after(
         {"a.py": "x = compute(alpha, beta)\n"},
         block("a.py", "compute(alpha, beta)\n", "compute(beta)\n"),
@@ -213,7 +213,7 @@ def test_fences_behind_a_diffs_sign_do_not_end_it() -> None:
     }
 
 
-def test_an_edit_whose_outcome_stands_there_holds() -> None:
+def test_an_edit_whose_result_is_in_the_file_counts_as_applied() -> None:
     result = apply_reply(
         {"a.py": "def f():\n    return compute(1)\n"},
         block("a.py", "    return calc(1)\n", "    return compute(1)\n"),
@@ -222,14 +222,14 @@ def test_an_edit_whose_outcome_stands_there_holds() -> None:
     assert not result.changes
 
 
-def test_an_edit_sent_again_on_the_changed_file_holds_and_changes_nothing() -> None:
+def test_an_edit_sent_again_on_the_changed_file_counts_as_applied_and_changes_nothing() -> None:
     base = view_of({"a.py": b"import os\n"})
     edits = read_reply(block("a.py", "import os\n", "import os\nimport sys\n")).edits
     first = apply_edits(base, {}, edits)
     assert apply_edits(base, first.changes, edits) == replace(first, applied=edits)
 
 
-def test_a_removal_holds_as_made_only_where_its_lines_are_gone() -> None:
+def test_a_removal_counts_as_applied_only_if_its_lines_are_gone() -> None:
     reply = block("a.py", "first(1)\nremoved(2)\nthird(3)\n", "first(1)\nthird(3)\n")
     assert apply_reply({"a.py": "first(1)\nthird(3)\n"}, reply).applied
     assert apply_reply({"a.py": "removed(2)\nfirst(1)\nthird(3)\n"}, reply).rejected
@@ -240,7 +240,7 @@ def test_an_edit_that_comes_back_to_the_base_leaves_no_change() -> None:
     assert contents_after({"a.py": "one = 1\n"}, reply) == {}
 
 
-def test_sides_that_are_the_same_hold_where_they_match_and_change_nothing() -> None:
+def test_equal_sides_count_as_applied_if_they_match_and_change_nothing() -> None:
     assert contents_after({"a.py": "x = 1\n"}, block("a.py", "x = 1\n", "x = 1\n")) == {}
     assert "the same" in rejection_of({"a.py": "x = 1  \n"}, block("a.py", "x = 1\n", "x = 1\n"))
 
@@ -252,7 +252,7 @@ def test_a_delete_of_a_file_that_never_was_is_refused_with_the_nearest_name() ->
     assert "Did you mean src/app.py?" in message
 
 
-def test_a_delete_that_was_made_before_holds() -> None:
+def test_a_delete_that_was_made_before_counts_as_applied() -> None:
     reply = "*** Begin Patch\n*** Delete File: a.py\n*** End Patch\n"
     result = apply_reply({"a.py": "x\n"}, reply, current={"a.py": Change("a.py", None)})
     assert result.applied
@@ -285,7 +285,7 @@ def test_an_executable_file_stays_one_and_a_new_one_is_not() -> None:
     }
 
 
-def test_each_edit_holds_or_fails_by_itself() -> None:
+def test_each_edit_is_applied_or_rejected_by_itself() -> None:
     result = apply_reply(
         {"a.py": "a = 1\nb = 2\n"},
         block("a.py", "a = 1\n", "a = 9\n") + block("a.py", "c = 3\n", "c = 9\n"),

@@ -1,4 +1,4 @@
-"""What is wrong with a change, told without running it."""
+"""The faults of a change that are found without running it."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from bot.change.edits import SyntaxChecker, find_problems
 from bot.types.snapshot import Change
 from tests.change.snapshots import view_of
 
-JUDGE: SyntaxChecker = Bounded(find_fault)
+CHECK_SYNTAX: SyntaxChecker = Bounded(find_fault)
 TOKEN = "ghp_" + "a1B2" * 9
-"""Of the shape of a token, and of nobody."""
+"""Looks like a token, and is nobody's."""
 
 
 def problems(path: str, before: str | bytes | None, after: str | bytes) -> tuple[str, ...]:
     old, new = (side.encode() if isinstance(side, str) else side for side in (before, after))
     base = view_of({} if old is None else {path: old})
-    return find_problems(base, {path: Change(path, new)}, JUDGE)
+    return find_problems(base, {path: Change(path, new)}, CHECK_SYNTAX)
 
 
 BROKEN = {
@@ -131,7 +131,9 @@ def test_an_encoding_that_was_lost_is_reported() -> None:
 def test_deleted_and_binary_files_are_not_checked() -> None:
     base = view_of({"a.py": b"x = 1\n", "b.py": b"\0"})
     assert (
-        find_problems(base, {"a.py": Change("a.py", None), "b.py": Change("b.py", b"\0(\n")}, JUDGE)
+        find_problems(
+            base, {"a.py": Change("a.py", None), "b.py": Change("b.py", b"\0(\n")}, CHECK_SYNTAX
+        )
         == ()
     )
 
@@ -141,7 +143,9 @@ def test_symlinks_and_submodules_of_the_base_are_not_read() -> None:
         {"a.json": b"../x", "b.json": b""}, modes={"a.json": "120000", "b.json": "160000"}
     )
     assert (
-        find_problems(base, {path: Change(path, b"{}") for path in ("a.json", "b.json")}, JUDGE)
+        find_problems(
+            base, {path: Change(path, b"{}") for path in ("a.json", "b.json")}, CHECK_SYNTAX
+        )
         == ()
     )
 

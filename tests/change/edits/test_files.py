@@ -165,13 +165,13 @@ def test_no_binary_content_comes_in() -> None:
     assert "NUL" in rejection_of({}, "a.txt\n```\nx\0y\n```\n")
 
 
-def test_a_file_cannot_stand_where_a_directory_does() -> None:
+def test_a_file_cannot_replace_a_directory() -> None:
     assert "is a directory" in rejection_of(
         {"a/b.py": "x\n"}, "*** Begin Patch\n*** Add File: a\n+x\n*** End Patch\n"
     )
 
 
-def test_a_directory_cannot_stand_where_a_file_does() -> None:
+def test_a_directory_cannot_replace_a_file() -> None:
     assert "`a.py` is a file" in rejection_of(
         {"a.py": "x\n"}, "*** Begin Patch\n*** Add File: a.py/b.py\n+x\n*** End Patch\n"
     )

@@ -1,4 +1,4 @@
-"""Files that are written whole, and replies that only seem to write one."""
+"""Full files that a reply writes, and replies that only seem to write one."""
 
 from __future__ import annotations
 

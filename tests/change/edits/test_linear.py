@@ -69,7 +69,7 @@ def test_a_reply_is_read_in_time_linear_in_its_length(unit: str) -> None:
 @pytest.mark.parametrize(
     "tags", ["</think>", "<think></think>", "</think><think></think>", "<think>a</think>b"]
 )
-def test_reasoning_on_one_line_are_read_in_time_linear_in_it(tags: str) -> None:
+def test_reasoning_on_one_line_is_read_in_time_linear_in_it(tags: str) -> None:
     growth = growth_of(read_reply, lambda n: tags * (n // len(tags)), start=40_000, most=640_000)
     assert growth.is_linear, growth
 

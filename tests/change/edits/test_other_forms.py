@@ -1,5 +1,5 @@
-"""Replies in nobody's form: other tools' wrappers, thoughts, mixtures. Each is read rightly, or the
-model is told."""
+"""Replies in forms that nobody asked for: other tools' wrappers, reasoning blocks, mixtures. Each is
+read rightly, or the model is told which form is not supported."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WANTED = {"src/a.py": FILES["src/a.py"].replace("1", "2").encode()}
     ],
 )
 @pytest.mark.parametrize("form", ["{label}\n{edit}", "{label}\n```python\n{edit}```\n</file>\n"])
-def test_a_path_may_stand_in_a_tag_or_in_brackets(label: str, form: str) -> None:
+def test_a_path_may_be_in_a_tag_or_in_brackets(label: str, form: str) -> None:
     assert contents_after(FILES, form.format(label=label, edit=EDIT)) == WANTED
 
 
@@ -121,27 +121,27 @@ def test_a_diff_may_end_with_the_reply() -> None:
     assert contents_after(FILES, DIFF.removesuffix("\n")) == WANTED
 
 
-WEIGHED = "b.py\n" + EDIT.replace("2", "3")
+REASONED = "b.py\n" + EDIT.replace("2", "3")
 
 
 @pytest.mark.parametrize("tag", ["think", "thinking", "reasoning"])
 @pytest.mark.parametrize("before", ["", "Return two\n\n"])
 def test_edits_in_reasoning_are_not_meant(tag: str, before: str) -> None:
-    reply = f"{before}<{tag}>\n{WEIGHED}```\n</{tag}>\n\nsrc/a.py\n{EDIT}"
+    reply = f"{before}<{tag}>\n{REASONED}```\n</{tag}>\n\nsrc/a.py\n{EDIT}"
     assert contents_after(FILES, reply) == WANTED
     assert "b.py" not in read_reply(reply).prose
 
 
-def test_reasoning_may_have_only_their_end() -> None:
+def test_reasoning_may_have_only_its_end() -> None:
     reply = (
-        f"Let me see.\n\n{WEIGHED}```request\nread b.py\n```\n</think>\n\nReturn"
+        f"Let me see.\n\n{REASONED}```request\nread b.py\n```\n</think>\n\nReturn"
         f" two\n\nsrc/a.py\n{EDIT}"
     )
     assert contents_after(FILES, reply) == WANTED
     assert (read_reply(reply).requests, read_reply(reply).prose) == ((), "Return two")
 
 
-def test_the_end_of_reasoning_in_an_edit_ends_none() -> None:
+def test_a_reasoning_tag_inside_an_edit_is_text_of_the_edit() -> None:
     files = {"b.py": FILES["b.py"], "a.md": "<think>\nhm\n</think>\n"}
     reply = block("b.py", "    return 1\n", "    return 2\n") + block(
         "a.md", "</think>\n", "</think>\ndone\n"
@@ -152,7 +152,7 @@ def test_the_end_of_reasoning_in_an_edit_ends_none() -> None:
     }
 
 
-def test_reasoning_without_an_end_are_reported() -> None:
+def test_reasoning_without_an_end_is_reported() -> None:
     assert "thoughts have no end" in problem_of(FILES, f"<think>\nsrc/a.py\n{EDIT}")
 
 

@@ -1,4 +1,4 @@
-"""What holds for every file and every reply."""
+"""What is true of every file and every reply."""
 
 from __future__ import annotations
 
@@ -45,31 +45,31 @@ _WORDS = [
 ]
 _INDENTS = ["", "    ", "        ", "\t", "\t\t", "  "]
 
-lines = st.builds(
+_LINES = st.builds(
     lambda indent, word, number: f"{indent}{word}{number}",
     st.sampled_from(_INDENTS),
     st.sampled_from(_WORDS),
     st.sampled_from(["", "", " 1", " 2", " 33"]),
 )
-"""Few enough that they repeat, and among them what looks like markers, fences and headers."""
+"""So few that they repeat; some look like markers, fences and headers."""
 
-contents = (
-    st.lists(lines, min_size=1, max_size=40)
+_CONTENTS = (
+    st.lists(_LINES, min_size=1, max_size=40)
     .map(lambda found: "\n".join(found) + "\n")
     .filter(str.strip)
 )
-forms = st.sampled_from(FORMS)
+_FORMS = st.sampled_from(FORMS)
 
 
 @st.composite
-def changes(draw: st.DrawFn, path: str = "src/a.txt") -> FileChange:
-    """A file and what some splices make of it."""
-    old = draw(contents)
+def _changes(draw: st.DrawFn, path: str = "src/a.txt") -> FileChange:
+    """A file before and after some splices."""
+    old = draw(_CONTENTS)
     new = old.split("\n")[:-1]
     for _ in range(draw(st.integers(1, 3))):
         start = draw(st.integers(0, len(new)))
         end = min(len(new), start + draw(st.integers(0, 3)))
-        new[start:end] = draw(st.lists(lines, max_size=4))
+        new[start:end] = draw(st.lists(_LINES, max_size=4))
     return FileChange(path, old, "".join(f"{line}\n" for line in new))
 
 
@@ -77,7 +77,7 @@ def _is_changed(change: FileChange) -> bool:
     return change.old != change.new and bool(change.new and change.new.strip())
 
 
-MARKERS = st.sampled_from(
+_MARKERS = st.sampled_from(
     [
         "<<<<<<< SEARCH", "=======", ">>>>>>> REPLACE", "```", "```diff", "````", "~~~", "a.py",
         "**b/c.py**", "...", "*** Begin Patch", "*** Update File: a.py", "*** Add File: d.py",
@@ -87,11 +87,11 @@ MARKERS = st.sampled_from(
         "\r", "new file mode 100755", "\\ No newline at end of file", "\ud800",
     ]
 )  # fmt: skip
-RAW = st.lists(MARKERS | st.text(max_size=12), max_size=40).map("\n".join)
+_RAW = st.lists(_MARKERS | st.text(max_size=12), max_size=40).map("\n".join)
 
 
 @settings(max_examples=300, deadline=None)
-@given(changes().filter(_is_changed), forms)
+@given(_changes().filter(_is_changed), _FORMS)
 def test_every_clean_form_gives_exactly_the_change(change: FileChange, form: Form) -> None:
     _is_exact_or_refused(
         change, reply(form, CLEAN, [change], random.Random(0)), may_refuse=form != "diff"
@@ -102,7 +102,7 @@ def test_every_clean_form_gives_exactly_the_change(change: FileChange, form: For
     "dirt", [dirt for dirt in DIRTS if "left out" not in dirt.name], ids=lambda dirt: dirt.name
 )
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
-@given(changes().filter(_is_changed), st.integers(0, 9))
+@given(_changes().filter(_is_changed), st.integers(0, 9))
 def test_every_dirty_form_gives_exactly_the_change_or_is_refused(
     dirt: Dirt, change: FileChange, seed: int
 ) -> None:
@@ -137,7 +137,9 @@ def _is_exact_or_refused(change: FileChange, text: str | None, *, may_refuse: bo
 
 
 @settings(max_examples=60, deadline=None)
-@given(changes().filter(_is_changed), st.booleans(), st.booleans(), st.sampled_from(["\n", "\r\n"]))
+@given(
+    _changes().filter(_is_changed), st.booleans(), st.booleans(), st.sampled_from(["\n", "\r\n"])
+)
 def test_what_git_says_of_a_change_gives_exactly_the_change(
     change: FileChange, had: bool, has: bool, end: str
 ) -> None:
@@ -175,7 +177,7 @@ def _git_diff(old: str, new: str) -> str:
     return diff.replace("a/old", "a/a.txt").replace("b/new", "b/a.txt")
 
 
-@given(contents, st.integers(0, 40), st.integers(1, 5), st.lists(lines, min_size=1, max_size=4))
+@given(_CONTENTS, st.integers(0, 40), st.integers(1, 5), st.lists(_LINES, min_size=1, max_size=4))
 def test_an_edit_of_exact_lines_changes_them_alone_or_is_refused_as_ambiguous(
     content: str, start: int, count: int, new: list[str]
 ) -> None:
@@ -198,7 +200,7 @@ def test_an_edit_of_exact_lines_changes_them_alone_or_is_refused_as_ambiguous(
 
 
 @settings(deadline=None)
-@given(RAW)
+@given(_RAW)
 def test_any_reply_is_read_and_applied_without_failing(text: str) -> None:
     parsed = read_reply(text)
     base = view_of({"a.py": b"x = 1\ny = 2\n", "b/c.py": b"x = 1\r\n"})
@@ -208,7 +210,7 @@ def test_any_reply_is_read_and_applied_without_failing(text: str) -> None:
 
 
 @settings(deadline=None)
-@given(RAW, st.binary(max_size=200))
+@given(_RAW, st.binary(max_size=200))
 def test_a_base_of_any_bytes_is_edited_without_failing(text: str, content: bytes) -> None:
     base = view_of({"a.py": content, "b/c.py": content})
     result = apply_edits(base, {}, read_reply(text).edits)
@@ -217,13 +219,13 @@ def test_a_base_of_any_bytes_is_edited_without_failing(text: str, content: bytes
     )
 
 
-@given(RAW)
+@given(_RAW)
 def test_a_reply_reads_the_same_with_crlf(text: str) -> None:
     assume("\r" not in text and text.count("\n"))
     assert read_reply(text.replace("\n", "\r\n")) == read_reply(text)
 
 
-@given(changes().filter(_is_changed))
+@given(_changes().filter(_is_changed))
 def test_edits_are_whole_or_not_at_all(change: FileChange) -> None:
     """One bad edit among good ones changes nothing of what those do."""
     text = reply("blocks", CLEAN, [change], random.Random(0)) or ""
@@ -232,7 +234,7 @@ def test_edits_are_whole_or_not_at_all(change: FileChange) -> None:
     assert apply_reply(files, bad + text + bad).changes == apply_reply(files, text).changes
 
 
-@given(contents)
+@given(_CONTENTS)
 def test_lines_give_back_their_text(text: str) -> None:
     assert split_lines(text).render() == text
 
@@ -245,7 +247,7 @@ def test_bytes_of_any_encoding_come_back(content: bytes) -> None:
 @given(
     st.lists(st.sampled_from("abcd"), max_size=30), st.lists(st.sampled_from("abcd"), max_size=30)
 )
-def test_shared_lines_are_equal_and_rising(old: list[str], new: list[str]) -> None:
+def test_aligned_lines_are_equal_and_ascending(old: list[str], new: list[str]) -> None:
     pairs = align(old, new)
     assert all(old[i] == new[j] for i, j in pairs)
     assert all(i < k and j < m for (i, j), (k, m) in pairwise(pairs))

@@ -55,7 +55,7 @@ def test_a_unified_diff_in_a_fence_is_applied() -> None:
     }
 
 
-def test_a_full_file_stands_in_a_fence_under_its_path() -> None:
+def test_a_full_file_is_read_from_a_fence_under_its_path() -> None:
     assert contents_after({"src/app.py": APP}, "src/app.py\n```python\nx = 1\n```\n") == {
         "src/app.py": b"x = 1\n"
     }
@@ -144,7 +144,7 @@ def test_a_diff_that_was_cut_off_loses_its_last_hunk_alone() -> None:
         "old mode 100644\nnew mode 100755",
     ],
 )
-def test_what_a_diff_cannot_say_here_is_reported(lines: str) -> None:
+def test_what_is_not_supported_in_a_diff_is_reported(lines: str) -> None:
     parsed = read_reply(f"```diff\ndiff --git a/a.png b/a.png\n{lines}\n```\n")
     assert (parsed.edits, len(parsed.problems)) == ((), 1)
 
@@ -175,7 +175,7 @@ def test_prose_is_what_is_left_beside_the_edits() -> None:
     assert parsed.prose == "Fix it\n\nThe cause is x.\n\nNow y.\n\n[CONFIDENT]"
 
 
-def test_a_file_with_fences_stands_in_a_longer_one() -> None:
+def test_a_file_with_fences_is_read_from_a_longer_one() -> None:
     content = "# A\n\n```\nmake\n```\n\n````\n```\n````\n"
     assert read_reply(f"a.md\n`````\n{content}`````\n").edits == (
         Edit("write", "a.md", replace=content),

@@ -1,4 +1,4 @@
-"""The dirt that models leave on edits: each test's name is what is forgiven."""
+"""The deviations from the asked-for form that are tolerated: each test's name says which."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_path_may_be_decorated_inside_or_outside_the_fence(label: str, form: s
         "py file=src/app.py",
     ],
 )
-def test_a_path_may_stand_in_the_info_string(info: str) -> None:
+def test_a_path_may_be_in_the_info_string(info: str) -> None:
     assert contents_after({"src/app.py": APP}, f"```{info}\n{PLAIN}```\n") == WANTED
 
 
@@ -115,9 +115,9 @@ def test_a_reply_may_lack_its_final_newline() -> None:
     assert contents_after({"src/app.py": APP}, f"src/app.py\n{PLAIN}".rstrip()) == WANTED
 
 
-def test_reasoning_at_the_start_of_a_reply_are_no_edits() -> None:
-    thoughts = f"<think>\nMaybe src/app.py\n{PLAIN.replace('* 2', '* 3')}</think>\n"
-    assert contents_after({"src/app.py": APP}, f"{thoughts}src/app.py\n{PLAIN}") == WANTED
+def test_reasoning_at_the_start_of_a_reply_holds_no_edits() -> None:
+    reasoning = f"<think>\nMaybe src/app.py\n{PLAIN.replace('* 2', '* 3')}</think>\n"
+    assert contents_after({"src/app.py": APP}, f"{reasoning}src/app.py\n{PLAIN}") == WANTED
 
 
 @pytest.mark.parametrize(("top", "bottom"), [("\n", ""), ("", "\n"), ("\n\n", "\n")])
@@ -182,7 +182,7 @@ def test_spaces_that_may_be_one_tab_or_two_are_refused() -> None:
     assert "cannot be told" in rejection_of({"a.go": GO}, reply)
 
 
-def test_a_full_file_is_taken_as_it_is_said() -> None:
+def test_a_full_file_is_written_as_it_is_sent() -> None:
     """Its margin and its blank ends may be what was asked for: nothing beside it says otherwise."""
     reply = "\n\n    x = 1\n    y = 3\n\n"
     assert contents_after({"a.py": "x = 1\ny = 2\n"}, f"a.py\n```\n{reply}```\n") == {
