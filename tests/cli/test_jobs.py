@@ -164,7 +164,7 @@ def test_migrate_makes_all_tables_and_again_changes_nothing(tmp_path: Path) -> N
             name
             for (name,) in connection.execute("select name from sqlite_master where type = 'table'")
         }
-    assert {"tinygen_reports", "workflow_status"} <= tables
+    assert {"tinygen_jobs", "workflow_status"} <= tables
 
 
 @pytest.mark.postgres

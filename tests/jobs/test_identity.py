@@ -25,7 +25,7 @@ def replaced(scene: Scene) -> Repository:
 def by_name(scene: Scene) -> None:
     """As reports were kept before ids, after the migration."""
     with sqlite3.connect(scene.root / "data" / "tinygen.sqlite") as connection:
-        connection.execute("update tinygen_reports set repository_key = lower(repo)")
+        connection.execute("update tinygen_jobs set repository_key = lower(repo)")
     connection.close()
 
 

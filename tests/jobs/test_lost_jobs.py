@@ -18,7 +18,7 @@ from tests.scene import CONFIDENT, LOUDER, Scene, Told
 def look(scene: Scene) -> None:
     """As the worker does from time to time, when nothing has changed for a while."""
     with sqlite3.connect(scene.root / "data" / "tinygen.sqlite") as connection:
-        connection.execute("update tinygen_reports set updated_at = 0")
+        connection.execute("update tinygen_jobs set updated_at = 0")
     connection.close()
     find_lost(scene.context)
 

@@ -1,10 +1,11 @@
-"""Engines, transactions and migrations on SQLite and PostgreSQL, with every wait bounded.
+"""Engines, transactions and migrations on SQLite and PostgreSQL, with a limit on every wait.
 
 SQLite runs in WAL mode, where readers never wait, and with `synchronous=NORMAL`: a commit survives
-the death of any process, and a power cut once the disk was next waited for
-(https://www.sqlite.org/pragma.html#pragma_synchronous). The durable engine waits for it at each of
-its commits, in the same file, and takes a job within moments of its acceptance: a power cut may
-cost the deliveries of its last moment, as it costs those that come while the machine is down.
+the death of any process, but a power cut only if SQLite has waited for the disk since
+(https://www.sqlite.org/pragma.html#pragma_synchronous). The durable engine waits for the disk at
+each of its commits, in the same file, and takes a job within moments of its acceptance. So a power
+cut can lose the deliveries of its last moment, as it loses those that come while the machine is
+off.
 """
 
 from __future__ import annotations
@@ -13,32 +14,52 @@ import fcntl
 import math
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url, text
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    Table,
+    create_engine,
+    event,
+    exists,
+    func,
+    make_url,
+    or_,
+    select,
+    table,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
-from bot.adapters.database.schema import MIGRATION_TABLE, MIGRATIONS
+from bot.adapters.database.schema import (
+    MIGRATION_TABLE,
+    MIGRATIONS,
+    MOVE_FROM_OLDER_TABLES,
+    OLDER_TABLES,
+)
 from bot.errors import DatabaseFailed, SetupError
+from bot.types import FINAL_STATES
 
 _MIGRATION_WAIT_MS = 60_000
 _MIGRATION_LOCK = 7_449_106  # any number that is the same in every process
-_READS = "tinygen_reads"
+_READS_ONLY = "tinygen_reads"
 
 
 def open_engine(url: str, wait_s: float, checkpoint_pages: int = 1_000) -> Engine:
-    """An engine that has not connected yet, whose statements wait at most `wait_s` for a lock or an
+    """An engine that has not connected yet. Its statements wait at most `wait_s` for a lock or an
     answer.
 
-    `checkpoint_pages`: how long SQLite's write-ahead log may be when a commit of this engine brings
-    it into the file. SetupError where the URL is no SQLite or PostgreSQL URL.
+    `checkpoint_pages`: a commit of this engine writes SQLite's write-ahead log into the file when
+    the log is that long. Raises SetupError if the URL is not one of SQLite or PostgreSQL.
     """
     try:
         parsed = make_url(url)
-    except (ArgumentError, ValueError):  # the latter for a port that is no number
+    except (ArgumentError, ValueError):  # ValueError: the port is not a number
         raise _unusable_url() from None
     if parsed.drivername.startswith("sqlite") and parsed.database not in (None, "", ":memory:"):
         return _open_sqlite(parsed, wait_s, checkpoint_pages)
@@ -58,8 +79,8 @@ def _unusable_url() -> SetupError:
 
 
 def _open_sqlite(url: URL, wait_s: float, checkpoint_pages: int) -> Engine:
-    # The driver's own transactions are off: they begin too late, as readers, and then fail instead
-    # of waiting.
+    # The driver's own transactions are off: they begin as readers and fail, instead of waiting for
+    # the lock, when they write.
     arguments = {"timeout": wait_s, "isolation_level": None}
     engine = create_engine(url, connect_args=arguments, hide_parameters=True, pool_timeout=wait_s)
 
@@ -71,17 +92,16 @@ def _open_sqlite(url: URL, wait_s: float, checkpoint_pages: int) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        reads = connection.get_execution_options().get(_READS, False)
+        reads_only = connection.get_execution_options().get(_READS_ONLY, False)
         cursor = connection.connection.cursor()
-        cursor.execute("BEGIN" if reads else "BEGIN IMMEDIATE")
+        cursor.execute("BEGIN" if reads_only else "BEGIN IMMEDIATE")
         cursor.close()
 
     return engine
 
 
 def _open_postgresql(url: URL, wait_s: float) -> Engine:
-    # Prepared statements and session settings do not survive a pooler such as Supabase's, so
-    # neither is used.
+    # Neither prepared statements nor session settings: a pooler such as Supabase's drops them.
     wait_ms = round(wait_s * 1000)
     arguments = {
         "connect_timeout": math.ceil(wait_s),
@@ -99,14 +119,14 @@ def _open_postgresql(url: URL, wait_s: float) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        _limit(connection, wait_ms)
+        _limit_waits(connection, wait_ms)
 
     return engine
 
 
-def _limit(connection: Connection, wait_ms: int) -> None:
-    """Bounds each statement of this transaction, and how long the server keeps it for a client that
-    went away."""
+def _limit_waits(connection: Connection, wait_ms: int) -> None:
+    """Limits each statement of this transaction, and how long the server keeps the transaction of a
+    client that went away."""
     connection.exec_driver_sql(
         f"SELECT set_config('statement_timeout', '{wait_ms}ms', true), "
         f"set_config('idle_in_transaction_session_timeout', '{wait_ms * 4}ms', true)"
@@ -115,8 +135,8 @@ def _limit(connection: Connection, wait_ms: int) -> None:
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """One transaction that holds SQLite's only write lock from its beginning. OutsideError: nothing
-    was stored."""
+    """One transaction, which has SQLite's only write lock from its beginning. If it raises
+    OutsideError, nothing was stored."""
     with _named_errors(engine), engine.begin() as connection:
         yield connection
 
@@ -124,31 +144,65 @@ def writing(engine: Engine) -> Iterator[Connection]:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """One transaction that never waits for a writer."""
-    with _named_errors(engine), engine.execution_options(**{_READS: True}).begin() as connection:
+    with (
+        _named_errors(engine),
+        engine.execution_options(**{_READS_ONLY: True}).begin() as connection,
+    ):
         yield connection
 
 
 def insert_into(engine: Engine, table: Table) -> sqlite.Insert | postgresql.Insert:
-    """An INSERT that may say what to do on a conflict, which each database writes in its own
-    way."""
+    """The dialect's INSERT, which has ON CONFLICT."""
     return postgresql.insert(table) if engine.dialect.name == "postgresql" else sqlite.insert(table)
 
 
-def insert_unknown(engine: Engine, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
-    """Inserts the rows, all with the same columns, whose id is not known yet; all or, raising
+def upsert_newer(
+    connection: Connection,
+    into: Table,
+    row: Mapping[str, object],
+    *,
+    inserted_only: Collection[str],
+    kept: Collection[str] = (),
+) -> None:
+    """Inserts a report's row, or updates the one with its id. An open state never replaces a final
+    one.
+
+    An update leaves the `inserted_only` columns alone, and fills the `kept` ones if they are NULL.
+    """
+    insert = insert_into(connection.engine, into).values(row)
+    changed: dict[str, object] = {}
+    for name in row:
+        if name in kept:
+            changed[name] = func.coalesce(into.c[name], insert.excluded[name])
+        elif name not in inserted_only:
+            changed[name] = insert.excluded[name]
+    is_newer = or_(
+        into.c.state.is_(None),
+        into.c.state.not_in(FINAL_STATES),
+        insert.excluded.state.in_(FINAL_STATES),
+    )
+    connection.execute(
+        insert.on_conflict_do_update(index_elements=["id"], set_=changed, where=is_newer)
+    )
+
+
+def insert_unknown(engine: Engine, into: Table, rows: Sequence[Mapping[str, object]]) -> None:
+    """Inserts those of the rows, all with the same columns, whose id is new; all or, raising
     OutsideError, none.
 
-    One statement, and with SQLite by the driver alone: each further step costs as much as the
-    insertion itself.
+    It is one statement, and on SQLite the driver runs it directly: each further step would cost as
+    much as the insert itself.
     """
     columns = tuple(rows[0])
     mark = "?" if engine.dialect.name == "sqlite" else "%s"
-    marks = ", ".join([f"({', '.join([mark] * len(columns))})"] * len(rows))
-    # Only names of our own tables and columns are part of the statement.
+    row_marks = f"({', '.join([mark] * len(columns))})"
+    marks = ", ".join([row_marks] * len(rows))
+    # The statement holds only names of our own tables and columns, and marks for the values.
     statement = (
-        f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES {marks} ON CONFLICT DO NOTHING"  # noqa: S608
+        f"INSERT INTO {into.name} ({', '.join(columns)}) VALUES {marks} ON CONFLICT DO NOTHING"  # noqa: S608
     )
-    # In one order everywhere: two transactions with the same ids would else wait for each other.
+    # Always in the same order: two transactions with the same ids would otherwise wait for each
+    # other.
     ordered = sorted(rows, key=lambda row: str(row["id"]))
     values = tuple(value for row in ordered for value in row.values())
     if engine.dialect.name == "sqlite":
@@ -173,8 +227,8 @@ def _named_errors(engine: Engine) -> Iterator[None]:
 
 
 def _reason(error: Exception) -> str:
-    """SQLite's words are a fixed set; PostgreSQL's may name the host and the user, so only its code
-    is told."""
+    """SQLite's messages are a fixed set; PostgreSQL's may name the host and the user, so only its
+    error code is shown."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(cause, sqlite3.Error):
         return str(cause)
@@ -182,15 +236,17 @@ def _reason(error: Exception) -> str:
 
 
 def migrate(engine: Engine) -> int:
-    """How many migrations were run to bring the tables up to date; several processes may call it at
-    once. No connection stays open: a process may fork afterwards. SetupError where the directory of
-    a SQLite file cannot be made."""
+    """Brings the tables up to date and returns how many migrations that took. Several processes may
+    call it at once, and may fork afterwards: no connection stays open.
+
+    Raises SetupError if the directory of a SQLite file cannot be made.
+    """
     if engine.dialect.name == "sqlite":
-        with _only_one(Path(engine.url.database or "").parent), writing(engine) as connection:
+        with _lock_directory(Path(engine.url.database or "").parent), writing(engine) as connection:
             applied = _run_migrations(connection)
     else:
         with writing(engine) as connection:
-            _limit(connection, _MIGRATION_WAIT_MS)
+            _limit_waits(connection, _MIGRATION_WAIT_MS)
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
             applied = _run_migrations(connection)
     engine.dispose()
@@ -198,8 +254,8 @@ def migrate(engine: Engine) -> int:
 
 
 @contextmanager
-def _only_one(directory: Path) -> Iterator[None]:
-    """One process at a time: SQLite does not wait for a lock where it turns a new file to WAL
+def _lock_directory(directory: Path) -> Iterator[None]:
+    """Lets in one process at a time: SQLite waits for no lock while it sets a new file to WAL
     mode."""
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -221,11 +277,26 @@ def _run_migrations(connection: Connection) -> int:
     done = connection.execute(
         text("SELECT coalesce(max(version), 0) FROM tinygen_migrations")
     ).scalar_one()
+    is_postgresql = connection.dialect.name == "postgresql"
     for version, migration in enumerate(MIGRATIONS[done:], start=done + 1):
-        own = migration.postgresql if connection.dialect.name == "postgresql" else migration.sqlite
+        own = migration.postgresql if is_postgresql else migration.sqlite
         for statement in (*migration.statements, *own):
             connection.execute(text(statement))
         connection.execute(
             text("INSERT INTO tinygen_migrations VALUES (:version)"), {"version": version}
         )
+    _move_from_older_tables(connection)
     return len(MIGRATIONS[done:])
+
+
+def _move_from_older_tables(connection: Connection) -> None:
+    """Moves what a version before `tinygen_jobs` left there. At each start, not once: such a
+    version may still run on another machine during an update, or again after a step back."""
+    has_rows = or_(*(exists().select_from(table(name)) for name in OLDER_TABLES))
+    if not connection.execute(select(has_rows)).scalar_one():
+        return
+    if connection.dialect.name == "postgresql":
+        # Otherwise a row that comes between its INSERT and its DELETE would be lost.
+        connection.execute(text(f"LOCK TABLE {', '.join(OLDER_TABLES)}"))
+    for statement in MOVE_FROM_OLDER_TABLES:
+        connection.execute(text(statement))

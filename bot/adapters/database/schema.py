@@ -1,10 +1,10 @@
-"""The tables, twice: as the migrations that made them and as the columns that the code uses (a test
-compares the two).
+"""The tables of the embedded database: the columns that the code uses, and the migrations that make
+them.
 
-`tinygen_requests` has the columns, types and name of the migration under `deploy/supabase/`: an
-operator who gives Supabase's own database for everything may let either of them come first. There,
-tables of the public schema can be read through Supabase's API unless row security is on, so it is
-on for all of them; the owner, TinyGen, passes it.
+A test compares the two. `tinygen_requests` has the columns, types and name of the migration under
+`deploy/supabase/`: an operator may use one database of Supabase for both, and either may create
+the table first. Supabase's API can read every table of the public schema without row level
+security, so all tables here have it; their owner, TinyGen, is exempt.
 """
 
 from __future__ import annotations
@@ -23,25 +23,45 @@ from sqlalchemy import (
     Text,
 )
 
-moment = Text().with_variant(TIMESTAMP(timezone=True), "postgresql")
-"""ISO 8601 text, which PostgreSQL makes a `timestamptz` of."""
+timestamp = Text().with_variant(TIMESTAMP(timezone=True), "postgresql")
+"""ISO 8601 text; a `timestamptz` on PostgreSQL."""
 
 metadata = MetaData()
 
-inbox = Table(
-    "tinygen_inbox",
+jobs = Table(
+    "tinygen_jobs",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("job", Text, nullable=False),  # JSON; emptied once it is taken
-    Column("accepted_at", Double, nullable=False),  # these three in seconds since 1970
-    Column("claimed_until", Double, nullable=False),
-    Column("taken_at", Double),
-    Column(
-        "asker", Text, nullable=False
-    ),  # in this repository; these three are what jobs wait in shares of
-    Column("repository", Text, nullable=False),
-    Column("account", Text, nullable=False),
+    Column("accepted_at", Double, nullable=False),  # all times here in seconds since 1970
+    Column("claimed_until", Double, nullable=False),  # one worker is about to start it until then
+    Column("taken_at", Double),  # None while the job waits for a worker
+    Column("updated_at", Double),  # these eight are the newest report's, None without one
+    Column("state", Text),
+    Column("verb", Text),
+    Column("tokens", BigInteger),
+    Column("repo", Text),
+    Column("issue_number", Integer),
+    Column("installation_id", BigInteger),
+    Column("actor", Text),
+    Column("repository_key", Text),  # these two are `bot.types` keys, see `Database.accept`
+    Column("asker_key", Text),
+    Column("account", Text),
+    Column("send_version", Integer),  # None where the request log elsewhere has the newest report
+    Column("send_refusals", Integer, nullable=False),
+    Column("send_free_at", Double, nullable=False),
+    Column("job", Text),  # JSON, until the job is taken
+    Column("report", Text),  # JSON
 )
+"""One row for each job, from its acceptance until `Database.prune` removes it.
+
+| the job | taken_at | state, report | send_version |
+| --- | --- | --- | --- |
+| is accepted and waits for a worker | None | None | None |
+| is queued, runs or has ended | set | set | set while the log elsewhere lacks the report |
+| is known by its id only | set | None | as above |
+
+The large JSON stands last: SQLite reads a row from its beginning.
+"""
 
 refusals = Table(
     "tinygen_refusals",
@@ -50,24 +70,6 @@ refusals = Table(
     Column("covers", Text, nullable=False),  # the kind of command that was refused, "" for all
     Column("failure", Text, nullable=False),  # JSON
     Column("refused_at", Double, nullable=False),  # in seconds since 1970
-)
-
-reports = Table(
-    "tinygen_reports",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("repo", Text, nullable=False),
-    Column("issue_number", Integer),
-    Column("state", Text, nullable=False),
-    Column("created_at", Double, nullable=False),
-    Column("updated_at", Double, nullable=False),
-    Column("report", Text, nullable=False),  # JSON
-    Column("actor", Text),
-    Column("verb", Text, nullable=False),
-    Column("tokens", BigInteger, nullable=False),
-    Column("repository_key", Text, nullable=False),  # these two are bot.types' keys
-    Column("asker_key", Text, nullable=False),
-    Column("installation_id", BigInteger),
 )
 
 requests = Table(
@@ -92,8 +94,8 @@ requests = Table(
     Column("completion_tokens", BigInteger, nullable=False),
     Column("cost_usd", Numeric(asdecimal=False)),
     Column("error", Text),
-    Column("created_at", moment, nullable=False),
-    Column("finished_at", moment),
+    Column("created_at", timestamp, nullable=False),
+    Column("finished_at", timestamp),
 )
 
 workers = Table(
@@ -112,23 +114,12 @@ measures = Table(
     Column("value", Double, nullable=False),
 )
 
-unsent = Table(
-    "tinygen_unsent",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("since", Double, nullable=False),  # this and the last in seconds since 1970
-    Column("version", Integer, nullable=False),
-    Column("refusals", Integer, nullable=False),
-    Column("free_at", Double, nullable=False),
-)
-
 MIGRATION_TABLE = "CREATE TABLE IF NOT EXISTS tinygen_migrations (version integer PRIMARY KEY)"
 
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """Statements that are run once, in order; those of one database after the others, and there
-    alone."""
+    """Statements that run once, in order: those for both databases, then those for one of them."""
 
     statements: tuple[str, ...]
     postgresql: tuple[str, ...] = ()
@@ -274,10 +265,12 @@ MIGRATIONS: tuple[Migration, ...] = (
             # All that is looked at to choose what to start: the words of the jobs, which are large,
             # are not read.
             """CREATE INDEX tinygen_inbox_shares ON tinygen_inbox
-                (asker, repository, account, accepted_at, id, claimed_until) WHERE taken_at IS NULL""",
+                (asker, repository, account, accepted_at, id, claimed_until)
+                WHERE taken_at IS NULL""",
             # What is no job of anybody's, and never ended.
             "DELETE FROM tinygen_reports WHERE state = 'queued' AND verb = 'withdraw'",
-            """DELETE FROM tinygen_reports WHERE state = 'queued' AND report LIKE '%"check": {"run_id"%'""",
+            """DELETE FROM tinygen_reports
+                WHERE state = 'queued' AND report LIKE '%"check": {"run_id"%'""",
         ),
         postgresql=(
             "ALTER TABLE tinygen_refusals ENABLE ROW LEVEL SECURITY",
@@ -290,8 +283,93 @@ MIGRATIONS: tuple[Migration, ...] = (
         sqlite=(
             """UPDATE tinygen_reports SET
                 installation_id = json_extract(report, '$.job.target.installation_id'),
-                asker_key = coalesce(cast(json_extract(report, '$.job.actor_id') AS text), asker_key)""",
+                asker_key = coalesce(
+                    cast(json_extract(report, '$.job.actor_id') AS text), asker_key
+                )""",
         ),
+    ),
+    Migration(
+        (
+            # One table instead of inbox, reports and unsent, whose rows MOVE_FROM_OLDER_TABLES
+            # moves.
+            """CREATE TABLE tinygen_jobs (
+                id text NOT NULL PRIMARY KEY,
+                accepted_at double precision NOT NULL,
+                claimed_until double precision NOT NULL DEFAULT 0,
+                taken_at double precision,
+                updated_at double precision,
+                state text,
+                verb text,
+                tokens bigint,
+                repo text,
+                issue_number integer,
+                installation_id bigint,
+                actor text,
+                repository_key text,
+                asker_key text,
+                account text,
+                send_version integer,
+                send_refusals integer NOT NULL DEFAULT 0,
+                send_free_at double precision NOT NULL DEFAULT 0,
+                job text,
+                report text
+            )""",
+            # Which jobs to start, and what counts against limits, is read from indexes alone: the
+            # JSON of the rows is large.
+            """CREATE INDEX tinygen_jobs_waiting ON tinygen_jobs
+                (accepted_at) WHERE taken_at IS NULL""",
+            """CREATE INDEX tinygen_jobs_shares ON tinygen_jobs
+                (asker_key, repository_key, account, accepted_at, id, claimed_until)
+                WHERE taken_at IS NULL""",
+            """CREATE INDEX tinygen_jobs_state ON tinygen_jobs
+                (state, accepted_at) WHERE state IS NOT NULL""",
+            """CREATE INDEX tinygen_jobs_thread ON tinygen_jobs
+                (repository_key, issue_number, accepted_at) WHERE state IS NOT NULL""",
+            """CREATE INDEX tinygen_jobs_recent ON tinygen_jobs
+                (accepted_at, id, verb, state, asker_key, repository_key, tokens)
+                WHERE state IS NOT NULL""",
+            """CREATE INDEX tinygen_jobs_to_send ON tinygen_jobs
+                (accepted_at, id, send_version, send_refusals, send_free_at)
+                WHERE send_version IS NOT NULL""",
+        ),
+        postgresql=("ALTER TABLE tinygen_jobs ENABLE ROW LEVEL SECURITY",),
     ),
 )
 """Append only: a migration that ran somewhere is never changed."""
+
+OLDER_TABLES = ("tinygen_inbox", "tinygen_reports", "tinygen_unsent")
+"""What versions before `tinygen_jobs` use. They stay, empty, so that such a version can start."""
+
+MOVE_FROM_OLDER_TABLES = (
+    """INSERT INTO tinygen_jobs
+        (id, accepted_at, claimed_until, taken_at, repository_key, asker_key, account, job)
+        SELECT id, accepted_at, claimed_until, taken_at, repository, asker, account,
+            nullif(job, '')
+        FROM tinygen_inbox WHERE true
+        ON CONFLICT (id) DO NOTHING""",
+    """INSERT INTO tinygen_jobs
+        (id, accepted_at, taken_at, updated_at, state, verb, tokens, repo, issue_number,
+            installation_id, actor, repository_key, asker_key, report)
+        SELECT id, created_at, created_at, updated_at, state, verb, tokens, repo, issue_number,
+            installation_id, actor, repository_key, asker_key, report
+        FROM tinygen_reports WHERE true
+        ON CONFLICT (id) DO UPDATE SET
+            accepted_at = excluded.accepted_at, updated_at = excluded.updated_at,
+            state = excluded.state, verb = excluded.verb, tokens = excluded.tokens,
+            repo = excluded.repo, issue_number = excluded.issue_number,
+            installation_id = excluded.installation_id, actor = excluded.actor,
+            repository_key = excluded.repository_key, asker_key = excluded.asker_key,
+            report = excluded.report""",
+    """INSERT INTO tinygen_jobs
+        (id, accepted_at, taken_at, send_version, send_refusals, send_free_at)
+        SELECT id, since, since, version, refusals, free_at FROM tinygen_unsent WHERE true
+        ON CONFLICT (id) DO UPDATE SET
+            send_version = excluded.send_version, send_refusals = excluded.send_refusals,
+            send_free_at = excluded.send_free_at""",
+    "DELETE FROM tinygen_inbox",
+    "DELETE FROM tinygen_reports",
+    "DELETE FROM tinygen_unsent",
+)
+"""`WHERE true` tells SQLite that ON CONFLICT is no part of the SELECT
+(https://www.sqlite.org/lang_upsert.html#parsing_ambiguity). What an older version did with a job
+last stands in the older tables, so that it wins."""

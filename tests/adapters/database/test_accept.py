@@ -19,7 +19,7 @@ import pytest
 
 from bot.adapters.database import Database
 from bot.adapters.database.connection import insert_unknown, open_engine
-from bot.adapters.database.schema import inbox
+from bot.adapters.database.schema import jobs
 from bot.errors import DatabaseFailed
 from tests.adapters.database.test_database import job
 
@@ -71,8 +71,6 @@ def test_workers_that_look_at_the_same_time_get_different_jobs(database: Databas
 ACCEPT_FOR_EVER = """
 import sys
 from bot.adapters.database import Database
-from bot.adapters.database.connection import insert_unknown, open_engine
-from bot.adapters.database.schema import inbox
 from tests.adapters.database.test_database import job
 database = Database(sys.argv[1])
 for number in range(1_000_000):
@@ -96,20 +94,18 @@ def test_what_a_killed_process_accepted_is_there(database: Database, database_ur
 def test_two_writers_of_the_same_ids_never_wait_for_each_other(postgres_url: str) -> None:
     """The other has stored `a` and goes on to `b`: had ours stored `b` by then, neither could go
     on."""
-    other_insert = "INSERT INTO tinygen_inbox VALUES (%s, '', 0, 0)"
+    other_insert = "INSERT INTO tinygen_jobs (id, accepted_at) VALUES (%s, 0)"
     locks = (
         "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname ="
         " current_database()"
     )
-    rows = [
-        {"id": job_id, "job": "", "accepted_at": 0.0, "claimed_until": 0.0} for job_id in ("b", "a")
-    ]
+    rows = [{"id": job_id, "accepted_at": 0.0} for job_id in ("b", "a")]
     with closing(Database(postgres_url)) as database:
         database.create()
     engine = open_engine(postgres_url, wait_s=10)
     with ThreadPoolExecutor(1) as pool, psycopg.connect(postgres_url) as other:
         other.execute(other_insert, ["a"])
-        ours = pool.submit(insert_unknown, engine, inbox, rows)
+        ours = pool.submit(insert_unknown, engine, jobs, rows)
         with psycopg.connect(postgres_url, autocommit=True) as onlooker:
             while onlooker.execute(locks).fetchone() != (1,):
                 pass
@@ -131,7 +127,7 @@ def test_a_process_may_fork_after_the_tables_are_made(database: Database) -> Non
 
 @contextmanager
 def locked(url: str) -> Iterator[None]:
-    """Another program keeps the inbox from being written."""
+    """Another program keeps the jobs from being written."""
     if url.startswith("sqlite"):
         with closing(
             sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
@@ -140,7 +136,7 @@ def locked(url: str) -> Iterator[None]:
             yield
     else:
         with psycopg.connect(url) as other:
-            other.execute("LOCK TABLE tinygen_inbox")
+            other.execute("LOCK TABLE tinygen_jobs")
             yield
 
 

@@ -44,7 +44,7 @@ def test_a_short_log_is_left_alone(database: Database, path: str) -> None:
     assert log_bytes(path) == before
 
 
-@pytest.mark.parametrize("begin", ["BEGIN; SELECT * FROM tinygen_inbox", "BEGIN IMMEDIATE"])
+@pytest.mark.parametrize("begin", ["BEGIN; SELECT * FROM tinygen_jobs", "BEGIN IMMEDIATE"])
 def test_a_log_that_is_in_use_is_emptied_the_next_time(
     database: Database, path: str, begin: str
 ) -> None:
