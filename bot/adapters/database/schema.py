@@ -319,7 +319,7 @@ MIGRATIONS: tuple[Migration, ...] = (
             """CREATE INDEX tinygen_jobs_waiting ON tinygen_jobs
                 (accepted_at) WHERE taken_at IS NULL""",
             """CREATE INDEX tinygen_jobs_shares ON tinygen_jobs
-                (asker_key, repository_key, account, accepted_at, id, claimed_until)
+                (asker_key, repository_key, account, accepted_at, id, claimed_until, taken_at)
                 WHERE taken_at IS NULL""",
             """CREATE INDEX tinygen_jobs_state ON tinygen_jobs
                 (state, accepted_at) WHERE state IS NOT NULL""",

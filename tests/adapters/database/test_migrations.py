@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +14,13 @@ import pytest
 from sqlalchemy import Connection, Table, create_engine, inspect, text
 
 from bot.adapters.database import Database
-from bot.adapters.database.schema import MIGRATION_TABLE, MIGRATIONS, metadata
+from bot.adapters.database.schema import MIGRATION_TABLE, MIGRATIONS, OLDER_TABLES, metadata
 from bot.errors import OutsideError, SetupError
-from bot.types import Report
-from bot.types.serialization import dump_report, log_row
-from tests.adapters.database.test_database import job
+from bot.ports import Waiting
+from bot.types import Job, Report, State, Usage
+from bot.types.serialization import dump_job, dump_report, log_row
+from tests.adapters.conftest import Clock
+from tests.adapters.database.test_database import job, rows
 from tests.doubles.supabase import Supabase, run_sql
 
 
@@ -68,35 +70,199 @@ def test_migrating_again_changes_nothing(database: Database, database_url: str) 
     assert versions == list(range(1, len(MIGRATIONS) + 1))
 
 
-OLDER = 5
-"""The migrations before ids, when reports were kept by name alone."""
+BEFORE_IDS = 5
+"""The migrations of a version that kept reports by the repository's name alone."""
+BEFORE_JOBS_TABLE = 6
+"""Those of the last version that kept jobs in three tables."""
+
+
+def make_older(url: str, version: int) -> None:
+    """The tables as an older version made them."""
+    if url.startswith("sqlite:///"):
+        Path(url.removeprefix("sqlite:///")).parent.mkdir(exist_ok=True)
+    with reader(url) as connection, connection.begin():
+        connection.execute(text(MIGRATION_TABLE))
+        own = "postgresql" if connection.dialect.name == "postgresql" else "sqlite"
+        for number, migration in enumerate(MIGRATIONS[:version], start=1):
+            for statement in (*migration.statements, *getattr(migration, own)):
+                connection.execute(text(statement))
+            connection.execute(text(f"INSERT INTO tinygen_migrations VALUES ({number})"))
+
+
+def insert(url: str, table: str, **values: object) -> None:
+    names, marks = ", ".join(values), ", ".join(f":{name}" for name in values)
+    with reader(url) as connection, connection.begin():
+        connection.execute(text(f"INSERT INTO {table} ({names}) VALUES ({marks})"), values)
+
+
+def insert_older_inbox(url: str, accepted: Job, at: float, taken_at: float | None = None) -> None:
+    """As the last version with an inbox accepted and took jobs."""
+    insert(
+        url,
+        "tinygen_inbox",
+        id=accepted.id,
+        job=json.dumps(dump_job(accepted)) if taken_at is None else "",
+        accepted_at=at,
+        claimed_until=0.0,
+        taken_at=taken_at,
+        asker="" if taken_at else accepted.asker_key,
+        repository="" if taken_at else accepted.target.repository_key,
+        account="" if taken_at else accepted.account,
+    )
+
+
+def insert_older_report(url: str, report: Report, at: float) -> None:
+    target = report.job.target
+    insert(
+        url,
+        "tinygen_reports",
+        id=report.job.id,
+        repo=target.repo,
+        issue_number=target.issue_number,
+        state=report.state,
+        created_at=at,
+        updated_at=at,
+        report=json.dumps(dump_report(report)),
+        actor=report.job.actor,
+        verb=report.job.command.verb,
+        tokens=report.usage.prompt_tokens,
+        repository_key=target.repository_key,
+        asker_key=report.job.asker_key,
+        installation_id=target.installation_id,
+    )
+
+
+def insert_older_unsent(url: str, job_id: str, since: float) -> None:
+    insert(url, "tinygen_unsent", id=job_id, since=since, version=3, refusals=0, free_at=0.0)
+
+
+ODD = "NUL \0, lone surrogates \ud800 \udfff, \u2028 and \U0001f680"
+"""What PostgreSQL cannot read as JSON."""
+
+
+@pytest.fixture
+def updated(database_url: str, clock: Clock) -> Iterator[Database]:
+    """A database with jobs of every kind that the last version with three tables left, after the
+    update. Each was accepted a second after the one before."""
+    make_older(database_url, BEFORE_JOBS_TABLE)
+    now = clock.now
+    insert_older_inbox(database_url, job("waits", prompt=ODD), now - 6)
+    for name, at in (("runs", now - 5), ("ended", now - 4), ("sent", now - 3)):
+        state: State = "running" if name == "runs" else "done"
+        insert_older_inbox(database_url, job(name), at, taken_at=at)
+        report = Report(job(name, prompt=ODD), state, usage=Usage(prompt_tokens=10))
+        insert_older_report(database_url, report, at)
+    insert_older_unsent(database_url, "ended", now - 4)
+    insert_older_inbox(database_url, job("id only"), now - 2, taken_at=now - 2)
+    insert_older_unsent(database_url, "id only", now - 2)
+    insert_older_inbox(database_url, job("started"), now - 1)  # and its worker died before `taken`
+    insert_older_report(database_url, Report(job("started"), "running"), now - 1)
+    with closing(Database(database_url, clock=clock, wait_s=30)) as database:
+        assert database.create() == len(MIGRATIONS) - BEFORE_JOBS_TABLE
+        yield database
+
+
+def test_after_an_update_accepted_jobs_still_wait_in_their_order(updated: Database) -> None:
+    assert updated.load("waits") == Report(job("waits", prompt=ODD), "queued")
+    assert updated.oldest_waiting_s() == 6
+    seen: list[Waiting] = []
+
+    def choose(candidates: Sequence[Waiting]) -> list[str]:
+        seen.extend(candidates)
+        return [each.id for each in candidates]
+
+    assert updated.waiting(10, choose) == (job("waits", prompt=ODD),)
+    target = job().target
+    assert seen == [Waiting("waits", "mona", target.repository_key, job().account)]
+    updated.taken("waits")
+    assert updated.load("waits") == Report(job("waits", prompt=ODD), "queued")
+
+
+def test_after_an_update_running_jobs_go_on(updated: Database, clock: Clock) -> None:
+    running = Report(job("runs", prompt=ODD), "running", usage=Usage(prompt_tokens=10))
+    assert updated.load("runs") == running
+    assert [each.job.id for each in updated.unfinished(0)] == ["runs", "started"]
+    assert {each.id for each in updated.open_jobs("octocat/hello", 7)} == {
+        "waits",
+        "runs",
+        "started",
+    }
+    assert [each.job.id for each in updated.latest("octocat/hello", 7)] == [
+        "started",
+        "sent",
+        "ended",
+        "runs",
+    ]
+    assert updated.asked_at(job("new"), "actor", 2, since=0) == clock.now - 3
+    assert updated.tokens_since(0) == 30
+    updated.save(Report(job("runs"), "done"))
+    assert updated.counts()["done"] == 3
+
+
+def test_after_an_update_what_was_started_is_not_lost_before_it_is_taken(
+    updated: Database,
+) -> None:
+    assert [each.id for each in updated.waiting(10)] == ["waits", "started"]
+    updated.taken("started")
+    assert updated.load("started") == Report(job("started"), "running")
+    assert updated.waiting(10) == ()
+
+
+def test_after_an_update_what_was_not_sent_is_sent_in_its_order(updated: Database) -> None:
+    sent = []
+    while (row := updated.outbox.next()) is not None:
+        sent.append((row.id, row.version))
+        updated.outbox.sent(row)
+    assert sent == [("ended", 3), ("id only", 3)]
+
+
+def test_after_an_update_known_ids_start_nothing(updated: Database) -> None:
+    waiting = [each.id for each in updated.waiting(10)]
+    for name in ("waits", "runs", "ended", "sent", "id only", "started"):
+        updated.accept(job(name, prompt="again"))
+    assert updated.load("id only") is None
+    updated.taken("waits")
+    updated.taken("started")
+    assert waiting == ["waits", "started"]
+    assert updated.oldest_waiting_s() == 0
+
+
+def test_after_a_step_back_what_the_older_version_did_is_taken_over(
+    updated: Database, database_url: str, clock: Clock
+) -> None:
+    """It finds its own tables, empty, and fills them again."""
+    for table in OLDER_TABLES:
+        assert rows(database_url, table) == []
+    insert_older_inbox(database_url, job("later"), clock.now)
+    insert_older_report(database_url, Report(job("runs"), "done"), clock.now - 5)
+    insert_older_unsent(database_url, "runs", clock.now - 5)
+    assert updated.create() == 0
+    assert updated.load("later") == Report(job("later"), "queued")
+    assert updated.load("runs") == Report(job("runs"), "done")
+    assert len(updated.outbox) == 3
 
 
 def test_what_an_older_version_kept_by_name_is_its_repositorys_with_the_next_delivery(
-    database_url: str, tmp_path: Path
+    database_url: str,
 ) -> None:
     """But not another's, which took the name since."""
-    (tmp_path / "data").mkdir()
     kept, target = job("kept"), job().target
     asked = replace(kept, actor_id=5, target=replace(target, installation_id=9))
-    report = json.dumps(dump_report(Report(asked, "done")))
-    with reader(database_url) as connection, connection.begin():
-        connection.execute(text(MIGRATION_TABLE))
-        own = "postgresql" if connection.dialect.name == "postgresql" else "sqlite"
-        for version, migration in enumerate(MIGRATIONS[:OLDER], start=1):
-            for statement in (*migration.statements, *getattr(migration, own)):
-                connection.execute(text(statement))
-            connection.execute(
-                text("INSERT INTO tinygen_migrations VALUES (:version)"), {"version": version}
-            )
-        connection.execute(
-            text(
-                "INSERT INTO tinygen_reports (id, repo, issue_number, state, created_at,"
-                " updated_at, report, actor, verb, tokens) VALUES ('kept', 'octocat/hello', 7,"
-                " 'done', 1e9, 1e9, :report, 'mona', 'solve', 0)"
-            ),
-            {"report": report},
-        )
+    make_older(database_url, BEFORE_IDS)
+    insert(
+        database_url,
+        "tinygen_reports",
+        id="kept",
+        repo="octocat/hello",
+        issue_number=7,
+        state="done",
+        created_at=1e9,
+        updated_at=1e9,
+        report=json.dumps(dump_report(Report(asked, "done"))),
+        actor="mona",
+        verb="solve",
+        tokens=0,
+    )
     with closing(Database(database_url)) as database:
         database.create()
         for new_id, made_at, installation_id in (
@@ -174,9 +340,8 @@ def test_no_table_is_open_to_supabases_api(postgres_url: str) -> None:
     )
     with reader(postgres_url) as connection:
         secured = connection.execute(tables).all()
-    assert sorted(secured) == [
-        (table, True) for table in sorted([*metadata.tables, "tinygen_migrations"])
-    ]
+    tables_of_all_versions = {*metadata.tables, *OLDER_TABLES, "tinygen_migrations"}
+    assert sorted(secured) == [(table, True) for table in sorted(tables_of_all_versions)]
 
 
 @pytest.mark.postgres
