@@ -1,7 +1,7 @@
-"""Many threads' rows in few transactions, since a transaction costs much more than a row.
+"""Stores rows of many threads in few transactions, since a transaction costs much more than a row.
 
-One thread does all writing: it takes whatever waits, writes it at once, and tells each of those who
-wait. It is started by the first row, and so after any fork.
+One thread does all the writing: it takes all rows that wait, writes them in one transaction, and
+wakes their callers. The first row starts the thread, so it is never lost in a fork.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from queue import Empty, SimpleQueue
 from bot.errors import DatabaseFailed
 
 Row = Mapping[str, object]
-_MISTAKE = "its writer failed"
+_WRITER_FAULT = "its writer failed"
 
 
 class _Entry:
-    """`claim` is taken once: by the writer, or by a caller who waits no longer. `done` opens when
-    `error` is right."""
+    """A row and its caller. Whoever gets `claim` first decides: the writer writes the row, or a
+    caller that waited too long withdraws it. `done` is released once `error` is final."""
 
     __slots__ = ("claim", "done", "error", "row")
 
@@ -46,17 +46,17 @@ class GroupCommit:
         return self._waiting.qsize()
 
     def add(self, row: Row) -> None:
-        """The row is stored when this returns. DatabaseFailed where it is not: after `wait_s` or,
-        if its write is under way by then, at the end of that."""
+        """Returns when the row is stored. Raises DatabaseFailed if it is not: after `wait_s` or, if
+        its write has begun by then, when that ends."""
         entry = _Entry(row)
         self._waiting.put(entry)
         self._start_writer()
         if not entry.done.acquire(timeout=self._wait_s):
             if entry.claim.acquire(blocking=False):
-                raise _cannot_take_it("too many wait")
+                raise _cannot_store("too many wait")
             entry.done.acquire()
         if entry.error is not None:
-            raise _cannot_take_it(entry.error)
+            raise _cannot_store(entry.error)
 
     def _start_writer(self) -> None:
         with self._starting:
@@ -68,30 +68,29 @@ class GroupCommit:
 
     def _write_for_ever(self) -> None:
         while True:
-            self._write_batch(self._claimed(self._waiting.get()))
+            self._write_batch(self._claim_all(self._waiting.get()))
 
     def _write_batch(self, batch: list[_Entry]) -> None:
-        error: str | None = _MISTAKE
+        error: str | None = _WRITER_FAULT
         try:
             if batch:
                 self._write([entry.row for entry in batch])
             error = None
         except DatabaseFailed as failure:
             error = failure.message
-            # Where the database was away for these it is for all: those who came meanwhile need not
-            # wait as long again.
-            batch += self._claimed()
+            # The database fails for the rows that came meanwhile as well: their callers need not
+            # wait for another try.
+            batch += self._claim_all()
         finally:
-            if error == _MISTAKE:
-                self._writer = (
-                    None  # this thread ends with what was raised; the next row starts another
-                )
+            if error == _WRITER_FAULT:
+                # The exception ends this thread, and the next row starts another.
+                self._writer = None
             for entry in batch:
                 entry.error = error
                 entry.done.release()
 
-    def _claimed(self, *first: _Entry) -> list[_Entry]:
-        """These and all that wait, without those whose callers are gone."""
+    def _claim_all(self, *first: _Entry) -> list[_Entry]:
+        """`first` and all that wait, without those that their callers withdrew."""
         found = list(first)
         with suppress(Empty):
             while True:
@@ -99,7 +98,7 @@ class GroupCommit:
         return [entry for entry in found if entry.claim.acquire(blocking=False)]
 
 
-def _cannot_take_it(why: str) -> DatabaseFailed:
+def _cannot_store(why: str) -> DatabaseFailed:
     return DatabaseFailed(
         f"The queue cannot take the job now, and nothing was stored: {why.rstrip('.')}.",
         next_step=(
