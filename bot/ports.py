@@ -270,50 +270,18 @@ class Model(Protocol):
         none."""
 
 
-class Store(Protocol):
-    """The request log: one row per request, written from its report."""
+class RequestLog(Protocol):
+    """One row for each request, written from its report."""
 
     def write(self, report: Report) -> None:
-        """Inserts the row, or brings it to this report's state; an older state never replaces a
-        final one."""
+        """Inserts the row or brings it to this report's state. A row of an open state never
+        replaces one of a final state."""
 
 
 @dataclass(frozen=True, slots=True)
-class Unsent:
-    """A row that the request log elsewhere has not taken; `version` is the newest that `next`
-    knew."""
-
-    id: str
-    version: int
-    refusals: int
-
-
-class Outbox(Protocol):
-    """What the request log elsewhere has not taken yet, one row for each job; its length is how
-    many."""
-
-    def __len__(self) -> int: ...
-
-    def add(self, report: Report) -> None:
-        """The job's row is to be sent, or sent again."""
-
-    def next(self) -> Unsent | None:
-        """The oldest, which is the caller's until it says what became of it; None while that one is
-        another's."""
-
-    def sent(self, row: Unsent) -> None: ...
-
-    def keep(self, row: Unsent) -> None:
-        """It could not be sent, and goes first again."""
-
-    def refused(self, row: Unsent, wait_s: float) -> None:
-        """It waits for so long, and the others pass it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A job in the inbox, and whose turns it takes: its asker's in the repository, the
-    repository's, the account's."""
+class WaitingJob:
+    """An accepted job that no worker has taken, and whose shares it needs: its asker's in the
+    repository, the repository's, the account's."""
 
     id: str
     asker: str
@@ -321,27 +289,80 @@ class Waiting:
     account: str
 
 
-ChooseWaiting = Callable[[Sequence[Waiting]], Collection[str]]
-"""Given the jobs that wait, oldest first and only the first few of each account: the ids of those
-to start."""
+ChooseWaiting = Callable[[Sequence[WaitingJob]], Collection[str]]
+"""From waiting jobs, oldest first and only the first few of each account, to the ids of those to
+start."""
 
 
 class Inbox(Protocol):
-    """What the web part accepted and no worker has taken yet."""
+    """The jobs that the web part accepted and no worker has taken yet."""
 
     def accept(self, job: Job) -> None:
         """Stored when this returns. A job id that is already known is no error and starts
         nothing."""
 
     def waiting(self, limit: int, choose: ChooseWaiting | None = None) -> Sequence[Job]:
-        """The oldest jobs, or the oldest of those chosen; each is given out once within some
-        seconds."""
+        """The oldest jobs, or the oldest of those chosen. For some seconds nobody else gets
+        them."""
 
-    def taken(self, job_id: str) -> None: ...
+    def taken(self, job_id: str) -> None:
+        """The durable engine has the job now."""
 
     def refuse(self, report: Report, *, ship: bool) -> None:
-        """The job is taken as refused once more: only the request log keeps it. `ship`: the log
-        elsewhere, too."""
+        """Takes the job as refused once more: only the request log keeps it. `ship`: the log
+        elsewhere as well."""
+
+
+class Reports(Tally, Protocol):
+    """The newest report of each job: for `/jobs/<id>`, `status`, `apply`, and what limits count."""
+
+    def save(self, report: Report) -> None: ...
+
+    def load(self, job_id: str) -> Report | None: ...
+
+    def unfinished(self, unchanged_s: float, after: str = "") -> Sequence[Report]:
+        """Some of those in no final state that have not changed for so long, by their ids, from
+        behind the id `after`."""
+
+    def latest(self, repository_key: str, issue_number: int, limit: int = 20) -> Sequence[Report]:
+        """The reports of the work asked for in one thread, newest first, without what was refused
+        for good."""
+
+    def open_jobs(self, repository_key: str, issue_number: int) -> Sequence[Job]:
+        """The work asked for in one thread that has not ended, waiting jobs included."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnsentReport:
+    """A job whose newest report the request log elsewhere has not taken. `version` tells that
+    report from a later one, `refusals` says how often the log refused it."""
+
+    id: str
+    version: int
+    refusals: int
+
+
+class Outbox(Protocol):
+    """The reports that the request log elsewhere has not taken, the newest of each job. Its length
+    is how many."""
+
+    def __len__(self) -> int: ...
+
+    def add(self, report: Report) -> None:
+        """The job's newest report is to be sent, or sent again."""
+
+    def next(self) -> UnsentReport | None:
+        """The oldest. It is the caller's until one of the methods below is called for it; None
+        while it is another's."""
+
+    def sent(self, row: UnsentReport) -> None:
+        """The log has it. If the report changed meanwhile, it is sent again."""
+
+    def keep(self, row: UnsentReport) -> None:
+        """It could not be sent, and is the next one again."""
+
+    def refused(self, row: UnsentReport, wait_s: float) -> None:
+        """It waits for so long, and the others pass it."""
 
 
 class Refusals(Protocol):
@@ -355,30 +376,11 @@ class Refusals(Protocol):
         kind."""
 
 
-class Reports(Tally, Protocol):
-    """The newest report of each job, for `/jobs/<id>`, `status` and `apply`, and for what limits
-    count."""
-
-    def save(self, report: Report) -> None: ...
-
-    def load(self, job_id: str) -> Report | None: ...
-
-    def unfinished(self, unchanged_s: float, after: str = "") -> Sequence[Report]:
-        """Those in no final state that have not changed for so long: some, by their ids, from
-        behind the id `after`."""
-
-    def latest(self, repository_key: str, issue_number: int, limit: int = 20) -> Sequence[Report]:
-        """The reports of the work asked for in one thread, newest first; none that was refused for
-        good."""
-
-    def open_jobs(self, repository_key: str, issue_number: int) -> Sequence[Job]:
-        """The work asked for in one thread that has not ended; what no worker took yet as well."""
-
-
 class Workers(Protocol):
     """Which worker processes are alive, where several share a database."""
 
-    def beat(self, worker: str) -> None: ...
+    def beat(self, worker: str) -> None:
+        """The worker is alive now."""
 
     def alive(self, within_s: float) -> frozenset[str]: ...
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.errors import DatabaseFailed, OutsideError
-from bot.ports import ChooseWaiting, Waiting
+from bot.ports import ChooseWaiting, WaitingJob
 from bot.types import FINAL_STATES, Failure, Job, Report
 from bot.types.quota import By
 
@@ -24,7 +24,7 @@ class MemoryInbox:
 
     def waiting(self, limit: int, choose: ChooseWaiting | None = None) -> Sequence[Job]:
         waits = [
-            Waiting(job.id, job.id, job.target.repository_key, job.account)
+            WaitingJob(job.id, job.id, job.target.repository_key, job.account)
             for job in self.jobs.values()
         ]
         chosen = {each.id for each in waits} if choose is None else choose(waits)

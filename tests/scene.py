@@ -40,7 +40,7 @@ from bot.jobs.worker.log_sync import LogShipper
 from bot.jobs.workflows import run_id
 from bot.logs import cleaner
 from bot.metrics import MetricsBuffer
-from bot.ports import Git, Store
+from bot.ports import Git, RequestLog
 from bot.thread.webhooks import EVENTS
 from bot.types import FINAL_STATES, Report
 from bot.web import create_app
@@ -153,7 +153,7 @@ class Scene:
     root: Path
     settings: Mapping[str, str] = field(default_factory=dict)
     permissions: Mapping[str, str] = field(default_factory=lambda: PERMISSIONS)
-    remote_log: Store | None = None
+    remote_log: RequestLog | None = None
     git: Git | None = None
     """Instead of the real cache."""
     open_database: Callable[[Config], Database] = build_database

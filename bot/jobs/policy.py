@@ -15,7 +15,7 @@ from bot.change.edits import SyntaxChecker
 from bot.change.solve import Limits
 from bot.errors import BadRequest
 from bot.jobs.engine import Engine
-from bot.ports import Connect, Git, GitHub, Model, Outbox, Refusals, Reports, Store
+from bot.ports import Connect, Git, GitHub, Model, Outbox, Refusals, Reports, RequestLog
 from bot.thread.render import refusal
 from bot.thread.settings import (
     GUARDS,
@@ -106,7 +106,7 @@ class JobContext:
     model: Model
     reports: Reports
     refusals: Refusals
-    log: Store
+    log: RequestLog
     """The embedded request log, which is written at once."""
     outbox: Outbox | None
     """What is to be copied to the request log elsewhere; None if there is none."""

@@ -10,7 +10,7 @@ from bot.jobs.engine.fairness import (
     choose_starting,
     may_run,
 )
-from bot.ports import Waiting
+from bot.ports import WaitingJob
 from bot.types import Command, Job
 from tests.doubles.model import Messages, Reply, hang
 from tests.jobs.conftest import SetScene
@@ -97,8 +97,8 @@ def test_those_held_run_when_places_are_free_again(set_scene: SetScene) -> None:
     assert {scene.ended(told).state for told in crowd(scene, 3)} == {"done"}
 
 
-def waiting(name: str, asker: str, repository: str, account: str) -> Waiting:
-    return Waiting(name, asker, repository, account)
+def waiting(name: str, asker: str, repository: str, account: str) -> WaitingJob:
+    return WaitingJob(name, asker, repository, account)
 
 
 def test_of_one_asker_one_command_is_accepted_at_a_time() -> None:

@@ -80,7 +80,7 @@ _HAS_REPORT = jobs.c.state.is_not(None)
 
 
 class Database:
-    """Inbox, Reports, Store and Workers of `bot.ports`, and with them Outbox and Refusals."""
+    """Inbox, Reports, RequestLog and Workers of `bot.ports`, and with them Outbox and Refusals."""
 
     def __init__(
         self,

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from bot.adapters.database.schema import jobs
-from bot.ports import Waiting
+from bot.ports import WaitingJob
 
 _FIRST_OF = (
     (("asker_key", "repository_key"), 1),
@@ -26,7 +26,7 @@ _COLUMNS = ("id", "asker_key", "repository_key", "account", "accepted_at")
 
 def list_candidates(
     connection: Connection, is_free: ColumnElement[bool], limit: int
-) -> Sequence[Waiting]:
+) -> Sequence[WaitingJob]:
     """The oldest job of each asker in a repository, of these the oldest of each repository, of
     these the oldest of each account. Oldest first."""
     found = select(*(jobs.c[name] for name in _COLUMNS)).where(is_free).subquery()
@@ -40,6 +40,6 @@ def list_candidates(
         found = first.subquery()
     oldest = select(found).order_by(found.c.accepted_at, found.c.id).limit(limit)
     return tuple(
-        Waiting(row.id, row.asker_key, row.repository_key, row.account)
+        WaitingJob(row.id, row.asker_key, row.repository_key, row.account)
         for row in connection.execute(oldest)
     )

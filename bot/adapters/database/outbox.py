@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, and_, case, func, or_, select, update
 
 from bot.adapters.database.connection import insert_into, reading, writing
 from bot.adapters.database.schema import jobs
-from bot.ports import Unsent
+from bot.ports import UnsentReport
 from bot.types import Report
 
 CLAIM_S = 20.0
@@ -54,7 +54,7 @@ class DatabaseOutbox:
             insert.on_conflict_do_update(index_elements=["id"], set_={"send_version": next_version})
         )
 
-    def next(self) -> Unsent | None:
+    def next(self) -> UnsentReport | None:
         now = self._clock()
         was_refused = jobs.c.send_refusals > 0
         # A claim that ends later than any made now was made by another clock, or before this one
@@ -81,20 +81,20 @@ class DatabaseOutbox:
         )
         with writing(self._engine) as connection:
             is_ours = connection.execute(claim).rowcount == 1
-        return Unsent(row.id, row.send_version, row.send_refusals) if is_ours else None
+        return UnsentReport(row.id, row.send_version, row.send_refusals) if is_ours else None
 
-    def sent(self, row: Unsent) -> None:
+    def sent(self, row: UnsentReport) -> None:
         is_newest = jobs.c.send_version == row.version
         version = case((is_newest, None), else_=jobs.c.send_version)
         self._update(row, send_version=version, send_refusals=0, send_free_at=0.0)
 
-    def keep(self, row: Unsent) -> None:
+    def keep(self, row: UnsentReport) -> None:
         self._update(row, send_free_at=0.0)
 
-    def refused(self, row: Unsent, wait_s: float) -> None:
+    def refused(self, row: UnsentReport, wait_s: float) -> None:
         self._update(row, send_refusals=row.refusals + 1, send_free_at=self._clock() + wait_s)
 
-    def _update(self, row: Unsent, **values: object) -> None:
+    def _update(self, row: UnsentReport, **values: object) -> None:
         unsent = update(jobs).where(jobs.c.id == row.id, _IS_UNSENT).values(**values)
         with writing(self._engine) as connection:
             connection.execute(unsent)

@@ -14,7 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bot.ports import Waiting
+from bot.ports import WaitingJob
 
 MAX_STARTING = 16
 """Commands that one worker starts at once: each takes a thread for as long as GitHub takes to
@@ -42,7 +42,9 @@ class QueueSlot:
     cap: int
 
 
-def choose_starting(waiting: Iterable[Waiting], starting: Iterable[Waiting]) -> tuple[str, ...]:
+def choose_starting(
+    waiting: Iterable[WaitingJob], starting: Iterable[WaitingJob]
+) -> tuple[str, ...]:
     """The ids of those to start now beside those that are starting, in the order in which they
     wait."""
     taken: Counter[tuple[str, ...]] = Counter()
@@ -57,7 +59,7 @@ def choose_starting(waiting: Iterable[Waiting], starting: Iterable[Waiting]) -> 
     return tuple(chosen)
 
 
-def _limits(command: Waiting) -> dict[tuple[str, ...], int]:
+def _limits(command: WaitingJob) -> dict[tuple[str, ...], int]:
     """How many commands may start at once, by whom or what they share."""
     return {
         (): MAX_STARTING,

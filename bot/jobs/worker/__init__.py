@@ -20,7 +20,7 @@ from bot.jobs.run import run
 from bot.jobs.worker.heartbeat import Heartbeat
 from bot.jobs.worker.maintenance import close_lost
 from bot.jobs.workflows import ACCEPT, CANCEL, CLOSE_LOST, REPORT_END, RUN
-from bot.ports import Inbox, Waiting
+from bot.ports import Inbox, WaitingJob
 from bot.types import Job
 
 INTAKE_S = 0.05
@@ -63,7 +63,7 @@ class Worker:
         self._intake = threading.Thread(
             target=self.take_in_until_stopped, name="intake", daemon=True
         )
-        self._starting: dict[str, tuple[Waiting, float]] = {}
+        self._starting: dict[str, tuple[WaitingJob, float]] = {}
         """The commands that are being accepted here, and since when."""
         engine = context.engine
         engine.register(ACCEPT, self._accept)
@@ -139,7 +139,7 @@ class Worker:
                 return
         if context.engine.state(job.id) == "unknown":
             # A job that was started before runs elsewhere, or has ended.
-            waiting = Waiting(job.id, job.asker_key, job.target.repository_key, job.account)
+            waiting = WaitingJob(job.id, job.asker_key, job.target.repository_key, job.account)
             self._starting[job.id] = (waiting, time.monotonic())
         try:
             context.engine.start(ACCEPT, job.id, job, account=job.account)
@@ -154,7 +154,7 @@ class Worker:
         finally:
             self._starting.pop(job.id, None)
 
-    def _choose(self, waiting: Sequence[Waiting]) -> Sequence[str]:
+    def _choose(self, waiting: Sequence[WaitingJob]) -> Sequence[str]:
         since = time.monotonic() - ACCEPT_S
         for job_id, (_, began) in tuple(self._starting.items()):
             if began < since:

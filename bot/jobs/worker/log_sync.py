@@ -13,7 +13,7 @@ from collections.abc import Callable
 import structlog
 
 from bot.errors import OutsideError, RowRefused, TinyGenError
-from bot.ports import Outbox, Reports, Store, Unsent
+from bot.ports import Outbox, Reports, RequestLog, UnsentReport
 
 LOOK_S = 0.2
 """How often it is seen whether there is a row."""
@@ -33,7 +33,7 @@ class LogShipper:
         self,
         reports: Reports,
         outbox: Outbox,
-        log: Store,
+        log: RequestLog,
         *,
         wait: Callable[[float], bool] | None = None,
     ) -> None:
@@ -70,7 +70,7 @@ class LogShipper:
             return (error.retry_in_s if isinstance(error, OutsideError) else None) or wait_s
         return LOOK_S
 
-    def _send(self, row: Unsent) -> None:
+    def _send(self, row: UnsentReport) -> None:
         try:
             report = self._reports.load(row.id)
             if report is not None:

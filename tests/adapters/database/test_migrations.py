@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Table, create_engine, inspect, text
 from bot.adapters.database import Database
 from bot.adapters.database.schema import MIGRATION_TABLE, MIGRATIONS, OLDER_TABLES, metadata
 from bot.errors import OutsideError, SetupError
-from bot.ports import Waiting
+from bot.ports import WaitingJob
 from bot.types import Job, Report, State, Usage
 from bot.types.serialization import dump_job, dump_report, log_row
 from tests.adapters.conftest import Clock
@@ -165,15 +165,15 @@ def updated(database_url: str, clock: Clock) -> Iterator[Database]:
 def test_after_an_update_accepted_jobs_still_wait_in_their_order(updated: Database) -> None:
     assert updated.load("waits") == Report(job("waits", prompt=ODD), "queued")
     assert updated.oldest_waiting_s() == 6
-    seen: list[Waiting] = []
+    seen: list[WaitingJob] = []
 
-    def choose(candidates: Sequence[Waiting]) -> list[str]:
+    def choose(candidates: Sequence[WaitingJob]) -> list[str]:
         seen.extend(candidates)
         return [each.id for each in candidates]
 
     assert updated.waiting(10, choose) == (job("waits", prompt=ODD),)
     target = job().target
-    assert seen == [Waiting("waits", "mona", target.repository_key, job().account)]
+    assert seen == [WaitingJob("waits", "mona", target.repository_key, job().account)]
     updated.taken("waits")
     assert updated.load("waits") == Report(job("waits", prompt=ODD), "queued")
 

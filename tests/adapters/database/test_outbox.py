@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from bot.adapters.database import Database
 from bot.adapters.database.outbox import CLAIM_S
-from bot.ports import Unsent
+from bot.ports import UnsentReport
 from bot.types import Report
 from tests.adapters.conftest import Clock
 from tests.adapters.database.test_database import job
@@ -17,7 +17,7 @@ def add(database: Database, job_id: str, minute: int = 0) -> None:
     database.outbox.add(Report(replace(job(job_id), received_at=came), "done"))
 
 
-def take(database: Database) -> Unsent:
+def take(database: Database) -> UnsentReport:
     row = database.outbox.next()
     assert row is not None
     return row

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.adapters.database import Database
-from bot.ports import Waiting
+from bot.ports import WaitingJob
 from bot.types import Failure, Job, Report
 from tests.adapters.conftest import Clock
 from tests.adapters.database.test_database import job
@@ -24,7 +24,7 @@ def line(database: Database) -> list[str]:
     """The ids of the jobs that the worker is given to choose among."""
     seen: list[str] = []
 
-    def choose(waiting: Sequence[Waiting]) -> tuple[str, ...]:
+    def choose(waiting: Sequence[WaitingJob]) -> tuple[str, ...]:
         seen.extend(each.id for each in waiting)
         return ()
 
