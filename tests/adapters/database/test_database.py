@@ -5,19 +5,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import datetime
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import RowMapping, create_engine, text
+from sqlalchemy import Connection, RowMapping, create_engine, text
 
 from bot.adapters.database import CLAIM_S, KEEP_S, Database
 from bot.types import Command, Failure, Job, Report, State, Target, Usage
 from bot.types.snapshot import Patch
 from tests.adapters.conftest import Clock
 
+NO = Failure("You may not.", "Ask mona.")
 RECEIVED_AT = "2026-11-22T10:00:00+00:00"
 
 
@@ -36,21 +38,32 @@ def job(
     )
 
 
+def job_by(job_id: str, person: int, repository: int = 1, installation: int = 1) -> Job:
+    """A person's command in a repository of an installation."""
+    target = replace(job().target, repository_id=repository, installation_id=installation)
+    return replace(job(job_id), actor=f"person-{person}", actor_id=person, target=target)
+
+
 def ids(jobs: object) -> list[str]:
     assert isinstance(jobs, tuple)
     return [one.id for one in jobs]
 
 
-def log_rows(url: str) -> list[RowMapping]:
-    return rows(url, "tinygen_requests")
+@contextmanager
+def reader(url: str) -> Iterator[Connection]:
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    with closing(engine.connect()) as connection:
+        yield connection
+    engine.dispose()
 
 
 def rows(url: str, table: str) -> list[RowMapping]:
-    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
-    with engine.connect() as connection:
-        found = connection.execute(text(f"SELECT * FROM {table} ORDER BY id")).mappings().all()
-    engine.dispose()
-    return list(found)
+    with reader(url) as connection:
+        return list(connection.execute(text(f"SELECT * FROM {table} ORDER BY id")).mappings())
+
+
+def log_rows(url: str) -> list[RowMapping]:
+    return rows(url, "tinygen_requests")
 
 
 def test_an_accepted_job_waits_with_all_that_it_holds(database: Database) -> None:
@@ -231,6 +244,78 @@ def test_pruning_removes_what_ended_long_ago_and_nothing_else(
     assert database.load("ended") is None
     assert database.counts()["queued"] == 2
     assert ids(database.waiting(10)) == ["waiting"]
+
+
+def test_of_a_job_that_was_refused_again_the_log_alone_is_kept(database: Database) -> None:
+    again = job_by("a", person=1)
+    database.accept(again)
+    database.refuse(
+        Report(again, "refused", failure=NO, finished_at="2026-01-01T00:00:01+00:00"), ship=True
+    )
+    assert database.waiting(10) == ()
+    assert database.latest(again.target.repository_key, again.target.issue_number or 0) == ()
+    report = database.load("a")
+    assert report
+    assert (report.state, report.job.actor) == ("refused", "person-1")
+    assert report.failure == Failure("You may not. Ask mona.", "")
+    assert len(database.outbox) == 1
+
+
+def test_the_open_jobs_of_a_thread_are_those_taken_and_those_waiting(database: Database) -> None:
+    key = job_by("a", person=1).target.repository_key
+    for name in ("taken", "waits", "over"):
+        database.accept(job_by(name, person=1))
+    database.accept(
+        replace(
+            job_by("elsewhere", person=1),
+            target=replace(job_by("x", person=1).target, issue_number=8),
+        )
+    )
+    for name in ("taken", "over"):
+        database.taken(name)
+    database.save(Report(job_by("over", person=1), "done"))
+    assert {each.id for each in database.open_jobs(key, 7)} == {"taken", "waits"}
+
+
+def test_all_that_is_open_and_has_not_changed_is_found_page_by_page(
+    database: Database, clock: Clock
+) -> None:
+    for number in range(201):
+        database.save(Report(job_by(f"d{number:03}", person=1), "running"))
+    database.save(Report(job_by("over", person=1), "done"))
+    clock.now += 60
+    database.save(Report(job_by("lately", person=1), "running"))
+    clock.now += 1
+    first = database.unfinished(60)
+    assert [each.job.id for each in first] == [f"d{number:03}" for number in range(200)]
+    assert [each.job.id for each in database.unfinished(60, first[-1].job.id)] == ["d200"]
+    assert database.unfinished(60, "d200") == ()
+
+
+def test_what_was_refused_for_good_is_no_part_of_a_threads_history(database: Database) -> None:
+    refused = job_by("refused", person=2)
+    database.save(Report(job_by("a", person=1), "done"))
+    database.save(Report(refused, "refused", failure=NO))
+    limited = Failure("Too many.", "Later.", retryable=True)
+    database.save(Report(job_by("limited", person=1), "refused", failure=limited))
+    assert {each.job.id for each in database.latest(refused.target.repository_key, 7)} == {
+        "a",
+        "limited",
+    }
+
+
+def test_the_age_of_the_oldest_job_that_does_not_run_is_told(
+    database: Database, clock: Clock
+) -> None:
+    assert database.oldest_queued_s() == 0
+    database.accept(job("a"))
+    clock.now += 10
+    assert database.oldest_queued_s() == 10
+    database.taken("a")
+    clock.now += 10
+    assert database.oldest_queued_s() == 20
+    database.save(Report(job("a"), "running"))
+    assert database.oldest_queued_s() == 0
 
 
 def test_workers_that_are_long_gone_are_forgotten(database: Database, clock: Clock) -> None:

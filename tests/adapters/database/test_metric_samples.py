@@ -6,9 +6,6 @@ import threading
 
 from bot.adapters.database import Database
 from bot.ports import MetricSample
-from bot.types import Report
-from tests.adapters.conftest import Clock
-from tests.adapters.database.test_database import job
 
 
 def test_counts_are_added_and_last_values_replaced(database: Database) -> None:
@@ -35,17 +32,3 @@ def test_workers_that_write_at_once_lose_nothing(database: Database) -> None:
     for thread in threads:
         thread.join()
     assert {measure.value for measure in database.measures()} == {20.0}
-
-
-def test_the_age_of_the_oldest_job_that_does_not_run_is_told(
-    database: Database, clock: Clock
-) -> None:
-    assert database.oldest_queued_s() == 0
-    database.accept(job("a"))
-    clock.now += 10
-    assert database.oldest_queued_s() == 10
-    database.taken("a")
-    clock.now += 10
-    assert database.oldest_queued_s() == 20
-    database.save(Report(job("a"), "running"))
-    assert database.oldest_queued_s() == 0

@@ -6,12 +6,12 @@ from __future__ import annotations
 import json
 import multiprocessing
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, Table, create_engine, inspect, text
+from sqlalchemy import Table, inspect, text
 
 from bot.adapters.database import Database
 from bot.adapters.database.schema import MIGRATION_TABLE, MIGRATIONS, OLDER_TABLES, metadata
@@ -20,16 +20,8 @@ from bot.ports import WaitingJob
 from bot.types import Job, Report, State, Usage
 from bot.types.serialization import dump_job, dump_report, log_row
 from tests.adapters.conftest import Clock
-from tests.adapters.database.test_database import job, rows
+from tests.adapters.database.test_database import job, reader, rows
 from tests.doubles.supabase import Supabase, run_sql
-
-
-@contextmanager
-def reader(url: str) -> Iterator[Connection]:
-    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
-    with closing(engine.connect()) as connection:
-        yield connection
-    engine.dispose()
 
 
 def create(url: str) -> None:

@@ -1,5 +1,5 @@
-"""What SQLite reads and keeps: no large JSON to choose a job or to count, no words of a command
-that was refused."""
+"""SQLite's files: large JSON is not read to choose a job or to count, words of refused commands do
+not stay, and the write-ahead log is emptied where it is long, with nothing lost."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, Engine, event
 
-from bot.adapters.database import Database
+from bot.adapters.database import Database, log_bytes
 from bot.adapters.database.connection import open_engine, reading
 from bot.adapters.database.fair_queue import list_candidates
 from bot.adapters.database.limits import asked_at, tokens_since
 from bot.adapters.database.outbox import DatabaseOutbox
 from bot.adapters.database.schema import jobs
-from bot.types import Failure, Report
-from tests.adapters.database.test_database import job
+from bot.types import Report
+from tests.adapters.database.test_database import NO, job
 
-NO = Failure("You may not.", "Ask mona.")
+IDS = [f"delivery-{number:02}" for number in range(50)]
 
 
 @pytest.fixture
@@ -111,3 +111,40 @@ def test_of_refused_commands_the_words_leave_the_file(
     for name in names:
         database.refuse(Report(job(name, prompt=""), "refused", failure=NO), ship=False)
     assert used_bytes(path) - before < 100 * 600
+
+
+@pytest.fixture
+def unwritten(path: str) -> Iterator[Database]:
+    """Fifty accepted jobs, all of them in the write-ahead log alone."""
+    with closing(Database(f"sqlite:///{path}", checkpoint_pages=100_000)) as database:
+        database.create()
+        for job_id in IDS:
+            database.accept(job(job_id))
+        yield database
+
+
+def test_a_long_log_is_emptied_and_nothing_is_lost(unwritten: Database, path: str) -> None:
+    assert log_bytes(path) > 100_000
+    unwritten.shorten_write_ahead_log(100_000)
+    assert log_bytes(path) == 0
+    assert [each.id for each in unwritten.waiting(100)] == IDS
+
+
+def test_a_short_log_is_left_alone(unwritten: Database, path: str) -> None:
+    before = log_bytes(path)
+    unwritten.shorten_write_ahead_log(before)
+    assert log_bytes(path) == before
+
+
+@pytest.mark.parametrize("begin", ["BEGIN; SELECT * FROM tinygen_jobs", "BEGIN IMMEDIATE"])
+def test_a_log_that_is_in_use_is_emptied_the_next_time(
+    unwritten: Database, path: str, begin: str
+) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        for statement in begin.split("; "):
+            other.execute(statement).fetchone()
+        unwritten.shorten_write_ahead_log(0)
+        assert log_bytes(path) > 0
+    unwritten.shorten_write_ahead_log(0)
+    assert log_bytes(path) == 0
+    assert [each.id for each in unwritten.waiting(100)] == IDS

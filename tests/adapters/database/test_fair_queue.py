@@ -1,0 +1,59 @@
+"""Among which waiting jobs a worker chooses, on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.adapters.database import Database
+from bot.ports import WaitingJob
+from tests.adapters.conftest import Clock
+from tests.adapters.database.test_database import job_by
+
+
+def line(database: Database) -> list[str]:
+    """The ids of the jobs that the worker is given to choose among."""
+    seen: list[str] = []
+
+    def choose(waiting: Sequence[WaitingJob]) -> tuple[str, ...]:
+        seen.extend(each.id for each in waiting)
+        return ()
+
+    assert database.waiting(10, choose) == ()
+    return seen
+
+
+def test_of_one_asker_only_the_oldest_is_looked_at(database: Database, clock: Clock) -> None:
+    for number in range(5):
+        clock.now += 1
+        database.accept(job_by(f"d{number}", person=1))
+    clock.now += 1
+    database.accept(job_by("other", person=2))
+    assert line(database) == ["d0", "other"]
+
+
+def test_many_askers_in_one_repository_hide_no_other_repository(
+    database: Database, clock: Clock
+) -> None:
+    for number in range(20):
+        clock.now += 1
+        database.accept(job_by(f"d{number}", person=number))
+    clock.now += 1
+    database.accept(job_by("other", person=99, repository=2))
+    assert line(database) == ["d0", "d1", "other"]
+
+
+def test_many_repositories_of_one_account_hide_no_other_account(
+    database: Database, clock: Clock
+) -> None:
+    for number in range(300):
+        database.accept(job_by(f"d{number:03}", person=number, repository=number))
+    clock.now += 1
+    database.accept(job_by("other", person=999, repository=999, installation=2))
+    assert line(database) == [*(f"d{number:03}" for number in range(8)), "other"]
+
+
+def test_what_is_chosen_is_given_out_once(database: Database) -> None:
+    database.accept(job_by("a", person=1))
+    database.accept(job_by("b", person=2))
+    assert [each.id for each in database.waiting(10, lambda _waiting: ("b",))] == ["b"]
+    assert line(database) == ["a"]
