@@ -45,7 +45,7 @@ from bot.adapters.database.schema import (
 from bot.errors import DatabaseFailed, SetupError
 from bot.types import FINAL_STATES
 
-_MIGRATION_WAIT_MS = 60_000
+_MIGRATION_WAIT_MS = 600_000  # moving 100 MB of reports to `tinygen_jobs` took 6 s
 _MIGRATION_LOCK = 7_449_106  # any number that is the same in every process
 _READS_ONLY = "tinygen_reads"
 

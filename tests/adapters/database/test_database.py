@@ -292,6 +292,24 @@ def test_all_that_is_open_and_has_not_changed_is_found_page_by_page(
     assert database.unfinished(60, "d200") == ()
 
 
+def test_a_key_that_is_a_name_never_replaces_one_that_is_an_id(database: Database) -> None:
+    by_id, by_name = job_by("a", person=1), job("a")
+    database.save(Report(by_id, "running"))
+    database.save(Report(by_name, "done"))
+    assert [each.state for each in database.latest(by_id.target.repository_key, 7)] == ["done"]
+
+
+def test_a_report_of_a_job_that_was_known_by_its_id_only_is_found_by_name(
+    database: Database,
+) -> None:
+    deleted = replace(job(), command=Command("withdraw"))
+    database.accept(deleted)
+    database.taken(deleted.id)
+    assert database.load(deleted.id) is None
+    database.save(Report(job(), "done"))
+    assert [each.job.id for each in database.latest("octocat/hello", 7)] == [deleted.id]
+
+
 def test_what_was_refused_for_good_is_no_part_of_a_threads_history(database: Database) -> None:
     refused = job_by("refused", person=2)
     database.save(Report(job_by("a", person=1), "done"))

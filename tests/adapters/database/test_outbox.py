@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.adapters.database import Database
+from bot.adapters.database import KEEP_S, Database
 from bot.adapters.database.outbox import CLAIM_S
 from bot.ports import UnsentReport
 from bot.types import Report
@@ -74,3 +74,24 @@ def test_what_changed_while_it_was_sent_is_sent_again(database: Database) -> Non
     assert again.version == row.version + 1
     database.outbox.sent(again)
     assert len(database.outbox) == 0
+
+
+def test_what_is_not_sent_yet_is_not_pruned(database: Database, clock: Clock) -> None:
+    database.save(Report(job("a"), "done"))
+    add(database, "a")
+    clock.now += KEEP_S + 1
+    assert database.prune() == 0
+    database.outbox.sent(take(database))
+    assert database.prune() == 1
+
+
+def test_a_row_that_was_sent_is_neither_kept_nor_refused_again(
+    database: Database, clock: Clock
+) -> None:
+    add(database, "a")
+    row = take(database)
+    database.outbox.sent(row)
+    database.outbox.refused(row, 30.0)
+    database.outbox.keep(row)
+    add(database, "a")
+    assert take(database) == UnsentReport("a", 1, 0)
