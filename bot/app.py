@@ -118,8 +118,8 @@ def build_github(
         token=token.get_secret_value() if token else None,
         api_url=config.github_api_url,
         server_url=config.github_server_url,
-        watch=watch,
-        limit_patience_s=limit_patience_s,
+        metrics=watch,
+        max_limit_wait_s=limit_patience_s,
     )
 
 
@@ -155,9 +155,9 @@ def build_model(
         api_key=key.get_secret_value() if key else None,
         model=config.openai_model,
         max_reply_tokens=config.max_reply_tokens,
-        other_prices=build_prices(config),
-        watch=watch,
-        limit_patience_s=limit_patience_s,
+        prices=build_prices(config),
+        metrics=watch,
+        max_limit_wait_s=limit_patience_s,
     )
 
 

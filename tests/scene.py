@@ -493,8 +493,8 @@ def _github(config: Config, meter: MetricsBuffer, clock: Callable[[], float]) ->
         server_url=config.github_server_url,
         sleep=lambda _seconds: None,
         clock=clock,
-        watch=meter,
-        limit_patience_s=LIMIT_PATIENCE_S,
+        metrics=meter,
+        max_limit_wait_s=LIMIT_PATIENCE_S,
     )
 
 
@@ -507,7 +507,7 @@ def _model(config: Config, meter: MetricsBuffer) -> OpenAIModel:
         config.openai_base_url,
         key.get_secret_value() if key else None,
         config.openai_model,
-        other_prices=build_prices(config),
+        prices=build_prices(config),
         sleep=sleep,
-        watch=meter,
+        metrics=meter,
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.adapters.github import auth as tokens
+from bot.adapters.github import auth
 from bot.cli.setup.manifest import MANIFEST, read_manifest
 from bot.errors import SetupError
 from bot.thread.webhooks import EVENTS
@@ -17,11 +17,11 @@ LONGEST_NAME = 34
 
 def used_permissions() -> dict[str, str]:
     """The highest level of each permission that any token of TinyGen asks for."""
-    constants = [name for name, kind in tokens.__annotations__.items() if kind == "Permissions"]
+    constants = [name for name, kind in auth.__annotations__.items() if kind == "Permissions"]
     assert constants
     used: dict[str, str] = {}
     for name in constants:
-        for permission, level in getattr(tokens, name):
+        for permission, level in getattr(auth, name):
             used[permission] = max(level, used.get(permission, "read"), key=LEVELS.index)
     return used
 

@@ -1,96 +1,153 @@
-"""HTTP answers under bounds of size and time, for every adapter whose client library rests on
-httpx.
+"""What every adapter that speaks HTTP needs: an answer with a limited size and a limited time, the
+reading of `Retry-After`, and text that a request can carry.
 
-httpx itself unpacks whatever an answer says that it is packed in, however often, and reads as long
-as bytes come: some kilobytes may become gigabytes, and an answer that never ends, in its body or
-before it, holds its thread for ever.
+httpx decompresses whatever an answer names in `Content-Encoding`, any number of times, and reads as
+long as bytes arrive. A few kilobytes may become gigabytes, and an answer that never ends, in its
+headers or its body, holds its thread for ever.
 """
 
 from __future__ import annotations
 
+import math
 import ssl
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any, cast
 
 import httpcore
 import httpx
 
 ACCEPT_ENCODING = "gzip"
-"""What may be asked for: nothing else is unpacked."""
+"""The value of the request's header: no other encoding is decompressed here."""
+MAX_WAIT_S = 86_400.0
+"""A server's request to wait longer than a day counts as a day."""
 
-_MOST_SILENCES = 6
-"""How many times the longest silence that a client bears its whole answer may take: minutes, for
-any of ours."""
-_PIECE_BYTES = 64 * 1024
+_MAX_READ_TIMEOUTS = 6
+"""One exchange may take as many read timeouts of its client: some minutes for each of ours."""
+_CHUNK_BYTES = 64 * 1024
+
+
+def encode_text(text: str) -> bytes:
+    """The text in UTF-8. A surrogate stands for a byte of a path that is not UTF-8: no request can
+    carry it, so it becomes a question mark."""
+    return text.encode("utf-8", "replace")
+
+
+def parse_retry_after(headers: Mapping[str, str], now_s: float) -> float | None:
+    """Seconds to wait by `Retry-After`, from 0 to MAX_WAIT_S; None if it is absent or unreadable.
+
+    `now_s` is the time since 1970 that a date in the header is compared with.
+    https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
+    """
+    text = headers.get("Retry-After", "").strip()
+    seconds = parse_number(text)
+    if seconds is not None:
+        return clamp_wait_s(seconds)
+    date_s = parse_http_date(text)
+    if date_s is None:
+        return None
+    return clamp_wait_s(date_s - now_s)
+
+
+def clamp_wait_s(seconds: float) -> float:
+    return min(max(seconds, 0.0), MAX_WAIT_S)
+
+
+def parse_number(text: str) -> float | None:
+    """None if the text is no number, or not a finite one."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def parse_http_date(text: str) -> float | None:
+    """Seconds since 1970; None if the text is no date."""
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 class BodyTooLong(httpx.DecodingError):
-    """It is longer than was to be read."""
+    """The body is longer than its limit."""
 
 
 def bound_body(max_bytes: int) -> Callable[[httpx.Response], None]:
-    """A hook for answers, before anything of theirs is read: raises httpx.DecodingError where the
-    body is packed in another way than gzip; what reads a body of more than `max_bytes`, unpacked,
-    gets a BodyTooLong."""
+    """A response hook for an httpx client, which runs before the body is read.
+
+    It raises httpx.DecodingError for any encoding but gzip. Whoever reads more than `max_bytes` of
+    the body, compressed or decompressed, gets BodyTooLong.
+    """
 
     def bound(response: httpx.Response) -> None:
+        # Without the header, httpx does not decompress the body a second time.
         encoding = response.headers.pop("Content-Encoding", "").strip().lower()
         if encoding not in ("", "identity", "gzip"):
             raise httpx.DecodingError("The answer is packed in a way that was not asked for.")
         stream = cast(httpx.SyncByteStream, response.stream)
-        response.stream = _Bounded(stream, encoding == "gzip", max_bytes)
+        response.stream = _BoundedStream(stream, encoding == "gzip", max_bytes)
 
     return bound
 
 
-class _Bounded(httpx.SyncByteStream):
-    """The stream, unpacked. Nothing else of httpx unpacks it again: the header that says so is
-    gone."""
+class _BoundedStream(httpx.SyncByteStream):
+    """The decompressed body."""
 
-    def __init__(self, stream: httpx.SyncByteStream, is_packed: bool, max_bytes: int) -> None:
+    def __init__(self, stream: httpx.SyncByteStream, is_gzip: bool, max_bytes: int) -> None:
         self._stream = stream
-        self._is_packed = is_packed
+        self._is_gzip = is_gzip
         self._max_bytes = max_bytes
 
     def __iter__(self) -> Iterator[bytes]:
-        unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16) if self._is_packed else None
-        came_bytes = given_bytes = 0
-        for piece in self._stream:
-            came_bytes += len(piece)
-            if came_bytes > self._max_bytes:  # it may unpack to nothing
-                raise BodyTooLong("The answer is too long.")
-            for part in _unpacked(piece, unpacker) if unpacker else (piece,):
-                given_bytes += len(part)
-                if given_bytes > self._max_bytes:
-                    raise BodyTooLong("The answer is too long.")
-                yield part
+        decompressor = zlib.decompressobj(zlib.MAX_WBITS | 16) if self._is_gzip else None
+        received_bytes = 0
+        returned_bytes = 0
+        for received in self._stream:
+            # Counted too, since endless compressed data may decompress to nothing.
+            received_bytes += len(received)
+            self._check(received_bytes)
+            for chunk in _decompress(received, decompressor):
+                returned_bytes += len(chunk)
+                self._check(returned_bytes)
+                yield chunk
+
+    def _check(self, size_bytes: int) -> None:
+        if size_bytes > self._max_bytes:
+            raise BodyTooLong("The answer is too long.")
 
     def close(self) -> None:
         self._stream.close()
 
 
-def _unpacked(piece: bytes, unpacker: zlib._Decompress) -> Iterator[bytes]:
-    while piece and not unpacker.eof:
+def _decompress(received: bytes, decompressor: zlib._Decompress | None) -> Iterator[bytes]:
+    """At most `_CHUNK_BYTES` at a time. What follows the end of the gzip data is dropped."""
+    if decompressor is None:
+        yield received
+        return
+    while received and not decompressor.eof:
         try:
-            yield unpacker.decompress(piece, _PIECE_BYTES)
+            yield decompressor.decompress(received, _CHUNK_BYTES)
         except zlib.error:
             raise httpx.DecodingError("The answer is not packed as it says.") from None
-        piece = unpacker.unconsumed_tail
+        received = decompressor.unconsumed_tail
 
 
 def bound_time(client: httpx.Client, *, clock: Callable[[], float] = time.monotonic) -> None:
-    """From now on an exchange, from its request's first byte to its answer's last, may take six
-    read timeouts of the client; then httpx.WriteTimeout or httpx.ReadTimeout is raised.
+    """Limits each exchange of the client, from the first byte of the request to the last byte of
+    the answer, to six of its read timeouts. Then httpx.WriteTimeout or httpx.ReadTimeout is raised.
 
-    The timeout itself begins anew with each byte that comes, and with each of the interim answers
-    (1xx) of which a server may send any number. httpx has no place for a network backend of one's
-    own, but where one gives up the proxies of the environment.
+    The read timeout alone does not suffice: it starts again with each byte, and with each interim
+    answer (1xx), of which a server may send any number. The backend is set in private attributes,
+    since httpx takes one only with a transport of one's own, which ignores the environment's
+    proxies.
     """
     if client.timeout.read is None:
         raise ValueError("The client has no read timeout to be bounded by.")
-    max_s = client.timeout.read * _MOST_SILENCES
+    max_s = client.timeout.read * _MAX_READ_TIMEOUTS
     for transport in (client._transport, *client._mounts.values()):
         if isinstance(transport, httpx.HTTPTransport):
             pool = transport._pool
@@ -98,6 +155,8 @@ def bound_time(client: httpx.Client, *, clock: Callable[[], float] = time.monoto
 
 
 class _TimedBackend(httpcore.NetworkBackend):
+    """Opens connections whose exchanges are limited to `max_s`."""
+
     def __init__(
         self, backend: httpcore.NetworkBackend, max_s: float, clock: Callable[[], float]
     ) -> None:
@@ -121,8 +180,8 @@ class _TimedBackend(httpcore.NetworkBackend):
 
 
 class _TimedStream(httpcore.NetworkStream):
-    """One connection. An exchange on it begins with the first write after a read, and must end
-    within `max_s`."""
+    """One connection. An exchange begins with the first write after a read, and must end within
+    `max_s`."""
 
     def __init__(
         self, stream: httpcore.NetworkStream, max_s: float, clock: Callable[[], float]
@@ -130,26 +189,26 @@ class _TimedStream(httpcore.NetworkStream):
         self._stream = stream
         self._max_s = max_s
         self._clock = clock
-        self._until = clock() + max_s
+        self._deadline = clock() + max_s
         self._has_read = False
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         self._has_read = True
-        return self._stream.read(max_bytes, self._bound_s(timeout, httpcore.ReadTimeout))
+        limit_s = self._limit_s(timeout, httpcore.ReadTimeout)
+        return self._stream.read(max_bytes, limit_s)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         if self._has_read:
             self._has_read = False
-            self._until = self._clock() + self._max_s
-        for at in range(
-            0, len(buffer), _PIECE_BYTES
-        ):  # one write waits anew for each byte that is taken of it
-            self._stream.write(
-                buffer[at : at + _PIECE_BYTES], self._bound_s(timeout, httpcore.WriteTimeout)
-            )
+            self._deadline = self._clock() + self._max_s
+        # In chunks, since the timeout of one write starts again with each byte that is taken.
+        for start in range(0, len(buffer), _CHUNK_BYTES):
+            limit_s = self._limit_s(timeout, httpcore.WriteTimeout)
+            self._stream.write(buffer[start : start + _CHUNK_BYTES], limit_s)
 
-    def _bound_s(self, timeout: float | None, error: type[httpcore.TimeoutException]) -> float:
-        left_s = self._until - self._clock()
+    def _limit_s(self, timeout: float | None, error: type[httpcore.TimeoutException]) -> float:
+        """The timeout, or what is left of the exchange's time if that is less."""
+        left_s = self._deadline - self._clock()
         if left_s <= 0:
             raise error("The exchange took too long.")
         return left_s if timeout is None else min(timeout, left_s)
@@ -160,8 +219,8 @@ class _TimedStream(httpcore.NetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
-        secured = self._stream.start_tls(ssl_context, server_hostname, timeout)
-        return _TimedStream(secured, self._max_s, self._clock)
+        encrypted = self._stream.start_tls(ssl_context, server_hostname, timeout)
+        return _TimedStream(encrypted, self._max_s, self._clock)
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)

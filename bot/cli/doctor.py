@@ -25,7 +25,7 @@ from bot.types import Message, Prompt
 if TYPE_CHECKING:
     from bot.adapters.database import Database
     from bot.adapters.github import GitHubApp
-    from bot.adapters.github.app import AppFacts, HookFacts
+    from bot.adapters.github.app import AppRegistration, WebhookConfig
     from bot.adapters.supabase import SupabaseStore
     from bot.ports import Model
 
@@ -156,7 +156,7 @@ def _app(config: Config, outside: Outside) -> Iterator[Finding]:
         return
     with outside.github(config) as github:
         try:
-            facts = github.app_facts()
+            facts = github.fetch_registration()
         except SetupError as error:
             step = (
                 "See that GITHUB_APP_ID and the key are of one App, and the clock right; else"
@@ -165,10 +165,10 @@ def _app(config: Config, outside: Outside) -> Iterator[Finding]:
             raise SetupError(error.message, next_step=step) from None
         yield Finding("App", True, f"{facts.name} ({config.github_server_url}/apps/{facts.slug}).")
         yield from _registration(facts)
-        yield _hook(github.hook_facts())
+        yield _hook(github.fetch_webhook_config())
 
 
-def _registration(facts: AppFacts) -> Iterator[Finding]:
+def _registration(facts: AppRegistration) -> Iterator[Finding]:
     """The App compared with app.yml, and whether it is installed."""
     manifest = read_manifest()
     yield _permissions(facts.permissions, manifest.default_permissions)
@@ -211,7 +211,7 @@ def _beyond(some: Mapping[str, str], others: Mapping[str, str]) -> str:
     return ", ".join(f"{name}: {some[name]}" for name in further)
 
 
-def _hook(hook: HookFacts) -> Finding:
+def _hook(hook: WebhookConfig) -> Finding:
     url = urlsplit(hook.url)
     faults = {
         "It has no URL.": not hook.url,

@@ -8,16 +8,18 @@ import itertools
 import tracemalloc
 import zlib
 from collections.abc import Iterator
+from email.utils import formatdate
 
 import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.adapters.http import BodyTooLong, bound_body, bound_time
+from bot.adapters.http import BodyTooLong, bound_body, bound_time, parse_retry_after
 from tests.doubles.server import Response, Server, send_for_ever
 
 MB = 1_000_000
+DAY_S = 86_400.0
 
 
 class Pieces(httpx.SyncByteStream):
@@ -165,3 +167,32 @@ def test_the_time_of_an_answer_begins_with_its_own_request() -> None:
         for _ in range(3):
             assert client.get(server.url).content == b"here"
             now_s += 1_000
+
+
+@pytest.mark.parametrize(
+    ("text", "wait_s"),
+    [
+        ("7", 7.0),
+        ("1.5", 1.5),
+        ("-3", 0.0),
+        ("soon", None),
+        ("nan", None),
+        ("inf", None),
+        ("9" * 5000, None),
+        ("", None),
+        ("86401", DAY_S),
+        ("9" * 300, DAY_S),
+        ("1e300", DAY_S),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", DAY_S),
+        (formatdate(1_000_010, usegmt=True), 10.0),
+        (formatdate(999_990, usegmt=True), 0.0),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date_and_a_day_at_most(
+    text: str, wait_s: float | None
+) -> None:
+    assert parse_retry_after(httpx.Headers({"Retry-After": text}), 1_000_000) == wait_s
+
+
+def test_without_retry_after_there_is_no_wait() -> None:
+    assert parse_retry_after({}, 1_000_000) is None

@@ -77,7 +77,9 @@ def test_an_outage_is_told_as_one_and_the_library_repeats_nothing(
     assert project.requests == 2
 
 
-@pytest.mark.parametrize(("header", "wait_s"), [("30", 30.0), ("soon", None), ("", None)])
+@pytest.mark.parametrize(
+    ("header", "wait_s"), [("30", 30.0), ("soon", None), ("", None), ("9" * 5000, None)]
+)
 def test_retry_after_is_passed_on(
     project: Project, store: SupabaseStore, header: str, wait_s: float | None
 ) -> None:
@@ -152,7 +154,7 @@ def test_no_redirect_is_followed(project: Project, store: SupabaseStore) -> None
         assert project.requests == before + 1
 
 
-@pytest.mark.parametrize("seconds", ["86401", "9" * 300, "9" * 5000])
+@pytest.mark.parametrize("seconds", ["86401", "9" * 300])
 def test_a_wait_is_a_day_at_most(project: Project, store: SupabaseStore, seconds: str) -> None:
     project.response = problem(503, **{"Retry-After": seconds})
     with pytest.raises(OutsideError) as caught:

@@ -1,4 +1,5 @@
-"""GitHub, reached as the App where it is installed, else with GITHUB_TOKEN, else anonymously."""
+"""The GitHub adapter. A repository is reached as the App if that is installed there, else with
+GITHUB_TOKEN, else anonymously."""
 
 from __future__ import annotations
 
@@ -8,16 +9,15 @@ from types import TracebackType
 from typing import Self
 
 from bot.adapters.github.app import (
-    Access,
-    AppFacts,
-    AppItself,
+    AppRegistration,
     Deliveries,
-    HookFacts,
-    InstalledAccess,
-    TokenAccess,
+    WebhookConfig,
+    fetch_registration,
+    fetch_webhook_config,
 )
-from bot.adapters.github.calls import Call, Server
-from bot.adapters.github.errors import server_time
+from bot.adapters.github.auth import AppClient, Identity, InstallationIdentity, TokenIdentity
+from bot.adapters.github.client import ApiRequest, Transport
+from bot.adapters.github.errors import server_time_s
 from bot.adapters.github.repository import Repository
 from bot.errors import BadRequest, SetupError
 from bot.ports import MetricsSink
@@ -25,11 +25,11 @@ from bot.types.names import REPO_NAME
 
 
 class GitHubApp:
-    """`connect` is a `bot.ports.Connect`. Usable from any thread; `close` it, or leave its `with`.
+    """`connect` implements `bot.ports.Connect`. Usable from any thread; `close` it at the end.
 
     `app_id` and `private_key` (a PEM) are both given or both None; `token` is GITHUB_TOKEN.
-    `timeout_s` bounds each wait for GitHub's bytes, and six of them one answer, not a whole call;
-    `limit_patience_s` what a call itself waits for GitHub's limits.
+    `timeout_s` limits each wait for bytes; one answer may take six of it. `max_limit_wait_s` is the
+    longest rate limit that a call itself waits for; a longer one is raised at once.
     """
 
     def __init__(
@@ -43,60 +43,64 @@ class GitHubApp:
         timeout_s: float = 20.0,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.time,
-        watch: MetricsSink | None = None,
-        limit_patience_s: float = 120.0,
+        metrics: MetricsSink | None = None,
+        max_limit_wait_s: float = 120.0,
     ) -> None:
-        self._server = Server(
+        self._transport = Transport(
             api_url,
             timeout_s=timeout_s,
             sleep=sleep,
             clock=clock,
-            watch=watch,
-            limit_patience_s=limit_patience_s,
+            metrics=metrics,
+            max_limit_wait_s=max_limit_wait_s,
         )
         self._server_url = server_url.rstrip("/")
-        self._app = AppItself(self._server, app_id, private_key) if app_id and private_key else None
         self._token = token
+        self._app: AppClient | None = None
+        if app_id and private_key:
+            self._app = AppClient(self._transport, app_id, private_key)
 
     def connect(
         self, repo: str, installation_id: int | None, repository_id: int | None = None
     ) -> Repository:
         if not REPO_NAME.fullmatch(repo):
-            raise BadRequest(
-                f"{repo[:100]!r} names no repository.", next_step="Write it as owner/name."
-            )
-        access = self._access(repo, installation_id, repository_id)
+            message = f"{repo[:100]!r} names no repository."
+            raise BadRequest(message, next_step="Write it as owner/name.")
+        identity = self._identify(repo, installation_id, repository_id)
         url = f"{self._server_url}/{repo}.git"
-        return Repository(repo, url, self._server, access, repository_id=repository_id)
+        return Repository(repo, url, self._transport, identity, repository_id=repository_id)
 
-    def _access(self, repo: str, installation_id: int | None, repository_id: int | None) -> Access:
+    def _identify(
+        self, repo: str, installation_id: int | None, repository_id: int | None
+    ) -> Identity:
         if self._app is None:
-            return TokenAccess(self._server, self._token)
+            return TokenIdentity(self._transport, self._token)
         if installation_id is None:
-            installation_id = self._app.installation_id(repo)
+            installation_id = self._app.fetch_installation_id(repo)
         if installation_id is None:
-            return TokenAccess(self._server, self._token)
-        return InstalledAccess(self._app, repo, installation_id, repository_id)
+            return TokenIdentity(self._transport, self._token)
+        return InstallationIdentity(self._app, repo, installation_id, repository_id)
 
-    def app_facts(self) -> AppFacts:
-        """The App's registration. SetupError where the key is not its key, or none is set."""
-        return self._configured().facts()
+    def fetch_registration(self) -> AppRegistration:
+        """SetupError if the key is not the App's, or none is set."""
+        return fetch_registration(self._require_app())
 
-    def hook_facts(self) -> HookFacts:
-        return self._configured().hook()
-
-    def clock_skew_s(self) -> float:
-        """By how many seconds this machine's clock is ahead of GitHub's. Over some 30, GitHub
-        refuses the App."""
-        response = self._server.exchange(Call("GET", "/", "read GitHub's clock"), None)
-        now = self._server.clock()
-        return now - server_time(response, now)
+    def fetch_webhook_config(self) -> WebhookConfig:
+        return fetch_webhook_config(self._require_app())
 
     def deliveries(self) -> Deliveries:
-        """What GitHub remembers of the App's deliveries."""
-        return Deliveries(self._configured().calls)
+        """The App's deliveries that GitHub has on record."""
+        return Deliveries(self._require_app())
 
-    def _configured(self) -> AppItself:
+    def clock_skew_s(self) -> float:
+        """How far this machine's clock is ahead of GitHub's. GitHub refuses the App from some 30
+        seconds on."""
+        request = ApiRequest("GET", "/", "read GitHub's clock")
+        response = self._transport.send_once(request, None)
+        now = self._transport.clock()
+        return now - server_time_s(response, now)
+
+    def _require_app(self) -> AppClient:
         if self._app is None:
             step = (
                 "Set GITHUB_APP_ID and GITHUB_PRIVATE_KEY, or register an App with `python -m bot"
@@ -106,7 +110,7 @@ class GitHubApp:
         return self._app
 
     def close(self) -> None:
-        self._server.close()
+        self._transport.close()
 
     def __enter__(self) -> Self:
         return self

@@ -1,7 +1,7 @@
 """Files that people attached in a thread.
 
-Their addresses on the site serve only browsers where the repository is private: no token opens
-them. What GitHub renders of the thread holds addresses that are signed, and good for some minutes.
+In a private repository their addresses on the site serve browsers only: no token opens them. The
+HTML that GitHub renders of the thread holds signed addresses, which are valid for some minutes.
 https://docs.github.com/en/rest/using-the-rest-api/getting-started-with-the-rest-api#media-types
 """
 
@@ -14,109 +14,109 @@ from contextlib import suppress
 from typing import Annotated
 from urllib.parse import urlsplit
 
+import httpx
 from pydantic import BaseModel, Field, RootModel
 
-from bot.adapters.github.calls import Call, Calls, Server
-from bot.adapters.github.shapes import PAGE_ITEMS
+from bot.adapters.github.client import ApiClient, ApiRequest, Transport
+from bot.adapters.github.schemas import PAGE_ITEMS
 from bot.errors import BadRequest, NotFound, OutsideError
 
-RENDERED = "application/vnd.github.full+json"
-
-_HOPS = 3
-_SECONDS = 30.0
-_DOING = "fetch an attached file"
+_RENDERED_HTML = "application/vnd.github.full+json"
+_MAX_REDIRECTS = 3
+_MAX_DOWNLOAD_S = 30.0
+_PURPOSE = "fetch an attached file"
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
-class _Rendered(BaseModel):
+class _RenderedText(BaseModel):
     body_html: str = ""
 
 
-class _RenderedPage(RootModel[Annotated[list[_Rendered], Field(max_length=PAGE_ITEMS)]]):
+class _RenderedPage(RootModel[Annotated[list[_RenderedText], Field(max_length=PAGE_ITEMS)]]):
     pass
 
 
 class Attachments:
-    """Those of one repository's threads. `site` is the server's URL: nothing but that is sent the
-    token."""
+    """The attachments of one repository's threads. `server_url` is GitHub's site: the token is sent
+    nowhere else."""
 
-    def __init__(self, server: Server, calls: Calls, repo: str, site: str) -> None:
-        self._server, self._calls, self._site = server, calls, site
-        self._at = f"/repos/{repo}"
+    def __init__(self, transport: Transport, api: ApiClient, repo: str, server_url: str) -> None:
+        self._transport = transport
+        self._api = api
+        self._path = f"/repos/{repo}"
+        self._server_url = server_url
 
     def fetch(self, url: str, number: int, token: str | None, *, max_bytes: int) -> bytes:
         """See `bot.ports.GitHub.attachment`."""
-        on_site = url.startswith(f"{self._site}/")
+        if not url.startswith(f"{self._server_url}/"):
+            return self._download(url, None, max_bytes)
         try:
-            return self._download(url, token if on_site else None, max_bytes)
+            return self._download(url, token, max_bytes)
         except NotFound:
-            signed = next(self._signed(url, number), None) if on_site else None
-            if signed is None:
+            signed_url = self._find_signed_url(url, number)
+            if signed_url is None:
                 raise
-            return self._download(signed, None, max_bytes)
+            return self._download(signed_url, None, max_bytes)
 
     def _download(self, url: str, token: str | None, max_bytes: int) -> bytes:
-        """What GitHub leads to is fetched without the token."""
+        """Redirects are followed without the token, and only with the same scheme."""
         scheme = urlsplit(url).scheme
-        for _ in range(_HOPS):
-            with self._server.stream(url, _DOING, token) as response:
-                onward = response.next_request
-                if onward is None:
-                    return _body(
-                        self._server, response.status_code, response.iter_bytes(), max_bytes
-                    )
-            if onward.url.scheme != scheme:
+        for _ in range(_MAX_REDIRECTS):
+            with self._transport.open_stream(url, _PURPOSE, token) as response:
+                redirected = response.next_request
+                if redirected is None:
+                    return self._read_body(response, max_bytes)
+            if redirected.url.scheme != scheme:
                 break
-            url, token = str(onward.url), None
+            url, token = str(redirected.url), None
         raise OutsideError(
-            f"TinyGen could not {_DOING}: GitHub led nowhere.", next_step="Attach it again."
+            f"TinyGen could not {_PURPOSE}: GitHub led nowhere.", next_step="Attach it again."
         )
 
-    def _signed(self, url: str, number: int) -> Iterator[str]:
-        """The file's signed addresses in the thread as GitHub renders it."""
+    def _read_body(self, response: httpx.Response, max_bytes: int) -> bytes:
+        status = response.status_code
+        if status >= 400:
+            error_type = NotFound if status < 500 else OutsideError
+            message = f"TinyGen could not {_PURPOSE}: GitHub answered {status}."
+            raise error_type(message, next_step="Attach it again.")
+        content = b""
+        deadline = self._transport.clock() + _MAX_DOWNLOAD_S
+        for chunk in response.iter_bytes():
+            content += chunk
+            if len(content) > max_bytes:
+                message = f"An attached file is larger than {max_bytes} bytes."
+                raise BadRequest(message, next_step="Attach a smaller one.")
+            if self._transport.clock() > deadline:
+                message = f"TinyGen could not {_PURPOSE}: it took too long."
+                raise OutsideError(message, next_step="Try again.")
+        return content
+
+    def _find_signed_url(self, url: str, number: int) -> str | None:
+        """The file's first signed address in the thread as GitHub renders it."""
         uuid = _UUID.search(url)
         if uuid is None:
-            return
-        signed = _signed_addresses(self._site)
-        for words in self._rendered(number):
-            for found in signed.finditer(words.body_html):
+            return None
+        signed_addresses = _signed_addresses(self._server_url)
+        for text in self._fetch_rendered(number):
+            for found in signed_addresses.finditer(text.body_html):
                 if uuid[0] in found["path"]:
-                    yield html.unescape(found[0])
+                    return html.unescape(found[0])
+        return None
 
-    def _rendered(self, number: int) -> Iterator[_Rendered]:
-        """The thread's opening, its comments and, on a pull request, those on lines."""
-        doing = "read a thread as it is shown"
-        yield self._calls.read(
-            _Rendered, Call("GET", f"{self._at}/issues/{number}", doing, accept=RENDERED)
-        )
+    def _fetch_rendered(self, number: int) -> Iterator[_RenderedText]:
+        """The thread's body, its comments and, on a pull request, those on lines."""
+        purpose = "read a thread as it is shown"
+        path = f"{self._path}/issues/{number}"
+        yield self._api.read(_RenderedText, ApiRequest("GET", path, purpose, accept=_RENDERED_HTML))
         for kind in ("issues", "pulls"):
-            call = Call("GET", f"{self._at}/{kind}/{number}/comments", doing, accept=RENDERED)
-            with suppress(NotFound):  # an issue has none on lines
-                for page in self._calls.pages(_RenderedPage, call):
+            path = f"{self._path}/{kind}/{number}/comments"
+            request = ApiRequest("GET", path, purpose, accept=_RENDERED_HTML)
+            with suppress(NotFound):  # an issue has no comments on lines
+                for page in self._api.read_pages(_RenderedPage, request):
                     yield from page.root
 
 
-def _signed_addresses(site: str) -> re.Pattern[str]:
-    hosts = "|".join(map(re.escape, ("https://private-user-images.githubusercontent.com", site)))
-    return re.compile(rf"(?:{hosts})/(?P<path>[\w./-]++)\?[\w.=&;%-]+")
-
-
-def _body(server: Server, status: int, chunks: Iterator[bytes], max_bytes: int) -> bytes:
-    if status >= 400:
-        kind = NotFound if status < 500 else OutsideError
-        raise kind(
-            f"TinyGen could not {_DOING}: GitHub answered {status}.", next_step="Attach it again."
-        )
-    content, until = b"", server.clock() + _SECONDS
-    for chunk in chunks:
-        content += chunk
-        if len(content) > max_bytes:
-            raise BadRequest(
-                f"An attached file is larger than {max_bytes} bytes.",
-                next_step="Attach a smaller one.",
-            )
-        if server.clock() > until:
-            raise OutsideError(
-                f"TinyGen could not {_DOING}: it took too long.", next_step="Try again."
-            )
-    return content
+def _signed_addresses(server_url: str) -> re.Pattern[str]:
+    hosts = ("https://private-user-images.githubusercontent.com", server_url)
+    either = "|".join(map(re.escape, hosts))
+    return re.compile(rf"(?:{either})/(?P<path>[\w./-]++)\?[\w.=&;%-]+")

@@ -1,75 +1,84 @@
-"""Who TinyGen is to GitHub: the App itself, one of its installations, a fixed token, or nobody.
+"""Credentials and identity: TinyGen acts as the App itself, as an installation of it, with
+GITHUB_TOKEN, or anonymously.
 
-Installation tokens are minted for one repository and the least permission, live in memory only, are
-renewed before they end, and are minted once however many threads need one.
+Installation tokens are made for one repository and with the least permissions. They live in memory
+only, are renewed before they expire, and are requested once for all threads. githubkit's App
+authentication is not used for them: it cannot replace a token that GitHub refuses, gives out tokens
+up to one minute before they expire, and requests one for each thread that needs it.
 """
 
 from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from bot.adapters.github.calls import Call, Calls, Server, checked
-from bot.adapters.github.errors import server_time
-from bot.errors import AskerError, SetupError
+from bot.adapters.github.client import (
+    ApiClient,
+    ApiRequest,
+    Credentials,
+    Transport,
+    parse_response,
+)
+from bot.adapters.github.errors import server_time_s
+from bot.adapters.github.schemas import App, Installation, IssueComment, User
+from bot.errors import AskerError, NotFound, SetupError
 
 if TYPE_CHECKING:
     from githubkit.auth.app import AppAuth
 
 Permissions = tuple[tuple[str, Literal["read", "write"]], ...]
 
-TALK: Permissions = (
+THREAD_PERMISSIONS: Permissions = (
     ("contents", "read"),
     ("issues", "write"),
     ("metadata", "read"),
     ("pull_requests", "write"),
 )
-CHECKS: Permissions = (("actions", "read"),)
-READ: Permissions = (("contents", "read"),)
-PUSH: Permissions = (("contents", "write"),)
-PUSH_WORKFLOWS: Permissions = (("contents", "write"), ("workflows", "write"))
+ACTIONS_PERMISSIONS: Permissions = (("actions", "read"),)
+FETCH_PERMISSIONS: Permissions = (("contents", "read"),)
+PUSH_PERMISSIONS: Permissions = (("contents", "write"),)
+WORKFLOW_PUSH_PERMISSIONS: Permissions = (("contents", "write"), ("workflows", "write"))
 
-_RENEW_BEFORE_S = 600.0
-"""A token that is handed out is good for at least so long: git may need minutes to fetch with
-it."""
-_KEPT = 1000
+_MIN_LIFETIME_S = 600.0
+"""A token that is given out is valid for at least so long: git may need minutes to fetch."""
+_MAX_CACHED_TOKENS = 1000
 
 
-class FixedToken:
+class TokenCredentials:
     """GITHUB_TOKEN, or nothing."""
 
     def __init__(self, token: str | None) -> None:
         self._token = token
 
-    def token(self, refused: str | None = None) -> str | None:  # noqa: ARG002 - there is no other one
+    def token(self, refused: str | None = None) -> str | None:  # noqa: ARG002 - there is no other
         if self._token and not (self._token.isascii() and self._token.isprintable()):
             step = "Copy the token again, without quotes, spaces or line ends."
             raise SetupError("GITHUB_TOKEN holds characters that no token has.", next_step=step)
         return self._token
 
 
-class AppKey:
-    """The App as itself: a JWT, signed with its private key (a PEM), good for some minutes."""
+class AppCredentials:
+    """The App as itself: a JWT, signed with its private key (a PEM), valid for some minutes."""
 
-    def __init__(self, server: Server, app_id: str, private_key: str) -> None:
-        self._server = server
+    def __init__(self, transport: Transport, app_id: str, private_key: str) -> None:
+        self._transport = transport
         self._app_id = app_id
         self._private_key = private_key
         self._auth: AppAuth | None = None
 
-    def token(self, refused: str | None = None) -> str:  # noqa: ARG002 - the key makes no better one
+    def token(self, refused: str | None = None) -> str:  # noqa: ARG002 - another would be the same
         from githubkit.auth.app import AppAuth
 
         if self._auth is None:
-            _check_key(self._private_key)
-            self._auth = AppAuth(self._server.kit(), self._app_id, self._private_key)
+            _check_private_key(self._private_key)
+            self._auth = AppAuth(self._transport.githubkit(), self._app_id, self._private_key)
         return self._auth.get_jwt()
 
 
-def _check_key(private_key: str) -> None:
+def _check_private_key(private_key: str) -> None:
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -79,17 +88,17 @@ def _check_key(private_key: str) -> None:
     except (ValueError, TypeError, UnsupportedAlgorithm):
         key = None
     if not isinstance(key, RSAPrivateKey):
-        step = (
-            "Generate a private key in the App's settings on GitHub, and give the whole PEM file."
-        )
         raise SetupError(
-            "GITHUB_PRIVATE_KEY is no RSA private key without a passphrase.", next_step=step
+            "GITHUB_PRIVATE_KEY is no RSA private key without a passphrase.",
+            next_step="Generate a private key in the App's settings on GitHub, and give the whole"
+            " PEM file.",
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
-    """What a token is for: the repository of that id or, where none is known, of that name."""
+class TokenScope:
+    """What an installation token may be used for. The repository is the one with the id, if that is
+    known, else the one with the name."""
 
     installation_id: int
     repo: str
@@ -98,71 +107,173 @@ class Grant:
 
 
 @dataclass(slots=True)
-class _Slot:
+class _CachedToken:
     lock: threading.Lock = field(default_factory=threading.Lock)
     token: str | None = field(default=None, repr=False)
-    ends_at: float = 0.0
+    expires_at: float = 0.0
 
 
-class _Minted(BaseModel):
+class _TokenResponse(BaseModel):
     token: Annotated[str, Field(max_length=2_000, pattern=r"^[!-~]+$")]
     expires_at: AwareDatetime
 
 
-class Tokens:
-    """Installation tokens, one per grant at a time. Usable from any thread."""
+class InstallationTokens:
+    """One valid token for each scope. Usable from any thread."""
 
-    def __init__(self, server: Server, app: Calls) -> None:
-        self._server = server
+    def __init__(self, transport: Transport, app: ApiClient) -> None:
+        """`app` has the App's own credentials."""
+        self._transport = transport
         self._app = app
         self._lock = threading.Lock()
-        self._slots: dict[Grant, _Slot] = {}
+        self._cache: dict[TokenScope, _CachedToken] = {}
 
-    def token(self, grant: Grant, refused: str | None = None) -> str:
-        """A token that is good for some minutes yet, and is not the one that was refused."""
-        slot = self._slot(grant)
-        with slot.lock:
-            ends_soon = slot.ends_at - self._server.clock() < _RENEW_BEFORE_S
-            if slot.token is None or slot.token == refused or ends_soon:
-                slot.token = None
-                slot.token, slot.ends_at = self._mint(grant)
-            return slot.token
+    def token(self, scope: TokenScope, refused: str | None = None) -> str:
+        """A token that stays valid for some minutes and is not the refused one."""
+        cached = self._cached(scope)
+        with cached.lock:
+            expires_soon = cached.expires_at - self._transport.clock() < _MIN_LIFETIME_S
+            if cached.token is None or cached.token == refused or expires_soon:
+                cached.token = None
+                cached.token, cached.expires_at = self._create(scope)
+            return cached.token
 
-    def _slot(self, grant: Grant) -> _Slot:
+    def _cached(self, scope: TokenScope) -> _CachedToken:
         with self._lock:
-            if len(self._slots) >= _KEPT:
-                now = self._server.clock()
-                self._slots = {key: slot for key, slot in self._slots.items() if slot.ends_at > now}
-            return self._slots.setdefault(grant, _Slot())
+            if len(self._cache) >= _MAX_CACHED_TOKENS:
+                now = self._transport.clock()
+                self._cache = {
+                    key: cached for key, cached in self._cache.items() if cached.expires_at > now
+                }
+            return self._cache.setdefault(scope, _CachedToken())
 
-    def _mint(self, grant: Grant) -> tuple[str, float]:
-        """https://docs.github.com/en/rest/apps/apps#create-an-installation-access-token-for-an-app"""
-        by_name = {"repositories": [grant.repo.partition("/")[2]]}
-        of = by_name if grant.repository_id is None else {"repository_ids": [grant.repository_id]}
-        wanted = {**of, "permissions": dict(grant.permissions)}
-        path = f"/app/installations/{grant.installation_id}/access_tokens"
-        call = Call("POST", path, f"get a token for {grant.repo}", json=wanted)
+    def _create(self, scope: TokenScope) -> tuple[str, float]:
+        """A new token, and when it expires by our clock.
+        https://docs.github.com/en/rest/apps/apps#create-an-installation-access-token-for-an-app"""
+        body: dict[str, object] = {}
+        if scope.repository_id is None:
+            body["repositories"] = [scope.repo.partition("/")[2]]
+        else:
+            body["repository_ids"] = [scope.repository_id]
+        body["permissions"] = dict(scope.permissions)
+        path = f"/app/installations/{scope.installation_id}/access_tokens"
+        request = ApiRequest("POST", path, f"get a token for {scope.repo}", json=body)
         try:
-            response = self._app.send(call)
+            response = self._app.send(request)
         except AskerError as refusal:
-            raise SetupError(refusal.message, next_step=_NOT_INSTALLED) from refusal
-        minted = checked(_Minted, call, response)
-        now = self._server.clock()
-        return minted.token, now + minted.expires_at.timestamp() - server_time(response, now)
+            raise SetupError(
+                refusal.message,
+                next_step="Install the App on this repository, under its present name, and accept"
+                " on GitHub the permissions that it asks for.",
+            ) from refusal
+        created = parse_response(_TokenResponse, request, response)
+        now = self._transport.clock()
+        lifetime_s = created.expires_at.timestamp() - server_time_s(response, now)
+        return created.token, now + lifetime_s
 
 
-class InstallationToken:
-    """One grant's tokens, as credentials."""
+class InstallationCredentials:
+    """The tokens of one scope."""
 
-    def __init__(self, tokens: Tokens, grant: Grant) -> None:
+    def __init__(self, tokens: InstallationTokens, scope: TokenScope) -> None:
         self._tokens = tokens
-        self._grant = grant
+        self._scope = scope
 
     def token(self, refused: str | None = None) -> str:
-        return self._tokens.token(self._grant, refused)
+        return self._tokens.token(self._scope, refused)
 
 
-_NOT_INSTALLED = (
-    "Install the App on this repository, under its present name, and accept on GitHub the"
-    " permissions that it asks for."
-)
+class AppClient:
+    """Requests with the App's own key, and the tokens of its installations."""
+
+    def __init__(self, transport: Transport, app_id: str, private_key: str) -> None:
+        self.api = ApiClient(transport, AppCredentials(transport, app_id, private_key))
+        self.tokens = InstallationTokens(transport, self.api)
+        self._lock = threading.Lock()
+        self._app: App | None = None
+
+    def cached_app(self) -> App:
+        """The App, requested once per process. Its id is read there, since GITHUB_APP_ID may hold
+        the client id instead."""
+        with self._lock:
+            if self._app is None:
+                self._app = self.fetch_app()
+            return self._app
+
+    def fetch_app(self) -> App:
+        return self.api.read(App, ApiRequest("GET", "/app", "read the App's own registration"))
+
+    def fetch_installation_id(self, repo: str) -> int | None:
+        """The App's installation on the repository; None without one."""
+        path = f"/repos/{repo}/installation"
+        request = ApiRequest("GET", path, f"find the App's installation on {repo}")
+        try:
+            return self.api.read(Installation, request).id
+        except NotFound:
+            return None
+
+    def fetch_permissions(self, installation_id: int) -> dict[str, str]:
+        """The permissions that the installation's owner accepted."""
+        path = f"/app/installations/{installation_id}"
+        request = ApiRequest("GET", path, "read what the App's installation may do")
+        return self.api.read(Installation, request).permissions
+
+
+class Identity(Protocol):
+    """Who TinyGen is in one repository."""
+
+    def credentials(self, permissions: Permissions) -> Credentials: ...
+
+    def is_author(self, comment: IssueComment) -> bool: ...
+
+    def may_write_workflows(self) -> bool: ...
+
+
+class InstallationIdentity:
+    """The App's installation on the repository."""
+
+    def __init__(
+        self, app: AppClient, repo: str, installation_id: int, repository_id: int | None
+    ) -> None:
+        self._app = app
+        self._repo = repo
+        self._installation_id = installation_id
+        self._repository_id = repository_id
+
+    def credentials(self, permissions: Permissions) -> Credentials:
+        scope = TokenScope(self._installation_id, self._repo, permissions, self._repository_id)
+        return InstallationCredentials(self._app.tokens, scope)
+
+    def is_author(self, comment: IssueComment) -> bool:
+        app, user = comment.performed_via_github_app, comment.user
+        if app is not None:
+            return app.id == self._app.cached_app().id
+        if user is None or user.type != "Bot":
+            return False
+        return user.login == f"{self._app.cached_app().slug}[bot]"
+
+    def may_write_workflows(self) -> bool:
+        return self._app.fetch_permissions(self._installation_id).get("workflows") == "write"
+
+
+class TokenIdentity:
+    """The owner of GITHUB_TOKEN, or nobody."""
+
+    def __init__(self, transport: Transport, token: str | None) -> None:
+        self._token = token
+        self._api = ApiClient(transport, TokenCredentials(token))
+
+    def credentials(self, permissions: Permissions) -> Credentials:  # noqa: ARG002 - it has its own
+        return TokenCredentials(self._token)
+
+    def is_author(self, comment: IssueComment) -> bool:
+        if self._token is None or comment.user is None:
+            return False
+        if comment.performed_via_github_app is not None:
+            return False
+        request = ApiRequest("GET", "/user", "find out whose GITHUB_TOKEN this is")
+        return comment.user.login == self._api.read(User, request).login
+
+    def may_write_workflows(self) -> bool:
+        """False, since GitHub does not say what a token may do."""
+        return False

@@ -1,188 +1,160 @@
-"""What an answer of GitHub that is no success means: who acts next, and how long to wait.
+"""What an error answer of GitHub means: who must act next, and how long to wait.
 
-Pure functions of a response. GitHub's own words are quoted, shortened, because they often name the
-cause; a token never is part of them, and one that a proxy echoes is taken out.
+Pure functions of a response. GitHub's own message is quoted, shortened, because it often names the
+cause. It never holds the token, since one that a proxy sends back is masked.
 """
 
 from __future__ import annotations
 
 import math
-from email.utils import parsedate_to_datetime
 
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from bot.adapters.http import clamp_wait_s, parse_http_date, parse_number, parse_retry_after
 from bot.errors import BadRequest, NotFound, NotPermitted, OutsideError, SetupError, TinyGenError
 
-_LIMIT_WORDS = ("rate limit", "abuse detection")
-_UNNAMED_LIMIT_S = 60.0
+TRY_LATER = "Try again in a few minutes; GitHub's status page tells of outages."
+
+_CHECK_SETTINGS = (
+    "Run `python -m bot doctor`: it checks GITHUB_APP_ID, GITHUB_PRIVATE_KEY, GITHUB_TOKEN and the"
+    " clock."
+)
+_FIX_REQUEST = "Mend what GitHub names there, then ask again."
+_CHECK_NAME = "Check the name, and that the App is installed on this repository and may see it."
+_RATE_LIMIT_PHRASES = ("rate limit", "abuse detection")
+_DEFAULT_LIMIT_S = 60.0
 """https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api: "wait for at
 least one minute"."""
-_QUOTED_CHARS = 300
-_READ_BYTES = 64 * 1024
-"""Of an error: what is longer is no reason that could be told."""
-_LONGEST_WAIT_S = 86_400.0
+_SEARCHED_BYTES = 2_000
+_MAX_ERROR_BYTES = 64 * 1024
+_MAX_QUOTE_CHARS = 300
 
 
 class UnclearOutcome(OutsideError):
-    """Whether GitHub did what was asked is unknown: look before asking again. It stays within this
+    """Whether GitHub did what was asked is unknown: check before asking again. It never leaves this
     adapter."""
 
 
-class _Fault(BaseModel):
-    message: str = ""
-    errors: list[object] = []
-
-
-def server_time(response: httpx.Response, default: float) -> float:
-    """GitHub's clock in seconds since 1970: its times are compared with it, since ours may be
-    wrong."""
-    return _date(response.headers.get("date", "")) or default
-
-
-def retry_after_s(response: httpx.Response, now: float) -> float | None:
-    """What `Retry-After` asks for, in either of its forms, a day at most; None where it is absent
-    or nonsense."""
-    text = response.headers.get("retry-after", "").strip()
-    if (seconds := _number(text)) is not None:
-        return _within_a_day(seconds)
-    if (date := _date(text)) is not None:
-        return _within_a_day(date - server_time(response, now))
-    return None
-
-
-def limit_wait_s(response: httpx.Response, now: float, *, met_before: int = 0) -> float | None:
-    """Seconds to wait where this answer is a primary or secondary rate limit, else None. Where
-    GitHub says how long, it is just so long; else longer each time, as it asks of those who meet a
-    limit again."""
-    if response.status_code not in (403, 429):
-        return None
-    if (asked := retry_after_s(response, now)) is not None:
-        return asked
-    says_limit = any(word in _beginning(response).lower() for word in _LIMIT_WORDS)
-    reset = _number(response.headers.get("x-ratelimit-reset", ""))
-    if says_limit and reset is not None and response.headers.get("x-ratelimit-remaining") == "0":
-        return _within_a_day(reset - server_time(response, now)) + 1
-    return _UNNAMED_LIMIT_S * 2**met_before if says_limit or response.status_code == 429 else None
-
-
-def _within_a_day(seconds: float) -> float:
-    return min(max(seconds, 0.0), _LONGEST_WAIT_S)
-
-
-def _beginning(response: httpx.Response) -> str:
-    """Of the body. `Response.text` would decode all of it, in whatever way the answer names."""
-    return response.content[:2000].decode("utf-8", "replace")
-
-
-def _number(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _date(text: str) -> float | None:
-    try:
-        return parsedate_to_datetime(text).timestamp()
-    except (ValueError, OverflowError):
-        return None
-
-
-def quoted_message(response: httpx.Response, token: str | None) -> str:
-    """GitHub's reason on one line, its list of errors included; the status's name where it gave
-    none."""
-    try:
-        fault = _Fault.model_validate_json(response.content[:_READ_BYTES])
-    except ValidationError:
-        fault = _Fault()
-    parts = [
-        fault.message or response.reason_phrase,
-        *(_detail(error) for error in fault.errors[:5]),
-    ]
-    text = "; ".join(part for part in parts if part)
-    text = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
-    if token:
-        text = text.replace(token, "***")
-    return text[:_QUOTED_CHARS].rstrip(" .")
-
-
-def _detail(error: object) -> str:
-    if isinstance(error, dict):
-        named = (error.get(name) for name in ("field", "code"))
-        return str(error.get("message") or " ".join(str(name) for name in named if name))
-    return str(error)
-
-
-def error_for(response: httpx.Response, doing: str, token: str | None) -> TinyGenError:
-    """The error for a refusal. `doing` completes "TinyGen could not ..."."""
-    status, text = response.status_code, _beginning(response)
-    message = (
-        f"TinyGen could not {doing}: GitHub answered {status} ({quoted_message(response, token)})."
-    )
+def error_for(response: httpx.Response, purpose: str, token: str | None) -> TinyGenError:
+    """The exception for an error answer. `purpose` completes "TinyGen could not ..."."""
+    status = response.status_code
+    text = _first_text(response)
+    quote = quote_message(response, token)
+    message = f"TinyGen could not {purpose}: GitHub answered {status} ({quote})."
     match status:
         case 401:
-            return SetupError(message, next_step=_CREDENTIALS)
+            return SetupError(message, next_step=_CHECK_SETTINGS)
         case 403:
-            return _forbidden(
-                message, text, response.headers.get("x-accepted-github-permissions", "")
-            )
+            permissions = response.headers.get("x-accepted-github-permissions", "")
+            return _forbidden_error(message, text, permissions)
         case 404 if "Integration not found" in text:
-            return SetupError(message, next_step=_CREDENTIALS)
+            return SetupError(message, next_step=_CHECK_SETTINGS)
         case 404 | 410 | 451:
-            return NotFound(message, next_step=_MISSING)
+            return NotFound(message, next_step=_CHECK_NAME)
         case 301 | 302 | 307 | 308:
-            return NotFound(
-                message, next_step="It was renamed or moved: ask again where it is now."
-            )
+            step = "It was renamed or moved: ask again where it is now."
+            return NotFound(message, next_step=step)
         case 400 | 409 | 413 | 422:
-            return BadRequest(message, next_step=_MEND)
+            return BadRequest(message, next_step=_FIX_REQUEST)
         case _:
             return OutsideError(message, next_step=TRY_LATER)
 
 
-def limit_error(doing: str, wait_s: float) -> OutsideError:
-    message = f"TinyGen could not {doing}: it met GitHub's rate limit."
-    return OutsideError(message, next_step=f"Try again in {_spoken(wait_s)}.", retry_in_s=wait_s)
-
-
-def untrusted_error(doing: str) -> SetupError:
-    message = f"TinyGen could not {doing}: GitHub's certificate is not trusted here."
-    step = "Add the authority that signed it to the file that SSL_CERT_FILE names."
-    return SetupError(message, next_step=step)
-
-
-def _forbidden(message: str, text: str, needed: str) -> TinyGenError:
-    """`needed`: https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api,
-    "insufficient"."""
+def _forbidden_error(message: str, text: str, permissions: str) -> TinyGenError:
+    """`permissions` are those that the request needs:
+    https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api"""
     if "not accessible by" in text:
-        wanted = f" ({needed[:100]})" if needed else ""
+        needed = f" ({permissions[:100]})" if permissions else ""
         step = (
-            f"Give the App the permission it lacks{wanted}, and accept the change on its"
+            f"Give the App the permission it lacks{needed}, and accept the change on its"
             " installation."
         )
         return SetupError(message, next_step=step)
     if "suspended" in text:
-        return SetupError(
-            message,
-            next_step="Unsuspend the App's installation in the account's settings on GitHub.",
-        )
-    return NotPermitted(
-        message, next_step="Ask someone who administers the repository to lift what GitHub names."
-    )
+        step = "Unsuspend the App's installation in the account's settings on GitHub."
+        return SetupError(message, next_step=step)
+    step = "Ask someone who administers the repository to lift what GitHub names."
+    return NotPermitted(message, next_step=step)
 
 
-def _spoken(seconds: float) -> str:
-    return (
-        f"{math.ceil(seconds)} seconds" if seconds < 120 else f"{math.ceil(seconds / 60)} minutes"
-    )
+def rate_limit_error(purpose: str, wait_s: float) -> OutsideError:
+    message = f"TinyGen could not {purpose}: it met GitHub's rate limit."
+    seconds = math.ceil(wait_s)
+    minutes = math.ceil(wait_s / 60)
+    wait = f"{seconds} seconds" if wait_s < 120 else f"{minutes} minutes"
+    return OutsideError(message, next_step=f"Try again in {wait}.", retry_in_s=wait_s)
 
 
-TRY_LATER = "Try again in a few minutes; GitHub's status page tells of outages."
-_CREDENTIALS = (
-    "Run `python -m bot doctor`: it checks GITHUB_APP_ID, GITHUB_PRIVATE_KEY, GITHUB_TOKEN and the"
-    " clock."
-)
-_MEND = "Mend what GitHub names there, then ask again."
-_MISSING = "Check the name, and that the App is installed on this repository and may see it."
+def certificate_error(purpose: str) -> SetupError:
+    message = f"TinyGen could not {purpose}: GitHub's certificate is not trusted here."
+    step = "Add the authority that signed it to the file that SSL_CERT_FILE names."
+    return SetupError(message, next_step=step)
+
+
+def rate_limit_wait_s(response: httpx.Response, now: float, *, failures: int = 0) -> float | None:
+    """Seconds to wait if this answer is a primary or secondary rate limit, else None.
+
+    If GitHub names no time, each of the call's earlier `failures` doubles the wait, as it asks of
+    those who meet a limit again.
+    """
+    if response.status_code not in (403, 429):
+        return None
+    requested_s = retry_after_s(response, now)
+    if requested_s is not None:
+        return requested_s
+    text = _first_text(response).lower()
+    names_limit = any(phrase in text for phrase in _RATE_LIMIT_PHRASES)
+    reset_s = parse_number(response.headers.get("x-ratelimit-reset", ""))
+    is_used_up = response.headers.get("x-ratelimit-remaining") == "0"
+    if names_limit and is_used_up and reset_s is not None:
+        return clamp_wait_s(reset_s - server_time_s(response, now)) + 1
+    if names_limit or response.status_code == 429:
+        return _DEFAULT_LIMIT_S * 2.0**failures
+    return None
+
+
+def retry_after_s(response: httpx.Response, now: float) -> float | None:
+    """See `parse_retry_after`; a date is compared with GitHub's clock."""
+    return parse_retry_after(response.headers, server_time_s(response, now))
+
+
+def server_time_s(response: httpx.Response, default: float) -> float:
+    """GitHub's clock in seconds since 1970. Its times are compared with it, since ours may be
+    wrong."""
+    return parse_http_date(response.headers.get("date", "")) or default
+
+
+class _ErrorBody(BaseModel):
+    message: str = ""
+    errors: list[object] = []
+
+
+def quote_message(response: httpx.Response, token: str | None) -> str:
+    """GitHub's message and its first five errors on one line; the status's name if it sent none."""
+    try:
+        body = _ErrorBody.model_validate_json(response.content[:_MAX_ERROR_BYTES])
+    except ValidationError:
+        body = _ErrorBody()
+    parts = [body.message or response.reason_phrase]
+    parts += [_describe(error) for error in body.errors[:5]]
+    text = "; ".join(part for part in parts if part)
+    printable = "".join(char if char.isprintable() else " " for char in text)
+    text = " ".join(printable.split())
+    if token:
+        text = text.replace(token, "***")
+    return text[:_MAX_QUOTE_CHARS].rstrip(" .")
+
+
+def _describe(error: object) -> str:
+    if not isinstance(error, dict):
+        return str(error)
+    if error.get("message"):
+        return str(error["message"])
+    return " ".join(str(error[name]) for name in ("field", "code") if error.get(name))
+
+
+def _first_text(response: httpx.Response) -> str:
+    """The first bytes of the body as text. `Response.text` would decode all of it, in any way that
+    the answer names."""
+    return response.content[:_SEARCHED_BYTES].decode("utf-8", "replace")

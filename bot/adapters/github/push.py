@@ -1,8 +1,8 @@
-"""Commits by GitHub's git-data API: blobs, trees, a commit, a branch that points at it.
+"""Pushes commits with GitHub's git-data API: blobs, trees, a commit, and a branch that points at it.
 
-It keeps file modes, and GitHub signs a commit that an App makes so without naming an author. Blobs,
-trees and commits that nothing points at are harmless, so those calls may be repeated; a branch is
-looked at before it is touched. https://docs.github.com/en/rest/git
+The API keeps file modes, and GitHub signs the commit if an App makes it without naming an author.
+Blobs, trees and commits that nothing points at do no harm, so their requests may be repeated; a
+branch is read before it is changed. https://docs.github.com/en/rest/git
 """
 
 from __future__ import annotations
@@ -12,23 +12,24 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from bot.adapters.github.calls import Call, Calls
-from bot.adapters.github.shapes import Branch, Commit, GitObject
+from bot.adapters.github.client import ApiClient, ApiRequest
+from bot.adapters.github.schemas import Commit, GitObject, GitRef
 from bot.errors import BadRequest, BranchMoved, NotFound, OutsideError, Unworkable
 from bot.types.snapshot import Change, Changes
 
-Entry = dict[str, str | None]
-
-_CHUNK_ENTRIES = 100
-_CHUNK_BYTES = 1_000_000
-"""GitHub itself times out on trees of some 200 files or 2.5 MB of content."""
-_INLINE_BYTES = 100_000
+_MAX_TREE_ENTRIES = 100
+_MAX_TREE_BYTES = 1_000_000
+"""GitHub times out on trees of some 200 files or 2.5 MB of content."""
+_MAX_INLINE_BYTES = 100_000
+"""Longer content travels as a blob, in base64."""
 _WORKFLOWS = ".github/workflows/"
+
+_TreeEntry = dict[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """One commit on `base_sha` for `branch`, whose tree git says is `tree_sha`. `create`: the
+    """One commit on top of `base_sha` for `branch`, whose tree is `tree_sha` by git. `create`: the
     branch is new."""
 
     branch: str
@@ -37,35 +38,30 @@ class Push:
     message: str
     create: bool
 
-    def made(self, commit: Commit) -> bool:
-        """Whether this very push made the commit, in whatever attempt."""
-        return commit.tree.sha == self.tree_sha and [parent.sha for parent in commit.parents] == [
-            self.base_sha
-        ]
+    def has_made(self, commit: Commit) -> bool:
+        """Whether an attempt at this push made the commit."""
+        parents = [parent.sha for parent in commit.parents]
+        return commit.tree.sha == self.tree_sha and parents == [self.base_sha]
 
 
 def touches_workflows(changes: Changes) -> bool:
     return any(path.startswith(_WORKFLOWS) for path in changes)
 
 
-class GitData:
-    """The git database and the branches of one repository."""
+class GitDatabase:
+    """The git objects and the branches of one repository."""
 
-    def __init__(self, calls: Calls, repo: str) -> None:
-        self._calls = calls
+    def __init__(self, api: ApiClient, repo: str) -> None:
+        self._api = api
         self._repo = repo
-        self._at = f"/repos/{repo}/git"
+        self._path = f"/repos/{repo}/git"
 
-    def head(self, branch: str) -> str | None:
-        """The branch's sha; None where there is no such branch, "" where the repository has no
-        commit at all."""
-        call = Call(
-            "GET",
-            f"{self._at}/ref/heads/{quote(branch)}",
-            f"read the branch {branch} of {self._repo}",
-        )
+    def fetch_head(self, branch: str) -> str | None:
+        """The branch's sha; None if there is no such branch, "" if the repository has no commit."""
+        path = f"{self._path}/ref/heads/{quote(branch)}"
+        request = ApiRequest("GET", path, f"read the branch {branch} of {self._repo}")
         try:
-            return self._calls.read(Branch, call).object.sha
+            return self._api.read(GitRef, request).object.sha
         except NotFound:
             return None
         except BadRequest as refusal:
@@ -73,101 +69,94 @@ class GitData:
                 return ""
             raise
 
-    def commit(self, sha: str) -> Commit:
-        return self._calls.read(
-            Commit, Call("GET", f"{self._at}/commits/{sha}", f"read commit {sha} of {self._repo}")
-        )
+    def fetch_commit(self, sha: str) -> Commit:
+        path = f"{self._path}/commits/{sha}"
+        return self._api.read(Commit, ApiRequest("GET", path, f"read commit {sha} of {self._repo}"))
 
     def push(self, push: Push, changes: Changes) -> str:
         """The sha of the commit, made now or by an earlier call. See `bot.ports.GitHub.push`."""
         _check_pushable(push, changes, self._repo)
-        head = self.head(push.branch)
-        if head and push.made(self.commit(head)):
+        head = self.fetch_head(push.branch)
+        if head and push.has_made(self.fetch_commit(head)):
             return head
-        self._check_place(push, head)
-        tree = self._tree(self.commit(push.base_sha).tree.sha, changes)
+        self._check_head(push, head)
+        base_tree = self.fetch_commit(push.base_sha).tree.sha
+        tree = self._create_tree(base_tree, changes)
         if tree != push.tree_sha:
             message = (
                 f"GitHub made another tree ({tree}) of the change than git did ({push.tree_sha})."
             )
-            raise OutsideError(
-                message, next_step="Ask for the diff instead, and report this as a bug of TinyGen."
-            )
-        made = {"message": push.message, "tree": tree, "parents": [push.base_sha]}
-        commit = self._post("commits", f"make a commit in {self._repo}", made).sha
-        return self._point(push, commit)
+            step = "Ask for the diff instead, and report this as a bug of TinyGen."
+            raise OutsideError(message, next_step=step)
+        commit = {"message": push.message, "tree": tree, "parents": [push.base_sha]}
+        sha = self._create("commits", f"make a commit in {self._repo}", commit)
+        return self._set_branch(push, sha)
 
-    def _check_place(self, push: Push, head: str | None) -> None:
-        if push.create and head:
-            message = (
-                f"The branch {push.branch} of {self._repo} already exists and holds something else."
-            )
-            raise Unworkable(message, next_step="Delete or rename that branch, then ask again.")
-        if not push.create and head is None:
+    def _check_head(self, push: Push, head: str | None) -> None:
+        if push.create:
+            if head:
+                message = (
+                    f"The branch {push.branch} of {self._repo} already exists and holds something"
+                    " else."
+                )
+                raise Unworkable(message, next_step="Delete or rename that branch, then ask again.")
+        elif head is None:
             message = f"The branch {push.branch} of {self._repo} is gone."
-            raise NotFound(
-                message, next_step="Restore it, or ask on an issue for a new pull request."
-            )
-        if not push.create and head != push.base_sha:
-            raise _moved(push)
+            step = "Restore it, or ask on an issue for a new pull request."
+            raise NotFound(message, next_step=step)
+        elif head != push.base_sha:
+            raise _branch_moved(push)
 
-    def _tree(self, base_tree: str, changes: Changes) -> str:
-        for group in _groups(changes):
-            for chunk in _chunks(self._entry(change) for change in group):
-                entries = {"base_tree": base_tree, "tree": chunk}
-                base_tree = self._post(
-                    "trees", f"write {len(chunk)} files to {self._repo}", entries
-                ).sha
-        return base_tree
+    def _create_tree(self, base_tree: str, changes: Changes) -> str:
+        tree = base_tree
+        for group in _order_changes(changes):
+            for entries in _split_entries(self._build_entry(change) for change in group):
+                purpose = f"write {len(entries)} files to {self._repo}"
+                tree = self._create("trees", purpose, {"base_tree": tree, "tree": entries})
+        return tree
 
-    def _entry(self, change: Change) -> Entry:
-        """https://docs.github.com/en/rest/git/trees#create-a-tree: content travels as text, other
-        bytes as a blob."""
-        entry: Entry = {"path": change.path, "mode": change.mode, "type": "blob"}
+    def _build_entry(self, change: Change) -> _TreeEntry:
+        """https://docs.github.com/en/rest/git/trees#create-a-tree"""
+        entry: _TreeEntry = {"path": change.path, "mode": change.mode, "type": "blob"}
         if change.content is None:
             return {**entry, "sha": None}
         text = _inline_text(change.content)
         if text is not None:
             return {**entry, "content": text}
-        encoded = {"content": base64.b64encode(change.content).decode(), "encoding": "base64"}
-        return {
-            **entry,
-            "sha": self._post("blobs", f"write {change.path} to {self._repo}", encoded).sha,
-        }
+        blob = {"content": base64.b64encode(change.content).decode(), "encoding": "base64"}
+        return {**entry, "sha": self._create("blobs", f"write {change.path} to {self._repo}", blob)}
 
-    def _post(self, kind: str, doing: str, json: object) -> GitObject:
-        return self._calls.read(GitObject, Call("POST", f"{self._at}/{kind}", doing, json=json))
+    def _create(self, kind: str, purpose: str, body: object) -> str:
+        """The sha of a new git object."""
+        request = ApiRequest("POST", f"{self._path}/{kind}", purpose, json=body)
+        return self._api.read(GitObject, request).sha
 
-    def _point(self, push: Push, commit: str) -> str:
-        """The commit at which the branch points now: an attempt whose answer was lost may have made
-        another one."""
-        doing = f"point the branch {push.branch} of {self._repo} at the new commit"
-        create = Call(
-            "POST",
-            f"{self._at}/refs",
-            doing,
-            json={"ref": f"refs/heads/{push.branch}", "sha": commit},
-        )
-        path = f"{self._at}/refs/heads/{quote(push.branch)}"
-        forward = Call("PATCH", path, doing, json={"sha": commit, "force": False})
+    def _set_branch(self, push: Push, sha: str) -> str:
+        """The commit at which the branch points now. It may be another one than `sha`, made by an
+        attempt whose answer was lost."""
+        purpose = f"point the branch {push.branch} of {self._repo} at the new commit"
+        if push.create:
+            ref = {"ref": f"refs/heads/{push.branch}", "sha": sha}
+            request = ApiRequest("POST", f"{self._path}/refs", purpose, json=ref)
+        else:
+            path = f"{self._path}/refs/heads/{quote(push.branch)}"
+            request = ApiRequest("PATCH", path, purpose, json={"sha": sha, "force": False})
         try:
-            self._calls.send(create if push.create else forward)
+            self._api.send(request)
         except BadRequest as refusal:
-            head = self.head(push.branch)
-            if head and push.made(self.commit(head)):
+            head = self.fetch_head(push.branch)
+            if head and push.has_made(self.fetch_commit(head)):
                 return head
             if not push.create and head != push.base_sha:
-                raise _moved(push) from refusal
+                raise _branch_moved(push) from refusal
             raise Unworkable(refusal.message, next_step=refusal.next_step) from refusal
-        return commit
+        return sha
 
 
-def _moved(push: Push) -> BranchMoved:
+def _branch_moved(push: Push) -> BranchMoved:
     message = f"The branch {push.branch} moved while TinyGen worked on {push.base_sha[:12]}."
-    return BranchMoved(
-        message,
-        next_step="Ask again (`/tinygen retry`): the work then starts from the newer commit.",
-    )
+    step = "Ask again (`/tinygen retry`): the work then starts from the newer commit."
+    return BranchMoved(message, next_step=step)
 
 
 def _check_pushable(push: Push, changes: Changes, repo: str) -> None:
@@ -176,26 +165,20 @@ def _check_pushable(push: Push, changes: Changes, repo: str) -> None:
             f"{repo} has no commit yet, so there is nothing that a pull request could be made"
             " against."
         )
-        raise Unworkable(
-            message, next_step="Push a first commit (a README is enough), then ask again."
-        )
+        step = "Push a first commit (a README is enough), then ask again."
+        raise Unworkable(message, next_step=step)
     for path in changes:
-        if _utf8(path) is None:
+        try:
+            path.encode()
+        except UnicodeEncodeError:
             message = f"The path {path!a} is not UTF-8, and GitHub's API takes no other."
-            raise Unworkable(
-                message, next_step="Ask for the diff (`--diff`) and apply it with git."
-            )
-
-
-def _utf8(path: str) -> bytes | None:
-    try:
-        return path.encode()
-    except UnicodeEncodeError:
-        return None
+            step = "Ask for the diff (`--diff`) and apply it with git."
+            raise Unworkable(message, next_step=step) from None
 
 
 def _inline_text(content: bytes) -> str | None:
-    if len(content) > _INLINE_BYTES or b"\0" in content:
+    """The content as text; None if the API cannot carry it so."""
+    if len(content) > _MAX_INLINE_BYTES or b"\0" in content:
         return None
     try:
         return content.decode()
@@ -203,37 +186,46 @@ def _inline_text(content: bytes) -> str | None:
         return None
 
 
-def _groups(changes: Changes) -> list[list[Change]]:
-    """The changes, so that no group asks for two things at one place: what makes room for a file
-    that becomes a directory, or the other way round, goes first. Deletions go last, lest a tree on
-    the way be empty."""
-    gone = {path for path, change in changes.items() if change.content is None}
-    written = changes.keys() - gone
-    above_gone = {above for path in gone for above in _above(path)}
-    blocked = {path for path in written if path in above_gone or not gone.isdisjoint(_above(path))}
-    above_blocked = {above for path in blocked for above in _above(path)}
-    room = {path for path in gone if path in above_blocked or not blocked.isdisjoint(_above(path))}
-    first, then = (written - blocked, room), (blocked, gone - room)
-    ordered = [
-        [changes[path] for part in parts for path in sorted(part)] for parts in (first, then)
-    ]
-    return ordered if blocked else [ordered[0] + ordered[1]]
+def _order_changes(changes: Changes) -> list[list[Change]]:
+    """The changes in one or two groups, to be written one after the other.
+
+    A file may become a directory, or a directory a file. Then the deletions that make room for it
+    are in the first group and the new file in the second, since one tree cannot ask for both. The
+    other deletions are at the end, since no tree on the way may be empty.
+    """
+    deleted = {path for path, change in changes.items() if change.content is None}
+    written = changes.keys() - deleted
+    blocked = _conflicting(written, deleted)
+    in_the_way = _conflicting(deleted, blocked)
+    first = [*sorted(written - blocked), *sorted(in_the_way)]
+    second = [*sorted(blocked), *sorted(deleted - in_the_way)]
+    groups = [first, second] if blocked else [first + second]
+    return [[changes[path] for path in group] for group in groups]
 
 
-def _above(path: str) -> list[str]:
+def _conflicting(paths: set[str], others: set[str]) -> set[str]:
+    """Those of the paths that are a directory above one of the others, or a file below one."""
+    directories = {directory for path in others for directory in _directories(path)}
+    above = paths & directories
+    below = {path for path in paths if not others.isdisjoint(_directories(path))}
+    return above | below
+
+
+def _directories(path: str) -> list[str]:
     """The directories that the path is in."""
-    return [path[:at] for at, sign in enumerate(path) if sign == "/"]
+    return [path[:index] for index, char in enumerate(path) if char == "/"]
 
 
-def _chunks(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
-    chunk: list[Entry] = []
-    size_bytes = 0
+def _split_entries(entries: Iterable[_TreeEntry]) -> Iterator[list[_TreeEntry]]:
+    chunk: list[_TreeEntry] = []
+    chunk_bytes = 0
     for entry in entries:
-        weight = len((entry.get("content") or "").encode())
-        if chunk and (len(chunk) == _CHUNK_ENTRIES or size_bytes + weight > _CHUNK_BYTES):
+        size_bytes = len((entry.get("content") or "").encode())
+        is_full = len(chunk) == _MAX_TREE_ENTRIES or chunk_bytes + size_bytes > _MAX_TREE_BYTES
+        if chunk and is_full:
             yield chunk
-            chunk, size_bytes = [], 0
+            chunk, chunk_bytes = [], 0
         chunk.append(entry)
-        size_bytes += weight
+        chunk_bytes += size_bytes
     if chunk:
         yield chunk

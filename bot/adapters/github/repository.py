@@ -1,115 +1,55 @@
 """One repository on GitHub: its threads, its branches, its pull requests. Implements
-`bot.ports.GitHub`.
-
-Runs of a repository's checks: which of their jobs failed, and the ends of those logs.
-
-https://docs.github.com/en/rest/actions/workflow-jobs
-"""
+`bot.ports.GitHub`."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from typing import Annotated, Literal, TypeVar
+from typing import Literal, TypeVar
 from urllib.parse import quote
 
-from pydantic import BaseModel, Field
-
-from bot.adapters.github.app import Access
+from bot.adapters.github.actions import fetch_failed_jobs
 from bot.adapters.github.attachments import Attachments
-from bot.adapters.github.auth import CHECKS, PUSH, PUSH_WORKFLOWS, READ, TALK
-from bot.adapters.github.calls import Call, Calls, Server
+from bot.adapters.github.auth import (
+    ACTIONS_PERMISSIONS,
+    FETCH_PERMISSIONS,
+    PUSH_PERMISSIONS,
+    THREAD_PERMISSIONS,
+    WORKFLOW_PUSH_PERMISSIONS,
+    Identity,
+)
+from bot.adapters.github.client import ApiClient, ApiRequest, Transport
 from bot.adapters.github.errors import UnclearOutcome
-from bot.adapters.github.push import GitData, Push, touches_workflows
-from bot.adapters.github.review_threads import resolved_threads
-from bot.adapters.github.shapes import (
-    PAGE_ITEMS,
+from bot.adapters.github.push import GitDatabase, Push, touches_workflows
+from bot.adapters.github.review_threads import fetch_resolved_threads
+from bot.adapters.github.schemas import (
     Collaborator,
     CommentPage,
     Comparison,
     Contents,
-    Created,
-    Id,
+    CreatedComment,
     Issue,
+    IssueComment,
     LineCommentPage,
-    Name,
-    Pull,
-    PullPage,
-    RepositoryFacts,
-    Title,
+    PullRequestData,
+    PullRequestPage,
+    RepositoryInfo,
 )
-from bot.errors import AskerError, BadRequest, NotFound, NotPermitted, OutsideError, Unworkable
+from bot.errors import BadRequest, NotFound, NotPermitted, OutsideError, Unworkable
 from bot.ports import Comment, FailedJob, LineComment, PullRequest, Remote, Thread
 from bot.types import Permission
 from bot.types.snapshot import Changes
 
-_LOG_BYTES = 64 * 1024
-_MOST = 3
+Created = TypeVar("Created")
 
+_CommentKind = Literal["issues", "pulls"]
+"""The part of the path: GitHub keeps the comments on lines apart from those of the thread."""
 
-class _Step(BaseModel):
-    name: Title
-    conclusion: Name | None = None
-
-
-class _Job(BaseModel):
-    id: Id
-    name: Title
-    conclusion: Name | None = None
-    steps: list[_Step] = []
-
-
-class _Jobs(BaseModel):
-    jobs: Annotated[list[_Job], Field(max_length=PAGE_ITEMS)]
-
-
-def failed_jobs(server: Server, calls: Calls, repo: str, run_id: int) -> tuple[FailedJob, ...]:
-    """See `bot.ports.GitHub.failed_jobs`; the first three."""
-    path, doing = (
-        f"/repos/{repo}/actions/runs/{run_id}/jobs",
-        f"read which jobs of a check failed in {repo}",
-    )
-    jobs = calls.read(
-        _Jobs, Call("GET", path, doing, params={"filter": "latest", "per_page": 100})
-    ).jobs
-    failed = [job for job in jobs if job.conclusion == "failure"][:_MOST]
-    return tuple(
-        FailedJob(job.name, _failed_step(job), _log(server, calls, repo, job.id)) for job in failed
-    )
-
-
-def _failed_step(job: _Job) -> str:
-    return next((step.name for step in job.steps if step.conclusion == "failure"), "a step")
-
-
-def _log(server: Server, calls: Calls, repo: str, job_id: int) -> str:
-    """GitHub leads to where it keeps the log, or says that it keeps it no longer."""
-    doing = f"read the log of a check in {repo}"
-    call = Call("GET", f"/repos/{repo}/actions/jobs/{job_id}/logs", doing, leads_elsewhere=True)
-    try:
-        response = calls.send(call)
-    except AskerError:
-        return ""
-    content = response.content
-    if response.has_redirect_location:
-        content = server.tail(response.headers["Location"], doing, max_bytes=_LOG_BYTES)
-    return content[-_LOG_BYTES:].decode("utf-8", "replace")
-
-
-Found = TypeVar("Found")
-
-Kind = Literal["issues", "pulls"]
-
-_LOOK_AGAIN_S = (2.0, 5.0, 10.0)
+_FIND_AGAIN_S = (2.0, 5.0, 10.0)
 _SHA = re.compile(r"[0-9a-fA-F]{40}")
-_NO_BRANCH_NAME = re.compile(r"[\x00-\x20\x7f~^:?*\[\\\ud800-\udfff]|\.\.|//|@\{|^[/-]|[/.]$")
+_INVALID_BRANCH = re.compile(r"[\x00-\x20\x7f~^:?*\[\\\ud800-\udfff]|\.\.|//|@\{|^[/-]|[/.]$")
 """https://git-scm.com/docs/git-check-ref-format"""
-
-
-def _kind(on_line: bool) -> Kind:
-    """GitHub keeps the comments on lines apart."""
-    return "pulls" if on_line else "issues"
 
 
 class Repository:
@@ -119,94 +59,90 @@ class Repository:
         self,
         repo: str,
         url: str,
-        server: Server,
-        access: Access,
+        transport: Transport,
+        identity: Identity,
         *,
         repository_id: int | None = None,
     ) -> None:
-        """`repository_id`: which one is meant, should another have its name by now."""
+        """`url` is where git fetches. `repository_id` tells which repository is meant, if another
+        has got its name."""
         self._repo = repo
         self._repository_id = repository_id
         self._url = url
-        self._server = server
-        self._access = access
-        self._calls = Calls(server, access.credentials(TALK))
-        self._at = f"/repos/{repo}"
+        self._transport = transport
+        self._identity = identity
+        self._api = ApiClient(transport, identity.credentials(THREAD_PERMISSIONS))
+        self._path = f"/repos/{repo}"
 
     def thread(self, number: int) -> Thread:
-        return self._calls.read(
-            Issue, Call("GET", f"{self._at}/issues/{number}", f"read {self._named(number)}")
-        ).thread()
+        path = f"{self._path}/issues/{number}"
+        request = ApiRequest("GET", path, f"read {self._repo}#{number}")
+        return self._api.read(Issue, request).thread()
 
     def comments(self, number: int) -> tuple[Comment, ...]:
-        pages = self._calls.pages(CommentPage, self._comments(number))
         return tuple(
-            c.comment(by_this_app=self._access.wrote(c)) for page in pages for c in page.root
+            comment.comment(by_this_app=self._identity.is_author(comment))
+            for comment in self._fetch_comments(number, "issues")
         )
 
+    def line_comments(self, number: int) -> tuple[LineComment, ...]:
+        request = self._comments_request(number, "pulls")
+        pages = self._api.read_pages(LineCommentPage, request)
+        return tuple(comment.line_comment() for page in pages for comment in page.root)
+
+    def resolved_threads(self, number: int) -> frozenset[int]:
+        return fetch_resolved_threads(self._api, self._repo, number)
+
+    def attachment(self, url: str, number: int, *, max_bytes: int) -> bytes:
+        server_url = self._url.removesuffix(f"/{self._repo}.git")
+        token = self._identity.credentials(FETCH_PERMISSIONS).token()
+        attachments = Attachments(self._transport, self._api, self._repo, server_url)
+        return attachments.fetch(url, number, token, max_bytes=max_bytes)
+
     def permission(self, login: str) -> Permission:
-        """A person's level; "none" also for who GitHub does not know here."""
-        path = f"{self._at}/collaborators/{quote(login, safe='')}/permission"
+        """A person's level; "none" too for a login that GitHub does not know."""
+        path = f"{self._path}/collaborators/{quote(login, safe='')}/permission"
+        request = ApiRequest("GET", path, f"read what {login} may do in {self._repo}")
         try:
-            return self._calls.read(
-                Collaborator, Call("GET", path, f"read what {login} may do in {self._repo}")
-            ).level()
+            return self._api.read(Collaborator, request).level()
         except NotFound:
             return "none"
 
+    def failed_jobs(self, run_id: int) -> tuple[FailedJob, ...]:
+        api = ApiClient(self._transport, self._identity.credentials(ACTIONS_PERMISSIONS))
+        return fetch_failed_jobs(self._transport, api, self._repo, run_id)
+
     def file(self, path: str, *, max_bytes: int, ref: str | None = None) -> bytes | None:
         """https://docs.github.com/en/rest/repos/contents#get-repository-content"""
-        params = {"ref": ref} if ref else {}
-        call = Call(
+        request = ApiRequest(
             "GET",
-            f"{self._at}/contents/{quote(path)}",
+            f"{self._path}/contents/{quote(path)}",
             f"read {path} in {self._repo}",
-            params=params,
+            params={"ref": ref} if ref else {},
         )
         try:
-            found = self._calls.read(Contents, call).root
+            found = self._api.read(Contents, request).root
         except NotFound:
             return None
         if isinstance(found, list) or found.type != "file":
             return None
         if max(found.size, len(found.content)) > max_bytes:
-            raise BadRequest(
-                f"`{path}` is larger than {max_bytes} bytes.", next_step="Make it smaller."
-            )
+            message = f"`{path}` is larger than {max_bytes} bytes."
+            raise BadRequest(message, next_step="Make it smaller.")
         return found.content
 
     def in_history(self, sha: str, branch: str | None = None) -> bool:
-        branch = branch or self._default_branch()
-        path = f"{self._at}/compare/{quote(branch)}...{sha}"
-        call = Call(
+        branch = branch or self._fetch_default_branch()
+        request = ApiRequest(
             "GET",
-            path,
+            f"{self._path}/compare/{quote(branch)}...{sha}",
             f"see whether {sha[:12]} is in {branch} of {self._repo}",
             params={"per_page": "1"},
         )
         try:
-            return self._calls.read(Comparison, call).status in ("identical", "behind")
+            return self._api.read(Comparison, request).status in ("identical", "behind")
         except NotFound:
             return False
-
-    def line_comments(self, number: int) -> tuple[LineComment, ...]:
-        pages = self._calls.pages(LineCommentPage, self._comments(number, "pulls"))
-        return tuple(comment.line_comment() for page in pages for comment in page.root)
-
-    def resolved_threads(self, number: int) -> frozenset[int]:
-        return resolved_threads(self._calls, self._repo, number)
-
-    def attachment(self, url: str, number: int, *, max_bytes: int) -> bytes:
-        site = self._url.removesuffix(f"/{self._repo}.git")
-        token = self._access.credentials(READ).token()
-        return Attachments(self._server, self._calls, self._repo, site).fetch(
-            url, number, token, max_bytes=max_bytes
-        )
-
-    def failed_jobs(self, run_id: int) -> tuple[FailedJob, ...]:
-        return failed_jobs(
-            self._server, Calls(self._server, self._access.credentials(CHECKS)), self._repo, run_id
-        )
 
     def react(
         self,
@@ -216,89 +152,88 @@ class Repository:
         on_line: bool = False,
     ) -> None:
         """GitHub keeps one reaction of a kind per author."""
-        path = f"{self._at}/{_kind(on_line)}/comments/{comment_id}/reactions"
-        call = Call("POST", path, f"react to a comment in {self._repo}", json={"content": content})
+        path = f"{self._path}/{_comment_kind(on_line)}/comments/{comment_id}/reactions"
+        purpose = f"react to a comment in {self._repo}"
         with suppress(NotFound):
-            self._calls.send(call)
+            self._api.send(ApiRequest("POST", path, purpose, json={"content": content}))
 
     def post_comment(
         self, number: int, body: str, *, marker: str, reply_to: int | None = None
     ) -> int:
-        """Always looks first: a process that died may have posted it, and nothing here would
-        know."""
-        path, doing = f"{self._at}/issues/{number}/comments", f"comment on {self._named(number)}"
-        if reply_to is not None:
-            path = f"{self._at}/pulls/{number}/comments/{reply_to}/replies"
-        call = Call("POST", path, doing, json={"body": body}, repeatable=False)
-        return self._once(
-            look=lambda: self._own_comment(number, marker, _kind(reply_to is not None)),
-            create=lambda: self._calls.read(Created, call).id,
+        """Always looks for the comment first, since a process that died may have posted it."""
+        if reply_to is None:
+            path = f"{self._path}/issues/{number}/comments"
+        else:
+            path = f"{self._path}/pulls/{number}/comments/{reply_to}/replies"
+        purpose = f"comment on {self._repo}#{number}"
+        request = ApiRequest("POST", path, purpose, json={"body": body}, idempotent=False)
+        kind = _comment_kind(reply_to is not None)
+        return self._find_or_create(
+            find=lambda: self._find_own_comment(number, marker, kind),
+            create=lambda: self._api.read(CreatedComment, request).id,
         )
 
     def edit_comment(self, comment_id: int, body: str, *, on_line: bool = False) -> None:
-        path = f"{self._at}/{_kind(on_line)}/comments/{comment_id}"
-        self._calls.send(
-            Call("PATCH", path, f"edit its comment in {self._repo}", json={"body": body})
-        )
+        path = f"{self._path}/{_comment_kind(on_line)}/comments/{comment_id}"
+        purpose = f"edit its comment in {self._repo}"
+        self._api.send(ApiRequest("PATCH", path, purpose, json={"body": body}))
 
-    def _own_comment(self, number: int, marker: str, kind: Kind) -> int | None:
-        for page in self._calls.pages(CommentPage, self._comments(number, kind), newest_first=True):
-            for comment in page.root:
-                first_lines = (comment.body or "").split("\n", 2)[:2]
-                if any(line.startswith(marker) for line in first_lines) and self._access.wrote(
-                    comment
-                ):
-                    return comment.id
+    def _find_own_comment(self, number: int, marker: str, kind: _CommentKind) -> int | None:
+        for comment in self._fetch_comments(number, kind, newest_first=True):
+            first_lines = (comment.body or "").split("\n", 2)[:2]
+            is_marked = any(line.startswith(marker) for line in first_lines)
+            if is_marked and self._identity.is_author(comment):
+                return comment.id
         return None
 
-    def _comments(self, number: int, kind: Kind = "issues") -> Call:
-        return Call(
-            "GET",
-            f"{self._at}/{kind}/{number}/comments",
-            f"read the comments of {self._named(number)}",
-        )
+    def _fetch_comments(
+        self, number: int, kind: _CommentKind, *, newest_first: bool = False
+    ) -> Iterator[IssueComment]:
+        """`newest_first` is the order of the pages; a page itself is always oldest first."""
+        request = self._comments_request(number, kind)
+        for page in self._api.read_pages(CommentPage, request, newest_first=newest_first):
+            yield from page.root
 
-    def _named(self, number: int) -> str:
-        return f"{self._repo}#{number}"
+    def _comments_request(self, number: int, kind: _CommentKind) -> ApiRequest:
+        path = f"{self._path}/{kind}/{number}/comments"
+        return ApiRequest("GET", path, f"read the comments of {self._repo}#{number}")
 
     def resolve(self, ref: str | None) -> tuple[str, str]:
         if ref and _SHA.fullmatch(ref):
-            return ref.lower(), self._known_commit(ref.lower())
-        branch = (ref or self._default_branch()).removeprefix("refs/heads/")
-        head = (
-            None
-            if _NO_BRANCH_NAME.search(branch)
-            else GitData(self._calls, self._repo).head(branch)
-        )
+            sha = ref.lower()
+            return sha, self._check_commit(sha)
+        branch = (ref or self._fetch_default_branch()).removeprefix("refs/heads/")
+        head = None
+        if not _INVALID_BRANCH.search(branch):
+            head = GitDatabase(self._api, self._repo).fetch_head(branch)
         if head is None and not ref:
-            head = ""  # an empty repository has a default branch by name only
+            head = ""  # an empty repository has only the name of a default branch
         if head is None:
             message = f"{self._repo} has no branch {branch!r}."
-            raise NotFound(
-                message, next_step="Name an existing branch, or none for the default one."
-            )
+            step = "Name an existing branch, or none for the default one."
+            raise NotFound(message, next_step=step)
         return branch, head
 
-    def _default_branch(self) -> str:
-        facts = self._calls.read(RepositoryFacts, Call("GET", self._at, f"read {self._repo}"))
-        if self._repository_id not in (None, facts.id):
+    def _fetch_default_branch(self) -> str:
+        request = ApiRequest("GET", self._path, f"read {self._repo}")
+        info = self._api.read(RepositoryInfo, request)
+        if self._repository_id not in (None, info.id):
             message = f"{self._repo} is the name of another repository by now."
             raise NotFound(message, next_step="Ask again where the repository is now.")
-        return facts.default_branch
+        return info.default_branch
 
-    def _known_commit(self, sha: str) -> str:
+    def _check_commit(self, sha: str) -> str:
         try:
-            return GitData(self._calls, self._repo).commit(sha).sha
+            return GitDatabase(self._api, self._repo).fetch_commit(sha).sha
         except BadRequest as refusal:
-            raise NotFound(
-                f"{self._repo} has no commit {sha}.", next_step="Name a commit that was pushed."
-            ) from refusal
+            message = f"{self._repo} has no commit {sha}."
+            raise NotFound(message, next_step="Name a commit that was pushed.") from refusal
 
     def remote(self) -> Remote:
-        return Remote(self._url, self._access.credentials(READ).token())
+        return Remote(self._url, self._identity.credentials(FETCH_PERMISSIONS).token())
 
     def may_write_workflows(self) -> bool:
-        return self._access.may_write_workflows()
+        return self._identity.may_write_workflows()
 
     def push(
         self,
@@ -310,88 +245,105 @@ class Repository:
         tree_sha: str,
         create: bool,
     ) -> str:
-        calls = Calls(self._server, self._access.credentials(PUSH))
+        permissions = PUSH_PERMISSIONS
         if touches_workflows(changes):
+            permissions = WORKFLOW_PUSH_PERMISSIONS
             if not self.may_write_workflows():
-                refusal = f"The App may not change .github/workflows/ in {self._repo}."
                 raise NotPermitted(
-                    refusal,
+                    f"The App may not change .github/workflows/ in {self._repo}.",
                     next_step="Give it the workflows permission, or apply that diff by hand.",
                 )
-            calls = Calls(self._server, self._access.credentials(PUSH_WORKFLOWS))
+        api = ApiClient(self._transport, self._identity.credentials(permissions))
         push = Push(branch, base_sha, tree_sha, message, create)
-        return GitData(calls, self._repo).push(push, changes)
+        return GitDatabase(api, self._repo).push(push, changes)
 
     def pull(self, number: int) -> PullRequest:
-        call = Call("GET", f"{self._at}/pulls/{number}", f"read pull request {self._named(number)}")
-        return self._calls.read(Pull, call).pull_request()
+        path = f"{self._path}/pulls/{number}"
+        request = ApiRequest("GET", path, f"read pull request {self._repo}#{number}")
+        return self._api.read(PullRequestData, request).pull_request()
 
     def open_pull(
         self, branch: str, base: str, *, title: str, body: str, draft: bool
     ) -> PullRequest:
-        wanted = {"title": title, "body": body, "head": branch, "base": base, "draft": draft}
-        return self._once(
-            look=lambda: self._pull_of(branch), create=lambda: self._create_pull(wanted)
+        payload = {"title": title, "body": body, "head": branch, "base": base, "draft": draft}
+        return self._find_or_create(
+            find=lambda: self._find_pull(branch),
+            create=lambda: self._create_pull(payload),
         )
 
-    def label(self, number: int, labels: Sequence[str]) -> None:
-        if labels:
-            path = f"{self._at}/issues/{number}/labels"
-            self._calls.send(
-                Call("POST", path, f"label {self._named(number)}", json={"labels": list(labels)})
-            )
-
-    def request_reviews(self, number: int, reviewers: Sequence[str]) -> None:
-        if reviewers:
-            wanted = {
-                "reviewers": [name for name in reviewers if "/" not in name],
-                "team_reviewers": [name.partition("/")[2] for name in reviewers if "/" in name],
-            }
-            path = f"{self._at}/pulls/{number}/requested_reviewers"
-            self._calls.send(
-                Call("POST", path, f"ask for reviews of {self._named(number)}", json=wanted)
-            )
-
-    def _pull_of(self, branch: str) -> PullRequest | None:
-        """GitHub ignores a `head` that it does not understand and lists all: what comes back is
-        checked."""
+    def _find_pull(self, branch: str) -> PullRequest | None:
+        """The newest pull request of the branch, an open one first. The result is checked, since
+        GitHub ignores a `head` that it does not understand, and lists all."""
         owner = self._repo.partition("/")[0]
-        params = {"head": f"{owner}:{branch}", "state": "all"}
-        call = Call(
-            "GET", f"{self._at}/pulls", f"list the pull requests of {self._repo}", params=params
+        request = ApiRequest(
+            "GET",
+            f"{self._path}/pulls",
+            f"list the pull requests of {self._repo}",
+            params={"head": f"{owner}:{branch}", "state": "all"},
         )
-        pulls = (
-            pull.pull_request() for page in self._calls.pages(PullPage, call) for pull in page.root
-        )
-        ours = [p for p in pulls if p.head_ref == branch and p.is_within(self._repo)]
-        return min(ours, key=lambda pull: (pull.state != "open", -pull.number), default=None)
+        found: list[PullRequest] = []
+        for page in self._api.read_pages(PullRequestPage, request):
+            for data in page.root:
+                pull = data.pull_request()
+                if pull.head_ref == branch and pull.is_within(self._repo):
+                    found.append(pull)
+        return min(found, key=lambda pull: (pull.state != "open", -pull.number), default=None)
 
-    def _create_pull(self, wanted: dict[str, object]) -> PullRequest:
-        doing = f"open a pull request in {self._repo}"
-        call = Call("POST", f"{self._at}/pulls", doing, json=wanted, repeatable=False)
+    def _create_pull(self, payload: dict[str, object]) -> PullRequest:
+        request = ApiRequest(
+            "POST",
+            f"{self._path}/pulls",
+            f"open a pull request in {self._repo}",
+            json=payload,
+            idempotent=False,
+        )
         try:
-            return self._calls.read(Pull, call).pull_request()
+            return self._api.read(PullRequestData, request).pull_request()
         except BadRequest as refusal:
-            # drafts are no part of a free plan's private repositories
-            if wanted["draft"] and "draft" in refusal.message.lower():
-                return self._create_pull({**wanted, "draft": False})
-            found = (
-                self._pull_of(str(wanted["head"])) if "already exists" in refusal.message else None
-            )
-            if found is not None:
-                return found
+            # Private repositories of a free plan have no drafts.
+            if payload["draft"] and "draft" in refusal.message.lower():
+                return self._create_pull({**payload, "draft": False})
+            if "already exists" in refusal.message:
+                found = self._find_pull(str(payload["head"]))
+                if found is not None:
+                    return found
             raise Unworkable(refusal.message, next_step=refusal.next_step) from refusal
 
-    def _once(self, *, look: Callable[[], Found | None], create: Callable[[], Found]) -> Found:
-        """What `look` finds, else what `create` makes. After an answer that was lost it looks
-        again, never creates blindly: GitHub may have acted before it failed."""
-        for pause_s in (*_LOOK_AGAIN_S, None):
-            if (found := look()) is not None:
+    def label(self, number: int, labels: Sequence[str]) -> None:
+        if not labels:
+            return
+        path = f"{self._path}/issues/{number}/labels"
+        purpose = f"label {self._repo}#{number}"
+        self._api.send(ApiRequest("POST", path, purpose, json={"labels": list(labels)}))
+
+    def request_reviews(self, number: int, reviewers: Sequence[str]) -> None:
+        if not reviewers:
+            return
+        path = f"{self._path}/pulls/{number}/requested_reviewers"
+        purpose = f"ask for reviews of {self._repo}#{number}"
+        payload = {
+            "reviewers": [name for name in reviewers if "/" not in name],
+            "team_reviewers": [name.partition("/")[2] for name in reviewers if "/" in name],
+        }
+        self._api.send(ApiRequest("POST", path, purpose, json=payload))
+
+    def _find_or_create(
+        self, *, find: Callable[[], Created | None], create: Callable[[], Created]
+    ) -> Created:
+        """What `find` returns, else what `create` makes. After a lost answer it looks again before
+        it creates again: GitHub may have acted before it failed."""
+        for pause_s in (*_FIND_AGAIN_S, None):
+            found = find()
+            if found is not None:
                 return found
             try:
                 return create()
-            except UnclearOutcome as lost:
+            except UnclearOutcome as unclear:
                 if pause_s is None:
-                    raise OutsideError(lost.message, next_step=lost.next_step) from lost
-                self._calls.pause(pause_s)
+                    raise OutsideError(unclear.message, next_step=unclear.next_step) from unclear
+                self._api.sleep(pause_s)
         raise AssertionError("the last pause is None")
+
+
+def _comment_kind(on_line: bool) -> _CommentKind:
+    return "pulls" if on_line else "issues"

@@ -1,5 +1,5 @@
-"""Which threads of a pull request's reviews are resolved: the one thing asked for that the REST API
-does not tell.
+"""Which review threads of a pull request are resolved. The REST API does not tell it, so this is the
+one use of GraphQL.
 
 https://docs.github.com/en/graphql/reference/objects#pullrequestreviewthread
 """
@@ -11,14 +11,14 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from bot.adapters.github.calls import Call, Calls, checked
-from bot.adapters.github.errors import TRY_LATER, limit_error
-from bot.adapters.github.shapes import PAGE_ITEMS, Id
+from bot.adapters.github.client import ApiClient, ApiRequest, parse_response
+from bot.adapters.github.errors import TRY_LATER, rate_limit_error
+from bot.adapters.github.schemas import PAGE_ITEMS, Id
 from bot.errors import OutsideError
 
-_PAGES = 10
+_MAX_PAGES = 10
 """Of 100 threads each."""
-_LIMIT_WAIT_S = 60.0
+_RATE_LIMIT_S = 60.0
 _QUERY = """\
 query ($owner: String!, $name: String!, $number: Int!, $after: String) {
   repository(owner: $owner, name: $name) {
@@ -68,8 +68,12 @@ class _Repository(_Node):
     pull_request: _Pull
 
 
-class _Found(_Node):
+class _Data(_Node):
     repository: _Repository
+
+
+class _Answer(_Node):
+    data: _Data
 
 
 class _Error(_Node):
@@ -77,43 +81,39 @@ class _Error(_Node):
     message: str = ""
 
 
-class _Answer(_Node):
-    data: _Found
-
-
-class _Faults(_Node):
-    """They come with the status 200, and with no part of what was asked for, or some."""
+class _Errors(_Node):
+    """Errors come with the status 200, and with none or some of the data."""
 
     errors: list[_Error] = []
 
 
-def resolved_threads(calls: Calls, repo: str, number: int) -> frozenset[int]:
-    """See `bot.ports.GitHub.resolved_threads`; of the first thousand."""
+def fetch_resolved_threads(api: ApiClient, repo: str, number: int) -> frozenset[int]:
+    """See `bot.ports.GitHub.resolved_threads`; of the first thousand threads."""
     owner, _, name = repo.partition("/")
-    doing = f"read which review threads of {repo}#{number} are resolved"
-    found: set[int] = set()
+    purpose = f"read which review threads of {repo}#{number} are resolved"
+    resolved: set[int] = set()
     after: str | None = None
-    for _ in range(_PAGES):
+    for _ in range(_MAX_PAGES):
         variables = {"owner": owner, "name": name, "number": number, "after": after}
-        threads = _read(
-            calls, Call("POST", "/graphql", doing, json={"query": _QUERY, "variables": variables})
-        )
-        resolved = (thread.comments.nodes[:1] for thread in threads.nodes if thread.is_resolved)
-        found.update(comment.full_database_id for first in resolved for comment in first)
+        body = {"query": _QUERY, "variables": variables}
+        threads = _fetch_page(api, ApiRequest("POST", "/graphql", purpose, json=body))
+        for thread in threads.nodes:
+            if thread.is_resolved:
+                resolved.update(comment.full_database_id for comment in thread.comments.nodes)
         after = threads.page_info.end_cursor
         if not threads.page_info.has_next_page:
             break
-    return frozenset(found)
+    return frozenset(resolved)
 
 
-def _read(calls: Calls, call: Call) -> _Threads:
-    response = calls.send(call)
-    faults = checked(_Faults, call, response).errors
-    if any(fault.type == "RATE_LIMITED" for fault in faults):
-        raise limit_error(call.doing, _LIMIT_WAIT_S)
-    if faults:
-        said = faults[0].message[:200]
-        raise OutsideError(
-            f"TinyGen could not {call.doing}: GitHub answered {said!r}.", next_step=TRY_LATER
-        )
-    return checked(_Answer, call, response).data.repository.pull_request.review_threads
+def _fetch_page(api: ApiClient, request: ApiRequest) -> _Threads:
+    response = api.send(request)
+    errors = parse_response(_Errors, request, response).errors
+    if any(error.type == "RATE_LIMITED" for error in errors):
+        raise rate_limit_error(request.purpose, _RATE_LIMIT_S)
+    if errors:
+        quote = errors[0].message[:200]
+        message = f"TinyGen could not {request.purpose}: GitHub answered {quote!r}."
+        raise OutsideError(message, next_step=TRY_LATER)
+    answer = parse_response(_Answer, request, response)
+    return answer.data.repository.pull_request.review_threads

@@ -1,11 +1,9 @@
-"""A model behind OpenAI's chat completions, as every compatible server speaks them.
+"""A model behind OpenAI's chat completions, as each compatible server speaks them: text in, text
+out, streamed.
 
-Text in, text out, streamed. No tools, no JSON mode, no sampling options: OpenAI, Azure, Ollama,
-vLLM, llama.cpp and OpenRouter differ on everything beyond. Each call runs in an event loop of its
-own, because only there can a silent server be left at once: cancelling the task closes its
-connection.
-
-A prompt as it is sent.
+No tools, no JSON mode, no sampling options: OpenAI, Azure, Ollama, vLLM, llama.cpp and OpenRouter
+agree on nothing beyond. Each call runs in an event loop of its own, because only there can a silent
+server be left at once: cancelling the task closes its connection.
 
 https://platform.openai.com/docs/api-reference/chat/create
 """
@@ -16,26 +14,27 @@ import asyncio
 import base64
 import math
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from bot.adapters.http import encode_text
 from bot.adapters.model.errors import (
-    FILTERED,
+    CONTENT_FILTERED,
     TRY_LATER,
-    Asked,
-    MayPass,
-    Refusal,
-    Refused,
-    check_head,
-    fault_of,
-    quoted,
-    unreachable,
+    ApiError,
+    ErrorAnswer,
+    RetryableError,
+    SentRequest,
+    check_response,
+    connection_error,
+    error_for,
+    quote_message,
 )
-from bot.adapters.model.response import Answer, Usage, read_answer
+from bot.adapters.model.response import Completion, Usage, read_completion
 from bot.errors import Cancelled, OutsideError, SetupError, TimedOut, Unworkable
 from bot.ports import NO_IMAGES, MetricsSink, NoMetrics
 from bot.types import Message, Prompt, Reply
@@ -45,50 +44,22 @@ if TYPE_CHECKING:
 
     from openai import AsyncOpenAI
 
-Messages = Any
-"""As they are sent; the library's own type for them is a union of dozens."""
-
-
-def messages_of(prompt: Prompt, images: Mapping[str, bytes]) -> Messages:
-    """`images` by their digests."""
-    return [{"role": each.role, "content": _content(each, images)} for each in prompt.messages]
-
-
-def text_of(prompt: Prompt) -> str:
-    return "\n".join(message.text for message in prompt.messages)
-
-
-def _content(message: Message, images: Mapping[str, bytes]) -> str | list[dict[str, Any]]:
-    """A message without images stays plain text, which every server takes.
-    https://platform.openai.com/docs/guides/images-vision"""
-    text = _encodable(message.text)
-    urls = [
-        f"data:{image.media_type};base64,{base64.b64encode(images[image.sha256]).decode()}"
-        for image in message.images
-        if image.sha256 in images
-    ]
-    shown = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
-    return [{"type": "text", "text": text}, *shown] if shown else text
-
-
-def _encodable(text: str) -> str:
-    """Paths that are not UTF-8 hold surrogates, which no request can."""
-    return text.encode("utf-8", "replace").decode()
-
-
 OPENAI_URL = "https://api.openai.com/v1"
 
-_TRIES = 5
 _BACKOFF_S = (1.0, 2.0, 4.0, 8.0)
+"""The pause after each failed attempt but the fifth, which is the last."""
 _POLL_S = 0.5
-_CONNECT_S = 10.0
+_CONNECT_TIMEOUT_S = 10.0
 _BYTES_PER_TOKEN = 3.5
+
+_Messages = Any
+"""The messages as JSON; the library's own type for them is a union of dozens."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """US dollars per million tokens. `cached` is for prompt tokens that the server had in its
-    cache."""
+    """US dollars per million tokens. `cached` is for prompt tokens from the server's cache, which
+    without it cost as much as others."""
 
     prompt: float
     completion: float
@@ -96,23 +67,23 @@ class Prices:
 
     def cost_usd(self, usage: Usage) -> float:
         cached = self.prompt if self.cached is None else self.cached
-        fresh_tokens = usage.prompt_tokens - usage.cached_tokens
-        spent = (
-            fresh_tokens * self.prompt
+        uncached_tokens = usage.prompt_tokens - usage.cached_tokens
+        millionths = (
+            uncached_tokens * self.prompt
             + usage.cached_tokens * cached
             + usage.completion_tokens * self.completion
         )
-        return spent / 1_000_000
+        return millionths / 1_000_000
 
 
 class OpenAIModel:
     """Implements `bot.ports.Model`. Usable from any thread that runs no event loop of its own.
 
     `base_url` None is OpenAI. `max_reply_tokens` None leaves the reply's length to the server.
-    `silence_s` is how long a server may send nothing: a large model on a small machine reads its
-    prompt for minutes. `usage_within_s` is how long its usage is waited for after the reply.
-    `other_prices` are those of models that a call may name. `limit_patience_s` is what a call
-    itself waits for a limit; a longer one is raised at once, with how long it is.
+    `prices` are by the model's name. `read_timeout_s` limits each wait for bytes: a large model on
+    a small machine reads its prompt for minutes. `usage_wait_s` limits the wait for the usage after
+    the reply. `max_limit_wait_s` is the longest rate limit that a call itself waits for; a longer
+    one is raised at once, with its length.
     """
 
     def __init__(
@@ -122,28 +93,27 @@ class OpenAIModel:
         model: str,
         *,
         max_reply_tokens: int | None = None,
-        prices: Prices | None = None,
-        other_prices: Mapping[str, Prices] = MappingProxyType({}),
-        silence_s: float = 600.0,
-        usage_within_s: float = 5.0,
+        prices: Mapping[str, Prices] = MappingProxyType({}),
+        read_timeout_s: float = 600.0,
+        usage_wait_s: float = 5.0,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
-        watch: MetricsSink | None = None,
-        limit_patience_s: float = math.inf,
+        metrics: MetricsSink | None = None,
+        max_limit_wait_s: float = math.inf,
     ) -> None:
-        self._limit_patience_s = limit_patience_s
         self._base_url = base_url or OPENAI_URL
         self._api_key = api_key or None
         self._model = model
         self._max_reply_tokens = max_reply_tokens
-        self._prices = {**other_prices, **({model: prices} if prices else {})}
-        self._silence_s = silence_s
-        self._usage_within_s = usage_within_s
+        self._prices = prices
+        self._read_timeout_s = read_timeout_s
+        self._usage_wait_s = usage_wait_s
         self._sleep = sleep
         self._clock = clock
-        self._watch = watch or NoMetrics()
-        self._refused: set[str] = set()
-        """Options that this server is known not to take."""
+        self._metrics = metrics or NoMetrics()
+        self._max_limit_wait_s = max_limit_wait_s
+        self._unsupported_options: set[str] = set()
+        """Options that this server refused once."""
 
     def ask(
         self,
@@ -154,39 +124,44 @@ class OpenAIModel:
         model: str | None = None,
         images: Mapping[str, bytes] = NO_IMAGES,
     ) -> Reply:
-        """One reply; see `bot.ports.Model`. ContextTooLong where the prompt has too many tokens for
+        """One reply; see `bot.ports.Model`. ContextTooLong if the prompt has too many tokens for
         the model."""
-        if self._base_url == OPENAI_URL and not self._api_key:
-            step = "Set it in .env, or set OPENAI_BASE_URL to a server that wants no key."
-            raise SetupError("OPENAI_API_KEY is not set.", next_step=step)
-        if self._api_key and not (self._api_key.isascii() and self._api_key.isprintable()):
-            step = "Copy the key again, without quotes, spaces or line ends."
-            raise SetupError("OPENAI_API_KEY holds characters that no key has.", next_step=step)
-        asked = Asked(
-            _server(self._base_url),
-            model or self._model,
-            self._api_key,
-            text_of(prompt),
+        self._check_key()
+        request = SentRequest(
+            server=_host_and_port(self._base_url),
+            model=model or self._model,
+            api_key=self._api_key,
+            prompt="\n".join(message.text for message in prompt.messages),
             has_images=bool(images),
         )
-        reply = asyncio.run(self._ask(messages_of(prompt, images), asked, stop, deadline_s))
-        self._watch.replied(reply)
+        messages = _build_messages(prompt, images)
+        reply = asyncio.run(self._ask_in_time(messages, request, stop, deadline_s))
+        self._metrics.replied(reply)
         return reply
 
-    async def _ask(
-        self, messages: Messages, asked: Asked, stop: Callable[[], bool], deadline_s: float
+    def _check_key(self) -> None:
+        if self._api_key is None:
+            if self._base_url == OPENAI_URL:
+                step = "Set it in .env, or set OPENAI_BASE_URL to a server that wants no key."
+                raise SetupError("OPENAI_API_KEY is not set.", next_step=step)
+        elif not self._api_key.isascii() or not self._api_key.isprintable():
+            step = "Copy the key again, without quotes, spaces or line ends."
+            raise SetupError("OPENAI_API_KEY holds characters that no key has.", next_step=step)
+
+    async def _ask_in_time(
+        self, messages: _Messages, request: SentRequest, stop: Callable[[], bool], deadline_s: float
     ) -> Reply:
-        """Watches over the call: whatever the server does, this ends in time."""
-        began = self._clock()
-        call = asyncio.create_task(self._answered(messages, asked, began, began + deadline_s))
+        """Cancels the call at the deadline, or within a second of `stop`."""
+        ends = self._clock() + deadline_s
+        call = asyncio.create_task(self._ask_with_retries(messages, request, ends))
         try:
             while not call.done():
-                left_s = began + deadline_s - self._clock()
+                left_s = ends - self._clock()
                 if stop():
                     raise Cancelled
                 if left_s <= 0:
                     message = (
-                        f"The model {asked.model} did not answer within {deadline_s:.0f} seconds."
+                        f"The model {request.model} did not answer within {deadline_s:.0f} seconds."
                     )
                     raise TimedOut(message, next_step="Try again, or ask for less at once.")
                 await asyncio.wait({call}, timeout=min(_POLL_S, left_s))
@@ -195,59 +170,70 @@ class OpenAIModel:
             call.cancel()
             await asyncio.gather(call, return_exceptions=True)
 
-    async def _answered(self, messages: Messages, asked: Asked, began: float, ends: float) -> Reply:
-        """Tries again where that may help, as long as the deadline is not passed by waiting."""
+    async def _ask_with_retries(
+        self, messages: _Messages, request: SentRequest, ends: float
+    ) -> Reply:
+        """Retries only if the wait for it ends before the deadline."""
+        began = self._clock()
         for pause_s in (*_BACKOFF_S, None):
             try:
-                answer = await self._attempt(messages, asked)
-                return self._reply(answer, asked, self._clock() - began)
-            except MayPass as fault:
-                wait_s = fault.wait_s or pause_s or 0.0
-                too_long = fault.wait_s > self._limit_patience_s or self._clock() + wait_s >= ends
-                if pause_s is None or too_long:
-                    raise fault.error from None
+                completion = await self._request(messages, request)
+                return self._build_reply(completion, request, self._clock() - began)
+            except RetryableError as failure:
+                if pause_s is None or failure.wait_s > self._max_limit_wait_s:
+                    raise failure.error from None
+                wait_s = failure.wait_s or pause_s
+                if self._clock() + wait_s >= ends:
+                    raise failure.error from None
             await self._sleep(wait_s)
-            self._watch.retried("model")
+            self._metrics.retried("model")
         raise AssertionError("the last pause is None")
 
-    async def _attempt(self, messages: Messages, asked: Asked) -> Answer:
+    async def _request(self, messages: _Messages, request: SentRequest) -> Completion:
+        """One answer; asks again without the options that the server refuses."""
         import httpx2
         import openai
 
         options = self._options()
         try:
-            return await self._exchange(messages, asked.model, options)
-        except Refused as error:
-            refusal = error.refusal
-        except (openai.OpenAIError, httpx2.HTTPError, OSError) as error:
-            raise unreachable(error, asked) from None
-        if self._learns(refusal, options):
-            return await self._attempt(messages, asked)
-        raise fault_of(refusal, asked)
+            return await self._request_once(messages, request.model, options)
+        except ErrorAnswer as answer:
+            error = answer.error
+        except (openai.OpenAIError, httpx2.HTTPError, OSError) as failure:
+            raise connection_error(failure, request) from None
+        if self._drop_refused_options(error, options):
+            return await self._request(messages, request)
+        raise error_for(error, request)
 
-    async def _exchange(self, messages: Messages, model: str, options: Mapping[str, Any]) -> Answer:
-        async with self._client() as client:
+    async def _request_once(
+        self, messages: _Messages, model: str, options: Mapping[str, Any]
+    ) -> Completion:
+        async with self._open_client() as client:
             completions = client.chat.completions.with_streaming_response
-            wanted = completions.create(model=model, messages=messages, stream=True, **options)
-            async with wanted as response:
-                return await read_answer(response.iter_bytes(), usage_within_s=self._usage_within_s)
+            streamed = completions.create(model=model, messages=messages, stream=True, **options)
+            async with streamed as response:
+                chunks = response.iter_bytes()
+                return await read_completion(chunks, usage_wait_s=self._usage_wait_s)
 
-    def _client(self) -> AsyncOpenAI:
+    def _open_client(self) -> AsyncOpenAI:
         import httpx2
         import openai
 
-        timeout = httpx2.Timeout(self._silence_s, connect=_CONNECT_S)
-        http = openai.DefaultAsyncHttpxClient(
+        timeout = httpx2.Timeout(self._read_timeout_s, connect=_CONNECT_TIMEOUT_S)
+        http_client = openai.DefaultAsyncHttpxClient(
             verify=self._tls,
             timeout=timeout,
             follow_redirects=False,
             headers={"Accept-Encoding": "identity"},
-            event_hooks={"response": [check_head]},
+            event_hooks={"response": [check_response]},
         )
-        # without a key the library would look for one in the environment; local servers want none
-        key = self._api_key or "none"
         return openai.AsyncOpenAI(
-            base_url=self._base_url, api_key=key, max_retries=0, timeout=timeout, http_client=http
+            base_url=self._base_url,
+            # Without a key the library would take one from the environment.
+            api_key=self._api_key or "none",
+            max_retries=0,
+            timeout=timeout,
+            http_client=http_client,
         )
 
     @cached_property
@@ -258,86 +244,109 @@ class OpenAIModel:
         return httpx2.create_ssl_context()
 
     def _options(self) -> dict[str, Any]:
-        """`max_completion_tokens` is OpenAI's newer name; older servers take it for nothing and set
-        no limit."""
         options: dict[str, Any] = {"stream_options": {"include_usage": True}}
         if self._max_reply_tokens is not None:
-            name = "max_completion_tokens" if "max_tokens" in self._refused else "max_tokens"
+            # OpenAI's newer name comes second: older servers ignore it, and set no limit.
+            refused = "max_tokens" in self._unsupported_options
+            name = "max_completion_tokens" if refused else "max_tokens"
             options[name] = self._max_reply_tokens
-        return {name: value for name, value in options.items() if name not in self._refused}
+        return {
+            name: value for name, value in options.items() if name not in self._unsupported_options
+        }
 
-    def _learns(self, refusal: Refusal, sent: Iterable[str]) -> bool:
-        """Whether the server refused an option that was sent, which is left out from now on."""
-        if refusal.status not in (400, 422) or refusal.is_too_long:
+    def _drop_refused_options(self, error: ApiError, options: Mapping[str, Any]) -> bool:
+        """True if the server refused some of these options; they are left out from now on."""
+        if error.status not in (400, 422) or error.is_too_long:
             return False
-        refused = {name for name in sent if name in refusal.words}
-        self._refused |= refused
+        refused = {name for name in options if name in error.text}
+        self._unsupported_options |= refused
         return bool(refused)
 
-    def _reply(self, answer: Answer, asked: Asked, seconds: float) -> Reply:
-        text = _without_thinking(answer.text)
+    def _build_reply(self, completion: Completion, request: SentRequest, seconds: float) -> Reply:
+        text = _without_reasoning(completion.text)
         if not text.strip():
-            raise _empty(answer, asked)
-        if answer.finish == "content_filter":
-            raise fault_of(FILTERED, asked)
-        usage = answer.usage or _estimated(asked.prompt, answer.text)
+            raise _no_text_error(completion, request)
+        if completion.finish == "content_filter":
+            raise error_for(CONTENT_FILTERED, request)
+        usage = completion.usage or _estimate_usage(request.prompt, completion.text)
         cost = usage.cost
-        if cost is None and asked.model in self._prices:
-            cost = self._prices[asked.model].cost_usd(usage)
+        if cost is None and request.model in self._prices:
+            cost = self._prices[request.model].cost_usd(usage)
         return Reply(
             text=text,
-            finish="length" if answer.finish in (None, "length") else "stop",
-            model=answer.model or asked.model,
+            finish="length" if completion.finish in (None, "length") else "stop",
+            model=completion.model or request.model,
             prompt_tokens=usage.prompt_tokens,
             completion_tokens=usage.completion_tokens,
             seconds=seconds,
             cached_tokens=usage.cached_tokens,
-            tokens_are_estimated=answer.usage is None,
+            tokens_are_estimated=completion.usage is None,
             cost_usd=cost,
         )
 
 
-def _empty(answer: Answer, asked: Asked) -> Exception:
-    """Why there is no text."""
-    if answer.refusal:
-        message = f"The model {asked.model} refused{quoted(answer.refusal, asked)}."
-        return Unworkable(message, next_step="Put the request in other words.")
-    if answer.finish == "content_filter":
-        return fault_of(FILTERED, asked)
-    if answer.finish == "length":
-        message = (
-            f"The model {asked.model} used up the length of its reply before it said anything."
+def _build_messages(prompt: Prompt, images: Mapping[str, bytes]) -> _Messages:
+    """`images` are the bytes by their digests."""
+    return [
+        {"role": message.role, "content": _build_content(message, images)}
+        for message in prompt.messages
+    ]
+
+
+def _build_content(message: Message, images: Mapping[str, bytes]) -> str | list[dict[str, Any]]:
+    """A message without images stays plain text, which every server takes.
+    https://platform.openai.com/docs/guides/images-vision"""
+    text = encode_text(message.text).decode()
+    parts: list[dict[str, Any]] = [{"type": "text", "text": text}]
+    for image in message.images:
+        if image.sha256 in images:
+            encoded = base64.b64encode(images[image.sha256]).decode()
+            url = f"data:{image.media_type};base64,{encoded}"
+            parts.append({"type": "image_url", "image_url": {"url": url}})
+    return parts if len(parts) > 1 else text
+
+
+def _no_text_error(completion: Completion, request: SentRequest) -> Exception:
+    """The exception to raise for a completion without text."""
+    model = request.model
+    if completion.refusal:
+        return Unworkable(
+            f"The model {model} refused{quote_message(completion.refusal, request)}.",
+            next_step="Put the request in other words.",
         )
-        step = (
-            "Let the operator raise TINYGEN_MAX_REPLY_TOKENS, or the server's own limit, or use"
-            " another model."
-        )
-        return OutsideError(message, next_step=step)
-    if answer.finish == "tool_calls":
-        message = f"The model {asked.model} called tools, though it was offered none."
+    if completion.finish == "content_filter":
+        return error_for(CONTENT_FILTERED, request)
+    if completion.finish == "length":
         return OutsideError(
-            message, next_step="Let the operator turn that off at the server, or use another model."
+            f"The model {model} used up the length of its reply before it said anything.",
+            next_step="Let the operator raise TINYGEN_MAX_REPLY_TOKENS, or the server's own limit,"
+            " or use another model.",
         )
-    return MayPass(OutsideError(f"The model {asked.model} answered nothing.", next_step=TRY_LATER))
+    if completion.finish == "tool_calls":
+        return OutsideError(
+            f"The model {model} called tools, though it was offered none.",
+            next_step="Let the operator turn that off at the server, or use another model.",
+        )
+    return RetryableError(OutsideError(f"The model {model} answered nothing.", next_step=TRY_LATER))
 
 
-def _without_thinking(text: str) -> str:
-    """Some servers leave a reasoning model's thoughts in front of its reply; edits in them were not
+def _without_reasoning(text: str) -> str:
+    """Some servers leave the reasoning of a model in front of its reply; edits in it were not
     meant."""
     if not text.lstrip().startswith("<think>"):
         return text
     return text.partition("</think>")[2].lstrip()
 
 
-def _estimated(prompt: str, reply: str) -> Usage:
-    tokens = [
-        math.ceil(len(text.encode("utf-8", "replace")) / _BYTES_PER_TOKEN)
-        for text in (prompt, reply)
-    ]
-    return Usage(prompt_tokens=tokens[0], completion_tokens=tokens[1])
+def _estimate_usage(prompt: str, reply: str) -> Usage:
+    return Usage(prompt_tokens=_estimate_tokens(prompt), completion_tokens=_estimate_tokens(reply))
 
 
-def _server(base_url: str) -> str:
-    """Host and port: what else a URL may hold is not for the public."""
+def _estimate_tokens(text: str) -> int:
+    return math.ceil(len(encode_text(text)) / _BYTES_PER_TOKEN)
+
+
+def _host_and_port(base_url: str) -> str:
+    """The other parts of a URL may be secret."""
     url = urlsplit(base_url)
     return f"{url.hostname}:{url.port}" if url.port else str(url.hostname)

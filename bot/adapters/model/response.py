@@ -1,9 +1,8 @@
-"""Reading what a model's server sends, streamed or whole.
+"""Reads the answer of a model's server, streamed or whole.
 
-The bytes are read here and not by the client library, which ends a cut stream as if it were
-complete, takes a web page for an answer, and trusts every field to have OpenAI's type. Nothing of
-it is believed to be short or true: each number, name and text has a bound, and so has the work of
-reading them.
+The bytes are read here and not by the client library: its parser ends a cut stream as if it were
+complete, takes a web page for an answer, expects OpenAI's type in each field, and has no limit.
+Here each number, name and text has a limit, and so has the work of reading them.
 """
 
 from __future__ import annotations
@@ -16,25 +15,69 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, field_validator
 
-from bot.adapters.model.errors import Refusal, Refused, read_refusal
+from bot.adapters.model.errors import ApiError, ErrorAnswer, parse_error
 
-_LONGEST_REPLY_CHARS = 2_000_000
-_LONGEST_REFUSAL_CHARS = 4_000
-_LONGEST_NAME_CHARS = 100
-_LONGEST_LINE_BYTES = 4_000_000
-"""Of a stream, and of an answer that is none. JSON may take 24 times that in memory (measured with
-`[],[],[]`)."""
-_MOST_BYTES = 64_000_000
-_MOST_LINES = 1_000_000
-"""Of a whole stream. A reply of 128,000 tokens after as many of thoughts is some 50 MB in 512,000
-lines: there is one event for each token, of up to 200 bytes, and a blank line after it."""
-_MOST_TOKENS = 10**9
-_MOST_USD = 10**6
+_MAX_REPLY_CHARS = 2_000_000
+_MAX_REFUSAL_CHARS = 4_000
+_MAX_NAME_CHARS = 100
+_MAX_LINE_BYTES = 4_000_000
+"""Of a stream's line, and of an answer that is not streamed. Parsed JSON may take 24 times that in
+memory (measured with `[],[],[]`)."""
+_MAX_STREAM_BYTES = 64_000_000
+_MAX_STREAM_LINES = 1_000_000
+"""A reply of 128,000 tokens after as many of reasoning is some 50 MB in 512,000 lines: each token
+is an event of up to 200 bytes, followed by a blank line."""
+_MAX_TOKENS = 10**9
+_MAX_COST_USD = 10**6
+
+
+async def read_completion(chunks: AsyncIterator[bytes], *, usage_wait_s: float) -> Completion:
+    """The answer, in whichever form it was sent. If the connection breaks after some text, that
+    text is returned.
+
+    `usage_wait_s` limits the wait for the usage after the end of the reply: some servers never send
+    it, and keep the connection open.
+    """
+    import httpx2
+
+    completion = Completion()
+    try:
+        async with asyncio.timeout(None) as timeout:
+            async for line in _split_lines(chunks):
+                if not completion.add_line(line):
+                    break
+                if completion.finish and timeout.when() is None:
+                    timeout.reschedule(asyncio.get_running_loop().time() + usage_wait_s)
+    except (httpx2.HTTPError, OSError):  # OSError: TimeoutError, and errors of TLS
+        if not completion.text and not completion.finish:
+            raise
+    completion.parse_unstreamed()
+    return completion
+
+
+async def _split_lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Lines end at line feeds only: JSON may hold each other character that ends a line somewhere
+    else. The lines stop where a limit is passed."""
+    rest = bytearray()
+    left_bytes = _MAX_STREAM_BYTES
+    left_lines = _MAX_STREAM_LINES
+    async for chunk in chunks:
+        *ends, start = chunk.split(b"\n")
+        for end in ends:
+            yield bytes(rest + end).rstrip(b"\r")
+            rest.clear()
+        rest += start
+        left_bytes -= len(chunk)
+        left_lines -= len(ends)
+        if len(rest) > _MAX_LINE_BYTES or left_bytes < 0 or left_lines < 0:
+            return
+    yield bytes(rest)
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """`cost` is OpenRouter's, in US dollars. The cached tokens are among those of the prompt."""
+    """`cost` is in US dollars; only OpenRouter sends it. `cached_tokens` are among the
+    `prompt_tokens`."""
 
     prompt_tokens: int
     completion_tokens: int
@@ -42,181 +85,156 @@ class Usage:
     cost: float | None = None
 
 
-def _read_usage(given: object) -> Usage | None:
-    """None where it holds no counts, or none that can be true."""
-    if not isinstance(given, dict):
-        return None
-    prompt, completion = _count(given.get("prompt_tokens")), _count(given.get("completion_tokens"))
-    if not prompt or completion is None:
-        return None
-    details = given.get("prompt_tokens_details")
-    cached = _count(details.get("cached_tokens")) if isinstance(details, dict) else None
-    return Usage(prompt, completion, min(cached or 0, prompt), _cost(given.get("cost")))
-
-
-def _count(value: object) -> int | None:
-    return value if type(value) is int and 0 <= value <= _MOST_TOKENS else None
-
-
-def _cost(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value) if 0 <= value <= _MOST_USD else None  # which no NaN is
-
-
-def _name(value: object) -> str | None:
-    is_name = (
-        isinstance(value, str) and 0 < len(value) <= _LONGEST_NAME_CHARS and value.isprintable()
-    )
-    return str(value) if is_name else None
-
-
-def _first(value: object) -> object:
-    """One choice was asked for: others are not even looked at."""
-    return value[:1] if isinstance(value, list) else value
-
-
-Name = Annotated[str | None, BeforeValidator(_name)]
-
-
-class _Words(BaseModel):
-    """A delta or a whole message. Some servers send `content` as parts, the model's thinking among
-    them."""
-
-    content: str = ""
-    refusal: str = ""
-
-    @field_validator("content", "refusal", mode="before")
-    @classmethod
-    def _said(cls, value: object) -> str:
-        if isinstance(value, list):
-            parts = (
-                part.get("text")
-                for part in value
-                if isinstance(part, dict) and part.get("type") == "text"
-            )
-            return "".join(part for part in parts if isinstance(part, str))
-        return value if isinstance(value, str) else ""
-
-
-class _Choice(BaseModel):
-    delta: _Words | None = None
-    message: _Words | None = None
-    finish_reason: Name = None
-
-
-class _Event(BaseModel):
-    model: Name = None
-    choices: Annotated[list[_Choice] | None, BeforeValidator(_first)] = None
-    usage: Annotated[Usage | None, BeforeValidator(_read_usage)] = None
-    error: object | None = None
-
-
 @dataclass(slots=True)
-class Answer:
-    """What was received. `finish` None: it ended without a reason, so `text` may be cut."""
+class Completion:
+    """What was received. `finish` is the server's reason; without one, the text may be cut."""
 
     refusal: str = ""
     finish: str | None = None
     model: str | None = None
     usage: Usage | None = None
     is_stream: bool = False
-    _said: list[str] = field(default_factory=list)
-    _left_chars: int = _LONGEST_REPLY_CHARS
-    _other: list[bytes] = field(default_factory=list)
-    """Lines that are no part of an event stream."""
-    _left_bytes: int = _LONGEST_LINE_BYTES
+    _texts: list[str] = field(default_factory=list)
+    _left_chars: int = _MAX_REPLY_CHARS
+    _unstreamed: list[bytes] = field(default_factory=list)
+    """Lines that belong to no event stream."""
+    _left_bytes: int = _MAX_LINE_BYTES
 
     @property
     def text(self) -> str:
-        """Servers that cut between bytes send a surrogate pair in two halves: these are joined, and
-        one that stays alone becomes U+FFFD."""
-        text = "".join(self._said)[:_LONGEST_REPLY_CHARS]
+        """Servers that cut between bytes send a surrogate pair in two halves. They are joined here;
+        a single half becomes U+FFFD."""
+        text = "".join(self._texts)[:_MAX_REPLY_CHARS]
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
-    def take(self, line: bytes) -> bool:
-        """False where nothing more is to be read."""
+    def add_line(self, line: bytes) -> bool:
+        """False if nothing more is to be read."""
         if line.startswith(b"data:"):
             self.is_stream = True
             event = line[5:].strip()
-            return not event or (event != b"[DONE]" and self._add(event))
+            if not event:
+                return True
+            return event != b"[DONE]" and self._add_event(event)
         if not self.is_stream and not line.startswith((b":", b"event:", b"id:", b"retry:")):
-            self._other.append(line)
+            self._unstreamed.append(line)
             self._left_bytes -= len(line)
         return self._left_chars > 0 and self._left_bytes >= 0
 
-    def end(self) -> None:
-        """Reads what was no stream: a whole reply, or an error although the status was 200."""
-        body = b"\n".join(self._other).strip()
+    def parse_unstreamed(self) -> None:
+        """Reads an answer that was no stream: a whole reply, or an error although the status was
+        200."""
+        body = b"\n".join(self._unstreamed).strip()
         if self.is_stream or not body:
             return
         if body.startswith(b"<"):
-            raise Refused(Refusal(404, "", "it answered with a web page"))
-        if not self._add(body):
-            raise Refused(Refusal(502, "", "it answered with something unreadable"))
+            raise ErrorAnswer(ApiError(404, "", "it answered with a web page"))
+        if not self._add_event(body):
+            raise ErrorAnswer(ApiError(502, "", "it answered with something unreadable"))
 
-    def _add(self, event: bytes) -> bool:
-        """False where the event cannot be read: what follows belongs to nothing."""
+    def _add_event(self, body: bytes) -> bool:
+        """False if the event cannot be read: what follows would be out of order."""
         try:
-            read = _Event.model_validate(json.loads(event))
-        except (
-            ValueError,
-            RecursionError,
-        ):  # pydantic's error is a ValueError, and so is one of UTF-8
+            event = _Event.model_validate(json.loads(body))
+        except (ValueError, RecursionError):  # errors of pydantic and of UTF-8 are ValueErrors
             return False
-        if read.error or (read.choices is None and read.usage is None and not self.is_stream):
-            raise Refused(read_refusal(200, event))
-        self.model = read.model or self.model
-        self.usage = read.usage or self.usage
-        for choice in read.choices or ():
-            words = choice.delta or choice.message or _Words()
-            self._said.append(words.content)
-            self._left_chars -= len(words.content)
-            self.refusal = (self.refusal + words.refusal[:_LONGEST_REFUSAL_CHARS])[
-                :_LONGEST_REFUSAL_CHARS
-            ]
-            self.finish = choice.finish_reason or self.finish
+        is_empty = event.choices is None and event.usage is None
+        if event.error or (is_empty and not self.is_stream):
+            raise ErrorAnswer(parse_error(200, body))
+        self.model = event.model or self.model
+        self.usage = event.usage or self.usage
+        for choice in event.choices or ():
+            self._add_choice(choice)
         if self.finish == "error":
-            raise Refused(Refusal(502, "", "the model's provider failed while it answered"))
+            raise ErrorAnswer(ApiError(502, "", "the model's provider failed while it answered"))
         return True
 
-
-async def read_answer(pieces: AsyncIterator[bytes], *, usage_within_s: float) -> Answer:
-    """The answer, however it was sent. A connection that breaks after some text cuts it, and is no
-    error.
-
-    `usage_within_s` is how long usage is waited for after the reply's end: some servers never send
-    it, and keep the connection open.
-    """
-    import httpx2
-
-    answer = Answer()
-    try:
-        async with asyncio.timeout(None) as patience:
-            async for line in _lines(pieces):
-                if not answer.take(line):
-                    break
-                if answer.finish and patience.when() is None:
-                    patience.reschedule(asyncio.get_running_loop().time() + usage_within_s)
-    except (httpx2.HTTPError, OSError):  # OSError: TimeoutError, and what TLS raises as it is
-        if not answer.text and not answer.finish:
-            raise
-    answer.end()
-    return answer
+    def _add_choice(self, choice: _Choice) -> None:
+        message = choice.delta or choice.message or _Message()
+        self._texts.append(message.content)
+        self._left_chars -= len(message.content)
+        refusal = self.refusal + message.refusal[:_MAX_REFUSAL_CHARS]
+        self.refusal = refusal[:_MAX_REFUSAL_CHARS]
+        self.finish = choice.finish_reason or self.finish
 
 
-async def _lines(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Split at line feeds only: JSON may hold every other character that counts as a line's end
-    somewhere."""
-    rest, left_bytes, left_lines = bytearray(), _MOST_BYTES, _MOST_LINES
-    async for piece in pieces:
-        *ends, begin = piece.split(b"\n")
-        for end in ends:
-            yield bytes(rest + end).rstrip(b"\r")
-            rest.clear()
-        rest += begin
-        left_bytes -= len(piece)
-        left_lines -= len(ends)
-        if len(rest) > _LONGEST_LINE_BYTES or left_bytes < 0 or left_lines < 0:
-            return
-    yield bytes(rest)
+def _parse_usage(value: object) -> Usage | None:
+    """None if it holds no counts, or impossible ones."""
+    if not isinstance(value, dict):
+        return None
+    prompt_tokens = _parse_count(value.get("prompt_tokens"))
+    completion_tokens = _parse_count(value.get("completion_tokens"))
+    if not prompt_tokens or completion_tokens is None:
+        return None
+    details = value.get("prompt_tokens_details")
+    cached_tokens = _parse_count(details.get("cached_tokens")) if isinstance(details, dict) else 0
+    return Usage(
+        prompt_tokens,
+        completion_tokens,
+        min(cached_tokens or 0, prompt_tokens),
+        _parse_cost(value.get("cost")),
+    )
+
+
+def _parse_count(value: object) -> int | None:
+    if type(value) is not int:  # a bool is no count
+        return None
+    return value if 0 <= value <= _MAX_TOKENS else None
+
+
+def _parse_cost(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 <= value <= _MAX_COST_USD else None  # None for NaN too
+
+
+def _parse_name(value: object) -> str | None:
+    if not isinstance(value, str) or not value.isprintable():
+        return None
+    return value if 0 < len(value) <= _MAX_NAME_CHARS else None
+
+
+def _first_item(value: object) -> object:
+    """One choice was asked for: others are not even checked."""
+    return value[:1] if isinstance(value, list) else value
+
+
+_Name = Annotated[str | None, BeforeValidator(_parse_name)]
+
+
+class _Message(BaseModel):
+    """A whole message, or a piece of one."""
+
+    content: str = ""
+    refusal: str = ""
+
+    @field_validator("content", "refusal", mode="before")
+    @classmethod
+    def _join_text(cls, value: object) -> str:
+        """Some servers send `content` as a list of parts; only those of text belong to the reply,
+        others hold the reasoning."""
+        if isinstance(value, str):
+            return value
+        if not isinstance(value, list):
+            return ""
+        texts: list[str] = []
+        for part in value:
+            if isinstance(part, dict) and part.get("type") == "text":
+                text = part.get("text")
+                if isinstance(text, str):
+                    texts.append(text)
+        return "".join(texts)
+
+
+class _Choice(BaseModel):
+    """`delta` in a stream, else `message`."""
+
+    delta: _Message | None = None
+    message: _Message | None = None
+    finish_reason: _Name = None
+
+
+class _Event(BaseModel):
+    model: _Name = None
+    choices: Annotated[list[_Choice] | None, BeforeValidator(_first_item)] = None
+    usage: Annotated[Usage | None, BeforeValidator(_parse_usage)] = None
+    error: object | None = None

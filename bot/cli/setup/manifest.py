@@ -84,22 +84,22 @@ class NewApp(BaseModel):
 
 def fetch_new_app(config: Config, code: str) -> NewApp:
     """The App that was just registered, with its keys, which GitHub shows this once."""
-    from bot.adapters.github.auth import FixedToken
-    from bot.adapters.github.calls import Call, Calls, Server
+    from bot.adapters.github.auth import TokenCredentials
+    from bot.adapters.github.client import ApiClient, ApiRequest, Transport
 
-    server = Server(config.github_api_url, timeout_s=20.0, sleep=time.sleep, clock=time.time)
-    call = Call(
+    transport = Transport(config.github_api_url, timeout_s=20.0, sleep=time.sleep, clock=time.time)
+    request = ApiRequest(
         "POST",
         f"/app-manifests/{quote(code, safe='')}/conversions",
         "get the new App's keys",
-        repeatable=False,
+        idempotent=False,
     )
     try:
-        return Calls(server, FixedToken(None)).read(NewApp, call)
+        return ApiClient(transport, TokenCredentials(None)).read(NewApp, request)
     except TinyGenError as error:
         raise OutsideError(
             error.message,
             next_step="Delete the App that GitHub registered, if it did, and run setup again.",
         ) from None
     finally:
-        server.close()
+        transport.close()

@@ -182,7 +182,7 @@ def test_a_key_that_is_none_is_named_and_not_shown(stage: Stage) -> None:
     elliptic = pem(ec.generate_private_key(ec.SECP256R1()))
     for key in ("not a key", public_pem(stage.app.private_key), elliptic, encrypted.decode()):
         with pytest.raises(SetupError, match="GITHUB_PRIVATE_KEY is no RSA private key") as caught:
-            stage.github(private_key=key).app_facts()
+            stage.github(private_key=key).fetch_registration()
         assert key.strip().splitlines()[-1] not in str(caught.value)
 
 
@@ -201,7 +201,10 @@ def test_two_servers_in_one_process_do_not_share_a_signature(stage: Stage, tmp_p
             stage.github(),
             stage.github(private_key=key, api_url=other.api_url, server_url=other.url),
         )
-        assert (here.app_facts().slug, there.app_facts().slug) == ("tinygen", "other")
+        assert (here.fetch_registration().slug, there.fetch_registration().slug) == (
+            "tinygen",
+            "other",
+        )
 
 
 def test_an_unknown_app_id_is_no_missing_repository(stage: Stage) -> None:
@@ -246,7 +249,7 @@ def test_a_token_with_a_line_end_is_the_operators(stage: Stage) -> None:
 def test_the_doctor_learns_what_github_has_on_file(stage: Stage) -> None:
     stage.app.webhook_url = "https://bot.example/webhook"
     github = stage.github()
-    facts, hook = github.app_facts(), github.hook_facts()
+    facts, hook = github.fetch_registration(), github.fetch_webhook_config()
     assert (facts.slug, facts.installations) == ("tinygen", 1)
     assert facts.permissions["workflows"] == "write"
     assert facts.events == ("issue_comment", "pull_request_review_comment")
@@ -262,4 +265,4 @@ def test_the_doctor_is_told_where_no_app_is_configured(stage: Stage) -> None:
     for settings in ({"app_id": None}, {"private_key": None}):
         github: GitHubApp = stage.github(**settings)
         with pytest.raises(SetupError, match="No GitHub App is configured"):
-            github.app_facts()
+            github.fetch_registration()

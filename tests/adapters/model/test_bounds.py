@@ -13,55 +13,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.adapters.model import OpenAIModel, Prices
+from bot.adapters.model import Prices
 from bot.errors import OutsideError, SetupError, TinyGenError
-from bot.types import Message, Prompt, Reply
+from tests.adapters.model.exchange import DONE, Pauses, ask, event, piece, reply_to, stream
 from tests.doubles.model import Fault, ModelDouble
 from tests.doubles.server import Request, Response, Server
 
-KEY = "sk-proj-0123456789abcdefghij"
-PROMPT = Prompt("generate", (Message("user", "Fix the parser."),))
-DONE = b"data: [DONE]\n\n"
 MB = 1_000_000
 DAY_S = 86_400
-
-
-class Pauses:
-    """Stands in for sleep: remembers, and returns at once."""
-
-    def __init__(self) -> None:
-        self.seconds: list[float] = []
-
-    async def __call__(self, seconds: float) -> None:
-        self.seconds.append(seconds)
-
-
-def ask(url: str, **more: Any) -> Reply:
-    model = OpenAIModel(url, KEY, "m-1", sleep=Pauses(), **more)
-    return model.ask(PROMPT, stop=lambda: False, deadline_s=120)
-
-
-def reply_to(answer: Fault, **more: Any) -> Reply:
-    with ModelDouble([answer]) as double:
-        return ask(double.url, **more)
 
 
 def error_of(*answers: Fault, **more: Any) -> TinyGenError:
     with ModelDouble(answers) as double, pytest.raises(TinyGenError) as caught:
         ask(double.url, **more)
     return caught.value
-
-
-def event(**fields: Any) -> bytes:
-    return b"data: " + json.dumps(fields).encode() + b"\n\n"
-
-
-def piece(content: object, finish: object = None, **more: Any) -> bytes:
-    return event(choices=[{"delta": {"content": content}, "finish_reason": finish}], **more)
-
-
-def stream(*chunks: bytes) -> Fault:
-    return Fault(200, b"".join(chunks), {"Content-Type": "text/event-stream"})
 
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308])
@@ -122,8 +87,7 @@ def test_what_a_packed_error_means_is_known_by_its_status() -> None:
     )
     pauses = Pauses()
     with ModelDouble([packed, "fine"]) as double:
-        model = OpenAIModel(double.url, KEY, "m-1", sleep=pauses)
-        assert model.ask(PROMPT, stop=lambda: False, deadline_s=60).text == "fine"
+        assert ask(double.url, pauses=pauses).text == "fine"
     assert pauses.seconds == [7]
 
 
@@ -270,7 +234,7 @@ def used(**usage: Any) -> Fault:
 def test_a_usage_that_cannot_be_true_counts_as_none(name: str, count: object) -> None:
     reply = reply_to(used(**{"prompt_tokens": 5, "completion_tokens": 5, name: count}))
     assert reply.tokens_are_estimated
-    assert (reply.prompt_tokens, reply.completion_tokens) == (5, 10)
+    assert (reply.prompt_tokens, reply.completion_tokens) == (9, 10)
 
 
 @pytest.mark.parametrize("usage", ["5", 5, [5], {}, {"prompt_tokens": 5}, {"total_tokens": 5}])
@@ -285,7 +249,7 @@ def test_a_usage_of_another_form_counts_as_none(usage: object) -> None:
 def test_cached_tokens_that_cannot_be_true_are_none(details: object) -> None:
     reply = reply_to(
         used(prompt_tokens=5, completion_tokens=5, prompt_tokens_details=details),
-        prices=Prices(1, 1, 0),
+        prices={"m-1": Prices(1, 1, 0)},
     )
     assert (reply.tokens_are_estimated, reply.cached_tokens, reply.cost_usd) == (
         False,
@@ -298,7 +262,7 @@ def test_no_more_tokens_are_cached_than_there_are() -> None:
     details = {"cached_tokens": 10**9}
     reply = reply_to(
         used(prompt_tokens=5, completion_tokens=0, prompt_tokens_details=details),
-        prices=Prices(1, 1, 0),
+        prices={"m-1": Prices(1, 1, 0)},
     )
     assert (reply.cached_tokens, reply.cost_usd) == (5, 0)
 
@@ -359,8 +323,7 @@ def test_halves_of_a_character_are_joined_and_never_stay_alone(
 def test_a_wait_is_a_day_at_most(headers: dict[str, str], wait_s: float) -> None:
     pauses = Pauses()
     with ModelDouble([Fault(429, b"{}", headers), "fine"]) as double:
-        model = OpenAIModel(double.url, KEY, "m-1", sleep=pauses)
-        assert model.ask(PROMPT, stop=lambda: False, deadline_s=2 * DAY_S).text == "fine"
+        assert ask(double.url, pauses=pauses, deadline_s=2 * DAY_S).text == "fine"
     assert pauses.seconds == [wait_s]
 
 

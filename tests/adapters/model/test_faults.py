@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 import pytest
 
 from bot import errors
-from bot.adapters.model import OpenAIModel
-from bot.adapters.model.errors import Asked, quoted
+from bot.adapters.model.errors import SentRequest, quote_message
 from bot.errors import ContextTooLong, OutsideError, SetupError, TinyGenError, Unworkable
 from bot.types import Message, Prompt, Reply
+from tests.adapters.model.exchange import KEY, Pauses, ask, error_answer
 from tests.doubles import model as doubles
 from tests.doubles.model import Fault, ModelDouble
 
-KEY = "sk-proj-0123456789abcdefghij"
 SECRET = "the launch code is 0000-1111-2222"
 PROMPT = Prompt(
     "generate", (Message("system", "You edit code."), Message("user", f"Fix it. {SECRET}."))
 )
-
-
-class Pauses:
-    """Stands in for sleep: remembers, and returns at once."""
-
-    def __init__(self) -> None:
-        self.seconds: list[float] = []
-
-    async def __call__(self, seconds: float) -> None:
-        self.seconds.append(seconds)
 
 
 class Call:
@@ -40,16 +26,13 @@ class Call:
         self.reply: Reply | None = None
         self.error: TinyGenError | None = None
         with ModelDouble(answers) as double:
-            model = OpenAIModel(double.url, key, "m-1", sleep=self.pauses)
             try:
-                self.reply = model.ask(PROMPT, stop=lambda: False, deadline_s=deadline_s)
+                self.reply = ask(
+                    double.url, key=key, prompt=PROMPT, deadline_s=deadline_s, pauses=self.pauses
+                )
             except TinyGenError as error:
                 self.error = error
         self.requests = len(double.requests)
-
-
-def refused(status: int, message: str = "No.", **fields: Any) -> Fault:
-    return Fault(status, json.dumps({"error": {"message": message, **fields}}).encode())
 
 
 @pytest.mark.parametrize(
@@ -130,20 +113,28 @@ CALLS = Fault(
         (doubles.bad_key(), SetupError, "OPENAI_API_KEY"),
         (doubles.no_such_model(), SetupError, "OPENAI_MODEL"),
         (
-            refused(404, 'model "m-1" not found, try pulling it first'),
+            error_answer(404, 'model "m-1" not found, try pulling it first'),
             SetupError,
             "try pulling it first",
         ),
-        (refused(400, "The model is unknown", code="model_not_found"), SetupError, "OPENAI_MODEL"),
-        (refused(403, "Project has no access to it"), SetupError, "OPENAI_MODEL"),
+        (
+            error_answer(400, "The model is unknown", code="model_not_found"),
+            SetupError,
+            "OPENAI_MODEL",
+        ),
+        (error_answer(403, "Project has no access to it"), SetupError, "OPENAI_MODEL"),
         (doubles.html(), SetupError, "OPENAI_BASE_URL"),
         (Fault(404, b"404 page not found"), SetupError, "OPENAI_BASE_URL"),
         (doubles.out_of_quota(), SetupError, "no credit"),
-        (refused(402, "Insufficient credits"), SetupError, "no credit"),
+        (error_answer(402, "Insufficient credits"), SetupError, "no credit"),
         (doubles.too_long(), ContextTooLong, "TINYGEN_CONTEXT_TOKENS"),
-        (refused(400, "", type="exceed_context_size_error", code=400), ContextTooLong, "longer"),
         (
-            refused(429, "Request too large for m-1 on tokens per min (TPM): Limit 30000"),
+            error_answer(400, "", type="exceed_context_size_error", code=400),
+            ContextTooLong,
+            "longer",
+        ),
+        (
+            error_answer(429, "Request too large for m-1 on tokens per min (TPM): Limit 30000"),
             ContextTooLong,
             "longer",
         ),
@@ -153,13 +144,13 @@ CALLS = Fault(
             ContextTooLong,
             "",
         ),
-        (refused(400, "Filtered", code="content_filter"), Unworkable, "content filter"),
+        (error_answer(400, "Filtered", code="content_filter"), Unworkable, "content filter"),
         (doubles.ended_by("content_filter", "some text"), Unworkable, "content filter"),
         (doubles.ended_by("content_filter", ""), Unworkable, "content filter"),
         (doubles.ended_by("length", ""), OutsideError, "before it said anything"),
         (CALLS, OutsideError, "called tools, though it was offered none"),
         (
-            refused(400, "Bad temperature"),
+            error_answer(400, "Bad temperature"),
             OutsideError,
             "refused the request with 400 (Bad temperature)",
         ),
@@ -202,9 +193,8 @@ def test_a_key_with_a_line_end_is_refused_before_it_is_sent() -> None:
 
 def test_a_server_that_is_not_there_is_named() -> None:
     pauses = Pauses()
-    model = OpenAIModel("http://user:hidden@127.0.0.1:9/v1", KEY, "m-1", sleep=pauses)
     with pytest.raises(OutsideError, match=r"127\.0\.0\.1:9 did not answer") as caught:
-        model.ask(PROMPT, stop=lambda: False, deadline_s=60)
+        ask("http://user:hidden@127.0.0.1:9/v1", pauses=pauses)
     assert "hidden" not in str(caught.value)
     assert pauses.seconds == [1, 2, 4, 8]
 
@@ -214,7 +204,9 @@ def test_a_server_that_is_not_there_is_named() -> None:
     "leak", [KEY, SECRET, "noise " + SECRET.upper().lower() + " noise", "  ".join(SECRET.split())]
 )
 def test_no_error_holds_the_key_or_the_prompt(status: int, leak: str) -> None:
-    call = Call(*[refused(status, f"Bad input: {leak}", code=leak)] * (5 if status == 500 else 1))
+    call = Call(
+        *[error_answer(status, f"Bad input: {leak}", code=leak)] * (5 if status == 500 else 1)
+    )
     assert call.error is not None
     for text in (
         str(call.error),
@@ -230,7 +222,7 @@ def test_no_error_holds_the_key_or_the_prompt(status: int, leak: str) -> None:
     "said", ["FIX THE PARSER OF DATES", "fix the\nparser  of dates", "fixtheparserofdates"]
 )
 def test_a_piece_of_the_prompt_is_not_quoted_however_it_is_written(said: str) -> None:
-    asked = Asked("host", "m", "sk-Key-0123456789", "Please fix the parser of dates, soon.")
-    assert quoted(said, asked) == ""
-    assert quoted("bad key SK-KEY-01234 56789", asked) == ""
-    assert quoted("The quota of this account is used up", asked)
+    asked = SentRequest("host", "m", "sk-Key-0123456789", "Please fix the parser of dates, soon.")
+    assert quote_message(said, asked) == ""
+    assert quote_message("bad key SK-KEY-01234 56789", asked) == ""
+    assert quote_message("The quota of this account is used up", asked)

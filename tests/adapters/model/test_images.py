@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from bot.adapters.model import OpenAIModel
@@ -16,6 +14,7 @@ from bot.errors import (
     Unworkable,
 )
 from bot.types import Image, Message, Prompt
+from tests.adapters.model.exchange import KEY, error_answer
 from tests.doubles.model import Fault, ModelDouble
 
 SHOT = Image("https://github.com/user-attachments/assets/x", "image/png", "a" * 64, 3)
@@ -25,14 +24,10 @@ PROMPT = Prompt("generate", (Message("system", "Rules."), Message("user", "Do it
 
 def ask(double: ModelDouble, images: dict[str, bytes]) -> str:
     return (
-        OpenAIModel(double.url, "sk-test", "m-1")
+        OpenAIModel(double.url, KEY, "m-1")
         .ask(PROMPT, stop=lambda: False, deadline_s=20, images=images)
         .text
     )
-
-
-def refused(status: int, message: str = "No.") -> Fault:
-    return Fault(status, json.dumps({"error": {"message": message}}).encode())
 
 
 def test_an_image_follows_the_text_of_its_message_in_the_address_itself() -> None:
@@ -55,13 +50,15 @@ def test_without_its_bytes_a_message_is_plain_text() -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        refused(400, "Invalid content type. image_url is only supported by certain models."),
-        refused(400, "m-1 is not a multimodal model"),
-        refused(404, "No endpoints found that support image input"),
-        refused(500, "image input is not supported - hint: you may need to provide the mmproj"),
-        refused(400, "'messages[1].content' must be a string"),
-        refused(422),
-        refused(413),
+        error_answer(400, "Invalid content type. image_url is only supported by certain models."),
+        error_answer(400, "m-1 is not a multimodal model"),
+        error_answer(404, "No endpoints found that support image input"),
+        error_answer(
+            500, "image input is not supported - hint: you may need to provide the mmproj"
+        ),
+        error_answer(400, "'messages[1].content' must be a string"),
+        error_answer(422),
+        error_answer(413),
     ],
 )
 def test_a_server_that_takes_none_is_known_by_its_refusal(answer: Fault) -> None:
@@ -72,10 +69,10 @@ def test_a_server_that_takes_none_is_known_by_its_refusal(answer: Fault) -> None
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
-        (refused(401, "Bad key for the vision API"), SetupError),
-        (refused(400, "maximum context length is 8192 tokens"), ContextTooLong),
-        (refused(400, "The image was refused by content_policy"), Unworkable),
-        (refused(404, "no such model"), SetupError),
+        (error_answer(401, "Bad key for the vision API"), SetupError),
+        (error_answer(400, "maximum context length is 8192 tokens"), ContextTooLong),
+        (error_answer(400, "The image was refused by content_policy"), Unworkable),
+        (error_answer(404, "no such model"), SetupError),
     ],
 )
 def test_what_has_another_cause_keeps_it(answer: Fault, error: type[TinyGenError]) -> None:
@@ -84,9 +81,9 @@ def test_what_has_another_cause_keeps_it(answer: Fault, error: type[TinyGenError
     assert not isinstance(raised.value, ImagesRefused)
 
 
-def test_where_none_was_sent_none_was_refused() -> None:
+def test_where_none_was_sent_none_was_error_answer() -> None:
     with (
-        ModelDouble([refused(400, "image_url is not supported")]) as double,
+        ModelDouble([error_answer(400, "image_url is not supported")]) as double,
         pytest.raises(OutsideError) as raised,
     ):
         ask(double, {})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,44 +11,10 @@ from bot.adapters.model import OpenAIModel, Prices
 from bot.app import build_model
 from bot.config import load_config
 from bot.errors import OutsideError
-from bot.types import Message, Prompt, Reply
+from bot.types import Message, Prompt
+from tests.adapters.model.exchange import DONE, KEY, PROMPT, ask, event, piece, reply_to, stream
 from tests.doubles import model as doubles
 from tests.doubles.model import Fault, ModelDouble
-
-PROMPT = Prompt(
-    "generate", (Message("system", "You edit code."), Message("user", "Fix the parser."))
-)
-DONE = b"data: [DONE]\n\n"
-
-
-def ask(
-    double: ModelDouble,
-    *,
-    stop: Callable[[], bool] = lambda: False,
-    deadline_s: float = 20,
-    **more: Any,
-) -> Reply:
-    return OpenAIModel(double.url, "sk-test", "m-1", **more).ask(
-        PROMPT, stop=stop, deadline_s=deadline_s
-    )
-
-
-def chunk(**fields: Any) -> bytes:
-    return (
-        b"data: "
-        + json.dumps({"model": "m-1-2026", **fields}, ensure_ascii=False).encode()
-        + b"\n\n"
-    )
-
-
-def piece(content: object, finish: str | None = None, **more: Any) -> bytes:
-    return chunk(
-        choices=[{"index": 0, "delta": {"content": content, **more}, "finish_reason": finish}]
-    )
-
-
-def stream(*chunks: bytes) -> Fault:
-    return Fault(200, b"".join(chunks), {"Content-Type": "text/event-stream"})
 
 
 def whole(content: object, **more: Any) -> Fault:
@@ -57,14 +22,9 @@ def whole(content: object, **more: Any) -> Fault:
     return Fault(200, json.dumps(message).encode())
 
 
-def reply_to(answer: Fault, **more: Any) -> Reply:
-    with ModelDouble([answer]) as double:
-        return ask(double, **more)
-
-
 def test_a_streamed_reply_comes_back_whole_with_the_usage_that_the_server_reports() -> None:
     with ModelDouble(["a reply in several pieces, each sent alone"]) as double:
-        reply = ask(double)
+        reply = ask(double.url)
     assert reply.text == "a reply in several pieces, each sent alone"
     assert (reply.finish, reply.model, reply.tokens_are_estimated) == ("stop", "m-1", False)
     assert reply.prompt_tokens == len("You edit code.Fix the parser.") // 4
@@ -75,7 +35,7 @@ def test_a_streamed_reply_comes_back_whole_with_the_usage_that_the_server_report
 
 def test_what_is_sent_is_what_every_server_speaks() -> None:
     with ModelDouble(["x"]) as double:
-        ask(double)
+        ask(double.url)
     sent = double.requests[0]
     assert sent.body == {
         "model": "m-1",
@@ -86,25 +46,25 @@ def test_what_is_sent_is_what_every_server_speaks() -> None:
         "stream": True,
         "stream_options": {"include_usage": True},
     }
-    assert sent.headers["authorization"] == "Bearer sk-test"
+    assert sent.headers["authorization"] == f"Bearer {KEY}"
 
 
 def test_a_server_without_keys_gets_a_word_that_is_none() -> None:
     with ModelDouble(["x"]) as double:
-        OpenAIModel(double.url, None, "m-1").ask(PROMPT, stop=lambda: False, deadline_s=20)
+        ask(double.url, key=None)
     assert double.requests[0].headers["authorization"] == "Bearer none"
 
 
 def test_a_key_in_the_environment_is_not_for_this_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-someone-else")
     with ModelDouble(["x"]) as double:
-        OpenAIModel(double.url, None, "m-1").ask(PROMPT, stop=lambda: False, deadline_s=20)
+        ask(double.url, key=None)
     assert "someone" not in str(double.requests[0].headers)
 
 
 def test_usage_is_estimated_where_the_server_reports_none() -> None:
     with ModelDouble(["x" * 35], usage=False) as double:
-        reply = ask(double)
+        reply = ask(double.url)
     assert reply.tokens_are_estimated
     assert (reply.prompt_tokens, reply.completion_tokens) == (9, 10)
 
@@ -117,7 +77,8 @@ def test_cached_tokens_and_the_servers_own_cost_are_kept() -> None:
         "cost": 0.25,
     }
     reply = reply_to(
-        stream(piece("x", "stop"), chunk(choices=[], usage=used), DONE), prices=Prices(1, 1)
+        stream(piece("x", "stop"), event(choices=[], usage=used), DONE),
+        prices={"m-1": Prices(1, 1)},
     )
     assert (reply.cached_tokens, reply.cost_usd) == (64, 0.25)
 
@@ -129,8 +90,8 @@ def test_prices_make_a_cost_in_which_cached_tokens_cost_less() -> None:
         "prompt_tokens_details": {"cached_tokens": 400_000},
     }
     reply = reply_to(
-        stream(piece("x", "stop"), chunk(choices=[], usage=used), DONE),
-        prices=Prices(2.0, 8.0, cached=0.5),
+        stream(piece("x", "stop"), event(choices=[], usage=used), DONE),
+        prices={"m-1": Prices(2.0, 8.0, cached=0.5)},
     )
     assert reply.cost_usd == pytest.approx(0.6 * 2 + 0.4 * 0.5 + 0.5 * 8)
 
@@ -139,9 +100,9 @@ def test_usage_in_every_chunk_counts_once() -> None:
     used = [{"prompt_tokens": 5, "completion_tokens": n} for n in (1, 2)]
     reply = reply_to(
         stream(
-            chunk(choices=[{"delta": {"content": "a"}}], usage=used[0]),
+            event(choices=[{"delta": {"content": "a"}}], usage=used[0]),
             piece("b", "stop"),
-            chunk(choices=[], usage=used[1]),
+            event(choices=[], usage=used[1]),
             DONE,
         )
     )
@@ -157,7 +118,9 @@ def test_a_server_that_does_not_stream_is_understood() -> None:
 
 def test_line_ends_of_unicode_do_not_break_the_stream() -> None:
     text = "a\u2028b\u0085c\x0bd\x1ce\r\nf"
-    assert reply_to(stream(piece(text, "stop"), DONE)).text == text
+    choice = {"delta": {"content": text}, "finish_reason": "stop"}
+    line = f"data: {json.dumps({'choices': [choice]}, ensure_ascii=False)}\n\n"
+    assert reply_to(stream(line.encode(), DONE)).text == text
 
 
 def test_comments_event_names_and_carriage_returns_in_the_stream_are_no_text() -> None:
@@ -174,9 +137,9 @@ def test_a_reply_with_a_reason_is_whole_without_the_streams_own_end() -> None:
 def test_tool_calls_and_reasoning_beside_the_text_are_left_out() -> None:
     calls = [{"index": 0, "id": "1", "function": {"name": "edit", "arguments": "{}"}}]
     pieces = (
-        piece(None, reasoning_content="hm"),
-        piece("x", role="assistant"),
-        piece(None, "tool_calls", tool_calls=calls),
+        piece(None, delta={"reasoning_content": "hm"}),
+        piece("x", delta={"role": "assistant"}),
+        piece(None, "tool_calls", delta={"tool_calls": calls}),
     )
     assert reply_to(stream(*pieces, DONE)).text == "x"
 
@@ -206,9 +169,7 @@ def test_fields_of_odd_types_end_the_reply_and_nothing_else() -> None:
 def test_paths_that_are_not_utf8_can_be_sent() -> None:
     prompt = Prompt("generate", (Message("user", "caf\udce9.py"),))
     with ModelDouble(["x"], usage=False) as double:
-        reply = OpenAIModel(double.url, "sk-test", "m-1").ask(
-            prompt, stop=lambda: False, deadline_s=20
-        )
+        reply = ask(double.url, prompt=prompt)
     assert double.requests[0].messages[0]["content"] == "caf?.py"
     assert reply.prompt_tokens == 2
 
@@ -256,7 +217,7 @@ def test_the_replys_limit_takes_the_name_that_the_server_knows() -> None:
         400, json.dumps({"error": {"message": message, "param": "max_tokens"}}).encode()
     )
     with ModelDouble([refusal, "one"]) as double:
-        ask(double, max_reply_tokens=500)
+        ask(double.url, max_reply_tokens=500)
     limits = [
         {name: body[name] for name in body if name.startswith("max_")} for body in bodies(double)
     ]
@@ -279,7 +240,7 @@ def test_an_option_refused_twice_is_an_error_and_no_endless_loop() -> None:
         ModelDouble([refusal, refusal]) as double,
         pytest.raises(OutsideError, match="refused the request with 400"),
     ):
-        ask(double)
+        ask(double.url)
     assert len(double.requests) == 2
 
 

@@ -3,9 +3,8 @@ server does."""
 
 from __future__ import annotations
 
-import json
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,24 +12,11 @@ import pytest
 
 from bot.adapters.model import OpenAIModel
 from bot.errors import Cancelled, TimedOut
-from bot.types import Message, Prompt, Reply
+from bot.types import Message, Prompt
+from tests.adapters.model.exchange import KEY, ask, piece
 from tests.doubles import model as doubles
 from tests.doubles.model import Fault, ModelDouble
 from tests.doubles.server import Request, Response, Server
-
-PROMPT = Prompt("generate", (Message("user", "Fix the parser."),))
-
-
-def ask(
-    double: ModelDouble,
-    *,
-    stop: Callable[[], bool] = lambda: False,
-    deadline_s: float = 20,
-    **more: Any,
-) -> Reply:
-    return OpenAIModel(double.url, "sk-test", "m-1", **more).ask(
-        PROMPT, stop=stop, deadline_s=deadline_s
-    )
 
 
 def test_stop_ends_a_call_while_the_server_says_nothing() -> None:
@@ -44,13 +30,13 @@ def test_stop_ends_a_call_while_the_server_says_nothing() -> None:
         return doubles.hang(30)
 
     with ModelDouble(hang) as double, pytest.raises(Cancelled):
-        ask(double, stop=stop)
+        ask(double.url, stop=stop)
 
 
 def test_stop_closes_a_running_stream() -> None:
     with ModelDouble(["x" * 16_000], wait_s=0.01) as double:
         with pytest.raises(Cancelled):
-            ask(double, stop=lambda: bool(double.requests))
+            ask(double.url, stop=lambda: bool(double.requests))
         noticed = threading.Event()
         while not double.broken_off:  # the server notices at its next piece
             noticed.wait(0.01)
@@ -58,7 +44,7 @@ def test_stop_closes_a_running_stream() -> None:
 
 def test_stop_before_the_start_sends_nothing() -> None:
     with ModelDouble([]) as double, pytest.raises(Cancelled):
-        ask(double, stop=lambda: True)
+        ask(double.url, stop=lambda: True)
     assert double.requests == []
 
 
@@ -67,17 +53,17 @@ def test_the_deadline_bounds_a_call_whose_stream_never_stops() -> None:
         ModelDouble(["x" * 16_000], wait_s=0.01) as double,
         pytest.raises(TimedOut, match="within 0 seconds"),
     ):
-        ask(double, deadline_s=0.2)
+        ask(double.url, deadline_s=0.2)
 
 
 def test_the_deadline_bounds_a_silent_server() -> None:
     with ModelDouble([doubles.hang(30)]) as double, pytest.raises(TimedOut):
-        ask(double, deadline_s=0.2)
+        ask(double.url, deadline_s=0.2)
 
 
 def test_a_server_that_is_silent_for_too_long_is_asked_again() -> None:
     with ModelDouble([doubles.hang(30), "late"]) as double:
-        assert ask(double, silence_s=0.2, sleep=Pauses()).text == "late"
+        assert ask(double.url, read_timeout_s=0.2).text == "late"
 
 
 def test_a_server_that_keeps_the_connection_after_the_reply_delays_nothing() -> None:
@@ -85,24 +71,12 @@ def test_a_server_that_keeps_the_connection_after_the_reply_delays_nothing() -> 
         return Response(200, pieces(), {"Content-Type": "text/event-stream"})
 
     def pieces() -> Generator[bytes, None, None]:
-        last = {"choices": [{"delta": {"content": "all of it"}, "finish_reason": "stop"}]}
-        yield b"data: " + json.dumps(last).encode() + b"\n\n"
+        yield piece("all of it", "stop")
         server.stopping.wait(60)
 
     with Server(answer) as server:
-        model = OpenAIModel(server.url, "sk-test", "m-1", usage_within_s=0.1)
-        reply = model.ask(PROMPT, stop=lambda: False, deadline_s=60)
+        reply = ask(server.url, usage_wait_s=0.1)
     assert (reply.text, reply.finish, reply.tokens_are_estimated) == ("all of it", "stop", True)
-
-
-class Pauses:
-    """Stands in for sleep: remembers, and returns at once."""
-
-    def __init__(self) -> None:
-        self.seconds: list[float] = []
-
-    async def __call__(self, seconds: float) -> None:
-        self.seconds.append(seconds)
 
 
 def test_calls_from_many_threads_do_not_meet() -> None:
@@ -110,7 +84,7 @@ def test_calls_from_many_threads_do_not_meet() -> None:
         return f"to {messages[-1]['content']}"
 
     with ModelDouble(echo) as double, ThreadPoolExecutor(8) as threads:
-        model = OpenAIModel(double.url, "sk-test", "m-1")
+        model = OpenAIModel(double.url, KEY, "m-1")
 
         def one(number: int) -> str:
             prompt = Prompt("generate", (Message("user", str(number)),))

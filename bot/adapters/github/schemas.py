@@ -1,9 +1,9 @@
-"""What TinyGen reads of GitHub's JSON, and nothing more: a field that GitHub adds or drops
+"""The parts of GitHub's JSON that TinyGen reads, and no others: a field that GitHub adds or drops
 elsewhere breaks nothing.
 
-Every number and text has a bound, far above what GitHub has, lest an answer fit no database,
-comment or prompt. What people write is cut there; what names something, and cannot be cut, makes
-the answer one of an unknown form.
+Each number and text has a limit, far above what GitHub sends, so that it fits the database, a
+comment and a prompt. Text that people write is cut at its limit. A name cannot be cut, so one that
+is too long makes the whole answer invalid.
 
 https://docs.github.com/en/rest
 """
@@ -18,19 +18,23 @@ from bot.ports import Comment, LineComment, PullRequest, Thread
 from bot.types import PERMISSIONS, Permission
 
 PAGE_ITEMS = 100
-"""What a page is asked to hold, and what it holds at most."""
+"""The number of items that a page is asked for, and the most that it may hold."""
+
+_MAX_COMMENT_CHARS = 20_000
+"""An issue may have 2,500 comments, all of them in memory at once."""
+_MAX_HUNK_CHARS = 8_000
 
 Id = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Number = Annotated[int, Field(ge=0, le=2**31 - 1)]
-"""Of an issue, or a line: GitHub's own type for them."""
+"""Of an issue or a line: GitHub's own type for them."""
 Name = Annotated[str, Field(max_length=200)]
 Ref = Annotated[str, Field(max_length=1_000)]
 Sha = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{40}$")]
 Url = Annotated[str, Field(max_length=2_000)]
 Title = Annotated[str, AfterValidator(lambda text: text[:1_000])]
 Body = Annotated[str, AfterValidator(lambda text: text[:300_000])]
-Granted = Annotated[dict[Name, Name], Field(max_length=500)]
-"""Permissions, by their names."""
+PermissionLevels = Annotated[dict[Name, Name], Field(max_length=500)]
+"""By the permission's name."""
 
 
 class User(BaseModel):
@@ -38,12 +42,12 @@ class User(BaseModel):
     type: Name = "User"
 
 
-GHOST = User(login="ghost")
-"""Whom GitHub shows where an account is gone: the field is null there."""
+class ReviewAuthor(User):
+    id: Id | None = None
 
 
-_KEPT_CHARS = 20_000
-_KEPT_HUNK_CHARS = 8_000
+GHOST = ReviewAuthor(login="ghost")
+"""GitHub shows this user in place of a deleted account; in its JSON the user is null."""
 
 
 class AppRef(BaseModel):
@@ -80,12 +84,12 @@ class IssueComment(BaseModel):
     performed_via_github_app: AppRef | None = None
 
     def comment(self, *, by_this_app: bool) -> Comment:
-        """Others' long bodies are cut: an issue may have 2,500 comments, all of them in memory at
-        once."""
-        author, body = self.user or GHOST, self.body or ""
+        """Long bodies are cut, but not those of this App."""
+        author = self.user or GHOST
+        body = self.body or ""
         return Comment(
             id=self.id,
-            body=body if by_this_app else body[:_KEPT_CHARS],
+            body=body if by_this_app else body[:_MAX_COMMENT_CHARS],
             author=author.login,
             author_is_bot=author.type == "Bot",
             by_this_app=by_this_app,
@@ -98,20 +102,13 @@ class CommentPage(RootModel[Annotated[list[IssueComment], Field(max_length=PAGE_
     pass
 
 
-class _Author(User):
-    id: Id | None = None
-
-
-_GHOST = _Author(login=GHOST.login)
-
-
 class ReviewComment(BaseModel):
     """https://docs.github.com/en/rest/pulls/comments"""
 
     id: Id
     pull_request_review_id: Id | None = None
     body: Body = ""
-    user: _Author | None = None
+    user: ReviewAuthor | None = None
     created_at: Name
     updated_at: Name
     in_reply_to_id: Id | None = None
@@ -123,19 +120,19 @@ class ReviewComment(BaseModel):
     commit_id: Sha | Literal[""] = ""
 
     def line_comment(self) -> LineComment:
-        author = self.user or _GHOST
+        author = self.user or GHOST
         return LineComment(
             id=self.id,
             thread_id=self.in_reply_to_id or self.id,
             review_id=self.pull_request_review_id,
-            body=self.body[:_KEPT_CHARS],
+            body=self.body[:_MAX_COMMENT_CHARS],
             author=author.login,
             author_id=author.id,
             author_is_bot=author.type == "Bot",
             created_at=self.created_at,
             updated_at=self.updated_at,
             path=self.path,
-            hunk=self.diff_hunk[-_KEPT_HUNK_CHARS:],
+            hunk=self.diff_hunk[-_MAX_HUNK_CHARS:],
             line=self.line,
             start_line=self.start_line,
             side=self.side,
@@ -147,28 +144,26 @@ class LineCommentPage(RootModel[Annotated[list[ReviewComment], Field(max_length=
     pass
 
 
-class Created(BaseModel):
+class CreatedComment(BaseModel):
     id: Id
 
 
 class Collaborator(BaseModel):
-    """`role_name` may be an organization's own role; `permission` then says which of the old four
-    it rests on."""
+    """`role_name` may be an organization's own role; `permission` is then the built-in role on
+    which it is based."""
 
     permission: Name
     role_name: Name = ""
 
     def level(self) -> Permission:
-        named = (
-            known
-            for name in (self.role_name, self.permission)
-            for known in PERMISSIONS
-            if known == name
-        )
-        return next(named, "none")
+        for name in (self.role_name, self.permission):
+            for known in PERMISSIONS:
+                if known == name:
+                    return known
+        return "none"
 
 
-class RepositoryFacts(BaseModel):
+class RepositoryInfo(BaseModel):
     id: Id
     default_branch: Ref
 
@@ -180,7 +175,7 @@ class Comparison(BaseModel):
 
 
 class ContentFile(BaseModel):
-    """`content` is empty where the file is larger than 1 MB."""
+    """`content` is empty if the file is larger than 1 MB."""
 
     type: Name
     size: Id
@@ -188,14 +183,14 @@ class ContentFile(BaseModel):
 
 
 class Contents(RootModel[ContentFile | list[object]]):
-    """A file, or what a directory lists."""
+    """A file, or the list of a directory."""
 
 
 class GitObject(BaseModel):
     sha: Sha
 
 
-class Branch(BaseModel):
+class GitRef(BaseModel):
     object: GitObject
 
 
@@ -205,22 +200,22 @@ class Commit(BaseModel):
     parents: list[GitObject]
 
 
-class _RepoName(BaseModel):
+class _Repository(BaseModel):
     full_name: Name
 
 
-class _Side(BaseModel):
+class _PullRequestBranch(BaseModel):
     ref: Ref
     sha: Sha
-    repo: _RepoName | None = None
+    repo: _Repository | None = None
 
 
-class Pull(BaseModel):
+class PullRequestData(BaseModel):
     number: Number
     html_url: Url
     state: Literal["open", "closed"]
-    head: _Side
-    base: _Side
+    head: _PullRequestBranch
+    base: _PullRequestBranch
 
     def pull_request(self) -> PullRequest:
         return PullRequest(
@@ -234,25 +229,25 @@ class Pull(BaseModel):
         )
 
 
-class PullPage(RootModel[Annotated[list[Pull], Field(max_length=PAGE_ITEMS)]]):
+class PullRequestPage(RootModel[Annotated[list[PullRequestData], Field(max_length=PAGE_ITEMS)]]):
     pass
 
 
 class Installation(BaseModel):
     id: Id
-    permissions: Granted = {}
+    permissions: PermissionLevels = {}
 
 
 class App(BaseModel):
     id: Id
     slug: Name
     name: Name = ""
-    permissions: Granted = {}
+    permissions: PermissionLevels = {}
     events: Annotated[list[Name], Field(max_length=500)] = []
     installations_count: Id | None = None
 
 
-class Hook(BaseModel):
+class HookConfig(BaseModel):
     url: Url = ""
     content_type: Name = ""
     insecure_ssl: Name | Id = "0"
