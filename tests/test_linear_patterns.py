@@ -4,7 +4,7 @@ match, so that one slow match stops every thread of a worker, whoever's job they
 Every pattern of `bot` is found by itself and doubled on the inputs that are hardest for it. One
 that is superlinear is listed here with the bound of what it is given, and must be quick at that
 bound. Patterns of two other kinds need none of this: those of pydantic's `Field(pattern=…)` run in
-Rust's engine, and those of `bot.change.context.paths` in RE2; neither backtracks.
+Rust's engine, and those of `bot.change.context.requests` in RE2; neither backtracks.
 """
 
 from __future__ import annotations
@@ -43,7 +43,6 @@ class Bound:
 
 BOUNDS: Mapping[str, Bound] = {
     "cli/doctor.py:_git": Bound(100, "what the operator's own git says of its version"),
-    "change/context/paths.py:LANGUAGE_OF": Bound(1_000, "a constant of the module"),
     "change/edits/checks.py:_JSON_WITH_COMMENTS": Bound(
         1_000, "a path that may be changed", lambda: path_fault("a/" * 501) is not None
     ),

@@ -13,9 +13,9 @@ from functools import partial
 import pytest
 
 from bot.change.context import answer_requests, choose_context
-from bot.change.context.definitions import MAX_LINE_BYTES, defined_names, find_definitions
+from bot.change.context.definitions import MAX_LINE_BYTES, find_definitions, find_names
 from bot.change.context.paths import LANGUAGE_OF
-from bot.change.context.task import find_named, read_task
+from bot.change.context.task import find_mentions, read_task
 from bot.change.prompts import read_verdicts, without_verdict
 from bot.change.repository import read_instructions
 from bot.change.tokens import estimate_tokens
@@ -171,7 +171,9 @@ _READERS: dict[str, Callable[[str], object]] = {
     "fingerprint": lambda text: fingerprint((text,)),
     "estimate_tokens": estimate_tokens,
     "read_task": read_task,
-    "find_named": lambda text: find_named(text, ("a.py", "a/b.py", "b.py", "a/a/__init__.py")),
+    "find_mentions": lambda text: find_mentions(
+        text, ("a.py", "a/b.py", "b.py", "a/a/__init__.py")
+    ),
     "read_verdicts": read_verdicts,
     "without_verdict": without_verdict,
     "read_repo_url": _read_url,
@@ -251,7 +253,7 @@ def test_files_are_named_in_time_linear_in_those_that_bear_one_name() -> None:
     def paths(size: int) -> list[str]:
         return [f"d{number}/e{number % 7}/a/__init__.py" for number in range(size)]
 
-    growth = growth_of(lambda some: find_named(text, some), paths, start=1_000, most=100_000)
+    growth = growth_of(lambda some: find_mentions(text, some), paths, start=1_000, most=100_000)
     assert growth.is_linear, growth
     assert growth.seconds_per_million < 60, growth
 
@@ -316,4 +318,4 @@ def test_settings_that_are_nested_too_deeply_are_refused_at_once(sign: str) -> N
 
 
 def test_names_in_a_hostile_repository_are_counted_in_time_linear_in_the_file() -> None:
-    _check(lambda text: defined_names("a.c", text.encode()), _CODE_UNITS, most=1_000_000)
+    _check(lambda text: find_names("a.c", text.encode()), _CODE_UNITS, most=1_000_000)

@@ -1,4 +1,4 @@
-"""What the model is shown of a repository, and why."""
+"""Chooses what a model is shown of a repository, and answers what it asks to see."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""Where the definitions of a source file stand, read from its lines: by pattern and indentation,
-since grammars for every language weigh more than they bring (99.9 % of what Python's own parser
-finds in a large project).
-"""
+"""Finds where the definitions of a source file stand, line by line: by regular expressions, because
+parsers for all these languages cost more than they improve. On a large Python project the patterns
+find 99.9 % of what Python's own parser finds."""
 
 from __future__ import annotations
 
@@ -11,21 +10,26 @@ from dataclasses import dataclass
 
 from bot.change.context.paths import language_of
 
+MAX_LINE_BYTES = 2_000
+"""A longer line is not searched: it is data, or minified code."""
+
 _MODIFIERS = (
-    r"(?:(?:export|default|declare|public|private|protected|internal|static|final|abstract|async|override|open|sealed"
-    r"|inline|virtual|readonly|partial|data|suspend|unsafe|synchronized|native|extern|const|pub(?:\([\w:]+\))?)"
-    r" ){0,8}"
+    r"(?:(?:export|default|declare|public|private|protected|internal|static|final|abstract|async"
+    r"|override|open|sealed|inline|virtual|readonly|partial|data|suspend|unsafe|synchronized|native"
+    r"|extern|const|pub(?:\([\w:]+\))?) ){0,8}"
 )
-_TYPES = "(?:class|interface|enum|struct|union|trait|record|module|namespace|object|protocol|extension|mixin|type)"
+_TYPES = (
+    "(?:class|interface|enum|struct|union|trait|record|module|namespace|object|protocol|extension"
+    "|mixin|type)"
+)
 _STATEMENTS = (
     "(?:if|for|while|switch|catch|return|new|else|throw|case|assert|do|try|synchronized"
     "|when|await|yield|with|function)"
 )
 _JAVA = (
     rf"^·(?:@\w+ )*{_MODIFIERS}(?:{_TYPES}|fun(?: <[^>\n]*>)?|def) (?:\w+\.)?(?P<a>\w+)",
-    rf"^ {_MODIFIERS}(?!{_STATEMENTS}\b)(?:<[^\n(]{{1,80}}>"
-    r" )?[\w.]+(?:<[^\n(;=]{0,80}>)?(?:\[\])* "
-    r"(?P<b>\w+)·\([^;\n=]*$",
+    rf"^ {_MODIFIERS}(?!{_STATEMENTS}\b)(?:<[^\n(]{{1,80}}> )?"
+    r"[\w.]+(?:<[^\n(;=]{0,80}>)?(?:\[\])* (?P<b>\w+)·\([^;\n=]*$",
     rf"^ {_MODIFIERS}(?!{_STATEMENTS}\b)(?P<c>\w+)·\([^;\n=]*\{{·$",
 )
 _JAVASCRIPT = (
@@ -33,10 +37,8 @@ _JAVASCRIPT = (
     r"^·(?:export )?(?:const|let|var) (?P<b>[\w$]+)·(?::[^=\n]+)?=·(?:async\b·)?"
     r"(?:function\b|\([^)\n]*\)·(?::[^=\n]+)?=>|\w+·=>|class\b)",
     r"^·(?:[\w$]+\.)*(?P<c>[\w$]+)·[=:]·(?:async\b·)?function\b",
-    (
-        rf"^ {_MODIFIERS}(?:get |set"
-        rf" |\*·)?(?!{_STATEMENTS}\b)(?P<d>#?[\w$]+)·\([^()\n;]*\)[^;\n=]*\{{·$"
-    ),
+    rf"^ {_MODIFIERS}(?:get |set |\*·)?(?!{_STATEMENTS}\b)"
+    r"(?P<d>#?[\w$]+)·\([^()\n;]*\)[^;\n=]*\{·$",
 )
 _PATTERNS: dict[str, tuple[str, ...]] = {
     "python": (
@@ -46,10 +48,8 @@ _PATTERNS: dict[str, tuple[str, ...]] = {
     "ruby": (r"^·(?:def|class|module) (?:self\.)?(?P<a>[\w:]+[?!=]?)",),
     "go": (r"^(?:func (?:\([^)\n]*\)·)?|type |var |const )(?P<a>\w+)",),
     "rust": (
-        (
-            rf"^·{_MODIFIERS}(?:fn|struct|enum|trait|union|mod|type|macro_rules!|static|const)"
-            r" (?P<a>\w+)"
-        ),
+        rf"^·{_MODIFIERS}(?:fn|struct|enum|trait|union|mod|type|macro_rules!|static|const)"
+        r" (?P<a>\w+)",
         r"^·impl(?:<[^\n{]*?>)? (?:[\w:<>',\x20]{1,120}?[\x20\t]for )?(?P<b>\w+)",
     ),
     "javascript": _JAVASCRIPT,
@@ -72,13 +72,13 @@ _PATTERNS: dict[str, tuple[str, ...]] = {
     "erlang": (r"^(?P<a>[a-z]\w*)\([^\n]*->",),
     "haskell": (r"^(?:(?:data|newtype|type|class|instance) (?P<a>\w+)|(?P<b>[a-z]\w*)·::)",),
     "other": (
-        r"^·(?:(?:pub|export|local|async)"
-        r" )*(?:def|defn-?|defun|defmacro|func|function|fn|proc|sub|class|module|struct"
-        r"|trait|message|service|rpc|type|interface|resource|let(?: rec)?) (?P<a>[\w.-]+)",
+        r"^·(?:(?:pub|export|local|async) )*(?:def|defn-?|defun|defmacro|func|function|fn|proc|sub"
+        r"|class|module|struct|trait|message|service|rpc|type|interface|resource|let(?: rec)?)"
+        r" (?P<a>[\w.-]+)",
     ),
 }
-"""By language. A space stands for blanks, `·` for blanks or nothing; the group that matched is the
-name."""
+"""Patterns by language. A space stands for one or more blanks, `·` for any number; the named group
+that matched is the definition's name."""
 
 _COMPILED = {
     language: re.compile(
@@ -86,10 +86,7 @@ _COMPILED = {
     )
     for language, patterns in _PATTERNS.items()
 }
-"""No pattern goes back over blanks, so that a line of nothing else costs no more than its
-length."""
-MAX_LINE_BYTES = 2_000
-"""A longer line is not searched: it is data, or minified code."""
+"""Blanks are matched possessively: without backtracking, a line of blanks costs linear time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,42 +99,49 @@ class Definition:
     signature: str
 
 
-def defined_names(path: str, content: bytes) -> list[bytes]:
-    """The names alone, for counting: much faster than `find_definitions`."""
-    pattern = _COMPILED.get(language_of(path) or "")
-    found = pattern.finditer(_without_long_lines(content)) if pattern else ()
-    return [match.group(match.lastgroup or 0) for match in found]
+def find_names(path: str, content: bytes) -> list[bytes]:
+    """The names of all definitions, in order: much faster than `find_definitions`."""
+    return [match.group(match.lastgroup or 0) for match in _match_all(path, content)]
 
 
 def find_definitions(path: str, content: bytes) -> tuple[Definition, ...]:
-    """In the file's order. Empty for languages that no pattern covers."""
-    return tuple(_found(path, content))
-
-
-def _found(path: str, content: bytes) -> Iterator[Definition]:
-    pattern = _COMPILED.get(language_of(path) or "")
-    content = _without_long_lines(content)
-    line, counted = 1, 0
-    for match in pattern.finditer(content) if pattern else ():
+    """All definitions in order; none if no pattern covers the file's language."""
+    definitions: list[Definition] = []
+    line = 1
+    counted_to = 0
+    for match in _match_all(path, content):
+        searched = match.string
         begin = match.start()
-        line += content.count(b"\n", counted, begin)
-        counted = begin
-        end = content.find(b"\n", begin)
-        signature = content[begin : end if end >= 0 else None].decode("utf-8", "replace").strip()
-        yield Definition(
-            match.group(match.lastgroup or 0).decode("utf-8", "replace"), line, signature
+        line += searched.count(b"\n", counted_to, begin)
+        counted_to = begin
+        end = searched.find(b"\n", begin)
+        signature = searched[begin : end if end >= 0 else None]
+        definitions.append(
+            Definition(
+                name=match.group(match.lastgroup or 0).decode("utf-8", "replace"),
+                line=line,
+                signature=signature.decode("utf-8", "replace").strip(),
+            )
         )
+    return tuple(definitions)
 
 
-def _without_long_lines(content: bytes) -> bytes:
-    """The content with its long lines emptied; every other line keeps its number."""
+def _match_all(path: str, content: bytes) -> Iterator[re.Match[bytes]]:
+    pattern = _COMPILED.get(language_of(path) or "")
+    if pattern is None:
+        return iter(())
+    return pattern.finditer(_blank_long_lines(content))
+
+
+def _blank_long_lines(content: bytes) -> bytes:
+    """The content with long lines made empty; every other line keeps its number."""
     if not _has_long_line(content):
         return content
     return b"\n".join(line if len(line) <= MAX_LINE_BYTES else b"" for line in content.split(b"\n"))
 
 
 def _has_long_line(content: bytes) -> bool:
-    """Goes from line end to line end in steps as long as a line may be."""
+    """Skips from line end to line end in steps of the longest line, without splitting."""
     start = 0
     while len(content) - start > MAX_LINE_BYTES:
         end = content.rfind(b"\n", start, start + MAX_LINE_BYTES + 1)

@@ -1,148 +1,63 @@
-"""A closer look at the likely files: how well their best piece fits, and what they share with the
-task beyond words.
-
-How rare each of the task's terms is in this repository, and the first, quick score of every file.
-"""
+"""Measures how well each candidate file fits the task: its text, its best segments, the names it
+defines, what the task mentions of it, the files beside it, and past commits. Each measure is a
+named feature; the ranking gives them weights."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
 
 from bot.change.context.definitions import Definition
-from bot.change.context.index import (
-    BODY,
-    DEFINED,
-    IN_DIRECTORY,
-    IN_NAME,
-    WORDS,
-    Scan,
-    Scanned,
-    terms_of,
+from bot.change.context.index import split_path
+from bot.change.context.paths import FileKind, is_framework_test, language_of
+from bot.change.context.retrieval import (
+    CorpusStats,
+    IndexedFile,
+    inverse_document_frequency,
+    length_norm,
 )
-from bot.change.context.paths import Kind
-from bot.change.context.segments import Segment, Source, cut
-from bot.change.context.task import Pair, Task, phrases_of
-from bot.change.context.tokenize import LONGEST_WORD, parts_of, split_words
+from bot.change.context.segments import Segment, Source, split_segments
+from bot.change.context.task import Mention, Query, StemPair, find_phrases
+from bot.change.context.tokenize import MAX_WORD_CHARS, split_stems, split_terms, split_words
+from bot.types.snapshot import PastCommit
 
-_K1 = 1.2
-_B = 0.6
-_DEFINED = 3.0
-"""How many uses in the text one definition is worth."""
-_PLACE = {IN_NAME: 0.8, IN_DIRECTORY: 0.4}
-"""What a stem in the path is worth."""
-KIND_FACTOR: dict[Kind, float] = {
-    "source": 1.0,
-    "config": 0.4,
-    "test": 0.4,
-    "docs": 0.35,
-    "example": 0.4,
-    "other": 0.3,
-    "generated": 0.2,
-}
+Features = dict[str, float]
 
+_OWN_NAME_USES = 3.0
+_PARENT_NAME_USES = 1.0
+"""A term in the name of the segment's definition, or of the one around it, counts as this many uses
+in the segment. All numbers here were set together with `ranking.WEIGHTS`, on the same changes; they
+were not measured one by one."""
+_HALVING_LINES = 120
+"""The score of a segment with this many lines is halved."""
 
-@dataclass(frozen=True, slots=True)
-class Corpus:
-    """`weights`: the task's weight of a term times its rarity among the source files' texts."""
-
-    weights: Mapping[str, float]
-    average_length: float
-    defined_in: Mapping[str, int]
-    """How many source files define the term."""
-
-    def saturated(self, count: float, length: int) -> float:
-        """BM25's: the first uses of a term count most, and less in a long file."""
-        share = count / self.norm(length)
-        return share / (1 + share)
-
-    def norm(self, length: int) -> float:
-        return _K1 * (1 - _B + _B * length / self.average_length)
-
-
-def rarity(count: int, total: int) -> float:
-    return math.log(1 + (max(total, count) - count + 0.5) / (count + 0.5))
-
-
-def read_corpus(scan: Scan, terms: Mapping[str, float]) -> Corpus:
-    """By the source files; by all files where none is source."""
-    lengths = {path: scan.contents.notes[number] for path, number in scan.content_of.items()}
-    sources = [path for path in lengths if scan.kinds[path] == "source" and lengths[path]] or [
-        *scan.kinds
-    ]
-    files_of = Counter(scan.content_of[path] for path in sources if path in scan.content_of)
-
-    def files_with(field: str, term: str) -> int:
-        return sum(map(files_of.__getitem__, scan.contents.counts(field, term)))
-
-    return Corpus(
-        weights={
-            term: weight * rarity(files_with(BODY, term), len(sources))
-            for term, weight in terms.items()
-        },
-        average_length=sum(lengths.get(path, 0) for path in sources) / max(1, len(sources)) or 1.0,
-        defined_in={term: files_with(DEFINED, term) for term in terms},
-    )
-
-
-def first_scores(scan: Scan, corpus: Corpus) -> dict[str, float]:
-    """By the words of text, definitions and path alone: enough to find the sixty files worth a
-    closer look."""
-    texts, places = _text_scores(scan, corpus), _path_scores(scan, corpus)
-    return {
-        path: (texts[scan.content_of.get(path, -1)] + places[scan.paths.numbers[path]])
-        * KIND_FACTOR[kind]
-        for path, kind in scan.kinds.items()
-    }
-
-
-def _text_scores(scan: Scan, corpus: Corpus) -> list[float]:
-    """By the content's number; the last is that of no content."""
-    norms = [corpus.norm(length) for length in scan.contents.notes]
-    scores = [0.0] * (len(norms) + 1)
-    for term, weight in corpus.weights.items():
-        defined = scan.contents.counts(DEFINED, term)
-        for number, count in scan.contents.counts(BODY, term).items():
-            share = (count + _DEFINED * defined.get(number, 0)) / norms[number]
-            scores[number] += weight * (share / (1 + share))
-    return scores
-
-
-def _path_scores(scan: Scan, corpus: Corpus) -> list[float]:
-    """By the path's number."""
-    scores = [0.0] * len(scan.paths.notes)
-    for term, weight in corpus.weights.items():
-        for number, place in scan.paths.counts(WORDS, term).items():
-            scores[number] += weight * _PLACE[place]
-    return scores
-
-
-_OWN_NAME = 3.0
-_PARENTS_NAME = 1.0
-"""How many uses in a piece it is worth that its own definition, or the one around it, is called
-so."""
-_LONG_PIECE = 120
-"""A piece of so many lines counts half."""
+_MAX_COMMITS = 300
+"""Past commits that are compared with the task, newest first."""
+_MAX_MESSAGE_CHARS = 3_000
+_MAX_COMMIT_PATHS = 30
+"""A commit that touches as many files or more tells nothing of any of them."""
+_MAX_SIMILAR_COMMITS = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A file looked at closely. `segment_scores` go with `segments`; `pairs` are those of the task
-    that occur."""
+    """A file that was read for a closer look."""
 
-    file: Scanned
+    file: IndexedFile
     source: Source
     segments: tuple[Segment, ...]
     segment_scores: tuple[float, ...]
-    pairs: Mapping[Pair, int]
+    """One for each of the segments."""
+    pairs: Mapping[StemPair, int]
+    """How often each stem pair of the task occurs."""
     names: frozenset[bytes]
-    """The names defined here that the task says."""
+    """The names of the task that are defined here."""
     shared_phrases: int
     defined_members: int
-    """How many `Class.method` of the task have both names here."""
+    """How many `Class.method` of the task have both names defined here."""
     imported: bool
     """Whether a name that the task imports from this module or package is defined here."""
 
@@ -151,112 +66,306 @@ class Candidate:
         return self.file.blob.path
 
 
-class Matcher:
-    """Which of the task's terms a word of the repository stands for. Each word is looked at
-    once."""
-
-    def __init__(self, terms: Collection[str]) -> None:
-        self._wanted = terms
-        self._seen: set[bytes] = set()
-        self._terms: dict[bytes, tuple[str, ...]] = {}
-
-    def counts(self, words: list[bytes]) -> dict[str, int]:
-        """By term; a whole identifier is the term `=name`, a part of one is its stem."""
-        found = Counter(words)
-        self._learn(found.keys() - self._seen)
-        counts: dict[str, int] = {}
-        for word in found.keys() & self._terms.keys():
-            for term in self._terms[word]:
-                counts[term] = counts.get(term, 0) + found[word]
-        return counts
-
-    def _learn(self, words: set[bytes]) -> None:
-        self._seen |= words
-        for word in words:
-            if len(word) <= LONGEST_WORD and (
-                terms := self.terms_of(word.decode("utf-8", "replace"))
-            ):
-                self._terms[word] = terms
-
-    def terms_of(self, word: str) -> tuple[str, ...]:
-        return tuple(term for term in terms_of(word) if term in self._wanted)
-
-
 class FeatureExtractor:
-    """Makes candidates. Splitting words into stems is remembered from file to file."""
+    """Makes candidates of files. Remembers the terms and stems of each word from file to file."""
 
-    def __init__(self, task: Task, corpus: Corpus) -> None:
-        self._task = task
-        self._corpus = corpus
-        self._matcher = Matcher(task.terms)
+    def __init__(self, query: Query, stats: CorpusStats) -> None:
+        self._query = query
+        self._stats = stats
+        self._term_counter = _TermCounter(query.terms)
+        self._pairs = query.title_pairs | query.prose_pairs
         self._stems: dict[bytes, tuple[str, ...]] = {}
-        self._pairs = task.title_pairs | task.prose_pairs
 
-    def examine(self, file: Scanned, source: Source) -> Candidate:
+    def extract(self, file: IndexedFile, source: Source) -> Candidate:
+        query = self._query
         words = split_words(source.content)
         distinct = set(words)
         defined = {definition.name.encode() for definition in source.definitions}
-        segments = cut(source)
+        segments = split_segments(source)
+        members = [member for member in query.members if defined.issuperset(member)]
+        imported = any(
+            name in defined and _lies_in(file.blob.path, module) for module, name in query.imports
+        )
         return Candidate(
             file=file,
             source=source,
             segments=segments,
-            segment_scores=tuple(self._segment_score(source, segment) for segment in segments),
+            segment_scores=tuple(self._score_segment(source, segment) for segment in segments),
             pairs=self._count_pairs(words, distinct),
-            names=frozenset((self._task.title_names | self._task.prose_names) & defined),
+            names=frozenset((query.title_names | query.prose_names) & defined),
             shared_phrases=self._count_phrases(words, distinct),
-            defined_members=sum(
-                owner in defined and member in defined for owner, member in self._task.members
-            ),
-            imported=any(
-                name in defined and _lies_in(file.blob.path, module)
-                for module, name in self._task.imports
-            ),
+            defined_members=len(members),
+            imported=imported,
         )
 
-    def _segment_score(self, source: Source, segment: Segment) -> float:
-        counts: dict[str, float] = dict(
-            self._matcher.counts(split_words(source.bytes(segment.start, segment.end)))
-        )
-        for definition, worth in ((segment.definition, _OWN_NAME), (segment.parent, _PARENTS_NAME)):
-            for term in self._terms(definition):
-                counts[term] = counts.get(term, 0.0) + worth
-        score = sum(
-            self._corpus.weights[term] * count / (count + 1) for term, count in counts.items()
-        )
-        return score / (1 + (segment.end - segment.start + 1) / _LONG_PIECE)
+    def _score_segment(self, source: Source, segment: Segment) -> float:
+        words = split_words(source.bytes(segment.start, segment.end))
+        uses: dict[str, float] = dict(self._term_counter.count(words))
+        self._add_name(uses, segment.definition, _OWN_NAME_USES)
+        self._add_name(uses, segment.parent, _PARENT_NAME_USES)
+        weights = self._stats.weights
+        score = sum(weights[term] * count / (count + 1) for term, count in uses.items())
+        lines = segment.end - segment.start + 1
+        return score / (1 + lines / _HALVING_LINES)
 
-    def _terms(self, definition: Definition | None) -> tuple[str, ...]:
-        return self._matcher.terms_of(definition.name) if definition else ()
+    def _add_name(
+        self, uses: dict[str, float], definition: Definition | None, name_uses: float
+    ) -> None:
+        if definition is not None:
+            for term in self._term_counter.select_terms(definition.name):
+                uses[term] = uses.get(term, 0.0) + name_uses
 
-    def _count_pairs(self, words: list[bytes], distinct: set[bytes]) -> Mapping[Pair, int]:
-        known = self._stems
-        for word in distinct - known.keys():
-            known[word] = parts_of(word.decode("utf-8", "replace"))
-        stems = chain.from_iterable(map(known.__getitem__, words))
+    def _count_pairs(self, words: list[bytes], distinct: set[bytes]) -> Mapping[StemPair, int]:
+        stems_of = self._stems
+        for word in distinct - stems_of.keys():
+            stems_of[word] = split_stems(word.decode("utf-8", "replace"))
+        stems = chain.from_iterable(map(stems_of.__getitem__, words))
         return Counter(filter(self._pairs.__contains__, pairwise(stems)))
 
     def _count_phrases(self, words: list[bytes], distinct: set[bytes]) -> int:
-        likely = {phrase for phrase in self._task.phrases if distinct.issuperset(phrase)}
-        return len(likely & phrases_of(words)) if likely else 0
+        possible = {phrase for phrase in self._query.phrases if distinct.issuperset(phrase)}
+        return len(possible & find_phrases(words)) if possible else 0
+
+
+class _TermCounter:
+    """Counts the task's terms in lists of words. Splits each word into terms only once."""
+
+    def __init__(self, wanted: Collection[str]) -> None:
+        self._wanted = wanted
+        self._seen: set[bytes] = set()
+        self._terms: dict[bytes, tuple[str, ...]] = {}
+        """By word, for the words that have wanted terms."""
+
+    def count(self, words: list[bytes]) -> dict[str, int]:
+        word_counts = Counter(words)
+        self._split_new(word_counts.keys() - self._seen)
+        counts: dict[str, int] = {}
+        for word in word_counts.keys() & self._terms.keys():
+            for term in self._terms[word]:
+                counts[term] = counts.get(term, 0) + word_counts[word]
+        return counts
+
+    def select_terms(self, word: str) -> tuple[str, ...]:
+        return tuple(term for term in split_terms(word) if term in self._wanted)
+
+    def _split_new(self, words: set[bytes]) -> None:
+        self._seen |= words
+        for word in words:
+            if len(word) > MAX_WORD_CHARS:
+                continue
+            terms = self.select_terms(word.decode("utf-8", "replace"))
+            if terms:
+                self._terms[word] = terms
 
 
 def _lies_in(path: str, module: str) -> bool:
     return f"/{module}/" in f"/{path.rpartition('.')[0]}/"
 
 
-def best_pieces(scores: Sequence[float]) -> tuple[float, float]:
-    """The best score, and the mean of the next two."""
-    best = sorted(scores, reverse=True)[:3]
-    return (best[0] if best else 0.0), sum(best[1:]) / 2
+def compute_features(
+    candidates: Sequence[Candidate],
+    query: Query,
+    stats: CorpusStats,
+    mentions: Sequence[Mention],
+    commit_scores: Mapping[str, float],
+) -> list[Features]:
+    """The features of each candidate. `commit_scores` are those of `score_past_commits`."""
+    text_features = [_text_features(candidate, stats) for candidate in candidates]
+    _add_neighbours(candidates, text_features)
+    best_segment = max((each["best segment"] for each in text_features), default=0.0) or 1.0
+    pair_idf = _pair_idf(candidates)
+    weights_by_path = _mention_weights(mentions)
+    features: list[Features] = []
+    for candidate, of_text in zip(candidates, text_features, strict=True):
+        mentioned = weights_by_path[candidate.path]
+        features.append(
+            {
+                **{name: value / best_segment for name, value in of_text.items()},
+                "title pairs": _score_pairs(candidate, query.title_pairs, pair_idf),
+                "prose pairs": _score_pairs(candidate, query.prose_pairs, pair_idf),
+                **_name_features(candidate, query, stats),
+                "path": mentioned.get("path", 0.0),
+                "deepest frame": mentioned.get("deepest frame", 0.0),
+                "module": mentioned.get("module", 0.0),
+                "past commits": math.log(1 + commit_scores.get(candidate.path, 0.0)),
+                **_path_features(candidate),
+            }
+        )
+    for name in ("title pairs", "prose pairs"):
+        highest = max((each[name] for each in features), default=0.0)
+        for each in features:
+            each[name] /= max(highest, 2.0)
+    _add_nearby_commits(candidates, features, commit_scores)
+    return features
 
 
-def pair_rarities(candidates: Iterable[Candidate]) -> dict[Pair, float]:
+def _text_features(candidate: Candidate, stats: CorpusStats) -> Features:
+    file, weights = candidate.file, stats.weights
+    best, *next_best = sorted(candidate.segment_scores, reverse=True)[:3] or [0.0]
+    stems = split_path(candidate.path)
+    return {
+        "text": sum(
+            weights[term] * stats.saturate(count, file.length_words)
+            for term, count in file.body.items()
+        ),
+        "definitions": sum(
+            weights[term] * count / (count + 1) for term, count in file.defined.items()
+        ),
+        "best segment": best,
+        "next segments": sum(next_best) / 2,
+        "name": sum(weights.get(stem, 0.0) for stem in stems.name),
+        "directory": sum(weights.get(stem, 0.0) for stem in stems.directories),
+    }
+
+
+def _add_neighbours(candidates: Sequence[Candidate], text_features: Sequence[Features]) -> None:
+    """Adds to source files the mean score of the best three other source files of the directory,
+    and the score of the best test that is named after the file."""
+    sources: dict[str, list[tuple[float, str]]] = defaultdict(list)
+    tests: dict[str, float] = defaultdict(float)
+    for candidate, features in zip(candidates, text_features, strict=True):
+        score = features["best segment"] + 0.5 * features["text"]
+        if candidate.file.kind == "source":
+            sources[_directory_of(candidate.path)].append((score, candidate.path))
+        elif candidate.file.kind == "test":
+            subject = _strip_test_affixes(split_path(candidate.path).file_stem)
+            tests[subject] = max(tests[subject], score)
+    for scored in sources.values():
+        scored.sort(reverse=True)
+    for candidate, features in zip(candidates, text_features, strict=True):
+        features["siblings"] = features["its test"] = 0.0
+        if candidate.file.kind == "source":
+            best = sources[_directory_of(candidate.path)][:4]
+            others = [score for score, path in best if path != candidate.path]
+            features["siblings"] = sum(others[:3]) / 3
+            file_stem = split_path(candidate.path).file_stem.strip("_")
+            features["its test"] = tests.get(file_stem, 0.0)
+
+
+def _directory_of(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def _strip_test_affixes(file_stem: str) -> str:
+    """The name of the file that a test is for: `test_views` gives `views`."""
+    file_stem = file_stem.removeprefix("test_").removeprefix("tests_")
+    for ending in ("_test", "_spec", ".test", ".spec", "tests", "test"):
+        file_stem = file_stem.removesuffix(ending)
+    return file_stem
+
+
+def _pair_idf(candidates: Sequence[Candidate]) -> dict[StemPair, float]:
     """How rare each pair is among the candidates."""
-    seen: dict[Pair, int] = {}
-    total = 0
-    for candidate in candidates:
-        total += 1
-        for pair in candidate.pairs:
-            seen[pair] = seen.get(pair, 0) + 1
-    return {pair: math.log(1 + total / count) for pair, count in seen.items()}
+    document_frequency = Counter(pair for candidate in candidates for pair in candidate.pairs)
+    return {
+        pair: math.log(1 + len(candidates) / count) for pair, count in document_frequency.items()
+    }
+
+
+def _score_pairs(
+    candidate: Candidate, wanted: Collection[StemPair], pair_idf: Mapping[StemPair, float]
+) -> float:
+    counts = candidate.pairs
+    return sum(
+        pair_idf[pair] * counts[pair] / (counts[pair] + 1) for pair in counts.keys() & wanted
+    )
+
+
+def _name_features(candidate: Candidate, query: Query, stats: CorpusStats) -> Features:
+    if candidate.file.kind != "source":
+        return {}
+    rareness: dict[bytes, float] = {}
+    for name in candidate.names:
+        term = f"={name.decode('utf-8', 'replace').lower().strip('_')}"
+        rareness[name] = 1 / max(1, stats.definition_counts.get(term, 1))
+    return {
+        "title names": sum(rareness[name] for name in candidate.names & query.title_names),
+        "prose names": sum(rareness[name] for name in candidate.names & query.prose_names),
+        "members": float(min(2, candidate.defined_members)),
+        "imported": float(candidate.imported),
+        "phrases": math.log(1 + candidate.shared_phrases),
+    }
+
+
+def _mention_weights(mentions: Sequence[Mention]) -> Mapping[str, Features]:
+    """By path and kind of mention: the highest weight."""
+    by_path: dict[str, Features] = defaultdict(dict)
+    for mention in mentions:
+        weights = by_path[mention.path]
+        weights[mention.kind] = max(weights.get(mention.kind, 0.0), mention.weight)
+    return by_path
+
+
+def _path_features(candidate: Candidate) -> Features:
+    kind: FileKind = candidate.file.kind
+    features = {
+        "depth": float(candidate.path.count("/")),
+        "framework": float(is_framework_test(candidate.path, kind)),
+    }
+    if kind != "source":
+        return {kind: 1.0, **features}
+    # Languages without patterns of their own (styles, templates, queries) are not counted as code.
+    is_code = language_of(candidate.path) != "other"
+    return {"code": 1.0, **features} if is_code else features
+
+
+def _add_nearby_commits(
+    candidates: Sequence[Candidate],
+    features: Sequence[Features],
+    commit_scores: Mapping[str, float],
+) -> None:
+    by_directory: dict[str, float] = defaultdict(float)
+    for path, score in commit_scores.items():
+        by_directory[_directory_of(path)] += score
+    highest = max(by_directory.values(), default=1.0)
+    for candidate, each in zip(candidates, features, strict=True):
+        each["past commits nearby"] = by_directory[_directory_of(candidate.path)] / highest
+
+
+def score_past_commits(
+    commits: Sequence[PastCommit], terms: Mapping[str, float]
+) -> dict[str, float]:
+    """By path: the sum over the commits most similar to the task of their similarity, divided among
+    the files of each. People describe a change in the words of the issues to come, which are often
+    not the words of the code: beside the text itself no other hint tells as much."""
+    commits = [
+        commit for commit in commits[:_MAX_COMMITS] if 0 < len(commit.paths) < _MAX_COMMIT_PATHS
+    ]
+    messages = [_count_stems(commit.message) for commit in commits]
+    similarities = _score_messages(messages, terms)
+    highest = max(similarities, default=0.0)
+    scores: dict[str, float] = defaultdict(float)
+    most_similar_first = sorted(range(len(commits)), key=lambda n: (-similarities[n], n))
+    for n in most_similar_first[:_MAX_SIMILAR_COMMITS]:
+        if similarities[n] > 0:
+            paths = commits[n].paths
+            for path in paths:
+                scores[path] += (similarities[n] / highest) ** 2 / len(paths) ** 0.5
+    return dict(scores)
+
+
+def _count_stems(message: str) -> Counter[str]:
+    words = split_words(message[:_MAX_MESSAGE_CHARS].encode("utf-8", "replace"))
+    return Counter(part for word in words for part in split_stems(word.decode("utf-8", "replace")))
+
+
+def _score_messages(messages: Sequence[Counter[str]], terms: Mapping[str, float]) -> list[float]:
+    """Each message's BM25 score for the task's terms."""
+    document_frequency = Counter(stem for stems in messages for stem in stems)
+    weights = {
+        stem: terms[stem] * inverse_document_frequency(count, len(messages))
+        for stem, count in document_frequency.items()
+        if stem in terms
+    }
+    lengths = [sum(stems.values()) for stems in messages]
+    average_length = sum(lengths) / max(1, len(messages)) or 1.0
+    scores: list[float] = []
+    for stems, length in zip(messages, lengths, strict=True):
+        norm = length_norm(length, average_length)
+        scores.append(
+            sum(
+                weights[stem] * stems[stem] / (stems[stem] + norm)
+                for stem in stems.keys() & weights.keys()
+            )
+        )
+    return scores

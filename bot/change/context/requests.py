@@ -1,7 +1,9 @@
-"""Answering what the model asks to see: files, searches and directories, of the repository as it
-stands now.
+"""Answers what the model asks to see: files, searches and directories of the working tree, which is
+the base with the edits so far.
 
-The repository as it stands now: its base, and over it what the edits so far have made.
+A search runs a regular expression that a model wrote. Python's `re` backtracks: a pattern such as
+`(a+)+$` can run for ever, and nothing can stop it. RE2 takes time linear in the text, and has no
+look-around and no back-references: https://github.com/google/re2/wiki/Syntax
 """
 
 from __future__ import annotations
@@ -11,70 +13,156 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bot.change.context.index import MAX_FILE_BYTES, is_readable
-from bot.change.context.paths import READ_ORDER, BadPattern, Pattern, is_shown, kinds_of, literal
+import re2
+
+from bot.change.context.paths import FILE_KINDS, classify_paths, is_regular
+from bot.change.context.retrieval import MAX_FILE_BYTES, is_readable
 from bot.change.context.segments import Source, read_source
 from bot.change.tokens import estimate_tokens
 from bot.types import ShownFile
 from bot.types.reply import Request
-from bot.types.snapshot import Blob, Changes, RepositoryView
+from bot.types.snapshot import Changes, RepositoryView
 from bot.types.text import close_names, read_text
 
-_MAX_NEAR = 2_000
+MAX_REQUESTS = 12
+MAX_MATCHES = 60
+MAX_ENTRIES = 200
+"""Of a directory."""
+MAX_MATCH_CHARS = 300
+"""Of a line that a search found."""
+_MAX_ARGUMENT_CHARS = 200
+"""What an answer repeats of a request."""
+_MAX_SIGNATURES = 40
+_MAX_COMPARED_PATHS = 2_000
+_MAX_SUGGESTED_PATHS = 5
+_HEADING_TOKENS = 60
+"""Reserved in each answer for its heading and fences."""
+
+MAX_PATTERN_CHARS = 500
+_MAX_PATTERN_BYTES = 1 << 18
+"""Memory of a compiled pattern with its cached states: it has some 3,000 instructions at most."""
+MAX_SEARCH_STEPS = 4_000_000_000
+"""Of one search: characters of text times instructions of the pattern. About a second, seldom
+more."""
+_STEPS_PER_MATCH = 20_000
 
 
-class Current:
-    """Files that may be shown: regular, with a printable path."""
+class BadPattern(ValueError):
+    """The pattern is not valid, or cannot be searched in linear time."""
+
+
+class Pattern:
+    """A regular expression that takes linear time."""
+
+    def __init__(self, text: str) -> None:
+        if len(text) > MAX_PATTERN_CHARS:
+            raise BadPattern(f"is longer than {MAX_PATTERN_CHARS} characters")
+        self._anywhere = _compile(f"(?m){text}")
+        self._line = _compile(f"(?m)^.*(?:{text})")
+        self.instructions: int = self._line.programsize
+        """The steps that a character of text costs in the worst case."""
+
+    def find_lines(self, text: str) -> Iterator[tuple[int, str]]:
+        """The lines that hold a match, without their ends, with their 1-based numbers."""
+        text = text.replace("\r\n", "\n")
+        if not self._anywhere.search(text):
+            return
+        number = 1
+        last_start = -1
+        for match in self._line.finditer(text):
+            start = match.start()
+            if start == last_start:  # RE2 finds an empty match at the end twice
+                continue
+            number += text.count("\n", max(last_start, 0), start)
+            last_start = start
+            end = text.find("\n", start)
+            yield number, text[start : end if end >= 0 else None]
+
+
+def literal_pattern(text: str) -> Pattern:
+    """A pattern that finds the text itself; a long text is cut."""
+    return Pattern(re2.escape(_encodable(text[: MAX_PATTERN_CHARS // 2])))
+
+
+def _compile(text: str) -> re2._Regexp:
+    options = re2.Options()
+    options.max_mem = _MAX_PATTERN_BYTES
+    options.never_nl = True
+    options.log_errors = False
+    try:
+        return re2.compile(_encodable(text), options)
+    except re2.error as error:
+        reason = error.args[0]
+        raise BadPattern(f"is not understood: {reason.decode(errors='replace')}") from None
+
+
+def _encodable(text: str) -> str:
+    """The text with a replacement character for each half of a surrogate pair."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+class _WorkingTree:
+    """The base with the edits so far: regular files with a printable path."""
 
     def __init__(self, snapshot: RepositoryView, changes: Changes) -> None:
         self._snapshot = snapshot
-        self._changed = {
-            path: change.content
-            for path, change in changes.items()
-            if change.content is not None and change.mode.startswith("100") and path.isprintable()
-        }
-        self._base = {
+        self._changed: dict[str, bytes] = {}
+        for path, change in changes.items():
+            is_file = change.mode.startswith("100") and path.isprintable()
+            if change.content is not None and is_file:
+                self._changed[path] = change.content
+        self._unchanged = {
             path: blob
             for path, blob in snapshot.blobs.items()
-            if path not in changes and is_shown(blob)
+            if path not in changes and is_regular(blob)
         }
 
-    def find(self, argument: str) -> str | None:
-        """The path that is meant: itself, or the only one that ends so."""
+    def find_path(self, argument: str) -> str | None:
+        """The path itself, or the only one that ends with it."""
         wanted = argument.strip().strip("`'\"").removeprefix("./").lstrip("/")
         paths = self._paths()
         if wanted in paths:
             return wanted
-        ends = [path for path in paths if path.endswith(f"/{wanted}")]
-        return ends[0] if len(ends) == 1 else None
+        found = [path for path in paths if path.endswith(f"/{wanted}")]
+        return found[0] if len(found) == 1 else None
 
-    def near(self, argument: str) -> list[str]:
-        """Paths with a file name alike, to suggest."""
+    def suggest_paths(self, argument: str) -> list[str]:
+        """Paths that are similar to one that does not exist, the most similar first."""
         name = argument.rpartition("/")[2].lower()[:60]
         stem = name.partition(".")[0]
-        return [path for path in self._paths() if stem and stem in path.lower()][:_MAX_NEAR]
+        if not stem:
+            return []
+        paths = [path for path in self._paths() if stem in path.lower()]
+        return close_names(
+            argument, paths[:_MAX_COMPARED_PATHS], most=_MAX_SUGGESTED_PATHS, least_likeness=0.3
+        )
 
-    def source(self, path: str) -> Source | None:
+    def read(self, path: str) -> Source | None:
+        """The file at one of the paths; None if it is not text, or too large."""
         content = self._changed.get(path)
         if content is None:
-            blob = self._base[path]
+            blob = self._unchanged[path]
             if blob.size_bytes > MAX_FILE_BYTES:
                 return None
             (content,) = self._snapshot.read([blob])
         return read_source(path, content)
 
-    def texts(self) -> Iterator[tuple[str, str]]:
-        """Every text file and its path, changed ones first, then source before the rest."""
+    def read_texts(self) -> Iterator[tuple[str, str]]:
+        """Path and text of every text file: changed ones first, then source before the rest."""
         for path, content in self._changed.items():
-            if (text := read_text(content)) is not None:
+            text = read_text(content)
+            if text is not None:
                 yield path, text
-        blobs = self._readable()
+        kinds = classify_paths(self._unchanged)
+        blobs = [blob for blob in self._unchanged.values() if is_readable(blob)]
+        blobs.sort(key=lambda blob: FILE_KINDS.index(kinds[blob.path]))
         for blob, content in zip(blobs, self._snapshot.read(blobs), strict=True):
-            if (text := read_text(content)) is not None:
+            text = read_text(content)
+            if text is not None:
                 yield blob.path, text
 
-    def entries(self, directory: str) -> list[str]:
-        """The names in a directory, directories first and with the number of files in them."""
+    def list_directory(self, directory: str) -> list[str]:
+        """The names in a directory; subdirectories first, with the number of files below them."""
         prefix = f"{directory}/" if directory else ""
         counts: Counter[str] = Counter()
         for path in self._paths():
@@ -85,30 +173,12 @@ class Current:
         return [f"{name} ({counts[name]} files)" if name.endswith("/") else name for name in names]
 
     def _paths(self) -> dict[str, object]:
-        return {**self._base, **self._changed}
-
-    def _readable(self) -> list[Blob]:
-        kinds = kinds_of(self._base)
-        blobs = [blob for blob in self._base.values() if is_readable(blob)]
-        return sorted(blobs, key=lambda blob: READ_ORDER.index(kinds[blob.path]))
-
-
-MAX_REQUESTS = 12
-MAX_MATCHES = 60
-MAX_ENTRIES = 200
-MAX_LINE_CHARS = 300
-"""What is shown of a line that a search found."""
-MAX_SEARCH_STEPS = 4_000_000_000
-"""What one search may cost, in characters times the pattern's size: about a second, seldom more."""
-_STEPS_OF_A_MATCH = 20_000
-_MAX_SIGNATURES = 40
-_HEADER_TOKENS = 60
-_WHY = "the model asked for it"
+        return {**self._unchanged, **self._changed}
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """One block per request, in order. `shown` lists the files of which lines are in the text."""
+    """One block of text for each request, in order; `shown` are the lines that the text holds."""
 
     text: str
     shown: tuple[ShownFile, ...]
@@ -124,16 +194,17 @@ class _Answer:
 def answer_requests(
     snapshot: RepositoryView, changes: Changes, requests: Sequence[Request], *, budget_tokens: int
 ) -> Answers:
-    """The answers to at most `MAX_REQUESTS` different requests, at most `budget_tokens` together;
-    what was left out for room is said, with how to ask for it."""
-    current = Current(snapshot.visible(), changes)
+    """The answers to the first `MAX_REQUESTS` different requests, `budget_tokens` together at most.
+    An answer that is cut says so, and how to ask for the rest."""
+    tree = _WorkingTree(snapshot.visible(), changes)
     asked = list(dict.fromkeys(requests))[:MAX_REQUESTS]
     text = ""
     shown: list[ShownFile] = []
-    for n, request in enumerate(asked):
-        left = budget_tokens - estimate_tokens(text)
-        answer = _answer(current, request, left // (len(asked) - n) - _HEADER_TOKENS)
-        block = _rendered(answer)
+    for number, request in enumerate(asked):
+        left_tokens = budget_tokens - estimate_tokens(text)
+        share_tokens = left_tokens // (len(asked) - number)
+        answer = _answer(tree, request, share_tokens - _HEADING_TOKENS)
+        block = _render(answer)
         if estimate_tokens(text + block) > budget_tokens:
             break
         text += block
@@ -141,34 +212,31 @@ def answer_requests(
     return Answers(text, tuple(shown))
 
 
-def _answer(current: Current, request: Request, budget_tokens: int) -> _Answer:
+def _answer(tree: _WorkingTree, request: Request, budget_tokens: int) -> _Answer:
     if request.kind == "read":
-        return _read(current, request, budget_tokens)
+        return _answer_read(tree, request, budget_tokens)
     if request.kind == "search":
-        return _search(current, request.argument, budget_tokens)
-    return _list(current, request.argument, budget_tokens)
+        return _answer_search(tree, request.argument, budget_tokens)
+    return _answer_list(tree, request.argument, budget_tokens)
 
 
-def _rendered(answer: _Answer) -> str:
+def _render(answer: _Answer) -> str:
     if not answer.body:
         return f"{answer.heading}\n\n"
-    fence = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", answer.body)), default=0))
+    longest_run = max((len(run) for run in re.findall(r"`+", answer.body)), default=0)
+    fence = "`" * max(3, 1 + longest_run)
     end = "" if answer.body.endswith("\n") else "\n"
     return f"{answer.heading}\n{fence}\n{answer.body}{end}{fence}\n\n"
 
 
-def _read(current: Current, request: Request, budget_tokens: int) -> _Answer:
-    path = current.find(request.argument)
+def _answer_read(tree: _WorkingTree, request: Request, budget_tokens: int) -> _Answer:
+    path = tree.find_path(request.argument)
     if path is None:
-        alike = close_names(
-            request.argument, current.near(request.argument), most=5, least_likeness=0.3
-        )
-        near = ", ".join(alike)
-        return _Answer(
-            f"read {request.argument[:200]}: there is no such"
-            f" file.{f' Near: {near}.' if near else ''}"
-        )
-    source = current.source(path)
+        suggested = ", ".join(tree.suggest_paths(request.argument))
+        near = f" Near: {suggested}." if suggested else ""
+        argument = request.argument[:_MAX_ARGUMENT_CHARS]
+        return _Answer(f"read {argument}: there is no such file.{near}")
+    source = tree.read(path)
     if source is None:
         return _Answer(f"read {path}: the file is not text, or too large to show.")
     total = len(source.lines)
@@ -176,83 +244,90 @@ def _read(current: Current, request: Request, budget_tokens: int) -> _Answer:
     end = min(total, request.end or total)
     if start > end:
         return _Answer(f"read {path}: the file has {total} lines.")
-    last = _last_that_fits(source, start, end, budget_tokens)
+    last = _find_last_line(source, start, end, budget_tokens)
     if last < start:
         return _Answer(f"read {path}: line {start} alone is longer than the room that is left.")
-    heading = f"{path}, lines {start}-{last} of {total}:"
+    heading = f"{path}, lines {start}-{last} of {total}"
     if last < end:
-        heading = (
-            f"{_outlined(source, last)}\n{heading[:-1]} (ask `read {path}:{last + 1}-{end}` for"
-            " more):"
-        )
-    return _Answer(heading.strip(), source.text(start, last), (ShownFile(path, start, last, _WHY),))
+        # The definitions that were cut off come first, so that the model can ask for their lines.
+        signatures = _render_signatures(source, last)
+        heading = f"{signatures}\n{heading} (ask `read {path}:{last + 1}-{end}` for more)"
+    shown = ShownFile(path, start, last, "the model asked for it")
+    return _Answer(f"{heading}:".strip(), source.text(start, last), (shown,))
 
 
-def _last_that_fits(source: Source, start: int, end: int, budget_tokens: int) -> int:
-    last, size = start - 1, 0
-    while last < end and (size := size + estimate_tokens(source.lines[last])) <= budget_tokens:
-        last += 1
-    return last
+def _find_last_line(source: Source, start: int, end: int, budget_tokens: int) -> int:
+    """The last line that fits; `start` - 1 if none does."""
+    tokens = 0
+    for line in range(start, end + 1):
+        tokens += estimate_tokens(source.lines[line - 1])
+        if tokens > budget_tokens:
+            return line - 1
+    return end
 
 
-def _outlined(source: Source, after: int) -> str:
-    """Where the definitions stand that did not fit."""
-    hidden = [each for each in source.definitions if each.line > after][:_MAX_SIGNATURES]
-    return "; ".join(f"{each.name} {each.line}" for each in hidden)
+def _render_signatures(source: Source, after_line: int) -> str:
+    hidden = [each for each in source.definitions if each.line > after_line]
+    return "; ".join(f"{each.name} {each.line}" for each in hidden[:_MAX_SIGNATURES])
 
 
-def _search(current: Current, argument: str, budget_tokens: int) -> _Answer:
+def _answer_search(tree: _WorkingTree, argument: str, budget_tokens: int) -> _Answer:
     note = ""
     try:
         pattern = Pattern(argument)
     except BadPattern as bad:
-        pattern = literal(argument)
+        pattern = literal_pattern(argument)
         note = f" (the pattern {bad}: searched for literally)"
-    found: list[str] = []
-    count, size = 0, 0
-    looked_at_all = True
-    for path, line, text in _matches(current, pattern):
-        if path == "":
-            looked_at_all = False
+    shown: list[str] = []
+    count = tokens = 0
+    partly = ""
+    for match in _search(tree, pattern):
+        if match is None:
+            partly = "; a part of the repository was not searched"
             break
         count += 1
-        shown = f"{path}:{line}: {text.strip()[:MAX_LINE_CHARS]}\n"
-        size += estimate_tokens(shown)
-        if len(found) < MAX_MATCHES and size <= budget_tokens:
-            found.append(shown)
-    more = "" if count == len(found) else f", the first {len(found)} of them here"
-    partly = "" if looked_at_all else "; a part of the repository was not searched"
-    return _Answer(f"search {argument[:200]}{note}: {count} lines{more}{partly}.", "".join(found))
+        tokens += estimate_tokens(match)
+        if len(shown) < MAX_MATCHES and tokens <= budget_tokens:
+            shown.append(match)
+    argument = argument[:_MAX_ARGUMENT_CHARS]
+    more = _render_more(count, len(shown))
+    return _Answer(f"search {argument}{note}: {count} lines{more}{partly}.", "".join(shown))
 
 
-def _matches(current: Current, pattern: Pattern) -> Iterator[tuple[str, int, str]]:
-    """Path, line number, line. An empty path means that the limit was met."""
-    left = MAX_SEARCH_STEPS
-    for path, text in current.texts():
-        left -= len(text) * pattern.size
-        for number, line in pattern.lines(text):
-            if left < 0:
+def _search(tree: _WorkingTree, pattern: Pattern) -> Iterator[str | None]:
+    """The matching lines with path and number; at last None if the search ended at
+    `MAX_SEARCH_STEPS`."""
+    left_steps = MAX_SEARCH_STEPS
+    for path, text in tree.read_texts():
+        left_steps -= len(text) * pattern.instructions
+        for number, line in pattern.find_lines(text):
+            if left_steps < 0:
                 break
-            left -= _STEPS_OF_A_MATCH
-            yield path, number, line
-        if left < 0:
-            yield "", 0, ""
+            left_steps -= _STEPS_PER_MATCH
+            yield f"{path}:{number}: {line.strip()[:MAX_MATCH_CHARS]}\n"
+        if left_steps < 0:
+            yield None
             return
 
 
-def _list(current: Current, argument: str, budget_tokens: int) -> _Answer:
+def _answer_list(tree: _WorkingTree, argument: str, budget_tokens: int) -> _Answer:
     directory = "/".join(part for part in argument.split("/") if part not in ("", "."))
-    entries = current.entries(directory)
+    entries = tree.list_directory(directory)
     if not entries:
-        return _Answer(f"list {argument[:200]}: there is no such directory.")
+        argument = argument[:_MAX_ARGUMENT_CHARS]
+        return _Answer(f"list {argument}: there is no such directory.")
     shown: list[str] = []
-    size = 0
+    tokens = 0
     for entry in entries[:MAX_ENTRIES]:
-        size += estimate_tokens(entry + "\n")
-        if size > budget_tokens:
+        line = f"{entry}\n"
+        tokens += estimate_tokens(line)
+        if tokens > budget_tokens:
             break
-        shown.append(entry + "\n")
-    more = "" if len(shown) == len(entries) else f", the first {len(shown)} of them here"
-    return _Answer(
-        f"{directory or 'The top directory'}: {len(entries)} entries{more}.", "".join(shown)
-    )
+        shown.append(line)
+    name = directory or "The top directory"
+    more = _render_more(len(entries), len(shown))
+    return _Answer(f"{name}: {len(entries)} entries{more}.", "".join(shown))
+
+
+def _render_more(count: int, shown: int) -> str:
+    return "" if shown == count else f", the first {shown} of them here"

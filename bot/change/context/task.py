@@ -1,8 +1,8 @@
-"""What a task asks for, as weighed words to look for.
+"""Reads a task's text as a query to the repository: weighted terms, pairs of words and names to
+look for, and the files that the text mentions by path, stack frame or module name.
 
-Which files the task names outright: by path, by stack frame, by dotted module name.
-
-A task's text, taken apart: people say what they mean in the title and in prose, and paste the rest.
+People say what they mean in the title and in prose, and paste the rest (code, stack traces, the
+environment, templates). So the text is first split into sections of different weight.
 """
 
 from __future__ import annotations
@@ -16,192 +16,146 @@ from typing import Literal
 
 from bot.change.context.paths import extension_of, language_of
 from bot.change.context.tokenize import (
-    LONGEST_WORD,
+    MAX_WORD_CHARS,
     is_common,
     is_identifier,
     is_stop_word,
-    parts_of,
+    split_stems,
     word_set,
 )
 
 MAX_TASK_CHARS = 48_000
-"""Of a longer task the beginning and the end are read: they hold the request; the middle is a
-log."""
+"""Only the beginning and the end of a longer task are read: they hold the request; the middle is
+usually a log."""
+
+# How a text is split into sections.
 
 _FENCE = re.compile(r"\s*(```|~~~)")
-_SPAN = re.compile(r"`([^`\n]{1,200})`")
-_MAX_COMMENT_CHARS = 5_000
+_CODE_SPAN = re.compile(r"`([^`\n]{1,200})`")
 _URL = re.compile(r"\bhttps?://[^\s/]{1,200}(?P<path>/\S{0,500})?")
+_MAX_COMMENT_CHARS = 5_000
+"""A longer HTML comment is kept."""
 
 _BOILERPLATE = re.compile(
-    r"(?:merge (?:pull request|branch)\b.{0,200}|\(cherry picked"
-    r" from.{0,100}|[\w-]{3,20}-by:.{0,200}"
-    r"|change-id:.{0,100}|(?:fix(?:es|ed)?|closes?d?|refs?|see|resolves?):?(?:#\d*+|(?:GHSA|CVE)-\S++|[,\s]++)*+\.?)$",
+    r"(?:merge (?:pull request|branch)\b.{0,200}|\(cherry picked from.{0,100}"
+    r"|[\w-]{3,20}-by:.{0,200}|change-id:.{0,100}"
+    r"|(?:fix(?:es|ed)?|closes?d?|refs?|see|resolves?):?(?:#\d*+|(?:GHSA|CVE)-\S++|[,\s]++)*+\.?)$",
     re.I,
 )
 _HEADING = re.compile(
-    r"[#*\s-]*(describe the bug|(detailed )?description|steps?(/code)? to reproduce|(how )?to"
-    r" reproduce|detail"
-    r"|(expected|actual|current)( behaviou?r| results?)?|versions?|environment( info)?|additional"
-    r" context|screenshots"
-    r"|your project|is your feature request.{0,80}|describe (the solution|alternatives).{0,60}"
+    r"[#*\s-]*(describe the bug|(detailed )?description|steps?(/code)? to reproduce"
+    r"|(how )?to reproduce|detail|(expected|actual|current)( behaviou?r| results?)?|versions?"
+    r"|environment( info)?|additional context|screenshots|your project"
+    r"|is your feature request.{0,80}|describe (the solution|alternatives).{0,60}"
     r"|\(?last modified by.{0,60}|feature or bugfix|bugfix|purpose|relates|checklist)[*:)\s]*$",
     re.I,
 )
 _SURROUNDINGS = re.compile(
-    r"\s*+([-*]\s*+)?(os|operating system|platform|python|browser|extra"
-    r" tools|environment|system|plugins|rootdir"
-    r"|cachedir|collected|darwin|linux|windows|node|npm|java|ruby|[\w-]{1,30}"
-    r" (version|extensions)|[\w.-]{1,40}==\d"
-    r"|[\w-]{1,30}:? +v?\d+(\.\d+)+)\b.{0,80}$",
+    r"\s*+([-*]\s*+)?(os|operating system|platform|python|browser|extra tools|environment|system"
+    r"|plugins|rootdir|cachedir|collected|darwin|linux|windows|node|npm|java|ruby"
+    r"|[\w-]{1,30} (version|extensions)|[\w.-]{1,40}==\d|[\w-]{1,30}:? +v?\d+(\.\d+)+)\b.{0,80}$",
     re.I,
 )
+_NOISE_LINES = (_BOILERPLATE, _HEADING, _SURROUNDINGS)
+"""Trailers of commit messages, headings of issue templates, and the asker's environment."""
 _CODE_LINE = re.compile(
     r"\t| {4}|>>>|\.\.\. |\$ |.{0,200}[;{}]\s*$"
-    r"|\s*(def|class|import|from|return|for|if|with|func|fn|let|const|var|public|private|package|#include)\b"
-    r".{0,200}[:({=.;]"
+    r"|\s*(def|class|import|from|return|for|if|with|func|fn|let|const|var|public|private|package"
+    r"|#include)\b.{0,200}[:({=.;]"
 )
 _SENTENCE = re.compile(r"[a-z]{3,20} [a-z]{2,20} [a-z]{3,20} [a-z]{3,20}")
 _FRAME_LINE = re.compile(
-    r"[\s>E]*+(File \"|at"
-    r" [\w.$<>]{1,200}\(|(\.\.?/|\S{1,200}\.\w{1,10}:\d))|INTERNALERROR>\s+File \""
+    r"[\s>E]*+(File \"|at [\w.$<>]{1,200}\(|(\.\.?/|\S{1,200}\.\w{1,10}:\d))"
+    r"|INTERNALERROR>\s+File \""
 )
 _ERROR_LINE = re.compile(
     r"(?:[>\s]|E(?=\s))*+[\w.]{0,100}(Error|Exception|Warning|panic|fatal)\b.{0,300}$"
 )
 
+# How the sections become a query.
+
+MAX_TERMS = 250
+
+_CODE_SPANS = "code_spans"
+_SECTION_WEIGHTS = {
+    "title": 2.0,
+    "prose": 1.0,
+    "error": 1.0,
+    _CODE_SPANS: 1.0,
+    "code": 0.6,
+    "trace": 0.2,
+}
+_DAMPING = 2.0
+"""A term that a section has n times counts n / (n + this). Both set together with
+`ranking.WEIGHTS`, on the same changes; not measured one by one."""
+_PHRASE_WORDS = 5
+
+_WORD = re.compile(r"[^\W\d]\w*")
+_NAME = re.compile(r"(?<!\w)(?P<name>[A-Za-z_]\w{0,80})\.?(?P<call>\(?)")
+_MEMBER = re.compile(r"(?<!\w)([A-Za-z_]\w{0,80})(?=(?:\(\))?(?:\.|::|#)([A-Za-z_]\w{0,80}))")
+_FROM_IMPORT = re.compile(r"^[\s>.]{0,40}from\s+([\w.]{1,200})\s+import\s+\(?([\w ,]{1,500})", re.M)
+_SENTENCE_END = re.compile(r"[.;:()]\s|\n")
+
+# How files are mentioned.
+
+_MAX_FILES_PER_MENTION = 3
+"""A mention that fits more files than this is ignored."""
+_MAX_MENTIONS = 500
+"""Of each way of mentioning."""
+_MAX_PATH_PARTS = 16
+"""Parts of a path that are compared, from its end: as many as `_PATH` matches."""
+_DIRECTORY_MODULES = word_set("__init__ index mod")
+"""Files that a module name means by their directory."""
+
+_EXTENSION = r"\.[A-Za-z]\w{0,9}\b"
+_PATH = re.compile(
+    r"(?<![\w/\\.-])(?P<path>(?:[\w@+~.-]{0,60}+[/\\]){0,15}[\w@+~.-]{0,80}[\w-]"
+    rf"{_EXTENSION})(?:(?::|\#L)(?P<line>\d{{1,7}}))?"
+)
+_FRAME = re.compile(
+    rf'File "(?P<python>[^"\n]{{1,300}})", line (?P<python_line>\d{{1,7}})'
+    rf"|\bat [^\n(]{{0,200}}\((?P<java>[^\n():]{{1,300}}{_EXTENSION}):(?P<java_line>\d{{1,7}})"
+    rf"|^[\s>E]{{0,20}}(?P<other>[^\s:()]{{1,300}}{_EXTENSION}):(?P<other_line>\d{{1,7}})",
+    re.M,
+)
+_TRACE_HEADING = re.compile(
+    r"Traceback \(most recent call last\)|^_{5,}|Caused by|During handling of", re.M
+)
+_DOTTED_NAME = re.compile(r"(?<![\w.])[^\W\d]\w{0,60}(?:(?:\.|::)[^\W\d]\w{0,60}){1,10}")
+_IMPORT_LINE = re.compile(r"^[\s>.]{0,20}(?:from|import)\s.{0,300}", re.M)
+
+StemPair = tuple[str, str]
+Phrase = tuple[bytes, ...]
+
+MentionKind = Literal["path", "name", "deepest frame", "frame", "module"]
+"""`path`: a directory and a name at least, or a name in the title; `name`: a file's name alone,
+which is as likely a file of the asker as one of the repository."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sections:
-    """`code` is what is pasted, `trace` its stack frames, `error` its error messages; `spans` are
-    code in prose."""
+    """A task's text in parts. `code` is what was pasted, except stack frames (`trace`) and error
+    messages (`error`); `code_spans` are the words between backticks in title and prose."""
 
     title: str
     prose: str
     code: str
     trace: str
     error: str
-    spans: str
-
-
-def split_sections(text: str) -> Sections:
-    title, prose, pasted = _prose_and_code(_cleaned(shortened(text)))
-    code, trace, error = _sorted_code(pasted)
-    error += [line for line in prose if _ERROR_LINE.match(line) and not _SENTENCE.search(line)]
-    spans = _SPAN.findall("\n".join((title, *prose)))
-    return Sections(
-        title,
-        "\n".join(prose),
-        "\n".join(code),
-        "\n".join(trace),
-        "\n".join(error),
-        "\n".join(spans),
-    )
-
-
-def shortened(text: str) -> str:
-    if len(text) <= MAX_TASK_CHARS:
-        return text
-    return f"{text[: MAX_TASK_CHARS * 2 // 3]}\n{text[-MAX_TASK_CHARS // 3 :]}"
-
-
-def _cleaned(text: str) -> str:
-    """Without what says nothing of the task: templates' words, trailers, the asker's surroundings,
-    hosts of links."""
-    text = _without_comments(text)
-    text = _URL.sub(
-        lambda url: f" {url['path']} " if "/blob/" in (url["path"] or "") else " ", text
-    )
-    noise = (_BOILERPLATE, _HEADING, _SURROUNDINGS)
-    return "\n".join(
-        line for line in text.split("\n") if not any(kind.match(line) for kind in noise)
-    )
-
-
-def _without_comments(text: str) -> str:
-    """Without HTML comments of a usual length; one that is not closed is none."""
-    kept: list[str] = []
-    done, close = 0, -1
-    start = text.find("<!--")
-    while start >= 0:
-        if close < start + 4:
-            close = text.find("-->", start + 4)
-        if close < 0:
-            break
-        if close - start - 4 <= _MAX_COMMENT_CHARS:
-            kept.append(text[done:start])
-            done = close + 3
-        start = text.find("<!--", max(done, start + 1))
-    return "".join(kept) + text[done:]
-
-
-def _prose_and_code(text: str) -> tuple[str, list[str], list[str]]:
-    title, _, rest = text.strip().partition("\n")
-    prose: list[str] = []
-    code: list[str] = []
-    fence = ""
-    for line in rest.split("\n"):
-        mark = _FENCE.match(line)
-        if mark and fence in ("", mark[1]):
-            fence = "" if fence else mark[1]
-        elif fence or (_CODE_LINE.match(line) and not _SENTENCE.search(line)):
-            code.append(line)
-        else:
-            prose.append(line)
-    return title, prose, code
-
-
-def _sorted_code(pasted: list[str]) -> tuple[list[str], list[str], list[str]]:
-    code: list[str] = []
-    trace: list[str] = []
-    error: list[str] = []
-    after_frame = False
-    for line in pasted:
-        if _FRAME_LINE.match(line):
-            trace.append(line)
-            after_frame = True
-        elif _ERROR_LINE.match(line):
-            error.append(line)
-            after_frame = False
-        else:
-            (trace if after_frame else code).append(line)
-            after_frame = False
-    return code, trace, error
-
-
-MAX_TERMS = 250
-
-_SECTION_WEIGHTS = {
-    "title": 2.0,
-    "prose": 1.0,
-    "error": 1.0,
-    "spans": 1.0,
-    "code": 0.6,
-    "trace": 0.2,
-}
-_DAMPING = 2.0
-"""A word said n times in a section weighs n / (n + this)."""
-
-_WORD = re.compile(r"[^\W\d]\w*")
-_NAME = re.compile(r"(?<!\w)(?P<name>[A-Za-z_]\w{0,80})\.?(?P<call>\(?)")
-_MEMBER = re.compile(r"(?<!\w)([A-Za-z_]\w{0,80})(?=(?:\(\))?(?:\.|::|#)([A-Za-z_]\w{0,80}))")
-_IMPORT = re.compile(r"^[\s>.]{0,40}from\s+([\w.]{1,200})\s+import\s+\(?([\w ,]{1,500})", re.M)
-_SENTENCE_END = re.compile(r"[.;:()]\s|\n")
-
-Pair = tuple[str, str]
+    code_spans: str
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """`terms` are stems of words and, as `=name`, whole lower-case identifiers, each with its
-    weight. `pairs` are stems that stand side by side in the title or in prose. The names are as
-    spelt, for definitions that bear them."""
+class Query:
+    """What to look for in the repository's files. Names are in the task's spelling."""
 
     terms: Mapping[str, float]
-    title_pairs: frozenset[Pair]
-    prose_pairs: frozenset[Pair]
-    phrases: frozenset[tuple[bytes, ...]]
-    """Five words in a row of title or prose: who says them says the same."""
+    """Weights by term: stems, and whole words in lower case as `=word`."""
+    title_pairs: frozenset[StemPair]
+    """Stems of words that stand side by side; stop words are skipped."""
+    prose_pairs: frozenset[StemPair]
+    phrases: frozenset[Phrase]
+    """Every five successive words of title and prose: a file that has them quotes the same text."""
     title_names: frozenset[bytes]
     prose_names: frozenset[bytes]
     members: frozenset[tuple[bytes, bytes]]
@@ -210,244 +164,336 @@ class Task:
     """Module, as a path without extension, and the name that is imported from it."""
 
 
-def read_task(text: str) -> Task:
-    sections = split_sections(text)
-    prose = f"{sections.title}\n{sections.prose}"
-    everything = f"{prose}\n{sections.code}\n{sections.error}"
-    return Task(
-        terms=_terms(sections),
-        title_pairs=frozenset(_pairs(sections.title)),
-        prose_pairs=frozenset(_pairs(sections.prose)),
-        phrases=phrases_of([word.encode() for word in re.findall(r"\w+", prose)]),
-        title_names=frozenset(_names(sections.title)),
-        prose_names=frozenset((*_names(sections.prose), *_names(sections.spans, all_count=True))),
-        members=frozenset(
-            (one.encode(), other.encode()) for one, other in _MEMBER.findall(everything)
-        ),
-        imports=tuple(_imports(everything)),
-    )
-
-
-def phrases_of(words: list[bytes]) -> frozenset[tuple[bytes, ...]]:
-    return frozenset(zip(*(words[n:] for n in range(5)), strict=False))
-
-
-def _terms(sections: Sections) -> dict[str, float]:
-    weights: dict[str, float] = defaultdict(float)
-    for section, weight in _SECTION_WEIGHTS.items():
-        counts = Counter(
-            _counted(_WORD.findall(getattr(sections, section)), all_count=section == "spans")
-        )
-        for term, count in counts.items():
-            weights[term] += weight * count / (count + _DAMPING)
-    best = sorted(weights.items(), key=lambda item: (-item[1], item[0]))[:MAX_TERMS]
-    return dict(best)
-
-
-def _counted(words: Iterable[str], *, all_count: bool) -> Iterator[str]:
-    """Terms, as often as they count: an identifier says more than a word does."""
-    for word in words:
-        if len(word) > LONGEST_WORD or (is_common(word.lower()) and not all_count):
-            continue
-        name = f"={word.lower().strip('_')}"
-        yield name
-        if is_identifier(word):
-            yield name
-        yield from (part for part in parts_of(word) if all_count or not is_common(part))
-
-
-def _pairs(text: str) -> Iterator[Pair]:
-    for sentence in _SENTENCE_END.split(text):
-        parts = [part for word in re.findall(r"\w+", sentence) for part in parts_of(word)]
-        parts = [part for part in parts if not is_stop_word(part)]
-        yield from pairwise(parts)
-
-
-def _names(text: str, *, all_count: bool = False) -> Iterator[bytes]:
-    """Words that are spelt, or used, as names."""
-    for match in _NAME.finditer(text):
-        name = match["name"]
-        if is_common(name.lower()) and not (all_count or match["call"] or len(name) == 1):
-            continue
-        capital = name[0].isupper() and (match.start() > 0 or len(name) == 1)
-        if all_count or is_identifier(name) or match["call"] or capital:
-            yield name.encode()
-
-
-def _imports(text: str) -> Iterator[tuple[str, bytes]]:
-    for module, names in _IMPORT.findall(text):
-        for name in names.split(","):
-            if words := name.split():
-                yield module.replace(".", "/"), words[0].encode()
-
-
-How = Literal["path", "name", "deepest frame", "frame", "module"]
-"""`path`: at least a directory and a name, or a name in the title; `name`: a file's name alone, as
-likely the asker's own file as one of the repository."""
-
-_MAX_SAME = 3
-"""A mention that fits more files than this names none of them."""
-_MAX_MENTIONS = 500
-_MAX_DEPTH = 16
-"""How many parts of a path are compared, from its end: as many as `_PATH` finds."""
-_STANDS_FOR_DIRECTORY = word_set("__init__ index mod")
-
-_EXTENSION = r"\.[A-Za-z]\w{0,9}\b"
-_PATH = re.compile(
-    rf"(?<![\w/\\.-])(?P<path>(?:[\w@+~.-]{{0,60}}+[/\\]){{0,15}}[\w@+~.-]{{0,80}}[\w-]{_EXTENSION})"
-    r"(?:(?::|\#L)(?P<line>\d{1,7}))?"
-)
-_FRAME = re.compile(
-    rf'File "(?P<python>[^"\n]{{1,300}})", line (?P<python_line>\d{{1,7}})'
-    rf"|\bat [^\n(]{{0,200}}\((?P<java>[^\n():]{{1,300}}{_EXTENSION}):(?P<java_line>\d{{1,7}})"
-    rf"|^[\s>E]{{0,20}}(?P<other>[^\s:()]{{1,300}}{_EXTENSION}):(?P<other_line>\d{{1,7}})",
-    re.M,
-)
-_NEW_TRACE = re.compile(
-    r"Traceback \(most recent call last\)|^_{5,}|Caused by|During handling of", re.M
-)
-_DOTTED = re.compile(r"(?<![\w.])[^\W\d]\w{0,60}(?:(?:\.|::)[^\W\d]\w{0,60}){1,10}")
-_IMPORT_LINE = re.compile(r"^[\s>.]{0,20}(?:from|import)\s.{0,300}", re.M)
-
-
 @dataclass(frozen=True, slots=True)
-class Named:
-    """A file that the task names; `weight` is shared between files that fit equally well; `line`
-    where it is given."""
+class Mention:
+    """A file that the task mentions, with the line if one is given."""
 
     path: str
-    how: How
+    kind: MentionKind
     weight: float = 1.0
+    """1, shared among the files that fit equally well."""
     line: int | None = None
 
 
-def find_named(text: str, paths: Iterable[str]) -> tuple[Named, ...]:
-    """Every file named in the task's text; a file may come several times."""
-    text = shortened(text)
+def read_task(text: str) -> Query:
+    """The task as a query."""
+    sections = split_sections(text)
+    prose = f"{sections.title}\n{sections.prose}"
+    everything = f"{prose}\n{sections.code}\n{sections.error}"
+    members = _MEMBER.findall(everything)
+    prose_names = {
+        *_find_names(sections.prose),
+        *_find_names(sections.code_spans, keep_common=True),
+    }
+    return Query(
+        terms=_weigh_terms(sections),
+        title_pairs=frozenset(_find_pairs(sections.title)),
+        prose_pairs=frozenset(_find_pairs(sections.prose)),
+        phrases=find_phrases([word.encode() for word in re.findall(r"\w+", prose)]),
+        title_names=frozenset(_find_names(sections.title)),
+        prose_names=frozenset(prose_names),
+        members=frozenset((owner.encode(), member.encode()) for owner, member in members),
+        imports=tuple(_find_imports(everything)),
+    )
+
+
+def split_sections(text: str) -> Sections:
+    """The text's sections, without what says nothing about the task."""
+    title, prose, pasted = _split_prose(_remove_noise(_shorten(text)))
+    code, trace, error = _split_pasted(pasted)
+    error += [line for line in prose if _ERROR_LINE.match(line) and not _SENTENCE.search(line)]
+    code_spans = _CODE_SPAN.findall("\n".join((title, *prose)))
+    return Sections(
+        title=title,
+        prose="\n".join(prose),
+        code="\n".join(code),
+        trace="\n".join(trace),
+        error="\n".join(error),
+        code_spans="\n".join(code_spans),
+    )
+
+
+def _shorten(text: str) -> str:
+    if len(text) <= MAX_TASK_CHARS:
+        return text
+    return f"{text[: MAX_TASK_CHARS * 2 // 3]}\n{text[-MAX_TASK_CHARS // 3 :]}"
+
+
+def _remove_noise(text: str) -> str:
+    """The text without comments, boilerplate, and links except for the paths of linked files."""
+    text = _URL.sub(_replace_link, _remove_comments(text))
+    lines = text.split("\n")
+    return "\n".join(line for line in lines if not any(noise.match(line) for noise in _NOISE_LINES))
+
+
+def _replace_link(url: re.Match[str]) -> str:
+    path = url["path"] or ""
+    return f" {path} " if "/blob/" in path else " "
+
+
+def _remove_comments(text: str) -> str:
+    """The text without HTML comments; one that is not closed, or too long, is kept."""
+    kept: list[str] = []
+    copied_to = 0
+    close = -1
+    start = text.find("<!--")
+    while start >= 0:
+        if close < start + 4:  # else no comment ends before it: each end is searched once
+            close = text.find("-->", start + 4)
+        if close < 0:
+            break
+        if close - start - 4 <= _MAX_COMMENT_CHARS:
+            kept.append(text[copied_to:start])
+            copied_to = close + 3
+        start = text.find("<!--", max(copied_to, start + 1))
+    return "".join(kept) + text[copied_to:]
+
+
+def _split_prose(text: str) -> tuple[str, list[str], list[str]]:
+    """The title, the lines of prose, and the lines of code: fenced, or code by their looks."""
+    title, _, rest = text.strip().partition("\n")
+    prose: list[str] = []
+    code: list[str] = []
+    open_fence = ""
+    for line in rest.split("\n"):
+        fence = _FENCE.match(line)
+        if fence and open_fence in ("", fence[1]):
+            open_fence = "" if open_fence else fence[1]
+        elif open_fence or (_CODE_LINE.match(line) and not _SENTENCE.search(line)):
+            code.append(line)
+        else:
+            prose.append(line)
+    return title, prose, code
+
+
+def _split_pasted(pasted: list[str]) -> tuple[list[str], list[str], list[str]]:
+    """The lines of code, of stack traces (each frame and the line after it), and of errors."""
+    code: list[str] = []
+    trace: list[str] = []
+    error: list[str] = []
+    after_frame = False
+    for line in pasted:
+        is_frame = _FRAME_LINE.match(line) is not None
+        if is_frame:
+            trace.append(line)
+        elif _ERROR_LINE.match(line):
+            error.append(line)
+        elif after_frame:
+            trace.append(line)
+        else:
+            code.append(line)
+        after_frame = is_frame
+    return code, trace, error
+
+
+def _weigh_terms(sections: Sections) -> dict[str, float]:
+    """The `MAX_TERMS` terms of most weight."""
+    weights: dict[str, float] = defaultdict(float)
+    for section, weight in _SECTION_WEIGHTS.items():
+        words = _WORD.findall(getattr(sections, section))
+        counts = Counter(_split_query_terms(words, keep_common=section == _CODE_SPANS))
+        for term, count in counts.items():
+            weights[term] += weight * count / (count + _DAMPING)
+    best = sorted(weights.items(), key=lambda item: (-item[1], item[0]))
+    return dict(best[:MAX_TERMS])
+
+
+def _split_query_terms(words: Iterable[str], *, keep_common: bool) -> Iterator[str]:
+    """Every term as often as it counts: an identifier counts twice, since it says more than a
+    word."""
+    for word in words:
+        if len(word) > MAX_WORD_CHARS:
+            continue
+        if is_common(word.lower()) and not keep_common:
+            continue
+        whole_word = f"={word.lower().strip('_')}"
+        yield whole_word
+        if is_identifier(word):
+            yield whole_word
+        for stem in split_stems(word):
+            if keep_common or not is_common(stem):
+                yield stem
+
+
+def _find_pairs(text: str) -> Iterator[StemPair]:
+    for sentence in _SENTENCE_END.split(text):
+        stems = [stem for word in re.findall(r"\w+", sentence) for stem in split_stems(word)]
+        yield from pairwise(stem for stem in stems if not is_stop_word(stem))
+
+
+def find_phrases(words: list[bytes]) -> frozenset[Phrase]:
+    """Every five successive words."""
+    return frozenset(zip(*(words[n:] for n in range(_PHRASE_WORDS)), strict=False))
+
+
+def _find_names(text: str, *, keep_common: bool = False) -> Iterator[bytes]:
+    """Words that are spelt as names (`read_file`, `Parser`) or used as names (`parse(`)."""
+    for match in _NAME.finditer(text):
+        name = match["name"]
+        is_called = bool(match["call"])
+        is_letter = len(name) == 1
+        may_skip = not (keep_common or is_called or is_letter)
+        if may_skip and is_common(name.lower()):
+            continue
+        # The text's first word is in upper case anyway.
+        is_capitalized = name[0].isupper() and (match.start() > 0 or is_letter)
+        if keep_common or is_called or is_capitalized or is_identifier(name):
+            yield name.encode()
+
+
+def _find_imports(text: str) -> Iterator[tuple[str, bytes]]:
+    for module, names in _FROM_IMPORT.findall(text):
+        for name in names.split(","):
+            words = name.split()  # `name as other`
+            if words:
+                yield module.replace(".", "/"), words[0].encode()
+
+
+def find_mentions(text: str, paths: Iterable[str]) -> tuple[Mention, ...]:
+    """Every mention of one of the `paths` in the task's text; a file may be mentioned
+    repeatedly."""
+    text = _shorten(text)
     frames = list(islice(_FRAME.finditer(text), _MAX_MENTIONS))
-    spoken = _FRAME.sub(" ", text)
-    places = list(islice(_PATH.finditer(spoken), _MAX_MENTIONS))
-    modules = [
-        re.split(r"\.|::", name)
-        for name in _DOTTED.findall(_IMPORT_LINE.sub("", spoken))[:_MAX_MENTIONS]
-    ]
-    names = {_place(match)[-1:] for match in (*frames, *places)}
-    known = _Paths(
+    without_frames = _FRAME.sub(" ", text)
+    path_matches = list(islice(_PATH.finditer(without_frames), _MAX_MENTIONS))
+    dotted_names = _DOTTED_NAME.findall(_IMPORT_LINE.sub("", without_frames))
+    modules = [re.split(r"\.|::", name) for name in dotted_names[:_MAX_MENTIONS]]
+    file_names: set[str] = set()
+    for match in (*frames, *path_matches):
+        file_names.update(part.lower() for part in _path_parts(match)[-1:])
+    lookup = _PathLookup(
         paths,
-        names={name.lower() for parts in names for name in parts},
+        file_names=file_names,
         modules={name for parts in modules for name in parts[1:]},
     )
-    title_end = len(spoken.strip().partition("\n")[0])
+    title_end = len(without_frames.strip().partition("\n")[0])
     return (
-        *_from_traces(text, frames, known),
-        *_from_paths(places, title_end, known),
-        *_from_modules(modules, known),
+        *_find_frames(text, frames, lookup),
+        *_find_paths(path_matches, title_end, lookup),
+        *_find_modules(modules, lookup),
     )
 
 
-def _place(match: re.Match[str]) -> tuple[str, ...]:
+def _path_parts(match: re.Match[str]) -> tuple[str, ...]:
     """The parts of the path in a match of `_FRAME` or `_PATH`."""
-    found = match.groupdict()
-    path = found["path"] if "path" in found else found["python"] or found["java"] or found["other"]
-    return tuple(part for part in re.split(r"[/\\]", path) if part not in ("", ".", ".."))
+    groups = match.groupdict()
+    path = groups.get("path") or groups.get("python") or groups.get("java") or groups.get("other")
+    return tuple(part for part in re.split(r"[/\\]", path or "") if part not in ("", ".", ".."))
 
 
-class _Paths:
-    """Files by the end of their path and by module name; of those that are called by one of `names`
-    (lower-case) or `modules`."""
+class _PathLookup:
+    """Finds files by the last parts of their path, and by module name. Only files with one of the
+    `file_names` (in lower case) or `modules` are kept."""
 
-    def __init__(self, paths: Iterable[str], names: set[str], modules: set[str]) -> None:
-        self._by_end: dict[str, list[str]] = defaultdict(list)
+    def __init__(self, paths: Iterable[str], *, file_names: set[str], modules: set[str]) -> None:
+        self._by_suffix: dict[str, list[str]] = defaultdict(list)
         self._by_module: dict[str, list[str]] = defaultdict(list)
         for path in paths:
-            name = path.rpartition("/")[2]
-            if name.lower() in names:
-                for end in _ends(path.lower()):
-                    self._by_end[end].append(path)
-            stem = name.rpartition(".")[0]
-            if (stem in modules or (modules and stem in _STANDS_FOR_DIRECTORY)) and language_of(
-                path
-            ):
-                module = path[: -len(extension_of(path)) - 1]
-                if stem in _STANDS_FOR_DIRECTORY:
-                    module = module.rpartition("/")[0]
-                for end in _ends(module) if module.rpartition("/")[2] in modules else ():
-                    self._by_module[end].append(path)
+            if path.rpartition("/")[2].lower() in file_names:
+                for suffix in _path_suffixes(path.lower()):
+                    self._by_suffix[suffix].append(path)
+            module = _module_of(path, modules)
+            if module.rpartition("/")[2] in modules:
+                for suffix in _path_suffixes(module):
+                    self._by_module[suffix].append(path)
 
-    def ending_as(self, parts: Sequence[str]) -> tuple[int, list[str]]:
-        """The files whose path agrees with the end of `parts` as far back as any file's does, and
-        how far."""
-        for depth in range(min(len(parts), _MAX_DEPTH), 0, -1):
-            if found := self._by_end.get("/".join(parts[-depth:]).lower()):
+    def find_path(self, parts: Sequence[str]) -> tuple[int, list[str]]:
+        """How many of the last parts agree with a file's path, at most, and the files with which so
+        many agree."""
+        for depth in range(min(len(parts), _MAX_PATH_PARTS), 0, -1):
+            found = self._by_suffix.get("/".join(parts[-depth:]).lower())
+            if found:
                 return depth, found
         return 0, []
 
-    def module(self, parts: Sequence[str]) -> list[str]:
-        """The files that the longest beginning of a dotted name stands for, of two names at
+    def find_module(self, parts: Sequence[str]) -> list[str]:
+        """The files of the module that a dotted name begins with: the longest one, of two parts at
         least."""
         for length in range(len(parts), 1, -1):
-            if found := self._by_module.get("/".join(parts[:length])):
+            found = self._by_module.get("/".join(parts[:length]))
+            if found:
                 return found
         return []
 
 
-def _ends(path: str) -> Iterator[str]:
-    """The path's last part, its last two, and so on."""
+def _module_of(path: str, modules: set[str]) -> str:
+    """The path that the module name stands for; "" if it cannot be one of `modules`."""
+    file_stem = path.rpartition("/")[2].rpartition(".")[0]
+    stands_for_directory = file_stem in _DIRECTORY_MODULES
+    if file_stem not in modules and not (modules and stands_for_directory):
+        return ""
+    if language_of(path) is None:
+        return ""
+    module = path[: -len(extension_of(path)) - 1]
+    return module.rpartition("/")[0] if stands_for_directory else module
+
+
+def _path_suffixes(path: str) -> Iterator[str]:
+    """The path's last part, its last two parts, and so on."""
     start = len(path)
-    for _ in range(_MAX_DEPTH):
+    for _ in range(_MAX_PATH_PARTS):
         start = path.rfind("/", 0, start)
         yield path[start + 1 :]
         if start < 0:
             break
 
 
-def _from_traces(text: str, frames: Sequence[re.Match[str]], known: _Paths) -> Iterator[Named]:
-    """The repository's frames of each trace, the deepest first: Python prints it last, others
-    first."""
-    heads = [match.start() for match in _NEW_TRACE.finditer(text)]
-    traces: list[list[re.Match[str]]] = []
-    for frame in frames:
-        begins = not traces or any(traces[-1][-1].start() < head < frame.start() for head in heads)
-        traces.append([frame]) if begins else traces[-1].append(frame)
-    for trace in traces:
-        if trace[0]["python"]:
+def _find_frames(
+    text: str, frames: Sequence[re.Match[str]], lookup: _PathLookup
+) -> Iterator[Mention]:
+    """The repository's frames of each stack trace, deepest first."""
+    for trace in _group_by_trace(text, frames):
+        if trace[0]["python"]:  # Python prints the deepest frame last, others print it first
             trace.reverse()
         seen: set[str] = set()
         for frame in trace:
             line = int(frame["python_line"] or frame["java_line"] or frame["other_line"])
-            for path in _of_the_repository(_place(frame), known):
-                yield Named(path, "frame" if seen - {path} else "deepest frame", line=line)
+            for path in _find_frame_file(_path_parts(frame), lookup):
+                is_deepest = not seen - {path}
+                yield Mention(path, "deepest frame" if is_deepest else "frame", line=line)
                 seen.add(path)
 
 
-def _of_the_repository(parts: Sequence[str], known: _Paths) -> list[str]:
-    if not parts:
-        return []
-    depth, found = known.ending_as(parts)
-    return found if len(found) == 1 and depth >= min(2, len(parts)) else []
+def _group_by_trace(text: str, frames: Sequence[re.Match[str]]) -> list[list[re.Match[str]]]:
+    """The frames between two headings of stack traces belong together."""
+    headings = [match.start() for match in _TRACE_HEADING.finditer(text)]
+    traces: list[list[re.Match[str]]] = []
+    last_start = -1
+    for frame in frames:
+        if not traces or any(last_start < heading < frame.start() for heading in headings):
+            traces.append([])
+        traces[-1].append(frame)
+        last_start = frame.start()
+    return traces
 
 
-def _from_paths(places: Sequence[re.Match[str]], title_end: int, known: _Paths) -> Iterator[Named]:
-    for match in places:
-        parts = _place(match)
-        depth, found = known.ending_as(parts) if parts else (0, [])
-        if not found or len(found) > _MAX_SAME:
+def _find_frame_file(parts: Sequence[str], lookup: _PathLookup) -> list[str]:
+    """The one file that a frame is in; empty if it is in none of the repository, or not clear."""
+    depth, found = lookup.find_path(parts)
+    is_clear = len(found) == 1 and depth >= min(2, len(parts))
+    return found if is_clear else []
+
+
+def _find_paths(
+    matches: Sequence[re.Match[str]], title_end: int, lookup: _PathLookup
+) -> Iterator[Mention]:
+    for match in matches:
+        parts = _path_parts(match)
+        depth, found = lookup.find_path(parts)
+        if not found or len(found) > _MAX_FILES_PER_MENTION:
             continue
-        whole = depth == len(parts) or (
-            depth > 1 and any(path.count("/") + 1 == depth for path in found)
-        )
-        sure = whole and (depth > 1 or match.start() < title_end)
+        agrees_fully = depth == len(parts)
+        ends_with_full_path = depth > 1 and any(path.count("/") + 1 == depth for path in found)
+        is_specific = depth > 1 or match.start() < title_end
+        is_path = (agrees_fully or ends_with_full_path) and is_specific
+        line = int(match["line"]) if match["line"] else None
         for path in found:
-            yield Named(
-                path,
-                "path" if sure else "name",
-                1 / len(found),
-                int(match["line"]) if match["line"] else None,
-            )
+            yield Mention(path, "path" if is_path else "name", 1 / len(found), line)
 
 
-def _from_modules(modules: Sequence[Sequence[str]], known: _Paths) -> Iterator[Named]:
+def _find_modules(modules: Sequence[Sequence[str]], lookup: _PathLookup) -> Iterator[Mention]:
     for parts in modules:
-        found = known.module(parts)
-        if len(found) <= _MAX_SAME:
-            yield from (Named(path, "module", 1 / len(found)) for path in found)
+        found = lookup.find_module(parts)
+        if len(found) <= _MAX_FILES_PER_MENTION:
+            for path in found:
+                yield Mention(path, "module", 1 / len(found))

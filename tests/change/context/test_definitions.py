@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.change.context.definitions import MAX_LINE_BYTES, defined_names, find_definitions
+from bot.change.context.definitions import MAX_LINE_BYTES, find_definitions, find_names
 
 
 @pytest.mark.parametrize("surplus", [0, 1])
@@ -20,7 +20,7 @@ def test_a_line_over_its_limit_is_not_searched_and_the_others_keep_their_numbers
     expected = [("first", 1), ("long", 2), ("last", 3)]
     found = [(each.name, each.line) for each in find_definitions("a.py", content)]
     assert found == [each for each in expected if not surplus or each[0] != "long"]
-    assert defined_names("a.py", content) == [name.encode() for name, _ in found]
+    assert find_names("a.py", content) == [name.encode() for name, _ in found]
 
 
 @given(st.lists(st.integers(0, 3 * MAX_LINE_BYTES), max_size=8), st.booleans())

@@ -1,4 +1,4 @@
-"""What is learnt of contents is kept, and gives what learning it anew would give."""
+"""The index that is kept between requests gives what a new index gives."""
 
 from __future__ import annotations
 
@@ -10,19 +10,23 @@ import pytest
 
 from bot.change.context import choose_context
 from bot.change.context.index import (
+    BODY,
     CONTENTS,
+    DEFINED,
     IN_DIRECTORY,
     IN_NAME,
+    PATH,
     PATHS,
     Index,
-    learn_contents,
-    learn_paths,
+    IndexSegment,
+    index_contents,
+    index_paths,
 )
 from bot.types import Context
 from bot.types.snapshot import Blob, IndexCache
 from tests.change.snapshots import view_of
 
-FILES_OF_TWO_KINDS = {
+FILES = {
     "app/parser.py": (
         b"class HTTPParser:\n    def parse_headers(self, raw):\n        return raw.split()\n"
     ),
@@ -33,72 +37,87 @@ FILES_OF_TWO_KINDS = {
 TASK = "Let parse_headers of the HTTP parser take bytes"
 
 
-class Memory:
-    """A shelf in memory that counts its layers."""
+class MemoryIndexCache:
+    """An index cache whose segments a test can look at."""
 
     def __init__(self) -> None:
-        self.kept: list[Mapping[str, bytes]] = []
+        self.segments: list[IndexSegment] = []
 
-    def layers(self, names: Sequence[str]) -> Sequence[Mapping[str, bytes]]:
-        parts = ({name: layer[name] for name in names if name in layer} for layer in self.kept)
+    def layers(self, names: Sequence[str]) -> Sequence[IndexSegment]:
+        parts = [
+            {name: segment[name] for name in names if name in segment} for segment in self.segments
+        ]
         return [part for part in parts if part]
 
-    def add(self, layer: Mapping[str, bytes]) -> None:
-        self.kept.append(layer)
+    def add(self, segment: IndexSegment) -> None:
+        self.segments.append(segment)
 
     def clear(self) -> None:
-        self.kept.clear()
+        self.segments.clear()
 
 
-def chosen(files: Mapping[str, bytes], shelf: IndexCache, read: list[str] | None = None) -> Context:
-    snapshot = view_of(files)
+def choose(
+    files: Mapping[str, bytes], cache: IndexCache, read_paths: list[str] | None = None
+) -> Context:
+    """The context for TASK. Every path that is read is added to `read_paths`."""
+    view = view_of(files)
 
-    def noted(blobs: Iterable[Blob]) -> Iterator[bytes]:
+    def read(blobs: Iterable[Blob]) -> Iterator[bytes]:
         wanted = list(blobs)
-        if read is not None:
-            read.extend(blob.path for blob in wanted)
-        return snapshot.read(wanted)
+        if read_paths is not None:
+            read_paths.extend(blob.path for blob in wanted)
+        return view.read(wanted)
 
-    return choose_context(
-        replace(snapshot, read=noted, index_cache=shelf), TASK, budget_tokens=2_000
-    )
+    return choose_context(replace(view, read=read, index_cache=cache), TASK, budget_tokens=2_000)
 
 
-def test_what_was_kept_gives_what_learning_anew_gives() -> None:
-    shelf = Memory()
-
-    assert (
-        chosen(FILES_OF_TWO_KINDS, shelf)
-        == chosen(FILES_OF_TWO_KINDS, shelf)
-        == chosen(FILES_OF_TWO_KINDS, Memory())
-    )
-    assert [
-        listing for layer in shelf.kept for listing in (PATHS, CONTENTS) if listing in layer
-    ] == [PATHS, CONTENTS]
+def choose_without_cache(files: Mapping[str, bytes]) -> Context:
+    return choose(files, MemoryIndexCache())
 
 
-def test_only_new_contents_are_learnt() -> None:
-    shelf = Memory()
-    chosen(FILES_OF_TWO_KINDS, shelf)
+def read_index(list_entry: str, terms: Sequence[str], *segments: IndexSegment) -> Index:
+    fields = {CONTENTS: BODY + DEFINED, PATHS: PATH}[list_entry]
+    index = Index(list_entry, fields, terms)
+    for segment in segments:
+        index.add(segment)
+    return index
+
+
+def listed_keys(segment: IndexSegment, list_entry: str) -> list[str]:
+    return segment[list_entry].decode().splitlines()[::2]
+
+
+def test_a_kept_index_gives_what_a_new_one_gives() -> None:
+    cache = MemoryIndexCache()
+
+    assert choose(FILES, cache) == choose(FILES, cache) == choose_without_cache(FILES)
+    kinds = [name for segment in cache.segments for name in (PATHS, CONTENTS) if name in segment]
+    assert kinds == [PATHS, CONTENTS]
+
+
+def test_only_new_contents_are_indexed() -> None:
+    cache = MemoryIndexCache()
+    choose(FILES, cache)
     later = {
-        **FILES_OF_TWO_KINDS,
+        **FILES,
         "app/other.py": b"def parse_headers():\n    return 2\n",
         "app/copy.md": b"# The parser",
     }
 
-    assert chosen(later, shelf) == chosen(later, Memory())
-    assert shelf.kept[2][PATHS].decode().splitlines()[::2] == ["app/copy.md"]
-    assert sorted(shelf.kept[3][CONTENTS].decode().splitlines()[1::2]) == ["2", "4"]
+    assert choose(later, cache) == choose_without_cache(later)
+    assert listed_keys(cache.segments[2], PATHS) == ["app/copy.md"]
+    lengths = cache.segments[3][CONTENTS].decode().splitlines()[1::2]
+    assert sorted(lengths) == ["2", "4"]
 
 
 def test_a_file_that_only_moved_is_not_read_again() -> None:
-    shelf, read = Memory(), list[str]()
+    cache, read_paths = MemoryIndexCache(), list[str]()
     many = {f"m{number}.py": b"y = %d\n" % number for number in range(200)}
-    chosen(many, shelf)
-    chosen({f"moved/{path}": content for path, content in many.items()}, shelf, read)
+    choose(many, cache)
+    choose({f"moved/{path}": content for path, content in many.items()}, cache, read_paths)
 
-    assert sum(CONTENTS in layer for layer in shelf.kept) == 1
-    assert len(read) < len(many)
+    assert sum(CONTENTS in segment for segment in cache.segments) == 1
+    assert len(read_paths) < len(many)
 
 
 @pytest.mark.parametrize(
@@ -113,69 +132,71 @@ def test_a_file_that_only_moved_is_not_read_again() -> None:
         {"bpars": b""},
     ],
 )
-def test_a_damaged_layer_is_learnt_again(damaged: Mapping[str, bytes]) -> None:
-    shelf = Memory()
-    shelf.add(damaged)
+def test_a_damaged_segment_is_indexed_again(damaged: IndexSegment) -> None:
+    cache = MemoryIndexCache()
+    cache.add(damaged)
 
-    assert chosen(FILES_OF_TWO_KINDS, shelf) == chosen(FILES_OF_TWO_KINDS, Memory())
-    assert damaged not in shelf.kept
+    assert choose(FILES, cache) == choose_without_cache(FILES)
+    assert damaged not in cache.segments
 
 
-def test_a_shelf_of_what_is_gone_is_begun_anew() -> None:
-    shelf = Memory()
-    chosen({f"old{number}.py": b"z = %d\n" % number for number in range(1_100)}, shelf)
-    chosen(FILES_OF_TWO_KINDS, shelf)
+def test_an_index_that_is_mostly_of_files_that_are_gone_is_made_anew() -> None:
+    cache = MemoryIndexCache()
+    choose({f"old{number}.py": b"z = %d\n" % number for number in range(1_100)}, cache)
+    choose(FILES, cache)
 
-    assert sorted(shelf.kept[0][PATHS].decode().splitlines()[::2]) == sorted(FILES_OF_TWO_KINDS)
-    assert len(shelf.kept) == 2
+    assert sorted(listed_keys(cache.segments[0], PATHS)) == sorted(FILES)
+    assert len(cache.segments) == 2
 
 
 def test_words_count_as_identifiers_and_as_their_parts() -> None:
-    index = Index(CONTENTS, "bd", ["=getusers", "user", "get"])
-    index.add(learn_contents([("k", "a.py", b"def getUsers(): users()\n")]))
+    segment = index_contents([("k", "a.py", b"def getUsers(): users()\n")])
+    index = read_index(CONTENTS, ["=getusers", "user", "get"], segment)
 
-    assert index.notes[index.numbers["k"]] == 3
-    assert [index.counts("b", term) for term in index.terms] == [{0: 1}, {0: 2}, {0: 1}]
-    assert [index.counts("d", term) for term in index.terms] == [{0: 1}, {0: 1}, {0: 1}]
+    assert index.doc_infos[index.doc_ids["k"]] == 3
+    assert [index.frequencies(BODY, term) for term in index.terms] == [{0: 1}, {0: 2}, {0: 1}]
+    assert [index.frequencies(DEFINED, term) for term in index.terms] == [{0: 1}, {0: 1}, {0: 1}]
 
 
 def test_many_uses_of_a_term_in_one_file_are_one_posting() -> None:
-    layer = learn_contents([("k", "a.py", b"user users userName user_id " * 100)])
-    index = Index(CONTENTS, "bd", ["user"])
-    index.add(layer)
+    segment = index_contents([("k", "a.py", b"user users userName user_id " * 100)])
+    index = read_index(CONTENTS, ["user"], segment)
 
-    assert len(layer["buser"]) == 4
-    assert index.counts("b", "user") == {0: 255}
-
-
-def test_a_second_layer_goes_on_from_the_first_and_repeats_nothing() -> None:
-    index = Index(CONTENTS, "bd", ["user"])
-    index.add(learn_contents([("one", "a.py", b"user"), ("two", "b.py", b"")]))
-    index.add(learn_contents([("two", "b.py", b""), ("three", "c.py", b"users user")]))
-
-    assert index.numbers == {"one": 0, "two": 1, "three": 3}
-    assert index.counts("b", "user") == {0: 1, 3: 2}
+    assert len(segment["buser"]) == 4
+    assert index.frequencies(BODY, "user") == {0: 255}
 
 
-def test_a_stem_in_a_path_counts_where_it_stands() -> None:
-    index = Index(PATHS, "p", ["user", "list"])
-    index.add(learn_paths(["users/list.py", "lists/user_lists.py"]))
+def test_a_second_segment_continues_the_ids_of_the_first_and_repeats_no_document() -> None:
+    index = read_index(
+        CONTENTS,
+        ["user"],
+        index_contents([("one", "a.py", b"user"), ("two", "b.py", b"")]),
+        index_contents([("two", "b.py", b""), ("three", "c.py", b"users user")]),
+    )
 
-    assert index.counts("p", "user") == {0: IN_DIRECTORY, 1: IN_NAME}
-    assert index.counts("p", "list") == {0: IN_NAME, 1: IN_NAME}
+    assert index.doc_ids == {"one": 0, "two": 1, "three": 3}
+    assert index.frequencies(BODY, "user") == {0: 1, 3: 2}
 
 
-def test_the_formats_go_by_their_numbers() -> None:
-    """Where this fails, what is on the shelves of operators would be misread: give the listing
-    another number."""
-    contents = learn_contents(
+def test_a_stem_in_a_path_counts_by_where_it_stands() -> None:
+    segment = index_paths(["users/list.py", "lists/user_lists.py"])
+    index = read_index(PATHS, ["user", "list"], segment)
+
+    assert index.frequencies(PATH, "user") == {0: IN_DIRECTORY, 1: IN_NAME}
+    assert index.frequencies(PATH, "list") == {0: IN_NAME, 1: IN_NAME}
+
+
+def test_a_changed_format_gets_a_new_number() -> None:
+    """If this fails, the index caches of running installations would be misread: give the entry
+    that lists the documents another number."""
+    contents = index_contents(
         [("k", "a.py", b"class HTTPParser:\n    def parsing_queries(self): return self.x\n")]
     )
-    paths = learn_paths(["src/HTTPParser.ts", "docs/a.md", "tests/test_a.py", "logo.png"])
+    paths = index_paths(["src/HTTPParser.ts", "docs/a.md", "tests/test_a.py", "logo.png"])
 
     assert (CONTENTS, _digest(contents)) == ("contents 1", "03805b760a51")
     assert (PATHS, _digest(paths)) == ("paths 1", "3a2bc4e914c3")
 
 
-def _digest(layer: Mapping[str, bytes]) -> str:
-    return hashlib.sha256(repr(sorted(layer.items())).encode()).hexdigest()[:12]
+def _digest(segment: IndexSegment) -> str:
+    return hashlib.sha256(repr(sorted(segment.items())).encode()).hexdigest()[:12]

@@ -1,3 +1,5 @@
+"""Searching with a pattern that a model wrote."""
+
 from __future__ import annotations
 
 import re
@@ -7,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.change.context.paths import BadPattern, Pattern, literal
+from bot.change.context.requests import BadPattern, Pattern, literal_pattern
 
 _ATOM = st.sampled_from(
     [
@@ -46,15 +48,15 @@ _TEXT = st.text("abc1_. x{\n", max_size=30)
 
 
 @given(_PATTERN, _TEXT)
-def test_a_pattern_finds_the_lines_that_pythons_own_finds(pattern: str, text: str) -> None:
+def test_a_pattern_finds_the_lines_that_pythons_re_finds(pattern: str, text: str) -> None:
     expected = [(n, line) for n, line in enumerate(text.split("\n"), 1) if re.search(pattern, line)]
-    assert list(Pattern(pattern).lines(text)) == expected
+    assert list(Pattern(pattern).find_lines(text)) == expected
 
 
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_any_text_is_a_pattern_or_is_refused(pattern: str, text: str) -> None:
     with suppress(BadPattern):
-        for _, line in Pattern(pattern).lines(text):
+        for _, line in Pattern(pattern).find_lines(text):
             assert line in text.replace("\r\n", "\n")
 
 
@@ -66,20 +68,22 @@ def test_any_text_is_a_pattern_or_is_refused(pattern: str, text: str) -> None:
     )
 )
 def test_a_literal_finds_the_text_itself(text: str) -> None:
-    assert (2, text) in literal(text).lines(f"before\n{text}\n")
+    assert (2, text) in literal_pattern(text).find_lines(f"before\n{text}\n")
 
 
-def test_half_of_a_surrogate_pair_is_no_fault() -> None:
-    assert not list(literal("\udcff").lines("a?\n"))
-    assert not list(Pattern("\udcff").lines("a?\n"))
+def test_half_of_a_surrogate_pair_is_searched_without_an_error() -> None:
+    assert not list(literal_pattern("\udcff").find_lines("a?\n"))
+    assert not list(Pattern("\udcff").find_lines("a?\n"))
 
 
 def test_a_pattern_may_ignore_case() -> None:
-    assert list(Pattern("(?i)CLASS Foo").lines("x\nclass FOO(Bar):\n")) == [(2, "class FOO(Bar):")]
+    assert list(Pattern("(?i)CLASS Foo").find_lines("x\nclass FOO(Bar):\n")) == [
+        (2, "class FOO(Bar):")
+    ]
 
 
-def test_the_end_of_a_line_is_where_windows_has_it_too() -> None:
-    assert list(Pattern("b$").lines("ab\r\nbc\r\n")) == [(1, "ab")]
+def test_a_line_may_end_as_on_windows() -> None:
+    assert list(Pattern("b$").find_lines("ab\r\nbc\r\n")) == [(1, "ab")]
 
 
 @pytest.mark.parametrize(
@@ -91,6 +95,6 @@ def test_what_cannot_be_searched_in_linear_time_is_refused(pattern: str) -> None
         Pattern(pattern)
 
 
-def test_no_pattern_costs_more_than_some_thousand_steps_a_character() -> None:
-    assert Pattern("(a+)+$").size < 100
-    assert Pattern(r"(\w.{200}){2}z").size < 10_000
+def test_a_pattern_has_a_few_thousand_instructions_at_most() -> None:
+    assert Pattern("(a+)+$").instructions < 100
+    assert Pattern(r"(\w.{200}){2}z").instructions < 10_000

@@ -1,3 +1,5 @@
+"""Reading a task's text as sections and as a query."""
+
 from __future__ import annotations
 
 import re
@@ -28,16 +30,16 @@ def test_a_line_made_to_be_slow_is_read_in_a_moment(line: str) -> None:
     assert split_sections(f"A title\n{line}\nThe end.").title == "A title"
 
 
-def test_what_is_pasted_is_told_from_what_is_said() -> None:
-    said = split_sections(
+def test_what_is_pasted_is_separated_from_prose() -> None:
+    sections = split_sections(
         "Parsing fails\n\nIt stops here, see `parse`:\n\n```\nTraceback (most recent call last):\n "
         ' File "a/b.py", line 3, in parse\n    go()\nE   ValueError: odd\n```\n\nFixes #12,'
         " GHSA-a1, CVE-2.\n- OS: Linux\n"
     )
-    assert said.prose.strip() == "It stops here, see `parse`:"
-    assert said.trace == '  File "a/b.py", line 3, in parse\n    go()'
-    assert said.error == "E   ValueError: odd"
-    assert said.spans == "parse"
+    assert sections.prose.strip() == "It stops here, see `parse`:"
+    assert sections.trace == '  File "a/b.py", line 3, in parse\n    go()'
+    assert sections.error == "E   ValueError: odd"
+    assert sections.code_spans == "parse"
 
 
 @pytest.mark.parametrize(
