@@ -216,7 +216,7 @@ def _open_here(config: Config, options: argparse.Namespace) -> Source | None:
         return None
     from bot.adapters.git import LocalGit
 
-    local = LocalGit(Path(options.repo), words=words_dir(config))
+    local = LocalGit(Path(options.repo), index_cache_dir=words_dir(config))
     sha = local.resolve(options.ref)
     return Source(local, Path(options.repo).resolve().name, sha, sha)
 

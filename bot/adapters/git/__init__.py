@@ -1,10 +1,10 @@
-"""Repositories through the git command line: read and compared without a checkout, with nothing of
-theirs run.
+"""Repositories through the git command line: read and compared without a checkout, and without
+running anything that a repository names.
 
-Whatever is worked on, git is pointed at a bare repository that we made (`bare`), never at one that
-somebody else configured: hooks, drivers, filters and attributes of the repository are therefore not
-even seen. `process` runs git, `read` reads a commit, `patch` makes and applies patches, `cache` and
-`local` say where the objects come from.
+git always works in a bare repository that we made (`objects`), so hooks, drivers, filters and
+attributes of the repository itself are never seen. `process` runs git, `object_store` and `patch`
+work on one directory of objects, `cache` and `local` say where the objects come from, and `fetch`
+brings them from GitHub.
 """
 
 from bot.adapters.git.cache import GitCache

@@ -1,9 +1,9 @@
-"""Takes apart what `git diff-tree -z --raw --numstat -p` prints, and tells which parts cannot
-travel as text."""
+"""Parses what `git diff-tree -z --raw --numstat -p` prints, and finds the parts of the patch that
+are not text."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,8 +21,8 @@ _STATUS: dict[str, Literal["added", "modified", "deleted", "renamed"]] = {
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One changed path. `status` is git's letter; only of a renamed file does `old_path` differ
-    from `path`."""
+    """One changed path. `status` is git's letter; `old_path` differs from `path` only for a renamed
+    file."""
 
     old_path: bytes
     path: bytes
@@ -40,88 +40,92 @@ class Diff:
     patch: bytes
 
     def stats(self) -> tuple[FileStat, ...]:
-        return tuple(
-            FileStat(
-                entry.path.decode("utf-8", "surrogateescape"),
-                *self.counts[entry.path],
-                _STATUS[entry.status],
-            )
-            for entry in self.entries
-        )
+        stats = []
+        for entry in self.entries:
+            path = entry.path.decode("utf-8", "surrogateescape")
+            added, removed = self.counts[entry.path]
+            stats.append(FileStat(path, added, removed, _STATUS[entry.status]))
+        return tuple(stats)
 
-    def untextual(self) -> set[bytes]:
-        """The paths whose part of the patch is not UTF-8, or holds a NUL: neither survives JSON and
-        PostgreSQL."""
-        return {path for path, section in self._sections() if not _is_text(section)}
+    def non_text_paths(self) -> set[bytes]:
+        """The paths whose part of the patch is not UTF-8, or holds a NUL: JSON and PostgreSQL can
+        store neither."""
+        paths: list[bytes] = []
+        for entry in self.entries:
+            paths.append(entry.path)
+            if entry.status == "T":  # printed as two parts: a removal and an addition
+                paths.append(entry.path)
+        sections = zip(paths, _split_sections(self.patch), strict=True)
+        return {path for path, section in sections if not _is_text(section)}
 
     def text(self) -> str:
-        """The patch; UnicodeDecodeError unless `untextual` is empty."""
+        """The patch; UnicodeDecodeError if a part of it is not UTF-8."""
         return self.patch.decode()
-
-    def _sections(self) -> Iterator[tuple[bytes, bytes]]:
-        """Each `diff --git` part with its path. A change of type is printed as two parts, a removal
-        and an addition."""
-        paths = (
-            entry.path for entry in self.entries for _ in range(2 if entry.status == "T" else 1)
-        )
-        return zip(paths, _split_sections(self.patch), strict=True)
 
 
 def parse_diff(output: bytes) -> Diff:
-    """Splits raw entries, line counts and patch; the latter two may be absent."""
-    fields = _Fields(output)
-    entries = tuple(_entries(fields))
-    counts = dict(_counts(fields))
+    """The raw entries, the line counts and the patch; the latter two may be absent."""
+    fields = _FieldReader(output)
+    entries = tuple(_read_entries(fields))
+    counts = dict(_read_counts(fields))
     return Diff(entries, counts, fields.rest())
 
 
-def _split_sections(patch: bytes) -> Iterator[bytes]:
-    """By plain search: a pattern would go through a patch of 64 MB in one step of a second."""
-    start = 0 if patch.startswith(_SECTION) else patch.find(b"\n" + _SECTION) + 1
-    while patch.startswith(_SECTION, start):
-        end = patch.find(b"\n" + _SECTION, start) + 1 or len(patch)
-        yield patch[start:end]
-        start = end
-
-
-class _Fields:
-    """Reads NUL-ended fields one after the other. The patch at the end may hold NULs of its own."""
+class _FieldReader:
+    """Reads NUL-ended fields one by one. The patch at the end may itself contain NULs."""
 
     def __init__(self, output: bytes) -> None:
         self._output = output
-        self._at = 0
+        self._position = 0
 
-    def first_byte(self) -> bytes:
-        return self._output[self._at : self._at + 1]
+    def peek(self) -> bytes:
+        """The first byte of the next field; b"" at the end."""
+        return self._output[self._position : self._position + 1]
 
     def take(self) -> bytes:
-        start, end = self._at, self._output.index(b"\0", self._at)
-        self._at = end + 1
+        start = self._position
+        end = self._output.index(b"\0", start)
+        self._position = end + 1
         return self._output[start:end]
 
     def rest(self) -> bytes:
-        return self._output[self._at + 1 :]
+        """The patch, which a NUL separates from the fields."""
+        return self._output[self._position + 1 :]
 
 
-def _entries(fields: _Fields) -> Iterable[Entry]:
-    while fields.first_byte() == b":":
+def _read_entries(fields: _FieldReader) -> Iterator[Entry]:
+    """`:<old mode> <new mode> <old oid> <new oid> <status>`, then the path; of a rename the old
+    path, then the new."""
+    while fields.peek() == b":":
         _, new_mode, _, new_oid, status = fields.take().decode().split(" ")
         old_path = fields.take()
         path = fields.take() if status.startswith("R") else old_path
         yield Entry(old_path, path, status[0], new_mode, new_oid)
 
 
-def _counts(fields: _Fields) -> Iterable[tuple[bytes, tuple[int, int]]]:
-    while fields.first_byte() not in (b"", b"\0"):
+def _read_counts(fields: _FieldReader) -> Iterator[tuple[bytes, tuple[int, int]]]:
+    """`<added>\\t<removed>\\t<path>`; of a rename the path is empty, and the old and the new path
+    follow as fields."""
+    while fields.peek() not in (b"", b"\0"):
         added, removed, path = fields.take().split(b"\t", 2)
         if not path:
             fields.take()
             path = fields.take()
-        yield path, (_count(added), _count(removed))
+        yield path, (_parse_count(added), _parse_count(removed))
 
 
-def _count(number: bytes) -> int:
+def _parse_count(number: bytes) -> int:
     return 0 if number == b"-" else int(number)
+
+
+def _split_sections(patch: bytes) -> Iterator[bytes]:
+    """The parts that begin with `diff --git`. Plain search, because a regular expression holds the
+    interpreter for a second on a patch of 64 MB."""
+    start = 0 if patch.startswith(_SECTION) else patch.find(b"\n" + _SECTION) + 1
+    while patch.startswith(_SECTION, start):
+        end = patch.find(b"\n" + _SECTION, start) + 1 or len(patch)
+        yield patch[start:end]
+        start = end
 
 
 def _is_text(section: bytes) -> bool:

@@ -1,7 +1,7 @@
-"""A SQLite file beside a repository, for what was learnt of its contents: quick to read in part,
-and never precious.
+"""The index of a repository's words, kept in a SQLite file beside the repository.
 
-Nothing waits for the disk. Where the file cannot be used it is removed, and all is learnt again.
+It is a cache: writes do not wait for the disk, and a file that cannot be used is removed, because
+all of it can be computed again.
 """
 
 from __future__ import annotations
@@ -17,10 +17,13 @@ import structlog
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS layers (id INTEGER PRIMARY KEY AUTOINCREMENT);
-CREATE TABLE IF NOT EXISTS kept (name TEXT, layer INTEGER, content BLOB, PRIMARY KEY (name, layer)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS kept
+    (name TEXT, layer INTEGER, content BLOB, PRIMARY KEY (name, layer)) WITHOUT ROWID;
 """
-_WAIT_S = 5.0
-_NAMES_AT_ONCE = 500
+_BUSY_WAIT_S = 5.0
+_BUSY_CODES = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_NAMES_PER_QUERY = 500
+"""SQLite versions before 3.32 take at most 999 parameters."""
 
 T = TypeVar("T")
 
@@ -28,27 +31,27 @@ _log = structlog.get_logger()
 
 
 class SqliteIndexCache:
-    """The Shelf port in one file, whose directory is made when it is needed. Threads and processes
-    may share it."""
+    """The IndexCache port in one file, whose directory is made at the first use. Threads and
+    processes may share it."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def layers(self, names: Sequence[str]) -> Sequence[Mapping[str, bytes]]:
-        return self._using(lambda connection: _read(connection, names)) or ()
+        return self._run(lambda connection: _select(connection, names)) or ()
 
     def add(self, layer: Mapping[str, bytes]) -> None:
-        self._using(lambda connection: _write(connection, layer))
+        self._run(lambda connection: _insert(connection, layer))
 
     def clear(self) -> None:
-        self._using(lambda connection: connection.execute("DELETE FROM kept").close())
+        self._run(lambda connection: connection.execute("DELETE FROM kept").close())
 
-    def _using(self, work: Callable[[sqlite3.Connection], T]) -> T | None:
-        """What `work` gives, in one transaction; None where it fails, which the log tells. Then the
-        file is gone too, unless others only kept it busy."""
+    def _run(self, work: Callable[[sqlite3.Connection], T]) -> T | None:
+        """The result of `work` in one transaction. If it fails, it is logged, the result is None,
+        and the file is removed, unless it was only locked by others."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with closing(sqlite3.connect(self._path, timeout=_WAIT_S)) as connection:
+            with closing(sqlite3.connect(self._path, timeout=_BUSY_WAIT_S)) as connection:
                 connection.execute("PRAGMA journal_mode = WAL").close()
                 connection.execute("PRAGMA synchronous = OFF").close()
                 connection.executescript(_TABLES).close()
@@ -56,34 +59,29 @@ class SqliteIndexCache:
                     return work(connection)
         except (sqlite3.Error, OSError) as error:
             _log.warning("what was learnt of a repository cannot be kept", error=str(error))
-            if getattr(error, "sqlite_errorcode", None) not in (
-                sqlite3.SQLITE_BUSY,
-                sqlite3.SQLITE_LOCKED,
-            ):
+            if getattr(error, "sqlite_errorcode", None) not in _BUSY_CODES:
                 self._remove()
             return None
 
     def _remove(self) -> None:
-        for ending in ("", "-wal", "-shm"):
+        for suffix in ("", "-wal", "-shm"):
             with suppress(OSError):
-                self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
+                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
 
 
-def _read(connection: sqlite3.Connection, names: Sequence[str]) -> Sequence[Mapping[str, bytes]]:
+def _select(connection: sqlite3.Connection, names: Sequence[str]) -> Sequence[Mapping[str, bytes]]:
     found: defaultdict[int, dict[str, bytes]] = defaultdict(dict)
-    for begin in range(0, len(names), _NAMES_AT_ONCE):
-        some = names[begin : begin + _NAMES_AT_ONCE]
-        marks = ", ".join("?" * len(some))
+    for start in range(0, len(names), _NAMES_PER_QUERY):
+        batch = names[start : start + _NAMES_PER_QUERY]
+        marks = ", ".join("?" * len(batch))
         # Only question marks are put into the statement.
         query = f"SELECT layer, name, content FROM kept WHERE name IN ({marks})"  # noqa: S608
-        rows = connection.execute(query, some)
-        for layer, name, content in rows:
-            found[layer][name] = content
-    return [found[layer] for layer in sorted(found)]
+        for layer_id, name, content in connection.execute(query, batch):
+            found[layer_id][name] = content
+    return [found[layer_id] for layer_id in sorted(found)]
 
 
-def _write(connection: sqlite3.Connection, layer: Mapping[str, bytes]) -> None:
-    number = connection.execute("INSERT INTO layers DEFAULT VALUES").lastrowid
-    connection.executemany(
-        "INSERT INTO kept VALUES (?, ?, ?)", ((name, number, layer[name]) for name in sorted(layer))
-    )
+def _insert(connection: sqlite3.Connection, layer: Mapping[str, bytes]) -> None:
+    layer_id = connection.execute("INSERT INTO layers DEFAULT VALUES").lastrowid
+    rows = [(name, layer_id, layer[name]) for name in sorted(layer)]
+    connection.executemany("INSERT INTO kept VALUES (?, ?, ?)", rows)

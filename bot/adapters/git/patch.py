@@ -1,14 +1,9 @@
-"""Makes a patch from changed files, and changed files from a patch, in a scratch repository.
+"""Makes a patch from changed files and changed files from a patch, and merges a patch into another
+commit.
 
-The steps are git's plumbing: an index of the base, the changes put into it, its tree, and the
-difference of the two trees. A patch is handed out only after `git apply` has made the same tree of
-it.
-
-Carries a change over to another commit: git's own three-way merge, on trees, without a checkout.
-
-The caches are shallow, so git could not find out what the two sides have in common. Three commits
-of our own say it: the patch's base, and on it, as if side by side, the change and the other
-commit's files. https://git-scm.com/docs/git-merge-tree
+All of it is git's plumbing in a scratch repository: an index of the base, the changes put into it,
+the tree of the index, and the difference of two trees. A patch is returned only after `git apply`
+has made the same tree from it.
 """
 
 from __future__ import annotations
@@ -26,7 +21,6 @@ from bot.adapters.git.objects import (
     c_quoted,
     read_objects,
     scratch,
-    write_blob,
     write_object,
 )
 from bot.adapters.git.process import GitFailed, Runner
@@ -34,22 +28,27 @@ from bot.errors import Conflict, Unworkable
 from bot.types.snapshot import Change, Changes, Patch
 
 _FILE_MODES = frozenset({"100644", "100755", "120000"})
-_NO_OID = "0" * 40
+_NO_OID = b"0" * 40
 _DIFF = (
     "diff-tree -r -z --raw --numstat -p --binary --full-index -M --no-ext-diff --no-textconv"
     " --no-color --src-prefix=a/ --dst-prefix=b/"
 )
+_RAW_DIFF = "diff-tree -r -z --raw --no-renames"
+_MERGE = "merge-tree --write-tree -z --name-only --no-messages"
+_IDENTITY = b"TinyGen <tinygen> 0 +0000"
+_MAX_LISTED_CONFLICTS = 10
+_MAX_LISTED_REASONS = 3
 
 
 def make_patch(runner: Runner, objects: Path, base_sha: str, changes: Changes) -> Patch:
-    """The patch from the base, or from nothing where that is "", to the base with `changes`."""
+    """The patch that makes `changes` at the base, or in an empty repository if `base_sha` is ""."""
     with scratch(objects) as git_dir:
-        base = read_base(runner, git_dir, base_sha)
+        base = _read_base(runner, git_dir, base_sha)
         shutil.copyfile(git_dir / "index", git_dir / "index.base")
         _put_into_index(runner, git_dir, changes)
-        tree = write_tree(runner, git_dir)
-        diff = _textual_diff(runner, git_dir, base, tree)
-        _check_nothing_else(diff, changes)
+        tree = _write_tree(runner, git_dir)
+        diff = _diff_as_text(runner, git_dir, base, tree)
+        _check_no_other_path(diff, changes)
         patch = Patch(base_sha, diff.text(), diff.stats())
         (git_dir / "index.base").replace(git_dir / "index")
         _check_reproduces(runner, git_dir, patch, tree)
@@ -57,55 +56,75 @@ def make_patch(runner: Runner, objects: Path, base_sha: str, changes: Changes) -
 
 
 def apply_patch(runner: Runner, objects: Path, patch: Patch) -> tuple[Changes, str]:
-    """What the patch makes of its base, renames as a removal and an addition, and the sha of the
-    resulting tree."""
+    """The changes that the patch makes at its base, and the sha of the resulting tree. A rename is
+    a removal and an addition."""
     with scratch(objects) as git_dir:
-        base = read_base(runner, git_dir, patch.base_sha)
-        apply_to_index(runner, git_dir, patch)
-        tree = write_tree(runner, git_dir)
-        raw = runner.run(git_dir, "diff-tree", "-r", "-z", "--raw", "--no-renames", base, tree)
-        return read_changes(runner, git_dir, parse_diff(raw).entries), tree
+        base = _read_base(runner, git_dir, patch.base_sha)
+        _apply_to_index(runner, git_dir, patch)
+        tree = _write_tree(runner, git_dir)
+        return _read_changes(runner, git_dir, base, tree), tree
 
 
-def read_base(runner: Runner, git_dir: Path, base_sha: str) -> str:
-    """The base's name for git, after its tree was read into the index."""
+def merge_patch(runner: Runner, objects: Path, patch: Patch, onto_sha: str) -> Changes:
+    """The changes that the patch makes at `onto_sha`, by git's three-way merge of trees, without a
+    checkout. Conflict names the files.
+
+    The cache is shallow, so git cannot find the merge base. Three commits of our own show it: the
+    patch's base, and with it as their parent the changed files and the files of `onto_sha`.
+    https://git-scm.com/docs/git-merge-tree
+    """
+    with scratch(objects) as git_dir:
+        base = _write_commit(git_dir, _resolve_tree(runner, git_dir, patch.base_sha))
+        _read_base(runner, git_dir, patch.base_sha)
+        _apply_to_index(runner, git_dir, patch)
+        onto = _write_commit(git_dir, _resolve_tree(runner, git_dir, onto_sha), base)
+        changed = _write_commit(git_dir, _write_tree(runner, git_dir), base)
+        merge = replace(runner, accepted=(0, 1))  # 1: there are conflicts
+        output = merge.run(git_dir, *_MERGE.split(), onto, changed).decode("utf-8", "replace")
+        tree, *conflicts = output.split("\0")[:-1]
+        if conflicts:
+            raise _conflict(list(dict.fromkeys(conflicts)))
+        return _read_changes(runner, git_dir, onto_sha, tree)
+
+
+def _read_base(runner: Runner, git_dir: Path, base_sha: str) -> str:
+    """Reads the base's tree into the index. Returns the base's name for git."""
     base = base_sha or EMPTY_TREE
     try:
         runner.run(git_dir, "read-tree", base)
     except GitFailed as error:
-        if "invalid path" in error.said:
-            message = "The repository holds a path that git refuses, such as one inside `.git`."
-            raise Unworkable(
-                message, next_step="Remove that path from the repository first."
-            ) from error
-        raise
+        if "invalid path" not in error.stderr:
+            raise
+        raise Unworkable(
+            "The repository holds a path that git refuses, such as one inside `.git`.",
+            next_step="Remove that path from the repository first.",
+        ) from error
     return base
 
 
 def _put_into_index(runner: Runner, git_dir: Path, changes: Changes) -> None:
     lines = b"".join(_index_line(git_dir, change) for change in changes.values())
+    strict = replace(runner, stderr_is_failure=True)
     try:
-        replace(runner, silent=True).run(git_dir, "update-index", "-z", "--index-info", stdin=lines)
+        strict.run(git_dir, "update-index", "-z", "--index-info", stdin=lines)
     except GitFailed as error:
         raise _unusable_path() from error
 
 
 def _index_line(git_dir: Path, change: Change) -> bytes:
-    path = _path_bytes(change.path)
+    """A line for `git update-index --index-info`; mode 0 removes the path."""
+    path = _encode_path(change.path)
     if change.content is None:
-        return b"0 %s\t%s\0" % (_NO_OID.encode(), path)
+        return b"0 %s\t%s\0" % (_NO_OID, path)
     if change.mode not in _FILE_MODES:
         raise Unworkable(
             f"A file cannot have the mode {change.mode}.", next_step="Leave submodules as they are."
         )
-    return b"%s %s\t%s\0" % (
-        change.mode.encode(),
-        write_blob(git_dir, change.content).encode(),
-        path,
-    )
+    oid = write_object(git_dir, "blob", change.content)
+    return b"%s %s\t%s\0" % (change.mode.encode(), oid.encode(), path)
 
 
-def _path_bytes(path: str) -> bytes:
+def _encode_path(path: str) -> bytes:
     try:
         encoded = path.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
@@ -121,27 +140,41 @@ def _unusable_path() -> Unworkable:
     )
 
 
-def write_tree(runner: Runner, git_dir: Path) -> str:
+def _write_tree(runner: Runner, git_dir: Path) -> str:
+    """The id of the index's tree."""
     return runner.run(git_dir, "write-tree").decode().strip()
 
 
-def _textual_diff(runner: Runner, git_dir: Path, base: str, tree: str) -> Diff:
-    """The difference as UTF-8 text; what is not text is in git's own ASCII form of a binary patch.
+def _resolve_tree(runner: Runner, git_dir: Path, sha: str) -> str:
+    """The id of the commit's tree."""
+    return runner.run(git_dir, "rev-parse", "--verify", f"{sha}^{{tree}}").decode().strip()
 
-    That form is asked for by path, through attributes; these reach neither symlinks nor very long
-    paths, for which the whole patch takes it.
+
+def _write_commit(git_dir: Path, tree: str, *parents: str) -> str:
+    """The sha of a new commit with that tree."""
+    header = f"tree {tree}\n" + "".join(f"parent {parent}\n" for parent in parents)
+    people = b"author %s\ncommitter %s\n\n\n" % (_IDENTITY, _IDENTITY)
+    return write_object(git_dir, "commit", header.encode() + people)
+
+
+def _diff_as_text(runner: Runner, git_dir: Path, base: str, tree: str) -> Diff:
+    """The difference as UTF-8 text. Parts that are not text are in git's ASCII form of a binary
+    patch.
+
+    That form is asked for by path, through attributes. These do not work for symlinks and very long
+    paths; if one of those is not text, the whole patch takes the binary form.
     """
 
     def diff() -> Diff:
         return parse_diff(runner.run(git_dir, *_DIFF.split(), base, tree))
 
     found = diff()
-    if untextual := found.untextual():
-        (git_dir / "info/attributes").write_bytes(
-            b"".join(map(_binary_attribute, sorted(untextual)))
-        )
+    paths = found.non_text_paths()
+    if paths:
+        attributes = b"".join(_binary_attribute(path) for path in sorted(paths))
+        (git_dir / "info/attributes").write_bytes(attributes)
         found = diff()
-    if found.untextual():
+    if found.non_text_paths():
         with (git_dir / "config").open("a") as config:
             config.write('[diff "default"]\n\tbinary = true\n')
         found = diff()
@@ -149,16 +182,19 @@ def _textual_diff(runner: Runner, git_dir: Path, base: str, tree: str) -> Diff:
 
 
 def _binary_attribute(path: bytes) -> bytes:
-    """https://git-scm.com/docs/gitattributes: a pattern is a glob, anchored by its leading
-    slash."""
-    return c_quoted(b"/" + re.sub(rb"([*?\[\\])", rb"\\\1", path)) + b" -diff\n"
+    """A line of git's attributes. The pattern is a glob, and its leading slash anchors it.
+    https://git-scm.com/docs/gitattributes"""
+    pattern = re.sub(rb"([*?\[\\])", rb"\\\1", path)
+    return c_quoted(b"/" + pattern) + b" -diff\n"
 
 
-def _check_nothing_else(diff: Diff, changes: Changes) -> None:
-    """git lets a new file take the place of a directory, and of a file that is in the way of its
-    own directory."""
-    touched = {path for entry in diff.entries for path in (entry.old_path, entry.path)}
-    if not touched <= {_path_bytes(path) for path in changes}:
+def _check_no_other_path(diff: Diff, changes: Changes) -> None:
+    """Refuses a change of which git made more: a new file replaces a directory of the same name
+    without a word, and also a file that has the name of one of its own directories."""
+    touched = set()
+    for entry in diff.entries:
+        touched |= {entry.old_path, entry.path}
+    if touched - {_encode_path(path) for path in changes}:
         raise Unworkable(
             "The change has a file in the place of a directory, or the other way round.",
             next_step="Delete what is in the way, or ask for another path.",
@@ -166,100 +202,66 @@ def _check_nothing_else(diff: Diff, changes: Changes) -> None:
 
 
 def _check_reproduces(runner: Runner, git_dir: Path, patch: Patch, tree: str) -> None:
-    apply_to_index(runner, git_dir, patch)
-    if write_tree(runner, git_dir) != tree:
+    _apply_to_index(runner, git_dir, patch)
+    if _write_tree(runner, git_dir) != tree:
         raise Unworkable(
             "The patch of this change does not give the same files again, so it is not delivered.",
             next_step="Ask for the change in other words, and report this.",
         )
 
 
-def apply_to_index(runner: Runner, git_dir: Path, patch: Patch) -> None:
-    """Applies the patch to the index."""
+def _apply_to_index(runner: Runner, git_dir: Path, patch: Patch) -> None:
     if not patch.text:
         return
     try:
-        runner.run(git_dir, "apply", "--cached", "--whitespace=nowarn", stdin=_patch_bytes(patch))
+        text = patch.text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise Unworkable("The patch is not text.", next_step="Ask for the change anew.") from error
+    try:
+        runner.run(git_dir, "apply", "--cached", "--whitespace=nowarn", stdin=text)
     except GitFailed as error:
+        base = patch.base_sha[:12] or "an empty repository"
         raise Unworkable(
-            f"The patch does not apply at {patch.base_sha[:12] or 'an empty repository'}:"
-            f" {_reasons(error.said)}",
+            f"The patch does not apply at {base}: {_list_reasons(error.stderr)}",
             next_step="Ask for the change anew, so that it is made from the present files.",
         ) from error
 
 
-def _patch_bytes(patch: Patch) -> bytes:
-    try:
-        return patch.text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError as error:
-        raise Unworkable("The patch is not text.", next_step="Ask for the change anew.") from error
+def _list_reasons(stderr: str) -> str:
+    """The first of git's complaints. They name paths and lines of the repository, but quote no
+    content, so they may be shown."""
+    complaints = re.findall(r"^(?:error|fatal): (.*)$", stderr, re.MULTILINE)
+    return "; ".join(complaints[:_MAX_LISTED_REASONS]) or "git gave no reason"
 
 
-def _reasons(said: str) -> str:
-    """The first of git's complaints: they name paths and lines of the repository, and quote
-    nothing."""
-    complaints = re.findall(r"^(?:error|fatal): (.*)$", said, re.MULTILINE)
-    return "; ".join(complaints[:3]) or "git gave no reason"
-
-
-def read_changes(runner: Runner, git_dir: Path, entries: Iterable[Entry]) -> Changes:
-    kept = [entry for entry in entries if entry.status != "D"]
-    if any(entry.new_mode == SUBMODULE for entry in kept):
-        raise Unworkable("The patch changes a submodule.", next_step="Change submodules by hand.")
-    contents = dict(
-        zip(kept, read_objects(runner, git_dir, [entry.new_oid for entry in kept]), strict=True)
-    )
+def _read_changes(runner: Runner, git_dir: Path, base: str, tree: str) -> Changes:
+    """All that differs from `base` in `tree`."""
+    entries = parse_diff(runner.run(git_dir, *_RAW_DIFF.split(), base, tree)).entries
+    contents = _read_contents(runner, git_dir, entries)
     changes = {}
     for entry in entries:
         path = entry.path.decode("utf-8", "surrogateescape")
-        changes[path] = (
-            Change(path, contents[entry], entry.new_mode)
-            if entry in contents
-            else Change(path, None)
-        )
+        if entry in contents:
+            changes[path] = Change(path, contents[entry], entry.new_mode)
+        else:
+            changes[path] = Change(path, None)
     return changes
 
 
-_MERGE = "merge-tree --write-tree -z --name-only --no-messages"
-_SOMEBODY = b"TinyGen <tinygen> 0 +0000"
-_NAMED = 10
-
-
-def merged_changes(runner: Runner, objects: Path, patch: Patch, onto_sha: str) -> Changes:
-    """What differs from `onto_sha` once the patch's change is merged into it. Conflict names the
-    files."""
-    with scratch(objects) as git_dir:
-        base = _commit(git_dir, _tree(runner, git_dir, patch.base_sha))
-        read_base(runner, git_dir, patch.base_sha)
-        apply_to_index(runner, git_dir, patch)
-        ours = _commit(git_dir, _tree(runner, git_dir, onto_sha), base)
-        theirs = _commit(git_dir, write_tree(runner, git_dir), base)
-        merge = replace(runner, accepted=(0, 1))
-        tree, *conflicts = (
-            merge.run(git_dir, *_MERGE.split(), ours, theirs)
-            .decode("utf-8", "replace")
-            .split("\0")[:-1]
-        )
-        if conflicts:
-            raise _conflict(list(dict.fromkeys(conflicts)))
-        raw = runner.run(git_dir, "diff-tree", "-r", "-z", "--raw", "--no-renames", onto_sha, tree)
-        return read_changes(runner, git_dir, parse_diff(raw).entries)
-
-
-def _tree(runner: Runner, git_dir: Path, sha: str) -> str:
-    return runner.run(git_dir, "rev-parse", "--verify", f"{sha}^{{tree}}").decode().strip()
-
-
-def _commit(git_dir: Path, tree: str, *parents: str) -> str:
-    lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
-    people = b"author %s\ncommitter %s\n\n\n" % (_SOMEBODY, _SOMEBODY)
-    return write_object(git_dir, "commit", "\n".join(lines).encode() + b"\n" + people)
+def _read_contents(runner: Runner, git_dir: Path, entries: Iterable[Entry]) -> dict[Entry, bytes]:
+    """The contents of the entries that were not deleted."""
+    kept = [entry for entry in entries if entry.status != "D"]
+    if any(entry.new_mode == SUBMODULE for entry in kept):
+        raise Unworkable("The patch changes a submodule.", next_step="Change submodules by hand.")
+    oids = [entry.new_oid for entry in kept]
+    return dict(zip(kept, read_objects(runner, git_dir, oids), strict=True))
 
 
 def _conflict(paths: list[str]) -> Conflict:
-    more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
+    listed = ", ".join(paths[:_MAX_LISTED_CONFLICTS])
+    more_count = len(paths) - _MAX_LISTED_CONFLICTS
+    more = f" and {more_count} more" if more_count > 0 else ""
     return Conflict(
-        "The branch has changed since, and the change no longer goes with it in:"
-        f" {', '.join(paths[:_NAMED])}{more}.",
+        f"The branch has changed since, and the change no longer goes with it in: {listed}{more}.",
         next_step="`/tinygen retry` makes the change anew, from the present files.",
     )

@@ -1,22 +1,18 @@
-"""Runs git: an environment with nothing of the machine's in it, a deadline for every call, and an
-end of every child.
+"""Runs the git command line: with an environment of our own, a deadline for every command, and no
+process left behind.
 
-Input goes through a file, not a pipe, so that writing to git and reading from it can never wait for
-each other.
-
-A lock that one holder among all threads and processes of this machine has.
+git's input goes through a temporary file instead of a pipe, so that writing to git and reading from
+it cannot wait for each other.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import subprocess
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,8 +20,8 @@ from typing import IO, cast
 
 from bot.errors import LimitReached, OutsideError, SetupError, TimedOut
 
-# Where git and its helpers are, and how this machine reaches the network; all else of the
-# environment stays outside.
+# The only variables that git gets from our environment: where git and its helpers are, and how this
+# machine reaches the network.
 _INHERITED = (
     "PATH TMPDIR http_proxy https_proxy HTTPS_PROXY all_proxy ALL_PROXY no_proxy NO_PROXY"
     " SSL_CERT_FILE SSL_CERT_DIR CURL_CA_BUNDLE GIT_SSL_CAINFO"
@@ -43,20 +39,20 @@ _FIXED = {
     "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_OPTIONAL_LOCKS": "0",
 }
-# Deaf to the signal, git says "File too large" instead of dying without a word.
-_LIMITED = 'trap "" XFSZ && ulimit -f "$0" && exec git "$@"'
+# With SIGXFSZ ignored, git reports "File too large" instead of dying without a message.
+_LIMIT_FILE_SIZE = 'trap "" XFSZ && ulimit -f "$0" && exec git "$@"'
 _ULIMIT_BLOCK_BYTES = 512
 _CHUNK_BYTES = 1 << 16
 _STDERR_TAIL_BYTES = 4000
 
 
 class GitFailed(OutsideError):
-    """git ended with an error. `said` is the end of its stderr: for telling causes apart, not for
-    show."""
+    """git ended with an error. `stderr` is the end of what it printed: for telling causes apart,
+    not to be shown."""
 
-    def __init__(self, command: str, said: str) -> None:
+    def __init__(self, command: str, stderr: str) -> None:
         super().__init__(f"git {command} failed.", next_step="Try again in a few minutes.")
-        self.said = said
+        self.stderr = stderr
 
 
 class DiskFull(OutsideError):
@@ -71,83 +67,90 @@ class Runner:
     timeout_s: float = 120.0
     """For one command, from its start to its end."""
     max_output_bytes: int = 64 << 20
-    """Of a command whose output is gathered."""
+    """Of a command whose output `run` collects."""
     max_file_bytes: int | None = None
-    """The most that any one file which git writes may grow to."""
+    """The largest size of any one file that git writes."""
     accepted: tuple[int, ...] = (0,)
     """The exit statuses that are no failure."""
-    silent: bool = False
-    """Whether a word on stderr is a failure: git only warns of some things that it leaves out."""
-    keep_open: tuple[int, ...] = ()
-    """Descriptors that git and its children hold while they live."""
+    stderr_is_failure: bool = False
+    """Whether any output on stderr is a failure: git skips some bad input with only a warning."""
+    inherited_fds: tuple[int, ...] = ()
+    """File descriptors that stay open in git and its children."""
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def run(self, git_dir: Path, *arguments: str, stdin: bytes = b"") -> bytes:
-        """What git wrote to stdout. LimitReached over `max_output_bytes`; otherwise as `stream`."""
-        gathered = bytearray()
+        """git's stdout. Raises LimitReached over `max_output_bytes`, and what `stream` raises."""
+        collected = bytearray()
         with self.stream(git_dir, *arguments, stdin=stdin) as output:
             while chunk := output.read(_CHUNK_BYTES):
-                gathered += chunk
-                if len(gathered) > self.max_output_bytes:
+                collected += chunk
+                if len(collected) > self.max_output_bytes:
                     raise LimitReached(
                         f"git {arguments[0]} gave more than {self.max_output_bytes >> 20} MB.",
                         next_step="Ask for a smaller change, or work on a smaller repository.",
                     )
-        return bytes(gathered)
+        return bytes(collected)
 
     @contextmanager
     def stream(self, git_dir: Path, *arguments: str, stdin: bytes = b"") -> Iterator[IO[bytes]]:
-        """git's stdout while it runs; left early, git is killed with all that it started.
+        """git's stdout while git runs. If the caller leaves early, git and its children are killed.
 
-        TimedOut past the deadline, GitFailed or DiskFull where git fails, SetupError where there is
-        no git.
+        Raises TimedOut after `timeout_s`, GitFailed or DiskFull if git fails, and SetupError if git
+        is not installed.
         """
-        with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as said:
-            asked.write(stdin)
-            asked.seek(0)
-            process = self._start(git_dir, arguments, asked, said)
-            with _watched(process, arguments[0], self.timeout_s) as output:
+        with tempfile.TemporaryFile() as stdin_file, tempfile.TemporaryFile() as stderr_file:
+            stdin_file.write(stdin)
+            stdin_file.seek(0)
+            process = self._start(git_dir, arguments, stdin_file, stderr_file)
+            with _ended_in_time(process, arguments[0], self.timeout_s) as output:
                 yield output
-            words = _tail(said)
-            if process.returncode not in self.accepted or (self.silent and words):
-                raise (
-                    DiskFull
-                    if "No space left on device" in words
-                    else GitFailed(arguments[0], words)
-                )
+            stderr = _read_tail(stderr_file)
+        is_failure = process.returncode not in self.accepted
+        if self.stderr_is_failure and stderr:
+            is_failure = True
+        if is_failure and "No space left on device" in stderr:
+            raise DiskFull
+        if is_failure:
+            raise GitFailed(arguments[0], stderr)
 
     def _start(
-        self, git_dir: Path, arguments: tuple[str, ...], asked: IO[bytes], said: IO[bytes]
+        self,
+        git_dir: Path,
+        arguments: tuple[str, ...],
+        stdin_file: IO[bytes],
+        stderr_file: IO[bytes],
     ) -> subprocess.Popen[bytes]:
-        kept = {name: os.environ[name] for name in _INHERITED.split() if name in os.environ}
+        command = ["git", *arguments]
+        if self.max_file_bytes is not None:
+            blocks = self.max_file_bytes // _ULIMIT_BLOCK_BYTES
+            command = ["sh", "-c", _LIMIT_FILE_SIZE, str(blocks), *arguments]
+        environment = {name: os.environ[name] for name in _INHERITED.split() if name in os.environ}
+        environment.update(_FIXED)
+        environment["GIT_DIR"] = str(git_dir.absolute())
+        environment.update(self.environment)
         try:
             return subprocess.Popen(
-                self._command(arguments),
-                stdin=asked,
+                command,
+                stdin=stdin_file,
                 stdout=subprocess.PIPE,
-                stderr=said,
+                stderr=stderr_file,
                 cwd="/",
-                env={**kept, **_FIXED, "GIT_DIR": str(git_dir.absolute()), **self.environment},
+                env=environment,
                 start_new_session=True,
-                pass_fds=self.keep_open,
+                pass_fds=self.inherited_fds,
             )
         except FileNotFoundError as error:
             raise SetupError(
                 "git cannot be run.", next_step="Install git 2.38 or newer."
             ) from error
 
-    def _command(self, arguments: tuple[str, ...]) -> list[str]:
-        if self.max_file_bytes is None:
-            return ["git", *arguments]
-        return ["sh", "-c", _LIMITED, str(self.max_file_bytes // _ULIMIT_BLOCK_BYTES), *arguments]
-
 
 @contextmanager
-def _watched(
+def _ended_in_time(
     process: subprocess.Popen[bytes], command: str, timeout_s: float
 ) -> Iterator[IO[bytes]]:
-    """The process's stdout. The process has ended when this is left, its children too if it was
-    left early."""
+    """The process's stdout. On exit the process has ended; if it was killed, at the deadline or
+    because the caller left early, its children have ended too. Raises TimedOut at the deadline."""
     expired = threading.Event()
 
     def expire() -> None:
@@ -161,7 +164,7 @@ def _watched(
     try:
         yield output
         process.wait()
-    except GitFailed as error:
+    except GitFailed as error:  # the caller found the output cut off: perhaps by our own kill
         if not expired.is_set():
             raise
         raise _timed_out(command, timeout_s) from error
@@ -188,39 +191,7 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def _tail(said: IO[bytes]) -> str:
-    size_bytes = said.seek(0, os.SEEK_END)
-    said.seek(max(0, size_bytes - _STDERR_TAIL_BYTES))
-    return said.read().decode("utf-8", "replace")
-
-
-_POLL_S = 0.02
-
-
-@contextmanager
-def locked(path: Path, timeout_s: float, wait: Callable[[float], None]) -> Iterator[int]:
-    """The lock's descriptor while it is held; TimedOut where others hold it for longer than
-    `timeout_s`.
-
-    It is free again when the last process that has the descriptor open is gone. So a git that was
-    given it, and that outlives its killed worker, keeps the next worker waiting.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    deadline = time.monotonic() + timeout_s
-    with path.open("ab") as file:
-        while not _take(file.fileno()):
-            if time.monotonic() > deadline:
-                raise TimedOut(
-                    "Another job is fetching this repository.",
-                    next_step="Try again in a few minutes.",
-                )
-            wait(_POLL_S)
-        yield file.fileno()
-
-
-def _take(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+def _read_tail(file: IO[bytes]) -> str:
+    size_bytes = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size_bytes - _STDERR_TAIL_BYTES))
+    return file.read().decode("utf-8", "replace")

@@ -36,7 +36,7 @@ def test_only_the_parts_that_are_no_text_are_named() -> None:
         + section(b"c", b"\0")
         + section(b"d", b"y")
     )
-    assert parse_diff(printed(patch, b"a", b"b", b"c", b"d")).untextual() == {b"b", b"c"}
+    assert parse_diff(printed(patch, b"a", b"b", b"c", b"d")).non_text_paths() == {b"b", b"c"}
 
 
 def test_a_change_of_type_has_two_parts() -> None:
@@ -45,7 +45,7 @@ def test_a_change_of_type_has_two_parts() -> None:
         *parse_diff(printed(b"", b"a", status="T")).entries,
         *parse_diff(printed(b"", b"b")).entries,
     )
-    assert Diff(entries, {}, patch).untextual() == {b"a"}
+    assert Diff(entries, {}, patch).non_text_paths() == {b"a"}
 
 
 @pytest.mark.slow
@@ -54,5 +54,7 @@ def test_many_files_are_taken_apart_in_time_linear_in_their_number() -> None:
         paths = [b"%d" % number for number in range(count)]
         return printed(b"".join(section(path, b"x") for path in paths), *paths)
 
-    growth = growth_of(lambda said: parse_diff(said).untextual(), output, start=200, most=20_000)
+    growth = growth_of(
+        lambda said: parse_diff(said).non_text_paths(), output, start=200, most=20_000
+    )
     assert growth.is_linear, growth

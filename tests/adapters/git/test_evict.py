@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.git import GitCache
-from bot.adapters.git.process import locked
+from bot.adapters.git.lock import locked
 from tests.adapters.git_repo import git, make_repo, remote
 
 ROOM_BYTES = 350_000

@@ -18,7 +18,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot.adapters.git import GitCache
-from bot.adapters.git.process import locked
+from bot.adapters.git.lock import locked
 from bot.errors import NotFound, OutsideError, TimedOut, TinyGenError
 from bot.ports import Remote
 from tests.doubles.github import GitHubDouble, Repository

@@ -1,5 +1,5 @@
-"""A directory of git objects, with what can be asked of it: the part that the cache and a local
-directory share."""
+"""The Git port's operations on one directory of git objects: what the cache and a local repository
+have in common."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import structlog
 
 from bot.adapters.git.objects import checked_sha, list_blobs, read_blobs, read_history, scratch
-from bot.adapters.git.patch import apply_patch, make_patch, merged_changes
+from bot.adapters.git.patch import apply_patch, make_patch, merge_patch
 from bot.adapters.git.process import GitFailed, Runner
 from bot.errors import OutsideError
 from bot.types.snapshot import Blob, Changes, IndexCache, PastCommit, Patch, Snapshot
@@ -22,14 +22,15 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class ObjectStore:
-    """`objects` is a repository's objects directory; `on_damage` acts where git cannot read it, and
-    explains. `past` is the objects directory that has the commits before."""
+    """Reads `objects`, the objects directory of a repository."""
 
     runner: Runner
     objects: Path
-    on_damage: Callable[[], OutsideError]
-    past: Path
+    history_objects: Path
+    """The objects directory that has the earlier commits."""
     index_cache: IndexCache
+    on_damage: Callable[[], OutsideError]
+    """Called if git cannot read the objects. Returns the error to raise."""
 
     def snapshot(self, sha: str) -> Snapshot:
         if not sha:
@@ -39,9 +40,9 @@ class ObjectStore:
         return Snapshot(sha, blobs, self.read, partial(self.history, sha), self.index_cache)
 
     def history(self, sha: str) -> tuple[PastCommit, ...]:
-        """None where they cannot be read: they are a hint, and no job depends on them."""
+        """Empty if the commits cannot be read: they are a hint, and no job depends on them."""
         try:
-            with scratch(self.past) as git_dir:
+            with scratch(self.history_objects) as git_dir:
                 return read_history(self.runner, git_dir, sha)
         except OutsideError as error:
             _log.warning("the past commits cannot be read", sha=sha, error=error.message)
@@ -53,9 +54,9 @@ class ObjectStore:
 
     def diff(self, base_sha: str, changes: Changes) -> Patch:
         with self._damage_explained():
-            return make_patch(
-                self.runner, self.objects, base_sha and checked_sha(base_sha), changes
-            )
+            if base_sha:
+                checked_sha(base_sha)
+            return make_patch(self.runner, self.objects, base_sha, changes)
 
     def apply(self, patch: Patch) -> tuple[Changes, str]:
         if patch.base_sha:
@@ -64,10 +65,10 @@ class ObjectStore:
             return apply_patch(self.runner, self.objects, patch)
 
     def rebase(self, patch: Patch, onto_sha: str) -> Patch:
-        for sha in (patch.base_sha, onto_sha):
-            checked_sha(sha)
+        checked_sha(patch.base_sha)
+        checked_sha(onto_sha)
         with self._damage_explained():
-            changes = merged_changes(self.runner, self.objects, patch, onto_sha)
+            changes = merge_patch(self.runner, self.objects, patch, onto_sha)
             return make_patch(self.runner, self.objects, onto_sha, changes)
 
     @contextmanager
