@@ -1,7 +1,8 @@
-"""Whether a file parses: by Python's own parsers, libyaml and expat, and by the grammars of
-tree-sitter.
+"""Checks whether a file parses: with Python's own parsers, libyaml and expat, and with the grammars
+of tree-sitter.
 
-Each is imported where a file asks for it: a child's start is most of what a check costs.
+Each parser is imported when a file needs it, because the start of the child process is most of the
+cost of a check.
 """
 
 from __future__ import annotations
@@ -9,114 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
-
-_Parse = Callable[[bytes], str | None]
-"""Where and why the file does not parse; None where it does, or where this parser does not judge
-it."""
-
-
-def find_fault(path: str, content: bytes) -> str | None:
-    """Where and why the file does not parse by the language of its suffix; None where it does, or
-    where nothing is known of it."""
-    suffix = path.rpartition(".")[2].lower()
-    parse = _PARSERS.get(suffix)
-    if parse is None:
-        return _grammar(suffix, content) if suffix in GRAMMARS else None
-    try:
-        return parse(content)
-    except RecursionError:
-        return "it is nested too deeply"
-    except MemoryError as error:  # with words it is a parser's own limit, without any it is ours
-        return "it is nested too deeply" if error.args else None
-
-
-def _python(content: bytes) -> str | None:
-    import ast
-    import warnings
-
-    warnings.simplefilter("ignore")
-    try:
-        ast.parse(content)
-    except SyntaxError as error:
-        return f"line {error.lineno}: {error.msg}"
-    except ValueError as error:
-        return _words(error)
-    return None
-
-
-def _json(content: bytes) -> str | None:
-    import json
-
-    try:
-        json.loads(content.decode("utf-8-sig"))
-    except ValueError as error:
-        return _words(error)
-    return None
-
-
-def _toml(content: bytes) -> str | None:
-    import tomllib
-
-    try:
-        tomllib.loads(content.decode())
-    except ValueError as error:
-        return _words(error)
-    return None
-
-
-def _yaml(content: bytes) -> str | None:
-    """By its events alone: no aliases are followed, so nothing can be made to grow."""
-    import yaml
-
-    try:
-        for _ in yaml.parse(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-            pass
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        return f"line {mark.line + 1}: {error.problem}" if mark else str(error.problem)
-    except (yaml.YAMLError, ValueError) as error:
-        return _words(error)
-    return None
-
-
-class _Declared(Exception):
-    pass
-
-
-def _xml(content: bytes) -> str | None:
-    """A file that declares entities can be made to grow without bound: it is not judged."""
-    from xml.parsers import expat
-
-    def declared(*_: object) -> None:
-        raise _Declared
-
-    parser = expat.ParserCreate()
-    parser.EntityDeclHandler = declared
-    try:
-        parser.Parse(content, True)
-    except expat.ExpatError as error:
-        return _words(error)
-    except _Declared:
-        pass
-    return None
-
-
-def _words(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
-
-
-_PARSERS: dict[str, _Parse] = {
-    "py": _python,
-    "pyi": _python,
-    "json": _json,
-    "toml": _toml,
-    "yaml": _yaml,
-    "yml": _yaml,
-    "xml": _xml,
-    "svg": _xml,
-    "xsd": _xml,
-    "csproj": _xml,
-}
 
 GRAMMARS = {
     "js": ("tree_sitter_javascript", "language"),
@@ -135,23 +28,137 @@ GRAMMARS = {
     "sh": ("tree_sitter_bash", "language"),
     "bash": ("tree_sitter_bash", "language"),
 }
-"""By suffix: a module, and its function that gives the grammar. C, C++ and C# are left out: without
-their macros, 30 to 60 % of real files do not parse."""
+"""By suffix: a module, and its function that returns the grammar. C, C++ and C# are left out:
+without their macros, 30 to 60 % of real files do not parse."""
+
+_NESTED_TOO_DEEPLY = "it is nested too deeply"
+_MAX_MESSAGE_CHARS = 200
 
 
-def _grammar(suffix: str, content: bytes) -> str | None:
+def find_fault(path: str, content: bytes) -> str | None:
+    """The first syntax error by the language of the file's suffix, with its line if that is known;
+    None if the file parses, or if no parser here can tell."""
+    suffix = path.rpartition(".")[2].lower()
+    if suffix in GRAMMARS:
+        return _parse_by_grammar(suffix, content)
+    parse = _PARSERS.get(suffix)
+    if parse is None:
+        return None
+    try:
+        return parse(content)
+    except RecursionError:
+        return _NESTED_TOO_DEEPLY
+    except MemoryError as error:
+        # With a message it is a limit of the parser's own; without one it is the child's memory
+        # limit, which says nothing about the file.
+        return _NESTED_TOO_DEEPLY if error.args else None
+
+
+def _parse_python(content: bytes) -> str | None:
+    import ast
+    import warnings
+
+    warnings.simplefilter("ignore")
+    try:
+        ast.parse(content)
+    except SyntaxError as error:
+        return f"line {error.lineno}: {error.msg}"
+    except ValueError as error:
+        return _message(error)
+    return None
+
+
+def _parse_json(content: bytes) -> str | None:
+    import json
+
+    try:
+        json.loads(content.decode("utf-8-sig"))
+    except ValueError as error:
+        return _message(error)
+    return None
+
+
+def _parse_toml(content: bytes) -> str | None:
+    import tomllib
+
+    try:
+        tomllib.loads(content.decode())
+    except ValueError as error:
+        return _message(error)
+    return None
+
+
+def _parse_yaml(content: bytes) -> str | None:
+    """Reads YAML's events only: no alias is expanded, so a small file cannot become a huge
+    value."""
+    import yaml
+
+    try:
+        for _ in yaml.parse(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+            pass
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        return f"line {mark.line + 1}: {error.problem}" if mark else str(error.problem)
+    except (yaml.YAMLError, ValueError) as error:
+        return _message(error)
+    return None
+
+
+class _EntityDeclared(Exception):
+    pass
+
+
+def _parse_xml(content: bytes) -> str | None:
+    """None for a file that declares entities: they could expand without bound."""
+    from xml.parsers import expat
+
+    def stop(*_: object) -> None:
+        raise _EntityDeclared
+
+    parser = expat.ParserCreate()
+    parser.EntityDeclHandler = stop
+    try:
+        parser.Parse(content, True)
+    except expat.ExpatError as error:
+        return _message(error)
+    except _EntityDeclared:
+        pass
+    return None
+
+
+def _message(error: Exception) -> str:
+    """The error's text on one line."""
+    return " ".join(str(error).split())[:_MAX_MESSAGE_CHARS]
+
+
+_PARSERS: dict[str, Callable[[bytes], str | None]] = {
+    "py": _parse_python,
+    "pyi": _parse_python,
+    "json": _parse_json,
+    "toml": _parse_toml,
+    "yaml": _parse_yaml,
+    "yml": _parse_yaml,
+    "xml": _parse_xml,
+    "svg": _parse_xml,
+    "xsd": _parse_xml,
+    "csproj": _parse_xml,
+}
+
+
+def _parse_by_grammar(suffix: str, content: bytes) -> str | None:
     from tree_sitter import Language, Parser
 
     module, function = GRAMMARS[suffix]
-    root = Parser(Language(getattr(import_module(module), function)())).parse(content).root_node
+    language = Language(getattr(import_module(module), function)())
+    root = Parser(language).parse(content).root_node
     if not root.has_error:
         return None
-    node = _first_fault(root)
-    kind = f"`{node.type}` is missing" if node.is_missing else "a syntax error"
-    return f"line {node.start_point.row + 1}: {kind}"
+    node = _first_error(root)
+    problem = f"`{node.type}` is missing" if node.is_missing else "a syntax error"
+    return f"line {node.start_point.row + 1}: {problem}"
 
 
-def _first_fault(node: Any) -> Any:
+def _first_error(node: Any) -> Any:
     while not (node.is_error or node.is_missing):
         node = next(child for child in node.children if child.has_error)
     return node

@@ -1,4 +1,4 @@
-"""Functions for children to call: each does what a child must not be able to."""
+"""Functions that the tests call in a child process; most do what a child must not be able to."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def repeat(label: str, content: bytes) -> str:
 
 
 def wait(fifo: str, _content: bytes) -> str:
-    """Tells its number, and waits for ever."""
+    """Writes its process id, and waits for ever."""
     Path(fifo).write_text(str(os.getpid()))
     signal.pause()
     return "awake"
@@ -62,5 +62,5 @@ def look(_label: str, _content: bytes) -> str:
 
 
 def do(what: str, content: bytes) -> str:
-    """What of this module is named so, or else nothing."""
+    """Calls the function `what` of this module, if there is one."""
     return globals()[what](content.decode(), b"") if what in globals() else what

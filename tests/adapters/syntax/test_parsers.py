@@ -1,4 +1,4 @@
-"""Whether files parse, as a child tells it."""
+"""Whether files parse, checked in a child process."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from bot.change.edits.checks import MAX_CHECKED_BYTES
 from bot.types.snapshot import Change
 from tests.change.snapshots import view_of
 
-JUDGE = Bounded(find_fault)
-WHOLE = {
+check_syntax = Bounded(find_fault)
+VALID = {
     "a.py": b"async def a(b: int) -> None: ...\n",
     "a.pyi": b"a: int\n",
     "a.json": b'\xef\xbb\xbf{"a": [1]}\n',
@@ -44,27 +44,29 @@ WHOLE = {
 
 
 def test_what_a_language_allows_has_no_fault() -> None:
-    assert dict(zip(WHOLE, JUDGE([*WHOLE.items()]), strict=True)) == dict.fromkeys(WHOLE)
+    assert dict(zip(VALID, check_syntax([*VALID.items()]), strict=True)) == dict.fromkeys(VALID)
 
 
 def test_a_broken_file_is_told_by_its_line() -> None:
-    broken = [(path, b"\n" + content + b"(((") for path, content in WHOLE.items()]
-    for (path, content), fault in zip(broken, JUDGE(broken), strict=True):
+    broken = [(path, b"\n" + content + b"(((") for path, content in VALID.items()]
+    for (path, content), fault in zip(broken, check_syntax(broken), strict=True):
         assert fault, path
         number = fault.partition("line ")[2].split()[0].rstrip(":,")
         assert 1 <= int(number) <= content.count(b"\n") + 2, fault
 
 
 def test_what_is_missing_is_named() -> None:
-    assert JUDGE([("a.go", b"package a\n\nfunc b() {\n\tc()\n")]) == ["line 5: `}` is missing"]
+    assert check_syntax([("a.go", b"package a\n\nfunc b() {\n\tc()\n")]) == [
+        "line 5: `}` is missing"
+    ]
 
 
 def test_a_warning_of_a_parser_is_no_fault() -> None:
-    assert JUDGE([("a.py", b'x = "\\d"\nassert (x, "always")\n')]) == [None]
+    assert check_syntax([("a.py", b'x = "\\d"\nassert (x, "always")\n')]) == [None]
 
 
 def test_what_no_parser_knows_is_not_judged() -> None:
-    assert JUDGE([("a.c", b"int a( {"), ("README", b"((("), ("b.js", b"(")]) == [
+    assert check_syntax([("a.c", b"int a( {"), ("README", b"((("), ("b.js", b"(")]) == [
         None,
         None,
         "line 1: a syntax error",
@@ -84,7 +86,7 @@ NESTED = {
 def test_what_is_nested_too_deeply_for_its_parser_is_a_fault_or_unknown_and_harms_no_other() -> (
     None
 ):
-    *faults, last = JUDGE([*NESTED.items(), ("b.json", b"{")])
+    *faults, last = check_syntax([*NESTED.items(), ("b.json", b"{")])
     assert all(fault is None or fault.count("\n") == 0 for fault in faults)
     assert last
     assert faults[3] == "it is nested too deeply"
@@ -95,7 +97,7 @@ def test_entities_that_grow_without_bound_are_not_followed() -> None:
         f'<!ENTITY e{number} "{f"&e{number - 1};" * 50}">' for number in range(1, 30)
     )
     bomb = f'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY e0 "x">{entities}]><a>&e29;</a>'
-    assert JUDGE([("a.xml", bomb.encode())]) == [None]
+    assert check_syntax([("a.xml", bomb.encode())]) == [None]
 
 
 @pytest.mark.slow
@@ -112,24 +114,24 @@ def test_entities_that_grow_without_bound_are_not_followed() -> None:
 def test_a_file_made_to_exhaust_its_parser_takes_no_other_files_verdict(
     path: str, content: bytes
 ) -> None:
-    judge = Bounded(find_fault, Limits(cpu_s=1))
-    assert judge([(path, content), ("b.js", b"(")])[1] == "line 1: a syntax error"
+    check_quickly = Bounded(find_fault, Limits(cpu_s=1))
+    assert check_quickly([(path, content), ("b.js", b"(")])[1] == "line 1: a syntax error"
 
 
 def test_only_what_parsed_before_is_the_changes_fault() -> None:
     base = view_of({"a.go": b"package a\n", "b.go": b"package (\n"})
     changes = {path: Change(path, b"package a\n\nfunc {\n") for path in ("a.go", "b.go", "c.go")}
-    assert set(find_problems(base, changes, JUDGE)) == {
+    assert set(find_problems(base, changes, check_syntax)) == {
         "a.go does not parse as Go, though it did before: line 3: a syntax error.",
         "c.go does not parse as Go: line 3: a syntax error.",
     }
 
 
 def test_only_files_of_a_language_and_a_readable_size_are_judged() -> None:
-    asked: list[str] = []
+    checked: list[str] = []
 
-    def judge(files: Sequence[tuple[str, bytes]]) -> list[str | None]:
-        asked.extend(path for path, _ in files)
+    def check(files: Sequence[tuple[str, bytes]]) -> list[str | None]:
+        checked.extend(path for path, _ in files)
         return [None] * len(files)
 
     sizes = {
@@ -139,6 +141,6 @@ def test_only_files_of_a_language_and_a_readable_size_are_judged() -> None:
         "tsconfig.json": 1,
     }
     find_problems(
-        view_of({}), {path: Change(path, b"a" * size) for path, size in sizes.items()}, judge
+        view_of({}), {path: Change(path, b"a" * size) for path, size in sizes.items()}, check
     )
-    assert asked == ["a.js"]
+    assert checked == ["a.js"]
