@@ -1,5 +1,5 @@
-"""The command line. Exit status: 0 done, 1 failed, 2 wrong usage or configuration; one line on
-stderr says why."""
+"""The command line. Exit status: 0 done, 1 failed, 2 wrong usage or configuration; if it is not 0,
+one line on stderr says why."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from bot.errors import SetupError, TinyGenError
 from bot.types import State
 
 PRIVATE_UMASK = 0o077
-"""Whatever TinyGen writes (prompts, code, keys) is for its owner alone, transcripts too."""
+"""All files that TinyGen writes can be read by their owner alone: they hold prompts, code, keys."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs one command; its exit status."""
+    """Runs one command. Returns its exit status."""
     os.umask(PRIVATE_UMASK)
     prepare_output()
     options = build_parser().parse_args(arguments)
@@ -30,18 +30,19 @@ def main(arguments: Sequence[str]) -> int:
     try:
         return command(load(os.environ), options)
     except SetupError as error:
-        return _say(error, 2)
+        return _print_error(error, 2)
     except TinyGenError as error:
-        return _say(error, 1)
+        return _print_error(error, 1)
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # the reader of our output has seen enough
+    except BrokenPipeError:  # the reader of our output, such as `head`, has closed it
         sys.stderr.close()
         return 1
 
 
-def _say(error: TinyGenError, status: int) -> int:
-    print_note(f"tinygen: {' '.join(str(error).split())}")
+def _print_error(error: TinyGenError, status: int) -> int:
+    one_line = " ".join(str(error).split())
+    print_note(f"tinygen: {one_line}")
     return status
 
 
@@ -61,12 +62,12 @@ def build_parser() -> argparse.ArgumentParser:
 def _add_processes(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     from bot.cli import serve
 
-    for name, run, words in (
+    for name, run, summary in (
         ("serve", serve.serve, "web and worker on this machine"),
         ("web", serve.web, "the web part alone"),
         ("worker", serve.worker, "a worker alone"),
     ):
-        command = commands.add_parser(name, help=words, description=words)
+        command = commands.add_parser(name, help=summary, description=summary)
         command.set_defaults(command=run)
         if name != "serve":
             command.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
@@ -88,9 +89,12 @@ def _add_repository_commands(commands: argparse._SubParsersAction[argparse.Argum
         help="the diff of a model's reply",
         description="Prints the diff that a model's reply makes.",
     )
-    for command, what in ((run, "PROMPT"), (context, "PROMPT"), (apply, "REPLY_FILE")):
+    for command in (run, context, apply):
         command.add_argument("repo", metavar="REPO", help="a GitHub URL or a local git directory")
-        command.add_argument(what.lower(), metavar=what, type=_prompt if what == "PROMPT" else str)
+        if command is apply:
+            command.add_argument("reply_file", metavar="REPLY_FILE")
+        else:
+            command.add_argument("prompt", metavar="PROMPT", type=_parse_prompt)
         command.add_argument(
             "--ref", help="branch or commit (default: the default branch, or HEAD)"
         )
@@ -106,7 +110,7 @@ def _add_repository_commands(commands: argparse._SubParsersAction[argparse.Argum
     )
     context.add_argument(
         "--budget",
-        type=_at_least_1,
+        type=_parse_count,
         metavar="TOKENS",
         help="at most so many of the repository (default: TINYGEN_CONTEXT_TOKENS)",
     )
@@ -117,8 +121,7 @@ def _add_repository_commands(commands: argparse._SubParsersAction[argparse.Argum
 
 
 def _add_operator_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from bot.cli import doctor, setup
-    from bot.cli import serve as migrate
+    from bot.cli import doctor, migrate, setup
 
     check = commands.add_parser("doctor", help="checks keys, permissions, model, log and clock")
     check.set_defaults(command=doctor.doctor)
@@ -143,23 +146,24 @@ def _add_jobs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     group = commands.add_parser("jobs", help="lists, shows, retries and cancels jobs")
     actions = group.add_subparsers(title="actions", metavar="ACTION", required=True)
     listing = actions.add_parser("list", help="the newest jobs, newest first")
-    listing.add_argument("--limit", type=_at_least_1, default=20, help="how many (default: 20)")
+    listing.add_argument("--limit", type=_parse_count, default=20, help="how many (default: 20)")
     listing.add_argument("--state", choices=get_args(State), help="only those in this state")
     listing.set_defaults(command=jobs.show_list)
-    for name, run, words in (
+    for name, run, summary in (
         ("show", jobs.show, "one job, with its steps and its diff"),
         ("retry", jobs.retry, "runs a job that failed or was stopped again, as a new one"),
         ("cancel", jobs.cancel, "stops a job"),
     ):
-        action = actions.add_parser(name, help=words, description=words)
+        action = actions.add_parser(name, help=summary, description=summary)
         action.add_argument("id", metavar="ID", help="as in the first line of the bot's comment")
         action.set_defaults(command=run)
     for action in actions.choices.values():
         action.add_argument("--json", action="store_true", help="the answer as JSON")
 
 
-def _at_least_1(text: str) -> int:
-    """A number of any length is too much for Python to read, and for a database to count to."""
+def _parse_count(text: str) -> int:
+    """A whole number from 1 on. Python refuses to parse very long numbers, and databases to count
+    so far."""
     if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < 1:
         raise argparse.ArgumentTypeError(
             "must be a whole number, at least 1 and of at most nine digits"
@@ -167,7 +171,7 @@ def _at_least_1(text: str) -> int:
     return int(text)
 
 
-def _prompt(text: str) -> str:
+def _parse_prompt(text: str) -> str:
     if not text.strip():
         raise argparse.ArgumentTypeError("is empty: say what to change")
     return text

@@ -1,6 +1,5 @@
-"""The operator's view of the jobs: what there is, one of them, again, and stop. All of it through
-the database, so that it works beside running processes, and on any machine that has the same
-settings."""
+"""`python -m bot jobs`: lists, shows, retries and cancels jobs for the operator. It only uses the
+database, so it works while the bot runs, and on any machine that has the same settings."""
 
 from __future__ import annotations
 
@@ -17,57 +16,63 @@ from bot.errors import BadRequest, NotFound
 from bot.types import FINAL_STATES, Command, Job, Report, Target
 
 OPERATOR = "the operator"
-"""The actor of what is asked here; it holds a space, which no login on GitHub does."""
+"""The actor of what is asked here. It contains a space, so it is nobody's login on GitHub."""
 ALIVE_S = 60.0
+"""A worker is alive if it sent a heartbeat within this time."""
+_AGE_UNITS = (("d", 86_400), ("h", 3_600), ("m", 60))
 
 
 def show_list(config: Config, options: argparse.Namespace) -> int:
     """The newest jobs, newest first."""
-    now, reports = datetime.now(UTC), build_database(config).newest(options.limit, options.state)
+    now = datetime.now(UTC)
+    reports = build_database(config).newest(options.limit, options.state)
     if options.json:
-        print_json([_row(report) for report in reports])
+        print_json([_render_row(report) for report in reports])
         return 0
     if not reports:
         print_note("There are no such jobs.")
     for report in reports:
-        target, age = report.job.target, _age(report.job.received_at, now)
-        where = f"{target.repo}#{target.issue_number}" if target.issue_number else target.repo
-        print_line(
-            f"{report.job.id:36}  {report.state:9}  {age:>4}  {report.job.command.verb:6}  {where}"
-        )
+        job = report.job
+        age = _render_age(job.received_at, now)
+        thread = job.target.repo
+        if job.target.issue_number:
+            thread += f"#{job.target.issue_number}"
+        print_line(f"{job.id:36}  {report.state:9}  {age:>4}  {job.command.verb:6}  {thread}")
     return 0
 
 
 def show(config: Config, options: argparse.Namespace) -> int:
-    """One job, as its page has it."""
-    from bot.web.pages import job_page  # brings Flask, which other commands need not wait for
+    """One job, with the values of its web page."""
+    from bot.web.pages import job_page  # imports Flask, which the other commands do not need
 
     page = job_page(_find(build_database(config), options.id))
     if options.json:
         print_json(page.model_dump(mode="json"))
         return 0
-    usage, result = page.usage, page.result
     print_line(
         f"{page.id}: {page.state}\n{page.source} for {page.repo}, asked at {page.created_at}"
     )
     for step in page.steps:
         print_line(f"  {step.title}: {step.state}")
+    usage = page.usage
     if usage.calls:
         print_line(
             f"{usage.calls} calls of {usage.model}: {usage.prompt_tokens} tokens in,"
             f" {usage.completion_tokens} out"
         )
-    for word in (page.error, result and (result.pull_request_url or result.commit_url)):
-        if word:
-            print_line(word)
-    if result:
-        print_diff(result.diff)
+    if page.error:
+        print_line(page.error)
+    if page.result:
+        url = page.result.pull_request_url or page.result.commit_url
+        if url:
+            print_line(url)
+        print_diff(page.result.diff)
     return 0
 
 
 def retry(config: Config, options: argparse.Namespace) -> int:
-    """Asks for it again, as a new job: in a thread it has its own comment, and its asker must still
-    be permitted."""
+    """Accepts the job again as a new job. In a thread it gets its own comment, and the person who
+    asked must still have permission."""
     database = build_database(config)
     report = _find(database, options.id)
     if report.state not in FINAL_STATES - {"done"}:
@@ -82,24 +87,29 @@ def retry(config: Config, options: argparse.Namespace) -> int:
         )
     again = replace(report.job, id=uuid.uuid4().hex, delivery_id=None, received_at=_now())
     database.accept(again)
-    _answer(database, options, again.id, f"Tried again as job {again.id}.")
+    _print_accepted(database, options, again.id, f"Tried again as job {again.id}.")
     return 0
 
 
 def cancel(config: Config, options: argparse.Namespace) -> int:
-    """Asks the workers to stop it, as `/tinygen cancel` does."""
+    """Asks the workers to stop the job, as the command `/tinygen cancel` does."""
     database = build_database(config)
     report = _find(database, options.id)
     if report.state in FINAL_STATES:
         raise BadRequest(
             f"The job has ended: {report.state}.", next_step="There is nothing to cancel."
         )
-    command, target = Command("cancel", prompt=options.id), Target(report.job.target.repo)
-    order = Job(
-        uuid.uuid4().hex, "run", target, command, actor=OPERATOR, received_at=_now(), trigger="call"
+    cancellation = Job(
+        uuid.uuid4().hex,
+        "run",
+        Target(report.job.target.repo),
+        Command("cancel", prompt=options.id),
+        actor=OPERATOR,
+        received_at=_now(),
+        trigger="call",
     )
-    database.accept(order)
-    _answer(database, options, order.id, f"Job {options.id} is asked to stop.")
+    database.accept(cancellation)
+    _print_accepted(database, options, cancellation.id, f"Job {options.id} is asked to stop.")
     return 0
 
 
@@ -113,18 +123,20 @@ def _find(database: Database, job_id: str) -> Report:
     return report
 
 
-def _answer(database: Database, options: argparse.Namespace, job_id: str, words: str) -> None:
+def _print_accepted(
+    database: Database, options: argparse.Namespace, job_id: str, text: str
+) -> None:
     if options.json:
         print_json({"job": job_id})
     else:
-        print_line(words)
+        print_line(text)
     if not database.alive(ALIVE_S):
         print_note(
             "tinygen: no worker was alive within the last minute; it happens once one starts."
         )
 
 
-def _row(report: Report) -> dict[str, str | int | None]:
+def _render_row(report: Report) -> dict[str, str | int | None]:
     job = report.job
     return {
         "id": job.id,
@@ -139,12 +151,13 @@ def _row(report: Report) -> dict[str, str | int | None]:
     }
 
 
-def _age(received_at: str, now: datetime) -> str:
-    seconds = max(0, int((now - datetime.fromisoformat(received_at)).total_seconds()))
-    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
-        if seconds >= size:
-            return f"{seconds // size}{unit}"
-    return f"{seconds}s"
+def _render_age(received_at: str, now: datetime) -> str:
+    """In the largest unit that fits, such as 3h."""
+    age_s = max(0, int((now - datetime.fromisoformat(received_at)).total_seconds()))
+    for unit, size_s in _AGE_UNITS:
+        if age_s >= size_s:
+            return f"{age_s // size_s}{unit}"
+    return f"{age_s}s"
 
 
 def _now() -> str:

@@ -21,7 +21,7 @@ from bot.adapters.database import Database
 from bot.adapters.github import GitHubApp
 from bot.adapters.model import OpenAIModel
 from bot.adapters.supabase import SupabaseStore
-from bot.cli.doctor import Finding, Outside, examine
+from bot.cli.doctor import Finding, Services, find_all
 from bot.config import Config
 from bot.thread.webhooks import EVENTS
 from bot.types import Command, Job, Target
@@ -92,20 +92,20 @@ def impatient_github(config: Config, ahead_s: float = 0.0) -> GitHubApp:
     )
 
 
-OUTSIDE = Outside(github=impatient_github, model=impatient_model)
+SERVICES = Services(github=impatient_github, model=impatient_model)
 
 
-def found(settings: Mapping[str, str], outside: Outside = OUTSIDE) -> dict[str, Finding]:
+def found(settings: Mapping[str, str], services: Services = SERVICES) -> dict[str, Finding]:
     return {
-        finding.subject: finding for finding in examine(Config.model_validate(settings), outside)
+        finding.subject: finding for finding in find_all(Config.model_validate(settings), services)
     }
 
 
-def faults(settings: Mapping[str, str], outside: Outside = OUTSIDE) -> dict[str, Finding]:
+def faults(settings: Mapping[str, str], services: Services = SERVICES) -> dict[str, Finding]:
     """But for the model's, which most tests here have none of."""
     faulty = {
         subject: finding
-        for subject, finding in found(settings, outside).items()
+        for subject, finding in found(settings, services).items()
         if finding.good is False
     }
     assert all(finding.next_step for finding in faulty.values())
@@ -114,7 +114,7 @@ def faults(settings: Mapping[str, str], outside: Outside = OUTSIDE) -> dict[str,
 
 def test_where_all_is_well_no_line_is_a_fault(add_app: Add) -> None:
     with ModelDouble(["ready"]) as model:
-        findings = found({**add_app(), "OPENAI_BASE_URL": model.url}, Outside())
+        findings = found({**add_app(), "OPENAI_BASE_URL": model.url}, Services())
     assert ", ".join(findings) == SUBJECTS
     assert {subject: finding.good for subject, finding in findings.items() if not finding.good} == {
         "Supabase": None
@@ -147,7 +147,7 @@ def test_a_short_webhook_secret_is_worth_a_word(add_app: Add) -> None:
 def test_half_an_app_is_named(add_app: Add) -> None:
     settings = add_app()
     del settings["GITHUB_PRIVATE_KEY"]
-    assert faults(settings)["App key"].words == "GITHUB_PRIVATE_KEY is not set."
+    assert faults(settings)["App key"].message == "GITHUB_PRIVATE_KEY is not set."
 
 
 def test_a_key_that_is_not_rsa_is_a_fault(add_app: Add) -> None:
@@ -167,15 +167,15 @@ def test_a_key_that_github_does_not_take_names_what_to_compare(
 
 def test_what_the_app_may_not_do_is_named(add_app: Add) -> None:
     faulty = faults(add_app(permissions={**PERMISSIONS, "contents": "read"}, events=[]))
-    assert faulty["permissions"].words == "Missing: contents: write."
-    assert faulty["events"].words == f"Missing: {', '.join(EVENTS)}."
+    assert faulty["permissions"].message == "Missing: contents: write."
+    assert faulty["events"].message == f"Missing: {', '.join(EVENTS)}."
 
 
 def test_a_permission_that_nothing_uses_is_worth_a_word(add_app: Add) -> None:
     permissions = found(add_app(permissions={**PERMISSIONS, "administration": "write"}))[
         "permissions"
     ]
-    assert (permissions.good, permissions.words) == (
+    assert (permissions.good, permissions.message) == (
         None,
         "More than TinyGen uses: administration: write.",
     )
@@ -215,12 +215,12 @@ def test_a_webhook_that_cannot_be_trusted_is_a_fault(
     github.faults.add(Fault(200, config), path="/app/hook/config")
     faulty = faults(settings)
     assert set(faulty) == {"webhook"}
-    assert words in faulty["webhook"].words
+    assert words in faulty["webhook"].message
 
 
 def test_a_webhook_at_another_path_is_worth_a_word(add_app: Add) -> None:
     hook = found(add_app(webhook_url="https://channel.test/abc"))["webhook"]
-    assert (hook.good, hook.words) == (
+    assert (hook.good, hook.message) == (
         None,
         "channel.test gets it at /abc, TinyGen answers at /webhook.",
     )
@@ -230,8 +230,8 @@ def test_a_webhook_at_another_path_is_worth_a_word(add_app: Add) -> None:
     ("ahead_s", "words"), [(95.0, "s ahead of GitHub's."), (-95.0, "s behind GitHub's.")]
 )
 def test_a_clock_that_is_off_is_a_fault(add_app: Add, ahead_s: float, words: str) -> None:
-    faulty = faults(add_app(), replace(OUTSIDE, github=partial(impatient_github, ahead_s=ahead_s)))
-    assert faulty["clock"].words.endswith(words)
+    faulty = faults(add_app(), replace(SERVICES, github=partial(impatient_github, ahead_s=ahead_s)))
+    assert faulty["clock"].message.endswith(words)
 
 
 def test_a_github_that_is_not_reached_is_told_for_each_check(add_app: Add) -> None:
@@ -244,7 +244,7 @@ def test_a_github_that_is_not_reached_is_told_for_each_check(add_app: Add) -> No
 )
 def test_an_odd_address_of_github_is_no_traceback(add_app: Add, url: str) -> None:
     config = Config.model_validate(add_app()).model_copy(update={"github_api_url": url})
-    findings = {finding.subject: finding for finding in examine(config, OUTSIDE)}
+    findings = {finding.subject: finding for finding in find_all(config, SERVICES)}
     assert (findings["clock"].good, findings["App"].good) == (False, False)
     assert findings["git"].good
 
@@ -269,12 +269,14 @@ def test_what_is_wrong_with_the_model_is_told_with_its_setting(
 def test_openai_is_not_asked_without_a_key(add_app: Add) -> None:
     settings = add_app()
     del settings["OPENAI_BASE_URL"]
-    assert found(settings)["model"].words == "OPENAI_API_KEY is not set."
+    assert found(settings)["model"].message == "OPENAI_API_KEY is not set."
 
 
 def test_a_supabase_that_is_not_reached_is_a_fault(add_app: Add) -> None:
     absent = SupabaseStore("http://127.0.0.1:9", "sb_secret_0123456789", timeout_s=1.0)
-    assert set(faults(add_app(), replace(OUTSIDE, supabase=lambda _config: absent))) == {"Supabase"}
+    assert set(faults(add_app(), replace(SERVICES, supabase=lambda _config: absent))) == {
+        "Supabase"
+    }
 
 
 def test_a_data_directory_that_cannot_be_made_is_a_fault(add_app: Add, tmp_path: Path) -> None:
@@ -304,8 +306,8 @@ def test_a_job_that_no_worker_takes_is_a_fault(add_app: Add, tmp_path: Path) -> 
     database = Database(f"sqlite:///{tmp_path}/jobs.sqlite", clock=iter([0.0, 600.0]).__next__)
     database.create()
     database.accept(Job("j", "run", Target("o/r"), Command("solve", "p")))
-    outside = replace(OUTSIDE, database=lambda _config: database)
-    assert faults(add_app(), outside)["database"].words == "A job has waited 600 s for a worker."
+    services = replace(SERVICES, database=lambda _config: database)
+    assert faults(add_app(), services)["database"].message == "A job has waited 600 s for a worker."
 
 
 @pytest.mark.parametrize(

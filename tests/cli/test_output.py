@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.app import build_database
-from bot.cli.output import printable
+from bot.cli.output import escape_controls
 from bot.config import load_config
 from bot.types import Command, Job, Report, Target
 from bot.types.snapshot import Patch
@@ -27,15 +27,16 @@ LATIN = "diff --git a/x b/x\n-caf\udce9 \u2713\n"
 
 @given(st.text() | st.text(st.characters(categories=["Cc", "Cf", "Cs", "Zl", "Zp"])))
 def test_only_signs_that_can_be_seen_are_printed(text: str) -> None:
-    shown = printable(text)
+    shown = escape_controls(text)
     assert all(sign.isprintable() or sign in "\n\t" for sign in shown)
-    assert printable(shown) == shown
+    assert escape_controls(shown) == shown
     assert (shown == text) == all(sign.isprintable() or sign in "\n\t" for sign in text)
 
 
 def test_control_signs_are_told_by_their_names() -> None:
     assert (
-        printable("a\x1b[2J\r\u202e\u2028\udce9é\t\n") == "a\\x1b[2J\\r\\u202e\\u2028\\udce9é\t\n"
+        escape_controls("a\x1b[2J\r\u202e\u2028\udce9é\t\n")
+        == "a\\x1b[2J\\r\\u202e\\u2028\\udce9é\t\n"
     )
 
 

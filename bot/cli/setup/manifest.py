@@ -1,6 +1,5 @@
-"""The App as `app.yml` describes it.
-
-GitHub's last step of the manifest flow: the code becomes the App's keys, once.
+"""The App's manifest from `app.yml`, and the last step of GitHub's manifest flow, in which a code
+is exchanged for the App's keys, once.
 """
 
 from __future__ import annotations
@@ -17,6 +16,10 @@ from bot.config import Config
 from bot.errors import OutsideError, SetupError, TinyGenError
 
 MANIFEST = Path(__file__).parents[3] / "app.yml"
+
+_WRITABLE = re.compile(r"[A-Za-z0-9 _.=+/\r\n-]{1,20000}")
+"""Values that can be written to `.env` between quotes."""
+_TIMEOUT_S = 20.0
 
 
 class Hook(BaseModel):
@@ -39,7 +42,7 @@ class Manifest(BaseModel):
     default_events: tuple[str, ...]
 
     def to_post(self, url: str, redirect_url: str) -> dict[str, Any]:
-        """What GitHub takes, for a bot that is reached at `url`."""
+        """The form that GitHub takes, for a bot that is reached at `url`."""
         hook = {"url": f"{url}/webhook", "active": True}
         return {
             **self.model_dump(mode="json"),
@@ -50,19 +53,16 @@ class Manifest(BaseModel):
 
 
 def read_manifest(path: Path = MANIFEST) -> Manifest:
-    """SetupError where the file is not there, or is no manifest."""
+    """SetupError if the file is missing or is not a manifest."""
     import yaml
 
     try:
         return Manifest.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as odd:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
         raise SetupError(
-            f"app.yml cannot be used ({type(odd).__name__}).",
+            f"app.yml cannot be used ({type(error).__name__}).",
             next_step="Restore the file that came with TinyGen.",
-        ) from odd
-
-
-_WRITABLE = re.compile(r"[A-Za-z0-9 _.=+/\r\n-]{1,20000}")
+        ) from error
 
 
 class NewApp(BaseModel):
@@ -76,18 +76,17 @@ class NewApp(BaseModel):
     @field_validator("pem", "webhook_secret")
     @classmethod
     def _writable(cls, secret: SecretStr) -> SecretStr:
-        """They are written to `.env`, between quotes."""
         if not _WRITABLE.fullmatch(secret.get_secret_value()):
             raise ValueError("holds what no key does")
         return secret
 
 
 def fetch_new_app(config: Config, code: str) -> NewApp:
-    """The App that was just registered, with its keys, which GitHub shows this once."""
+    """The App that was just registered, with its keys, which GitHub gives out only once."""
     from bot.adapters.github.auth import TokenCredentials
     from bot.adapters.github.client import ApiClient, ApiRequest, Transport
 
-    transport = Transport(config.github_api_url, timeout_s=20.0, sleep=time.sleep, clock=time.time)
+    transport = Transport(config.github_api_url, timeout_s=_TIMEOUT_S, sleep=time.sleep, clock=time.time)
     request = ApiRequest(
         "POST",
         f"/app-manifests/{quote(code, safe='')}/conversions",

@@ -1,5 +1,5 @@
-"""The local page from which a person's browser goes to GitHub, and to which GitHub sends it back
-with a code."""
+"""A page on this machine from which a person's browser posts the App's manifest to GitHub, and to
+which GitHub sends the browser back with a code."""
 
 from __future__ import annotations
 
@@ -20,36 +20,38 @@ from bot.errors import TimedOut, TinyGenError
 
 CREATED = "/created"
 
-_CONNECTION_S = 10.0
+_CONNECTION_TIMEOUT_S = 10.0
+_SHUTDOWN_POLL_S = 0.1
 _HEAD = """\
 <!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <meta name="color-scheme" content="light dark"><title>TinyGen</title>
-<body style="font: 1.1em/1.5 system-ui, sans-serif; margin: 3em auto; max-width: 36em; padding: 0 1em">
+<body style="font: 1.1em/1.5 system-ui, sans-serif; margin: 3em auto; max-width: 36em; \
+padding: 0 1em">
 """
 
 
 class Page:
-    """Answers at `url`, on loopback, from `with` to its end.
+    """A context manager that answers at `url`, on loopback.
 
-    `manifest` is given the address to come back to, and gives what is posted to `new_app_url`.
-    `finish` is called once, with GitHub's code; the browser is sent on to the address that it
-    gives, which is `wait`'s result too.
+    `render_manifest` gets the URL to which GitHub sends the browser back, and returns what is
+    posted to `new_app_url`. `finish` is called once, with GitHub's code; it returns the URL to
+    which the browser is redirected, which is the result of `wait` too.
     """
 
     def __init__(
         self,
         new_app_url: str,
-        manifest: Callable[[str], dict[str, Any]],
+        render_manifest: Callable[[str], dict[str, Any]],
         finish: Callable[[str], str],
     ) -> None:
         self._new_app_url = new_app_url
-        self._manifest = manifest
+        self._render_manifest = render_manifest
         self._exchange = _Exchange(secrets.token_urlsafe(24), finish)
 
-    def wait(self, within_s: float) -> str:
-        """What `finish` gave, or raised. TimedOut where nobody came back."""
-        if not self._exchange.ended.wait(within_s):
-            message = f"Nobody registered the App within {within_s / 60:.0f} minutes."
+    def wait(self, timeout_s: float) -> str:
+        """What `finish` returned or raised. TimedOut if no browser came back."""
+        if not self._exchange.ended.wait(timeout_s):
+            message = f"Nobody registered the App within {timeout_s / 60:.0f} minutes."
             raise TimedOut(message, next_step="Run `python -m bot setup` again.")
         if isinstance(self._exchange.outcome, TinyGenError):
             raise self._exchange.outcome
@@ -59,12 +61,12 @@ class Page:
         self._server = _Listener(("127.0.0.1", 0), _Connection)
         self.port = int(self._server.server_address[1])
         self.url = f"http://127.0.0.1:{self.port}/"
+        manifest = self._render_manifest(f"http://127.0.0.1:{self.port}{CREATED}")
         action = f"{self._new_app_url}?state={self._exchange.state}"
-        self._exchange.form = _form(
-            action, self._manifest(f"http://127.0.0.1:{self.port}{CREATED}")
-        )
+        self._exchange.form = _render_form(action, manifest)
         self._server.exchange = self._exchange
-        threading.Thread(target=self._server.serve_forever, args=(0.1,), daemon=True).start()
+        serve = self._server.serve_forever
+        threading.Thread(target=serve, args=(_SHUTDOWN_POLL_S,), daemon=True).start()
         return self
 
     def __exit__(
@@ -78,24 +80,23 @@ class Page:
 
 
 class _Exchange:
-    """The form that goes to GitHub, and what comes back, once."""
+    """The form for GitHub, and the outcome of the first answer that comes back."""
 
     def __init__(self, state: str, finish: Callable[[str], str]) -> None:
         self.state = state
         self.form = ""
         self.outcome: str | TinyGenError = ""
         self.ended = threading.Event()
-        """Set once the browser was told the outcome: the process may end then."""
+        """Set when the outcome was sent to the browser: the process may end then."""
         self._finish = finish
         self._first = threading.Lock()
 
     def take(self, query: str) -> tuple[HTTPStatus, str]:
-        """The answer to a browser that comes back: where to go on, or words for the person."""
-        given = {name: values[0] for name, values in parse_qs(query).items()}
-        code = given.get("code", "")
-        if not code or not hmac.compare_digest(
-            given.get("state", "").encode(), self.state.encode()
-        ):
+        """The answer to a browser that comes back: a URL to go on to, or text for the person."""
+        parameters = {name: values[0] for name, values in parse_qs(query).items()}
+        code = parameters.get("code", "")
+        state = parameters.get("state", "")
+        if not code or not hmac.compare_digest(state.encode(), self.state.encode()):
             return (
                 HTTPStatus.BAD_REQUEST,
                 "This is not the answer to the form that setup sent. Begin at its address.",
@@ -103,11 +104,12 @@ class _Exchange:
         if not self._first.acquire(blocking=False):
             return HTTPStatus.CONFLICT, "The App is registered already: see the terminal."
         try:
-            self.outcome = onward = self._finish(code)
+            next_url = self._finish(code)
         except TinyGenError as error:
             self.outcome = error
             return HTTPStatus.BAD_GATEWAY, str(error)
-        return HTTPStatus.SEE_OTHER, onward
+        self.outcome = next_url
+        return HTTPStatus.SEE_OTHER, next_url
 
 
 class _Listener(ThreadingHTTPServer):
@@ -121,47 +123,47 @@ class _Listener(ThreadingHTTPServer):
 
 class _Connection(BaseHTTPRequestHandler):
     server: _Listener
-    timeout = _CONNECTION_S
+    timeout = _CONNECTION_TIMEOUT_S
 
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?")
-        if self.headers.get("Host", "").partition(":")[0] not in ("127.0.0.1", "localhost"):
-            self._answer(
-                HTTPStatus.MISDIRECTED_REQUEST, "Open the address that setup printed."
-            )  # DNS rebinding
+        host = self.headers.get("Host", "").partition(":")[0]
+        if host not in ("127.0.0.1", "localhost"):  # DNS rebinding
+            self._answer(HTTPStatus.MISDIRECTED_REQUEST, "Open the address that setup printed.")
         elif path == "/":
             self._answer(HTTPStatus.OK, self.server.exchange.form, is_html=True)
         elif path == CREATED:
-            self._come_back(query)
+            self._answer_return(query)
         else:
             self._answer(
                 HTTPStatus.NOT_FOUND, "There is nothing here. Open the address that setup printed."
             )
 
-    def _come_back(self, query: str) -> None:
-        status, words = self.server.exchange.take(query)
+    def _answer_return(self, query: str) -> None:
+        status, text = self.server.exchange.take(query)
         try:
-            self._answer(status, words)
+            self._answer(status, text)
         finally:
             if self.server.exchange.outcome:
                 self.server.exchange.ended.set()
 
-    def _answer(self, status: HTTPStatus, words: str, *, is_html: bool = False) -> None:
-        body = (_HEAD + (words if is_html else f"<p>{html.escape(words)}")).encode()
+    def _answer(self, status: HTTPStatus, text: str, *, is_html: bool = False) -> None:
+        content = text if is_html else f"<p>{html.escape(text)}"
+        body = (_HEAD + content).encode()
         self.send_response(status)
         if status == HTTPStatus.SEE_OTHER:
-            self.send_header("Location", words)
+            self.send_header("Location", text)
         self.send_header("Content-Type", "text/html; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
-        """The code and the state are no one's to read in a log."""
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
+        """Logs nothing: the code and the state are secrets."""
 
 
-def _form(action: str, manifest: dict[str, Any]) -> str:
+def _render_form(action: str, manifest: dict[str, Any]) -> str:
     return (
         f"<h1>Register TinyGen</h1><p>GitHub will ask you to confirm the App's name; it sends"
         f" deliveries to "
