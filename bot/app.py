@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from bot.change.solve import Limits
 from bot.config import Config
 from bot.errors import SetupError
-from bot.logs import cleaner, configure_logs
+from bot.logs import configure_logs, make_redactor
 from bot.metrics import MetricsBuffer
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ SLOW_IMPORTS = ("githubkit", "openai")
 
 
 def set_up_logs(config: Config) -> None:
-    configure_logs(config.log_format, config.log_level, cleaner(config.secrets()))
+    configure_logs(config.log_format, config.log_level, make_redactor(config.secrets()))
 
 
 def database_url(config: Config) -> str:
@@ -219,7 +219,7 @@ def build_worker(config: Config) -> Worker:
         config, wait_s=WORKER_WAIT_S, checkpoint_pages=WORKER_CHECKPOINT_PAGES
     )
     me = _executor_id(config)
-    clean = cleaner(config.secrets())
+    clean = make_redactor(config.secrets())
     meter = MetricsBuffer()
     engine = Engine(
         database_url(config),

@@ -1,13 +1,11 @@
 """The settings: read once, from the environment and an env file, into one frozen value. Nothing
 else reads the environment.
 
-Which file: whoever runs the service chooses the folder that it runs in, and its `.env`. The
-commands on a repository may be given in a stranger's clone, so they read TinyGen's own file alone.
+The service reads `.env` of the folder that its operator starts it in. The commands on a repository
+may run in a stranger's clone, so they read only TinyGen's own file.
 
-A field's alias is the setting's name, its description the comment in `.env.example` (`python -m
-bot.config` prints that file; a test holds the two together). An empty value counts as not set.
-
-A private key as people put it into a setting.
+A field's alias is the name of the setting, its description the comment in `.env.example`, which
+`python -m bot.config` prints. An empty value counts as not set.
 """
 
 from __future__ import annotations
@@ -16,6 +14,7 @@ import base64
 import re
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -32,31 +31,28 @@ from pydantic import (
 )
 
 from bot.errors import SetupError
-from bot.types import Mode, Outsiders, Permission, Triggers
+from bot.types import MAX_CI_FIXES, Mode, Outsiders, Permission, Triggers
 from bot.types.quota import Quota
-
-
-def read_pem(text: str) -> str:
-    """The PEM, whichever of the accepted forms it has. ValueError says which those are."""
-    text = text.replace("\\n", "\n").strip()
-    if "-----BEGIN" not in text:
-        try:
-            text = base64.b64decode("".join(text.split()), validate=True).decode("ascii").strip()
-        except ValueError:
-            text = ""
-    if "PRIVATE KEY-----" not in text:
-        raise ValueError("is not a private key as PEM, PEM with \\n, or base64 of PEM")
-    return text + "\n"
-
 
 Count = Annotated[int, Field(ge=1)]
 Limit = Annotated[int, Field(ge=0)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 HttpUrl = Annotated[str, Field(pattern=r"^https?://[^\s/?#]+[^\s?#]*$")]
-CODE = Path(__file__).resolve().parent.parent
-"""The folder that this package is in: TinyGen's checkout, or where it is installed."""
-_PATHS = ("TINYGEN_DATA_DIR", "GITHUB_PRIVATE_KEY_PATH")
-_OFFER = re.compile(r"[^=\s]+(?:\s*=\s*\d+(?:\.\d+)?(?:/\d+(?:\.\d+)?){1,2})?")
+CODE_DIR = Path(__file__).resolve().parent.parent
+"""The folder that holds this package: TinyGen's checkout, or where it is installed."""
+_PATH_SETTINGS = ("TINYGEN_DATA_DIR", "GITHUB_PRIVATE_KEY_PATH")
+_OFFERED_MODEL = re.compile(
+    r"(?P<name>[^=\s]+)(?:\s*=\s*(?P<prices>\d+(?:\.\d+)?(?:/\d+(?:\.\d+)?){1,2}))?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedModel:
+    """One of TINYGEN_MODELS. `prices` are US dollars for a million tokens in, out and, if given, in
+    from the server's cache; () if none are given."""
+
+    name: str
+    prices: tuple[float, ...] = ()
 
 
 def _setting(name: str, default: Any, meaning: str) -> Any:
@@ -73,13 +69,12 @@ class Config(BaseModel):
         "Any server that speaks OpenAI chat completions.",
     )
     openai_model: str = _setting("OPENAI_MODEL", "gpt-5.4", "The model's name at that server.")
-    models: tuple[str, ...] = _setting(
+    models: tuple[OfferedModel, ...] = _setting(
         "TINYGEN_MODELS",
         (),
         "Comma-separated models that a repository's .github/tinygen.yml may choose instead; prices"
         " may follow, as in NAME=IN/OUT or NAME=IN/OUT/CACHED (see TINYGEN_PRICE_INPUT).",
     )
-
     vision: tuple[str, ...] = _setting(
         "TINYGEN_VISION",
         (),
@@ -121,13 +116,12 @@ class Config(BaseModel):
         "SUPABASE_KEY", None, "The secret (service role) key."
     )
 
+    # GitHub may send a delivery again for some days, and its stored id keeps it from running twice.
     keep_days: Annotated[int, Field(ge=7)] = _setting(
         "TINYGEN_KEEP_DAYS",
         30,
         "How long ended jobs are remembered: their pages, and that they ran.",
     )
-    # Not less: GitHub may send a delivery again for some days, and it is its id that keeps it from
-    # running twice.
     log_days: Limit = _setting(
         "TINYGEN_LOG_DAYS",
         0,
@@ -183,7 +177,7 @@ class Config(BaseModel):
         "What becomes of a change that rests on words of people who may not have changes made: diff"
         " (shown, waits for `/tinygen apply`), refuse, or pr (delivered as any other).",
     )
-    ci_fixes: Annotated[int, Field(ge=0, le=2)] = _setting(
+    ci_fixes: Annotated[int, Field(ge=0, le=MAX_CI_FIXES)] = _setting(
         "TINYGEN_CI_FIXES",
         0,
         "How often a failed check of TinyGen's own pull request is worked on: 0, 1 or 2.",
@@ -253,12 +247,12 @@ class Config(BaseModel):
 
     @field_validator("openai_base_url", "github_api_url", "github_server_url", "supabase_url")
     @classmethod
-    def _without_slash(cls, url: str | None) -> str | None:
+    def _strip_slash(cls, url: str | None) -> str | None:
         return url.rstrip("/") if url else url
 
     @field_validator("min_permission")
     @classmethod
-    def _not_everybodys(cls, permission: Permission) -> Permission:
+    def _check_permission(cls, permission: Permission) -> Permission:
         """Everybody may read a public repository."""
         if permission in ("none", "read"):
             raise ValueError(
@@ -267,39 +261,33 @@ class Config(BaseModel):
             )
         return permission
 
-    @field_validator("api_keys", "models", "vision", mode="before")
+    @field_validator("api_keys", "vision", mode="before")
     @classmethod
-    def _split(cls, keys: object) -> object:
-        return (
-            tuple(key.strip() for key in keys.split(",") if key.strip())
-            if isinstance(keys, str)
-            else keys
-        )
+    def _split(cls, value: object) -> object:
+        return _split_commas(value) if isinstance(value, str) else value
 
-    @field_validator("models")
+    @field_validator("models", mode="before")
     @classmethod
-    def _priced(cls, offers: tuple[str, ...]) -> tuple[str, ...]:
-        odd = [offer for offer in offers if not _OFFER.fullmatch(offer)]
-        if odd:
-            raise ValueError(f"{odd[0]!r} is neither NAME nor NAME=IN/OUT nor NAME=IN/OUT/CACHED")
-        return offers
+    def _parse_models(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(_parse_model(text) for text in _split_commas(value))
 
     @field_validator("github_private_key")
     @classmethod
-    def _pem(cls, key: SecretStr | None) -> SecretStr | None:
+    def _read_key(cls, key: SecretStr | None) -> SecretStr | None:
         return SecretStr(read_pem(key.get_secret_value())) if key else None
 
     @field_validator("database_url")
     @classmethod
-    def _known_database(cls, url: SecretStr | None) -> SecretStr | None:
-        if url and not url.get_secret_value().startswith(
-            ("postgresql://", "postgres://", "sqlite:///")
-        ):
+    def _check_database(cls, url: SecretStr | None) -> SecretStr | None:
+        schemes = ("postgresql://", "postgres://", "sqlite:///")
+        if url and not url.get_secret_value().startswith(schemes):
             raise ValueError("must begin with postgresql://")
         return url
 
     @model_validator(mode="after")
-    def _complete(self) -> Config:
+    def _check_together(self) -> Config:
         if (self.supabase_url is None) != (self.supabase_key is None):
             raise ValueError("SUPABASE_URL and SUPABASE_KEY go together")
         if self.github_private_key and self.github_private_key_path:
@@ -312,29 +300,22 @@ class Config(BaseModel):
         return self
 
     def secrets(self) -> tuple[str, ...]:
-        """Every secret value, so that none of them is ever written or sent anywhere it does not
-        belong."""
+        """All secret values, to be kept out of logs and of all that is sent."""
         single = [value.get_secret_value() for _, value in self if isinstance(value, SecretStr)]
         return (*single, *(key.get_secret_value() for key in self.api_keys))
 
     def model_names(self) -> tuple[str, ...]:
-        """What a repository may choose among, the operator's own first."""
-        return (self.openai_model, *(offer.partition("=")[0].strip() for offer in self.models))
+        """The models that a repository may choose from, the operator's own first."""
+        return (self.openai_model, *(model.name for model in self.models))
 
     def model_prices(self) -> dict[str, tuple[float, ...]]:
-        """By the names of TINYGEN_MODELS: in, out and, where it is set, cached."""
-        offers = (offer.partition("=") for offer in self.models)
-        return {
-            name.strip(): tuple(map(float, prices.split("/")))
-            for name, _, prices in offers
-            if prices
-        }
+        """The prices of those of TINYGEN_MODELS that have some, by name."""
+        return {model.name: model.prices for model in self.models if model.prices}
 
-    def doors(self) -> Triggers:
-        shut = {"off": ""}
-        return Triggers(
-            shut.get(self.label, self.label), shut.get(self.on_assignment, self.on_assignment)
-        )
+    def triggers(self) -> Triggers:
+        label = "" if self.label == "off" else self.label
+        assignee = "" if self.on_assignment == "off" else self.on_assignment
+        return Triggers(label, assignee)
 
     def quota(self) -> Quota:
         return Quota(
@@ -346,30 +327,56 @@ class Config(BaseModel):
         )
 
 
+def _split_commas(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _parse_model(text: str) -> OfferedModel:
+    found = _OFFERED_MODEL.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text!r} is neither NAME nor NAME=IN/OUT nor NAME=IN/OUT/CACHED")
+    prices = found["prices"].split("/") if found["prices"] else ()
+    return OfferedModel(found["name"], tuple(float(price) for price in prices))
+
+
+def read_pem(text: str) -> str:
+    """A private key as PEM, from any form that people put into a setting. ValueError if it is none
+    of them."""
+    text = text.replace("\\n", "\n").strip()
+    if "-----BEGIN" not in text:
+        try:
+            text = base64.b64decode("".join(text.split()), validate=True).decode("ascii").strip()
+        except ValueError:
+            text = ""
+    if "PRIVATE KEY-----" not in text:
+        raise ValueError("is not a private key as PEM, PEM with \\n, or base64 of PEM")
+    return text + "\n"
+
+
 def load_config(environment: Mapping[str, str], env_file: Path | None = Path(".env")) -> Config:
-    """The settings; the environment wins over the file. One SetupError names every setting that is
-    odd."""
-    return _load(environment, env_file, {})
+    """The settings; the environment wins over the file. One SetupError lists all invalid ones."""
+    return _load(environment, env_file, defaults={})
 
 
-def load_own_config(environment: Mapping[str, str], code: Path = CODE) -> Config:
-    """The settings for the commands on a repository: nothing comes from the current folder unless
+def load_own_config(environment: Mapping[str, str], code_dir: Path = CODE_DIR) -> Config:
+    """The settings for the commands on a repository. Nothing is read from the current folder unless
     the environment names it.
 
-    `code` is the folder that holds the package `bot`. A checkout has its own `.env` and `data/`
-    beside it; what is installed has them where
-    https://specifications.freedesktop.org/basedir-spec/latest/ says.
+    `code_dir` is the folder that holds the package `bot`. A checkout has `.env` and `data/` there.
+    An installed TinyGen has them in the user's folders:
+    https://specifications.freedesktop.org/basedir-spec/latest/
     """
-    if (code / "app.yml").is_file():
-        env_file, data_dir = code / ".env", code / "data"
+    if (code_dir / "app.yml").is_file():
+        env_file, data_dir = code_dir / ".env", code_dir / "data"
     else:
         env_file = _base_dir(environment, "XDG_CONFIG_HOME", ".config") / "tinygen" / "env"
         data_dir = _base_dir(environment, "XDG_DATA_HOME", ".local/share") / "tinygen"
-    return _load(environment, env_file, {"TINYGEN_DATA_DIR": str(data_dir)})
+    return _load(environment, env_file, defaults={"TINYGEN_DATA_DIR": str(data_dir)})
 
 
 def _base_dir(environment: Mapping[str, str], name: str, default: str) -> Path:
-    """The specification has relative paths ignored."""
+    """The folder that the variable names, else `default` in the home directory. The specification
+    says to ignore a relative path."""
     given = Path(environment.get(name, ""))
     if given.is_absolute():
         return given
@@ -386,30 +393,28 @@ def _base_dir(environment: Mapping[str, str], name: str, default: str) -> Path:
 
 
 def _load(
-    environment: Mapping[str, str], env_file: Path | None, defaults: Mapping[str, str]
+    environment: Mapping[str, str], env_file: Path | None, *, defaults: Mapping[str, str]
 ) -> Config:
     from_file = _read_env_file(env_file) if env_file else {}
     given = {name: value for name, value in {**from_file, **environment}.items() if value}
     try:
         config = Config.model_validate({**defaults, **given})
     except ValidationError as error:
-        odd = "; ".join(
-            f"{fault['loc'][0] if fault['loc'] else 'settings'}:"
-            f" {fault['msg'].removeprefix('Value error, ')}"
-            for fault in error.errors(include_url=False, include_input=False)
-        )
+        invalid = []
+        for detail in error.errors(include_url=False, include_input=False):
+            name = detail["loc"][0] if detail["loc"] else "settings"
+            invalid.append(f"{name}: {detail['msg'].removeprefix('Value error, ')}")
         raise SetupError(
-            f"Settings that cannot be used: {odd}.",
+            f"Settings that cannot be used: {'; '.join(invalid)}.",
             next_step=f"Mend them in {env_file or '.env'}; see .env.example.",
         ) from None
     return _with_key_file(config)
 
 
 def _read_env_file(path: Path) -> Mapping[str, str | None]:
-    """What it sets. The paths in it are relative to its own folder."""
-    if path.exists() and not (
-        path.is_file() or path.is_dir()
-    ):  # a pipe is waited for, and a device may have no end
+    """The values in the file; {} if there is none. Its paths are relative to its own folder."""
+    # Reading a pipe may wait forever, and a device may have no end.
+    if path.exists() and not (path.is_file() or path.is_dir()):
         raise SetupError(
             f"{path} cannot be read: it is no regular file.", next_step="Mend it; see .env.example."
         )
@@ -423,27 +428,9 @@ def _read_env_file(path: Path) -> Mapping[str, str | None]:
             f"{path} cannot be read: {reason}.", next_step="Mend it; see .env.example."
         ) from None
     return {
-        name: str(path.parent / value) if name in _PATHS and value else value
+        name: str(path.parent / value) if name in _PATH_SETTINGS and value else value
         for name, value in values.items()
     }
-
-
-def render_env_example() -> str:
-    """`.env.example`: every setting with its meaning and default, commented out."""
-    lines = [
-        "# TinyGen's settings. Copy to .env and fill in what you need; all have a default or are"
-        " optional."
-    ]
-    for field in Config.model_fields.values():
-        default = (
-            ""
-            if field.default in (None, ())
-            else str(field.default).lower()
-            if isinstance(field.default, bool)
-            else field.default
-        )
-        lines += ["", f"# {field.description}", f"#{field.alias}={default}"]
-    return "\n".join(lines) + "\n"
 
 
 def _with_key_file(config: Config) -> Config:
@@ -459,6 +446,22 @@ def _with_key_file(config: Config) -> Config:
             next_step="Name the .pem file that GitHub gave you, readable by TinyGen's user.",
         ) from None
     return config.model_copy(update={"github_private_key": key})
+
+
+def render_env_example() -> str:
+    """`.env.example`: every setting with its meaning and default, commented out."""
+    lines = [
+        "# TinyGen's settings. Copy to .env and fill in what you need; all have a default or are"
+        " optional."
+    ]
+    for field in Config.model_fields.values():
+        default = field.default
+        if default in (None, ()):
+            default = ""
+        elif isinstance(default, bool):
+            default = str(default).lower()
+        lines += ["", f"# {field.description}", f"#{field.alias}={default}"]
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

@@ -1,31 +1,35 @@
-"""Every failure that TinyGen expects, by who acts next.
+"""Every failure that TinyGen expects, by who must act next.
 
-    TinyGenError ├── AskerError         the person who asked can mend it: shown, never retried │
-    ├── BadRequest     what was asked cannot be read │   ├── NotPermitted   the person may not ask
-    this │   ├── NotFound       no such repository, branch, issue or job, or no access to it │   ├──
-    LimitReached   a limit of this installation was met │   └── Unworkable     the request was
-    understood, but no change came of it that may be delivered │       └── Conflict   a change and
-    what its branch became meanwhile do not go together ├── OutsideError       GitHub, git, the
-    model or the database failed: retried where that is safe, then shown │   ├── TimedOut       it
-    took longer than it may │   ├── Damaged        what was kept here was spoilt and is thrown away:
-    the same again makes it anew │   ├── DatabaseFailed our own database did not take or give what
-    it should: nothing was stored │   ├── BranchMoved    the branch is not where it was when the
-    work on it began │   ├── ContextTooLong the model cannot take that many tokens: show it less,
-    then ask again │   └── ImagesRefused  the model takes no images, or not these: ask again without
-    └── SetupError         the operator must act: stops at the start, or names the setting to mend
-    └── RowRefused     the request log elsewhere does not take this one row, as it is
+TinyGenError
+├── AskerError          the person who asked can fix it: shown, never retried
+│   ├── BadRequest      the request cannot be read
+│   ├── NotPermitted    the person may not ask for this
+│   ├── NotFound        no such repository, branch, issue or job, or no access to it
+│   ├── LimitReached    a limit of this installation is reached
+│   └── Unworkable      the request was understood, but led to no change that may be delivered
+│       └── Conflict    the change and a newer commit of its branch do not go together
+├── OutsideError        GitHub, git, the model or the database failed: retried if safe, then shown
+│   ├── TimedOut        it took longer than allowed
+│   ├── Damaged         a local copy was corrupt and is removed: a retry makes it again
+│   ├── DatabaseFailed  our own database failed: nothing was stored
+│   ├── BranchMoved     the branch has new commits since the work on it began
+│   ├── ContextTooLong  the model does not accept that many tokens: send fewer
+│   └── ImagesRefused   the model does not accept images, or not these: send none
+└── SetupError          the operator must act: the start stops, or the message names the setting
+    └── RowRefused      the request log at Supabase does not accept this one row
 
-An adapter may have kinds of its own below these; outside it, each is only the one above.
+An adapter may have subclasses of its own; outside it, each counts as the class here that is above
+it.
 
-A message says what happened; `next_step` says what to do about it. Both may be shown in public:
-neither ever holds a secret, a URL that carries one, or file contents.
+`message` says what happened, `next_step` what to do about it. Both may be shown in public: they
+never hold a secret, a URL that carries one, or file contents.
 """
 
 from __future__ import annotations
 
 
 class TinyGenError(Exception):
-    """`str()` gives the message and the next step as one line or two sentences."""
+    """`str()` gives the message and the next step on one line."""
 
     def __init__(self, message: str, *, next_step: str) -> None:
         super().__init__(message)
@@ -53,7 +57,7 @@ class NotFound(AskerError):
 
 
 class LimitReached(AskerError):
-    """`retry_in_s` is when the limit is free again, where that is known."""
+    """`retry_in_s` is the time until the limit is free again; None if unknown."""
 
     def __init__(self, message: str, *, next_step: str, retry_in_s: float | None = None) -> None:
         super().__init__(message, next_step=next_step)
@@ -69,8 +73,8 @@ class Conflict(Unworkable):
 
 
 class OutsideError(TinyGenError):
-    """`retry_in_s` is what the other side asked for, where it did. `step` is the durable step that
-    ended with it."""
+    """`retry_in_s` is the wait that the server asked for, or None. `step` is the number of the
+    durable step that failed with it."""
 
     step: int | None = None
 
@@ -112,4 +116,4 @@ class RowRefused(SetupError):
 
 
 class Cancelled(Exception):
-    """The asker no longer wants the answer. Not a failure: the job ends as cancelled."""
+    """The asker cancelled the job. This is no failure: the job ends as cancelled."""

@@ -1,5 +1,5 @@
-"""The logs: one event per step, `key=value` or JSON on standard error, with its job and never with
-a secret."""
+"""The logs: one event per step on standard error, as `key=value` or JSON, with its job's id and
+never with a secret."""
 
 from __future__ import annotations
 
@@ -13,45 +13,48 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 HIDDEN = "[hidden]"
-_TOKENS = re.compile(
+_MIN_SECRET_CHARS = 6
+"""A shorter value would hide parts of ordinary words."""
+_SECRET_FORMS = re.compile(
     r"\bgh[a-z]_[A-Za-z0-9_.\-]{16,}|\bgithub_pat_\w{16,}|\bsk-[\w\-]{16,}|\bsb_secret_[\w\-]{8,}"
     r"|\beyJ[\w\-]{8,}+(?:\.[\w\-]*+){0,2}"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
     re.DOTALL,
 )
-"""The forms of the secrets that pass through: GitHub's, OpenAI's and Supabase's keys, PEM keys, and
-JWTs, of which the first part is enough."""
-
-_BOUNDARY = re.compile(r"-----(?:BEGIN|END) [A-Z ]+-----")
+"""Keys of GitHub, OpenAI and Supabase, PEM keys, and JWTs, of which the first part is enough."""
+_PEM_BOUNDARY = re.compile(r"-----(?:BEGIN|END) [A-Z ]+-----")
 
 
-def cleaner(secrets: Iterable[str]) -> Callable[[str], str]:
-    """A function that takes these secrets out of a text, whole or line by line (a PEM key in a
-    traceback). The lines around a key are no secret: code that reads keys holds them, too."""
-    lines = {line for secret in secrets for line in (secret, *secret.splitlines())}
-    parts = {line for line in lines if len(line) >= 6 and not _BOUNDARY.fullmatch(line)}
-    escaped = {part.replace("\n", "\\n") for part in parts}
+def make_redactor(secrets: Iterable[str]) -> Callable[[str], str]:
+    """A function that replaces these secrets in a text, and each line of one that has several, as
+    a traceback may hold one line of a PEM key."""
+    parts: set[str] = set()
+    for secret in secrets:
+        for part in (secret, *secret.splitlines()):
+            # `-----BEGIN …` is no secret: source code that reads keys holds it, too.
+            if len(part) >= _MIN_SECRET_CHARS and not _PEM_BOUNDARY.fullmatch(part):
+                parts.add(part)
+                parts.add(part.replace("\n", "\\n"))
     if not parts:
         return lambda text: text
-    known = re.compile(
-        "|".join(re.escape(part) for part in sorted(parts | escaped, key=len, reverse=True))
-    )
+    longest_first = sorted(parts, key=len, reverse=True)
+    known = re.compile("|".join(re.escape(part) for part in longest_first))
     return lambda text: known.sub(HIDDEN, text)
 
 
-def configure_logs(form: Literal["text", "json"], level: str, clean: Callable[[str], str]) -> None:
-    """Sends every logger's events, ours and the libraries', through one chain that hides
+def configure_logs(form: Literal["text", "json"], level: str, redact: Callable[[str], str]) -> None:
+    """Sends the events of all loggers, ours and the libraries', through one chain that removes
     secrets."""
 
-    def hide(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-        return {name: _hidden(value, clean) for name, value in event.items()}
+    def redact_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        return {name: redact_value(value, redact) for name, value in event.items()}
 
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
-        hide,
+        redact_event,
     ]
     render: Processor = (
         structlog.processors.JSONRenderer()
@@ -77,7 +80,9 @@ def configure_logs(form: Literal["text", "json"], level: str, clean: Callable[[s
         library.handlers, library.propagate = [], True
 
 
-def _hidden(value: object, clean: Callable[[str], str]) -> object:
+def redact_value(value: object, redact: Callable[[str], str]) -> object:
+    """The value as text without known secrets and without whatever looks like one; numbers and None
+    unchanged."""
     if isinstance(value, int | float | None):
         return value
-    return _TOKENS.sub(HIDDEN, clean(value if isinstance(value, str) else str(value)))
+    return _SECRET_FORMS.sub(HIDDEN, redact(value if isinstance(value, str) else str(value)))

@@ -1,13 +1,8 @@
-"""`/metrics`: what the database knows of the jobs and of what the workers counted, so every process
-tells the same.
+"""The metrics of `/metrics`: workers count in a buffer, add it to the database from time to time,
+and the web part reads all of it from there. So every process shows the same, on every machine.
 
+A worker that is killed loses what it counted since its last write: some seconds' worth.
 https://prometheus.io/docs/instrumenting/exposition_formats/
-
-What a worker counts as it works. From time to time it is added to what the database holds, and read
-there by `/metrics`: the web part and the workers are different processes, on different machines
-perhaps.
-
-Of a worker that is killed, what it counted since it last wrote is lost: some seconds' worth.
 """
 
 from __future__ import annotations
@@ -26,7 +21,8 @@ from bot.ports import MetricSample
 from bot.types import Reply, State
 
 ALIVE_S = 60.0
-COUNTED = {
+"""A worker counts as alive if it has written its heartbeat within this time."""
+WORKER_METRICS = {
     "tinygen_step_seconds": ("summary", "How long the steps of jobs took, by step."),
     "tinygen_model_calls": ("counter", "Replies received from the model."),
     "tinygen_model_seconds": ("counter", "Time spent waiting for them, retries included."),
@@ -48,83 +44,19 @@ COUNTED = {
         "Rows that the request log at Supabase has not taken yet.",
     ),
 }
-"""What workers count, with its kind and meaning."""
-
-
-class Counts(Protocol):
-    def counts(self) -> Mapping[State, int]: ...
-
-    def oldest_waiting_s(self) -> float: ...
-
-    def oldest_queued_s(self) -> float: ...
-
-    def alive(self, within_s: float) -> frozenset[str]: ...
-
-    def measures(self) -> Sequence[MetricSample]: ...
-
-
-class _Jobs(Collector):
-    def __init__(self, counts: Counts) -> None:
-        self._counts = counts
-
-    def collect(self) -> Iterator[Metric]:
-        jobs = GaugeMetricFamily("tinygen_jobs", "Jobs kept, by state.", labels=["state"])
-        for state, count in sorted(self._counts.counts().items()):
-            jobs.add_metric([state], count)
-        yield jobs
-        for name, meaning, value in (
-            (
-                "tinygen_inbox_age_seconds",
-                "How long the oldest accepted job has waited for a worker.",
-                self._counts.oldest_waiting_s(),
-            ),
-            (
-                "tinygen_queue_age_seconds",
-                "How long the oldest job that does not run yet has waited.",
-                self._counts.oldest_queued_s(),
-            ),
-            (
-                "tinygen_workers",
-                "Workers that were alive within the last minute.",
-                len(self._counts.alive(ALIVE_S)),
-            ),
-        ):
-            yield GaugeMetricFamily(name, meaning, value=value)
-
-
-class _Counted(Collector):
-    def __init__(self, counts: Counts) -> None:
-        self._counts = counts
-
-    def collect(self) -> Iterator[Metric]:
-        measures = self._counts.measures()
-        for name, (kind, meaning) in COUNTED.items():
-            family = Metric(name, meaning, kind)
-            for measure in measures:
-                if (
-                    measure.name.removesuffix("_total").removesuffix("_sum").removesuffix("_count")
-                    == name
-                ):
-                    family.add_sample(measure.name, dict(measure.labels), measure.value)
-            yield family
-
-
-def render_metrics(counts: Counts) -> bytes:
-    registry = CollectorRegistry()
-    registry.register(_Jobs(counts))
-    registry.register(_Counted(counts))
-    return generate_latest(registry)
+"""The type and meaning of each metric that workers count."""
 
 
 Write = Callable[[Sequence[MetricSample], Sequence[MetricSample]], None]
 _Key = tuple[str, tuple[tuple[str, str], ...]]
 
-_PARTICULAR = re.compile(r"(?:(?<!\s)\s++|(?<!\S))[^\s\d]*+\d\S*+")
-"""A word with a digit, as an id: of such there is no end, and each would be a series of its own."""
+_WORD_WITH_DIGIT = re.compile(r"(?:(?<!\s)\s++|(?<!\S))[^\s\d]*+\d\S*+")
+"""Such a word in the name of a step is an id; each id would make a time series of its own."""
 
 
 class MetricsBuffer:
-    """A `bot.ports.MetricsSink`. `flush` hands over what was counted since it last did."""
+    """A `bot.ports.MetricsSink` that holds what was counted since the last `flush`. Safe for use
+    by several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -135,8 +67,7 @@ class MetricsBuffer:
         self.add("tinygen_retries_total", of=whom)
 
     def github_left(self, requests: int) -> None:
-        """Each installation has a limit of its own: what is told is the least of those met since
-        the last flush."""
+        """Keeps the least value since the last flush: each installation has a limit of its own."""
         key: _Key = ("tinygen_github_rate_limit_remaining", ())
         with self._lock:
             self._latest[key] = min(requests, self._latest.get(key, requests))
@@ -150,7 +81,7 @@ class MetricsBuffer:
         self.add("tinygen_model_cost_usd_total", reply.cost_usd or 0.0)
 
     def step_ended(self, step: str, seconds: float) -> None:
-        name = _PARTICULAR.sub("", step)
+        name = _WORD_WITH_DIGIT.sub("", step)
         self.add("tinygen_step_seconds_sum", seconds, step=name)
         self.add("tinygen_step_seconds_count", step=name)
 
@@ -164,13 +95,13 @@ class MetricsBuffer:
             self._latest[(name, ())] = value
 
     def flush(self, write: Write) -> None:
-        """`write` is given what is to be added, and what replaces its last value. Where it fails,
-        it is kept."""
+        """Calls `write` with the samples to add and the samples that replace their last value. If
+        it raises OutsideError, they are kept for the next flush."""
         with self._lock:
             added, self._added = self._added, {}
             latest, self._latest = self._latest, {}
         try:
-            write(_measures(added), _measures(latest))
+            write(_samples(added), _samples(latest))
         except OutsideError:
             with self._lock:
                 self._latest = latest | self._latest
@@ -179,5 +110,71 @@ class MetricsBuffer:
             raise
 
 
-def _measures(counted: Mapping[_Key, float]) -> list[MetricSample]:
+def _samples(counted: Mapping[_Key, float]) -> list[MetricSample]:
     return [MetricSample(name, labels, value) for (name, labels), value in sorted(counted.items())]
+
+
+class StoredMetrics(Protocol):
+    """The database, as far as metrics need it."""
+
+    def counts(self) -> Mapping[State, int]: ...
+
+    def oldest_waiting_s(self) -> float: ...
+
+    def oldest_queued_s(self) -> float: ...
+
+    def alive(self, within_s: float) -> frozenset[str]: ...
+
+    def measures(self) -> Sequence[MetricSample]: ...
+
+
+class _JobCollector(Collector):
+    def __init__(self, stored: StoredMetrics) -> None:
+        self._stored = stored
+
+    def collect(self) -> Iterator[Metric]:
+        jobs = GaugeMetricFamily("tinygen_jobs", "Jobs kept, by state.", labels=["state"])
+        for state, count in sorted(self._stored.counts().items()):
+            jobs.add_metric([state], count)
+        yield jobs
+        yield GaugeMetricFamily(
+            "tinygen_inbox_age_seconds",
+            "How long the oldest accepted job has waited for a worker.",
+            self._stored.oldest_waiting_s(),
+        )
+        yield GaugeMetricFamily(
+            "tinygen_queue_age_seconds",
+            "How long the oldest job that does not run yet has waited.",
+            self._stored.oldest_queued_s(),
+        )
+        yield GaugeMetricFamily(
+            "tinygen_workers",
+            "Workers that were alive within the last minute.",
+            len(self._stored.alive(ALIVE_S)),
+        )
+
+
+class _WorkerCollector(Collector):
+    def __init__(self, stored: StoredMetrics) -> None:
+        self._stored = stored
+
+    def collect(self) -> Iterator[Metric]:
+        samples = self._stored.measures()
+        for name, (kind, meaning) in WORKER_METRICS.items():
+            family = Metric(name, meaning, kind)
+            for sample in samples:
+                if _metric_name(sample) == name:
+                    family.add_sample(sample.name, dict(sample.labels), sample.value)
+            yield family
+
+
+def _metric_name(sample: MetricSample) -> str:
+    return sample.name.removesuffix("_total").removesuffix("_sum").removesuffix("_count")
+
+
+def render_metrics(stored: StoredMetrics) -> bytes:
+    """The answer of `/metrics`, in Prometheus's text format."""
+    registry = CollectorRegistry()
+    registry.register(_JobCollector(stored))
+    registry.register(_WorkerCollector(stored))
+    return generate_latest(registry)

@@ -38,7 +38,7 @@ from bot.jobs.policy import JobContext
 from bot.jobs.worker import Worker
 from bot.jobs.worker.log_sync import LogShipper
 from bot.jobs.workflows import run_id
-from bot.logs import cleaner
+from bot.logs import make_redactor
 from bot.metrics import MetricsBuffer
 from bot.ports import Git, RequestLog
 from bot.thread.webhooks import EVENTS
@@ -208,7 +208,7 @@ class Scene:
     def start(self) -> None:
         self.meter = MetricsBuffer()
         self.adapter = _github(self.config, self.meter, lambda: time.time() + self.ahead_s)
-        clean = cleaner(self.config.secrets())
+        clean = make_redactor(self.config.secrets())
         self.engine = Engine(
             database_url(self.config),
             executor_id="local",
@@ -245,7 +245,7 @@ class Scene:
             log=self.database,
             outbox=self.database.outbox if self.remote_log else None,
             now=lambda: datetime.now(UTC),
-            clean=cleaner(config.secrets()),
+            clean=make_redactor(config.secrets()),
             syntax_checker=build_syntax_checker(),
             policy=build_policy(config),
         )

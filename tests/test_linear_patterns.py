@@ -19,9 +19,9 @@ import pytest
 
 from bot.adapters.github.attachments import _signed_addresses
 from bot.change.edits.files import path_fault
-from bot.logs import cleaner
-from bot.thread.globs import _name
-from bot.thread.markdown import _addresses
+from bot.logs import make_redactor
+from bot.thread.globs import _compile_name
+from bot.thread.links import _attachment_pattern
 from tests.doubling import Growth
 from tests.redos import BOT, UnknownPattern, Use, find_patterns, patterns_in, slowest_at, worst_of
 
@@ -49,17 +49,17 @@ BOUNDS: Mapping[str, Bound] = {
 }
 
 MAKERS: Mapping[str, Callable[[], object]] = {
-    "thread/markdown.py:_addresses": lambda: [
-        _addresses("https://github.com"),
-        _addresses("https://ghe.example"),
+    "thread/links.py:_attachment_pattern": lambda: [
+        _attachment_pattern("https://github.com"),
+        _attachment_pattern("https://ghe.example"),
     ],
-    "thread/globs.py:_name": lambda: [
-        _name("*a*b*c"),
-        _name("*a?b*?*c.py"),
-        _name("*?" * 50 + "x"),
-        _name("*" * 200),
+    "thread/globs.py:_compile_name": lambda: [
+        _compile_name("*a*b*c"),
+        _compile_name("*a?b*?*c.py"),
+        _compile_name("*?" * 50 + "x"),
+        _compile_name("*" * 200),
     ],
-    "logs.py:cleaner": lambda: cleaner(
+    "logs.py:make_redactor": lambda: make_redactor(
         ["secret-value-1", "secret-value-2\nabcdefgh", "aaaaaaaaaaaaaaaaaaab"]
     ),
     "adapters/github/attachments.py:_signed_addresses": lambda: _signed_addresses(
@@ -75,10 +75,10 @@ METHODS: Mapping[str, str] = {
     "change/context/task.py:_SURROUNDINGS": "match",
     "change/edits/checks.py:_SECRETS": "finditer",
     "change/edits/reply.py:_UNSUPPORTED_LINES": "match",
-    "thread/globs.py:_name": "match",
-    "thread/markdown.py:_MAGIC": "match",
-    "thread/markdown.py:_addresses": "fullmatch",
-    "logs.py:cleaner": "finditer",
+    "thread/globs.py:_compile_name": "match",
+    "thread/links.py:_FILE_SIGNATURES": "match",
+    "thread/links.py:_attachment_pattern": "fullmatch",
+    "logs.py:make_redactor": "finditer",
 }
 """How those are matched that are not used by their own name."""
 
@@ -139,16 +139,17 @@ def test_patterns_are_matched_by_the_module_re_itself() -> None:
 def test_the_walk_finds_patterns_of_every_kind() -> None:
     found = {use.where: use for use in USES}
     assert found["change/prompts.py:_quoted"].methods == {"search"}
-    assert found["thread/markdown.py:_LINK"].methods == {"finditer"}
+    assert found["thread/markdown.py:_LINK_WITH_TITLE"].methods == {"finditer"}
     assert found["change/edits/diffs.py:_SECTION"].methods == {"fullmatch"}
     assert sum(use.where == "change/context/definitions.py:_COMPILED" for use in USES) > 15
     assert sum(use.where == "change/edits/checks.py:_SECRETS" for use in USES) > 5
 
 
 def test_a_pattern_that_nobody_can_make_is_not_passed_over() -> None:
-    with pytest.raises(UnknownPattern, match="cleaner"):
+    with pytest.raises(UnknownPattern, match="make_redactor"):
         find_patterns(
-            {where: make for where, make in MAKERS.items() if where != "logs.py:cleaner"}, METHODS
+            {where: make for where, make in MAKERS.items() if where != "logs.py:make_redactor"},
+            METHODS,
         )
 
 

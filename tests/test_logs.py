@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from bot.logs import HIDDEN, cleaner, configure_logs
+from bot.logs import HIDDEN, configure_logs, make_redactor
 
 PEM = (
     "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA0123456789\nabcdefghijkl\n-----END RSA"
@@ -30,7 +30,7 @@ def _restored() -> Iterator[None]:
 def test_a_configured_secret_is_hidden_wherever_it_stands(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    configure_logs("json", "info", cleaner(["hunter2-secret", PEM]))
+    configure_logs("json", "info", make_redactor(["hunter2-secret", PEM]))
     log = structlog.get_logger()
     log.info(
         "it is hunter2-secret",
@@ -66,7 +66,7 @@ def test_a_configured_secret_is_hidden_wherever_it_stands(
 def test_what_looks_like_a_key_is_hidden_though_nobody_named_it(
     secret: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    configure_logs("text", "info", cleaner([]))
+    configure_logs("text", "info", make_redactor([]))
     structlog.get_logger().info("sent", header=f"token {secret}")
     written = capsys.readouterr().err
     assert secret.splitlines()[0] not in written
@@ -74,7 +74,7 @@ def test_what_looks_like_a_key_is_hidden_though_nobody_named_it(
 
 
 def test_events_carry_what_is_bound(capsys: pytest.CaptureFixture[str]) -> None:
-    configure_logs("json", "info", cleaner([]))
+    configure_logs("json", "info", make_redactor([]))
     with structlog.contextvars.bound_contextvars(job="j-1"):
         structlog.get_logger().info("step", step="ask", seconds=1.5)
     event = json.loads(capsys.readouterr().err)

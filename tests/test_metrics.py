@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bot.adapters.database import Database
 from bot.errors import OutsideError
-from bot.metrics import COUNTED, MetricsBuffer, render_metrics
+from bot.metrics import WORKER_METRICS, MetricsBuffer, render_metrics
 from bot.ports import MetricSample
 from bot.types import Reply
 
@@ -46,12 +46,12 @@ def samples(database: Database) -> dict[str, float]:
 
 
 def test_what_several_workers_count_is_added_up(database: Database) -> None:
-    for meter in (MetricsBuffer(), MetricsBuffer()):
-        meter.replied(REPLY)
-        meter.retried("github")
-        meter.step_ended("fetch", 0.5)
-        meter.flush(database.add_measures)
-        meter.flush(database.add_measures)
+    for buffer in (MetricsBuffer(), MetricsBuffer()):
+        buffer.replied(REPLY)
+        buffer.retried("github")
+        buffer.step_ended("fetch", 0.5)
+        buffer.flush(database.add_measures)
+        buffer.flush(database.add_measures)
     seen = samples(database)
     assert seen["tinygen_model_calls_total"] == 2
     assert seen["tinygen_model_seconds_total"] == 5
@@ -65,13 +65,13 @@ def test_what_several_workers_count_is_added_up(database: Database) -> None:
 
 
 def test_the_limit_that_is_told_is_the_least_seen_since_the_last_time(database: Database) -> None:
-    meter = MetricsBuffer()
+    buffer = MetricsBuffer()
     for left in (4000, 12, 4999):
-        meter.github_left(left)
-    meter.flush(database.add_measures)
+        buffer.github_left(left)
+    buffer.flush(database.add_measures)
     assert samples(database)["tinygen_github_rate_limit_remaining"] == 12
-    meter.github_left(4998)
-    meter.flush(database.add_measures)
+    buffer.github_left(4998)
+    buffer.flush(database.add_measures)
     assert samples(database)["tinygen_github_rate_limit_remaining"] == 4998
 
 
@@ -79,13 +79,13 @@ def test_what_cannot_be_written_is_written_later(database: Database) -> None:
     def fail(_added: Sequence[MetricSample], _latest: Sequence[MetricSample]) -> None:
         raise OutsideError("The database failed.", next_step="Try again.")
 
-    meter = MetricsBuffer()
-    meter.retried("model")
-    meter.github_left(7)
+    buffer = MetricsBuffer()
+    buffer.retried("model")
+    buffer.github_left(7)
     with pytest.raises(OutsideError):
-        meter.flush(fail)
-    meter.retried("model")
-    meter.flush(database.add_measures)
+        buffer.flush(fail)
+    buffer.retried("model")
+    buffer.flush(database.add_measures)
     seen = samples(database)
     assert (
         seen["tinygen_retries_total{of=model}"],
@@ -94,10 +94,10 @@ def test_what_cannot_be_written_is_written_later(database: Database) -> None:
 
 
 def test_a_step_that_names_one_job_is_no_series_of_its_own(database: Database) -> None:
-    meter = MetricsBuffer()
+    buffer = MetricsBuffer()
     for job in ("72d3162e-cc78-11e3-81ab-4c9367dc0958", "0b989ba4"):
-        meter.step_ended(f"drop {job}", 1.0)
-    meter.flush(database.add_measures)
+        buffer.step_ended(f"drop {job}", 1.0)
+    buffer.flush(database.add_measures)
     assert samples(database)["tinygen_step_seconds_count{step=drop}"] == 2
 
 
@@ -114,6 +114,6 @@ def test_the_runbook_explains_every_series(database: Database) -> None:
     families = {
         family.name for family in text_string_to_metric_families(render_metrics(database).decode())
     }
-    assert set(COUNTED) < families
+    assert set(WORKER_METRICS) < families
     for name in families:
         assert f"`{name}" in told, name

@@ -19,7 +19,7 @@ from bot.cli.output import print_line
 from bot.cli.setup.manifest import read_manifest
 from bot.config import Config
 from bot.errors import OutsideError, SetupError, TinyGenError
-from bot.logs import cleaner
+from bot.logs import make_redactor
 from bot.types import Message, Prompt
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Services:
 def doctor(config: Config, _options: argparse.Namespace) -> int:
     """Prints a line for each finding as soon as there is one. Exit status 1 if one is a fault."""
     set_up_logs(config)
-    remove_secrets = cleaner(config.secrets())
+    remove_secrets = make_redactor(config.secrets())
     fault_count = 0
     for finding in find_all(config, Services()):
         print_line(remove_secrets(str(finding)))

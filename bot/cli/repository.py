@@ -30,7 +30,13 @@ from bot.cli.transcript import read_transcript, render_transcript
 from bot.config import Config
 from bot.errors import BadRequest, NotFound, Unworkable
 from bot.ports import Git
-from bot.thread.settings import MEND, UNCLEAR, RepoSettings, read_settings_of, repository_policy
+from bot.thread.settings import (
+    FIX_SETTINGS,
+    UNCLEAR_GUARDS,
+    RepoSettings,
+    read_settings_of,
+    repository_policy,
+)
 from bot.types import Context, Prompt, Reply, Solution, Task
 from bot.types.names import read_repo_url
 from bot.types.snapshot import RepositoryView, Snapshot, view_repository
@@ -69,7 +75,7 @@ def _view(config: Config, source: Source, *, shows: bool) -> Opened:
     for mistake in read.mistakes:
         print_note(f"note: {mistake}")
     if shows and "context" in read.unclear:
-        raise BadRequest(UNCLEAR["context"], next_step=MEND)
+        raise BadRequest(UNCLEAR_GUARDS["context"], next_step=FIX_SETTINGS)
     policy = repository_policy(read.settings)
     words = read_instructions(view_repository(own, policy))
     return Opened(view_repository(source.snapshot(), policy), read.settings, words)

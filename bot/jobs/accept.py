@@ -40,9 +40,10 @@ from bot.jobs.thread_jobs import (
 from bot.jobs.workflows import RUN, RunRequest, run_id
 from bot.ports import LineComment
 from bot.thread.commands import parse_command
-from bot.thread.render import Where, code, render_help
+from bot.thread.markdown import code_span
+from bot.thread.render import Where, render_help
 from bot.types import WORK, Failure, Job, Report, ReviewComment, Step
-from bot.types.quota import limit_met
+from bot.types.quota import check_quota
 from bot.types.serialization import MAX_REFUSED_CHARS, Codec, Json, codec_of
 
 MAX_REVIEW_COMMENTS = 30
@@ -158,7 +159,7 @@ def _decide(context: JobContext, job: Job) -> Decision:
     if isinstance(decision, Refusal) or job.command.verb not in WORK:
         return decision
     # Asked before anything is spent. Help, status and cancel are always free.
-    reached = limit_met(context.policy.quota, job, context.reports, context.now().timestamp())
+    reached = check_quota(context.policy.quota, job, context.reports, context.now().timestamp())
     return Refusal(replace(failure_of(reached), retryable=True)) if reached else decision
 
 
@@ -224,7 +225,7 @@ def _help(context: JobContext, job: Job) -> str:
 
 def _status(report: Report) -> str:
     command = report.job.command
-    words = code(command.prompt.partition("\n")[0][:60] or command.verb)
+    words = code_span(command.prompt.partition("\n")[0][:60] or command.verb)
     step = next((step.title for step in report.steps if step.state == "running"), "")
     at_step = f" ({step})" if step else ""
     asked_at = report.job.received_at[:16].replace("T", " ")

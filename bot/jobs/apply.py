@@ -24,8 +24,9 @@ from bot.jobs.destination import (
 from bot.jobs.policy import JobContext
 from bot.jobs.progress import ProgressReporter
 from bot.jobs.thread_jobs import asked_here, has_diff
-from bot.thread.render import code, short_id
+from bot.thread.markdown import code_span
 from bot.types import Job, Report, Task
+from bot.types.names import short_id
 from bot.types.serialization import REPORT
 from bot.types.snapshot import Patch
 
@@ -102,9 +103,9 @@ def _find(context: JobContext, job: Job, repeats: Report | None) -> Report:
             "No diff was shown in this thread yet.",
             next_step="Ask for one: `/tinygen --diff PROMPT`.",
         )
-    whose = f"has the name {code(wanted)}" if wanted else "was asked for by you"
+    whose = f"has the name {code_span(wanted)}" if wanted else "was asked for by you"
     names = [
-        f"`/tinygen apply {short_id(each.job.id)}` (asked for by {code(each.job.actor)})"
+        f"`/tinygen apply {short_id(each.job.id)}` (asked for by {code_span(each.job.actor)})"
         for each in shown[:3]
     ]
     raise BadRequest(

@@ -16,7 +16,7 @@ from bot.jobs.engine import TEXTS
 from bot.jobs.policy import JobContext, Refusal, authorize, with_policy
 from bot.jobs.thread_jobs import opener
 from bot.thread.ci_logs import fingerprint, tail_of
-from bot.thread.markdown import clean_material
+from bot.thread.markdown import visible_text
 from bot.types import Command, FailedCheck, Job, Report
 from bot.types.serialization import Codec, codec_of
 
@@ -111,4 +111,4 @@ def _as_its_asker(
 def _read_failures(context: JobContext, job: Job, check: FailedCheck) -> tuple[str, ...]:
     failed = context.github(job.target).failed_jobs(check.run_id)[:MAX_FAILED_JOBS]
     words = (f"{each.name}, {each.step}:\n\n{tail_of(each.log)}".strip() for each in failed)
-    return tuple(map(clean_material, words))
+    return tuple(map(visible_text, words))

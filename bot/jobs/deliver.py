@@ -17,19 +17,18 @@ from bot.jobs.engine import FLAG, TEXT, TEXTS
 from bot.jobs.policy import JobContext
 from bot.jobs.progress import ProgressReporter
 from bot.jobs.thread_jobs import is_cancelled
+from bot.thread.markdown import code_span
 from bot.thread.render import (
-    branch_name,
-    code,
-    delivered_instead,
     fits_comment,
-    is_small,
     render_commit_message,
+    render_mode_note,
     render_pull_body,
     render_title,
-    suggest,
 )
-from bot.thread.settings import protects
+from bot.thread.settings import is_protected
+from bot.thread.suggestion import is_small_suggestion, suggest
 from bot.types import Task
+from bot.types.names import branch_name
 from bot.types.serialization import Codec, codec_of
 from bot.types.snapshot import Patch
 
@@ -99,7 +98,7 @@ class _Delivery:
         else:
             # Also on a pull request: nobody asked for a commit on its branch.
             self._reporter.update(mode="pr")
-            self._reporter.note(delivered_instead("diff", "it is too long for a comment."))
+            self._reporter.note(render_mode_note("diff", "it is too long for a comment."))
             self._destination = replace(self._destination, push="new")
             self._push()
 
@@ -135,7 +134,7 @@ class _Delivery:
         if suggestion is None or self._destination.push == "fork":
             return suggestion
         mode = self._job.command.mode or self._policy.mode
-        return suggestion if mode == "diff" and is_small(suggestion) else None
+        return suggestion if mode == "diff" and is_small_suggestion(suggestion) else None
 
     def _fits(self) -> bool:
         """Whether the comment that will end the job has room for its diff."""
@@ -150,7 +149,7 @@ class _Delivery:
         self._reporter.finish()
 
     def _as_diff(self, reason: str) -> None:
-        self._reporter.note(delivered_instead("pr", reason))
+        self._reporter.note(render_mode_note("pr", reason))
         self._finish(mode="diff")
 
     def _push(self, follows: int = MAX_FOLLOWS) -> None:
@@ -236,11 +235,11 @@ class _Delivery:
         if is_cancelled(context, self._job.id):
             raise Cancelled
         changes, tree_sha = context.git.apply(self._key, patch)
-        protected = [path for path in changes if protects(self._policy.settings, path)]
+        protected = [path for path in changes if is_protected(self._policy.settings, path)]
         if protected:
-            names = ", ".join(map(code, protected[:10]))
+            names = ", ".join(map(code_span, protected[:10]))
             raise NotPermitted(
-                f"The change touches what the repository protects: {names}.",
+                f"The change touches what the repository is_protected: {names}.",
                 next_step=(
                     "Apply that part by hand, or change `protected` in `.github/tinygen.yml`."
                 ),

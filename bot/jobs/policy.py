@@ -16,16 +16,16 @@ from bot.change.solve import Limits
 from bot.errors import BadRequest
 from bot.jobs.engine import Engine
 from bot.ports import Connect, Git, GitHub, Model, Outbox, Refusals, Reports, RequestLog
-from bot.thread.render import refusal
+from bot.thread.render import render_permission_refusal
 from bot.thread.settings import (
+    FIX_SETTINGS,
     GUARDS,
     MAX_FILE_BYTES,
-    MEND,
     SETTINGS_FILE,
-    UNCLEAR,
+    UNCLEAR_GUARDS,
     Action,
     Guard,
-    Read,
+    LoadedSettings,
     RepoSettings,
     action_of,
     least_permission,
@@ -186,13 +186,13 @@ def authorize(context: JobContext, job: Job) -> Authorization | Refusal:
             needed = least_permission(action, settings, context.policy.min_permission)
             # Whoever has a role here may be allowed another kind of command.
             covers = "" if permission in ("none", "read") else kind_of(job.command)
-            return Refusal(refusal(job.actor, permission, needed), covers)
+            return Refusal(render_permission_refusal(job.actor, permission, needed), covers)
         may_write = _may(permission, "pr", settings, context)
         authorization = replace(authorization, permission=permission, may_write=may_write)
     if "context" in authorization.unclear and job.command.verb in ("solve", "retry"):
         # The model might be shown what it may not see.
-        reason = " ".join((UNCLEAR["context"], *authorization.mistakes))
-        return Refusal(Failure(reason, MEND, retryable=True))
+        reason = " ".join((UNCLEAR_GUARDS["context"], *authorization.mistakes))
+        return Refusal(Failure(reason, FIX_SETTINGS, retryable=True))
     return authorization
 
 
@@ -204,7 +204,7 @@ def with_policy(context: JobContext, authorization: Authorization) -> JobContext
     if not authorization.may_write:
         why_not_write = "who asked for it may not have branches changed here."
     elif "protected" in authorization.unclear:
-        why_not_write = UNCLEAR["protected"]
+        why_not_write = UNCLEAR_GUARDS["protected"]
     policy = replace(
         operators,
         mode=own.mode or operators.mode,
@@ -238,7 +238,7 @@ def _read_settings(context: JobContext, job: Job) -> Authorization:
         content = github.file(SETTINGS_FILE, max_bytes=MAX_FILE_BYTES)
         read = read_settings(content, models=context.policy.models)
     except BadRequest as error:
-        read = Read(RepoSettings(), (f"{error} None of it counts until then.",), GUARDS)
+        read = LoadedSettings(RepoSettings(), (f"{error} None of it counts until then.",), GUARDS)
     number = job.target.issue_number
     earlier = (
         context.reports.latest(job.target.repository_key, number) if number is not None else ()

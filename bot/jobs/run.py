@@ -35,7 +35,7 @@ from bot.jobs.task.images import ImageLoader
 from bot.jobs.task.outsiders import REQUEST, is_outsider, merged, permission_of
 from bot.jobs.thread_jobs import is_cancelled, is_request, latest, lineage
 from bot.jobs.workflows import RunRequest
-from bot.thread.render import refused_for
+from bot.thread.render import render_outsiders_refusal
 from bot.types import Job, Mode, Outsider, Prompt, Reply, Report, Solution, Task, Usage
 from bot.types.serialization import MAYBE_REPORT, REPORTS, Codec, codec_of
 from bot.types.snapshot import Patch, RepositoryView
@@ -104,7 +104,7 @@ class _Run:
         rests_on = merged(self._reporter.report.rests_on, task.rests_on, destination.rests_on)
         self._reporter.update(rests_on=rests_on)
         if rests_on and self._policy.outsiders == "refuse":
-            self._reporter.refuse(refused_for(rests_on))
+            self._reporter.refuse(render_outsiders_refusal(rests_on))
             return
         task, destination, pending = self._continue_earlier(task, destination)
         self._reporter.update(

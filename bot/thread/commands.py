@@ -1,10 +1,9 @@
-"""The grammar of `/tinygen`: which comments are commands, and what they ask.
+"""The grammar of `/tinygen`: which comments hold a command, and what it asks for.
 
-A command stands at the start of a line, where a reader would see it as the writer's own words: not
-in code, a quote, a link or an HTML comment. What Markdown holds to be code or a quote is asked of a
-Markdown parser; its inline level does not report positions, so code spans, links and comments
-inside a paragraph are blanked out here. Mail programs quote without Markdown's marks: below the
-head of a quoted mail nothing is the writer's own.
+A command begins a line that a reader sees as the writer's own words: outside code, quotes, links
+and HTML comments. A Markdown parser finds blocks of code and quotes. It reports no positions inside
+a paragraph, so code spans, links and comments there are blanked out here. Mail programs quote
+without Markdown's `>`, so everything below the header of a quoted mail is ignored.
 """
 
 from __future__ import annotations
@@ -17,10 +16,10 @@ from typing import get_args
 from markdown_it import MarkdownIt
 
 from bot.types import Command, Verb
-from bot.types.text import close_names
+from bot.types.names import close_names, is_branch_name
 
 MAX_BODY_CHARS = 262_144
-"""GitHub's own bound for a comment is 65,536; what is longer than this is not read at all."""
+"""A longer comment is not read. GitHub's own limit is 65,536."""
 
 _COMMAND = re.compile(r"^ {0,3}/tinygen(?=\s|\Z)", re.IGNORECASE | re.MULTILINE)
 _BACKTICKS = re.compile(r"\\`|`+")
@@ -34,16 +33,9 @@ _QUOTED_MAIL = re.compile(
     r"|^\**From:[^\n]{1,300}\n(?:[^\n]{0,300}\n)?\**(?:Sent|Date|To):",
     re.MULTILINE | re.IGNORECASE,
 )
-"""The head above a mail that a reply quotes without `>`. Where `>` follows, Markdown tells quote
-from answer."""
+"""The header of a mail that is quoted without `>`. If `>` follows, Markdown knows the quote."""
 _FLAG = re.compile(r"--(?P<name>[a-z][a-z-]*)(?:=(?P<value>\S+))?(?=\s|\Z)\s*+", re.IGNORECASE)
 _VALUE = re.compile(r"([^ \n]*)\s*+")
-_BRANCH = re.compile(
-    r"(?![-/.])(?!.*(?:\.\.|//|@\{|\.lock(?:/|\Z)|/\.))[^\s~^:?*\[\\\x00-\x1f\x7f]{1,200}(?<![/.])"
-)
-"""What `git check-ref-format --branch` takes, a little narrower.
-https://git-scm.com/docs/git-check-ref-format"""
-
 _APPLY_ID = re.compile(r"apply\s{1,10}`?(?P<id>[0-9a-f]{8})`?", re.IGNORECASE)
 
 _LONE_WORDS: tuple[Verb, ...] = tuple(
@@ -61,51 +53,60 @@ _OTHER_WORDS: dict[str, Verb] = {
     "state": "status",
     "progress": "status",
 }
-"""What people say of these commands elsewhere."""
+"""Words of other tools for the same commands, to suggest ours."""
 _FLAGS = ("pr", "diff", "base", "new")
 _MAX_WORD_CHARS = 40
-"""No longer word is a misspelt command."""
+"""A longer word is not taken for a misspelt command."""
 
 
 def parse_command(body: str) -> Command | None:
-    """The command in a comment's Markdown; None where there is none. Everything after `/tinygen`
-    and its flags is the prompt, verbatim but for white space around it."""
-    found = None if len(body) > MAX_BODY_CHARS else _COMMAND.search(body)
+    """The command in a comment's Markdown; None if there is none. The prompt is all text after
+    `/tinygen` and its flags, verbatim except for white space around it."""
+    if len(body) > MAX_BODY_CHARS:
+        return None
+    found = _COMMAND.search(body)
     if found is None:
         return None
-    # With nothing before it, it can be in no code, quote or comment.
-    start = _command_end(body) if body[: found.start()].strip() else found.end()
-    return None if start is None else parse_words(body[start:])
+    if not body[: found.start()].strip():
+        # Nothing is before it, so it is in no code, quote or comment: the common case, and cheap.
+        return parse_words(body[found.end() :])
+    end = _command_end(body)
+    return None if end is None else parse_words(body[end:])
 
 
 def parse_words(words: str) -> Command:
-    """The command that the words after `/tinygen` make."""
-    rest, command = words.strip(), Command("solve")
-    if rest.casefold() in _LONE_WORDS:
-        return Command(next(verb for verb in _LONE_WORDS if verb == rest.casefold()))
-    if named := _APPLY_ID.fullmatch(rest):
-        return Command("apply", named["id"].lower())
+    """The command of the words after `/tinygen`."""
+    rest = words.strip()
+    for verb in _LONE_WORDS:
+        if rest.casefold() == verb:
+            return Command(verb)
+    apply = _APPLY_ID.fullmatch(rest)
+    if apply:
+        return Command("apply", apply["id"].lower())
+
+    command = Command("solve")
     at = 0
-    while (flag := _FLAG.match(rest, at)) and not command.problem:
+    while not command.problem:
+        flag = _FLAG.match(rest, at)
+        if flag is None:
+            break
         name, value, at = flag["name"].casefold(), flag["value"], flag.end()
-        if name == "base" and value is None and (word := _VALUE.match(rest, at)):
-            value, at = word[1], word.end()
+        if name == "base" and value is None:  # `--base BRANCH`, without `=`
+            word = _VALUE.match(rest, at)
+            if word:
+                value, at = word[1], word.end()
         command = _with_flag(command, name, value)
-    return replace(command, prompt=rest[at:], problem=command.problem or _doubt(rest[at:]))
+    prompt = rest[at:]
+    return replace(command, prompt=prompt, problem=command.problem or _misspelt(prompt))
 
 
-def is_same(one: Command | None, other: Command | None) -> bool:
-    """Whether both ask for the same: white space makes no difference."""
+def is_same_command(one: Command | None, other: Command | None) -> bool:
+    """Whether both ask for the same. White space in the prompt makes no difference."""
     if one is None or other is None:
         return one is other
-    return one.prompt.split() == other.prompt.split() and replace(one, prompt="") == replace(
-        other, prompt=""
-    )
-
-
-def is_branch(name: str) -> bool:
-    """Whether `name` may be a branch's name."""
-    return _BRANCH.fullmatch(name) is not None
+    if one.prompt.split() != other.prompt.split():
+        return False
+    return replace(one, prompt="") == replace(other, prompt="")
 
 
 def _with_flag(command: Command, name: str, value: str | None) -> Command:
@@ -116,22 +117,21 @@ def _with_flag(command: Command, name: str, value: str | None) -> Command:
     if name == "new" and value is None:
         return replace(command, fresh=True)
     if name == "base":
-        if value and is_branch(value):
+        if value and is_branch_name(value):
             return replace(command, base=value)
         return replace(
             command, problem="`--base` needs the name of a branch after it, as in `--base main`."
         )
     near = close_names(name, _FLAGS, most=1, least_likeness=0.5)
-    meant = f" Did you mean `--{near[0]}`?" if near else ""
+    hint = f" Did you mean `--{near[0]}`?" if near else ""
     return replace(
         command,
-        problem=f"`--{name}` is not one of `--pr`, `--diff`, `--base BRANCH`, `--new`.{meant}",
+        problem=f"`--{name}` is not one of `--pr`, `--diff`, `--base BRANCH`, `--new`.{hint}",
     )
 
 
-def _doubt(prompt: str) -> str:
-    """Why a single word is no prompt, though nothing else: it is near one of the commands that are
-    words."""
+def _misspelt(prompt: str) -> str:
+    """The problem with a prompt that is one word and similar to a command; "" if there is none."""
     if len(prompt) > _MAX_WORD_CHARS or len(prompt.split()) != 1:
         return ""
     word = prompt.casefold().strip(".!?`'\"")
@@ -145,40 +145,43 @@ def _doubt(prompt: str) -> str:
 
 
 def _command_end(body: str) -> int | None:
-    """Where the first command's word ends in `body`, or None."""
-    text = re.sub(r"\r(?!\n)", "\n", body)  # Markdown's line ends, at unchanged offsets
+    """The offset in `body` after the first `/tinygen` of the writer's own; None if there is none."""
+    text = re.sub(r"\r(?!\n)", "\n", body)  # the line ends of Markdown, at unchanged offsets
     mail = _QUOTED_MAIL.search(text.replace("\r", " "))
-    text = text[: mail.start()] if mail else text
-    offsets = [0]
+    if mail:
+        text = text[: mail.start()]
+    line_offsets = [0]
     for line in text.split("\n"):
-        offsets.append(offsets[-1] + len(line) + 1)
+        line_offsets.append(line_offsets[-1] + len(line) + 1)
     for first, last in _prose_ranges(text):
-        start = offsets[first]
-        found = _COMMAND.search(_without_code(text[start : offsets[last]]))
+        start = line_offsets[first]
+        found = _COMMAND.search(_without_code(text[start : line_offsets[last]]))
         if found:
             return start + found.end()
     return None
 
 
 def _prose_ranges(text: str) -> list[tuple[int, int]]:
-    """The line ranges (first, past the last) of paragraphs that are the writer's own words. A
-    paragraph above a line of dashes is a heading to Markdown, and no less the writer's."""
+    """The line ranges (first, past the last) of paragraphs outside quotes and code. Headings count:
+    Markdown takes a paragraph above a line of dashes for one."""
     ranges: list[tuple[int, int]] = []
-    quotes = 0
+    quote_depth = 0
     for token in _parser().parse(text):
         if token.type in ("blockquote_open", "blockquote_close"):
-            quotes += token.nesting
-        elif token.type in ("paragraph_open", "heading_open") and token.map and not quotes:
+            quote_depth += token.nesting
+        elif token.type in ("paragraph_open", "heading_open") and token.map and not quote_depth:
             ranges.append((token.map[0], token.map[1]))
     return ranges
 
 
 def _without_code(paragraph: str) -> str:
-    """The paragraph with code spans, links and HTML comments blanked out, every character in its
-    place."""
-    pieces, done = [], 0
+    """The paragraph with NUL for each character in code spans, links and HTML comments, at unchanged
+    offsets."""
+    pieces: list[str] = []
+    done = 0
     for start, end in _code_spans(paragraph):
-        pieces += [paragraph[done:start], _blank(paragraph[start:end])]
+        pieces.append(paragraph[done:start])
+        pieces.append(_blank(paragraph[start:end]))
         done = end
     text = "".join(pieces) + paragraph[done:]
     for hidden in (_HTML_COMMENT, _LINK):
@@ -191,8 +194,8 @@ def _blank(text: str) -> str:
 
 
 def _code_spans(text: str) -> list[tuple[int, int]]:
-    """A run of backticks opens a span that the next run of the same length closes.
-    https://spec.commonmark.org/0.31.2/#code-spans"""
+    """The (start, end) of each code span. A run of backticks opens one, the next run of the same
+    length closes it. https://spec.commonmark.org/0.31.2/#code-spans"""
     runs = [run.span() for run in _BACKTICKS.finditer(text) if run[0][0] == "`"]
     last_of_length = {end - start: index for index, (start, end) in enumerate(runs)}
     spans: list[tuple[int, int]] = []
@@ -200,10 +203,10 @@ def _code_spans(text: str) -> list[tuple[int, int]]:
     while index < len(runs):
         start, end = runs[index]
         length = end - start
-        if last_of_length[length] > index:
-            index = next(
-                i for i in range(index + 1, len(runs)) if runs[i][1] - runs[i][0] == length
-            )
+        if last_of_length[length] > index:  # a closing run exists
+            index += 1
+            while runs[index][1] - runs[index][0] != length:
+                index += 1
             spans.append((start, runs[index][1]))
         index += 1
     return spans

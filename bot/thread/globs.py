@@ -1,10 +1,9 @@
-"""Patterns of paths, as people know them from `.gitignore`.
+"""Patterns of paths, in the form that people know from `.gitignore`.
 
-A pattern without `/` (but at its end) is met at any depth; with one it is anchored at the
-repository's root. What it names stands for all that is beneath it. `*` and `?` stay within a name,
-`**` spans directories; `[` is itself, since file names hold it. Case does not count: a rule that
-`Secrets/` escapes would be none. Matching takes time in proportion to path and pattern, whatever
-they hold.
+A pattern without `/` (except at its end) matches at any depth; with `/` it begins at the
+repository's root. A pattern that matches a folder matches all files below it. `*` and `?` stay
+within one name, `**` spans folders, `[` is literal since file names hold it. Case is ignored, so
+that `Secrets/` does not escape a rule for `secrets/`. Matching is linear in path and pattern.
 """
 
 from __future__ import annotations
@@ -14,8 +13,8 @@ import re
 from collections.abc import Callable, Sequence
 
 
-def glob_fault(pattern: str) -> str | None:
-    """Why the pattern cannot be used, as the end of a sentence; None where it can."""
+def glob_problem(pattern: str) -> str | None:
+    """Why the pattern is not valid, as the end of a sentence; None if it is valid."""
     if pattern.startswith("!"):
         return "begins with `!`, which has no meaning here"
     if pattern.strip() != pattern or not pattern.strip("/"):
@@ -25,47 +24,46 @@ def glob_fault(pattern: str) -> str | None:
     return None
 
 
-def any_glob(patterns: Sequence[str]) -> Callable[[str], bool]:
-    """Whether a path meets one of the patterns."""
-    matchers = [_matcher(pattern) for pattern in patterns]
+def compile_globs(patterns: Sequence[str]) -> Callable[[str], bool]:
+    """A function that says whether a path matches one of the patterns."""
+    matchers = [_compile_glob(pattern) for pattern in patterns]
 
-    def meets(path: str) -> bool:
+    def is_match(path: str) -> bool:
         names = path.casefold().split("/")
         return any(matches(names) for matches in matchers)
 
-    return meets
+    return is_match
 
 
-def _matcher(pattern: str) -> Callable[[list[str]], bool]:
-    anchored = "/" in pattern.rstrip("/")
+def _compile_glob(pattern: str) -> Callable[[list[str]], bool]:
     parts = [part for part in pattern.casefold().split("/") if part]
-    if not anchored:
+    if "/" not in pattern.rstrip("/"):
         parts.insert(0, "**")
-    wanted = [None if part == "**" else _name(part) for part in parts]
-    inside = parts[-1] == "**"
-    return lambda names: _meets(names, wanted, inside)
+    wanted = [None if part == "**" else _compile_name(part) for part in parts]
+    needs_child = parts[-1] == "**"
+    return lambda names: _matches(names, wanted, needs_child)
 
 
-def _name(part: str) -> re.Pattern[str]:
+def _compile_name(part: str) -> re.Pattern[str]:
     return re.compile(fnmatch.translate(part.replace("[", "[[]")))
 
 
-def _meets(names: list[str], wanted: list[re.Pattern[str] | None], inside: bool) -> bool:
-    """Whether a beginning of the path is what is wanted. Only the last `**` is ever reconsidered:
-    what an earlier one could take instead, the last one can as well. A `**` at the end wants
-    something beneath."""
+def _matches(names: list[str], wanted: list[re.Pattern[str] | None], needs_child: bool) -> bool:
+    """Whether the first names match all of `wanted`, where None is `**`. After a mismatch only the
+    last `**` takes one more name: an earlier one could gain nothing that the last one cannot."""
     at = want = 0
-    again: tuple[int, int] | None = None
+    retry: tuple[int, int] | None = None
     while want < len(wanted):
         part = wanted[want]
         if part is None:
             want += 1
-            again = (at + 1, want)
+            retry = (at + 1, want)
         elif at < len(names) and part.match(names[at]):
-            at, want = at + 1, want + 1
-        elif again is not None and again[0] <= len(names):
-            at, want = again
-            again = (at + 1, want)
+            at += 1
+            want += 1
+        elif retry is not None and retry[0] <= len(names):
+            at, want = retry
+            retry = (at + 1, want)
         else:
             return False
-    return not inside or at < len(names)
+    return not needs_child or at < len(names)

@@ -1,188 +1,67 @@
-"""A repository's own settings, `.github/tinygen.yml`, as its default branch has them.
+"""A repository's own settings: `.github/tinygen.yml` on its default branch.
 
-They stand between the command's flags, which win over them, and the operator's defaults; the
-operator's limits they never touch. The file is written by people: what is wrong in it is left out,
-and said with its line and the way to mend it, while the rest holds.
-
-YAML from strangers, read into plain values that remember their lines.
-
-Only what a settings file needs: mappings with plain keys, lists, and scalars. Aliases, which can
-make a small file huge, are refused; scalars of other kinds than YAML's plainest are text.
+Flags of a command win over them, and they win over the operator's defaults, but never over the
+operator's limits. People write the file by hand: each mistake in it is left out and reported with
+its line and what to do, and the rest of the file counts.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, with_config
 
-from bot.thread.commands import is_branch
-from bot.thread.globs import any_glob, glob_fault
-from bot.types import PERMISSIONS, Command, Mode, Permission
+from bot.thread.globs import compile_globs, glob_problem
+from bot.thread.located_yaml import InvalidYaml, Loc, LocatedValue, read_yaml
+from bot.types import MAX_CI_FIXES, PERMISSIONS, Command, Mode, Permission
+from bot.types.names import close_names, is_branch_name
 from bot.types.snapshot import RepositoryPolicy, Snapshot
-from bot.types.text import close_names
-
-_MAX_NODES = 2_000
-_MAX_DEPTH = 20
-"""The parser takes longer, and more of the stack, the deeper a file is nested."""
-_TRUE = frozenset({"true", "yes", "on"})
-
-Loc = tuple[int | str, ...]
-
-
-class Unreadable(Exception):
-    """`line` is 1-based, None where the whole file is meant."""
-
-    def __init__(self, message: str, line: int | None = None) -> None:
-        super().__init__(message)
-        self.line = line
-
-
-@dataclass(slots=True)
-class Located:
-    """A file's value, from which faulty parts can be taken, and the line of each part by its
-    place."""
-
-    value: Any
-    lines: dict[Loc, int] = field(default_factory=dict)
-
-    def line(self, loc: Loc) -> int | None:
-        """The line of the part, or of the nearest one around it."""
-        while loc and loc not in self.lines:
-            loc = loc[:-1]
-        return self.lines.get(loc)
-
-    def drop(self, loc: Loc) -> None:
-        """Takes the part away; without a place, everything. Items of one list are dropped from its
-        end."""
-        if not loc:
-            self.value = {}
-            return
-        inside = self.value
-        for part in loc[:-1]:
-            inside = inside[part]
-        del inside[loc[-1]]
-
-
-def read_yaml(content: bytes, *, max_bytes: int) -> Located:
-    """The file's value; an empty file is an empty mapping."""
-    if len(content) > max_bytes:
-        raise Unreadable(f"The file is larger than {max_bytes} bytes; make it smaller.")
-    try:
-        node = yaml.compose(content.decode("utf-8-sig"), Loader=_Loader)
-    except UnicodeDecodeError:
-        raise Unreadable("The file is not UTF-8; save it as UTF-8.") from None
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise Unreadable(
-            f"This is no YAML ({error.problem}); mend it.", mark.line + 1 if mark else None
-        ) from None
-    except yaml.YAMLError:
-        raise Unreadable(
-            "The file holds characters that YAML does not allow; take them out."
-        ) from None
-    located = Located({})
-    if node is not None:
-        value = _Reader(located.lines).read(node, ())
-        located.value = {} if value is None else value
-    return located
-
-
-class _Loader(yaml.SafeLoader):
-    """Goes no deeper than a settings file does."""
-
-    _depth = 0
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self._depth >= _MAX_DEPTH:
-            raise Unreadable("The file is nested too deeply; make it flat.")
-        self._depth += 1
-        node = super().compose_node(parent, index)
-        self._depth -= 1
-        return node
-
-
-class _Reader:
-    def __init__(self, lines: dict[Loc, int]) -> None:
-        self._lines = lines
-        self._seen: set[int] = set()
-
-    def read(self, node: yaml.Node, loc: Loc) -> Any:
-        line = node.start_mark.line + 1
-        if id(node) in self._seen:
-            raise Unreadable("Aliases (`*name`) are not read here; write the value again.", line)
-        self._seen.add(id(node))
-        if len(self._seen) > _MAX_NODES:
-            raise Unreadable(
-                f"The file holds more than {_MAX_NODES} values; make it smaller.", line
-            )
-        self._lines.setdefault(loc, line)
-        if isinstance(node, yaml.MappingNode):
-            return self._mapping(node, loc)
-        if isinstance(node, yaml.SequenceNode):
-            return [self.read(item, (*loc, at)) for at, item in enumerate(node.value)]
-        return _scalar(node)
-
-    def _mapping(self, node: yaml.MappingNode, loc: Loc) -> dict[str, Any]:
-        read: dict[str, Any] = {}
-        for key, value in node.value:
-            line = key.start_mark.line + 1
-            if not isinstance(key, yaml.ScalarNode):
-                raise Unreadable("A name must be plain text.", line)
-            if key.value in read:
-                raise Unreadable(f"`{key.value[:40]}` is there twice; keep one.", line)
-            self._lines[(*loc, key.value)] = line
-            read[key.value] = self.read(value, (*loc, key.value))
-        return {name: value for name, value in read.items() if value is not None}
-
-
-def _scalar(node: yaml.Node) -> Any:
-    kind, text = node.tag.rpartition(":")[2], str(node.value)
-    if kind == "null":
-        return None
-    if kind == "bool":
-        return text.lower() in _TRUE
-    if kind == "int" and text.isdecimal() and len(text) < 10:
-        return int(text)
-    return text
-
 
 SETTINGS_FILE = ".github/tinygen.yml"
 MAX_FILE_BYTES = 32_000
 MAX_MISTAKES = 5
-"""How many are told at once."""
+"""Further mistakes are not reported until these are fixed."""
 
 Action = Literal["diff", "pr", "apply", "retry", "cancel", "status", "help"]
+"""What a command does, for permissions: `solve` is "diff" or "pr"."""
 WRITES: frozenset[Action] = frozenset({"pr", "apply"})
 Level = Literal["triage", "write", "maintain", "admin"]
 Guard = Literal["context", "protected"]
-"""The settings that keep something from being shown, or changed."""
+"""The settings that keep files from being shown, or from being changed."""
 GUARDS: tuple[Guard, ...] = ("context", "protected")
+UNCLEAR_GUARDS: dict[Guard, str] = {
+    "context": f"`{SETTINGS_FILE}` has a mistake where it says what the model may not be shown.",
+    "protected": f"`{SETTINGS_FILE}` has a mistake, so what it protects is not clear.",
+}
+FIX_SETTINGS = f"Mend `{SETTINGS_FILE}` on the default branch, then ask again."
+"""The next step for a person who meets an unclear guard."""
 
 
-def _branch(name: str) -> str:
-    if not is_branch(name):
+def _check_branch(name: str) -> str:
+    if not is_branch_name(name):
         raise ValueError("must be the name of a branch")
     return name
 
 
-def _glob(pattern: str) -> str:
-    if fault := glob_fault(pattern):
-        raise ValueError(fault)
+def _check_glob(pattern: str) -> str:
+    problem = glob_problem(pattern)
+    if problem:
+        raise ValueError(problem)
     return pattern
 
 
-Glob = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_glob)]
+Glob = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_check_glob)]
 Globs = Annotated[tuple[Glob, ...], Field(max_length=50)]
 Label = Annotated[str, Field(min_length=1, max_length=50, pattern=r"^[^\x00-\x1f,]+$")]
 Reviewer = Annotated[
     str, Field(max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*(/[A-Za-z0-9._-]+)?$")
 ]
 _strict = ConfigDict(extra="forbid")
+
+# `render_schema` publishes the descriptions below, and names and docstrings of Shown, Permissions.
 
 
 @with_config(_strict)
@@ -216,11 +95,11 @@ class Permissions:
 @with_config(_strict)
 @dataclass(frozen=True, slots=True)
 class RepoSettings:
-    """None, or empty, where the file does not say."""
+    """The settings; None or empty if the file does not set one."""
 
     mode: Annotated[Mode | None, Field(description="What a bare command delivers.")] = None
     base: Annotated[
-        Annotated[str, Field(max_length=200), AfterValidator(_branch)] | None,
+        Annotated[str, Field(max_length=200), AfterValidator(_check_branch)] | None,
         Field(description="The branch that changes for issues start from and go to."),
     ] = None
     draft: Annotated[
@@ -261,210 +140,199 @@ class RepoSettings:
         ),
     ] = field(default_factory=Permissions)
     ci_fixes: Annotated[
-        Annotated[int, Field(ge=0, le=2, strict=True)] | None,
+        Annotated[int, Field(ge=0, le=MAX_CI_FIXES, strict=True)] | None,
         Field(description="How often a failed check of TinyGen's own pull request is worked on."),
     ] = None
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """The settings, and what is wrong with the file as sentences for people."""
-
-    settings: RepoSettings
-    mistakes: tuple[str, ...] = ()
-    unclear: tuple[Guard, ...] = ()
-    """What the mistakes may have taken something out of: less is guarded than was meant."""
-
-
-UNCLEAR: dict[Guard, str] = {
-    "context": f"`{SETTINGS_FILE}` has a mistake where it says what the model may not be shown.",
-    "protected": f"`{SETTINGS_FILE}` has a mistake, so what it protects is not clear.",
-}
-MEND = f"Mend `{SETTINGS_FILE}` on the default branch, then ask again."
 
 
 _adapter = TypeAdapter(RepoSettings)
 
 
-def read_settings(content: bytes | None, *, models: Sequence[str] = ()) -> Read:
-    """What the file says. `models` are those that the operator allows."""
-    if content is None:
-        return Read(RepoSettings())
-    try:
-        located = read_yaml(content, max_bytes=MAX_FILE_BYTES)
-    except Unreadable as error:
-        told = _sentence(error.line, f"{error} None of it counts until then.")
-        return Read(RepoSettings(), (told,), _guards_in(content))
-    settings, mistakes, faulty = _checked(located)
-    if settings.model is not None and settings.model not in models:
-        allowed = ", ".join(f"`{name}`" for name in models) or "none"
-        line = located.line(("model",))
-        mistakes.append(
-            (
-                line or 0,
-                _sentence(line, f"`model` is not one that the operator allows ({allowed})."),
-            )
-        )
-        settings = replace(settings, model=None)
-    unclear = _guards_in(content) if () in faulty else _guards_of(faulty)
-    return Read(settings, tuple(words for _line, words in sorted(mistakes)[:MAX_MISTAKES]), unclear)
+@dataclass(frozen=True, slots=True)
+class LoadedSettings:
+    """The settings, and the mistakes in the file as sentences for people."""
+
+    settings: RepoSettings
+    mistakes: tuple[str, ...] = ()
+    unclear: tuple[Guard, ...] = ()
+    """The guards that may be weaker than meant, because of the mistakes."""
 
 
-def read_settings_of(snapshot: Snapshot, *, models: Sequence[str] = ()) -> Read:
-    """What the snapshot's own file says."""
+def read_settings_of(snapshot: Snapshot, *, models: Sequence[str] = ()) -> LoadedSettings:
+    """The settings in the snapshot's own file; see `read_settings`."""
     blob = snapshot.blobs.get(SETTINGS_FILE)
     if blob is None:
-        return Read(RepoSettings())
+        return LoadedSettings(RepoSettings())
     if not blob.mode.startswith("100") or blob.size_bytes > MAX_FILE_BYTES:
-        told = (
+        mistake = (
             f"`{SETTINGS_FILE}` is no file of at most {MAX_FILE_BYTES} bytes. None of it counts"
             " until then."
         )
-        return Read(RepoSettings(), (told,), GUARDS)
+        return LoadedSettings(RepoSettings(), (mistake,), GUARDS)
     return read_settings(next(iter(snapshot.read([blob]))), models=models)
 
 
-def dump_settings(settings: RepoSettings) -> dict[str, Any]:
-    dumped: dict[str, Any] = _adapter.dump_python(settings, mode="json")
-    return dumped
+def read_settings(content: bytes | None, *, models: Sequence[str] = ()) -> LoadedSettings:
+    """The settings in the file; None is no file. `models` are those that the operator allows."""
+    if content is None:
+        return LoadedSettings(RepoSettings())
+    try:
+        located = read_yaml(content, max_bytes=MAX_FILE_BYTES)
+    except InvalidYaml as error:
+        mistake = _sentence(error.line, f"{error} None of it counts until then.")
+        return LoadedSettings(RepoSettings(), (mistake,), _guards_in_text(content))
+    settings, mistakes, faulty = _validate(located)
+    if settings.model is not None and settings.model not in models:
+        allowed = ", ".join(f"`{name}`" for name in models) or "none"
+        line = located.line(("model",))
+        mistake = _sentence(line, f"`model` is not one that the operator allows ({allowed}).")
+        mistakes.append((line or 0, mistake))
+        settings = replace(settings, model=None)
+    unclear = _guards_in_text(content) if () in faulty else _guards_at(faulty)
+    first_mistakes = sorted(mistakes)[:MAX_MISTAKES]
+    return LoadedSettings(settings, tuple(mistake for _line, mistake in first_mistakes), unclear)
 
 
-def load_settings(dumped: Mapping[str, Any]) -> RepoSettings:
-    return _adapter.validate_python(dumped)
-
-
-def render_schema() -> str:
-    """The file's JSON Schema, as it is published under deploy/."""
-    schema = _adapter.json_schema()
-    described = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": f"TinyGen's settings for a repository ({SETTINGS_FILE})",
-        **{name: value for name, value in schema.items() if name not in ("title", "description")},
-    }
-    _unwrap_descriptions(described)
-    return json.dumps(described, indent=2) + "\n"
-
-
-def _unwrap_descriptions(schema: dict[str, Any]) -> None:
-    """Puts each description, which is a docstring, on one line."""
-    if isinstance(schema.get("description"), str):
-        schema["description"] = " ".join(schema["description"].split())
-    for part in schema.values():
-        if isinstance(part, dict):
-            _unwrap_descriptions(part)
-
-
-def action_of(command: Command, mode: Mode) -> Action:
-    """What the command comes to, delivered in that mode."""
-    if command.verb == "solve":
-        return command.mode or mode
-    return "cancel" if command.verb == "withdraw" else command.verb
-
-
-def least_permission(action: Action, settings: RepoSettings, floor: Permission) -> Permission:
-    """What the action takes. `floor` is the operator's, under which nothing that writes ever goes;
-    what else does not write takes what a diff takes."""
-    own: Permission | None = getattr(settings.permissions, action)
-    if own is None and action not in WRITES:
-        own = settings.permissions.diff
-    if own is None or (action in WRITES and PERMISSIONS.index(own) < PERMISSIONS.index(floor)):
-        return floor
-    return own
-
-
-def protects(settings: RepoSettings, path: str) -> bool:
-    """Whether the path may not be changed."""
-    return bool(settings.protected) and any_glob((*settings.protected, SETTINGS_FILE))(path)
-
-
-def may_show(settings: RepoSettings, path: str) -> bool:
-    """Whether the model may be shown the path."""
-    return _shows(settings)(path)
-
-
-def _shows(settings: RepoSettings) -> Callable[[str], bool]:
-    included, excluded = (
-        any_glob(settings.context.include or ("**",)),
-        any_glob(settings.context.exclude),
-    )
-    return lambda path: included(path) and not excluded(path)
-
-
-def repository_policy(settings: RepoSettings) -> RepositoryPolicy:
-    """What the settings say of the repository's files."""
-    is_limited = settings.context.include or settings.context.exclude
-    protected = (*settings.protected, SETTINGS_FILE) if settings.protected else ()
-    instructions = settings.instructions.strip()
-    return RepositoryPolicy(
-        may_show=_shows(settings) if is_limited else None,
-        is_protected=any_glob(protected),
-        instructions=f"{SETTINGS_FILE}:\n{instructions}" if instructions else "",
-        language=settings.language or "",
-    )
-
-
-def _checked(located: Located) -> tuple[RepoSettings, list[tuple[int, str]], set[Loc]]:
-    """What is right of the file, its mistakes with their lines, and their places. Each is taken out
-    where it stands, so that one bad pattern undoes no other."""
+def _validate(located: LocatedValue) -> tuple[RepoSettings, list[tuple[int, str]], set[Loc]]:
+    """(settings, mistakes with their lines, places of the mistakes). Each mistake is removed from
+    `located` by itself, so that one wrong pattern in a list does not remove the others."""
     mistakes: list[tuple[int, str]] = []
     faulty: set[Loc] = set()
     while True:
         try:
             return _adapter.validate_python(located.value), mistakes, faulty
         except ValidationError as error:
-            faults = error.errors(include_url=False, include_input=False, include_context=False)
-            for fault in reversed(faults):  # the items of a list from its end, so that none moves
-                line = located.line(fault["loc"])
-                faulty.add(fault["loc"])
-                mistakes.append(
-                    (line or 0, _sentence(line, _words(fault["loc"], fault["type"], fault["msg"])))
-                )
-                located.drop(fault["loc"])
+            details = error.errors(include_url=False, include_input=False, include_context=False)
+        for detail in reversed(details):  # from the end of a list, since `drop` moves later items
+            loc = detail["loc"]
+            line = located.line(loc)
+            faulty.add(loc)
+            mistakes.append(
+                (line or 0, _sentence(line, _explain(loc, detail["type"], detail["msg"])))
+            )
+            located.drop(loc)
 
 
-def _guards_of(faulty: Iterable[Loc]) -> tuple[Guard, ...]:
-    """The guards in whose place, or under whose misspelt name, something was taken out."""
-    places = list(faulty)
-    if any(
-        "<<" in loc for loc in places
-    ):  # YAML's merge, which is not read: anything may have been meant in it
-        return GUARDS
-    named = {_nearest(str(loc[0])) for loc in places}
-    found = {"context" if name in ("include", "exclude") else name for name in named}
-    return tuple(guard for guard in GUARDS if guard in found)
-
-
-def _guards_in(content: bytes) -> tuple[Guard, ...]:
-    """Those that a file which cannot be read may have: what hides leaves its name, in whatever
-    encoding."""
-    letters = content.replace(b"\0", b"").lower()
-    hides = any(word in letters for word in (b"context", b"include", b"exclude"))
-    return GUARDS if hides else ("protected",)
-
-
-def _nearest(name: str) -> str:
-    """The setting that is meant by a name; "" where none is near."""
-    known = [each.name for owner in (RepoSettings, Shown, Permissions) for each in fields(owner)]
-    return next(iter(close_names(name, known, most=1, least_likeness=0.6)), "")
-
-
-_FAULTS = {
+_EXPLANATIONS = {
     "dataclass_type": "must hold settings as `name: value`",
     "tuple_type": "must be a list",
     "string_type": "must be text; put it in quotes",
     "string_pattern_mismatch": "has characters that it may not have",
 }
-"""What pydantic says in words of Python."""
+"""For mistakes that pydantic explains with words of Python."""
 
 
-def _words(loc: Loc, kind: str, message: str) -> str:
+def _explain(loc: Loc, kind: str, message: str) -> str:
     name = f"`{'.'.join(str(part) for part in loc)[:80]}`" if loc else "The file"
     if kind == "unexpected_keyword_argument":
-        near = _nearest(str(loc[-1]))
-        return f"{name} is no setting.{f' Did you mean `{near}`?' if near else ''} It is left out."
-    reason = _FAULTS.get(kind) or message.removeprefix("Value error, ").removeprefix("Input ")
+        near = _nearest_setting(str(loc[-1]))
+        hint = f" Did you mean `{near}`?" if near else ""
+        return f"{name} is no setting.{hint} It is left out."
+    reason = _EXPLANATIONS.get(kind)
+    if reason is None:
+        reason = message.removeprefix("Value error, ").removeprefix("Input ")
     return f"{name} {reason}. It is left out."
 
 
 def _sentence(line: int | None, words: str) -> str:
-    return f"`{SETTINGS_FILE}`{f', line {line}' if line else ''}: {words}"
+    where = f", line {line}" if line else ""
+    return f"`{SETTINGS_FILE}`{where}: {words}"
+
+
+def _nearest_setting(name: str) -> str:
+    """The setting with the most similar name; "" if none is similar."""
+    known = [each.name for owner in (RepoSettings, Shown, Permissions) for each in fields(owner)]
+    near = close_names(name, known, most=1, least_likeness=0.6)
+    return near[0] if near else ""
+
+
+def _guards_at(faulty: Iterable[Loc]) -> tuple[Guard, ...]:
+    """The guards with a mistake inside them or in their name."""
+    found = set()
+    for loc in faulty:
+        if "<<" in loc:  # a merge of YAML is not read, and may have meant any guard
+            return GUARDS
+        name = _nearest_setting(str(loc[0]))
+        found.add("context" if name in ("include", "exclude") else name)
+    return tuple(guard for guard in GUARDS if guard in found)
+
+
+def _guards_in_text(content: bytes) -> tuple[Guard, ...]:
+    """The guards that a file which cannot be read may have: "context" only if one of its names is
+    there, in any encoding."""
+    letters = content.replace(b"\0", b"").lower()
+    if any(name in letters for name in (b"context", b"include", b"exclude")):
+        return GUARDS
+    return ("protected",)
+
+
+def repository_policy(settings: RepoSettings) -> RepositoryPolicy:
+    """What the settings say about the repository's files."""
+    protected = (*settings.protected, SETTINGS_FILE) if settings.protected else ()
+    instructions = settings.instructions.strip()
+    return RepositoryPolicy(
+        may_show=_shown_filter(settings.context),
+        is_protected=compile_globs(protected),
+        instructions=f"{SETTINGS_FILE}:\n{instructions}" if instructions else "",
+        language=settings.language or "",
+    )
+
+
+def _shown_filter(context: Shown) -> Callable[[str], bool] | None:
+    if not context.include and not context.exclude:
+        return None
+    is_included = compile_globs(context.include or ("**",))
+    is_excluded = compile_globs(context.exclude)
+    return lambda path: is_included(path) and not is_excluded(path)
+
+
+def is_protected(settings: RepoSettings, path: str) -> bool:
+    """Whether the path may not be changed."""
+    return repository_policy(settings).is_protected(path)
+
+
+def may_show(settings: RepoSettings, path: str) -> bool:
+    """Whether the model may be shown the path."""
+    policy = repository_policy(settings)
+    return policy.may_show is None or policy.may_show(path)
+
+
+def action_of(command: Command, mode: Mode) -> Action:
+    """The action of a command; `mode` is for a command that gives none."""
+    if command.verb == "solve":
+        return command.mode or mode
+    return "cancel" if command.verb == "withdraw" else command.verb
+
+
+def least_permission(action: Action, settings: RepoSettings, floor: Permission) -> Permission:
+    """The permission that an action needs. `floor` is the operator's: an action that writes never
+    needs less. Another action without a setting of its own needs what a diff needs."""
+    own: Permission | None = getattr(settings.permissions, action)
+    if own is None and action not in WRITES:
+        own = settings.permissions.diff
+    if own is None:
+        return floor
+    if action in WRITES and PERMISSIONS.index(own) < PERMISSIONS.index(floor):
+        return floor
+    return own
+
+
+def render_schema() -> str:
+    """The JSON Schema of the file, as deploy/ publishes it."""
+    schema = _adapter.json_schema()
+    published = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"TinyGen's settings for a repository ({SETTINGS_FILE})",
+        **{name: value for name, value in schema.items() if name not in ("title", "description")},
+    }
+    _unwrap_descriptions(published)
+    return json.dumps(published, indent=2) + "\n"
+
+
+def _unwrap_descriptions(schema: dict[str, Any]) -> None:
+    """Puts each description on one line: some are docstrings."""
+    if isinstance(schema.get("description"), str):
+        schema["description"] = " ".join(schema["description"].split())
+    for part in schema.values():
+        if isinstance(part, dict):
+            _unwrap_descriptions(part)

@@ -1,14 +1,12 @@
-"""The values that pass through the house: plain, frozen, and free of behaviour that touches the
-world.
+"""The values that a request becomes on its way: a command and its job, the task for the model, the
+calls of the model, the change, and the report for people. All are frozen and do no I/O.
 
-Paths are git's, `/`-separated and relative to the repository's root, as `str` with undecodable
-bytes kept as surrogates (`surrogateescape`). File contents are `bytes`; words are `str`. A sha is
-40 hexadecimal digits; a ref is a name. Numbers carry their unit in their name.
+Paths are git's: separated by `/`, relative to the repository's root, and of type `str` with bytes
+that are not UTF-8 kept as surrogates (`surrogateescape`). File contents are `bytes`, words are
+`str`. A sha has 40 hexadecimal digits; a ref is a name. A number has its unit in its name.
 
-What people and programs are told of a job at one moment: comment, `/jobs/<id>` and log row are made
-of it.
-
-The other doors to a job than a comment: a label on an issue, and its assignment to the App.
+Jobs and reports are stored as JSON in running installations: a field is never renamed, and a new
+field has a default.
 """
 
 from __future__ import annotations
@@ -25,73 +23,92 @@ Trigger = Literal["comment", "review", "label", "assignment", "failed check", "c
 State = Literal["queued", "running", "done", "failed", "cancelled", "refused"]
 StepState = Literal["waiting", "running", "done", "failed"]
 Verb = Literal["solve", "apply", "retry", "cancel", "status", "help", "withdraw"]
-"""Of these, "withdraw" is no word of a comment: it is what deleting one, or closing its issue,
-says."""
+"""All but "withdraw" are words of a comment. "withdraw" stands for a deleted command or a closed
+issue."""
 Outsiders = Literal["diff", "refuse", "pr"]
-"""What becomes of a change that rests on outsiders' words: shown, not made at all, or delivered as
-any other."""
+"""What happens to a change that depends on words of outsiders: it is shown as a diff, refused, or
+delivered like any other."""
 Permission = Literal["none", "read", "triage", "write", "maintain", "admin"]
 
 PERMISSIONS: tuple[Permission, ...] = ("none", "read", "triage", "write", "maintain", "admin")
-"""In rising order.
+"""From least to most.
 https://docs.github.com/en/organizations/managing-user-access-to-your-organizations-repositories"""
 
 FINAL_STATES: frozenset[State] = frozenset({"done", "failed", "cancelled", "refused"})
 WORK: frozenset[Verb] = frozenset({"solve", "apply", "retry"})
-"""The commands that are jobs; the others are answered at once."""
+"""The commands that need a run; the others are answered at once."""
+MAX_CI_FIXES = 2
+"""How many times, at most, a failed check of one pull request may be worked on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Triggers:
+    """What asks for a job besides a comment: the name of a label that an issue is given, and the
+    login that it is assigned to. "" turns one off."""
+
+    label: str = ""
+    assignee: str = ""
+
+    def match(self, action: str, *, label: str, assignee: str) -> bool:
+        """Whether an event of GitHub's type `issues` asks for a job. GitHub ignores the case of
+        both names."""
+        if action == "labeled":
+            given, wanted = label, self.label
+        elif action == "assigned":
+            given, wanted = assignee, self.assignee
+        else:
+            return False
+        return bool(wanted) and given.casefold() == wanted.casefold()
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What a comment (or a call) asks for. `mode` and `base` are None where the asker did not
-    say."""
+    """What a comment or a call asks for. `mode` and `base` are None if the asker gave none."""
 
     verb: Verb
     prompt: str = ""
     mode: Mode | None = None
     base: str | None = None
     fresh: bool = False
-    """Whether it starts anew, whatever was made in the thread before."""
+    """Whether to start again from the base, without earlier changes of the thread."""
     problem: str = ""
-    """Why it cannot be carried out, in words for the asker; "" where it can."""
+    """Why the command is not valid, in words for the asker; "" if it is valid."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The repository, and the place in it, that a job works for. Outside GitHub threads the numbers
-    are None."""
+    """The repository and thread that a job belongs to. The numbers are None outside threads."""
 
     repo: str
-    """`owner/name` as GitHub spells it: for people and for addresses. It may be another
-    repository's tomorrow."""
+    """`owner/name` as GitHub spells it, for people and URLs. Not an identity: after a rename it may
+    belong to another repository."""
     installation_id: int | None = None
     issue_number: int | None = None
     is_pull: bool = False
     comment_id: int | None = None
     """The comment that holds the command."""
     reply_to: int | None = None
-    """In a review: the first comment of the thread on a line that the command stands in, and that
-    answers go into."""
+    """In a review: the first comment of the thread on a line. GitHub puts replies under it."""
     repository_id: int | None = None
-    """Whose thread, history and cache it is. None for direct calls, which know a repository by its
-    address alone."""
+    """GitHub's id: the identity of threads, history and cache. None for direct calls, which give
+    only a URL."""
     repository_made_at: str = ""
-    """When GitHub says that it made the repository, ISO 8601."""
+    """When the repository was created, by GitHub's clock, ISO 8601."""
 
     @property
     def repository_key(self) -> str:
-        """What the repository's threads, history, limits and cache go by: GitHub's id for it or,
-        where that is not known, its name. A name holds a slash, an id never does."""
+        """The key of the repository's threads, history, limits and cache: GitHub's id or, if it is
+        unknown, the name in lower case. Only a name has a slash, so the two never collide."""
         return self.repo.lower() if self.repository_id is None else str(self.repository_id)
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewComment:
-    """A command in a review: on which lines of a pull request's diff it stands.
+    """A command in a review comment, and the lines of the pull request's diff that it is about.
 
-    `hunk` is the diff above and at these lines, as GitHub shows it. `line` and `start_line` are
-    1-based and inclusive in the file at `commit_sha`, of the new side ("RIGHT") or the old one;
-    `line` is None where they are gone since.
+    `hunk` is the diff that ends at these lines, as GitHub shows it. `line` and `start_line` are
+    1-based, inclusive line numbers in the file at `commit_sha`; `side` is "RIGHT" for the new file,
+    "LEFT" for the old one. `line` is None if a later push removed the lines.
     """
 
     comment_id: int
@@ -103,41 +120,29 @@ class ReviewComment:
     commit_sha: str
     words: str
     review_id: int | None = None
-    """The submitted review that it is part of; None where it came later, by an edit."""
+    """The submitted review that it is part of; None if a later edit made it a command."""
 
 
 @dataclass(frozen=True, slots=True)
 class FailedCheck:
-    """A run of a repository's own checks (a workflow of GitHub Actions) that failed on a pull
-    request of TinyGen's."""
+    """A failed workflow run of GitHub Actions on a pull request that TinyGen opened."""
 
     run_id: int
     name: str
     head_sha: str
     attempt: int = 1
-    """Which attempt to mend it this is, of `limit`."""
+    """The number of this attempt to fix it, from 1 to `limit`."""
     limit: int = 0
     before: tuple[str, ...] = ()
-    """The errors that were worked on before; see bot.jobs.ci_fixes.fingerprint."""
+    """Fingerprints of the errors that earlier attempts worked on; see bot.jobs.ci_fixes."""
     failures: tuple[str, ...] = ()
-    """What failed: job, step and the end of its log, each."""
+    """One text per failed step: its job, its name and the end of its log."""
     error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Outsider:
-    """A person who may not have a change made here, and which of their words went into one."""
-
-    login: str | None
-    """None where it is not known whose they are."""
-    words: str
-    """Which ones, in a few words for people."""
-
-
-@dataclass(frozen=True, slots=True)
 class Job:
-    """One request, from acceptance to its end. `id` names workflow, branch, comment marker and log
-    row."""
+    """One request. `id` names its workflow, branch, comment marker and log row."""
 
     id: str
     source: Source
@@ -150,44 +155,51 @@ class Job:
     received_at: str = ""
     """ISO 8601, UTC."""
     remarks: tuple[ReviewComment, ...] = ()
-    """Where it was asked in a review: its own remark, and the others that are done with it."""
+    """For a command in a review: its own comment, and the others that are done with it."""
     given_at: str = ""
-    """When the command was written, by GitHub's clock; "" where it does not say."""
+    """When the command was written, by GitHub's clock; "" if unknown."""
     thread: tuple[str, str] | None = None
-    """Title and body of the issue or pull request as they stood then; None where GitHub did not
-    send them."""
+    """Title and body of the issue or pull request at that time; None if GitHub did not send
+    them."""
     opened_by: str | None = None
-    """The login of whoever wrote them; None where GitHub did not say, or the account is gone."""
+    """The login of the author of title and body; None if unknown or deleted."""
     edited_of: str | None = None
-    """The login of whoever wrote the comment, where the actor put the command into another's."""
+    """The login of the comment's author, if the actor edited a comment of somebody else."""
     check: FailedCheck | None = None
-    """Where no comment asked for it, but a failed check of what was asked for before."""
+    """The failed check that started the job, if no person did."""
     trigger: Trigger = "comment"
-    """What asked for it. The request log's `source` has no word for a label, an assignment or a
-    failed check."""
+    """What started the job. Finer than `source`, whose values the request log documents."""
 
     @property
     def account(self) -> str:
-        """On whose account it runs, and with whom it shares: its installation's or, of a direct
-        call, its caller's."""
-        installation = self.target.installation_id
-        return (
-            f"installation {installation}"
-            if installation is not None
-            else self.actor or "a direct call"
-        )
+        """Who shares one limit of running jobs: the installation or, for a direct call, the
+        caller."""
+        if self.target.installation_id is not None:
+            return f"installation {self.target.installation_id}"
+        return self.actor or "a direct call"
 
     @property
     def asker_key(self) -> str:
-        """Whose request it is, for limits, refusals and `apply`: GitHub's id for the person or, of
-        a direct call, the caller's name. A login may be another person's tomorrow."""
-        return (self.actor or "") if self.actor_id is None else str(self.actor_id)
+        """The key of the asker for limits, refusals and `apply`: GitHub's id or, for a direct call,
+        the caller's name. A login is no identity: after a rename another person may take it."""
+        if self.actor_id is not None:
+            return str(self.actor_id)
+        return self.actor or ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outsider:
+    """A person who may not ask for changes here, and which of their words a change depends on."""
+
+    login: str | None
+    """None if the author is unknown."""
+    words: str
+    """Which words these are, in a few words for people."""
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image of the thread. Its bytes are kept apart from whatever is recorded, and found by
-    their digest."""
+    """An image in a thread. Its bytes are stored under their digest, apart from jobs."""
 
     url: str
     media_type: str
@@ -197,37 +209,70 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is to be done, in the words of whoever may ask for it, and the thread that it belongs to
-    (material)."""
+    """What the model is asked to do, and the text of the thread around it."""
 
     repo: str
     prompt: str
-    """"" where the thread's own text is the task."""
+    """"" if the thread's own text is the task."""
     title: str = ""
     body: str = ""
     comments: tuple[str, ...] = ()
-    """What was said before the command, each beginning with its author."""
+    """The comments before the command, each beginning with its author."""
     remarks: tuple[ReviewComment, ...] = ()
     """The lines that the prompt is about."""
     failures: tuple[str, ...] = ()
-    """What failed in the repository's own checks."""
+    """What failed in the repository's own checks; see FailedCheck.failures."""
     earlier: tuple[str, ...] = ()
-    """The requests that this one goes on from, oldest first; "" stands for the thread's own
-    text."""
+    """The requests that this one continues, oldest first; "" stands for the thread's own text."""
     diff: str = ""
-    """What was made of them so far. The repository is shown with it."""
+    """The change that they led to. The files that the model is shown include it."""
     instructions: str = ""
-    """What the repository asks of those who change it, from its default branch."""
+    """The repository's instructions for contributors, from its default branch."""
     linked: tuple[str, ...] = ()
-    """The lines of code that the thread links to, each under its place."""
+    """The lines of code that the thread links to, each under a heading with its path."""
     images: tuple[Image, ...] = ()
-    """Those of the thread, where the model can see."""
+    """The thread's images, if the model accepts images."""
     left_out: tuple[str, ...] = ()
-    """What of the thread the model is not shown, in sentences for people."""
+    """What in the thread the model is not shown, in sentences for people."""
     language: str = ""
-    """What people are answered in; "" leaves it to the model."""
+    """The language of answers to people; "" leaves it to the model."""
     rests_on: tuple[Outsider, ...] = ()
-    """Whose words in it are outsiders'. The model is not told."""
+    """The outsiders whose words are in the task. The model is not told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The part of a repository that the model is shown. `ranking` holds at most 100 paths, best
+    first; `outline` is a short map of the repository."""
+
+    ranking: tuple[str, ...]
+    shown: tuple[Excerpt, ...]
+    outline: str
+    tokens: int
+    """The estimate for `shown` and `outline` together; never above the given budget."""
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """Part of a file as the model is shown it. `start` and `end` are 1-based, inclusive line
+    numbers; `why` is a few words for people."""
+
+    path: str
+    start: int
+    end: int
+    text: str
+    tokens: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownFile:
+    """An `Excerpt` without its text, for reports."""
+
+    path: str
+    start: int
+    end: int
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +285,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What is sent in one call: one system message first, then user and assistant in turn."""
+    """The messages of one call: a system message first, then user and assistant in turn."""
 
     purpose: Literal["generate", "repair", "more", "reflect"]
     messages: tuple[Message, ...]
@@ -248,8 +293,8 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back. `finish` is "length" also where the stream ended without a reason: the text
-    may be cut."""
+    """The model's answer to one call. `finish` is "length" if the text may be cut: also if the
+    stream ended without a reason."""
 
     text: str
     finish: Literal["stop", "length"]
@@ -259,56 +304,22 @@ class Reply:
     seconds: float
     cached_tokens: int = 0
     tokens_are_estimated: bool = False
-    """True where the server did not report usage."""
+    """True if the server reported no usage."""
     cost_usd: float | None = None
-    """Where the server reports it, or prices are set."""
+    """None if the server reports no cost and no prices are set."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What reflection said. `reason` is the model's prose, shown to people."""
+    """The model's review of a change. `reason` is its prose, shown to people."""
 
     confident: bool
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Excerpt:
-    """Part of a file as shown to the model: 1-based, inclusive lines. `why` is a few words for
-    people."""
-
-    path: str
-    start: int
-    end: int
-    text: str
-    tokens: int
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class ShownFile:
-    path: str
-    start: int
-    end: int
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What the model is shown. `ranking` is best first, 100 paths at most; `outline` is the
-    repository in brief."""
-
-    ranking: tuple[str, ...]
-    shown: tuple[Excerpt, ...]
-    outline: str
-    tokens: int
-    """The estimate for `shown` and `outline` together; never above the budget that was given."""
-
-
-@dataclass(frozen=True, slots=True)
 class Revision:
-    """One state of the change. The first is what was generated; each later one is what reflection
-    made of it."""
+    """One state of the change. The first is the generated one; each later one follows a review."""
 
     patch: Patch
     changes: Changes
@@ -316,25 +327,25 @@ class Revision:
     """The model's own prose about it."""
     rejected: tuple[RejectedEdit, ...] = ()
     problems: tuple[str, ...] = ()
-    """What checks without execution found wrong with it."""
+    """What the syntax checks found wrong with it. Nothing is executed."""
     verdict: Verdict | None = None
-    """What reflection said of it, where it was asked."""
+    """The model's review of it; None if there was no review."""
 
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """What a run of the loop came to. The last revision is the result; it may be an empty patch,
-    never be missing."""
+    """The outcome of `solve`. The last revision is the result. There is always one, but its patch
+    may be empty."""
 
     revisions: tuple[Revision, ...]
     shown: tuple[ShownFile, ...]
     notes: tuple[str, ...] = ()
-    """Sentences for people: what was left undone, and why."""
+    """Sentences for people: what was not done, and why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A line of the checklist."""
+    """A line of the checklist in the job's comment."""
 
     title: str
     state: StepState = "waiting"
@@ -342,31 +353,32 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
+    """What all model calls of a job used together."""
+
     calls: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
     cost_usd: float | None = None
     seconds: float = 0.0
-    """Spent waiting for the model."""
+    """Time spent waiting for the model."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a job did not end well, in words for its asker. `retryable`: the same command may succeed
-    later."""
+    """Why a job failed, in words for its asker. `retryable`: the same command may succeed later."""
 
     message: str
     next_step: str
     retryable: bool = False
     kind: str = "AskerError"
-    """The name of the error in bot/errors.py."""
+    """The name of the error's class in bot/errors.py."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All there is to tell about a job at one moment: the comment, `/jobs/<id>` and the log row are
-    made from it."""
+    """The state of a job at one moment. The comment, `/jobs/<id>` and the log row are made from
+    it."""
 
     job: Job
     state: State
@@ -375,47 +387,31 @@ class Report:
     base_ref: str | None = None
     base_sha: str | None = None
     patch: Patch | None = None
-    """Set once there is a result; its text is "" where no change is needed."""
+    """Set as soon as there is a result; its text is "" if no change is needed."""
     summary: str = ""
     reflections: tuple[str, ...] = ()
-    """What each round of reflection found, in order."""
+    """What each review by the model found, in order."""
     notes: tuple[str, ...] = ()
-    """Sentences the reader should know: what could not be done as asked, and why."""
+    """Sentences for people: what could not be done as asked, and why."""
     shown: tuple[ShownFile, ...] = ()
     together_with: str | None = None
     """The URL of the command that this one was done with."""
     suggestion: str | None = None
-    """What the commented lines become, where that is the whole change."""
+    """The text that replaces the commented lines, if that is the whole change."""
     continues: str | None = None
-    """The job whose change this one went on from, or delivered."""
+    """The id of the job whose change this one continued or delivered."""
     rests_on: tuple[Outsider, ...] = ()
-    """The outsiders whose words went into the change."""
+    """The outsiders whose words the change depends on."""
     head_sha: str | None = None
-    """The commit that was pushed."""
+    """The pushed commit."""
     left_out: tuple[str, ...] = ()
-    """What of the thread the model was not shown, in sentences."""
+    """What in the thread the model was not shown, in sentences for people."""
     pull_request_url: str | None = None
     commit_url: str | None = None
     withheld: Patch | None = None
-    """The part of the patch that could not be delivered as a commit."""
+    """The part of the patch that could not be pushed."""
     model: str | None = None
     usage: Usage = field(default_factory=Usage)
     failure: Failure | None = None
     finished_at: str | None = None
     """ISO 8601, UTC."""
-
-
-@dataclass(frozen=True, slots=True)
-class Triggers:
-    """The label's name and the assignee's login that ask for a job; "" where that door is shut."""
-
-    label: str = ""
-    assignee: str = ""
-
-    def is_opened(self, action: str, *, label: str, assignee: str) -> bool:
-        """Whether what was done to an issue asks for a job. GitHub's names are the same in any
-        case."""
-        said, wanted = {"labeled": (label, self.label), "assigned": (assignee, self.assignee)}.get(
-            action, ("", "")
-        )
-        return bool(wanted) and said.casefold() == wanted.casefold()

@@ -1,36 +1,55 @@
-"""The grammar of a repository's name, and the forms in which people paste its address, read to that
-name. Only one server is ever named by an address.
+"""The names of repositories and branches: which ones are valid, the URLs that people paste, the
+branches that TinyGen makes, and suggestions for a misspelt name.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Iterable
+from difflib import SequenceMatcher
+from heapq import nlargest
+from itertools import islice
 from urllib.parse import unquote, urlsplit
 
 from bot.errors import BadRequest
+from bot.types import Job
 
 REPO_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}/(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,100}")
-"""`owner/name`, for `fullmatch`: what GitHub gives out, and what is therefore safe in a path. An
-owner's `_` stands before the short code of an enterprise's managed users, and names of older
-accounts end with a hyphen:
+"""`owner/name`, for `fullmatch`. Such a name is safe as part of a path. The owner may hold `_`, as
+in `name_company` of Enterprise Managed Users, and may end with `-`, as some old accounts do:
 https://docs.github.com/en/enterprise-cloud@latest/admin/managing-iam/iam-configuration-reference/username-considerations-for-external-authentication"""
 
-_SCP = re.compile(r"(?:[\w.-]+@)?(?P<host>[\w.-]+(?::\d+)?):(?!//)(?P<path>[^:\s]+)")
-_PATH = re.compile(r"/?(?P<repo>[^/]+/[^/]+?)(?:\.git)?(?:/(?:tree|commit|commits)/(?P<ref>\S+))?")
+_SCP_URL = re.compile(r"(?:[\w.-]+@)?(?P<host>[\w.-]+(?::\d+)?):(?!//)(?P<path>[^:\s]+)")
+_URL_PATH = re.compile(
+    r"/?(?P<repo>[^/]+/[^/]+?)(?:\.git)?(?:/(?:tree|commit|commits)/(?P<ref>\S+))?"
+)
+
+_BRANCH_NAME = re.compile(
+    r"(?![-/.])(?!.*(?:\.\.|//|@\{|\.lock(?:/|\Z)|/\.))[^\s~^:?*\[\\\x00-\x1f\x7f]{1,200}(?<![/.])"
+)
+"""A part of what `git check-ref-format --branch` accepts.
+https://git-scm.com/docs/git-check-ref-format"""
+
+OWN_BRANCH = re.compile(r"tinygen/issue-(\d{1,18})-[0-9a-f]{8}")
+"""The form of `branch_name`; its group is the number of the thread."""
+
+MAX_COMPARED_CHARS = 100
+_MAX_KNOWN = 20_000
+_MAX_COMPARED = 50
 
 
 def read_repo_url(text: str, server_url: str) -> tuple[str, str | None]:
-    """(`owner/name`, the ref that the address names or None). BadRequest says which form is
-    understood."""
-    text = text.strip()
-    host, path = _split(text)
-    server = urlsplit(server_url)
-    if host.lower().removeprefix("www.") != server.netloc.lower():
+    """(`owner/name`, the ref in the URL or None). BadRequest if it is no URL of a repository on
+    `server_url`."""
+    host, path = _split_url(text.strip())
+    server = urlsplit(server_url).netloc
+    if host.lower().removeprefix("www.") != server.lower():
         raise BadRequest(
-            f"The repository must be on {server.netloc}.",
+            f"The repository must be on {server}.",
             next_step=f"Give its address as {server_url}/OWNER/NAME.",
         )
-    found = _PATH.fullmatch(unquote(path).rstrip("/"))
+    found = _URL_PATH.fullmatch(unquote(path).rstrip("/"))
     if found is None or not REPO_NAME.fullmatch(found["repo"]):
         raise BadRequest(
             "The address does not name a repository.",
@@ -39,20 +58,60 @@ def read_repo_url(text: str, server_url: str) -> tuple[str, str | None]:
     return found["repo"], found["ref"]
 
 
-def _split(text: str) -> tuple[str, str]:
-    """(host with port, path); no host where the address is of no form that is known."""
-    if "://" not in text and (scp := _SCP.fullmatch(text)):
-        return scp["host"], scp["path"]
+def _split_url(text: str) -> tuple[str, str]:
+    """(host with port, path); ("", "") if the form of the URL is unknown."""
+    if "://" not in text:
+        scp = _SCP_URL.fullmatch(text)
+        if scp:
+            return scp["host"], scp["path"]
+        text = f"https://{text}"
     try:
-        url = urlsplit(text if "://" in text else f"https://{text}")
+        url = urlsplit(text)
     except ValueError:
         return "", ""
     if url.password is not None:
         raise BadRequest(
             "The address holds a password.", next_step="Leave it out; TinyGen has its own access."
         )
-    return (
-        (url.netloc.rpartition("@")[2], url.path)
-        if url.scheme in ("https", "http", "ssh", "git")
-        else ("", "")
-    )
+    if url.scheme not in ("https", "http", "ssh", "git"):
+        return "", ""
+    return url.netloc.rpartition("@")[2], url.path
+
+
+def is_branch_name(name: str) -> bool:
+    """Whether git accepts `name` as the name of a branch."""
+    return _BRANCH_NAME.fullmatch(name) is not None
+
+
+def branch_name(job: Job) -> str:
+    """The branch for a job's pull request. It depends only on the job, so that a repeated push
+    makes no second branch."""
+    return f"tinygen/issue-{job.target.issue_number}-{short_id(job.id)}"
+
+
+def short_id(job_id: str) -> str:
+    """The 8 hexadecimal digits that people write for a job, as in `/tinygen apply ID`."""
+    return hashlib.sha256(job_id.encode()).hexdigest()[:8]
+
+
+def close_names(name: str, known: Iterable[str], *, most: int, least_likeness: float) -> list[str]:
+    """Up to `most` of the known names, the most similar first. Similarity is difflib's ratio, from
+    0 to 1.
+
+    Names come from repositories and from the model, and difflib's time is cubic in their length:
+    only the last 100 characters are compared, and only the 50 names with the best upper bound.
+    """
+    matcher = SequenceMatcher(None, "", name[-MAX_COMPARED_CHARS:])
+    candidates: list[tuple[float, str]] = []
+    for other in islice(known, _MAX_KNOWN):
+        matcher.set_seq1(other[-MAX_COMPARED_CHARS:])
+        if matcher.real_quick_ratio() < least_likeness:
+            continue
+        upper_bound = matcher.quick_ratio()
+        if upper_bound >= least_likeness:
+            candidates.append((upper_bound, other))
+    compared: list[tuple[float, str]] = []
+    for _, other in nlargest(_MAX_COMPARED, candidates):
+        matcher.set_seq1(other[-MAX_COMPARED_CHARS:])
+        compared.append((matcher.ratio(), other))
+    return [other for ratio, other in nlargest(most, compared) if ratio >= least_likeness]

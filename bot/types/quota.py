@@ -1,7 +1,7 @@
-"""How much may be asked of this installation of TinyGen, and when it may be asked for more.
+"""The limits on requests and tokens of this installation of TinyGen.
 
-Hours are the last 3,600 seconds, days those of UTC. What was refused does not count, nor what asks
-no work.
+An hour is the last 3,600 seconds, a day is a day of UTC. Refused requests and requests that need no
+run do not count.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ HOUR_S = 3_600.0
 DAY_S = 86_400.0
 
 By = Literal["actor", "repo"]
+"""Whose requests are counted: those of the job's actor, or of its repository."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,59 +33,63 @@ class Quota:
 
 
 class Tally(Protocol):
-    """What was asked and used lately. Moments are in seconds since 1970."""
+    """The recent requests and tokens. Times are in seconds since 1970."""
 
     def asked_at(self, job: Job, by: By, nth: int, since: float) -> float | None:
-        """When the `nth`-newest request before `job` was made by its actor, or for its repository;
-        None where there were fewer since that moment. All are before a job that is not stored
-        yet."""
+        """Time of the `nth` most recent request before `job` and since `since`, or None. All stored
+        requests are before a job that is not stored yet."""
 
     def tokens_since(self, since: float, repository_key: str | None = None) -> int:
-        """Used, in and out, by the jobs that were asked for since that moment."""
+        """Tokens, in and out, of the jobs that were requested since then; of all repositories if
+        `repository_key` is None."""
 
 
-def limit_met(quota: Quota, job: Job, tally: Tally, now: float) -> LimitReached | None:
-    """Why the job cannot be done now, and in how many seconds it can; None where it can."""
-    for by, limit, words, setting in _hourly(quota, job):
-        filled_at = tally.asked_at(job, by, limit, now - HOUR_S) if limit else None
-        if filled_at is not None:
-            return _reached(words.format(f"{limit:,}"), setting, filled_at + HOUR_S, now)
-    if job.command.verb == "apply":  # asks no model
-        return None
-    midnight = now - now % DAY_S
-    for repo, limit, words, setting in _daily(quota, job):
-        if limit and tally.tokens_since(midnight, repo) >= limit:
-            return _reached(words.format(f"{limit:,}"), setting, midnight + DAY_S, now)
+def check_quota(quota: Quota, job: Job, tally: Tally, now: float) -> LimitReached | None:
+    """The error for the first limit that the job exceeds, with the seconds until it is free again;
+    None if it exceeds none."""
+    return _check_requests(quota, job, tally, now) or _check_tokens(quota, job, tally, now)
+
+
+def _check_requests(quota: Quota, job: Job, tally: Tally, now: float) -> LimitReached | None:
+    limits: list[tuple[By, int, str, str]] = []
+    if job.source == "run":
+        message = "This caller has made the {} calls that it may make in an hour."
+        limits.append(("actor", quota.run_hourly, message, "TINYGEN_RUN_HOURLY"))
+    else:
+        message = "You have made the {} requests that a person may make in an hour."
+        limits.append(("actor", quota.actor_hourly, message, "TINYGEN_ACTOR_HOURLY"))
+    message = "This repository has had the {} requests that it may have in an hour."
+    limits.append(("repo", quota.repo_hourly, message, "TINYGEN_REPO_HOURLY"))
+
+    for by, limit, message, setting in limits:
+        if not limit:
+            continue
+        oldest = tally.asked_at(job, by, limit, now - HOUR_S)
+        if oldest is not None:
+            return _limit_reached(message.format(f"{limit:,}"), setting, oldest + HOUR_S, now)
     return None
 
 
-def _hourly(quota: Quota, job: Job) -> tuple[tuple[By, int, str, str], ...]:
-    by_run = "This caller has made the {} calls that it may make in an hour."
-    by_person = "You have made the {} requests that a person may make in an hour."
-    of_repo = "This repository has had the {} requests that it may have in an hour."
-    return (
-        (
-            ("actor", quota.run_hourly, by_run, "TINYGEN_RUN_HOURLY")
-            if job.source == "run"
-            else ("actor", quota.actor_hourly, by_person, "TINYGEN_ACTOR_HOURLY")
-        ),
-        ("repo", quota.repo_hourly, of_repo, "TINYGEN_REPO_HOURLY"),
-    )
-
-
-def _daily(quota: Quota, job: Job) -> tuple[tuple[str | None, int, str, str], ...]:
+def _check_tokens(quota: Quota, job: Job, tally: Tally, now: float) -> LimitReached | None:
+    if job.command.verb == "apply":  # it calls no model
+        return None
     of_all = "TinyGen has used the {} tokens that it may use in a day."
     of_repo = "This repository has used the {} tokens that it may use in a day."
-    return (
+    limits = (
         (None, quota.daily_tokens, of_all, "TINYGEN_DAILY_TOKENS"),
         (job.target.repository_key, quota.repo_daily_tokens, of_repo, "TINYGEN_REPO_DAILY_TOKENS"),
     )
+    midnight = now - now % DAY_S
+    for repository_key, limit, message, setting in limits:
+        if limit and tally.tokens_since(midnight, repository_key) >= limit:
+            return _limit_reached(message.format(f"{limit:,}"), setting, midnight + DAY_S, now)
+    return None
 
 
-def _reached(words: str, setting: str, free_at: float, now: float) -> LimitReached:
+def _limit_reached(message: str, setting: str, free_at: float, now: float) -> LimitReached:
     hour, minute = divmod(math.ceil(free_at / 60) % 1440, 60)
     return LimitReached(
-        words,
+        message,
         next_step=(
             f"Ask again after {hour:02}:{minute:02} UTC, or let the operator raise {setting}."
         ),

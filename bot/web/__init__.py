@@ -1,7 +1,7 @@
-"""The HTTP edge: takes webhooks and calls, stores what they ask for, answers from what is stored.
+"""The web part: receives webhooks and calls, stores their jobs, and answers from what is stored.
 
-It is light on purpose: it imports neither the engine nor githubkit, and the answer to GitHub costs
-a signature, ten fields and one committed row. The work happens in the worker.
+It does no work of a job: a worker does. It imports neither the durable engine nor githubkit, so
+that a delivery costs a signature, a small parse and one committed row.
 """
 
 from __future__ import annotations
@@ -27,17 +27,16 @@ from bot import __version__
 from bot.config import Config
 from bot.errors import BadRequest, LimitReached, SetupError, TimedOut
 from bot.ports import Inbox, Reports, Workers
-from bot.thread.commands import is_branch
-from bot.thread.webhooks import Ignored, job_for, read_delivery, verify_signature
+from bot.thread.webhooks import Ignored, parse_job, read_delivery, verify_signature
 from bot.types import FINAL_STATES, Command, Job, Report, Target
-from bot.types.names import read_repo_url
-from bot.types.quota import limit_met
+from bot.types.names import is_branch_name, read_repo_url
+from bot.types.quota import check_quota
 from bot.web import problems
 from bot.web.pages import Accepted, JobPage, RunAnswer, diff_answer, diff_bytes, job_page
 from bot.web.problems import Answers, NoSuchJob, Unauthorized, described
 
 MAX_BODY_BYTES = 25 * 1024 * 1024
-"""GitHub's own bound.
+"""GitHub's own limit.
 https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap"""
 MAX_PROMPT_CHARS = 100_000
 PROXY_HEADERS = frozenset(
@@ -48,12 +47,12 @@ _LOOPBACK_HOST = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 LOCAL_CALLER = "this machine"
-"""The actor of a call without a key; one with a key is `key N`, by its place among
-TINYGEN_API_KEYS. Both hold a space, which no login on GitHub does."""
+"""The actor of a call without a key. With a key it is `key N`, by its position in
+TINYGEN_API_KEYS. No login on GitHub holds a space, so these are never mistaken for one."""
 READY_S = 60.0
-"""How lately a worker must have been alive for /readyz."""
+"""/readyz succeeds if a worker has written its heartbeat within this time."""
 POLL_S = 0.05
-"""How often a waiting /run looks for its report."""
+"""The interval at which a waiting /run looks for its report."""
 
 
 class RunRequest(BaseModel):
@@ -78,8 +77,8 @@ class JobPath(BaseModel):
 def create_app(
     config: Config, inbox: Inbox, reports: Reports, workers: Workers, metrics: Callable[[], bytes]
 ) -> OpenAPI:
-    """The WSGI application. SetupError without a webhook secret: an unsigned delivery must never be
-    believed."""
+    """The WSGI application. SetupError if there is no webhook secret: an unsigned delivery must
+    never be accepted."""
     if config.github_webhook_secret is None:
         raise SetupError(
             "GITHUB_WEBHOOK_SECRET is not set.",
@@ -92,10 +91,9 @@ def create_app(
         validation_error_callback=problems.invalid,
         validation_error_model=problems.Problem,
     )
-    app.json = _Json(app)
-    app.config["MAX_CONTENT_LENGTH"] = (
-        MAX_BODY_BYTES + 1
-    )  # of a body without a length, what is over it is cut off
+    app.json = _JsonProvider(app)
+    # A body without a Content-Length is cut off here; one byte more shows that it was too long.
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1
     problems.register(app)
     _add_routes(app, _Routes(config, inbox, reports), metrics)
     _add_health(app, workers)
@@ -158,9 +156,9 @@ def _add_health(app: OpenAPI, workers: Workers) -> None:
         return {"status": "ready", "workers": len(alive)}
 
 
-class _Json(DefaultJSONProvider):
+class _JsonProvider(DefaultJSONProvider):
     def loads(self, s: str | bytes, **options: Any) -> Any:
-        """What is nested deeper than Python reads is as malformed as any other body."""
+        """ValueError, as for other malformed JSON, also if it is nested too deeply for Python."""
         try:
             return super().loads(s, **options)
         except RecursionError as error:
@@ -169,11 +167,14 @@ class _Json(DefaultJSONProvider):
 
 class _Routes:
     def __init__(self, config: Config, inbox: Inbox, reports: Reports) -> None:
-        self._config, self._inbox, self._reports = config, inbox, reports
+        self._config = config
+        self._inbox = inbox
+        self._reports = reports
         secret = config.github_webhook_secret
         self._secret = secret.get_secret_value() if secret else ""
         self._app_id = config.github_app_id or 0
-        self._doors = config.doors()
+        self._triggers = config.triggers()
+        # At most half of the threads wait for a diff, so that the others can take webhooks.
         self._waiters = threading.BoundedSemaphore(max(1, config.web_threads // 2))
 
     def webhook(self) -> tuple[dict[str, str], int]:
@@ -188,24 +189,21 @@ class _Routes:
         delivery = read_delivery(
             headers.get("X-GitHub-Event"), headers.get("X-GitHub-Delivery"), body
         )
-        asked = job_for(delivery, app_id=self._app_id, received_at=_now(), doors=self._doors)
-        if isinstance(asked, Ignored):
-            return {"ignored": asked.reason}, 200
-        self._inbox.accept(asked)
-        return {"job": asked.id}, 202
+        job = parse_job(delivery, app_id=self._app_id, received_at=_now(), triggers=self._triggers)
+        if isinstance(job, Ignored):
+            return {"ignored": job.reason}, 200
+        self._inbox.accept(job)
+        return {"job": job.id}, 202
 
     def run(self, body: RunRequest) -> dict[str, str] | tuple[dict[str, str], int, dict[str, str]]:
         job = self._run_job(body)
-        reached = limit_met(self._config.quota(), job, self._reports, time.time())
-        if reached:
-            raise reached
-        if _does_not_wait():
+        limit = check_quota(self._config.quota(), job, self._reports, time.time())
+        if limit:
+            raise limit
+        if _prefers_async():
             self._inbox.accept(job)
-            return (
-                {"job": job.id},
-                202,
-                {"Location": f"/jobs/{job.id}", "Preference-Applied": "respond-async"},
-            )
+            headers = {"Location": f"/jobs/{job.id}", "Preference-Applied": "respond-async"}
+            return {"job": job.id}, 202, headers
         if not self._waiters.acquire(blocking=False):
             raise LimitReached(
                 "Too many callers wait for a diff.",
@@ -218,29 +216,28 @@ class _Routes:
             self._waiters.release()
 
     def _run_job(self, body: RunRequest) -> Job:
-        repo, named = read_repo_url(body.repo_url, self._config.github_server_url)
-        ref = body.ref or named
-        if ref is not None and not is_branch(ref):
+        repo, url_ref = read_repo_url(body.repo_url, self._config.github_server_url)
+        ref = body.ref or url_ref
+        if ref is not None and not is_branch_name(ref):
             raise BadRequest(
                 "The ref is no name that a branch can have.",
                 next_step="Name a branch or a full sha.",
             )
         if "\0" in body.prompt:
             raise BadRequest("The prompt holds a NUL character.", next_step="Leave it out.")
-        command = Command("solve", body.prompt, mode="diff", base=ref)
         return Job(
             uuid.uuid4().hex,
             "run",
             Target(repo),
-            command,
+            Command("solve", body.prompt, mode="diff", base=ref),
             actor=g.caller,
             received_at=_now(),
             trigger="call",
         )
 
     def _wait(self, job_id: str) -> Report:
-        until = time.monotonic() + self._config.run_wait_s
-        while time.monotonic() < until:
+        deadline = time.monotonic() + self._config.run_wait_s
+        while time.monotonic() < deadline:
             report = self._reports.load(job_id)
             if report is not None and report.state in FINAL_STATES:
                 return report
@@ -258,28 +255,30 @@ class _Routes:
         return report
 
     def check_caller(self) -> None:
-        """Before anything of a call is read, where it is one that needs a key."""
-        if not request.path.startswith(("/run", "/jobs")):
-            return
+        """Sets `g.caller` of a call, or raises Unauthorized, before its body is read."""
+        if request.path.startswith(("/run", "/jobs")):
+            g.caller = self._authorized_caller()
+
+    def _authorized_caller(self) -> str:
         keys = [key.get_secret_value().encode() for key in self._config.api_keys]
-        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        g.caller = LOCAL_CALLER
-        if keys:
-            good = [hmac.compare_digest(key, given.strip().encode()) for key in keys]
-            if scheme.lower() != "bearer" or not any(good):
-                raise Unauthorized("Send one of TINYGEN_API_KEYS as `Authorization: Bearer KEY`.")
-            g.caller = f"key {good.index(True) + 1}"
-        elif not _is_local():
+        if not keys:
+            if _is_local():
+                return LOCAL_CALLER
             raise Unauthorized(
                 "Without TINYGEN_API_KEYS only programs on this machine are answered, where they"
                 " call localhost. Set it, and send one of the keys as `Authorization: Bearer KEY`."
             )
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        # Every key is compared, so that the time does not tell which one is right.
+        matches = [hmac.compare_digest(key, given.strip().encode()) for key in keys]
+        if scheme.lower() != "bearer" or not any(matches):
+            raise Unauthorized("Send one of TINYGEN_API_KEYS as `Authorization: Bearer KEY`.")
+        return f"key {matches.index(True) + 1}"
 
 
 def _is_local() -> bool:
-    """Whether the caller is a program on this machine that speaks for itself: not someone whom a
-    proxy here speaks for, and not a page in a browser here, be it by an Origin or by a name of its
-    own that leads here (DNS rebinding)."""
+    """Whether the caller is a program on this machine: not somebody behind a proxy, and not a page
+    in a browser, which sends an Origin, or a Host of its own if it uses DNS rebinding."""
     names = {name.lower() for name, _ in request.headers}
     if any(name.startswith("x-forwarded-") or name in PROXY_HEADERS for name in names):
         return False
@@ -287,14 +286,14 @@ def _is_local() -> bool:
         return False
     try:
         return ipaddress.ip_address(request.remote_addr or "").is_loopback
-    except ValueError:  # a Unix socket, behind which there is a proxy
+    except ValueError:  # a Unix socket: the caller is a proxy
         return False
 
 
-def _does_not_wait() -> bool:
+def _prefers_async() -> bool:
     """https://www.rfc-editor.org/rfc/rfc7240#section-4.1"""
-    wishes = request.headers.get("Prefer", "").lower().replace(";", ",").split(",")
-    return "respond-async" in (wish.strip() for wish in wishes)
+    preferences = request.headers.get("Prefer", "").lower().replace(";", ",").split(",")
+    return "respond-async" in (preference.strip() for preference in preferences)
 
 
 def _now() -> str:

@@ -1,12 +1,12 @@
-"""What a job looks like to a caller."""
+"""The answers of the API: a diff, and a job's page."""
 
 from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from bot.thread.render import rests_on_note
+from bot.thread.render import render_outsiders_note
 from bot.types import Report, Source, State, StepState
-from bot.web.problems import failed, problem_error
+from bot.web.problems import failure_error, problem_error
 
 
 class RunAnswer(BaseModel):
@@ -54,13 +54,12 @@ class JobPage(BaseModel):
 
 
 def diff_answer(report: Report) -> dict[str, str]:
-    """The answer of /run to a job that has ended."""
+    """The answer of /run after the job has ended."""
     if report.state == "done":
         return {"diff": report.patch.text if report.patch else ""}
-    failure = report.failure
-    if failure is None:
+    if report.failure is None:
         raise problem_error(409, "The job was cancelled. Send the request again.")
-    raise failed(failure)
+    raise failure_error(report.failure)
 
 
 def diff_bytes(report: Report) -> bytes:
@@ -74,6 +73,7 @@ def diff_bytes(report: Report) -> bytes:
 
 def job_page(report: Report) -> JobPage:
     """The answer of /jobs/<id>."""
+    failure = report.failure
     return JobPage(
         id=report.job.id,
         state=report.state,
@@ -82,9 +82,7 @@ def job_page(report: Report) -> JobPage:
         steps=tuple(StepLine(title=step.title, state=step.state) for step in report.steps),
         usage=_usage(report),
         result=_result(report),
-        error=f"{report.failure.message} {report.failure.next_step}".strip()
-        if report.failure
-        else None,
+        error=f"{failure.message} {failure.next_step}".strip() if failure else None,
         created_at=report.job.received_at,
         finished_at=report.finished_at,
     )
@@ -105,11 +103,12 @@ def _usage(report: Report) -> UsageSum:
 def _result(report: Report) -> Result | None:
     if report.patch is None:
         return None
+    outsiders_note = render_outsiders_note(report)
     return Result(
         diff=report.patch.text,
         base_sha=report.patch.base_sha,
         summary=report.summary,
-        notes=(*report.notes, *filter(None, [rests_on_note(report)])),
+        notes=(*report.notes, outsiders_note) if outsiders_note else report.notes,
         pull_request_url=report.pull_request_url,
         commit_url=report.commit_url,
     )

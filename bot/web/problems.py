@@ -1,5 +1,5 @@
-"""Errors as RFC 9457 says: every answer that is not a success carries a title, a status, and what
-to do next."""
+"""Errors as RFC 9457 describes them: every answer that is no success has a title, a status, and a
+detail that says what to do next."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ STATUS_OF = {
     "OutsideError": 502,
     "TimedOut": 504,
 }
-"""Of a job's failure, by the name of its error; of any other it is 502 where it may be retried,
-else 422."""
+"""The status for an error, by the name of its class. A failure of another class is 502 if it may be
+retried, else 422."""
 
 _DETAILS = {
     404: "There is nothing at this address; /docs/ lists what is.",
@@ -34,7 +34,7 @@ _DETAILS = {
     415: "Send the body as application/json.",
 }
 
-READ_ON_BYTES = 50 * 1024 * 1024
+MAX_DISCARDED_BYTES = 50 * 1024 * 1024
 Answers = dict[str | int | HTTPStatus, type[BaseModel] | dict[Any, Any] | None]
 
 _log = structlog.get_logger()
@@ -57,14 +57,14 @@ class NoSuchJob(HTTPException):
 
 
 def register(app: Flask) -> None:
-    """Makes every error of the application a problem."""
+    """Turns every error of the application into a problem."""
     app.register_error_handler(HTTPException, _http_problem)
-    app.register_error_handler(TinyGenError, _problem_of)
-    app.register_error_handler(Exception, _fault)
+    app.register_error_handler(TinyGenError, _tinygen_problem)
+    app.register_error_handler(Exception, _unexpected_problem)
 
 
 def described(*statuses: int) -> Answers:
-    """These answers as the API's description has them; `Problem` is among its schemas."""
+    """These statuses for the API's OpenAPI document, which has `Problem` among its schemas."""
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {
         str(status): {"description": HTTPStatus(status).phrase, "content": content}
@@ -73,18 +73,18 @@ def described(*statuses: int) -> Answers:
 
 
 def problem_error(status: int, detail: str) -> HTTPException:
-    """To be raised."""
+    """An exception that Flask turns into this problem."""
     return HTTPException(response=_problem(status, detail))
 
 
-def failed(failure: Failure) -> HTTPException:
-    """A job's failure, to be raised."""
+def failure_error(failure: Failure) -> HTTPException:
+    """An exception that Flask turns into the problem of a failed job."""
     status = STATUS_OF.get(failure.kind, 502 if failure.retryable else 422)
     return problem_error(status, f"{failure.message} {failure.next_step}".strip())
 
 
 def invalid(error: ValidationError) -> Response:
-    """A body or a path that is not of the described shape."""
+    """The answer to a body or a path that does not match its model."""
     first = error.errors(include_url=False, include_input=False)[0]
     if request.url_rule and request.url_rule.rule.startswith("/jobs/"):
         return _problem(404, "There is no such job. Its id is in the answer that accepted it.")
@@ -94,9 +94,8 @@ def invalid(error: ValidationError) -> Response:
             'The body is not a JSON object. Send {"repoUrl": ..., "prompt": ...} as'
             " application/json.",
         )
-    return _problem(
-        422, f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}. Mend that field."
-    )
+    field = ".".join(str(part) for part in first["loc"])
+    return _problem(422, f"{field}: {first['msg']}. Mend that field.")
 
 
 def _problem(status: int, detail: str) -> Response:
@@ -115,29 +114,32 @@ def _http_problem(error: HTTPException) -> Response | HTTPException:
     if isinstance(error.response, Response):
         return error.response
     code = error.code or 500
-    if code < 400:  # a redirect is raised, too
+    if code < 400:  # werkzeug raises redirects, too
         return error
     if code == 413:
-        _read_on()
-    ours = isinstance(error, Unauthorized | NoSuchJob)
-    detail = error.description if ours else _DETAILS.get(code, error.description)
+        _discard_body()
+    detail = error.description
+    if not isinstance(error, Unauthorized | NoSuchJob):
+        detail = _DETAILS.get(code, detail)
     response = _problem(code, detail or HTTPStatus(code).description)
-    if allowed := getattr(error, "valid_methods", None):
+    allowed = getattr(error, "valid_methods", None)
+    if allowed:
         response.headers["Allow"] = ", ".join(sorted(allowed))
     return response
 
 
-def _read_on() -> None:
-    """Up to a bound: a caller that is still sending would meet a closed connection instead of the
-    answer."""
-    left_bytes = READ_ON_BYTES
-    while left_bytes > 0 and (
-        chunk := request.environ["wsgi.input"].read(min(left_bytes, 1 << 16))
-    ):
+def _discard_body() -> None:
+    """Reads the rest of a body, up to a limit: a caller that is still sending would see a closed
+    connection instead of the answer."""
+    left_bytes = MAX_DISCARDED_BYTES
+    while left_bytes > 0:
+        chunk = request.environ["wsgi.input"].read(min(left_bytes, 1 << 16))
+        if not chunk:
+            return
         left_bytes -= len(chunk)
 
 
-def _problem_of(error: TinyGenError) -> Response:
+def _tinygen_problem(error: TinyGenError) -> Response:
     if isinstance(error, DatabaseFailed):
         return _problem(503, str(error))
     response = _problem(STATUS_OF.get(type(error).__name__, 422), str(error))
@@ -146,6 +148,6 @@ def _problem_of(error: TinyGenError) -> Response:
     return response
 
 
-def _fault(error: Exception) -> Response:
+def _unexpected_problem(error: Exception) -> Response:
     _log.error("a request met a fault of TinyGen's own", path=request.path, exc_info=error)
     return _problem(500, "TinyGen met a fault of its own. Its operator finds the cause in the log.")

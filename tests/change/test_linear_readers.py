@@ -21,24 +21,25 @@ from bot.change.repository import read_instructions
 from bot.change.tokens import estimate_tokens
 from bot.cli.transcript import render_transcript
 from bot.errors import BadRequest
-from bot.logs import _hidden, cleaner
+from bot.logs import make_redactor, redact_value
 from bot.thread.ci_logs import fingerprint, tail_of
 from bot.thread.commands import MAX_BODY_CHARS, parse_command
-from bot.thread.globs import any_glob
+from bot.thread.globs import compile_globs
+from bot.thread.links import find_images, find_permalinks
 from bot.thread.markdown import (
-    clean_material,
-    find_images,
-    find_permalinks,
+    code_span,
+    fence,
     has_hidden_text,
+    neutralize,
     prose_parts,
+    visible_text,
 )
-from bot.thread.render import code, fence, neutralize, split_summary
+from bot.thread.render import split_summary
 from bot.thread.settings import MAX_FILE_BYTES, read_settings
 from bot.types import Message, Prompt, Reply
-from bot.types.names import read_repo_url
+from bot.types.names import close_names, read_repo_url
 from bot.types.reply import Request
 from bot.types.snapshot import RepositoryView
-from bot.types.text import close_names
 from tests.change.snapshots import view_of
 from tests.doubling import FACTOR, Growth, cpu_seconds, growth_of
 
@@ -152,10 +153,10 @@ def _render(text: str) -> str:
     )
 
 
-_hide = cleaner(["a secret value", "another secret\nof two lines"])
+_hide = make_redactor(["a secret value", "another secret\nof two lines"])
 
 _READERS: dict[str, Callable[[str], object]] = {
-    "clean_material": clean_material,
+    "visible_text": visible_text,
     "has_hidden_text": has_hidden_text,
     "prose_parts": prose_parts,
     "find_images": lambda text: find_images([text], "https://github.com"),
@@ -165,7 +166,7 @@ _READERS: dict[str, Callable[[str], object]] = {
     "parse_command alone": lambda text: parse_command(f"/tinygen {text}"[:MAX_BODY_CHARS]),
     "neutralize": neutralize,
     "split_summary": split_summary,
-    "code": code,
+    "code": code_span,
     "fence": lambda text: fence(text, "diff"),
     "tail_of": tail_of,
     "fingerprint": lambda text: fingerprint((text,)),
@@ -177,7 +178,7 @@ _READERS: dict[str, Callable[[str], object]] = {
     "read_verdicts": read_verdicts,
     "without_verdict": without_verdict,
     "read_repo_url": _read_url,
-    "hidden in logs": lambda text: _hidden(text, _hide),
+    "hidden in logs": lambda text: redact_value(text, _hide),
     "render_transcript": _render,
 }
 
@@ -288,7 +289,7 @@ def test_names_are_compared_in_time_linear_in_their_number() -> None:
 
 
 def test_globs_are_met_in_time_linear_in_a_path() -> None:
-    meets = any_glob(["*a" * 90 + "*b", "**/" * 60 + "b", "a/**/b/**/c", "?" * 190])
+    meets = compile_globs(["*a" * 90 + "*b", "**/" * 60 + "b", "a/**/b/**/c", "?" * 190])
     _check(meets, ("a/", "b/", "a/b/", "ab", "/"), most=65_536)
 
 

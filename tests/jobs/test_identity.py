@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 
-from bot.thread.render import short_id
+from bot.types.names import short_id
 from tests.doubles.github import Repository
 from tests.doubles.github.faults import bad_gateway
 from tests.jobs.conftest import SetScene

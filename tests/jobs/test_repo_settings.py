@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.thread.render import short_id
+from bot.types.names import short_id
 from tests.jobs.conftest import SetScene
 from tests.scene import CONFIDENT, FILES, GREET, LOUDER, Scene, block, draft, fences
 

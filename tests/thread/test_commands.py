@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.thread.commands import is_branch, parse_command
+from bot.thread.commands import parse_command
 from bot.types import Command
 
 
@@ -134,13 +134,6 @@ def test_a_word_alone_that_is_near_a_command_is_asked_about(word: str, meant: st
 @pytest.mark.parametrize("words", ["refactor", "stop greeting twice", "apply the style", "reply"])
 def test_other_words_are_a_prompt(words: str) -> None:
     assert parse_command(f"/tinygen {words}") == Command("solve", words)
-
-
-@pytest.mark.parametrize(
-    "name", ["-x", "a b", "a..b", "a~1", "x.lock", "/a", "a/", "a.", "@{-1}", "a\x00b", "a//b", ""]
-)
-def test_what_git_takes_for_no_branch_is_none(name: str) -> None:
-    assert not is_branch(name)
 
 
 @given(st.text(alphabet=st.sampled_from("/tinygen `~<!->\n\r\\ a"), max_size=60))

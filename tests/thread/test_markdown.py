@@ -1,20 +1,13 @@
-"""What of a thread the model is shown."""
+"""Markdown: what a reader of the page sees of it, and quoting."""
 
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
-from bot.thread.markdown import (
-    MAX_LINES,
-    Permalink,
-    clean_material,
-    find_permalinks,
-    has_hidden_text,
-    prose_parts,
-    render_lines,
-)
-
-SHA = "a" * 40
+from bot.thread.markdown import code_span, fence, has_hidden_text, prose_parts, visible_text
 
 
 @pytest.mark.parametrize(
@@ -39,11 +32,11 @@ SHA = "a" * 40
     ],
 )
 def test_it_is_what_a_reader_of_the_page_sees(text: str, visible: str) -> None:
-    assert clean_material(text) == visible
+    assert visible_text(text) == visible
 
 
 def test_it_is_bounded() -> None:
-    assert len(clean_material("x" * 100, limit_chars=10)) < 30
+    assert len(visible_text("x" * 100, limit_chars=10)) < 30
 
 
 def test_it_is_known_whether_anything_was_hidden() -> None:
@@ -56,44 +49,23 @@ def test_it_is_known_whether_anything_was_hidden() -> None:
     "text", ["![" * 20_000, "[" * 40_000, "<img " * 20_000, '[a](b "' * 10_000, "`" * 40_000]
 )
 def test_hostile_text_takes_no_long_time(text: str) -> None:
-    assert clean_material(text) is not None
-
-
-def test_a_link_to_lines_of_this_repository_is_found() -> None:
-    url = f"https://github.com/O/r/blob/{SHA}/src/a%20b.py?plain=1#L3-L5"
-    assert find_permalinks([f"See ({url}), and {url}"], "https://github.com", "o/R") == (
-        Permalink(SHA, "src/a b.py", 3, 5),
-    )
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        f"https://github.com/o/other/blob/{SHA}/a.py#L3",
-        f"https://evil.example/o/r/blob/{SHA}/a.py#L3",
-        "https://github.com/o/r/blob/main/a.py#L3",
-        f"https://github.com/o/r/blob/{SHA}/a.py",
-    ],
-)
-def test_other_links_are_only_links(url: str) -> None:
-    assert find_permalinks([url], "https://github.com", "o/r") == ()
-
-
-def test_few_lines_of_few_links_are_shown() -> None:
-    urls = [f"https://github.com/o/r/blob/{SHA}/{n}.py#L1-L9999999" for n in range(50)]
-    links = find_permalinks(urls, "https://github.com", "o/r")
-    assert len(links) == 5
-    assert links[0].last == MAX_LINES
-
-
-def test_the_lines_stand_under_their_place() -> None:
-    link = Permalink(SHA, "a.py", 2, 3)
-    assert render_lines(link, b"1\n2\n3\n4\n") == f"a.py, from line 2, at {SHA[:12]}:\n2\n3"
-    assert render_lines(link, b"1\n") == ""
-    assert render_lines(link, b"\0\n\n\n") == ""
+    assert visible_text(text) is not None
 
 
 def test_prose_after_several_pieces_of_code_is_still_prose() -> None:
     text = "<b>a</b> `<b>1</b>` <b>c</b> `<b>2</b>` <b>e</b>"
-    assert clean_material(text) == "a `<b>1</b>` c `<b>2</b>` e"
+    assert visible_text(text) == "a `<b>1</b>` c `<b>2</b>` e"
     assert prose_parts(text) == ["<b>a</b> ", " <b>c</b> ", " <b>e</b>"]
+
+
+@given(st.text(alphabet="`a\n", max_size=40))
+def test_a_fence_holds_any_text(text: str) -> None:
+    tokens = MarkdownIt().parse(fence(text, "diff"))
+    assert [token.content.rstrip("\n") for token in tokens] == [text.rstrip("\n")] or text.strip(
+        "\n"
+    ) == ""
+
+
+@given(st.text(max_size=40))
+def test_code_stays_on_one_line(text: str) -> None:
+    assert "\n" not in code_span(text)

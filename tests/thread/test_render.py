@@ -10,21 +10,17 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from bot.thread.commands import parse_command
+from bot.thread.markdown import neutralize
 from bot.thread.render import (
     MAX_COMMENT_CHARS,
-    branch_name,
-    code,
-    fence,
     fits_comment,
-    marker,
-    neutralize,
+    job_marker,
     render_comment,
     render_commit_message,
     render_help,
     render_pull_body,
     render_short_comment,
     render_title,
-    short_id,
     split_summary,
 )
 from bot.types import (
@@ -42,6 +38,7 @@ from bot.types import (
     Trigger,
     Usage,
 )
+from bot.types.names import short_id
 from bot.types.snapshot import FileStat, Patch
 
 JOB = Job("d-1", "comment", Target("o/r", 9, 3, comment_id=7), Command("solve", "fix"), "ada", 5)
@@ -67,7 +64,7 @@ def test_the_first_line_names_job_and_state(state: State) -> None:
         replace(DONE, state=state, failure=Failure("It broke.", "Mend it.", retryable=True))
     )
     assert body.splitlines()[0] == f"<!-- tinygen:job=d-1 state={state} -->"
-    assert body.startswith(marker("d-1"))
+    assert body.startswith(job_marker("d-1"))
 
 
 def test_a_finished_comment_holds_the_whole_diff_in_one_fence_longer_than_any_inside() -> None:
@@ -191,19 +188,6 @@ def test_prose_never_breaks_out_of_its_place(prose: str) -> None:
     assert body.count("<details>") == body.count("</details>") == 1
 
 
-@given(st.text(alphabet="`a\n", max_size=40))
-def test_a_fence_holds_any_text(text: str) -> None:
-    tokens = MarkdownIt().parse(fence(text, "diff"))
-    assert [token.content.rstrip("\n") for token in tokens] == [text.rstrip("\n")] or text.strip(
-        "\n"
-    ) == ""
-
-
-@given(st.text(max_size=40))
-def test_code_stays_on_one_line(text: str) -> None:
-    assert "\n" not in code(text)
-
-
 def test_none_of_our_comments_is_a_command() -> None:
     states: tuple[State, ...] = ("queued", "running", "done", "failed", "cancelled")
     failure = Failure("a", "b", retryable=True)
@@ -212,12 +196,6 @@ def test_none_of_our_comments_is_a_command() -> None:
         for state in states
     )
     assert parse_command(render_help("octocat", "write", "issue", "diff")) is None
-
-
-def test_a_branch_has_one_name_for_a_job_and_another_for_another() -> None:
-    assert branch_name(JOB) == branch_name(replace(JOB, actor="bob"))
-    assert branch_name(JOB).startswith("tinygen/issue-3-")
-    assert branch_name(JOB) != branch_name(replace(JOB, id="d-2"))
 
 
 @pytest.mark.parametrize(

@@ -9,15 +9,14 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from bot.thread.settings import (
     MAX_FILE_BYTES,
     RepoSettings,
     action_of,
-    dump_settings,
+    is_protected,
     least_permission,
-    load_settings,
-    protects,
     read_settings,
     render_schema,
     repository_policy,
@@ -49,6 +48,17 @@ permissions:
 ci_fixes: 1
 """
 
+_stored = TypeAdapter(RepoSettings)
+
+
+def to_json(settings: RepoSettings) -> bytes:
+    """As a waiting job keeps them."""
+    return _stored.dump_json(settings)
+
+
+def from_json(stored: bytes) -> RepoSettings:
+    return _stored.validate_json(stored)
+
 
 def test_a_whole_file_is_read() -> None:
     read = read_settings(WHOLE, models=("small", "large"))
@@ -70,7 +80,7 @@ def test_a_whole_file_is_read() -> None:
         "German",
         "large",
     )
-    assert load_settings(json.loads(json.dumps(dump_settings(settings)))) == settings
+    assert from_json(to_json(settings)) == settings
 
 
 @pytest.mark.parametrize(
@@ -161,7 +171,7 @@ def test_few_mistakes_are_told_at_once() -> None:
 )
 def test_any_bytes_are_read_or_told_of(content: bytes) -> None:
     read = read_settings(content)
-    assert load_settings(dump_settings(read.settings)) == read.settings
+    assert from_json(to_json(read.settings)) == read.settings
 
 
 def test_what_writes_never_takes_less_than_the_operator_demands() -> None:
@@ -187,10 +197,10 @@ def test_a_bare_command_is_what_the_mode_makes_of_it() -> None:
 
 def test_where_anything_is_protected_the_file_itself_is() -> None:
     settings = read_settings(b"protected: [secret/]").settings
-    assert protects(settings, "secret/key")
-    assert protects(settings, ".github/tinygen.yml")
-    assert not protects(settings, "src/a.py")
-    assert not protects(RepoSettings(), ".github/tinygen.yml")
+    assert is_protected(settings, "secret/key")
+    assert is_protected(settings, ".github/tinygen.yml")
+    assert not is_protected(settings, "src/a.py")
+    assert not is_protected(RepoSettings(), ".github/tinygen.yml")
 
 
 def test_a_snapshot_shows_what_the_file_lets_be_shown() -> None:

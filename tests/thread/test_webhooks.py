@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.errors import BadRequest
-from bot.thread.webhooks import Delivery, Ignored, job_for, read_delivery, verify_signature
+from bot.thread.webhooks import Delivery, Ignored, parse_job, read_delivery, verify_signature
 from bot.types import Command, FailedCheck, Job, ReviewComment, Target, Triggers
 from bot.types.serialization import dump_job, load_job
 
@@ -33,7 +33,7 @@ def payload(**changes: Any) -> dict[str, Any]:
 
 def ask(body: object, event: str = "issue_comment") -> Job | Ignored:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return job_for(Delivery("d-1", event, content), app_id=APP_ID, received_at="now")
+    return parse_job(Delivery("d-1", event, content), app_id=APP_ID, received_at="now")
 
 
 def test_githubs_own_example_of_a_signature_is_right() -> None:
@@ -325,8 +325,8 @@ def test_a_job_says_by_what_of_an_issue_it_was_asked_for(
 ) -> None:
     body = {**payload(action=action, sender={"id": 1, "login": "octocat"}), **named}
     delivery = Delivery("d-1", "issues", json.dumps(body).encode())
-    job = job_for(
-        delivery, app_id=APP_ID, received_at="now", doors=Triggers("tinygen", "tinygen[bot]")
+    job = parse_job(
+        delivery, app_id=APP_ID, received_at="now", triggers=Triggers("tinygen", "tinygen[bot]")
     )
     assert isinstance(job, Job)
     assert (job.trigger, job.source) == (trigger, "comment")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from bot.types import Command, Job, Target
-from bot.types.quota import DAY_S, HOUR_S, By, Quota, limit_met
+from bot.types.quota import DAY_S, HOUR_S, By, Quota, check_quota
 
 NOON = 20_000 * DAY_S + DAY_S / 2
 COMMENT = Job("c", "comment", Target("o/r", 1, 2), Command("solve", "x"), "mona")
@@ -33,7 +33,9 @@ class Asked:
 
 
 def test_without_limits_nothing_is_met() -> None:
-    assert limit_met(Quota(), COMMENT, Asked([NOON] * 99, [NOON] * 99, 10**9, 10**9), NOON) is None
+    assert (
+        check_quota(Quota(), COMMENT, Asked([NOON] * 99, [NOON] * 99, 10**9, 10**9), NOON) is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -43,24 +45,24 @@ def test_the_oldest_request_within_the_limit_says_when_it_is_free_again(
     job: Job, quota: Quota
 ) -> None:
     asked = Asked([NOON - 60, NOON - HOUR_S + 90, NOON - HOUR_S + 10])
-    reached = limit_met(quota, job, asked, NOON)
+    reached = check_quota(quota, job, asked, NOON)
     assert reached is not None
     assert reached.retry_in_s == 90
     assert "the 2 " in reached.message
     assert "after 12:02 UTC" in reached.next_step
     assert "TINYGEN_" in reached.next_step
-    assert limit_met(quota, job, Asked(asked.by_actor[:1]), NOON) is None
+    assert check_quota(quota, job, Asked(asked.by_actor[:1]), NOON) is None
 
 
 def test_calls_and_comments_have_limits_of_their_own() -> None:
     asked = Asked([NOON - 1] * 5)
-    assert limit_met(Quota(actor_hourly=2), CALL, asked, NOON) is None
-    assert limit_met(Quota(run_hourly=2), COMMENT, asked, NOON) is None
+    assert check_quota(Quota(actor_hourly=2), CALL, asked, NOON) is None
+    assert check_quota(Quota(run_hourly=2), COMMENT, asked, NOON) is None
 
 
 @pytest.mark.parametrize("job", [COMMENT, CALL])
 def test_a_repository_has_one_limit_for_all(job: Job) -> None:
-    reached = limit_met(Quota(repo_hourly=3), job, Asked(by_repo=[NOON - 1] * 3), NOON)
+    reached = check_quota(Quota(repo_hourly=3), job, Asked(by_repo=[NOON - 1] * 3), NOON)
     assert reached is not None
     assert "This repository" in reached.message
 
@@ -73,14 +75,14 @@ def test_a_repository_has_one_limit_for_all(job: Job) -> None:
     ],
 )
 def test_a_days_tokens_are_free_again_at_midnight(quota: Quota, asked: Asked) -> None:
-    reached = limit_met(quota, COMMENT, asked, NOON)
+    reached = check_quota(quota, COMMENT, asked, NOON)
     assert reached is not None
     assert reached.retry_in_s == DAY_S / 2
     assert "1,000 tokens" in reached.message
     assert "after 00:00 UTC" in reached.next_step
-    assert limit_met(quota, COMMENT, replace(asked, tokens=999, repo_tokens=999), NOON) is None
+    assert check_quota(quota, COMMENT, replace(asked, tokens=999, repo_tokens=999), NOON) is None
 
 
 def test_what_asks_no_model_needs_no_tokens() -> None:
     apply = replace(COMMENT, command=Command("apply"))
-    assert limit_met(Quota(daily_tokens=1), apply, Asked(tokens=5), NOON) is None
+    assert check_quota(Quota(daily_tokens=1), apply, Asked(tokens=5), NOON) is None

@@ -1,4 +1,4 @@
-"""Which bytes are text (bot/core/text.py)."""
+"""Which bytes are text (bot/types/text.py)."""
 
 from __future__ import annotations
 

@@ -20,9 +20,10 @@ from bot.change.context.retrieval import MAX_FILE_BYTES, is_readable
 from bot.change.context.segments import Source, read_source
 from bot.change.tokens import estimate_tokens
 from bot.types import ShownFile
+from bot.types.names import close_names
 from bot.types.reply import Request
 from bot.types.snapshot import Changes, RepositoryView
-from bot.types.text import close_names, read_text
+from bot.types.text import read_text
 
 MAX_REQUESTS = 12
 MAX_MATCHES = 60

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
 from bot.change.edits.lines import Text, split_lines, unindented
-from bot.types.text import close_names
+from bot.types.names import close_names
 
 _MIN_SHOWN_LINES = 4
 _MAX_SHOWN_LINES = 24

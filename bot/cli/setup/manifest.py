@@ -86,7 +86,9 @@ def fetch_new_app(config: Config, code: str) -> NewApp:
     from bot.adapters.github.auth import TokenCredentials
     from bot.adapters.github.client import ApiClient, ApiRequest, Transport
 
-    transport = Transport(config.github_api_url, timeout_s=_TIMEOUT_S, sleep=time.sleep, clock=time.time)
+    transport = Transport(
+        config.github_api_url, timeout_s=_TIMEOUT_S, sleep=time.sleep, clock=time.time
+    )
     request = ApiRequest(
         "POST",
         f"/app-manifests/{quote(code, safe='')}/conversions",

@@ -14,13 +14,8 @@ from bot.jobs.task.comments import read_comments
 from bot.jobs.task.images import ImageLoader
 from bot.jobs.task.outsiders import author_permissions, is_outsider, merged, with_authors
 from bot.ports import GitHub
-from bot.thread.markdown import (
-    Permalink,
-    clean_material,
-    find_permalinks,
-    has_hidden_text,
-    render_lines,
-)
+from bot.thread.links import Permalink, find_permalinks, render_lines
+from bot.thread.markdown import has_hidden_text, visible_text
 from bot.thread.settings import may_show
 from bot.types import Job, Outsider, ReviewComment, Task
 
@@ -62,8 +57,8 @@ def read_task(context: JobContext, job: Job, images: ImageLoader) -> Task:
     task = Task(
         target.repo,
         job.command.prompt,
-        clean_material(title),
-        clean_material(body),
+        visible_text(title),
+        visible_text(body),
         comments.words,
         review_comments,
         failures=job.check.failures if job.check else (),

@@ -12,7 +12,7 @@ from bot.errors import AskerError, OutsideError
 from bot.jobs.policy import JobContext, may_do
 from bot.ports import Comment, GitHub, LineComment
 from bot.thread.commands import parse_command
-from bot.thread.markdown import clean_material, has_hidden_text
+from bot.thread.markdown import has_hidden_text, visible_text
 from bot.types import Job
 
 MAX_COMMENTS_CHARS = 20_000
@@ -118,12 +118,12 @@ def _allowed_authors(
 
 def _words(comment: AnyComment) -> str:
     if isinstance(comment, Comment):
-        return f"{comment.author} wrote:\n{clean_material(comment.body)}"
+        return f"{comment.author} wrote:\n{visible_text(comment.body)}"
     path = " ".join(comment.path.split())
     place = f"lines of {path} that have changed since"
     if comment.line:
         place = f"line {comment.line} of {path}"
-    return f"{comment.author} wrote on {place}:\n{clean_material(comment.body)}"
+    return f"{comment.author} wrote on {place}:\n{visible_text(comment.body)}"
 
 
 def _is_material(comment: AnyComment, job: Job) -> bool:

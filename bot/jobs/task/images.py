@@ -10,7 +10,7 @@ import structlog
 
 from bot.errors import BadRequest, TinyGenError
 from bot.jobs.policy import JobContext
-from bot.thread.markdown import MAX_IMAGE_BYTES, MAX_IMAGES, find_images, media_type
+from bot.thread.links import MAX_IMAGE_BYTES, MAX_IMAGES, find_images, media_type
 from bot.types import Image, Job, Prompt
 
 _log = structlog.get_logger()

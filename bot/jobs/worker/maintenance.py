@@ -23,7 +23,7 @@ from bot.jobs.policy import JobContext
 from bot.jobs.progress import ProgressReporter
 from bot.jobs.workflows import CLOSE_LOST, JobReference, run_id
 from bot.ports import Deliveries
-from bot.thread.webhooks import choose_missed
+from bot.thread.webhooks import choose_redeliveries
 from bot.types import FINAL_STATES
 
 LOOK_S = 1.0
@@ -83,7 +83,7 @@ class Maintenance:
 def redeliver_missed(deliveries: Deliveries, since: datetime) -> int:
     """How many deliveries that never arrived GitHub was asked to send again. A delivery that did
     arrive, though its answer was lost, starts nothing twice: its id is known."""
-    missed = choose_missed(deliveries.recent(since))
+    missed = choose_redeliveries(deliveries.recent(since))
     for attempt_id in missed:
         deliveries.redeliver(attempt_id)
     if missed:

@@ -1,11 +1,19 @@
-"""Which images of a thread may be shown, and what an image is."""
+"""What a thread links to that the model is shown: attached images, and lines of code."""
 
 from __future__ import annotations
 
 import pytest
 
-from bot.thread.markdown import find_images, media_type
+from bot.thread.links import (
+    MAX_LINES,
+    Permalink,
+    find_images,
+    find_permalinks,
+    media_type,
+    render_lines,
+)
 
+SHA = "a" * 40
 UUID = "0b3a1c5e-1f2d-4c3b-8a9e-0123456789ab"
 GITHUB, OWN = "https://github.com", "https://git.example.org"
 
@@ -79,3 +87,37 @@ def test_an_image_that_is_shown_twice_is_one() -> None:
 )
 def test_an_image_is_what_its_first_bytes_say(content: bytes, kind: str | None) -> None:
     assert media_type(content) == kind
+
+
+def test_a_link_to_lines_of_this_repository_is_found() -> None:
+    url = f"https://github.com/O/r/blob/{SHA}/src/a%20b.py?plain=1#L3-L5"
+    assert find_permalinks([f"See ({url}), and {url}"], "https://github.com", "o/R") == (
+        Permalink(SHA, "src/a b.py", 3, 5),
+    )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"https://github.com/o/other/blob/{SHA}/a.py#L3",
+        f"https://evil.example/o/r/blob/{SHA}/a.py#L3",
+        "https://github.com/o/r/blob/main/a.py#L3",
+        f"https://github.com/o/r/blob/{SHA}/a.py",
+    ],
+)
+def test_other_links_are_only_links(url: str) -> None:
+    assert find_permalinks([url], "https://github.com", "o/r") == ()
+
+
+def test_few_lines_of_few_links_are_shown() -> None:
+    urls = [f"https://github.com/o/r/blob/{SHA}/{n}.py#L1-L9999999" for n in range(50)]
+    links = find_permalinks(urls, "https://github.com", "o/r")
+    assert len(links) == 5
+    assert links[0].last == MAX_LINES
+
+
+def test_the_lines_stand_under_their_place() -> None:
+    link = Permalink(SHA, "a.py", 2, 3)
+    assert render_lines(link, b"1\n2\n3\n4\n") == f"a.py, from line 2, at {SHA[:12]}:\n2\n3"
+    assert render_lines(link, b"1\n") == ""
+    assert render_lines(link, b"\0\n\n\n") == ""

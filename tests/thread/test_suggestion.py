@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.thread.render import suggest
+from bot.thread.suggestion import suggest
 from bot.types import ReviewComment
 
 LINES = st.lists(st.sampled_from(["a\n", "b\n", "\n", "  c\n"]), max_size=6)

@@ -1,0 +1,36 @@
+"""A change as GitHub's suggestion block, which a reader accepts with one click.
+
+https://docs.github.com/en/pull-requests/collaborating-with-pull-requests/reviewing-changes-in-pull-requests
+"""
+
+from __future__ import annotations
+
+from bot.types import ReviewComment
+from bot.types.text import read_text
+
+MAX_SMALL_LINES = 12
+"""A longer suggestion is harder to read than a commit."""
+
+
+def suggest(comment: ReviewComment, old: bytes, new: bytes) -> str | None:
+    """The text that replaces the commented lines to give `new`; None if the change also touches
+    other lines, or if a suggestion block cannot hold it. `old` is the commented file."""
+    before, after = read_text(old), read_text(new)
+    if before is None or after is None or "\r" in before + after:
+        return None
+    if comment.line is None or comment.side != "RIGHT":
+        return None
+
+    first, last = (comment.start_line or comment.line) - 1, comment.line  # 0-based, half-open
+    lines, new_lines = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    rest = lines[last:]
+    new_last = len(new_lines) - len(rest)
+    if not 0 <= first < last <= len(lines) or first > new_last:
+        return None
+    if new_lines[:first] != lines[:first] or new_lines[new_last:] != rest:
+        return None
+    return "".join(new_lines[first:new_last])
+
+
+def is_small_suggestion(suggestion: str) -> bool:
+    return suggestion.count("\n") <= MAX_SMALL_LINES
