@@ -15,8 +15,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Literal, Protocol
 
-from bot.thread.webhooks import Attempt
-from bot.types import Failure, Job, Permission, Prompt, Reply, Report
+from bot.types import DeliveryAttempt, Failure, Job, Permission, Prompt, Reply, Report
 from bot.types.quota import Tally
 from bot.types.snapshot import Changes, Patch, Snapshot
 
@@ -245,7 +244,7 @@ class Git(Protocol):
 class Deliveries(Protocol):
     """What GitHub remembers of the deliveries that it tried."""
 
-    def recent(self, since: datetime) -> tuple[Attempt, ...]: ...
+    def recent(self, since: datetime) -> tuple[DeliveryAttempt, ...]: ...
 
     def redeliver(self, attempt_id: int) -> None: ...
 

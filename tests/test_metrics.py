@@ -110,10 +110,10 @@ def test_workers_and_waiting_jobs_are_told(database: Database) -> None:
 
 
 def test_the_runbook_explains_every_series(database: Database) -> None:
-    told = RUNBOOK.read_text()
+    runbook = RUNBOOK.read_text()
     families = {
         family.name for family in text_string_to_metric_families(render_metrics(database).decode())
     }
     assert set(WORKER_METRICS) < families
     for name in families:
-        assert f"`{name}" in told, name
+        assert f"`{name}" in runbook, name

@@ -145,7 +145,7 @@ def _misspelt(prompt: str) -> str:
 
 
 def _command_end(body: str) -> int | None:
-    """The offset in `body` after the first `/tinygen` of the writer's own; None if there is none."""
+    """The offset in `body` after the writer's own first `/tinygen`, or None."""
     text = re.sub(r"\r(?!\n)", "\n", body)  # the line ends of Markdown, at unchanged offsets
     mail = _QUOTED_MAIL.search(text.replace("\r", " "))
     if mail:
@@ -175,8 +175,8 @@ def _prose_ranges(text: str) -> list[tuple[int, int]]:
 
 
 def _without_code(paragraph: str) -> str:
-    """The paragraph with NUL for each character in code spans, links and HTML comments, at unchanged
-    offsets."""
+    """The paragraph with NUL for each character in code spans, links and HTML comments. Offsets stay
+    unchanged."""
     pieces: list[str] = []
     done = 0
     for start, end in _code_spans(paragraph):

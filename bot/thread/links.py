@@ -41,8 +41,9 @@ _FILE_SIGNATURES = (
 )
 
 _PERMALINK = re.compile(
-    r"(?P<server>https?://[^\s/]{1,200})/(?P<repo>[\w.-]{1,100}/[\w.-]{1,100})/blob/(?P<sha>[0-9a-f]{40})/"
-    r"(?P<path>[^\s#?)\]>]{1,1000})(?:\?[^\s#]{0,100})?#L(?P<first>\d{1,7})(?:C\d+)?(?:-L(?P<last>\d{1,7}))?"
+    r"(?P<server>https?://[^\s/]{1,200})/(?P<repo>[\w.-]{1,100}/[\w.-]{1,100})"
+    r"/blob/(?P<sha>[0-9a-f]{40})/(?P<path>[^\s#?)\]>]{1,1000})(?:\?[^\s#]{0,100})?"
+    r"#L(?P<first>\d{1,7})(?:C\d+)?(?:-L(?P<last>\d{1,7}))?"
 )
 """https://docs.github.com/en/get-started/writing-on-github/working-with-advanced-formatting/creating-a-permanent-link-to-a-code-snippet"""
 

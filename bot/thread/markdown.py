@@ -18,8 +18,9 @@ _CODE = re.compile(
     r"(^(?:`{3,}+|~{3,}+).*?^(?:```|~~~)[^\n]*$|`[^`\n]+`)", re.DOTALL | re.MULTILINE
 )
 _INVISIBLE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
-    "\u2028\u2029\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+    "\u200b-\u200f\u202a-\u202e\u2028\u2029\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0"
+    "\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 """Controls, zero-width, direction-changing, tag and variation characters, and letters without a
 shape: https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing,
@@ -32,9 +33,12 @@ _LINK_WITH_TITLE = re.compile(
 _LINK_DEFINITION = re.compile(r"^ {0,3}\[[^\]\n]{1,500}+\]:[^\n]*$", re.MULTILINE)
 """A page never shows one: `[//]: # (words)` is the usual way to hide words."""
 _TAG = re.compile(
-    r"</?(?:a|abbr|area|audio|b|br|center|cite|del|details|dfn|div|em|embed|font|h[1-6]|hr|i|iframe|input|ins|kbd|li|map|"
-    r"mark|math|object|ol|p|path|picture|q|s|small|source|span|strike|strong|style|sub|summary|sup|svg|table|tbody|td|"
-    r"th|thead|tr|track|tt|u|ul|var|video|wbr)(?:\s[^<>]{0,4000}+)?/?>",
+    r"</?(?:"
+    r"a|abbr|area|audio|b|br|center|cite|del|details|dfn|div|em|embed|font|h[1-6]|hr|i|"
+    r"iframe|input|ins|kbd|li|map|mark|math|object|ol|p|path|picture|q|s|small|source|span|"
+    r"strike|strong|style|sub|summary|sup|svg|table|tbody|td|th|thead|tr|track|tt|u|ul|var|"
+    r"video|wbr"
+    r")(?:\s[^<>]{0,4000}+)?/?>",
     re.IGNORECASE,
 )
 """Tags of HTML, whose attributes (`title`, `alt`, `aria-label`) can hide words. Others stay, since

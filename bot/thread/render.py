@@ -29,6 +29,9 @@ from bot.types import (
 from bot.types.names import short_id
 from bot.types.snapshot import Patch
 
+Where = Literal["issue", "pull", "fork"]
+"""An issue, a pull request of the repository, or one whose branch belongs to a fork."""
+
 MAX_COMMENT_CHARS = 65_536
 """GitHub refuses a longer body.
 https://docs.github.com/en/rest/issues/comments#create-an-issue-comment"""
@@ -61,6 +64,11 @@ _CHECKED = (
     " before still parses, unless a note says otherwise."
 )
 _WITHHELD = "Not in it, to be applied by hand:"
+_SHOWS = "shows the change as a diff"
+_PUSHES: dict[Where, str] = {
+    "issue": "opens a pull request",
+    "pull": "adds a commit to this pull request",
+}
 
 
 def job_marker(job_id: str) -> str:
@@ -433,16 +441,6 @@ def _asked_by(job: Job) -> str:
         "assignment": f", who assigned {number}",
     }
     return f"Asked for by {who}{how.get(job.trigger, '')}."
-
-
-Where = Literal["issue", "pull", "fork"]
-"""An issue, a pull request of the repository, or one whose branch belongs to a fork."""
-
-_SHOWS = "shows the change as a diff"
-_PUSHES: dict[Where, str] = {
-    "issue": "opens a pull request",
-    "pull": "adds a commit to this pull request",
-}
 
 
 def render_help(

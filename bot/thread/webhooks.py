@@ -26,7 +26,15 @@ from bot.thread.payloads import (
     WorkflowRunEvent,
     read_payload,
 )
-from bot.types import Command, FailedCheck, Job, ReviewComment, Target, Triggers
+from bot.types import (
+    Command,
+    DeliveryAttempt,
+    FailedCheck,
+    Job,
+    ReviewComment,
+    Target,
+    Triggers,
+)
 from bot.types.names import OWN_BRANCH
 
 EVENTS = ("issue_comment", "issues", "pull_request_review_comment", "workflow_run")
@@ -273,23 +281,11 @@ def _review_comment(payload: LineCommentEvent, command: Command) -> ReviewCommen
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One attempt at a delivery. All attempts have the delivery's `guid`. `status` is the HTTP
-    status of our answer, 0 if there was none."""
-
-    id: int
-    guid: str
-    event: str
-    action: str | None
-    status: int
-
-
-def choose_redeliveries(attempts: Iterable[Attempt]) -> tuple[int, ...]:
+def choose_redeliveries(attempts: Iterable[DeliveryAttempt]) -> tuple[int, ...]:
     """The ids of attempts to repeat: the newest of each delivery that may hold a command and never
     arrived. An answer below 500 means that it arrived: TinyGen would refuse it again.
     https://docs.github.com/en/webhooks/using-webhooks/handling-failed-webhook-deliveries"""
-    by_guid: dict[str, list[Attempt]] = {}
+    by_guid: dict[str, list[DeliveryAttempt]] = {}
     for attempt in attempts:
         if attempt.event in EVENTS and attempt.action in ("created", "edited", "completed"):
             by_guid.setdefault(attempt.guid, []).append(attempt)

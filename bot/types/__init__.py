@@ -62,6 +62,18 @@ class Triggers:
 
 
 @dataclass(frozen=True, slots=True)
+class DeliveryAttempt:
+    """One attempt of GitHub at a webhook delivery. All attempts have the delivery's `guid`. `status`
+    is the HTTP status of our answer, 0 if there was none."""
+
+    id: int
+    guid: str
+    event: str
+    action: str | None
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
 class Command:
     """What a comment or a call asks for. `mode` and `base` are None if the asker gave none."""
 

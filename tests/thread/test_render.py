@@ -260,11 +260,11 @@ def test_what_is_no_text_reaches_no_comment_and_no_commit(sign: str) -> None:
         DONE, summary=f"Mend {sign}it\n\nBecause {sign}it broke.", notes=(f"A {sign}note.",)
     )
     title = render_title(report.summary, Task("o/r", "x"))
-    said = (render_comment(report), render_short_comment(report), render_pull_body(report), title)
+    texts = (render_comment(report), render_short_comment(report), render_pull_body(report), title)
     assert not any(
-        sign in words for words in (*said, render_commit_message(report, title, server_host="h"))
+        sign in words for words in (*texts, render_commit_message(report, title, server_host="h"))
     )
-    assert all("\ufffd" in words for words in said)
+    assert all("\ufffd" in words for words in texts)
 
 
 def test_the_short_comment_fits_whatever_the_report_holds() -> None:

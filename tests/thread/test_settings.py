@@ -1,4 +1,4 @@
-"""The file .github/tinygen.yml: what it says, and what is said of its mistakes."""
+"""The file .github/tinygen.yml: its values, its mistakes, and its schema."""
 
 from __future__ import annotations
 
@@ -214,7 +214,7 @@ def test_a_snapshot_shows_what_the_file_lets_be_shown() -> None:
 
 
 def test_the_published_schema_is_the_codes() -> None:
-    """Mend with: python -c 'from bot.thread.settings import render_schema as s; print(s(), end="")'
+    """Renew it with: python -c 'from bot.thread.settings import render_schema as s; print(s(), end="")'
     > the file."""
     assert SCHEMA.read_text() == render_schema()
 

@@ -19,9 +19,9 @@ def on(line: int | None, start: int | None = None, side: str = "RIGHT") -> Revie
 def test_put_in_place_of_the_lines_it_makes_the_new_file(
     before: list[str], lines: list[str], after: list[str], new: list[str]
 ) -> None:
-    remark = on(len(before) + len(lines), len(before) + 1)
+    comment = on(len(before) + len(lines), len(before) + 1)
     old_file, new_file = "".join(before + lines + after), "".join(before + new + after)
-    assert suggest(remark, old_file.encode(), new_file.encode()) == "".join(new)
+    assert suggest(comment, old_file.encode(), new_file.encode()) == "".join(new)
 
 
 def test_one_line_needs_no_start() -> None:

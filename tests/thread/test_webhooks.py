@@ -1,4 +1,4 @@
-"""What GitHub's deliveries ask of us."""
+"""Webhook deliveries: signatures, the jobs that they ask for, and redelivery."""
 
 from __future__ import annotations
 
@@ -8,8 +8,16 @@ from typing import Any
 import pytest
 
 from bot.errors import BadRequest
-from bot.thread.webhooks import Delivery, Ignored, parse_job, read_delivery, verify_signature
-from bot.types import Command, FailedCheck, Job, ReviewComment, Target, Triggers
+from bot.thread.webhooks import (
+    MAX_ATTEMPTS,
+    Delivery,
+    Ignored,
+    choose_redeliveries,
+    parse_job,
+    read_delivery,
+    verify_signature,
+)
+from bot.types import Command, DeliveryAttempt, FailedCheck, Job, ReviewComment, Target, Triggers
 from bot.types.serialization import dump_job, load_job
 
 APP_ID = 12345
@@ -33,7 +41,18 @@ def payload(**changes: Any) -> dict[str, Any]:
 
 def ask(body: object, event: str = "issue_comment") -> Job | Ignored:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return parse_job(Delivery("d-1", event, content), app_id=APP_ID, received_at="now")
+    return parse_job(
+        Delivery("d-1", event, content),
+        app_id=APP_ID,
+        received_at="now",
+        triggers=Triggers("tinygen", "tinygen[bot]"),
+    )
+
+
+def accepted(body: object, event: str = "issue_comment") -> Job:
+    job = ask(body, event)
+    assert isinstance(job, Job)
+    return job
 
 
 def test_githubs_own_example_of_a_signature_is_right() -> None:
@@ -69,14 +88,12 @@ def test_the_thread_is_kept_as_it_stood_when_the_command_was_given() -> None:
         "user": {"id": 1, "login": "ada"},
         "updated_at": "2026-11-22T12:00:00Z",
     }
-    job = ask(payload(comment=words, issue={"number": 3, "title": "Broken", "body": None}))
-    assert isinstance(job, Job)
+    job = accepted(payload(comment=words, issue={"number": 3, "title": "Broken", "body": None}))
     assert (job.given_at, job.thread) == ("2026-11-22T12:00:00Z", ("Broken", ""))
 
 
 def test_a_pull_request_is_told_from_an_issue() -> None:
-    job = ask(payload(issue={"number": 3, "pull_request": {"url": "x"}}))
-    assert isinstance(job, Job)
+    job = accepted(payload(issue={"number": 3, "pull_request": {"url": "x"}}))
     assert job.target.is_pull
 
 
@@ -92,8 +109,7 @@ def test_a_deleted_command_takes_back_what_its_comment_asked_for() -> None:
 
 
 def test_a_closed_issue_takes_back_all_that_was_asked_in_it() -> None:
-    job = ask(payload(action="closed"), event="issues")
-    assert isinstance(job, Job)
+    job = accepted(payload(action="closed"), event="issues")
     assert (job.command.verb, job.target.issue_number, job.target.comment_id) == (
         "withdraw",
         3,
@@ -103,8 +119,7 @@ def test_a_closed_issue_takes_back_all_that_was_asked_in_it() -> None:
 
 def test_a_bots_command_is_known_as_a_bots() -> None:
     bot = {"id": 2, "login": "other[bot]", "type": "Bot"}
-    job = ask(payload(comment={"id": 7, "body": "/tinygen x", "user": bot}))
-    assert isinstance(job, Job)
+    job = accepted(payload(comment={"id": 7, "body": "/tinygen x", "user": bot}))
     assert job.actor_is_bot
 
 
@@ -113,8 +128,7 @@ def test_a_bots_command_is_known_as_a_bots() -> None:
 )
 def test_an_edit_that_makes_a_command_is_its_editors(before: str | None) -> None:
     editor = {"id": 5, "login": "mona", "type": "User"}
-    job = ask(payload(action="edited", changes={"body": {"from": before}}, sender=editor))
-    assert isinstance(job, Job)
+    job = accepted(payload(action="edited", changes={"body": {"from": before}}, sender=editor))
     assert (job.command, job.actor, job.actor_id) == (Command("solve", "fix"), "mona", 5)
 
 
@@ -212,8 +226,7 @@ def checked(**changes: Any) -> dict[str, Any]:
 
 
 def test_a_failed_check_of_a_branch_of_ours_is_a_job_without_an_actor() -> None:
-    job = ask(checked(), "workflow_run")
-    assert isinstance(job, Job)
+    job = accepted(checked(), "workflow_run")
     assert (job.target.issue_number, job.target.is_pull, job.actor) == (4, True, None)
     assert (job.check, job.trigger) == (FailedCheck(5, "CI and more", "a" * 40), "failed check")
 
@@ -253,8 +266,7 @@ def test_a_check_of_a_forks_branch_is_ignored(head: object) -> None:
 def test_who_opened_the_thread_is_kept_and_a_bot_is_told_by_its_name(
     user: object, login: str | None
 ) -> None:
-    job = ask(payload(issue={"number": 3, "title": "Broken", "user": user}))
-    assert isinstance(job, Job)
+    job = accepted(payload(issue={"number": 3, "title": "Broken", "user": user}))
     assert job.opened_by == login
 
 
@@ -271,12 +283,11 @@ def test_whose_comment_an_edit_put_a_command_into_is_kept(
 ) -> None:
     comment = {"id": 7, "body": "/tinygen fix", "user": author}
     changes = {"body": {"from": "It whispers."}}
-    job = ask(
+    job = accepted(
         payload(
             action="edited", comment=comment, sender={"id": 1, "login": "octocat"}, changes=changes
         )
     )
-    assert isinstance(job, Job)
     assert (job.actor, job.edited_of) == ("octocat", edited_of)
 
 
@@ -295,8 +306,9 @@ def on_a_line(**changes: Any) -> dict[str, Any]:
 
 
 def test_a_command_on_a_line_is_answered_at_the_threads_first_comment() -> None:
-    job = ask(on_a_line(in_reply_to_id=6, pull_request_review_id=9), "pull_request_review_comment")
-    assert isinstance(job, Job)
+    job = accepted(
+        on_a_line(in_reply_to_id=6, pull_request_review_id=9), "pull_request_review_comment"
+    )
     assert (job.source, job.target.reply_to, job.target.comment_id) == ("review_comment", 6, 7)
     assert job.trigger == "review"
     assert job.remarks == (ReviewComment(7, "a.py", "@@", 3, None, "RIGHT", "", "fix", 9),)
@@ -308,8 +320,7 @@ def test_a_command_that_an_edit_brought_is_part_of_no_review() -> None:
         "action": "edited",
         "sender": {"id": 1, "login": "octocat"},
     }
-    job = ask({**edited, "changes": {"body": {"from": "x"}}}, "pull_request_review_comment")
-    assert isinstance(job, Job)
+    job = accepted({**edited, "changes": {"body": {"from": "x"}}}, "pull_request_review_comment")
     assert job.remarks[0].review_id is None
 
 
@@ -324,11 +335,7 @@ def test_a_job_says_by_what_of_an_issue_it_was_asked_for(
     action: str, named: dict[str, Any], trigger: str
 ) -> None:
     body = {**payload(action=action, sender={"id": 1, "login": "octocat"}), **named}
-    delivery = Delivery("d-1", "issues", json.dumps(body).encode())
-    job = parse_job(
-        delivery, app_id=APP_ID, received_at="now", triggers=Triggers("tinygen", "tinygen[bot]")
-    )
-    assert isinstance(job, Job)
+    job = accepted(body, "issues")
     assert (job.trigger, job.source) == (trigger, "comment")
 
 
@@ -336,3 +343,35 @@ def test_a_job_that_was_stored_before_it_said_so_was_asked_for_in_a_comment() ->
     stored = dump_job(Job("d-1", "comment", Target("o/r", 9, 3), Command("solve")))
     del stored["trigger"]
     assert load_job(stored).trigger == "comment"
+
+
+def attempt(
+    number: int, status: int, guid: str = "g", event: str = "issue_comment", action: str = "created"
+) -> DeliveryAttempt:
+    return DeliveryAttempt(number, guid, event, action, status)
+
+
+def test_one_that_never_arrived_is_asked_for_by_its_newest_attempt() -> None:
+    assert choose_redeliveries([attempt(2, 503), attempt(1, 0)]) == (2,)
+
+
+def test_one_that_arrived_once_is_not() -> None:
+    assert choose_redeliveries([attempt(3, 0), attempt(2, 202), attempt(1, 502)]) == ()
+
+
+def test_one_that_was_refused_is_not() -> None:
+    assert choose_redeliveries([attempt(1, 401)]) == ()
+
+
+def test_one_that_cannot_hold_a_command_is_not() -> None:
+    assert (
+        choose_redeliveries(
+            [attempt(1, 0, "a", event="push"), attempt(2, 0, "b", action="deleted")]
+        )
+        == ()
+    )
+
+
+def test_after_some_attempts_it_is_left_to_the_operator() -> None:
+    assert choose_redeliveries([attempt(n, 0) for n in range(MAX_ATTEMPTS)]) == ()
+    assert choose_redeliveries([attempt(n, 0) for n in range(MAX_ATTEMPTS - 1)]) != ()

@@ -14,7 +14,7 @@ from pydantic import AwareDatetime, BaseModel, Field, RootModel
 from bot.adapters.github.auth import AppClient
 from bot.adapters.github.client import ApiRequest, parse_link_param, parse_response
 from bot.adapters.github.schemas import PAGE_ITEMS, HookConfig, Id, Name
-from bot.thread.webhooks import Attempt
+from bot.types import DeliveryAttempt
 
 _DELIVERIES = "/app/hook/deliveries"
 _MAX_PAGES = 20
@@ -66,8 +66,8 @@ class _Delivery(BaseModel):
     status_code: Annotated[int, Field(ge=0, le=999)]
     delivered_at: AwareDatetime
 
-    def attempt(self) -> Attempt:
-        return Attempt(self.id, self.guid, self.event, self.action, self.status_code)
+    def attempt(self) -> DeliveryAttempt:
+        return DeliveryAttempt(self.id, self.guid, self.event, self.action, self.status_code)
 
 
 class _DeliveryPage(RootModel[Annotated[list[_Delivery], Field(max_length=PAGE_ITEMS)]]):
@@ -80,9 +80,9 @@ class Deliveries:
     def __init__(self, app: AppClient) -> None:
         self._api = app.api
 
-    def recent(self, since: datetime) -> tuple[Attempt, ...]:
+    def recent(self, since: datetime) -> tuple[DeliveryAttempt, ...]:
         """The attempts made since then, newest first; only the newest 2,000."""
-        attempts: list[Attempt] = []
+        attempts: list[DeliveryAttempt] = []
         params: dict[str, str | int] = {"per_page": PAGE_ITEMS}
         for _ in range(_MAX_PAGES):
             request = ApiRequest("GET", _DELIVERIES, "list the App's deliveries", params=params)
