@@ -1,0 +1,1 @@
+"""Tools that hold two versions of the bot against each other."""
