@@ -1,0 +1,2 @@
+"""Repositories that are made from a seed, for records and golden files: the same bytes on every
+machine."""
