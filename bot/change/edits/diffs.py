@@ -83,7 +83,9 @@ class _Hunk:
         if line.startswith("\\"):
             self._drop_final_newline()
             return
-        sign, body = (line[0], line[1:]) if line[:1] in ("+", "-", " ") else ("", line)
+        sign, body = "", line
+        if line.startswith(("+", "-", " ")):
+            sign, body = line[0], line[1:]
         if sign != "+":
             self.old.append(body + "\n")
         if sign != "-":
@@ -130,7 +132,10 @@ def _read_hunk_header(line: str) -> _Hunk | None:
         _, old_count, new_start, new_count, heading = full.groups()
         return _Hunk(heading.strip(), int(new_start), int(old_count or 1), int(new_count or 1))
     loose = _LOOSE_HUNK_HEADER.match(line)
-    return _Hunk(loose.group(1).strip().removesuffix("@@").strip()) if loose else None
+    if loose is None:
+        return None
+    heading = loose.group(1).strip().removesuffix("@@")
+    return _Hunk(heading.strip())
 
 
 @dataclass(slots=True)
@@ -345,7 +350,8 @@ def _read_path(line: str) -> str:
     text = line[4:_MAX_HEADER_CHARS]
     if text.startswith('"'):
         return _unescape_path(text)
-    return _TIMESTAMP.sub("", text.split("\t", 1)[0]).strip().strip("`")
+    path, _, _ = text.partition("\t")
+    return _TIMESTAMP.sub("", path).strip().strip("`")
 
 
 def _read_git_header(line: str) -> str | None:
@@ -430,7 +436,8 @@ def _read_section_header(line: str) -> _Section | None:
     header = _SECTION.fullmatch(line) if line.startswith("*** ") else None
     if header is None:
         return None
-    return _Section(header[1].lower(), read_label(header[2]) or header[2].strip("`"))
+    action, path = header.groups()
+    return _Section(action.lower(), read_label(path) or path.strip("`"))
 
 
 def _finish_section(result: DiffEdits, section: _Section | None) -> None:

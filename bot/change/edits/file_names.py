@@ -224,6 +224,15 @@ def _strip_comment(text: str) -> str:
     return text
 
 
+def strip_quotes(text: str, signs: Sequence[str] = ("`", '"', "'")) -> str:
+    """The text without the first of the signs that is at both of its ends."""
+    for sign in signs:
+        is_longer = len(text) > 2 * len(sign)
+        if is_longer and text.startswith(sign) and text.endswith(sign):
+            return text[len(sign) : -len(sign)]
+    return text
+
+
 def strip_list_mark(text: str) -> str:
     mark = _LIST_MARK.match(text)
     return text[mark.end() :] if mark else text
@@ -237,9 +246,9 @@ def _strip_decoration(text: str, known: Container[str]) -> str:
         return link.group(1)
     text = text.removesuffix(":").rstrip()
     text = _LINE_NUMBERS.sub("", _TRAILING_NOTE.sub("", text))
-    for quote in _QUOTE_SIGNS:
-        if len(text) > 2 * len(quote) and text.startswith(quote) and text.endswith(quote):
-            return text[len(quote) : -len(quote)].strip()
+    unquoted = strip_quotes(text, _QUOTE_SIGNS)
+    if unquoted != text:
+        return unquoted.strip()
     without_bold = _LEADING_BOLD.sub(r"\1", text)
     words = _LEADING_WORDS.match(without_bold)
     if words and words.end():

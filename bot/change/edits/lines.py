@@ -78,9 +78,16 @@ class Text:
         """The line ending that most lines have; "\\n" if the file has none."""
         return max(("\n", "\r\n", "\r"), key=self.ends.count)
 
-    def render(self) -> str:
+    def slice(self, start: int, end: int) -> Text:
+        """Lines [start, end) as a text of their own."""
+        return Text("", self.bodies[start:end], self.ends[start:end])
+
+    def lines_with_ends(self) -> list[str]:
         lines = zip(self.bodies, self.ends, strict=True)
-        return self.bom + "".join(body + end for body, end in lines)
+        return [body + end for body, end in lines]
+
+    def render(self) -> str:
+        return self.bom + "".join(self.lines_with_ends())
 
 
 def split_lines(text: str, spend: Spend = _ignore_cost) -> Text:

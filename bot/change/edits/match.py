@@ -179,8 +179,10 @@ def _match_blank_ends(
     also taken off the replacement."""
     top, bottom = count_blank_ends(search.bodies)
     end = start + len(search.bodies) - top - bottom
-    above, _ = count_blank_ends(text.bodies[max(0, start - top) : start][::-1])
-    below, _ = count_blank_ends(text.bodies[end : end + bottom])
+    lines_above = text.bodies[max(0, start - top) : start]
+    lines_below = text.bodies[end : end + bottom]
+    above, _ = count_blank_ends(lines_above[::-1])
+    below, _ = count_blank_ends(lines_below)
     missing_above, missing_below = top - above, bottom - below
     new_top, new_bottom = count_blank_ends(replacement.bodies)
     found = _drop_ends(search, missing_above, missing_below)
@@ -189,8 +191,7 @@ def _match_blank_ends(
 
 
 def _drop_ends(text: Text, top: int, bottom: int) -> Text:
-    end = len(text.bodies) - bottom
-    return Text("", text.bodies[top:end], text.ends[top:end])
+    return text.slice(top, len(text.bodies) - bottom)
 
 
 def _disambiguate(
@@ -205,8 +206,12 @@ def _disambiguate(
     inside = [start for start in starts if any(first < start < end for first, end in spans)]
     if len(inside) == 1:
         return inside
-    below = [start for start in starts if len(spans) == 1 and start > spans[0][0]]
-    return below if len(below) == 1 else starts
+    if len(spans) == 1:
+        first, _ = spans[0]
+        below = [start for start in starts if start > first]
+        if len(below) == 1:
+            return below
+    return starts
 
 
 def _anchored_spans(text: Text, anchors: Sequence[str]) -> list[_Span]:
@@ -286,12 +291,13 @@ def _find_elided(text: Text, search: Text, replacement: Text) -> Match | NoMatch
     _drop_blank_ends(parts, new_parts)
     if len(parts) == len(new_parts) == 1:
         return _find_lines(text, text_of(parts[0]), text_of(new_parts[0]), None, ())
-    if not 2 <= len(parts) <= _MAX_ELIDED_PARTS or len(new_parts) not in (1, len(parts)):
+    if not 2 <= len(parts) <= _MAX_ELIDED_PARTS or any(map(_are_blank, parts)):
         return NoMatch("absent")
-    if any(_are_blank(part) for part in parts):
+    if len(new_parts) not in (1, len(parts)):
         return NoMatch("absent")
     for key in _ELISION_TOLERANCES:
-        stretches = _find_stretches(parts, [find_lines(text, part, key) for part in parts])
+        starts_of = [find_lines(text, part, key) for part in parts]
+        stretches = _find_stretches(parts, starts_of)
         if len(stretches) > 1:
             return NoMatch("ambiguous", tuple(starts[0] + 1 for starts in stretches))
         if stretches:

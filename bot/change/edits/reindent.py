@@ -51,7 +51,7 @@ def replace_match(text: Text, match: Match, typography: str = "") -> Text | None
     """The whole file with the match replaced; None if the indentation of the replacement cannot be
     determined. `typography` are signs that stand for plain ones (`unused_typography`)."""
     text.spend_scan()
-    old = Text("", text.bodies[match.start : match.end], text.ends[match.start : match.end])
+    old = text.slice(match.start, match.end)
     keeps_ends = _has_line_ends_of_file(match, old)
     kept = {new: old for old, new in _align_sides(match, with_ends=keeps_ends)}
     lines = list(enumerate(match.replace.bodies))
@@ -126,14 +126,9 @@ def _has_line_ends_of_file(match: Match, old: Text) -> bool:
 
 
 def _align_sides(match: Match, *, with_ends: bool) -> list[Pair]:
-    search, replacement = match.search, match.replace
-    if not with_ends:
-        return align(search.bodies, replacement.bodies)
-    return align(_with_ends(search), _with_ends(replacement))
-
-
-def _with_ends(text: Text) -> list[str]:
-    return [body + end for body, end in zip(text.bodies, text.ends, strict=True)]
+    if with_ends:
+        return align(match.search.lines_with_ends(), match.replace.lines_with_ends())
+    return align(match.search.bodies, match.replace.bodies)
 
 
 def _nearest_end(ends: Sequence[str], old: Text, text: Text) -> str:
@@ -153,8 +148,11 @@ def _finish_ends(text: Text, match: Match, ends: list[str]) -> None:
         ends[number] = end or text.line_end
     if match.end < len(text.bodies):
         return
-    search_has_end, new_has_end = bool(match.search.ends[-1]), bool(match.replace.ends[-1])
-    has_end = text.ends[-1] != "" if search_has_end == new_has_end else new_has_end
+    has_end = bool(text.ends[-1])
+    search_has_end = bool(match.search.ends[-1])
+    new_has_end = bool(match.replace.ends[-1])
+    if search_has_end != new_has_end:
+        has_end = new_has_end
     if not has_end:
         ends[-1] = ""
 

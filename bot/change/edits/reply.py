@@ -28,6 +28,7 @@ from bot.change.edits.file_names import (
     read_info,
     read_label,
     strip_list_mark,
+    strip_quotes,
 )
 from bot.types.reply import Edit, ParsedReply, Request
 
@@ -404,14 +405,14 @@ def _dedent(line: str, indent: int) -> str:
 
 
 def _read_request(text: str) -> Request | None:
-    match = _REQUEST.fullmatch(_strip_quotes(strip_list_mark(text)))
+    match = _REQUEST.fullmatch(strip_quotes(strip_list_mark(text)))
     if match is None:
         return None
     kind, argument = match[1].lower(), match[2].strip()
     if kind == "search":
-        return Request("search", _strip_quotes(argument)) if argument else None
+        return Request("search", strip_quotes(argument)) if argument else None
     if kind == "list":
-        path = _strip_quotes(argument).removeprefix("./").rstrip("/")
+        path = strip_quotes(argument).removeprefix("./").rstrip("/")
         return Request("list", "" if path == "." else path)
     return _read_file_request(argument)
 
@@ -424,15 +425,8 @@ def _read_file_request(argument: str) -> Request | None:
         start = int(bounds[1])
         end = int(bounds[2]) if bounds[2] else start
         start, end = max(1, min(start, end)), max(start, end, 1)
-    path = _strip_quotes(argument.strip()).removeprefix("./")
+    path = strip_quotes(argument.strip()).removeprefix("./")
     return Request("read", path, start, end) if path else None
-
-
-def _strip_quotes(text: str) -> str:
-    for quote in ("`", '"', "'"):
-        if len(text) > 2 and text.startswith(quote) and text.endswith(quote):
-            return text[1:-1]
-    return text
 
 
 def _find_unsupported_form(lines: Sequence[str]) -> str | None:
