@@ -1,5 +1,5 @@
-"""The budget against real vocabularies: what a request holds of the repository never takes more
-tokens than allowed."""
+"""The budget, counted with real vocabularies: what a prompt holds of the repository never takes
+more tokens than allowed."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ TASKS = (
     ),
     "Say more in the README, and in the words of the report about tokens",
 )
-_CHOICE = random.Random(7)
+_RANDOM = random.Random(7)
 
 
-def _own() -> RepositoryView:
+def _own_repository() -> RepositoryView:
     listed = subprocess.run(
         ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
@@ -38,27 +38,27 @@ def _own() -> RepositoryView:
     return view_of({path: (ROOT / path).read_bytes() for path in paths})
 
 
-def _hostile() -> RepositoryView:
-    """Texts that cost more for their length than code does, each in a file named by the task."""
+def _expensive_repository() -> RepositoryView:
+    """Texts that cost more tokens for their length than code does, each in a file of its own."""
     texts = {
-        "cjk.md": _lines("漢字仮名交文説明書第一章日本語한국어", 60),
-        "emoji.py": _lines("😀🎉🚀🧪🤖👩‍💻", 30),
-        "arabic.txt": _lines("ابتثجحخدذرزسشصضطظعغفقكلمنهوي ", 80),
-        "data.py": "KEY = '" + base64.b64encode(_CHOICE.randbytes(6_000)).decode() + "'\n",
-        "long.c": _lines("abcXYZ_019", 60),
-        "min.js": _lines("abcdef(){};=>,.!&|?:[]'\"", 8_000),
+        "cjk.md": _random_lines("漢字仮名交文説明書第一章日本語한국어", 60),
+        "emoji.py": _random_lines("😀🎉🚀🧪🤖👩‍💻", 30),
+        "arabic.txt": _random_lines("ابتثجحخدذرزسشصضطظعغفقكلمنهوي ", 80),
+        "data.py": "KEY = '" + base64.b64encode(_RANDOM.randbytes(6_000)).decode() + "'\n",
+        "long.c": _random_lines("abcXYZ_019", 60),
+        "min.js": _random_lines("abcdef(){};=>,.!&|?:[]'\"", 8_000),
         "numbers.csv": "\n".join(
-            ",".join(str(_CHOICE.random()) for _ in range(8)) for _ in range(300)
+            ",".join(str(_RANDOM.random()) for _ in range(8)) for _ in range(300)
         ),
-        "signs.txt": _lines("†‡§¶•◊√∫≈≠≤≥÷×¬∞µ∂∑∏π", 50),
+        "signs.txt": _random_lines("†‡§¶•◊√∫≈≠≤≥÷×¬∞µ∂∑∏π", 50),
     }
     return view_of({f"src/{name}": text.encode() for name, text in texts.items()})
 
 
-def _lines(letters: str, length: int) -> str:
-    """Some 20,000 letters at random."""
+def _random_lines(letters: str, length: int) -> str:
+    """About 20,000 letters at random."""
     return "".join(
-        "".join(_CHOICE.choices(letters, k=length)) + "\n" for _ in range(20_000 // length)
+        "".join(_RANDOM.choices(letters, k=length)) + "\n" for _ in range(20_000 // length)
     )
 
 
@@ -74,7 +74,7 @@ def _tokens(vocabulary: str, texts: list[str]) -> list[int]:
     return numbers
 
 
-def _asked(task: str, context: Context) -> str:
+def _prompt(task: str, context: Context) -> str:
     return generation_prompt(Task("o/r", task), context).messages[1].text
 
 
@@ -82,36 +82,31 @@ def _asked(task: str, context: Context) -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize("vocabulary", ["cl100k_base", "o200k_base"])
 def test_a_request_never_takes_more_of_a_real_vocabulary_than_its_budget(vocabulary: str) -> None:
-    own, hostile = _own(), _hostile()
-    named = "Mend " + ", ".join(hostile.blobs)
-    wanted = [(own, task, budget) for task in TASKS for budget in BUDGETS]
-    wanted += [(hostile, named, budget) for budget in BUDGETS]
-    wanted += [(view_of({path: content}), named, 4_000) for path, content in _contents(hostile)]
-    asked = [
-        _asked(task, choose_context(base, task, budget_tokens=budget))
-        for base, task, budget in wanted
+    own, expensive = _own_repository(), _expensive_repository()
+    naming_all = "Mend " + ", ".join(expensive.blobs)
+    cases = [(own, task, budget) for task in TASKS for budget in BUDGETS]
+    cases += [(expensive, naming_all, budget) for budget in BUDGETS]
+    contents = expensive.read(expensive.blobs.values())
+    for path, content in zip(expensive.blobs, contents, strict=True):
+        cases.append((view_of({path: content}), naming_all, 4_000))
+    with_context = [
+        _prompt(task, choose_context(base, task, budget_tokens=budget))
+        for base, task, budget in cases
     ]
-    bare = _tokens(
-        vocabulary, [_asked(task, Context((), (), "", 0)) for _base, task, _budget in wanted]
-    )
-    real = [
-        full - own_words for full, own_words in zip(_tokens(vocabulary, asked), bare, strict=True)
+    without = [_prompt(task, Context((), (), "", 0)) for _, task, _ in cases]
+    tokens = [
+        full - bare
+        for full, bare in zip(
+            _tokens(vocabulary, with_context), _tokens(vocabulary, without), strict=True
+        )
     ]
     over = [
-        f"{next(iter(base.blobs))}: {tokens} of {budget}"
-        for (base, _task, budget), tokens in zip(wanted, real, strict=True)
-        if tokens > budget
+        f"{next(iter(base.blobs))}: {used} of {budget}"
+        for (base, _, budget), used in zip(cases, tokens, strict=True)
+        if used > budget
     ]
     assert not over
-    assert (
-        min(
-            tokens / budget
-            for (base, _task, budget), tokens in zip(wanted, real, strict=True)
-            if base is own
-        )
-        > 0.5
-    )
-
-
-def _contents(snapshot: RepositoryView) -> list[tuple[str, bytes]]:
-    return list(zip(snapshot.blobs, snapshot.read(snapshot.blobs.values()), strict=True))
+    of_own = [
+        used / budget for (base, _, budget), used in zip(cases, tokens, strict=True) if base is own
+    ]
+    assert min(of_own) > 0.5

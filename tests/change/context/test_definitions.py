@@ -47,10 +47,10 @@ def test_a_function_of_c_is_found_behind_its_type(line: str, name: str | None) -
     assert found == ([name] if name else [])
 
 
-_OLD_C = re.compile(
+_BACKTRACKING_C = re.compile(
     rb"^(?:[A-Za-z_][\w:<>,~]*[ \t*&]+)+?[*&]*([\w:~]+)[ \t]*\([^;\n]*$", re.MULTILINE
 )
-"""As a pattern that goes back says it, in time quadratic in the line."""
+"""The same pattern with backtracking, which takes quadratic time."""
 _C = st.lists(
     st.sampled_from(["int", "a", "::", "<b>", "*", "&", " ", "  ", "(", ")", "x", "~", ","]),
     max_size=9,
@@ -58,7 +58,7 @@ _C = st.lists(
 
 
 @given(_C.map("".join))
-def test_functions_of_c_are_those_that_a_pattern_which_goes_back_finds(line: str) -> None:
-    expected = _OLD_C.search(f"int {line}".encode())
+def test_functions_of_c_are_those_that_a_backtracking_pattern_finds(line: str) -> None:
+    expected = _BACKTRACKING_C.search(f"int {line}".encode())
     found = find_definitions("a.c", f"int {line}".encode())
     assert [each.name.encode() for each in found] == ([expected[1]] if expected else [])

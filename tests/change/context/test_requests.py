@@ -1,15 +1,20 @@
+"""What the model is answered when it asks to see files, searches and directories."""
+
 from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.change.context import answer_requests
+from bot.change.context import Answers, answer_requests
 from bot.change.edits.reply import read_requests
 from bot.change.tokens import estimate_tokens
 from bot.types import ShownFile
 from bot.types.reply import Request
-from bot.types.snapshot import Change
+from bot.types.snapshot import Change, Changes
 from tests.change.snapshots import view_of
 from tests.doubling import growth_of
 
@@ -22,82 +27,80 @@ _FILES = {
 }
 
 
-def _ask(
-    kind: str, argument: str, start: int | None = None, end: int | None = None, budget: int = 2000
-) -> str:
-    request = Request(kind, argument, start, end)  # type: ignore[arg-type]
-    return answer_requests(view_of(_FILES), {}, [request], budget_tokens=budget).text
+def _answer(
+    *requests: Request,
+    files: Mapping[str, bytes] = _FILES,
+    changes: Changes = MappingProxyType({}),
+    budget_tokens: int = 2_000,
+) -> Answers:
+    return answer_requests(view_of(files), changes, requests, budget_tokens=budget_tokens)
 
 
 def test_a_file_is_read_exactly() -> None:
-    assert "```\ndef add(a, b):\n    return a + b\n```\n" in _ask("read", "src/math/add.py")
+    text = _answer(Request("read", "src/math/add.py")).text
+    assert "```\ndef add(a, b):\n    return a + b\n```\n" in text
 
 
 def test_a_range_is_read_as_asked_for() -> None:
-    answers = answer_requests(
-        view_of(_FILES), {}, [Request("read", "src/app.py", 2, 2)], budget_tokens=500
-    )
+    answers = _answer(Request("read", "src/app.py", 2, 2))
     assert answers.shown == (ShownFile("src/app.py", 2, 2, "the model asked for it"),)
     assert "lines 2-2 of 2:\n```\n    return add(1, 2)\n```" in answers.text
 
 
-def test_the_only_file_whose_path_ends_so_is_meant() -> None:
-    assert "src/math/add.py, lines 1-2 of 2" in _ask("read", "./math/add.py")
+def test_a_path_may_be_shortened_to_an_end_that_only_one_file_has() -> None:
+    assert "src/math/add.py, lines 1-2 of 2" in _answer(Request("read", "./math/add.py")).text
 
 
-def test_a_file_that_is_not_there_is_answered_with_files_that_are() -> None:
-    assert "Near: src/math/add.py, tests/test_add.py." in _ask("read", "lib/add.rb")
+def test_a_path_that_does_not_exist_is_answered_with_similar_ones() -> None:
+    text = _answer(Request("read", "lib/add.rb")).text
+    assert "Near: src/math/add.py, tests/test_add.py." in text
 
 
 def test_binary_files_are_not_read() -> None:
-    assert "not text" in _ask("read", "src/math/logo.png")
+    assert "not text" in _answer(Request("read", "src/math/logo.png")).text
 
 
-def test_reading_shows_what_the_edits_made() -> None:
-    changes = {"src/app.py": Change("src/app.py", b"new\n"), "README.md": Change("README.md", None)}
-    wishes = [
+def test_answers_are_of_the_base_with_the_edits() -> None:
+    text = _answer(
         Request("read", "src/app.py"),
         Request("read", "README.md"),
         Request("search", "add\\("),
-    ]
-    text = answer_requests(view_of(_FILES), changes, wishes, budget_tokens=2000).text
+        changes={
+            "src/app.py": Change("src/app.py", b"new\n"),
+            "README.md": Change("README.md", None),
+        },
+    ).text
     assert "```\nnew\n```" in text
     assert "README.md: there is no such file" in text
     assert "src/app.py:2" not in text
 
 
-def test_a_search_tells_where_source_first() -> None:
-    text = _ask("search", r"add\(\w")
+def test_a_search_lists_matches_in_source_first() -> None:
+    text = _answer(Request("search", r"add\(\w")).text
     assert text.index("src/math/add.py:1: def add(a, b):") < text.index("tests/test_add.py:1:")
 
 
 def test_a_pattern_that_cannot_be_searched_safely_is_searched_for_literally() -> None:
-    files = {"a.txt": b"see (?=here)\n"}
-    answers = answer_requests(
-        view_of(files), {}, [Request("search", "(?=here)")], budget_tokens=500
-    )
-    assert "searched for literally" in answers.text
-    assert "a.txt:1: see (?=here)" in answers.text
+    text = _answer(Request("search", "(?=here)"), files={"a.txt": b"see (?=here)\n"}).text
+    assert "searched for literally" in text
+    assert "a.txt:1: see (?=here)" in text
 
 
 def test_a_directory_is_listed_with_the_number_of_files_below() -> None:
-    assert "```\nmath/ (2 files)\napp.py\n```" in _ask("list", "src/")
-    assert "src/ (3 files)" in _ask("list", ".")
+    assert "```\nmath/ (2 files)\napp.py\n```" in _answer(Request("list", "src/")).text
+    assert "src/ (3 files)" in _answer(Request("list", ".")).text
 
 
-def test_what_does_not_fit_is_cut_at_a_line_and_said() -> None:
+def test_a_file_that_does_not_fit_is_cut_at_a_line_and_the_answer_says_so() -> None:
     files = {"long.py": b"".join(b"x = %d\n" % n for n in range(2000))}
-    text = answer_requests(view_of(files), {}, [Request("read", "long.py")], budget_tokens=300).text
+    text = _answer(Request("read", "long.py"), files=files, budget_tokens=300).text
     assert "for more" in text
     assert estimate_tokens(text) <= 300
 
 
 def test_a_fence_is_longer_than_any_in_the_file() -> None:
-    files = {"a.md": b"````\ncode\n````\n"}
-    assert (
-        "`````\n````\ncode"
-        in answer_requests(view_of(files), {}, [Request("read", "a.md")], budget_tokens=500).text
-    )
+    text = _answer(Request("read", "a.md"), files={"a.md": b"````\ncode\n````\n"}).text
+    assert "`````\n````\ncode" in text
 
 
 @given(
@@ -114,10 +117,7 @@ def test_a_fence_is_longer_than_any_in_the_file() -> None:
     st.integers(0, 1000),
 )
 def test_answers_never_exceed_the_budget(requests: list[Request], budget: int) -> None:
-    assert (
-        estimate_tokens(answer_requests(view_of(_FILES), {}, requests, budget_tokens=budget).text)
-        <= budget
-    )
+    assert estimate_tokens(_answer(*requests, budget_tokens=budget).text) <= budget
 
 
 @pytest.mark.slow
@@ -134,9 +134,7 @@ def test_requests_are_answered_in_time_linear_in_the_repository(
     (request,) = read_requests([request_line])[0]
 
     def run(content: bytes) -> None:
-        answer_requests(
-            view_of({"a.py": content, "b.py": content}), {}, [request], budget_tokens=5_000
-        )
+        _answer(request, files={"a.py": content, "b.py": content}, budget_tokens=5_000)
 
     growth = growth_of(run, lambda n: (fill * (n // len(fill))).encode(), start=4_000, most=130_000)
     assert growth.is_linear, growth
