@@ -1,7 +1,4 @@
-"""What a repository holds at one commit, and what is changed of it.
-
-Where what was learnt of a repository's contents is kept between requests.
-"""
+"""What a repository holds at one commit, what the model may see of it, and what was changed."""
 
 from __future__ import annotations
 
@@ -11,22 +8,23 @@ from typing import Literal, Protocol
 
 
 class IndexCache(Protocol):
-    """Layers of named bytes. It can all be learnt again: any of it may be gone the next time, and
-    nothing is raised where it cannot be kept."""
+    """Keeps the segments of a repository's index (see `bot.change.context.index`) between requests.
+    A cache: segments may vanish at any time, and write errors are not raised."""
 
-    def layers(self, names: Sequence[str], /) -> Sequence[Mapping[str, bytes]]:
-        """Those that have any of the names, oldest first, each with those that it has."""
+    def read_segments(self, names: Sequence[str], /) -> Sequence[Mapping[str, bytes]]:
+        """The entries of these names, by segment, oldest first; segments without any are left
+        out."""
 
-    def add(self, layer: Mapping[str, bytes], /) -> None: ...
+    def add(self, segment: Mapping[str, bytes], /) -> None: ...
 
     def clear(self) -> None: ...
 
 
 class _NoIndexCache:
-    def layers(self, _names: Sequence[str], /) -> Sequence[Mapping[str, bytes]]:
+    def read_segments(self, _names: Sequence[str], /) -> Sequence[Mapping[str, bytes]]:
         return ()
 
-    def add(self, _layer: Mapping[str, bytes], /) -> None: ...
+    def add(self, _segment: Mapping[str, bytes], /) -> None: ...
 
     def clear(self) -> None: ...
 

@@ -37,11 +37,11 @@ class SqliteIndexCache:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def layers(self, names: Sequence[str]) -> Sequence[Mapping[str, bytes]]:
+    def read_segments(self, names: Sequence[str]) -> Sequence[Mapping[str, bytes]]:
         return self._run(lambda connection: _select(connection, names)) or ()
 
-    def add(self, layer: Mapping[str, bytes]) -> None:
-        self._run(lambda connection: _insert(connection, layer))
+    def add(self, segment: Mapping[str, bytes]) -> None:
+        self._run(lambda connection: _insert(connection, segment))
 
     def clear(self) -> None:
         self._run(lambda connection: connection.execute("DELETE FROM kept").close())
@@ -76,12 +76,12 @@ def _select(connection: sqlite3.Connection, names: Sequence[str]) -> Sequence[Ma
         marks = ", ".join("?" * len(batch))
         # Only question marks are put into the statement.
         query = f"SELECT layer, name, content FROM kept WHERE name IN ({marks})"  # noqa: S608
-        for layer_id, name, content in connection.execute(query, batch):
-            found[layer_id][name] = content
-    return [found[layer_id] for layer_id in sorted(found)]
+        for segment_id, name, content in connection.execute(query, batch):
+            found[segment_id][name] = content
+    return [found[segment_id] for segment_id in sorted(found)]
 
 
-def _insert(connection: sqlite3.Connection, layer: Mapping[str, bytes]) -> None:
-    layer_id = connection.execute("INSERT INTO layers DEFAULT VALUES").lastrowid
-    rows = [(name, layer_id, layer[name]) for name in sorted(layer)]
+def _insert(connection: sqlite3.Connection, segment: Mapping[str, bytes]) -> None:
+    segment_id = connection.execute("INSERT INTO layers DEFAULT VALUES").lastrowid
+    rows = [(name, segment_id, segment[name]) for name in sorted(segment)]
     connection.executemany("INSERT INTO kept VALUES (?, ?, ?)", rows)

@@ -140,7 +140,7 @@ def _load_indexes(
     max_documents = _MAX_DOCUMENTS_PER_FILE * files + _SPARE_DOCUMENTS
     try:
         for index in (paths, contents):
-            segments = index_cache.layers(index.entry_names)
+            segments = index_cache.read_segments(index.entry_names)
             for segment in segments:
                 index.add(segment)
             if len(segments) > _MAX_SEGMENTS or len(index.doc_infos) > max_documents:

@@ -1,5 +1,4 @@
-"""What is kept beside a repository: shared, never waited for, and thrown away where it is
-damaged."""
+"""The index beside a repository: shared, never waited for, and removed if it is damaged."""
 
 from __future__ import annotations
 
@@ -14,63 +13,63 @@ from bot.adapters.git.index_cache import SqliteIndexCache
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> SqliteIndexCache:
+def cache(tmp_path: Path) -> SqliteIndexCache:
     return SqliteIndexCache(tmp_path / "made/words.sqlite")
 
 
-def test_layers_come_back_oldest_first_with_what_is_asked(shelf: SqliteIndexCache) -> None:
-    shelf.add({"a": b"1", "b": b"\0"})
-    shelf.add({"a": b"2", "c": b"3"})
+def test_segments_come_back_oldest_first_with_what_is_asked(cache: SqliteIndexCache) -> None:
+    cache.add({"a": b"1", "b": b"\0"})
+    cache.add({"a": b"2", "c": b"3"})
 
-    assert shelf.layers(["a", "b", "z"]) == [{"a": b"1", "b": b"\0"}, {"a": b"2"}]
-
-
-def test_many_names_may_be_asked_at_once(shelf: SqliteIndexCache) -> None:
-    layer = {f"n{number}": b"%d" % number for number in range(1_203)}
-    shelf.add(layer)
-
-    assert shelf.layers(list(layer)) == [layer]
+    assert cache.read_segments(["a", "b", "z"]) == [{"a": b"1", "b": b"\0"}, {"a": b"2"}]
 
 
-def test_it_may_be_emptied(shelf: SqliteIndexCache) -> None:
-    shelf.add({"a": b"1"})
-    shelf.clear()
+def test_many_names_may_be_asked_at_once(cache: SqliteIndexCache) -> None:
+    segment = {f"n{number}": b"%d" % number for number in range(1_203)}
+    cache.add(segment)
 
-    assert list(shelf.layers(["a"])) == []
+    assert cache.read_segments(list(segment)) == [segment]
 
 
-def test_many_may_add_at_once(shelf: SqliteIndexCache) -> None:
+def test_it_may_be_emptied(cache: SqliteIndexCache) -> None:
+    cache.add({"a": b"1"})
+    cache.clear()
+
+    assert list(cache.read_segments(["a"])) == []
+
+
+def test_many_may_add_at_once(cache: SqliteIndexCache) -> None:
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda number: shelf.add({"a": b"%d" % number}), range(20)))
+        list(pool.map(lambda number: cache.add({"a": b"%d" % number}), range(20)))
 
-    assert len(shelf.layers(["a"])) == 20
+    assert len(cache.read_segments(["a"])) == 20
 
 
 @pytest.mark.parametrize("content", [b"no database" * 100, b""])
 def test_a_damaged_file_is_thrown_away(
-    content: bytes, shelf: SqliteIndexCache, tmp_path: Path
+    content: bytes, cache: SqliteIndexCache, tmp_path: Path
 ) -> None:
     (tmp_path / "made").mkdir()
     (tmp_path / "made/words.sqlite").write_bytes(content)
 
-    assert list(shelf.layers(["a"])) == []
-    shelf.add({"a": b"1"})
-    assert shelf.layers(["a"]) == [{"a": b"1"}]
+    assert list(cache.read_segments(["a"])) == []
+    cache.add({"a": b"1"})
+    assert cache.read_segments(["a"]) == [{"a": b"1"}]
 
 
-def test_tables_of_another_kind_are_thrown_away(shelf: SqliteIndexCache, tmp_path: Path) -> None:
+def test_tables_of_another_kind_are_thrown_away(cache: SqliteIndexCache, tmp_path: Path) -> None:
     (tmp_path / "made").mkdir()
     with closing(sqlite3.connect(tmp_path / "made/words.sqlite")) as connection:
         connection.execute("CREATE TABLE kept (other)").close()
 
-    assert list(shelf.layers(["a"])) == []
-    shelf.add({"a": b"1"})
-    assert shelf.layers(["a"]) == [{"a": b"1"}]
+    assert list(cache.read_segments(["a"])) == []
+    cache.add({"a": b"1"})
+    assert cache.read_segments(["a"]) == [{"a": b"1"}]
 
 
 def test_a_place_that_cannot_be_written_keeps_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    shelf = SqliteIndexCache(tmp_path / "file/words.sqlite")
+    cache = SqliteIndexCache(tmp_path / "file/words.sqlite")
 
-    shelf.add({"a": b"1"})
-    assert list(shelf.layers(["a"])) == []
+    cache.add({"a": b"1"})
+    assert list(cache.read_segments(["a"])) == []

@@ -43,7 +43,7 @@ class MemoryIndexCache:
     def __init__(self) -> None:
         self.segments: list[IndexSegment] = []
 
-    def layers(self, names: Sequence[str]) -> Sequence[IndexSegment]:
+    def read_segments(self, names: Sequence[str]) -> Sequence[IndexSegment]:
         parts = [
             {name: segment[name] for name in names if name in segment} for segment in self.segments
         ]
