@@ -29,49 +29,6 @@ _MAX_READ_TIMEOUTS = 6
 _CHUNK_BYTES = 64 * 1024
 
 
-def encode_text(text: str) -> bytes:
-    """The text in UTF-8. A surrogate stands for a byte of a path that is not UTF-8: no request can
-    carry it, so it becomes a question mark."""
-    return text.encode("utf-8", "replace")
-
-
-def parse_retry_after(headers: Mapping[str, str], now_s: float) -> float | None:
-    """Seconds to wait by `Retry-After`, from 0 to MAX_WAIT_S; None if it is absent or unreadable.
-
-    `now_s` is the time since 1970 that a date in the header is compared with.
-    https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
-    """
-    text = headers.get("Retry-After", "").strip()
-    seconds = parse_number(text)
-    if seconds is not None:
-        return clamp_wait_s(seconds)
-    date_s = parse_http_date(text)
-    if date_s is None:
-        return None
-    return clamp_wait_s(date_s - now_s)
-
-
-def clamp_wait_s(seconds: float) -> float:
-    return min(max(seconds, 0.0), MAX_WAIT_S)
-
-
-def parse_number(text: str) -> float | None:
-    """None if the text is no number, or not a finite one."""
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
-
-
-def parse_http_date(text: str) -> float | None:
-    """Seconds since 1970; None if the text is no date."""
-    try:
-        return parsedate_to_datetime(text).timestamp()
-    except (ValueError, OverflowError):
-        return None
-
-
 class BodyTooLong(httpx.DecodingError):
     """The body is longer than its limit."""
 
@@ -227,3 +184,46 @@ class _TimedStream(httpcore.NetworkStream):
 
     def close(self) -> None:
         self._stream.close()
+
+
+def parse_retry_after(headers: Mapping[str, str], now_s: float) -> float | None:
+    """Seconds to wait by `Retry-After`, from 0 to MAX_WAIT_S; None if it is absent or unreadable.
+
+    `now_s` is the time since 1970 that a date in the header is compared with.
+    https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
+    """
+    text = headers.get("Retry-After", "").strip()
+    seconds = parse_number(text)
+    if seconds is not None:
+        return clamp_wait_s(seconds)
+    date_s = parse_http_date(text)
+    if date_s is None:
+        return None
+    return clamp_wait_s(date_s - now_s)
+
+
+def clamp_wait_s(seconds: float) -> float:
+    return min(max(seconds, 0.0), MAX_WAIT_S)
+
+
+def parse_number(text: str) -> float | None:
+    """None if the text is no number, or not a finite one."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def parse_http_date(text: str) -> float | None:
+    """Seconds since 1970; None if the text is no date."""
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def encode_text(text: str) -> bytes:
+    """The text in UTF-8. A surrogate stands for a byte of a path that is not UTF-8: no request can
+    carry it, so it becomes a question mark."""
+    return text.encode("utf-8", "replace")

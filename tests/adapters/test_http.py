@@ -1,5 +1,5 @@
-"""HTTP answers: unpacked as they come, never beyond the bounds, whatever the answer says of
-itself."""
+"""HTTP answers: decompressed up to the limits of size and time, whatever their headers say; and
+`Retry-After`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the request log makes of answers that Supabase gives on bad days."""
+"""The errors of the request log for each answer that Supabase may give when it fails."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def store(project: Project) -> Iterator[SupabaseStore]:
         yield store
 
 
-def problem(status: int, code: str | None = None, **headers: str) -> Response:
+def error_answer(status: int, code: str | None = None, **headers: str) -> Response:
     body = json.dumps(
         {
             "message": f"secret words about {KEY}",
@@ -56,21 +56,21 @@ def problem(status: int, code: str | None = None, **headers: str) -> Response:
     return Response(status, body.encode(), {"Content-Type": "application/json"} | headers)
 
 
-def told(store: SupabaseStore, kind: type[OutsideError | SetupError]) -> str:
+def error_text(store: SupabaseStore, kind: type[OutsideError | SetupError]) -> str:
     with pytest.raises(kind) as caught:
         store.write(QUEUED)
-    told = f"{caught.value} {caught.value.__cause__}"
-    assert KEY not in told
-    assert "the prompt" not in told
-    return told
+    text = f"{caught.value} {caught.value.__cause__}"
+    assert KEY not in text
+    assert "the prompt" not in text
+    return text
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 def test_an_outage_is_told_as_one_and_the_library_repeats_nothing(
     project: Project, store: SupabaseStore, status: int
 ) -> None:
-    project.response = problem(status)
-    assert f"Supabase answered {status}." in told(store, OutsideError)
+    project.response = error_answer(status)
+    assert f"Supabase answered {status}." in error_text(store, OutsideError)
     assert project.requests == 1
     with pytest.raises(OutsideError):
         store.check()
@@ -83,7 +83,7 @@ def test_an_outage_is_told_as_one_and_the_library_repeats_nothing(
 def test_retry_after_is_passed_on(
     project: Project, store: SupabaseStore, header: str, wait_s: float | None
 ) -> None:
-    project.response = problem(429, **{"Retry-After": header})
+    project.response = error_answer(429, **{"Retry-After": header})
     with pytest.raises(OutsideError) as caught:
         store.write(QUEUED)
     assert caught.value.retry_in_s == wait_s
@@ -92,15 +92,15 @@ def test_retry_after_is_passed_on(
 @pytest.mark.parametrize(
     ("response", "words"),
     [
-        (problem(404, "PGRST205"), "deploy/supabase/migrations"),
-        (problem(404, "42P01"), "deploy/supabase/migrations"),
+        (error_answer(404, "PGRST205"), "deploy/supabase/migrations"),
+        (error_answer(404, "42P01"), "deploy/supabase/migrations"),
         (Response(404, b"{}", {"Content-Type": "application/json"}), "deploy/supabase/migrations"),
-        (problem(400, "PGRST204"), "deploy/supabase/migrations"),
-        (problem(401), "SUPABASE_KEY"),
-        (problem(401, "PGRST301"), "SUPABASE_KEY"),
-        (problem(403, "42501"), "SUPABASE_KEY"),
-        (problem(405, "25006"), "25006"),
-        (problem(404), "SUPABASE_URL"),
+        (error_answer(400, "PGRST204"), "deploy/supabase/migrations"),
+        (error_answer(401), "SUPABASE_KEY"),
+        (error_answer(401, "PGRST301"), "SUPABASE_KEY"),
+        (error_answer(403, "42501"), "SUPABASE_KEY"),
+        (error_answer(405, "25006"), "25006"),
+        (error_answer(404), "SUPABASE_URL"),
         (Response(404, b"<html>"), "SUPABASE_URL"),
         (Response(200, b"<html>"), "SUPABASE_URL"),
         (Response(200, b""), "SUPABASE_URL"),
@@ -114,13 +114,13 @@ def test_what_the_operator_must_mend_is_named(
     project: Project, store: SupabaseStore, response: Response, words: str
 ) -> None:
     project.response = response
-    assert words in told(store, SetupError)
+    assert words in error_text(store, SetupError)
 
 
 def test_a_dropped_connection_is_an_outage_and_the_library_repeats_nothing(
     project: Project, store: SupabaseStore
 ) -> None:
-    assert "cannot be reached" in told(store, OutsideError)
+    assert "cannot be reached" in error_text(store, OutsideError)
     with pytest.raises(OutsideError):
         store.check()
     assert project.requests == 2
@@ -130,7 +130,7 @@ def test_an_answer_that_cannot_be_unpacked_is_an_outage(
     project: Project, store: SupabaseStore
 ) -> None:
     project.response = Response(500, b"no gzip", {"Content-Encoding": "gzip"})
-    assert "cannot be reached (DecodingError)" in told(store, OutsideError)
+    assert "cannot be reached (DecodingError)" in error_text(store, OutsideError)
 
 
 def test_an_answer_that_unpacks_to_very_much_is_an_outage(
@@ -139,9 +139,9 @@ def test_an_answer_that_unpacks_to_very_much_is_an_outage(
     headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
     for status in (200, 500):
         project.response = Response(status, gzip.compress(b" " * (20 << 20)), headers)
-        assert "cannot be reached (BodyTooLong)" in told(store, OutsideError)
+        assert "cannot be reached (BodyTooLong)" in error_text(store, OutsideError)
         project.response = Response(status, b"", {**headers, "Content-Encoding": "gzip, gzip"})
-        assert "cannot be reached (DecodingError)" in told(store, OutsideError)
+        assert "cannot be reached (DecodingError)" in error_text(store, OutsideError)
 
 
 def test_no_redirect_is_followed(project: Project, store: SupabaseStore) -> None:
@@ -150,13 +150,13 @@ def test_no_redirect_is_followed(project: Project, store: SupabaseStore) -> None
             status, b"[]", {"Location": "/rest/v1/elsewhere", "Content-Type": "application/json"}
         )
         before = project.requests
-        told(store, SetupError)
+        error_text(store, SetupError)
         assert project.requests == before + 1
 
 
 @pytest.mark.parametrize("seconds", ["86401", "9" * 300])
 def test_a_wait_is_a_day_at_most(project: Project, store: SupabaseStore, seconds: str) -> None:
-    project.response = problem(503, **{"Retry-After": seconds})
+    project.response = error_answer(503, **{"Retry-After": seconds})
     with pytest.raises(OutsideError) as caught:
         store.write(QUEUED)
     assert caught.value.retry_in_s == 86_400
@@ -166,8 +166,10 @@ def test_a_wait_is_a_day_at_most(project: Project, store: SupabaseStore, seconds
 def test_a_code_that_is_none_is_not_repeated(
     project: Project, store: SupabaseStore, code: str
 ) -> None:
-    project.response = problem(400, code)
-    assert told(store, SetupError).startswith("What answers at SUPABASE_URL is not Supabase (400).")
+    project.response = error_answer(400, code)
+    assert error_text(store, SetupError).startswith(
+        "What answers at SUPABASE_URL is not Supabase (400)."
+    )
 
 
 @pytest.mark.parametrize(
@@ -175,12 +177,12 @@ def test_a_code_that_is_none_is_not_repeated(
 )
 def test_an_error_in_no_form_is_told(project: Project, store: SupabaseStore, body: bytes) -> None:
     project.response = Response(400, body, {"Content-Type": "application/json"})
-    told(store, SetupError)
+    error_text(store, SetupError)
 
 
 def test_a_project_that_is_not_there_is_an_outage() -> None:
     with closing(SupabaseStore("http://127.0.0.1:1", KEY)) as store:
-        assert "cannot be reached (ConnectError)" in told(store, OutsideError)
+        assert "cannot be reached (ConnectError)" in error_text(store, OutsideError)
 
 
 def test_a_project_that_does_not_answer_is_waited_for_only_so_long() -> None:
@@ -190,7 +192,7 @@ def test_a_project_that_does_not_answer_is_waited_for_only_so_long() -> None:
 
     server = Server(never)
     with server, closing(SupabaseStore(server.url, KEY, timeout_s=0.1)) as store:
-        assert "did not answer" in told(store, TimedOut)
+        assert "did not answer" in error_text(store, TimedOut)
 
 
 @pytest.mark.parametrize("key", ["with space", "line\nbreak", "ünïcode", ""])
@@ -218,4 +220,4 @@ def test_an_answer_that_never_ends_is_left_in_time() -> None:
             send_for_ever(first, then) as url,
             closing(SupabaseStore(url, KEY, timeout_s=0.1)) as store,
         ):
-            assert "did not answer in time" in told(store, TimedOut)
+            assert "did not answer in time" in error_text(store, TimedOut)

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from bot.adapters.github import GitHubApp
-from bot.adapters.github.repository import Repository as Here
-from tests.doubles.github import GitHubDouble, Repository
+from bot.adapters.github.repository import Repository
+from tests.doubles.github import GitHubDouble
+from tests.doubles.github import Repository as RepositoryDouble
 from tests.doubles.github.state import App, Installation
 
 FILES = {"README.md": b"# Hello\n", "src/app.py": b"print('hello')\n", "src/run.sh": b"#!/bin/sh\n"}
@@ -31,22 +32,23 @@ class Clock:
 
 
 @dataclass
-class Stage:
+class InstalledApp:
+    """An App and its installation on the double, and the adapter that acts as this App."""
+
     double: GitHubDouble
     app: App
-    repo: Repository
+    repo: RepositoryDouble
     installation: Installation
     clock: Clock = field(default_factory=Clock)
     pauses: list[float] = field(default_factory=list)
     """What the adapter would have slept."""
-    _open: list[GitHubApp] = field(default_factory=list)
-    _usual: GitHubApp | None = None
+    _adapters: list[GitHubApp] = field(default_factory=list)
+    _default: GitHubApp | None = None
 
-    def github(self, **changes: Any) -> GitHubApp:
-        """The adapter, configured for this App unless `changes` say otherwise; without any, always
-        the same one."""
-        if not changes and self._usual is not None:
-            return self._usual
+    def adapter(self, **changes: Any) -> GitHubApp:
+        """The adapter with this App's settings. Without changes of them it is always the same."""
+        if not changes and self._default is not None:
+            return self._default
         settings: dict[str, Any] = {
             "app_id": str(self.app.id),
             "private_key": self.app.private_key,
@@ -56,14 +58,15 @@ class Stage:
             "sleep": self.pauses.append,
             "clock": self.clock,
         }
-        self._open.append(GitHubApp(**{**settings, **changes}))
+        adapter = GitHubApp(**{**settings, **changes})
+        self._adapters.append(adapter)
         if not changes:
-            self._usual = self._open[-1]
-        return self._open[-1]
+            self._default = adapter
+        return adapter
 
-    def here(self, **changes: Any) -> Here:
+    def connect(self, **changes: Any) -> Repository:
         """The repository as the App's installation reaches it."""
-        return self.github(**changes).connect(self.repo.full_name, self.installation.id)
+        return self.adapter(**changes).connect(self.repo.full_name, self.installation.id)
 
     def sent(self, method: str, path: str) -> list[dict[str, Any]]:
         """The JSON bodies of the requests whose path the whole regex matches."""
@@ -73,16 +76,17 @@ class Stage:
         return len(self.double.requests.of(method, path))
 
     def close(self) -> None:
-        for github in self._open:
-            github.close()
+        for adapter in self._adapters:
+            adapter.close()
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
+def installed(tmp_path: Path) -> Iterator[InstalledApp]:
     with GitHubDouble(tmp_path) as double:
         app = double.add_app(permissions={**PERMISSIONS, "workflows": "write"})
         repo = double.add_repository("octocat/hello", files=FILES, permissions={"mona": "write"})
         repo.open_issue("mona", "It is broken", "Mend it.")
-        stage = Stage(double, app, repo, double.install(app, "octocat", permissions=PERMISSIONS))
-        yield stage
-        stage.close()
+        installation = double.install(app, "octocat", permissions=PERMISSIONS)
+        installed = InstalledApp(double, app, repo, installation)
+        yield installed
+        installed.close()

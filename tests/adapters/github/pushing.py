@@ -1,4 +1,4 @@
-"""A change to be pushed, with git itself as the judge of its tree."""
+"""A change to be pushed, and the tree that git itself makes of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bot.types.snapshot import Change
-from tests.adapters.github.conftest import Stage
+from tests.adapters.github.conftest import InstalledApp
 
 BRANCH = "tinygen/issue-1-abc"
 MESSAGE = "Mend it\n\nCo-authored-by: mona <mona@example.com>\n"
@@ -25,18 +25,16 @@ def tree_by_git(bare: Path, base: str, changes: Mapping[str, Change], index: Pat
         return done.stdout.decode().strip()
 
     git("read-tree", base)
-    gone = [f"0 {'0' * 40}\t{change.path}" for change in changes.values() if change.content is None]
-    there = [
-        f"{change.mode} {git('hash-object', '-w', '--stdin', stdin=change.content)}\t{change.path}"
-        for change in changes.values()
-        if change.content is not None
-    ]
-    git(
-        "update-index",
-        "-z",
-        "--index-info",
-        stdin="".join(f"{row}\0" for row in [*gone, *there]).encode(),
-    )
+    deleted: list[str] = []
+    written: list[str] = []
+    for change in changes.values():
+        if change.content is None:
+            deleted.append(f"0 {'0' * 40}\t{change.path}\0")
+        else:
+            blob = git("hash-object", "-w", "--stdin", stdin=change.content)
+            written.append(f"{change.mode} {blob}\t{change.path}\0")
+    index_info = "".join([*deleted, *written])
+    git("update-index", "-z", "--index-info", stdin=index_info.encode())
     return git("write-tree")
 
 
@@ -49,25 +47,25 @@ class Pushing:
 
     def __init__(
         self,
-        stage: Stage,
+        installed: InstalledApp,
         changes: Mapping[str, Change],
         branch: str = BRANCH,
         *,
         create: bool = True,
     ) -> None:
-        self.stage, self.changes, self.branch, self.create = stage, changes, branch, create
-        self.base = stage.repo.git.branch("main") or ""
-        index = stage.double.root / "index"
-        self.tree = tree_by_git(stage.repo.git.path, self.base, changes, index)
+        self.installed, self.changes, self.branch, self.create = installed, changes, branch, create
+        self.base = installed.repo.git.branch("main") or ""
+        index = installed.double.root / "index"
+        self.tree = tree_by_git(installed.repo.git.path, self.base, changes, index)
 
     def push(self, **more: str) -> str:
         settings = {"message": MESSAGE, "tree_sha": self.tree, **more}
-        return self.stage.here().push(
+        return self.installed.connect().push(
             self.branch, self.base, self.changes, create=self.create, **settings
         )
 
     def landed(self, sha: str) -> bool:
         """Whether the branch is exactly that one commit on the base, with git's tree."""
-        git = self.stage.repo.git
+        git = self.installed.repo.git
         shown = git.run("show", "-s", "--format=%T %P", sha).decode().split()
         return git.branch(self.branch) == sha and shown == [self.tree, self.base]

@@ -1,5 +1,4 @@
-"""GitHub, or what answers in its place, may send whatever it likes, as long and as odd as it
-likes."""
+"""GitHub, or a server in its place, may send anything, of any length and form."""
 
 from __future__ import annotations
 
@@ -24,9 +23,9 @@ from bot.adapters.github.errors import (
     retry_after_s,
     server_time_s,
 )
-from bot.adapters.github.repository import Repository as Here
+from bot.adapters.github.repository import Repository
 from bot.errors import BadRequest, OutsideError, TinyGenError
-from tests.adapters.github.conftest import Stage
+from tests.adapters.github.conftest import InstalledApp
 from tests.doubles.server import Request, Response, Server, send_for_ever
 
 MB = 1_000_000
@@ -48,10 +47,10 @@ FILE = {"type": "file", "size": 1, "content": "eA=="}
 ODD_NUMBERS = [-1, 2**63, 10**30, 1.5, "x", None, [], {}]
 
 
-def answered(
-    body: object, read: Callable[[Here], object], status: int = 200, **headers: str
+def read_answer(
+    body: object, read: Callable[[Repository], object], status: int = 200, **headers: str
 ) -> object:
-    """What is read where every request is answered so."""
+    """What `read` returns if each request gets this answer."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     with (
@@ -65,9 +64,9 @@ def always(status: int, body: bytes) -> Callable[[Request], Response]:
     return lambda _request: Response(status, body)
 
 
-def refused(body: object, read: Callable[[Here], object]) -> None:
+def expect_unknown_form(body: object, read: Callable[[Repository], object]) -> None:
     with pytest.raises(OutsideError, match="unknown form"):
-        answered(body, read)
+        read_answer(body, read)
 
 
 def test_an_answer_that_never_ends_is_left_in_time() -> None:
@@ -100,7 +99,7 @@ def test_an_answer_without_end_is_left() -> None:
         github.connect("o/r", None).thread(1)
 
 
-def test_an_answer_may_be_packed_and_is_asked_for_so(stage: Stage) -> None:
+def test_an_answer_may_be_packed_and_is_asked_for_so() -> None:
     asked: list[str] = []
 
     def packed(request: Request) -> Response:
@@ -117,9 +116,13 @@ def test_an_answer_may_be_packed_and_is_asked_for_so(stage: Stage) -> None:
 def test_a_little_that_unpacks_to_very_much_is_left() -> None:
     bomb = gzip.compress(b" " * (70 << 20))
     with pytest.raises(OutsideError, match="BodyTooLong"):
-        answered(bomb, lambda here: here.thread(1), Content_Encoding="gzip")
+        read_answer(bomb, lambda repository: repository.thread(1), Content_Encoding="gzip")
     with pytest.raises(OutsideError, match="DecodingError"):
-        answered(gzip.compress(bomb), lambda here: here.thread(1), Content_Encoding="gzip, gzip")
+        read_answer(
+            gzip.compress(bomb),
+            lambda repository: repository.thread(1),
+            Content_Encoding="gzip, gzip",
+        )
 
 
 @pytest.mark.parametrize("charset", ["zlib", "utf-16", "hex", "x" * 1000])
@@ -137,22 +140,22 @@ def test_an_error_is_read_in_no_way_that_it_names_itself(charset: str) -> None:
     "body", [b"[" * MB, b'{"a":' * MB, b'{"title": ' + b"[" * 300 + b"]" * 300 + b"}"]
 )
 def test_an_answer_that_is_nested_deeply_has_an_unknown_form(body: bytes) -> None:
-    refused(body, lambda here: here.thread(1))
+    expect_unknown_form(body, lambda repository: repository.thread(1))
     assert quote_message(httpx.Response(422, content=body), None) == "Unprocessable Entity"
 
 
 @pytest.mark.parametrize(
     ("item", "read"),
     [
-        (COMMENT, lambda here: here.comments(1)),
-        (LINE_COMMENT, lambda here: here.line_comments(1)),
-        (PULL, lambda here: here.open_pull("a", "b", title="t", body="", draft=False)),
+        (COMMENT, lambda repository: repository.comments(1)),
+        (LINE_COMMENT, lambda repository: repository.line_comments(1)),
+        (PULL, lambda repository: repository.open_pull("a", "b", title="t", body="", draft=False)),
     ],
 )
 def test_a_page_of_more_than_was_asked_for_has_an_unknown_form(
-    item: object, read: Callable[[Here], object]
+    item: object, read: Callable[[Repository], object]
 ) -> None:
-    refused([item] * 101, read)
+    expect_unknown_form([item] * 101, read)
 
 
 def linked(url: str, to: str = "last") -> httpx.Response:
@@ -162,12 +165,12 @@ def linked(url: str, to: str = "last") -> httpx.Response:
 @pytest.mark.parametrize("page", ["9" * 5000, "9" * 10, "-1", "1e9", "²", "", "x"])
 def test_a_number_of_pages_that_is_none_is_one_page(page: str) -> None:
     link = f'<https://github.test/?page={page}>; rel="last"'.encode().decode("latin-1")
-    comments = answered([COMMENT], lambda here: here.comments(1), Link=link)
+    comments = read_answer([COMMENT], lambda repository: repository.comments(1), Link=link)
     assert isinstance(comments, tuple)
     assert len(comments) == 1
 
 
-def test_of_very_many_pages_a_hundred_more_are_read(stage: Stage) -> None:
+def test_of_very_many_pages_a_hundred_more_are_read() -> None:
     asked: list[str] = []
 
     def answer(request: Request) -> Response:
@@ -185,7 +188,7 @@ def test_an_address_that_is_none_has_no_parameters(url: str) -> None:
 
 
 def test_deliveries_without_a_time_zone_or_with_odd_numbers_have_an_unknown_form(
-    stage: Stage,
+    installed: InstalledApp,
 ) -> None:
     usual = {
         "id": 1,
@@ -205,7 +208,9 @@ def test_deliveries_without_a_time_zone_or_with_odd_numbers_have_an_unknown_form
             Server(always(200, body)) as server,
             pytest.raises(OutsideError, match="unknown form"),
         ):
-            stage.github(api_url=server.url).deliveries().recent(datetime(2020, 1, 1, tzinfo=UTC))
+            installed.adapter(api_url=server.url).deliveries().recent(
+                datetime(2020, 1, 1, tzinfo=UTC)
+            )
 
 
 @pytest.mark.parametrize("reset", ["9" * 300, "1e300", "99999999999"])
@@ -245,26 +250,35 @@ def test_no_header_breaks_the_reading_of_times(text: str) -> None:
     server_time_s(response, 0)
 
 
-def test_a_huge_number_of_requests_left_is_not_counted(stage: Stage) -> None:
-    answered(ISSUE, lambda here: here.thread(1), X_RateLimit_Remaining="9" * 5000)
+def test_a_huge_number_of_requests_left_is_not_counted() -> None:
+    read_answer(ISSUE, lambda repository: repository.thread(1), X_RateLimit_Remaining="9" * 5000)
 
 
 @pytest.mark.parametrize("number", ODD_NUMBERS)
 def test_numbers_that_fit_no_database_have_an_unknown_form(number: object) -> None:
-    refused({**ISSUE, "number": number}, lambda here: here.thread(1))
-    refused([{**COMMENT, "id": number}], lambda here: here.comments(1))
-    refused([{**LINE_COMMENT, "id": number}], lambda here: here.line_comments(1))
-    refused({**PULL, "number": number}, lambda here: here.pull(1))
-    refused({**FILE, "size": number}, lambda here: here.file("a", max_bytes=99))
+    expect_unknown_form({**ISSUE, "number": number}, lambda repository: repository.thread(1))
+    expect_unknown_form([{**COMMENT, "id": number}], lambda repository: repository.comments(1))
+    expect_unknown_form(
+        [{**LINE_COMMENT, "id": number}], lambda repository: repository.line_comments(1)
+    )
+    expect_unknown_form({**PULL, "number": number}, lambda repository: repository.pull(1))
+    expect_unknown_form(
+        {**FILE, "size": number}, lambda repository: repository.file("a", max_bytes=99)
+    )
 
 
 @pytest.mark.parametrize(
     "sha", ["", "main", "0" * 39, "0" * 41, "g" * 40, "0" * 40 + "\n", "../../x"]
 )
 def test_a_sha_is_40_digits(sha: str) -> None:
-    refused({**PULL, "head": {**SIDE, "sha": sha}}, lambda here: here.pull(1))
-    refused({"object": {"sha": sha}}, lambda here: here.resolve("main"))
-    refused({"sha": sha, "tree": {"sha": SHA}, "parents": []}, lambda here: here.resolve(SHA))
+    expect_unknown_form(
+        {**PULL, "head": {**SIDE, "sha": sha}}, lambda repository: repository.pull(1)
+    )
+    expect_unknown_form({"object": {"sha": sha}}, lambda repository: repository.resolve("main"))
+    expect_unknown_form(
+        {"sha": sha, "tree": {"sha": SHA}, "parents": []},
+        lambda repository: repository.resolve(SHA),
+    )
 
 
 @pytest.mark.parametrize(
@@ -279,34 +293,41 @@ def test_a_sha_is_40_digits(sha: str) -> None:
     ids=lambda odd: next(iter(odd)),
 )
 def test_names_that_are_too_long_have_an_unknown_form(odd: dict[str, Any]) -> None:
-    refused([{**LINE_COMMENT, **odd}], lambda here: here.line_comments(1))
+    expect_unknown_form([{**LINE_COMMENT, **odd}], lambda repository: repository.line_comments(1))
 
 
 def test_addresses_and_branches_that_are_too_long_have_an_unknown_form() -> None:
-    refused({**PULL, "html_url": "https://github.test/" + "x" * 2000}, lambda here: here.pull(1))
-    refused({**PULL, "base": {**SIDE, "ref": "x" * 1001}}, lambda here: here.pull(1))
-    refused({"default_branch": "x" * 1001}, lambda here: here.resolve(None))
+    expect_unknown_form(
+        {**PULL, "html_url": "https://github.test/" + "x" * 2000},
+        lambda repository: repository.pull(1),
+    )
+    expect_unknown_form(
+        {**PULL, "base": {**SIDE, "ref": "x" * 1001}}, lambda repository: repository.pull(1)
+    )
+    expect_unknown_form({"default_branch": "x" * 1001}, lambda repository: repository.resolve(None))
 
 
 def test_what_people_write_is_cut() -> None:
     long = {"title": "t" * MB, "body": "b" * MB}
-    thread = answered({**ISSUE, **long}, lambda here: here.thread(1))
+    thread = read_answer({**ISSUE, **long}, lambda repository: repository.thread(1))
     assert (len(thread.title), len(thread.body)) == (1_000, 300_000)  # type: ignore[attr-defined]
 
 
 def test_a_file_is_never_longer_than_it_may_be_whatever_it_says() -> None:
     body = {**FILE, "content": base64.b64encode(b"x" * 1000).decode()}
     with pytest.raises(BadRequest, match="larger than 999 bytes"):
-        answered(body, lambda here: here.file("a", max_bytes=999))
-    assert answered(body, lambda here: here.file("a", max_bytes=1000)) == b"x" * 1000
+        read_answer(body, lambda repository: repository.file("a", max_bytes=999))
+    assert read_answer(body, lambda repository: repository.file("a", max_bytes=1000)) == b"x" * 1000
 
 
 @pytest.mark.parametrize("content", ["e", "eA", "\ud800", 5, [], None])
 def test_a_file_in_no_base64_has_an_unknown_form(content: object) -> None:
-    refused({**FILE, "content": content}, lambda here: here.file("a", max_bytes=99))
+    expect_unknown_form(
+        {**FILE, "content": content}, lambda repository: repository.file("a", max_bytes=99)
+    )
 
 
-def test_permissions_without_end_have_an_unknown_form(stage: Stage) -> None:
+def test_permissions_without_end_have_an_unknown_form(installed: InstalledApp) -> None:
     app = {"id": 1, "slug": "s"}
     for odd in (
         {"permissions": {str(number): "read" for number in range(501)}},
@@ -321,17 +342,19 @@ def test_permissions_without_end_have_an_unknown_form(stage: Stage) -> None:
             Server(always(200, body)) as server,
             pytest.raises(OutsideError, match="unknown form"),
         ):
-            stage.github(api_url=server.url).fetch_registration()
+            installed.adapter(api_url=server.url).fetch_registration()
 
 
 @pytest.mark.parametrize("token", ["", "a b", "a\r\nX-Injected: 1", "é", "t" * 2001])
-def test_a_token_that_no_header_can_hold_has_an_unknown_form(stage: Stage, token: str) -> None:
+def test_a_token_that_no_header_can_hold_has_an_unknown_form(
+    installed: InstalledApp, token: str
+) -> None:
     minted = json.dumps({"token": token, "expires_at": "2099-01-01T00:00:00Z"}).encode()
     with (
         Server(always(201, minted)) as server,
         pytest.raises(OutsideError, match="unknown form"),
     ):
-        stage.github(api_url=server.url).connect("o/r", 1).remote()
+        installed.adapter(api_url=server.url).connect("o/r", 1).remote()
 
 
 def test_the_words_of_an_error_are_few_and_print() -> None:
@@ -341,6 +364,6 @@ def test_the_words_of_an_error_are_few_and_print() -> None:
         {"message": "", "errors": [words, {"message": words}, {"field": words}, [words]]},
     ):
         with pytest.raises(TinyGenError) as caught:
-            answered(body, lambda here: here.thread(1), status=422)
+            read_answer(body, lambda repository: repository.thread(1), status=422)
         assert str(caught.value).isprintable()
         assert len(str(caught.value)) < 600

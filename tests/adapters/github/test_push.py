@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pytest
 
 from bot.errors import NotFound, NotPermitted, OutsideError, SetupError, Unworkable
-from tests.adapters.github.conftest import Stage
+from tests.adapters.github.conftest import InstalledApp
 from tests.adapters.github.pushing import BRANCH, MESSAGE, Pushing, changed
 from tests.doubles.github import faults
 from tests.doubles.github.faults import Fault
@@ -17,24 +17,24 @@ WRITES = {"src/app.py": b"print('mended')\n"}
 
 
 def pushing(
-    stage: Stage, files: Mapping[str, bytes | None] = WRITES, *, create: bool = True
+    installed: InstalledApp, files: Mapping[str, bytes | None] = WRITES, *, create: bool = True
 ) -> Pushing:
-    return Pushing(stage, changed(files), create=create)
+    return Pushing(installed, changed(files), create=create)
 
 
-def test_a_change_becomes_one_signed_commit_of_the_app(stage: Stage) -> None:
-    change = pushing(stage)
+def test_a_change_becomes_one_signed_commit_of_the_app(installed: InstalledApp) -> None:
+    change = pushing(installed)
     sha = change.push()
     assert change.landed(sha)
-    assert sha in stage.repo.signed
-    told = stage.repo.git.run("show", "-s", "--format=%an%n%B", sha).decode()
-    assert told.rstrip("\n") == f"tinygen[bot]\n{MESSAGE}".rstrip("\n")
-    assert stage.sent("POST", ".*/git/commits")[0].keys() == {"message", "tree", "parents"}
+    assert sha in installed.repo.signed
+    shown = installed.repo.git.run("show", "-s", "--format=%an%n%B", sha).decode()
+    assert shown.rstrip("\n") == f"tinygen[bot]\n{MESSAGE}".rstrip("\n")
+    assert installed.sent("POST", ".*/git/commits")[0].keys() == {"message", "tree", "parents"}
 
 
-def test_only_pushing_may_write_contents(stage: Stage) -> None:
-    pushing(stage).push()
-    assert [sent["permissions"] for sent in stage.sent("POST", ".*/access_tokens")] == [
+def test_only_pushing_may_write_contents(installed: InstalledApp) -> None:
+    pushing(installed).push()
+    assert [sent["permissions"] for sent in installed.sent("POST", ".*/access_tokens")] == [
         {"contents": "write"}
     ]
 
@@ -54,20 +54,20 @@ def test_only_pushing_may_write_contents(stage: Stage) -> None:
     ],
     ids=lambda content: repr(content[:12]),
 )
-def test_content_of_any_kind_arrives_byte_for_byte(stage: Stage, content: bytes) -> None:
-    change = pushing(stage, {"src/app.py": content, "new/file": content})
+def test_content_of_any_kind_arrives_byte_for_byte(installed: InstalledApp, content: bytes) -> None:
+    change = pushing(installed, {"src/app.py": content, "new/file": content})
     assert change.landed(change.push())
     inline = [
         entry.get("content", "")
-        for sent in stage.sent("POST", ".*/git/trees")
+        for sent in installed.sent("POST", ".*/git/trees")
         for entry in sent["tree"]
     ]
     assert not any("\0" in text or len(text) > 100_000 for text in inline)
 
 
 @pytest.mark.parametrize("mode", ["100644", "100755", "120000"])
-def test_modes_arrive(stage: Stage, mode: str) -> None:
-    change = Pushing(stage, changed({"src/run.sh": b"app.py", "link": b"src/app.py"}, mode))
+def test_modes_arrive(installed: InstalledApp, mode: str) -> None:
+    change = Pushing(installed, changed({"src/run.sh": b"app.py", "link": b"src/app.py"}, mode))
     assert change.landed(change.push())
 
 
@@ -93,157 +93,159 @@ def test_modes_arrive(stage: Stage, mode: str) -> None:
     ids=" ".join,
 )
 def test_deletions_moves_and_odd_paths_arrive(
-    stage: Stage, files: Mapping[str, bytes | None]
+    installed: InstalledApp, files: Mapping[str, bytes | None]
 ) -> None:
-    change = pushing(stage, files)
+    change = pushing(installed, files)
     assert change.landed(change.push())
 
 
-def test_large_changes_go_in_pieces_that_github_can_take(stage: Stage) -> None:
+def test_large_changes_go_in_pieces_that_github_can_take(installed: InstalledApp) -> None:
     many: dict[str, bytes | None] = {f"many/{n:03}": b"%d" % n for n in range(250)}
     large: dict[str, bytes | None] = {f"large/{n}": b"x" * 90_000 for n in range(15)}
-    change = pushing(stage, {**many, **large, "README.md": None})
+    change = pushing(installed, {**many, **large, "README.md": None})
     assert change.landed(change.push())
-    trees = stage.sent("POST", ".*/git/trees")
+    trees = installed.sent("POST", ".*/git/trees")
     assert [len(sent["tree"]) for sent in trees] == [11, 100, 100, 55]
     assert all(
         sum(len(entry.get("content", "")) for entry in sent["tree"]) <= 1_000_000 for sent in trees
     )
-    assert stage.count("POST", ".*/git/blobs") == 0
+    assert installed.count("POST", ".*/git/blobs") == 0
 
 
-def test_pushing_again_finds_the_commit(stage: Stage) -> None:
-    change = pushing(stage)
+def test_pushing_again_finds_the_commit(installed: InstalledApp) -> None:
+    change = pushing(installed)
     assert change.push() == change.push()
-    assert stage.count("POST", ".*/git/commits") == 1
+    assert installed.count("POST", ".*/git/commits") == 1
 
 
 @pytest.mark.parametrize("create", [True, False], ids=["new branch", "existing branch"])
 @pytest.mark.parametrize("acts", [True, False], ids=["acted", "not acted"])
 @pytest.mark.parametrize("step", ["git/blobs$", "git/trees$", "git/commits$", "git/refs"])
 def test_a_lost_answer_at_any_step_leaves_one_branch_with_one_commit(
-    stage: Stage, step: str, acts: bool, create: bool
+    installed: InstalledApp, step: str, acts: bool, create: bool
 ) -> None:
     if not create:
-        stage.repo.git.set_ref(f"refs/heads/{BRANCH}", stage.repo.git.branch("main") or "")
-    change = pushing(stage, {"src/app.py": b"\xff"}, create=create)
+        installed.repo.git.set_ref(f"refs/heads/{BRANCH}", installed.repo.git.branch("main") or "")
+    change = pushing(installed, {"src/app.py": b"\xff"}, create=create)
     for method in ("POST", "PATCH"):
-        stage.double.faults.add(faults.dropped(acts=acts), method=method, path=step, times=2)
+        installed.double.faults.add(faults.dropped(acts=acts), method=method, path=step, times=2)
     assert change.landed(change.push())
 
 
 @pytest.mark.parametrize(
     "step", ["access_tokens", "git/ref/", "git/trees$", "git/commits$", "git/refs$"]
 )
-def test_a_push_that_died_at_any_step_is_done_by_the_next(stage: Stage, step: str) -> None:
-    change = pushing(stage)
-    stage.double.faults.add(faults.dropped(acts=True), path=step, times=4)
+def test_a_push_that_died_at_any_step_is_done_by_the_next(
+    installed: InstalledApp, step: str
+) -> None:
+    change = pushing(installed)
+    installed.double.faults.add(faults.dropped(acts=True), path=step, times=4)
     with pytest.raises(OutsideError):
         change.push()
-    stage.double.faults.clear()
+    installed.double.faults.clear()
     assert change.landed(change.push())
 
 
-def test_a_token_that_ends_in_the_middle_is_replaced(stage: Stage) -> None:
-    stage.double.faults.add(faults.unauthorized(), path="git/commits$")
-    change = pushing(stage)
+def test_a_token_that_ends_in_the_middle_is_replaced(installed: InstalledApp) -> None:
+    installed.double.faults.add(faults.unauthorized(), path="git/commits$")
+    change = pushing(installed)
     assert change.landed(change.push())
-    assert stage.count("POST", ".*/access_tokens") == 2
+    assert installed.count("POST", ".*/access_tokens") == 2
 
 
-def test_a_branch_is_moved_forward(stage: Stage) -> None:
-    stage.repo.git.set_ref("refs/heads/topic", stage.repo.git.branch("main") or "")
-    change = Pushing(stage, changed(WRITES), "topic", create=False)
+def test_a_branch_is_moved_forward(installed: InstalledApp) -> None:
+    installed.repo.git.set_ref("refs/heads/topic", installed.repo.git.branch("main") or "")
+    change = Pushing(installed, changed(WRITES), "topic", create=False)
     first = change.push()
     assert change.landed(first)
     assert change.push() == first
-    assert [sent["force"] for sent in stage.sent("PATCH", ".*")] == [False]
+    assert [sent["force"] for sent in installed.sent("PATCH", ".*")] == [False]
 
 
-def test_a_branch_that_moved_meanwhile_is_left_alone(stage: Stage) -> None:
-    stage.repo.git.set_ref("refs/heads/topic", stage.repo.git.branch("main") or "")
-    change = Pushing(stage, changed(WRITES), "topic", create=False)
-    other = stage.repo.git.commit({"other": b"other"}, branch="topic")
+def test_a_branch_that_moved_meanwhile_is_left_alone(installed: InstalledApp) -> None:
+    installed.repo.git.set_ref("refs/heads/topic", installed.repo.git.branch("main") or "")
+    change = Pushing(installed, changed(WRITES), "topic", create=False)
+    other = installed.repo.git.commit({"other": b"other"}, branch="topic")
     with pytest.raises(OutsideError, match="branch topic moved") as caught:
         change.push()
     assert "retry" in caught.value.next_step
-    assert stage.repo.git.branch("topic") == other
+    assert installed.repo.git.branch("topic") == other
 
 
-def test_a_branch_that_moves_at_the_last_moment_is_left_alone(stage: Stage) -> None:
-    base = stage.repo.git.branch("main") or ""
-    topic = stage.repo.git.commit({"other": b"other"}, branch="topic")
-    change = Pushing(stage, changed(WRITES), "topic", create=False)
+def test_a_branch_that_moves_at_the_last_moment_is_left_alone(installed: InstalledApp) -> None:
+    base = installed.repo.git.branch("main") or ""
+    topic = installed.repo.git.commit({"other": b"other"}, branch="topic")
+    change = Pushing(installed, changed(WRITES), "topic", create=False)
     seen = b'{"object": {"sha": "%s"}}' % base.encode()
-    stage.double.faults.add(Fault(200, seen), path="git/ref/heads/topic$")
+    installed.double.faults.add(Fault(200, seen), path="git/ref/heads/topic$")
     with pytest.raises(OutsideError, match="branch topic moved"):
         change.push()
-    assert stage.repo.git.branch("topic") == topic
+    assert installed.repo.git.branch("topic") == topic
 
 
-def test_a_branch_that_is_gone_is_not_made_anew(stage: Stage) -> None:
+def test_a_branch_that_is_gone_is_not_made_anew(installed: InstalledApp) -> None:
     with pytest.raises(NotFound, match="branch topic of octocat/hello is gone"):
-        Pushing(stage, changed(WRITES), "topic", create=False).push()
-    assert stage.repo.git.branch("topic") is None
+        Pushing(installed, changed(WRITES), "topic", create=False).push()
+    assert installed.repo.git.branch("topic") is None
 
 
-def test_a_new_branch_takes_nobodys_place(stage: Stage) -> None:
-    other = stage.repo.git.commit({"other": b"other"}, branch=BRANCH)
+def test_a_new_branch_takes_nobodys_place(installed: InstalledApp) -> None:
+    other = installed.repo.git.commit({"other": b"other"}, branch=BRANCH)
     with pytest.raises(Unworkable, match="already exists and holds something else"):
-        pushing(stage).push()
-    assert stage.repo.git.branch(BRANCH) == other
+        pushing(installed).push()
+    assert installed.repo.git.branch(BRANCH) == other
 
 
-def test_a_rule_of_the_repository_is_quoted(stage: Stage) -> None:
+def test_a_rule_of_the_repository_is_quoted(installed: InstalledApp) -> None:
     message = (
         b'{"message": "Repository rule violations found", "errors": ["Cannot create ref due to'
         b' rule"]}'
     )
-    stage.double.faults.add(Fault(422, message), path="git/refs$")
+    installed.double.faults.add(Fault(422, message), path="git/refs$")
     with pytest.raises(Unworkable, match="Cannot create ref due to rule"):
-        pushing(stage).push()
+        pushing(installed).push()
 
 
-def test_another_tree_than_gits_is_never_committed(stage: Stage) -> None:
+def test_another_tree_than_gits_is_never_committed(installed: InstalledApp) -> None:
     with pytest.raises(OutsideError, match="another tree"):
-        pushing(stage).push(tree_sha="0" * 40)
-    assert stage.count("POST", ".*/git/commits") == 0
-    assert stage.repo.git.branch(BRANCH) is None
+        pushing(installed).push(tree_sha="0" * 40)
+    assert installed.count("POST", ".*/git/commits") == 0
+    assert installed.repo.git.branch(BRANCH) is None
 
 
-def test_an_empty_repository_says_what_to_do(stage: Stage) -> None:
+def test_an_empty_repository_says_what_to_do(installed: InstalledApp) -> None:
     with pytest.raises(Unworkable, match="has no commit yet") as caught:
-        stage.here().push(
+        installed.connect().push(
             BRANCH, "", changed(WRITES), message=MESSAGE, tree_sha="0" * 40, create=True
         )
     assert "first commit" in caught.value.next_step
-    assert stage.double.requests == []
+    assert installed.double.requests == []
 
 
-def test_a_path_that_is_not_utf8_is_told_and_not_mangled(stage: Stage) -> None:
+def test_a_path_that_is_not_utf8_is_told_and_not_mangled(installed: InstalledApp) -> None:
     changes = changed({"caf\udce9": b"x"})
     with pytest.raises(Unworkable, match="not UTF-8") as caught:
-        stage.here().push(
+        installed.connect().push(
             BRANCH, "0" * 40, changes, message=MESSAGE, tree_sha="0" * 40, create=True
         )
     assert str(caught.value).isascii()
 
 
-def test_workflows_need_their_own_permission(stage: Stage) -> None:
-    change = pushing(stage, {".github/workflows/ci.yml": b"on: push\n"})
-    assert not stage.here().may_write_workflows()
+def test_workflows_need_their_own_permission(installed: InstalledApp) -> None:
+    change = pushing(installed, {".github/workflows/ci.yml": b"on: push\n"})
+    assert not installed.connect().may_write_workflows()
     with pytest.raises(NotPermitted, match=r"may not change \.github/workflows/"):
         change.push()
-    stage.installation.permissions["workflows"] = "write"
-    assert stage.here().may_write_workflows()
+    installed.installation.permissions["workflows"] = "write"
+    assert installed.connect().may_write_workflows()
     assert change.landed(change.push())
-    assert stage.sent("POST", ".*/access_tokens")[-1]["permissions"] == {
+    assert installed.sent("POST", ".*/access_tokens")[-1]["permissions"] == {
         "contents": "write",
         "workflows": "write",
     }
 
 
-def test_an_installation_that_only_reads_is_the_operators(stage: Stage) -> None:
-    stage.installation.permissions["contents"] = "read"
+def test_an_installation_that_only_reads_is_the_operators(installed: InstalledApp) -> None:
+    installed.installation.permissions["contents"] = "read"
     with pytest.raises(SetupError, match="permissions requested are not granted"):
-        pushing(stage).push()
+        pushing(installed).push()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.adapters.github.conftest import Stage
+from tests.adapters.github.conftest import InstalledApp
 from tests.adapters.github.pushing import Pushing, changed
 
 NAMES = st.sampled_from(
@@ -44,14 +44,14 @@ def can_be(files: Mapping[str, bytes | None], held: set[str]) -> bool:
     mode=st.sampled_from(["100644", "100755"]),
 )
 def test_the_tree_is_gits_for_any_change(
-    stage: Stage, files: dict[str, bytes | None], mode: str
+    installed: InstalledApp, files: dict[str, bytes | None], mode: str
 ) -> None:
     held = {"README.md", "src/app.py", "src/run.sh"}
     if not can_be(files, held):
         return
     change = Pushing(
-        stage, changed(files, mode), branch=f"any/{stage.count('POST', '.*/git/refs')}"
+        installed, changed(files, mode), branch=f"any/{installed.count('POST', '.*/git/refs')}"
     )
-    base_tree = stage.repo.git.run("rev-parse", "main^{tree}").decode().strip()
+    base_tree = installed.repo.git.run("rev-parse", "main^{tree}").decode().strip()
     if change.tree != base_tree:
         assert change.landed(change.push())

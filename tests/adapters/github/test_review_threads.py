@@ -7,16 +7,16 @@ import json
 import pytest
 
 from bot.errors import OutsideError
-from tests.adapters.github.conftest import Stage
+from tests.adapters.github.conftest import InstalledApp
 from tests.doubles.github.faults import Fault
 from tests.doubles.github.state import Comment
 
 
-def pull_with(stage: Stage, threads: int) -> list[Comment]:
-    stage.repo.git.commit({"b": b"b\n"}, branch="topic")
-    pull = stage.repo.open_pull("mona", "Add b", head="topic")
+def pull_with(installed: InstalledApp, threads: int) -> list[Comment]:
+    installed.repo.git.commit({"b": b"b\n"}, branch="topic")
+    pull = installed.repo.open_pull("mona", "Add b", head="topic")
     return [
-        stage.repo.review_comment(pull.number, "mona", f"{n}", path="b", line=1)
+        installed.repo.review_comment(pull.number, "mona", f"{n}", path="b", line=1)
         for n in range(threads)
     ]
 
@@ -25,45 +25,49 @@ def answered(**answer: object) -> Fault:
     return Fault(200, json.dumps(answer).encode())
 
 
-def test_of_many_threads_the_resolved_ones_are_known_by_their_first_comment(stage: Stage) -> None:
-    comments = pull_with(stage, 130)
+def test_of_many_threads_the_resolved_ones_are_known_by_their_first_comment(
+    installed: InstalledApp,
+) -> None:
+    comments = pull_with(installed, 130)
     for at in (3, 120):
         comments[at].is_resolved = True
-    assert stage.here().resolved_threads(2) == {comments[3].id, comments[120].id}
-    assert stage.count("POST", "/graphql") == 2
+    assert installed.connect().resolved_threads(2) == {comments[3].id, comments[120].id}
+    assert installed.count("POST", "/graphql") == 2
 
 
-def test_a_pull_request_without_any_has_none(stage: Stage) -> None:
-    pull_with(stage, 0)
-    assert stage.here().resolved_threads(2) == frozenset()
+def test_a_pull_request_without_any_has_none(installed: InstalledApp) -> None:
+    pull_with(installed, 0)
+    assert installed.connect().resolved_threads(2) == frozenset()
 
 
-def test_a_private_repository_is_asked_about_with_its_token(stage: Stage) -> None:
-    pull_with(stage, 1)[0].is_resolved = True
-    stage.repo.private = True
-    assert len(stage.here().resolved_threads(2)) == 1
+def test_a_private_repository_is_asked_about_with_its_token(installed: InstalledApp) -> None:
+    pull_with(installed, 1)[0].is_resolved = True
+    installed.repo.private = True
+    assert len(installed.connect().resolved_threads(2)) == 1
 
 
-def test_an_error_that_comes_as_an_answer_is_one(stage: Stage) -> None:
+def test_an_error_that_comes_as_an_answer_is_one(installed: InstalledApp) -> None:
     with pytest.raises(OutsideError, match="Could not resolve to a PullRequest"):
-        stage.here().resolved_threads(77)
+        installed.connect().resolved_threads(77)
 
 
-def test_a_limit_that_comes_as_an_answer_is_waited_for(stage: Stage) -> None:
-    pull_with(stage, 1)
-    stage.double.faults.add(
+def test_a_limit_that_comes_as_an_answer_is_waited_for(installed: InstalledApp) -> None:
+    pull_with(installed, 1)
+    installed.double.faults.add(
         answered(errors=[{"type": "RATE_LIMITED", "message": "No."}]), path="/graphql"
     )
     with pytest.raises(OutsideError, match="rate limit") as raised:
-        stage.here().resolved_threads(2)
+        installed.connect().resolved_threads(2)
     assert raised.value.retry_in_s == 60
 
 
 @pytest.mark.parametrize(
     "answer", [answered(data=None), answered(), answered(data={"repository": None})]
 )
-def test_an_answer_without_what_was_asked_for_is_an_error(stage: Stage, answer: Fault) -> None:
-    pull_with(stage, 1)
-    stage.double.faults.add(answer, path="/graphql")
+def test_an_answer_without_what_was_asked_for_is_an_error(
+    installed: InstalledApp, answer: Fault
+) -> None:
+    pull_with(installed, 1)
+    installed.double.faults.add(answer, path="/graphql")
     with pytest.raises(OutsideError):
-        stage.here().resolved_threads(2)
+        installed.connect().resolved_threads(2)

@@ -1,5 +1,5 @@
-"""A model's server may send whatever it likes, as long and as odd as it likes: a call stays small,
-and so does what comes of it."""
+"""A model's server may send anything, of any length and form: the call and its result stay
+small."""
 
 from __future__ import annotations
 

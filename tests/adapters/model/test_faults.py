@@ -1,4 +1,4 @@
-"""Every way in which a model's server fails: who is told what, and when it is asked again."""
+"""Each way in which a model's server fails: what the error says, and when it is asked again."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Requests: what is repeated and what is not, how long limits are waited for, and what never leaves
-this process."""
+"""Requests: which are repeated, how long limits are waited for, and what is never sent."""
 
 from __future__ import annotations
 
@@ -23,7 +22,7 @@ from bot.adapters.github.errors import (
     retry_after_s,
 )
 from bot.errors import NotFound, OutsideError, SetupError, TinyGenError
-from tests.adapters.github.conftest import Stage
+from tests.adapters.github.conftest import InstalledApp
 from tests.doubles.github import faults
 from tests.doubles.github.faults import Fault
 from tests.doubles.server import Request, Response, Server
@@ -46,34 +45,34 @@ TOKEN = "ghp_0123456789abcdefghij"
     ],
     ids=["502", "503", "dropped", "500", "504"],
 )
-def test_a_read_is_repeated_with_growing_pauses(stage: Stage, fault: Fault) -> None:
-    stage.double.faults.add(fault, path="/issues/1$", times=3)
-    assert stage.here().thread(1).number == 1
-    assert stage.pauses == [1, 2, 4]
+def test_a_read_is_repeated_with_growing_pauses(installed: InstalledApp, fault: Fault) -> None:
+    installed.double.faults.add(fault, path="/issues/1$", times=3)
+    assert installed.connect().thread(1).number == 1
+    assert installed.pauses == [1, 2, 4]
 
 
-def test_it_gives_up_after_four_tries(stage: Stage) -> None:
-    stage.double.faults.add(faults.bad_gateway(), path="/issues/1$", times=9)
+def test_it_gives_up_after_four_tries(installed: InstalledApp) -> None:
+    installed.double.faults.add(faults.bad_gateway(), path="/issues/1$", times=9)
     with pytest.raises(
         OutsideError, match=r"could not read octocat/hello#1: GitHub answered 502 \(Bad Gateway\)"
     ) as caught:
-        stage.here().thread(1)
-    assert stage.count("GET", ".*/issues/1") == 4
+        installed.connect().thread(1)
+    assert installed.count("GET", ".*/issues/1") == 4
     assert "Try again" in caught.value.next_step
 
 
-def test_an_outage_lasts_as_long_as_github_says(stage: Stage) -> None:
-    stage.double.faults.add(faults.unavailable(retry_after_s=11), path="/issues/1$")
-    stage.here().thread(1)
-    assert stage.pauses == [11]
+def test_an_outage_lasts_as_long_as_github_says(installed: InstalledApp) -> None:
+    installed.double.faults.add(faults.unavailable(retry_after_s=11), path="/issues/1$")
+    installed.connect().thread(1)
+    assert installed.pauses == [11]
 
 
-def test_a_silent_github_is_left_after_the_timeout(stage: Stage) -> None:
-    stage.double.faults.add(faults.delayed(30), path="/issues/1$")
+def test_a_silent_github_is_left_after_the_timeout(installed: InstalledApp) -> None:
+    installed.double.faults.add(faults.delayed(30), path="/issues/1$")
     began = time.monotonic()
-    assert stage.here(timeout_s=0.3).thread(1).number == 1
+    assert installed.connect(timeout_s=0.3).thread(1).number == 1
     assert time.monotonic() - began < 10
-    assert stage.pauses == [1]
+    assert installed.pauses == [1]
 
 
 def test_a_server_that_is_not_there_is_named_by_what_was_wanted() -> None:
@@ -104,39 +103,45 @@ def test_a_connection_that_never_was_lets_a_creation_be_repeated() -> None:
     assert pauses == [1, 2, 4]
 
 
-def test_a_secondary_limit_is_waited_for_as_its_header_says(stage: Stage) -> None:
-    stage.double.faults.add(faults.secondary_limit(retry_after_s=30), path="/issues/1$")
-    assert stage.here().thread(1).number == 1
-    assert stage.pauses == [30]
+def test_a_secondary_limit_is_waited_for_as_its_header_says(installed: InstalledApp) -> None:
+    installed.double.faults.add(faults.secondary_limit(retry_after_s=30), path="/issues/1$")
+    assert installed.connect().thread(1).number == 1
+    assert installed.pauses == [30]
 
 
 @pytest.mark.parametrize("status", [403, 429])
 def test_a_secondary_limit_without_a_header_is_known_by_its_words(
-    stage: Stage, status: int
+    installed: InstalledApp, status: int
 ) -> None:
-    stage.double.faults.add(faults.secondary_limit(status=status), path="/issues/1$")
-    assert stage.here().thread(1).number == 1
-    assert stage.pauses == [60]
+    installed.double.faults.add(faults.secondary_limit(status=status), path="/issues/1$")
+    assert installed.connect().thread(1).number == 1
+    assert installed.pauses == [60]
 
 
-def test_a_limit_met_again_is_waited_for_longer_and_then_left_to_the_job(stage: Stage) -> None:
-    stage.double.faults.add(faults.secondary_limit(), path="/issues/1$", times=3)
+def test_a_limit_met_again_is_waited_for_longer_and_then_left_to_the_job(
+    installed: InstalledApp,
+) -> None:
+    installed.double.faults.add(faults.secondary_limit(), path="/issues/1$", times=3)
     with pytest.raises(OutsideError, match="rate limit") as caught:
-        stage.here().thread(1)
-    assert (stage.pauses, caught.value.retry_in_s) == ([60], 120)
+        installed.connect().thread(1)
+    assert (installed.pauses, caught.value.retry_in_s) == ([60], 120)
 
 
-def test_the_primary_limit_is_waited_for_until_its_reset(stage: Stage) -> None:
-    stage.double.faults.add(faults.primary_limit(reset_at_s=time.time() + 40), path="/issues/1$")
-    assert stage.here().thread(1).number == 1
-    assert 38 < stage.pauses[0] <= 41
+def test_the_primary_limit_is_waited_for_until_its_reset(installed: InstalledApp) -> None:
+    installed.double.faults.add(
+        faults.primary_limit(reset_at_s=time.time() + 40), path="/issues/1$"
+    )
+    assert installed.connect().thread(1).number == 1
+    assert 38 < installed.pauses[0] <= 41
 
 
-def test_a_reset_in_an_hour_is_not_waited_for(stage: Stage) -> None:
-    stage.double.faults.add(faults.primary_limit(reset_at_s=time.time() + 3600), path="/issues/1$")
+def test_a_reset_in_an_hour_is_not_waited_for(installed: InstalledApp) -> None:
+    installed.double.faults.add(
+        faults.primary_limit(reset_at_s=time.time() + 3600), path="/issues/1$"
+    )
     with pytest.raises(OutsideError, match=r"Try again in 6[01] minutes") as caught:
-        stage.here().thread(1)
-    assert stage.pauses == []
+        installed.connect().thread(1)
+    assert installed.pauses == []
     assert caught.value.retry_in_s == pytest.approx(3601, abs=3)
 
 
@@ -166,15 +171,17 @@ def test_a_date_to_wait_for_is_compared_with_githubs_clock() -> None:
     assert retry_after_s(answer(503, **dates), 5) == 10
 
 
-def test_a_limit_that_is_met_again_lasts_as_long_as_its_header_says(stage: Stage) -> None:
+def test_a_limit_that_is_met_again_lasts_as_long_as_its_header_says(
+    installed: InstalledApp,
+) -> None:
     for fault in (
         faults.secondary_limit(retry_after_s=30),
         faults.secondary_limit(retry_after_s=5),
     ):
-        stage.double.faults.add(fault, path="/issues/1$")
-    stage.double.faults.add(faults.unavailable(retry_after_s=1), path="/issues/1$")
-    assert stage.here().thread(1).number == 1
-    assert stage.pauses == [30, 5, 1]
+        installed.double.faults.add(fault, path="/issues/1$")
+    installed.double.faults.add(faults.unavailable(retry_after_s=1), path="/issues/1$")
+    assert installed.connect().thread(1).number == 1
+    assert installed.pauses == [30, 5, 1]
 
 
 @pytest.mark.parametrize("reset", ["tomorrow", "nan", ""])
@@ -185,18 +192,18 @@ def test_a_limit_whose_end_is_nonsense_lasts_a_minute(reset: str) -> None:
     assert rate_limit_wait_s(limited, 0) == 60
 
 
-def test_a_renamed_repository_is_read_on_and_not_written_to(stage: Stage) -> None:
-    stage.repo.permissions["mona"] = "admin"
-    here = stage.github(app_id=None, token=stage.double.add_token("mona")).connect(
+def test_a_renamed_repository_is_read_on_and_not_written_to(installed: InstalledApp) -> None:
+    installed.repo.permissions["mona"] = "admin"
+    repository = installed.adapter(app_id=None, token=installed.double.add_token("mona")).connect(
         "octocat/hello", None
     )
-    stage.repo.rename("hello-world")
-    assert here.thread(1).title == "It is broken"
-    assert here.resolve(None)[0] == "main"
+    installed.repo.rename("hello-world")
+    assert repository.thread(1).title == "It is broken"
+    assert repository.resolve(None)[0] == "main"
     with pytest.raises(NotFound, match="Moved Permanently") as caught:
-        here.post_comment(1, "body", marker="no such")
+        repository.post_comment(1, "body", marker="no such")
     assert "renamed" in caught.value.next_step
-    assert stage.repo.thread(1) == ()
+    assert installed.repo.thread(1) == ()
 
 
 def test_a_redirect_to_another_server_is_not_followed() -> None:
@@ -255,9 +262,9 @@ def test_each_request_says_which_api_it_means_and_who_asks() -> None:
 )
 def test_an_answer_of_another_form_is_githubs_fault(body: bytes) -> None:
     with Server(lambda _: Response(200, body)) as server, alone(server.url) as github:
-        here = github.connect("o/r", None)
+        repository = github.connect("o/r", None)
         with pytest.raises(OutsideError, match="unknown form") as caught:
-            here.thread(1)
+            repository.thread(1)
     assert "GITHUB_API_URL" in caught.value.next_step
 
 
@@ -278,20 +285,20 @@ def test_no_error_holds_the_token(status: int) -> None:
 @pytest.mark.parametrize(
     "status", [301, 304, 400, 401, 403, 404, 405, 409, 410, 413, 415, 418, 422, 451, 500, 503]
 )
-def test_every_refusal_is_an_error_that_the_whole_house_knows(status: int) -> None:
+def test_every_refusal_is_an_error_of_bot_errors(status: int) -> None:
     error = error_for(httpx.Response(status, content=b""), "read it", None)
     assert getattr(errors, type(error).__name__) is type(error)
     assert f"TinyGen could not read it: GitHub answered {status}" in str(error)
     assert error.next_step
 
 
-def test_a_missing_permission_is_named(stage: Stage) -> None:
+def test_a_missing_permission_is_named(installed: InstalledApp) -> None:
     body = b'{"message": "Resource not accessible by integration"}'
-    stage.double.faults.add(
+    installed.double.faults.add(
         Fault(403, body, {"X-Accepted-GitHub-Permissions": "issues=write"}), path="/issues/1$"
     )
     with pytest.raises(SetupError) as caught:
-        stage.here().thread(1)
+        installed.connect().thread(1)
     assert "(issues=write)" in caught.value.next_step
 
 
@@ -313,14 +320,14 @@ def test_a_list_of_errors_is_told_in_one_short_line() -> None:
     assert quote_message(httpx.Response(422, json=["odd"]), None) == "Unprocessable Entity"
 
 
-def test_threads_share_connections_and_do_not_meet(stage: Stage) -> None:
+def test_threads_share_connections_and_do_not_meet(installed: InstalledApp) -> None:
     for number in range(2, 10):
-        stage.repo.open_issue("mona", f"issue {number}")
-    here = stage.here()
-    here.thread(1)
+        installed.repo.open_issue("mona", f"issue {number}")
+    repository = installed.connect()
+    repository.thread(1)
 
     def read(number: int) -> str:
-        return here.thread(number).title
+        return repository.thread(number).title
 
     with ThreadPoolExecutor(8) as threads:
         titles = list(threads.map(read, list(range(2, 10)) * 5))
