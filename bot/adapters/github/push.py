@@ -1,4 +1,4 @@
-"""Pushes commits with GitHub's git-data API: blobs, trees, a commit, and a branch that points at it.
+"""Pushes commits with GitHub's git-data API: blobs, trees, a commit, and a branch at that commit.
 
 The API keeps file modes, and GitHub signs the commit if an App makes it without naming an author.
 Blobs, trees and commits that nothing points at do no harm, so their requests may be repeated; a

@@ -1,5 +1,5 @@
-"""Which review threads of a pull request are resolved. The REST API does not tell it, so this is the
-one use of GraphQL.
+"""Which review threads of a pull request are resolved. The REST API does not tell it, so this is
+the one use of GraphQL.
 
 https://docs.github.com/en/graphql/reference/objects#pullrequestreviewthread
 """

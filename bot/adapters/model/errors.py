@@ -224,7 +224,7 @@ def error_for(error: ApiError, request: SentRequest) -> TinyGenError | Retryable
 
 
 def _final_error(error: ApiError, request: SentRequest, quote: str) -> TinyGenError:
-    """The exception where no retry helps and nothing but the status tells the cause."""
+    """The exception if no retry helps and little but the status tells the cause."""
     server, model = request.server, request.model
     if error.status < 300:
         return SetupError(

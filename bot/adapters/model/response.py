@@ -57,7 +57,7 @@ async def read_completion(chunks: AsyncIterator[bytes], *, usage_wait_s: float) 
 
 async def _split_lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """Lines end at line feeds only: JSON may hold each other character that ends a line somewhere
-    else. The lines stop where a limit is passed."""
+    else. The lines end when a limit is passed."""
     rest = bytearray()
     left_bytes = _MAX_STREAM_BYTES
     left_lines = _MAX_STREAM_LINES
