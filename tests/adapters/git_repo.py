@@ -45,19 +45,21 @@ def make_repo(directory: Path, files: Mapping[str, bytes | File]) -> str:
 def commit(directory: Path, files: Mapping[str, bytes | File]) -> str:
     """The sha of one more commit on `main`, which holds these files and no others."""
     has_parent = bool(git(directory, "for-each-ref", "refs/heads/main"))
-    words = [b"commit refs/heads/main\ncommitter A <a@example.com> 0 +0000\ndata 0\n"]
-    words.append(b"from refs/heads/main^0\ndeleteall\n" if has_parent else b"")
+    stream = [b"commit refs/heads/main\ncommitter A <a@example.com> 0 +0000\ndata 0\n"]
+    stream.append(b"from refs/heads/main^0\ndeleteall\n" if has_parent else b"")
     for path, entry in files.items():
         content, mode = _file(entry)
-        name = (
-            b'"'
-            + b"".join(b"\\%03o" % byte for byte in path.encode("utf-8", "surrogateescape"))
-            + b'"'
-        )
+        octal = b"".join(b"\\%03o" % byte for byte in path.encode("utf-8", "surrogateescape"))
+        name = b'"' + octal + b'"'
         oid = content if mode == "160000" else b"inline"
-        words.append(b"M %s %s %s\n" % (mode.encode(), oid, name))
-        words.append(b"data %d\n%s\n" % (len(content), content) if oid == b"inline" else b"")
-    git(directory, "fast-import", "--quiet", stdin=b"".join(words))
+        stream.append(b"M %s %s %s\n" % (mode.encode(), oid, name))
+        stream.append(b"data %d\n%s\n" % (len(content), content) if oid == b"inline" else b"")
+    git(directory, "fast-import", "--quiet", stdin=b"".join(stream))
+    return head(directory)
+
+
+def head(directory: Path) -> str:
+    """The sha of the newest commit on `main`."""
     return git(directory, "rev-parse", "main").decode().strip()
 
 
@@ -93,7 +95,7 @@ def changes_of(*changes: Change) -> Changes:
 
 
 def changed(files: Mapping[str, bytes | File], changes: Changes) -> dict[str, File]:
-    """The files after the changes: what every patch is held to."""
+    """The files after the changes, which every patch must make."""
     after = {path: _file(entry) for path, entry in files.items()}
     for change in changes.values():
         after.pop(change.path, None)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -25,12 +23,12 @@ from bot.cli.doctor import Finding, Services, find_all
 from bot.config import Config
 from bot.thread.webhooks import EVENTS
 from bot.types import Command, Job, Target
+from tests.cli.shell import run_bot
 from tests.doubles.github import GitHubDouble
 from tests.doubles.github.faults import Fault, unauthorized
 from tests.doubles.model import Fault as ModelFault
 from tests.doubles.model import ModelDouble, bad_key, no_such_model, server_error
 
-ROOT = Path(__file__).parents[2]
 SECRET = "0123456789abcdef0123"
 SUBJECTS = (
     "webhook secret, App key, clock, App, permissions, events, installations, webhook, "
@@ -335,20 +333,7 @@ def test_faults_are_exit_status_1_and_no_secret_is_shown(add_app: Add, tmp_path:
             "OPENAI_API_KEY": key,
             "GITHUB_TOKEN": "ghp_" + "0" * 36,
         }
-        ended = subprocess.run(
-            [sys.executable, "-m", "bot", "doctor"],
-            cwd=tmp_path,
-            env={
-                "PATH": os.environ["PATH"],
-                "PYTHONPATH": str(ROOT),
-                "PYTHONIOENCODING": "ascii",
-                **settings,
-            },
-            capture_output=True,
-            text=True,
-            timeout=100,
-            check=False,
-        )
+        ended = run_bot(tmp_path, "doctor", PYTHONIOENCODING="ascii", **settings)
     assert (ended.returncode, ended.stderr) == (1, "")
     assert ended.stdout.endswith("1 to mend.\n")
     config = Config.model_validate(settings)

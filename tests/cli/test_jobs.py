@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -21,9 +18,9 @@ from bot.config import Config, load_config
 from bot.errors import BadRequest, NotFound
 from bot.types import Command, Job, Target
 from tests.adapters.conftest import postgres_server, postgres_url  # noqa: F401 - fixtures
+from tests.cli.shell import ROOT, run_bot
 from tests.doubles.model import hang, server_error
 from tests.scene import CONFIDENT, LOUDER, Scene, Told
-from tests.stage import ROOT
 
 Run = Callable[..., str]
 _LOG_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \[")
@@ -146,11 +143,7 @@ def test_without_a_worker_it_is_said_that_it_waits(
 
 
 def migrate(tmp_path: Path, **settings: str) -> str:
-    environment = {"PATH": os.environ["PATH"], "TINYGEN_DATA_DIR": str(tmp_path), **settings}
-    command = [sys.executable, "-m", "bot", "migrate"]
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-    )
+    done = run_bot(ROOT, "migrate", TINYGEN_DATA_DIR=str(tmp_path), **settings)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 

@@ -19,7 +19,7 @@ from bot.config import load_config
 from bot.types import Command, Job, Report, Target
 from bot.types.snapshot import Patch
 from tests.adapters.git_repo import make_repo
-from tests.cli.test_wrong_input import bot, call
+from tests.cli.shell import isolated_call, run_isolated
 
 TITLE = "\x1b]0;mine\a"
 LATIN = "diff --git a/x b/x\n-caf\udce9 \u2713\n"
@@ -58,14 +58,14 @@ def repo(tmp_path: Path) -> Path:
 def test_a_repository_and_a_reply_reach_no_terminal(
     repo: Path, arguments: str, encoding: str
 ) -> None:
-    done = bot(repo, *arguments.split(), PYTHONIOENCODING=encoding)
+    done = run_isolated(repo, *arguments.split(), PYTHONIOENCODING=encoding)
     assert "Traceback" not in done.stderr
     assert "\\x1b]0;mine\\x07" in done.stderr
     assert "\x1b" not in done.stderr
 
 
 def test_a_diff_is_exact_in_a_pipe_and_readable_on_a_terminal(repo: Path) -> None:
-    apply = call(repo, "apply", "r", "reply")
+    apply = isolated_call(repo, "apply", "r", "reply")
     assert (
         f"+{TITLE}2\n".encode() in subprocess.run(**apply, capture_output=True, check=False).stdout
     )
@@ -99,10 +99,10 @@ def test_a_job_is_shown_whatever_its_diff_holds(tmp_path: Path, encoding: str) -
     config = load_config({"TINYGEN_DATA_DIR": str(tmp_path / "data")}, env_file=None)
     build_database(config).save(Report(job, "done", patch=Patch("0" * 40, LATIN)))
 
-    page = bot(tmp_path, "jobs", "show", "one", "--json", PYTHONIOENCODING=encoding)
+    page = run_isolated(tmp_path, "jobs", "show", "one", "--json", PYTHONIOENCODING=encoding)
     assert json.loads(page.stdout)["result"]["diff"] == LATIN
     shown = subprocess.run(
-        **call(tmp_path, "jobs", "show", "one", PYTHONIOENCODING=encoding),
+        **isolated_call(tmp_path, "jobs", "show", "one", PYTHONIOENCODING=encoding),
         stdout=subprocess.PIPE,
         check=True,
     )

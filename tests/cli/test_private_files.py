@@ -21,9 +21,9 @@ import pytest
 from bot.app import build_database, build_git, lock_worker, make_data_dir, words_dir
 from bot.config import load_config
 from bot.errors import SetupError
+from tests.cli.shell import ROOT, run_bot
 from tests.doubles.model import ModelDouble
 
-ROOT = Path(__file__).parents[2]
 REPLY = "greet.py\n<<<<<<< SEARCH\nhi\n=======\nhello\n>>>>>>> REPLACE\n"
 
 
@@ -85,18 +85,10 @@ def test_a_directory_of_everybody_is_refused_and_left_as_it_is(tmp_path: Path) -
     assert words_dir(config) is None
 
 
-def bot(at: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **settings}
-    command = [sys.executable, "-m", "bot", *arguments]
-    return subprocess.run(
-        command, cwd=at, env=environment, capture_output=True, text=True, check=False, timeout=100
-    )
-
-
 @pytest.mark.parametrize("command", ["jobs list", "migrate", "doctor"])
 def test_what_an_operators_command_writes_is_its_owners_alone(tmp_path: Path, command: str) -> None:
     nowhere = {"GITHUB_API_URL": "http://127.0.0.1:9", "OPENAI_BASE_URL": "http://127.0.0.1:9"}
-    bot(tmp_path, *command.split(), TINYGEN_DATA_DIR="data", **nowhere)
+    run_bot(tmp_path, *command.split(), TINYGEN_DATA_DIR="data", **nowhere)
     assert (tmp_path / "data").is_dir()
     assert open_to_others(tmp_path / "data") == {}
 
@@ -110,7 +102,7 @@ def test_what_a_command_on_a_repository_writes_is_its_owners_alone(
             "OPENAI_API_KEY": "k",
             "TINYGEN_DATA_DIR": str(tmp_path / "data"),
         }
-        done = bot(
+        done = run_bot(
             tmp_path, "run", str(repo), "Say hello.", "--transcript", "transcript", **settings
         )
     assert done.returncode == 0, done.stderr
@@ -209,7 +201,7 @@ def test_the_settings_of_a_strangers_clone_are_not_read(
     before = {path.relative_to(repo) for path in repo.rglob("*") if ".git" not in path.parts}
     with ModelDouble([REPLY, "[CONFIDENT]"]) as model:
         env_file.write_text(f"OPENAI_BASE_URL={model.url}\n")
-        done = bot(
+        done = run_bot(
             repo,
             command,
             ".",
@@ -243,7 +235,7 @@ def test_the_settings_of_a_strangers_clone_are_not_read(
 )
 def test_no_module_of_a_strangers_clone_is_loaded(tmp_path: Path, repo: Path, name: str) -> None:
     (repo / f"{name}.py").write_text("raise SystemExit('a stranger was here')")
-    done = bot(repo, "context", ".", "Say hello.", TINYGEN_DATA_DIR=str(tmp_path / "data"))
+    done = run_bot(repo, "context", ".", "Say hello.", TINYGEN_DATA_DIR=str(tmp_path / "data"))
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -252,7 +244,7 @@ def test_a_url_is_never_a_folder_of_the_clone(tmp_path: Path, repo: Path) -> Non
     planted.parent.mkdir(parents=True)
     repo.rename(planted)
     nowhere = {"GITHUB_SERVER_URL": "http://127.0.0.1:9", "GITHUB_API_URL": "http://127.0.0.1:9"}
-    done = bot(
+    done = run_bot(
         tmp_path,
         "context",
         "http://127.0.0.1:9/o/r",

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.adapters.git_repo import make_repo
-from tests.cli.test_wrong_input import bot
+from tests.cli.shell import run_isolated
 
 SETTINGS = b"context: {exclude: [secret.py]}\nprotected: [locked.py]\n"
 FILES = {
@@ -27,7 +27,7 @@ def edit(path: str, search: str) -> str:
 
 
 def chosen(at: Path, *arguments: str) -> Any:
-    done = bot(at, "context", "r", PROMPT, "--json", *arguments)
+    done = run_isolated(at, "context", "r", PROMPT, "--json", *arguments)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -50,7 +50,7 @@ def test_context_tells_the_first_request_whole(tmp_path: Path) -> None:
     assert list(page) == ["ranking", "shown", "map", "tokens", "seconds"]
     assert set(page["shown"][0]) == {"path", "start", "end", "tokens", "why"}
     make_repo(tmp_path / "s", {**FILES, "AGENTS.md": b"Use tabs here, and never spaces. " * 40})
-    words = json.loads(bot(tmp_path, "context", "s", PROMPT, "--json").stdout)
+    words = json.loads(run_isolated(tmp_path, "context", "s", PROMPT, "--json").stdout)
     assert (
         sum(part["tokens"] for part in page["shown"]) + 300 < page["tokens"] < words["tokens"] - 250
     )
@@ -85,7 +85,7 @@ def test_apply_changes_nothing_that_is_protected_or_kept_from_the_model(tmp_path
         + edit("secret.py", "    return 'greet'")
     )
     (tmp_path / "reply").write_text(reply)
-    done = bot(tmp_path, "apply", "r", "reply")
+    done = run_isolated(tmp_path, "apply", "r", "reply")
     assert done.returncode == 1
     assert [line.partition(":")[0] for line in done.stderr.splitlines()] == [
         "locked.py",
@@ -110,7 +110,7 @@ def test_where_it_is_not_clear_what_may_be_shown_nothing_is(
     tmp_path: Path, command: str, settings: bytes
 ) -> None:
     repo(tmp_path, {".github/tinygen.yml": settings})
-    done = bot(
+    done = run_isolated(
         tmp_path, command, "r", PROMPT, OPENAI_API_KEY="x", OPENAI_BASE_URL="http://127.0.0.1:9"
     )
     assert (done.returncode, done.stdout) == (1, "")
@@ -124,13 +124,13 @@ def test_settings_that_are_no_file_are_not_clear(tmp_path: Path) -> None:
         tmp_path / "r",
         {"greet.py": b"x = 1\n", ".github/tinygen.yml": (b"elsewhere.yml", "120000")},
     )
-    done = bot(tmp_path, "context", "r", PROMPT)
+    done = run_isolated(tmp_path, "context", "r", PROMPT)
     assert (done.returncode, done.stdout) == (1, "")
 
 
 def test_a_mistake_elsewhere_is_said_and_the_rest_holds(tmp_path: Path) -> None:
     repo(tmp_path, {".github/tinygen.yml": SETTINGS + b"modle: x\n"})
-    done = bot(tmp_path, "context", "r", PROMPT)
+    done = run_isolated(tmp_path, "context", "r", PROMPT)
     assert done.returncode == 0
     assert "note: `.github/tinygen.yml`, line 3: `modle` is no setting." in done.stderr
     assert "secret.py" not in done.stdout

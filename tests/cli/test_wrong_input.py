@@ -6,37 +6,17 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.cli.shell import run_isolated
+
 SECRET = {"GITHUB_WEBHOOK_SECRET": "0123456789abcdef" * 2}
 
 
-def call(at: Path, *arguments: str, **settings: str) -> dict[str, Any]:
-    """One of the bot's commands, given in the folder `at`, as subprocess.run takes it."""
-    # what a developer's own .env sets must not count
-    own = {"OPENAI_API_KEY": "", "OPENAI_BASE_URL": "", "TINYGEN_DATA_DIR": str(at / "data")}
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **own, **settings}
-    return {
-        "args": [sys.executable, "-m", "bot", *arguments],
-        "cwd": at,
-        "env": environment,
-        "timeout": 60,
-    }
-
-
-def bot(at: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        **call(at, *arguments, **settings), capture_output=True, text=True, check=False
-    )
-
-
 def wrong(done: subprocess.CompletedProcess[str], status: int) -> str:
-    """What was said on stderr."""
+    """What was printed on stderr."""
     assert done.returncode == status, done.stderr
     assert "Traceback" not in done.stderr
     assert not done.stdout
@@ -85,22 +65,24 @@ def repo(tmp_path: Path) -> Path:
     ],
 )
 def test_a_wrong_call_says_what_to_do(repo: Path, arguments: str, status: int, words: str) -> None:
-    assert words in wrong(bot(repo, *arguments.split(" ")), status)
+    assert words in wrong(run_isolated(repo, *arguments.split(" ")), status)
 
 
 @pytest.mark.parametrize("command", ["jobs list", "doctor", "serve", "migrate"])
 def test_settings_that_would_be_waited_for_are_refused(repo: Path, command: str) -> None:
     os.mkfifo(repo / ".env")
-    assert ".env cannot be read: it is no regular file." in wrong(bot(repo, *command.split()), 2)
+    assert ".env cannot be read: it is no regular file." in wrong(
+        run_isolated(repo, *command.split()), 2
+    )
 
 
 @pytest.mark.parametrize("name", ["b", "f"])
 def test_a_reply_without_edits_is_told(repo: Path, name: str) -> None:
-    assert wrong(bot(repo, "apply", "r", name), 0) == "The reply holds no edits."
+    assert wrong(run_isolated(repo, "apply", "r", name), 0) == "The reply holds no edits."
 
 
 def test_no_jobs_are_told(repo: Path) -> None:
-    assert wrong(bot(repo, "jobs", "list"), 0) == "There are no such jobs."
+    assert wrong(run_isolated(repo, "jobs", "list"), 0) == "There are no such jobs."
 
 
 @pytest.mark.parametrize("command", ["serve", "web", "worker", "migrate"])
@@ -109,7 +91,7 @@ def test_a_data_directory_that_cannot_be_is_named(repo: Path, command: str, dire
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    done = bot(repo, command, **SECRET, TINYGEN_DATA_DIR=directory, TINYGEN_PORT=port)
+    done = run_isolated(repo, command, **SECRET, TINYGEN_DATA_DIR=directory, TINYGEN_PORT=port)
     assert "TINYGEN_DATA_DIR cannot be used" in wrong(done, 2)
 
 
@@ -119,21 +101,24 @@ def test_an_address_that_is_taken_ends_it_at_once(repo: Path, command: str) -> N
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         port = str(listener.getsockname()[1])
-        said = wrong(bot(repo, command, **SECRET, TINYGEN_PORT=port), 2)
+        said = wrong(run_isolated(repo, command, **SECRET, TINYGEN_PORT=port), 2)
     assert f"cannot listen on 127.0.0.1:{port}" in said
 
 
 def test_settings_that_are_no_text_are_named(repo: Path) -> None:
     (repo / ".env").write_bytes(b"OPENAI_API_KEY=\xff\n")
-    assert ".env cannot be read: it is not UTF-8." in wrong(bot(repo, "jobs", "list"), 2)
+    assert ".env cannot be read: it is not UTF-8." in wrong(run_isolated(repo, "jobs", "list"), 2)
     (repo / ".env").unlink()
     (repo / ".env").mkdir()
-    assert ".env cannot be read: Is a directory." in wrong(bot(repo, "jobs", "list"), 2)
+    assert ".env cannot be read: Is a directory." in wrong(run_isolated(repo, "jobs", "list"), 2)
 
 
 def test_all_odd_settings_are_named_at_once(repo: Path) -> None:
     said = wrong(
-        bot(repo, "jobs", "list", TINYGEN_PORT="x", TINYGEN_MODE="y", GITHUB_PRIVATE_KEY="z"), 2
+        run_isolated(
+            repo, "jobs", "list", TINYGEN_PORT="x", TINYGEN_MODE="y", GITHUB_PRIVATE_KEY="z"
+        ),
+        2,
     )
     assert all(name in said for name in ("TINYGEN_PORT", "TINYGEN_MODE", "GITHUB_PRIVATE_KEY"))
 
@@ -141,6 +126,8 @@ def test_all_odd_settings_are_named_at_once(repo: Path) -> None:
 def test_a_transcript_that_cannot_be_written_is_told(repo: Path) -> None:
     transcript = repo / "t"
     transcript.write_text("")
-    done = bot(repo, "run", "r", "x", "--replay", str(transcript), "--transcript", "none/t")
+    done = run_isolated(
+        repo, "run", "r", "x", "--replay", str(transcript), "--transcript", "none/t"
+    )
     assert done.returncode == 1
     assert "Traceback" not in done.stderr

@@ -15,7 +15,7 @@ from bot.adapters.git import GitCache
 from bot.errors import BadRequest, LimitReached, NotFound, OutsideError
 from bot.ports import Git, Remote
 from bot.types.snapshot import Change
-from tests.adapters.git_repo import commit, git, make_repo, remote
+from tests.adapters.git_repo import commit, git, head, make_repo, remote
 
 
 @pytest.fixture
@@ -27,10 +27,6 @@ def origin(tmp_path: Path) -> Path:
 @pytest.fixture
 def cache(tmp_path: Path) -> GitCache:
     return GitCache(tmp_path / "cache", protocols=("file",))
-
-
-def head(directory: Path) -> str:
-    return git(directory, "rev-parse", "main").decode().strip()
 
 
 def contents(cache: Git, sha: str) -> dict[str, bytes]:

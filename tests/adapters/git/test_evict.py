@@ -9,7 +9,7 @@ import pytest
 
 from bot.adapters.git import GitCache
 from bot.adapters.git.lock import locked
-from tests.adapters.git_repo import git, make_repo, remote
+from tests.adapters.git_repo import make_repo, remote
 
 ROOM_BYTES = 350_000
 """For one repository of those below, with its past, and not for two."""
@@ -23,8 +23,7 @@ def cache(tmp_path: Path) -> GitCache:
 def fetch(cache: GitCache, tmp_path: Path, name: str, used_at: float) -> str:
     """Fetches a repository of 100 kB, then last used at that moment; its commit."""
     origin = tmp_path / "origins" / name
-    make_repo(origin, {"a": os.urandom(100_000)})
-    sha = git(origin, "rev-parse", "main").decode().strip()
+    sha = make_repo(origin, {"a": os.urandom(100_000)})
     cache.fetch(f"o/{name}", remote(origin), sha)
     cache.snapshot(f"o/{name}", sha)
     os.utime(tmp_path / "cache/o" / f"{name}.git/used", (used_at, used_at))

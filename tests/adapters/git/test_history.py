@@ -8,7 +8,7 @@ import pytest
 
 from bot.adapters.git import GitCache, LocalGit
 from bot.types.snapshot import PastCommit, Snapshot
-from tests.adapters.git_repo import commit, git, make_repo, remote
+from tests.adapters.git_repo import commit, git, head, make_repo, remote
 
 
 @pytest.fixture
@@ -20,12 +20,8 @@ def origin(tmp_path: Path) -> Path:
     return origin
 
 
-TOLD = (PastCommit("", ("dir/b\n",)), PastCommit("", ("a", "dir/b\n")))
+HISTORY = (PastCommit("", ("dir/b\n",)), PastCommit("", ("a", "dir/b\n")))
 """The first commit has no parent, and is left out."""
-
-
-def head(origin: Path) -> str:
-    return git(origin, "rev-parse", "main").decode().strip()
 
 
 def snapshot(cache: GitCache, origin: Path) -> Snapshot:
@@ -34,19 +30,19 @@ def snapshot(cache: GitCache, origin: Path) -> Snapshot:
 
 
 def test_a_local_directory_tells_its_commits(origin: Path) -> None:
-    assert LocalGit(origin).snapshot("o/n", head(origin)).history() == TOLD
+    assert LocalGit(origin).snapshot("o/n", head(origin)).history() == HISTORY
 
 
 def test_a_shallow_one_tells_those_it_has(origin: Path, tmp_path: Path) -> None:
     git(tmp_path, "clone", "-q", "--depth=2", origin.as_uri(), "shallow")
 
-    assert LocalGit(tmp_path / "shallow").snapshot("o/n", head(origin)).history() == TOLD[:1]
+    assert LocalGit(tmp_path / "shallow").snapshot("o/n", head(origin)).history() == HISTORY[:1]
 
 
 def test_the_cache_brings_commits_without_their_files(origin: Path, tmp_path: Path) -> None:
     git(origin, "config", "uploadpack.allowFilter", "true")
 
-    assert snapshot(GitCache(tmp_path / "cache", protocols=("file",)), origin).history() == TOLD
+    assert snapshot(GitCache(tmp_path / "cache", protocols=("file",)), origin).history() == HISTORY
 
     kinds = git(
         tmp_path / "cache/o/n.git/past", "cat-file", "--batch-all-objects", "--batch-check"
@@ -59,7 +55,7 @@ def test_later_commits_join_the_earlier(origin: Path, tmp_path: Path) -> None:
     snapshot(cache, origin)
     commit(origin, {"c": b"1"})
 
-    assert snapshot(cache, origin).history() == (PastCommit("", ("a", "c", "dir/b\n")), *TOLD)
+    assert snapshot(cache, origin).history() == (PastCommit("", ("a", "c", "dir/b\n")), *HISTORY)
 
 
 def test_without_them_the_snapshot_stands(origin: Path, tmp_path: Path) -> None:

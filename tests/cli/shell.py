@@ -1,0 +1,37 @@
+"""Runs `python -m bot` in a folder, as a person does in a shell."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+
+
+def bot_call(at: Path, *arguments: str, **settings: str) -> dict[str, Any]:
+    """A command of the bot as subprocess.run takes it, with these settings alone."""
+    return {
+        "args": [sys.executable, "-m", "bot", *arguments],
+        "cwd": at,
+        "env": {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **settings},
+        "timeout": 100,
+    }
+
+
+def isolated_call(at: Path, *arguments: str, **settings: str) -> dict[str, Any]:
+    """As `bot_call`, with settings that hide what a developer's own .env sets."""
+    hidden = {"OPENAI_API_KEY": "", "OPENAI_BASE_URL": "", "TINYGEN_DATA_DIR": str(at / "data")}
+    return bot_call(at, *arguments, **{**hidden, **settings})
+
+
+def run_bot(at: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    call = bot_call(at, *arguments, **settings)
+    return subprocess.run(**call, capture_output=True, text=True, check=False)
+
+
+def run_isolated(at: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    call = isolated_call(at, *arguments, **settings)
+    return subprocess.run(**call, capture_output=True, text=True, check=False)
