@@ -17,7 +17,11 @@ from pathlib import Path
 from typing import Any
 
 IMPORTS: dict[str, tuple[str, ...]] = {
-    "rank_files": ("bot.core.context.choose:rank_files", "bot.change.context.choose:rank_files"),
+    "rank_files": (
+        "bot.core.context.choose:rank_files",
+        "bot.change.context.choose:rank_files",
+        "bot.change.context.ranking:rank_files",
+    ),
     "choose_context": (
         "bot.core.context:choose_context",
         "bot.change.context.choose:choose_context",

@@ -91,7 +91,9 @@ def imports(root: Path, *, late: bool = False) -> dict[str, list[str]]:
     `late`: within functions too.
     """
     paths = {module_name(root, path): path for path in sources(root)}
-    return {name: sorted(set(_imported(path, paths, late)) - {name}) for name, path in paths.items()}
+    return {
+        name: sorted(set(_imported(path, paths, late)) - {name}) for name, path in paths.items()
+    }
 
 
 def _imported(path: Path, known: Mapping[str, Path], late: bool) -> Iterator[str]:
@@ -138,15 +140,26 @@ def _longest(chains: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
 
 def trace(root: Path) -> list[str]:
     """`file:function` of all under bot/ that runs from the webhook of `/tinygen --pr` to its pull request."""
-    tests = [path for path in (root / "tests").rglob("test_*.py") if re.search(rf"\bdef {FIX}\(", path.read_text())]
+    tests = [
+        path
+        for path in (root / "tests").rglob("test_*.py")
+        if re.search(rf"\bdef {FIX}\(", path.read_text())
+    ]
     if not tests:
         raise SystemExit(f"no test is named {FIX}")
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "trace"
-        own = {"TRACE_ROOT": str(root), "TRACE_OUT": str(out), "PYTHONPATH": str(PLUGINS), "TRACE_TEST": FIX}
+        own = {
+            "TRACE_ROOT": str(root),
+            "TRACE_OUT": str(out),
+            "PYTHONPATH": str(PLUGINS),
+            "TRACE_TEST": FIX,
+        }
         options = ["-p", "trace_calls", "-p", "no:cacheprovider", *map(str, tests)]
         command = [sys.executable, "-m", "pytest", *options]
-        done = subprocess.run(command, cwd=root, env=os.environ | own, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=root, env=os.environ | own, capture_output=True, text=True, check=False
+        )
         if done.returncode:
             raise SystemExit(done.stdout + done.stderr)
         return out.read_text().splitlines()
@@ -166,7 +179,9 @@ def table(root: Path, functions: Sequence[str]) -> str:
     whole = sum(by_room.values(), Size())
     lines = [f"{'room':<16}{'files':>7}{'tokens':>9}{'code lines':>12}{'density':>9}"]
     for room, size in [*by_room.items(), ("bot", whole)]:
-        lines.append(f"{room:<16}{size.files:>7}{size.tokens:>9}{size.lines:>12}{size.density:>9.2f}")
+        lines.append(
+            f"{room:<16}{size.files:>7}{size.tokens:>9}{size.lines:>12}{size.density:>9.2f}"
+        )
     chain = longest_chain(imports(root))
     late = longest_chain(imports(root, late=True))
     depth = f"import depth      {len(chain)} ({len(late)} with the imports inside functions)"

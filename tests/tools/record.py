@@ -57,7 +57,11 @@ class Test:
 
 def line_of(event: Mapping[str, object]) -> str:
     """An event on one line: first what it is about, without bodies, then all of it."""
-    kind = [event[key] for key in ("ask", "table", "arguments", "status", "exit", "outcome") if key in event]
+    kind = [
+        event[key]
+        for key in ("ask", "table", "arguments", "status", "exit", "outcome")
+        if key in event
+    ]
     return f"{' '.join(map(str, kind))}  {json.dumps(event, sort_keys=True, ensure_ascii=False)}"
 
 
@@ -90,12 +94,29 @@ def record(root: Path, out: Path, jobs: int, like: Path | None, only: str) -> in
     run = out / f"run-{len(runs(out)) + 1}"
     run.mkdir(parents=True)
     (run / "root").write_text(str(root))
-    own = {"RECORD_ROOT": str(root), "RECORD_OUT": str(run), "PYTHONPATH": str(PLUGINS), "PYTHONHASHSEED": "0"}
-    options = ["-p", "record_edges", "-p", "no:cacheprovider", "--hypothesis-seed=0", "--dist=worksteal", f"-n{jobs}"]
+    own = {
+        "RECORD_ROOT": str(root),
+        "RECORD_OUT": str(run),
+        "PYTHONPATH": str(PLUGINS),
+        "PYTHONHASHSEED": "0",
+    }
+    options = [
+        "-p",
+        "record_edges",
+        "-p",
+        "no:cacheprovider",
+        "--hypothesis-seed=0",
+        "--dist=worksteal",
+        f"-n{jobs}",
+    ]
     with tempfile.TemporaryDirectory() as folder:
         if like is not None:
             names = Path(folder) / "names"
-            names.write_text(json.dumps(sorted({test.name for each in runs(like) for test in read(each).values()})))
+            names.write_text(
+                json.dumps(
+                    sorted({test.name for each in runs(like) for test in read(each).values()})
+                )
+            )
             own["RECORD_TESTS"] = str(names)
         command = [sys.executable, "-m", "pytest", *options, *(["-k", only] if only else [])]
         return subprocess.run(command, cwd=root, env=os.environ | own, check=False).returncode
@@ -175,9 +196,14 @@ def learn(versions: Iterable[Mapping[Key, Test]]) -> dict[Key, Known]:
 def _known(tests: Sequence[Test]) -> Known:
     by_stream: dict[str, list[Lines]] = {}
     for stream in sorted({name for test in tests for name in test.streams}):
-        by_stream[stream] = [test.streams.get(stream, ()) for test in tests if stream not in test.without]
+        by_stream[stream] = [
+            test.streams.get(stream, ()) for test in tests if stream not in test.without
+        ]
     levels = {stream: level_of(given) for stream, given in by_stream.items()}
-    kinds = {name: frozenset(kind_of(line) for lines in given for line in lines) for name, given in by_stream.items()}
+    kinds = {
+        name: frozenset(kind_of(line) for lines in given for line in lines)
+        for name, given in by_stream.items()
+    }
     return Known(max(tests, key=lambda test: -len(test.without)), levels, kinds)
 
 
@@ -190,7 +216,14 @@ def compare(old: Path, new: Path, *, partial: bool = False) -> int:
     same, missing, different = 0, 0, 0
     for (name, _path), known in sorted(learn(map(read, runs(old))).items()):
         there = candidates[name]
-        match = next((path for path, tests in there.items() if any(not known.differs(test) for test in tests)), None)
+        match = next(
+            (
+                path
+                for path, tests in there.items()
+                if any(not known.differs(test) for test in tests)
+            ),
+            None,
+        )
         if match is not None:
             del there[match]
             same += 1
@@ -201,13 +234,18 @@ def compare(old: Path, new: Path, *, partial: bool = False) -> int:
             different += 1
             print_difference(known, nearest(known, there))
     beyond = sorted(f"{name} ({path})" for name, paths in candidates.items() for path in paths)
-    print(f"{same} the same, {different} different, {missing} missing; {len(beyond) - different} new")
+    print(
+        f"{same} the same, {different} different, {missing} missing; {len(beyond) - different} new"
+    )
     return int(bool(different or missing))
 
 
 def nearest(known: Known, there: Mapping[str, Sequence[Test]]) -> Test:
     """Of several runs or tests of that name, the one that differs in the fewest streams."""
-    return min((test for tests in there.values() for test in tests), key=lambda test: len(known.differs(test)))
+    return min(
+        (test for tests in there.values() for test in tests),
+        key=lambda test: len(known.differs(test)),
+    )
 
 
 def print_difference(known: Known, test: Test) -> None:
@@ -215,7 +253,9 @@ def print_difference(known: Known, test: Test) -> None:
     print(f"DIFFERS  {test.name} ({test.path}): {', '.join(streams)}")
     for stream in streams:
         level = known.levels.get(stream, "ordered")
-        for line in difference(level, known.sample.streams.get(stream, ()), test.streams.get(stream, ())):
+        for line in difference(
+            level, known.sample.streams.get(stream, ()), test.streams.get(stream, ())
+        ):
             print(f"    {stream} {level}: {line}")
 
 
@@ -236,7 +276,10 @@ def difference(level: str, old: Lines, new: Lines, most: int = 12) -> Iterator[s
             pairs = zip(old[a:b], new[c:d], strict=True)
             parts = [part for left, right in pairs for part in inner(left, right)]
         else:
-            parts = [*(f"- {line[:400]}" for line in old[a:b]), *(f"+ {line[:400]}" for line in new[c:d])]
+            parts = [
+                *(f"- {line[:400]}" for line in old[a:b]),
+                *(f"+ {line[:400]}" for line in new[c:d]),
+            ]
         yield from parts[: most - told]
         told += len(parts)
     if told > most:
@@ -256,7 +299,8 @@ def inner(old: str, new: str) -> Iterator[str]:
 def common(left: str, right: str) -> int:
     """How many characters both begin with."""
     return next(
-        (at for at, pair in enumerate(zip(left, right, strict=False)) if pair[0] != pair[1]), min(len(left), len(right))
+        (at for at, pair in enumerate(zip(left, right, strict=False)) if pair[0] != pair[1]),
+        min(len(left), len(right)),
     )
 
 
@@ -274,7 +318,9 @@ def stability(folder: Path) -> int:
             if level != "ordered":
                 told.append(f"{level:<8}{stream:<9}{key[0]} ({key[1]})")
                 there = [version[key] for version in versions if key in version]
-                seen = [test.streams.get(stream, ()) for test in there if stream not in test.without]
+                seen = [
+                    test.streams.get(stream, ()) for test in there if stream not in test.without
+                ]
                 other = next(lines for lines in seen if lines != seen[0])
                 told += [f"        {line}" for line in difference("bag", seen[0], other, 4)]
     print("\n".join(told))

@@ -1,4 +1,4 @@
-"""The caches under the data directory: fetched once, shared by all, and made anew when they are
+"""The caches under the data directory: fetched once, shared by all jobs, and replaced if they are
 damaged."""
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def test_a_fetched_commit_is_read_from_the_cache(origin: Path, cache: GitCache) 
     assert contents(cache, head(origin)) == {"a": b"1\n" * 100, "d/b": b"2\n"}
 
 
-def test_only_that_commit_is_brought(origin: Path, cache: GitCache, tmp_path: Path) -> None:
+def test_only_the_wanted_commit_is_fetched(origin: Path, cache: GitCache, tmp_path: Path) -> None:
     first = head(origin)
     commit(origin, {"new": b"3\n"})
     git(origin, "tag", "v1")
@@ -65,7 +65,7 @@ def test_nothing_is_transferred_for_a_commit_that_is_there(origin: Path, cache: 
     cache.fetch("O/N", Remote("file:///gone"), head(origin))
 
 
-def test_later_and_earlier_commits_join_the_first(origin: Path, cache: GitCache) -> None:
+def test_commits_can_be_fetched_in_any_order(origin: Path, cache: GitCache) -> None:
     shas = [head(origin), *(commit(origin, {"a": b"%d\n" % number}) for number in range(4))]
 
     for sha in (shas[3], shas[4], shas[0], shas[2], shas[1]):
@@ -141,7 +141,7 @@ def test_a_repository_that_is_not_there_is_not_found(cache: GitCache, tmp_path: 
 @pytest.mark.parametrize(
     "url", ["ext::touch sprung", "file:///x", "git://127.0.0.1/x", "ssh://127.0.0.1/x", "--help"]
 )
-def test_only_the_protocols_that_were_given_are_spoken(url: str, tmp_path: Path) -> None:
+def test_only_the_given_protocols_are_used(url: str, tmp_path: Path) -> None:
     with pytest.raises(OutsideError, match="could not fetch o/n"):
         GitCache(tmp_path, wait=lambda _: None).fetch("o/n", Remote(url), "1" * 40)
 
@@ -194,7 +194,7 @@ DAMAGES = [truncate_pack, remove_pack, empty_directory, stale_locks, garbage_con
 
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("later", [False, True])
-def test_a_damaged_cache_is_mended_by_fetching(
+def test_fetching_repairs_a_damaged_cache(
     damage: Callable[[Path], None], later: bool, origin: Path, cache: GitCache, tmp_path: Path
 ) -> None:
     cache.fetch("o/n", remote(origin), head(origin))
@@ -206,7 +206,7 @@ def test_a_damaged_cache_is_mended_by_fetching(
     assert contents(cache, sha)["a"] == b"1\n" * 100
 
 
-def test_what_a_killed_git_left_is_swept_out_and_costs_nothing_else(
+def test_what_a_killed_git_left_is_removed_and_the_cache_is_kept(
     origin: Path, cache: GitCache, tmp_path: Path
 ) -> None:
     first = head(origin)
@@ -223,7 +223,7 @@ def test_what_a_killed_git_left_is_swept_out_and_costs_nothing_else(
     )
 
 
-def test_a_cache_that_turns_out_damaged_while_it_is_read_is_thrown_away(
+def test_a_cache_found_damaged_while_it_is_read_is_removed(
     origin: Path, cache: GitCache, tmp_path: Path
 ) -> None:
     cache.fetch("o/n", remote(origin), head(origin))
@@ -238,7 +238,7 @@ def test_a_cache_that_turns_out_damaged_while_it_is_read_is_thrown_away(
     assert len(list(snapshot.read(snapshot.blobs.values()))) == 2
 
 
-def test_a_reader_of_the_old_cache_does_not_throw_the_new_one_away(
+def test_a_reader_of_the_old_cache_does_not_remove_the_new_one(
     origin: Path, cache: GitCache, tmp_path: Path
 ) -> None:
     cache.fetch("o/n", remote(origin), head(origin))
@@ -253,7 +253,9 @@ def test_a_reader_of_the_old_cache_does_not_throw_the_new_one_away(
     assert (tmp_path / "cache/o/n.git").exists()
 
 
-def test_a_full_disk_is_named(cache: GitCache, tmp_path: Path) -> None:
+def test_a_disk_that_cannot_be_used_is_an_error_without_the_path(
+    cache: GitCache, tmp_path: Path
+) -> None:
     (tmp_path / "cache").write_text("not a directory")
 
     with pytest.raises(

@@ -1,4 +1,4 @@
-"""What git prints of a difference, taken apart."""
+"""Parsing what `git diff-tree` prints."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def section(path: bytes, line: bytes) -> bytes:
     )
 
 
-def test_only_the_parts_that_are_no_text_are_named() -> None:
+def test_only_the_parts_that_are_not_text_are_named() -> None:
     patch = (
         section(b"a", b"x")
         + section(b"b", b"diff --git \xff")
@@ -49,7 +49,7 @@ def test_a_change_of_type_has_two_parts() -> None:
 
 
 @pytest.mark.slow
-def test_many_files_are_taken_apart_in_time_linear_in_their_number() -> None:
+def test_parsing_takes_time_linear_in_the_number_of_files() -> None:
     def output(count: int) -> bytes:
         paths = [b"%d" % number for number in range(count)]
         return printed(b"".join(section(path, b"x") for path in paths), *paths)

@@ -1,4 +1,4 @@
-"""The cache within its size: who goes, and who stays."""
+"""Eviction: which caches are removed to keep their total size, and which stay."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bot.adapters.git import GitCache
 from bot.adapters.git.lock import locked
 from tests.adapters.git_repo import make_repo, remote
 
-ROOM_BYTES = 350_000
+MAX_BYTES = 350_000
 """For one repository of those below, with its past, and not for two."""
 
 
@@ -30,36 +30,38 @@ def fetch(cache: GitCache, tmp_path: Path, name: str, used_at: float) -> str:
     return sha
 
 
-def there(tmp_path: Path) -> set[str]:
+def cached(tmp_path: Path) -> set[str]:
     return {
         directory.name.removesuffix(".git") for directory in (tmp_path / "cache/o").glob("*.git")
     }
 
 
-def test_those_used_longest_ago_go_until_the_rest_fits(cache: GitCache, tmp_path: Path) -> None:
+def test_the_least_recently_used_are_removed_until_the_rest_fits(
+    cache: GitCache, tmp_path: Path
+) -> None:
     for name, used_at in (("oldest", 100), ("newest", 300), ("older", 200)):
         fetch(cache, tmp_path, name, used_at)
-    assert cache.evict(ROOM_BYTES, unused_since=1000) == 2
-    assert there(tmp_path) == {"newest"}
-    assert cache.evict(ROOM_BYTES, unused_since=1000) == 0
+    assert cache.evict(MAX_BYTES, unused_since=1000) == 2
+    assert cached(tmp_path) == {"newest"}
+    assert cache.evict(MAX_BYTES, unused_since=1000) == 0
 
 
-def test_what_was_used_lately_stays_however_full_it_is(cache: GitCache, tmp_path: Path) -> None:
+def test_a_recently_used_cache_stays_even_over_the_size(cache: GitCache, tmp_path: Path) -> None:
     fetch(cache, tmp_path, "busy", 900)
     fetch(cache, tmp_path, "idle", 100)
     assert cache.evict(0, unused_since=500) == 1
-    assert there(tmp_path) == {"busy"}
+    assert cached(tmp_path) == {"busy"}
 
 
-def test_what_somebody_fetches_into_stays(cache: GitCache, tmp_path: Path) -> None:
+def test_a_cache_that_is_being_fetched_into_stays(cache: GitCache, tmp_path: Path) -> None:
     fetch(cache, tmp_path, "busy", 100)
     fetch(cache, tmp_path, "idle", 200)
     with locked(tmp_path / "cache/o/busy.lock", 1.0, lambda _seconds: None):
         assert cache.evict(0, unused_since=1000) == 1
-    assert there(tmp_path) == {"busy"}
+    assert cached(tmp_path) == {"busy"}
 
 
-def test_reading_counts_as_use_and_what_went_is_fetched_again(
+def test_reading_counts_as_use_and_a_removed_cache_can_be_fetched_again(
     cache: GitCache, tmp_path: Path
 ) -> None:
     sha = fetch(cache, tmp_path, "one", 100)

@@ -1,4 +1,4 @@
-"""The commits that led to a snapshot, from a directory on this machine and through the cache."""
+"""The history of a snapshot, from a local repository and from the cache."""
 
 from __future__ import annotations
 
@@ -29,17 +29,19 @@ def snapshot(cache: GitCache, origin: Path) -> Snapshot:
     return cache.snapshot("o/n", head(origin))
 
 
-def test_a_local_directory_tells_its_commits(origin: Path) -> None:
+def test_a_local_repository_gives_its_commits_newest_first(origin: Path) -> None:
     assert LocalGit(origin).snapshot("o/n", head(origin)).history() == HISTORY
 
 
-def test_a_shallow_one_tells_those_it_has(origin: Path, tmp_path: Path) -> None:
+def test_a_shallow_clone_gives_the_commits_that_it_has(origin: Path, tmp_path: Path) -> None:
     git(tmp_path, "clone", "-q", "--depth=2", origin.as_uri(), "shallow")
 
     assert LocalGit(tmp_path / "shallow").snapshot("o/n", head(origin)).history() == HISTORY[:1]
 
 
-def test_the_cache_brings_commits_without_their_files(origin: Path, tmp_path: Path) -> None:
+def test_the_cache_fetches_earlier_commits_without_their_files(
+    origin: Path, tmp_path: Path
+) -> None:
     git(origin, "config", "uploadpack.allowFilter", "true")
 
     assert snapshot(GitCache(tmp_path / "cache", protocols=("file",)), origin).history() == HISTORY
@@ -50,7 +52,7 @@ def test_the_cache_brings_commits_without_their_files(origin: Path, tmp_path: Pa
     assert set(kinds) == {b"commit", b"tree"}
 
 
-def test_later_commits_join_the_earlier(origin: Path, tmp_path: Path) -> None:
+def test_a_later_fetch_adds_to_the_history(origin: Path, tmp_path: Path) -> None:
     cache = GitCache(tmp_path / "cache", protocols=("file",))
     snapshot(cache, origin)
     commit(origin, {"c": b"1"})
@@ -58,7 +60,9 @@ def test_later_commits_join_the_earlier(origin: Path, tmp_path: Path) -> None:
     assert snapshot(cache, origin).history() == (PastCommit("", ("a", "c", "dir/b\n")), *HISTORY)
 
 
-def test_without_them_the_snapshot_stands(origin: Path, tmp_path: Path) -> None:
+def test_a_damaged_history_is_empty_and_leaves_the_snapshot_readable(
+    origin: Path, tmp_path: Path
+) -> None:
     found = snapshot(GitCache(tmp_path / "cache", protocols=("file",)), origin)
     for pack in (tmp_path / "cache/o/n.git/past/objects/pack").iterdir():
         pack.unlink()

@@ -31,14 +31,14 @@ def test_many_names_may_be_asked_at_once(cache: SqliteIndexCache) -> None:
     assert cache.read_segments(list(segment)) == [segment]
 
 
-def test_it_may_be_emptied(cache: SqliteIndexCache) -> None:
+def test_clear_removes_everything(cache: SqliteIndexCache) -> None:
     cache.add({"a": b"1"})
     cache.clear()
 
     assert list(cache.read_segments(["a"])) == []
 
 
-def test_many_may_add_at_once(cache: SqliteIndexCache) -> None:
+def test_threads_can_add_at_the_same_time(cache: SqliteIndexCache) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda number: cache.add({"a": b"%d" % number}), range(20)))
 
@@ -46,7 +46,7 @@ def test_many_may_add_at_once(cache: SqliteIndexCache) -> None:
 
 
 @pytest.mark.parametrize("content", [b"no database" * 100, b""])
-def test_a_damaged_file_is_thrown_away(
+def test_a_damaged_file_is_replaced(
     content: bytes, cache: SqliteIndexCache, tmp_path: Path
 ) -> None:
     (tmp_path / "made").mkdir()
@@ -57,7 +57,7 @@ def test_a_damaged_file_is_thrown_away(
     assert cache.read_segments(["a"]) == [{"a": b"1"}]
 
 
-def test_tables_of_another_kind_are_thrown_away(cache: SqliteIndexCache, tmp_path: Path) -> None:
+def test_a_file_with_other_tables_is_replaced(cache: SqliteIndexCache, tmp_path: Path) -> None:
     (tmp_path / "made").mkdir()
     with closing(sqlite3.connect(tmp_path / "made/words.sqlite")) as connection:
         connection.execute("CREATE TABLE kept (other)").close()
@@ -67,7 +67,7 @@ def test_tables_of_another_kind_are_thrown_away(cache: SqliteIndexCache, tmp_pat
     assert cache.read_segments(["a"]) == [{"a": b"1"}]
 
 
-def test_a_place_that_cannot_be_written_keeps_nothing(tmp_path: Path) -> None:
+def test_a_path_that_cannot_be_written_keeps_nothing_and_raises_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     cache = SqliteIndexCache(tmp_path / "file/words.sqlite")
 

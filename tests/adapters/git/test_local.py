@@ -1,4 +1,4 @@
-"""A directory on this machine: found and read as git would, never written to, and nothing of it
+"""A local repository: found and read as git would, never written to, and nothing that it names is
 run."""
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def never_answer(git_dir: Path) -> None:
     os.mkfifo(git_dir / "shallow")
 
 
-SPOILERS: dict[str, Callable[[Path], object]] = {
+DAMAGES: dict[str, Callable[[Path], object]] = {
     "settings": lambda git_dir: (git_dir / "config").write_text("[[["),
     "a format to come": lambda git_dir: (git_dir / "config").write_text(
         "[core]\nrepositoryformatversion = 99\n"
@@ -72,18 +72,18 @@ SPOILERS: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.mark.parametrize("spoil", SPOILERS.values(), ids=SPOILERS)
-def test_a_repository_that_git_cannot_read_is_said_to_be_that(
-    spoil: Callable[[Path], object], tmp_path: Path
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_repository_that_git_cannot_read_is_a_bad_request(
+    damage: Callable[[Path], object], tmp_path: Path
 ) -> None:
     make_repo(tmp_path, {"a": b"1"})
-    spoil(tmp_path / ".git")
+    damage(tmp_path / ".git")
 
     with pytest.raises(BadRequest, match=r"git cannot read the repository in .*/\.git\. See what"):
         LocalGit(tmp_path, timeout_s=2).resolve(None)
 
 
-def test_a_repository_that_was_spoilt_since_is_said_to_be_that(tmp_path: Path) -> None:
+def test_a_repository_that_was_damaged_after_it_was_found_is_a_bad_request(tmp_path: Path) -> None:
     sha = make_repo(tmp_path, {"a": b"1"})
     (tmp_path / ".git/config").write_text("[[[")
 
@@ -91,7 +91,7 @@ def test_a_repository_that_was_spoilt_since_is_said_to_be_that(tmp_path: Path) -
         LocalGit(tmp_path).snapshot("o/n", sha)
 
 
-def test_what_stands_in_the_place_of_the_list_of_shallow_commits_is_no_fault_of_the_disk(
+def test_a_directory_named_shallow_is_no_error_of_the_disk(
     tmp_path: Path,
 ) -> None:
     sha = make_repo(tmp_path, {"a": b"1"})
@@ -142,7 +142,7 @@ def test_a_clone_that_borrows_its_objects_is_read(tmp_path: Path) -> None:
     assert list(snapshot.read(snapshot.blobs.values())) == [b"1"]
 
 
-def test_a_directory_that_only_looks_like_a_repository_is_passed_over(tmp_path: Path) -> None:
+def test_a_directory_that_only_looks_like_a_repository_is_skipped(tmp_path: Path) -> None:
     sha = make_repo(tmp_path, {"a": b"1"})
     (tmp_path / "d/.git").mkdir(parents=True)
 

@@ -1,4 +1,4 @@
-"""A change carried over to another commit: git's own merge in a checkout is the judge."""
+"""Merging a change into another commit: the result must be that of `git merge` in a checkout."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_what_git_merges_is_merged_to_the_same_tree(repo: Path, tmp_path: Path, 
         (Change("new", b"1\n"), {"new": b"2\n"}),
     ],
 )
-def test_what_does_not_merge_is_named(
+def test_the_files_that_conflict_are_named(
     repo: Path, change: Change, since: dict[str, bytes | None]
 ) -> None:
     base = commit(repo, BASE)
@@ -75,7 +75,7 @@ def test_what_does_not_merge_is_named(
         LocalGit(repo).rebase("o/r", patch, onto)
 
 
-def test_a_change_that_is_there_already_leaves_nothing(repo: Path) -> None:
+def test_a_change_that_the_commit_already_has_gives_an_empty_patch(repo: Path) -> None:
     base = commit(repo, BASE)
     patch = patch_on(repo, base, Change("a.txt", edited(1)))
     onto = commit(repo, {**BASE, "a.txt": edited(1)})

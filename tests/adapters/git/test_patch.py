@@ -1,4 +1,4 @@
-"""Patches: git in a real checkout is the judge of each."""
+"""Patches: each one must make the same files when git applies it in a real checkout."""
 
 from __future__ import annotations
 
@@ -289,7 +289,7 @@ def test_a_change_to_a_submodule_is_refused(tmp_path: Path) -> None:
         LocalGit(tmp_path).diff("o/n", sha, changes_of(Change("s", b"2\n", "160000")))
 
 
-class Forgetful(Runner):
+class FaultyRunner(Runner):
     """Prints another patch than git did."""
 
     def run(self, git_dir: Path, *arguments: str, stdin: bytes = b"") -> bytes:
@@ -297,11 +297,13 @@ class Forgetful(Runner):
         return output.replace(b"+two\n", b"+too\n") if "diff-tree" in arguments else output
 
 
-def test_a_patch_that_does_not_give_the_same_files_again_is_not_handed_out(tmp_path: Path) -> None:
+def test_a_patch_that_does_not_reproduce_the_tree_is_refused(tmp_path: Path) -> None:
     sha = make_repo(tmp_path, {"f": b"1\n"})
 
     with pytest.raises(Unworkable, match="same files"):
-        make_patch(Forgetful(), tmp_path / ".git/objects", sha, changes_of(Change("f", b"two\n")))
+        make_patch(
+            FaultyRunner(), tmp_path / ".git/objects", sha, changes_of(Change("f", b"two\n"))
+        )
 
 
 def test_a_patch_over_the_limit_is_refused(tmp_path: Path) -> None:

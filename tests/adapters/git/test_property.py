@@ -1,4 +1,4 @@
-"""Any tree, changed into any other: the patch must do it, in a scratch index and in a real
+"""The patch from any tree to any other tree must make it, in a scratch index and in a real
 checkout."""
 
 from __future__ import annotations

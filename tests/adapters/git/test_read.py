@@ -60,7 +60,7 @@ def test_contents_come_back_as_they_are(tmp_path: Path) -> None:
     assert {path: content for path, (content, _) in files_of(tmp_path, sha).items()} == files
 
 
-def test_contents_come_in_the_order_in_which_they_are_asked_for(tmp_path: Path) -> None:
+def test_contents_come_in_the_order_of_the_given_blobs(tmp_path: Path) -> None:
     sha = make_repo(tmp_path, {"a": b"1", "b": b"2"})
     snapshot = LocalGit(tmp_path).snapshot("o/n", sha)
 
@@ -93,9 +93,8 @@ def test_a_big_file_costs_nothing_until_it_is_read(tmp_path: Path) -> None:
     assert [len(content) for content in snapshot.read([snapshot.blobs["big"]])] == [100_000_000]
 
 
-def children() -> set[str]:
-    """The ids of the processes that this one started and that are still there: other tests may have
-    left some."""
+def child_pids() -> set[str]:
+    """The ids of the child processes that still exist. Other tests may have left some."""
     return set(
         " ".join(path.read_text() for path in Path("/proc/self/task").glob("*/children")).split()
     )
@@ -105,13 +104,13 @@ def test_reading_may_stop_early(tmp_path: Path) -> None:
     sha = make_repo(tmp_path, {f"{number}": b"x" * 100_000 for number in range(20)})
     snapshot = LocalGit(tmp_path).snapshot("o/n", sha)
 
-    before = children()
+    before = child_pids()
     contents = cast(Generator[bytes, None, None], snapshot.read(snapshot.blobs.values()))
 
     assert [len(content) for content in islice(contents, 2)] == [100_000, 100_000]
-    assert children() - before
+    assert child_pids() - before
     contents.close()
-    assert children() <= before
+    assert child_pids() <= before
 
 
 def test_a_submodule_has_no_content_to_read(tmp_path: Path) -> None:
@@ -130,7 +129,7 @@ def test_an_empty_repository_has_the_empty_snapshot(tmp_path: Path) -> None:
     assert (snapshot.sha, dict(snapshot.blobs), list(snapshot.read([]))) == ("", {}, [])
 
 
-def test_a_file_that_is_missing_is_an_error_of_the_outside(tmp_path: Path) -> None:
+def test_a_missing_object_is_an_outside_error(tmp_path: Path) -> None:
     snapshot = LocalGit(tmp_path).snapshot("o/n", make_repo(tmp_path, {"a": b"1"}))
 
     with pytest.raises(OutsideError, match="cannot read all"):

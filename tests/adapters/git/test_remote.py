@@ -1,5 +1,5 @@
-"""Fetching over HTTP from the double of GitHub: who gets in, what is told to those who do not, and
-no token seen."""
+"""Fetching over HTTP from the double of GitHub: access, error messages, and where the token may
+appear."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.doubles.github.faults import Fault, bad_gateway, dropped, unavailable
 from tests.doubles.github.http_git import answer_git
 from tests.doubles.server import Request, Response, Server
 
-NOBODY = "ghs_16C7e42F292c6912E7710c838347Ae178B4a"
+UNKNOWN_TOKEN = "ghs_16C7e42F292c6912E7710c838347Ae178B4a"
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_a_private_repository_is_fetched_with_a_token(
     assert list(snapshot.read(snapshot.blobs.values())) == [b"1\n"]
 
 
-@pytest.mark.parametrize("token", [None, NOBODY])
+@pytest.mark.parametrize("token", [None, UNKNOWN_TOKEN])
 def test_without_access_a_repository_is_not_found(
     token: str | None,
     github: GitHubDouble,
@@ -103,7 +103,7 @@ def test_a_redirect_is_not_followed(
 @pytest.mark.parametrize(
     "fault", [bad_gateway(), unavailable(), dropped(), Fault(429), Fault(200, b"<html>hello")]
 )
-def test_a_failure_in_passing_is_passed_over(
+def test_a_passing_failure_is_retried(
     fault: Fault, github: GitHubDouble, private: Repository, cache: GitCache, waits: list[float]
 ) -> None:
     github.faults.add(fault)
@@ -113,7 +113,7 @@ def test_a_failure_in_passing_is_passed_over(
     assert waits == [0.5]
 
 
-def test_a_failure_that_stays_is_an_error_of_the_outside(
+def test_a_lasting_failure_is_an_outside_error_after_two_retries(
     github: GitHubDouble, private: Repository, cache: GitCache, waits: list[float]
 ) -> None:
     github.faults.add(bad_gateway(), times=9)
@@ -164,7 +164,7 @@ def forms(token: str) -> list[str]:
     return [token, base64.b64encode(f"x-access-token:{token}".encode()).decode()]
 
 
-def test_the_token_travels_in_a_header_and_is_seen_nowhere(
+def test_the_token_is_sent_in_a_header_and_written_nowhere(
     github: GitHubDouble, private: Repository, cache: GitCache, tmp_path: Path
 ) -> None:
     token = github.add_token("mona")
@@ -194,7 +194,7 @@ def test_the_token_is_in_no_error(
     """Not even where the server sends it back."""
 
     def answer(request: Request) -> Response:
-        echo = request.headers["Authorization"] + NOBODY
+        echo = request.headers["Authorization"] + UNKNOWN_TOKEN
         return Response(
             status,
             echo.encode(),
@@ -203,15 +203,15 @@ def test_the_token_is_in_no_error(
 
     caplog.set_level(logging.DEBUG)
     with Server(answer) as server, pytest.raises(TinyGenError) as raised:
-        cache.fetch("o/n", Remote(f"{server.url}/o/n.git", NOBODY), "1" * 40)
+        cache.fetch("o/n", Remote(f"{server.url}/o/n.git", UNKNOWN_TOKEN), "1" * 40)
 
     told = "".join(traceback.format_exception(raised.value)) + repr(raised.value) + caplog.text
-    for form in forms(NOBODY):
+    for form in forms(UNKNOWN_TOKEN):
         assert form not in told
     assert server.url not in str(raised.value)
 
 
-def test_a_server_that_does_not_answer_is_left_at_the_deadline(tmp_path: Path) -> None:
+def test_a_server_that_does_not_answer_is_given_up_at_the_deadline(tmp_path: Path) -> None:
     cache = GitCache(tmp_path / "cache", protocols=("http",), timeout_s=0.5)
 
     def answer(request: Request) -> Response:

@@ -1,5 +1,4 @@
-"""A git that makes no step any more: it holds up its own repository, until its time is over, and
-nothing else."""
+"""A git process that is stopped delays only its own repository, and only until its deadline."""
 
 from __future__ import annotations
 
@@ -54,7 +53,7 @@ def test_a_stopped_git_delays_no_other_repository(
     assert list(cache.snapshot("o/held", sha).blobs) == ["a"]
 
 
-def test_a_stopped_git_is_gone_at_the_end_of_its_time(
+def test_a_stopped_git_is_killed_at_its_deadline(
     tmp_path: Path, stopped: Callable[[], int]
 ) -> None:
     sha = make_repo(tmp_path / "origin", {"a": b"1\n"})

@@ -1,4 +1,4 @@
-"""Calls in a child process, whatever becomes of it."""
+"""Calls in a child process, whatever happens to it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def fifo(tmp_path: Path) -> Path:
     return tmp_path / "fifo"
 
 
-def is_there(pid: int) -> bool:
+def exists(pid: int) -> bool:
     """Whether the process runs, is stopped, or was not waited for."""
     try:
         os.kill(pid, 0)
@@ -37,9 +37,7 @@ def test_each_call_has_its_answer_in_order() -> None:
 
 
 @pytest.mark.parametrize("what", ["crash", "fail", "grow"])
-def test_a_call_that_does_not_come_back_leaves_the_others_their_answers(
-    what: str, tmp_path: Path
-) -> None:
+def test_a_call_that_does_not_return_leaves_the_other_answers(what: str, tmp_path: Path) -> None:
     with capture_logs() as logs:
         assert Bounded(do)([("a", b""), (what, b""), ("b", b""), (what, b""), ("c", b"")]) == [
             "a",
@@ -53,16 +51,16 @@ def test_a_call_that_does_not_come_back_leaves_the_others_their_answers(
     ]
 
 
-def test_only_so_many_children_are_started() -> None:
+def test_the_number_of_children_is_limited() -> None:
     calls = [("crash", b""), ("crash", b""), ("a", b"")]
     assert Bounded(do, Limits(children=2))(calls) == [None, None, None]
 
 
-def test_a_child_has_only_so_much_of_the_processor() -> None:
+def test_the_processor_time_of_a_child_is_limited() -> None:
     assert Bounded(do, Limits(cpu_s=1, children=1))([("a", b""), ("loop", b"")]) == ["a", None]
 
 
-def test_a_child_has_only_so_much_time() -> None:
+def test_the_wall_time_is_limited() -> None:
     assert Bounded(do, Limits(wall_s=1.0))([("a", b""), ("sleep", b""), ("b", b"")]) == [
         "a",
         None,
@@ -70,14 +68,14 @@ def test_a_child_has_only_so_much_time() -> None:
     ]
 
 
-def test_a_child_can_say_only_so_much() -> None:
+def test_the_output_of_a_child_is_limited() -> None:
     assert Bounded(do, Limits(output_bytes=1_000, children=1))([("a", b""), ("shout", b"")]) == [
         "a",
         None,
     ]
 
 
-def test_a_child_is_asked_only_so_much() -> None:
+def test_the_input_of_a_child_is_limited() -> None:
     calls = [("a", b"1"), ("b", b"2" * 2_000), ("c", b"3")]
     assert Bounded(repeat, Limits(input_bytes=1_000, children=1))(calls) == ["a1", None, None]
 
@@ -89,7 +87,7 @@ def test_a_child_writes_no_file_and_has_nothing_of_the_environment(tmp_path: Pat
     ]
 
 
-def test_where_no_child_can_start_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_if_no_child_can_start_every_answer_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.executable", "/nowhere/python")
     with capture_logs() as logs:
         assert Bounded(repeat)([("a", b"")]) == [None]
@@ -107,13 +105,13 @@ def test_a_stopped_child_delays_no_other_call(fifo: Path) -> None:
         assert waiting.result() == [None]
 
 
-def test_a_stopped_child_is_gone_at_the_end_of_its_time(fifo: Path) -> None:
+def test_a_stopped_child_is_killed_at_the_deadline(fifo: Path) -> None:
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(Bounded(wait, Limits(wall_s=1.0)), [(str(fifo), b"")])
         stopped = int(fifo.read_text())
         os.kill(stopped, signal.SIGSTOP)
         assert waiting.result() == [None]
-    assert not is_there(stopped)
+    assert not exists(stopped)
 
 
 def test_what_a_child_started_ends_with_it(fifo: Path) -> None:

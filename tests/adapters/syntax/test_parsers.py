@@ -43,11 +43,11 @@ VALID = {
 }
 
 
-def test_what_a_language_allows_has_no_fault() -> None:
+def test_a_valid_file_has_no_syntax_error() -> None:
     assert dict(zip(VALID, check_syntax([*VALID.items()]), strict=True)) == dict.fromkeys(VALID)
 
 
-def test_a_broken_file_is_told_by_its_line() -> None:
+def test_a_syntax_error_is_reported_with_its_line() -> None:
     broken = [(path, b"\n" + content + b"(((") for path, content in VALID.items()]
     for (path, content), fault in zip(broken, check_syntax(broken), strict=True):
         assert fault, path
@@ -55,17 +55,17 @@ def test_a_broken_file_is_told_by_its_line() -> None:
         assert 1 <= int(number) <= content.count(b"\n") + 2, fault
 
 
-def test_what_is_missing_is_named() -> None:
+def test_a_missing_token_is_named() -> None:
     assert check_syntax([("a.go", b"package a\n\nfunc b() {\n\tc()\n")]) == [
         "line 5: `}` is missing"
     ]
 
 
-def test_a_warning_of_a_parser_is_no_fault() -> None:
+def test_a_warning_of_a_parser_is_no_syntax_error() -> None:
     assert check_syntax([("a.py", b'x = "\\d"\nassert (x, "always")\n')]) == [None]
 
 
-def test_what_no_parser_knows_is_not_judged() -> None:
+def test_a_file_without_a_parser_is_not_checked() -> None:
     assert check_syntax([("a.c", b"int a( {"), ("README", b"((("), ("b.js", b"(")]) == [
         None,
         None,
@@ -83,16 +83,14 @@ NESTED = {
 }
 
 
-def test_what_is_nested_too_deeply_for_its_parser_is_a_fault_or_unknown_and_harms_no_other() -> (
-    None
-):
+def test_deep_nesting_is_an_error_or_unknown_and_leaves_the_other_answers() -> None:
     *faults, last = check_syntax([*NESTED.items(), ("b.json", b"{")])
     assert all(fault is None or fault.count("\n") == 0 for fault in faults)
     assert last
     assert faults[3] == "it is nested too deeply"
 
 
-def test_entities_that_grow_without_bound_are_not_followed() -> None:
+def test_entities_that_grow_without_bound_are_not_expanded() -> None:
     entities = "".join(
         f'<!ENTITY e{number} "{f"&e{number - 1};" * 50}">' for number in range(1, 30)
     )
@@ -127,7 +125,7 @@ def test_only_what_parsed_before_is_the_changes_fault() -> None:
     }
 
 
-def test_only_files_of_a_language_and_a_readable_size_are_judged() -> None:
+def test_only_files_of_a_known_language_and_size_are_checked() -> None:
     checked: list[str] = []
 
     def check(files: Sequence[tuple[str, bytes]]) -> list[str | None]:

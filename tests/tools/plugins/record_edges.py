@@ -34,14 +34,22 @@ Event = dict[str, Any]
 
 ROOT = Path(os.environ["RECORD_ROOT"]).resolve()
 OUT = Path(os.environ["RECORD_OUT"]).resolve()
-EDGES = re.compile(r"\bScene\b|\bSetScene\b|\bStage\b|\.test_client\(|\"-m\", \"bot\"|capsys|\bimport .*\bbot\b")
+EDGES = re.compile(
+    r"\bScene\b|\bSetScene\b|\bStage\b|\.test_client\(|\"-m\", \"bot\"|capsys|\bimport .*\bbot\b"
+)
 UNFIT = re.compile(r"\bbenchmarks?\b|\bkill_rounds\b|\bgrowth_of\b|\bfrom dbos import\b.*\bmany\b")
 """What measures time, or kills processes at random moments."""
 HEADERS = {
     "accept", "apikey", "authorization", "content-encoding", "content-type", "git-protocol", "location", "prefer",
     "retry-after", "user-agent", "www-authenticate", "x-github-api-version", "x-github-event",
 }  # fmt: skip
-TABLES = ("tinygen_inbox", "tinygen_refusals", "tinygen_reports", "tinygen_requests", "tinygen_unsent")
+TABLES = (
+    "tinygen_inbox",
+    "tinygen_refusals",
+    "tinygen_reports",
+    "tinygen_requests",
+    "tinygen_unsent",
+)
 MOST_NESTED = 800
 LOCK = threading.Lock()
 EVENTS: list[Event] = []
@@ -111,7 +119,9 @@ def write(item: pytest.Item) -> None:
 
 def hook_doubles() -> None:
     """The one class that all doubles answer through: `Server` in `doubles/server.py`, wherever this lies."""
-    (path,) = [path for path in (ROOT / "tests").rglob("server.py") if path.parent.name == "doubles"]
+    (path,) = [
+        path for path in (ROOT / "tests").rglob("server.py") if path.parent.name == "doubles"
+    ]
     module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
     begin = module.Server.__init__
 
@@ -133,7 +143,9 @@ def recorded(answer: Callable[[Any], Any]) -> Callable[[Any], Any]:
         finally:
             headers = kept_headers(request.headers.items())
             body = readable(request.body, request.headers.get("Content-Encoding", ""))
-            target = f"{request.path}?{request.query_string}" if request.query_string else request.path
+            target = (
+                f"{request.path}?{request.query_string}" if request.query_string else request.path
+            )
             add(stream, ask=f"{request.method} {target}", headers=headers, body=body, status=status)
         return response
 
@@ -175,7 +187,11 @@ def hook_web() -> None:
     def call(app: flask.Flask, environ: Any, start_response: Any) -> Any:
         query = environ.get("QUERY_STRING")
         target = environ.get("PATH_INFO", "") + (f"?{query}" if query else "")
-        asked = {name[5:].replace("_", "-"): str(value) for name, value in environ.items() if name[:5] == "HTTP_"}
+        asked = {
+            name[5:].replace("_", "-"): str(value)
+            for name, value in environ.items()
+            if name[:5] == "HTTP_"
+        }
         event: Event = {
             "ask": f"{environ['REQUEST_METHOD']} {target}",
             "headers": kept_headers(asked.items()),
@@ -217,9 +233,17 @@ def hook_commands() -> None:
 
     def talk(process: Any, *given: Any, **named: Any) -> Any:
         out, err = communicate(process, *given, **named)
-        arguments = [os.fsdecode(each) for each in process.args] if isinstance(process.args, list) else []
+        arguments = (
+            [os.fsdecode(each) for each in process.args] if isinstance(process.args, list) else []
+        )
         if arguments[1:3] == ["-m", "bot"]:
-            add("cli", arguments=arguments[3:], exit=process.returncode, out=printed(out), err=printed(err))
+            add(
+                "cli",
+                arguments=arguments[3:],
+                exit=process.returncode,
+                out=printed(out),
+                err=printed(err),
+            )
         return out, err
 
     subprocess.Popen.communicate = talk  # type: ignore[method-assign, assignment]
@@ -264,9 +288,14 @@ def printed(output: object) -> object:
 def add_rows(folder: Path) -> None:
     """What the embedded databases under a folder hold."""
     for path in sorted(folder.rglob("tinygen.sqlite")):
-        with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path, timeout=5)) as connection:
+        with (
+            contextlib.suppress(sqlite3.Error),
+            contextlib.closing(sqlite3.connect(path, timeout=5)) as connection,
+        ):
             connection.row_factory = sqlite3.Row
-            found = connection.execute("select name from sqlite_master where type = 'table'").fetchall()
+            found = connection.execute(
+                "select name from sqlite_master where type = 'table'"
+            ).fetchall()
             for table in sorted({row[0] for row in found} & set(TABLES)):
                 for row in connection.execute(f"select * from {table}"):
                     add("log", table=table, row={name: plain(row[name]) for name in row.keys()})  # noqa: SIM118
