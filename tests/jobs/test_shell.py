@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.cli.test_wrong_input import bot
+from tests.cli.shell import run_isolated
 from tests.jobs.conftest import SetScene
 from tests.scene import CONFIDENT, FILES, LOUDER, REPO, Scene
 
@@ -29,7 +29,7 @@ OTHERS = {
 
 
 def in_a_shell(scene: Scene, *arguments: str) -> None:
-    done = bot(
+    done = run_isolated(
         scene.root,
         *("run", f"{scene.github.url}/{REPO}", "Louder.", *arguments),
         OPENAI_API_KEY="x",
