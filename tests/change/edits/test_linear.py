@@ -3,7 +3,8 @@ is bounded."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from unicodedata import normalize
 
 import pytest
@@ -19,9 +20,8 @@ from tests.change.snapshots import view_of
 from tests.doubling import growth_of
 
 MEGABYTE = 1_000_000
-bounded = pytest.mark.timeout(60)
-"""Far more than the work takes if it is linear, and far less than if it is quadratic."""
-
+MAX_CPU_S = 60.0
+"""Far more than the bounded work takes, and far less than quadratic work would."""
 CONTEXTS = [
     "", "```\n", "a.py\n```diff\n", "a.py\n```diff\n--- a/a\n+++ b/a\n@@ -1,9 +1,9 @@\n",
     "a.md\n````\n", "```request\n", "a.py\n<<<<<<< SEARCH\n",
@@ -259,11 +259,19 @@ def test_a_path_of_marks_takes_time_linear_in_them() -> None:
     assert growth.is_linear, growth
 
 
+@pytest.fixture
+def bounded_work() -> Iterator[None]:
+    """Fails a test that takes too much of the processor's time."""
+    start_s = time.process_time()
+    yield
+    assert time.process_time() - start_s < MAX_CPU_S
+
+
 def _repeated(text: str, chars: int = 200_000) -> str:
     return text * (chars // len(text))
 
 
-@bounded
+@pytest.mark.usefixtures("bounded_work")
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "unit",
@@ -285,7 +293,7 @@ def test_the_same_again_and_again_is_read_in_bounded_work(unit: str) -> None:
     read_reply("```request\n" + _repeated(unit))
 
 
-@bounded
+@pytest.mark.usefixtures("bounded_work")
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "line",
@@ -303,21 +311,21 @@ def test_a_line_of_a_megabyte_is_read_in_bounded_work(line: str) -> None:
     read_reply(f"```diff\n--- a/a\n+++ b/a\n{line}\n+{line}\n```\n")
 
 
-@bounded
+@pytest.mark.usefixtures("bounded_work")
 @pytest.mark.slow
 @pytest.mark.parametrize("unit", ["<<<<<<<", "<<<<<<< SEARCH\n", "```\n"])
 def test_a_megabyte_of_markers_is_read_in_bounded_work(unit: str) -> None:
     read_reply(_repeated(unit, MEGABYTE))
 
 
-@bounded
+@pytest.mark.usefixtures("bounded_work")
 @pytest.mark.slow
 def test_deep_fences_are_read_in_bounded_work() -> None:
     read_reply("".join(f"a.md\n{'`' * length}x\n" for length in range(3, 1400)))
     read_reply("".join(f"a.md\n{'`' * length}x\n" for length in range(1400, 3, -1)))
 
 
-@bounded
+@pytest.mark.usefixtures("bounded_work")
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
@@ -334,7 +342,7 @@ def test_edits_of_a_repetitive_megabyte_are_applied_in_bounded_work(
     apply_edits(view_of({"a.txt": content.encode()}), {}, edits)
 
 
-@bounded
+@pytest.mark.usefixtures("bounded_work")
 @pytest.mark.slow
 def test_a_thousand_edits_that_match_nothing_are_refused_in_bounded_work() -> None:
     content = "".join(f"line {number} of many\n" for number in range(100_000)).encode()
@@ -345,7 +353,7 @@ def test_a_thousand_edits_that_match_nothing_are_refused_in_bounded_work() -> No
     assert len(apply_edits(view_of({"a.txt": content}), {}, edits).rejected) == 1000
 
 
-@bounded
+@pytest.mark.usefixtures("bounded_work")
 @pytest.mark.slow
 def test_a_thousand_edits_of_one_large_file_are_applied_or_refused_in_bounded_work() -> None:
     content = "".join(f"line {number} of many\n" for number in range(100_000)).encode()
@@ -357,7 +365,7 @@ def test_a_thousand_edits_of_one_large_file_are_applied_or_refused_in_bounded_wo
     assert len(result.applied) + len(result.rejected) == 1000
 
 
-@bounded
+@pytest.mark.usefixtures("bounded_work")
 @pytest.mark.slow
 def test_headings_that_stand_everywhere_are_followed_in_bounded_work() -> None:
     content = ("def f():\n" + "    x\n" * 3) * 20_000
@@ -365,7 +373,7 @@ def test_headings_that_stand_everywhere_are_followed_in_bounded_work() -> None:
     assert len(apply_edits(view_of({"a.py": content.encode()}), {}, edits).rejected) == 3
 
 
-@bounded
+@pytest.mark.usefixtures("bounded_work")
 @pytest.mark.slow
 def test_a_hundred_thousand_files_are_looked_over_in_bounded_work() -> None:
     files = {f"d{number % 997}/f{number}.py": b"" for number in range(100_000)}
@@ -374,7 +382,7 @@ def test_a_hundred_thousand_files_are_looked_over_in_bounded_work() -> None:
     assert len(apply_edits(view_of(files), {}, edits).applied) == 300
 
 
-@bounded
+@pytest.mark.usefixtures("bounded_work")
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "content"),
