@@ -12,7 +12,7 @@ TinyGenError
 │   ├── TimedOut        it took longer than allowed
 │   ├── Damaged         a local copy was corrupt and is removed: a retry makes it again
 │   ├── DatabaseFailed  our own database failed: nothing was stored
-│   ├── BranchMoved     the branch has new commits since the work on it began
+│   ├── BranchMoved     the branch has changed since the work on it began
 │   ├── ContextTooLong  the model does not accept that many tokens: send fewer
 │   └── ImagesRefused   the model does not accept images, or not these: send none
 └── SetupError          the operator must act: the start stops, or the message names the setting
