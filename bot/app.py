@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from bot.change.solve import Limits
 from bot.config import Config
 from bot.errors import SetupError
 from bot.logs import configure_logs, make_redactor
 from bot.metrics import MetricsBuffer
+from bot.types import ModelLimits
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from bot.adapters.github import GitHubApp
     from bot.adapters.model import Prices
     from bot.adapters.supabase import SupabaseStore
-    from bot.change.edits import SyntaxChecker
     from bot.jobs.engine import Engine
     from bot.jobs.policy import JobPolicy
     from bot.jobs.worker import Worker
     from bot.jobs.worker.maintenance import PeriodicTask
     from bot.ports import MetricsSink, Model
+    from bot.types import SyntaxChecker
 
 LONE_EXECUTOR = "local"
 WORKER_WAIT_S = 30.0
@@ -180,8 +180,10 @@ def build_supabase(config: Config) -> SupabaseStore | None:
     return SupabaseStore(config.supabase_url, config.supabase_key.get_secret_value())
 
 
-def build_limits(config: Config) -> Limits:
-    return Limits(config.max_revisions, config.max_calls, config.max_tokens, config.context_tokens)
+def build_limits(config: Config) -> ModelLimits:
+    return ModelLimits(
+        config.max_revisions, config.max_calls, config.max_tokens, config.context_tokens
+    )
 
 
 def build_policy(config: Config) -> JobPolicy:

@@ -16,95 +16,9 @@ from types import MappingProxyType
 from typing import Literal, Protocol
 
 from bot.types import DeliveryAttempt, Failure, Job, Permission, Prompt, Reply, Report
+from bot.types.github import Comment, FailedJob, LineComment, PullRequest, Remote, Thread
 from bot.types.quota import Tally
 from bot.types.snapshot import Changes, Patch, Snapshot
-
-
-@dataclass(frozen=True, slots=True)
-class Thread:
-    """An issue or a pull request as it stands now."""
-
-    number: int
-    title: str
-    body: str
-    author: str
-    is_pull: bool
-    state: Literal["open", "closed"]
-    locked: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Comment:
-    id: int
-    body: str
-    author: str
-    author_is_bot: bool
-    by_this_app: bool
-    created_at: str
-    updated_at: str
-
-
-@dataclass(frozen=True, slots=True)
-class LineComment:
-    """A comment of a review, on lines of a pull request's diff; see `bot.types.ReviewComment`."""
-
-    id: int
-    thread_id: int
-    """The first comment of its thread."""
-    review_id: int | None
-    body: str
-    author: str
-    author_id: int | None
-    author_is_bot: bool
-    created_at: str
-    updated_at: str
-    path: str
-    hunk: str
-    line: int | None
-    start_line: int | None
-    side: str
-    commit_sha: str
-
-
-@dataclass(frozen=True, slots=True)
-class FailedJob:
-    """A job of a run of checks. `log` is its end, 64 KB at most."""
-
-    name: str
-    step: str
-    log: str
-
-
-@dataclass(frozen=True, slots=True)
-class PullRequest:
-    """`head_repo` is None where the fork is gone."""
-
-    number: int
-    url: str
-    state: Literal["open", "closed"]
-    head_ref: str
-    head_sha: str
-    head_repo: str | None
-    base_ref: str
-
-    def is_within(self, repo: str) -> bool:
-        """Whether its branch is in `repo` itself, and not in a fork."""
-        return (self.head_repo or "").lower() == repo.lower()
-
-
-@dataclass(frozen=True, slots=True)
-class Remote:
-    """Where git reads a repository: an https URL with the token apart, or a directory on this
-    machine.
-
-    `token` never appears in `repr`, in arguments, or in a URL.
-    """
-
-    url: str
-    token: str | None = None
-
-    def __repr__(self) -> str:
-        return f"Remote({self.url!r})"
 
 
 class GitHub(Protocol):

@@ -12,11 +12,23 @@ from dataclasses import dataclass, replace
 
 from bot.change import prompts
 from bot.change.context import answer_requests, choose_context
-from bot.change.edits import SyntaxChecker, apply_edits, find_problems, no_syntax_checks, read_reply
+from bot.change.edits import apply_edits, find_problems, no_syntax_checks, read_reply
 from bot.change.repository import with_changes
 from bot.change.review_context import changed_places
 from bot.errors import ContextTooLong, Damaged, LimitReached, OutsideError, SetupError, Unworkable
-from bot.types import Context, Message, Prompt, Reply, Revision, ShownFile, Solution, Task, Verdict
+from bot.types import (
+    Context,
+    Message,
+    ModelLimits,
+    Prompt,
+    Reply,
+    Revision,
+    ShownFile,
+    Solution,
+    SyntaxChecker,
+    Task,
+    Verdict,
+)
 from bot.types.reply import ParsedReply, RejectedEdit
 from bot.types.snapshot import Changes, Patch, RepositoryView
 
@@ -29,16 +41,6 @@ MAX_REPAIRS = 2
 """How often one draft's failed edits are asked for again."""
 MAX_REQUESTS = 3
 """How often one draft's requests to see more are answered."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one run may use. `calls` and `tokens` (in and out) are counted over all calls."""
-
-    revisions: int = 2
-    calls: int = 12
-    tokens: int = 400_000
-    context_tokens: int = 24_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class _Draft:
 class _LimitedModel:
     """Asks the model; LimitReached once the limits are used up."""
 
-    def __init__(self, ask: Ask, limits: Limits) -> None:
+    def __init__(self, ask: Ask, limits: ModelLimits) -> None:
         self._ask, self._limits = ask, limits
         self._calls = self._tokens = 0
 
@@ -85,7 +87,7 @@ def solve(
     ask: Ask,
     diff: Diff,
     *,
-    limits: Limits,
+    limits: ModelLimits,
     report_step: ReportStep = lambda _step: None,
     start: Changes = NOTHING_YET,
     syntax_checker: SyntaxChecker = no_syntax_checks,
@@ -168,7 +170,7 @@ def _generate(
 
 
 def _reflect(
-    task: Task, base: RepositoryView, now: Revision, ask: Ask, limits: Limits
+    task: Task, base: RepositoryView, now: Revision, ask: Ask, limits: ModelLimits
 ) -> tuple[Verdict, _Draft]:
     """The model's verdict on the current revision, and what its further edits make of it. Edits
     count more than the verdict beside them: it is confident only if none of its replies asks for

@@ -38,11 +38,11 @@ from bot.jobs.thread_jobs import (
     withdraw,
 )
 from bot.jobs.workflows import RUN, RunRequest, run_id
-from bot.ports import LineComment
 from bot.thread.commands import parse_command
 from bot.thread.markdown import code_span
 from bot.thread.render import Where, render_help
 from bot.types import WORK, Failure, Job, Report, ReviewComment, Step
+from bot.types.github import LineComment
 from bot.types.quota import check_quota
 from bot.types.serialization import MAX_REFUSED_CHARS, Codec, Json, codec_of
 

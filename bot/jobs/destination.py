@@ -11,9 +11,10 @@ from bot.jobs.engine import NOTHING
 from bot.jobs.policy import JobContext
 from bot.jobs.task.outsiders import outsiders_of_pull
 from bot.jobs.thread_jobs import has_diff, latest, lineage, opener, pull_number
-from bot.ports import GitHub, PullRequest
+from bot.ports import GitHub
 from bot.thread.settings import repository_policy
 from bot.types import Job, Outsider, Report
+from bot.types.github import PullRequest
 from bot.types.serialization import Codec, codec_of
 from bot.types.snapshot import Change, Patch, RepositoryView, view_repository
 

@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import get_args
 
-from bot.change.edits import SyntaxChecker
-from bot.change.solve import Limits
 from bot.errors import BadRequest
 from bot.jobs.engine import Engine
 from bot.ports import Connect, Git, GitHub, Model, Outbox, Refusals, Reports, RequestLog
@@ -37,15 +36,17 @@ from bot.types import (
     Failure,
     Job,
     Mode,
+    ModelLimits,
     Outsider,
     Outsiders,
     Permission,
+    SyntaxChecker,
     Target,
 )
 from bot.types.quota import Quota
 from bot.types.serialization import Codec, Json, codec_of
 
-ACTIONS: tuple[Action, ...] = ("diff", "pr", "apply", "retry", "cancel", "status", "help")
+ACTIONS: tuple[Action, ...] = get_args(Action)
 BOTS_MAY_NOT = Failure(
     "Bots do not command TinyGen.", "Let a person with the needed permission give the command."
 )
@@ -68,7 +69,7 @@ class JobPolicy:
     mode: Mode
     draft: bool
     min_permission: Permission
-    limits: Limits
+    limits: ModelLimits
     call_s: float
     job_s: float
     server_url: str

@@ -15,8 +15,8 @@ from bot.jobs.engine import TEXTS
 from bot.jobs.policy import JobContext
 from bot.jobs.progress import ProgressReporter
 from bot.jobs.workflows import CANCEL, JobReference, cancel_id, run_id
-from bot.ports import PullRequest
 from bot.types import FINAL_STATES, WORK, Job, Report, Target
+from bot.types.github import PullRequest
 from bot.types.names import OWN_BRANCH
 from bot.types.serialization import MAYBE_REPORT
 

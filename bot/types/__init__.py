@@ -11,6 +11,7 @@ field has a default.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -319,6 +320,21 @@ class Reply:
     """True if the server reported no usage."""
     cost_usd: float | None = None
     """None if the server reports no cost and no prices are set."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLimits:
+    """What the model calls of one job may use. `tokens` (in and out) are counted over all calls."""
+
+    revisions: int = 2
+    calls: int = 12
+    tokens: int = 400_000
+    context_tokens: int = 24_000
+
+
+SyntaxChecker = Callable[[Sequence[tuple[str, bytes]]], Sequence[str | None]]
+"""Takes (path, content) of files. Gives for each where and why it does not parse; None if it parses
+or the language is unknown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from bot.ports import Remote
+from bot.types.github import Remote
 from bot.types.snapshot import Change, Changes
 
 _ENV = {

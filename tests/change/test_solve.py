@@ -9,10 +9,10 @@ import pytest
 
 from bot.adapters.syntax import Bounded
 from bot.adapters.syntax.parsers import find_fault
-from bot.change.edits import SyntaxChecker, no_syntax_checks
-from bot.change.solve import Limits, solve
+from bot.change.edits import no_syntax_checks
+from bot.change.solve import solve
 from bot.errors import ContextTooLong, LimitReached, OutsideError, SetupError, TimedOut, Unworkable
-from bot.types import Prompt, Reply, Solution, Task
+from bot.types import ModelLimits, Prompt, Reply, Solution, SyntaxChecker, Task
 from bot.types.snapshot import Change, Changes, FileStat, Patch, RepositoryView
 from tests.change.snapshots import view_of
 
@@ -75,7 +75,9 @@ def diff_of(base: RepositoryView) -> Callable[[Changes], Patch]:
 
 def play(script: Script, judge: SyntaxChecker = no_syntax_checks, **limits: int) -> Solution:
     base = view_of(FILES)
-    return solve(TASK, base, script, diff_of(base), limits=Limits(**limits), syntax_checker=judge)
+    return solve(
+        TASK, base, script, diff_of(base), limits=ModelLimits(**limits), syntax_checker=judge
+    )
 
 
 def test_a_change_that_reflection_is_confident_of_is_the_result() -> None:
@@ -305,7 +307,7 @@ def test_it_goes_on_from_what_stands_already() -> None:
     base = view_of(FILES)
     start = {"app.py": Change("app.py", b"def add(a, b):\n    return a + b\n")}
     script = Script(block("app.py", "    return a + b", "    return b + a"), CONFIDENT)
-    solution = solve(TASK, base, script, diff_of(base), limits=Limits(), start=start)
+    solution = solve(TASK, base, script, diff_of(base), limits=ModelLimits(), start=start)
     assert "return a + b" in script.asked(0)
     assert solution.revisions[-1].changes["app.py"].content == b"def add(a, b):\n    return b + a\n"
 
@@ -314,14 +316,19 @@ def test_what_stands_already_is_no_result_of_edits_that_never_match() -> None:
     base = view_of(FILES)
     start = {"other.py": Change("other.py", b"x = 3\n")}
     with pytest.raises(Unworkable):
-        solve(TASK, base, Script(BAD, BAD, BAD), diff_of(base), limits=Limits(), start=start)
+        solve(TASK, base, Script(BAD, BAD, BAD), diff_of(base), limits=ModelLimits(), start=start)
 
 
 def test_what_stands_already_is_the_result_where_nothing_more_is_needed() -> None:
     base = view_of(FILES)
     start = {"other.py": Change("other.py", b"x = 3\n")}
     solution = solve(
-        TASK, base, Script("It does that.", CONFIDENT), diff_of(base), limits=Limits(), start=start
+        TASK,
+        base,
+        Script("It does that.", CONFIDENT),
+        diff_of(base),
+        limits=ModelLimits(),
+        start=start,
     )
     assert solution.revisions[-1].changes == start
     assert "nothing further" in solution.notes[0]

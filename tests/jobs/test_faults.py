@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from bot.jobs.workflows import CANCEL, JobReference, cancel_id
-from bot.ports import Remote
 from bot.types import Command, Job, Report, Target
+from bot.types.github import Remote
 from bot.types.serialization import log_row
 from bot.types.snapshot import Changes, Patch, Snapshot
 from tests.doubles.github.faults import (

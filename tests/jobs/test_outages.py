@@ -21,8 +21,8 @@ from bot.adapters.git.process import DiskFull
 from bot.app import build_web, database_url
 from bot.config import Config, load_config
 from bot.errors import DatabaseFailed, RowRefused
-from bot.ports import Remote
 from bot.types import FINAL_STATES, Report
+from bot.types.github import Remote
 from tests.doubles.github.webhooks import sign
 from tests.doubles.model import Messages
 from tests.fakes import RemoteLog

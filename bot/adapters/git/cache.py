@@ -28,7 +28,7 @@ from bot.adapters.git.object_store import ObjectStore
 from bot.adapters.git.objects import checked_sha, disk_errors_explained, make_bare
 from bot.adapters.git.process import GitFailed, Runner
 from bot.errors import BadRequest, Damaged, OutsideError, TimedOut
-from bot.ports import Remote
+from bot.types.github import Remote
 from bot.types.names import REPO_NAME
 from bot.types.snapshot import Changes, Patch, Snapshot
 

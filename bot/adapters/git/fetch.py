@@ -15,7 +15,7 @@ import structlog
 from bot.adapters.git.objects import MAX_COMMITS, make_bare
 from bot.adapters.git.process import GitFailed, Runner
 from bot.errors import LimitReached, NotFound, OutsideError, TinyGenError
-from bot.ports import Remote
+from bot.types.github import Remote
 
 _FETCH_COMMIT = "fetch --depth=1 --no-tags --no-write-fetch-head --quiet --"
 _FETCH_HISTORY = (

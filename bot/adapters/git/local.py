@@ -12,7 +12,7 @@ from bot.adapters.git.object_store import ObjectStore
 from bot.adapters.git.objects import checked_sha
 from bot.adapters.git.process import GitFailed, Runner
 from bot.errors import BadRequest, NotFound, OutsideError, TimedOut
-from bot.ports import Remote
+from bot.types.github import Remote
 from bot.types.snapshot import NO_INDEX_CACHE, Changes, IndexCache, Patch, Snapshot
 
 _MAX_LOOKUP_S = 20.0

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from bot.adapters.github.client import ApiClient, ApiRequest, Transport
 from bot.adapters.github.schemas import PAGE_ITEMS, Id, Name, Title
 from bot.errors import AskerError
-from bot.ports import FailedJob
+from bot.types.github import FailedJob
 
 _MAX_JOBS = 3
 _MAX_LOG_BYTES = 64 * 1024

@@ -37,8 +37,8 @@ from bot.adapters.github.schemas import (
     RepositoryInfo,
 )
 from bot.errors import BadRequest, NotFound, NotPermitted, OutsideError, Unworkable
-from bot.ports import Comment, FailedJob, LineComment, PullRequest, Remote, Thread
 from bot.types import Permission
+from bot.types.github import Comment, FailedJob, LineComment, PullRequest, Remote, Thread
 from bot.types.snapshot import Changes
 
 Created = TypeVar("Created")

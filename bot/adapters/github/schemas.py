@@ -14,8 +14,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Base64Bytes, BaseModel, Field, RootModel
 
-from bot.ports import Comment, LineComment, PullRequest, Thread
 from bot.types import PERMISSIONS, Permission
+from bot.types.github import Comment, LineComment, PullRequest, Thread
 
 PAGE_ITEMS = 100
 """The number of items that a page is asked for, and the most that it may hold."""

@@ -4,11 +4,10 @@ applies its edits to a snapshot, and `find_problems` checks the result without r
 from __future__ import annotations
 
 from bot.change.edits.apply import apply_edits
-from bot.change.edits.checks import SyntaxChecker, find_problems, no_syntax_checks
+from bot.change.edits.checks import find_problems, no_syntax_checks
 from bot.change.edits.reply import read_reply
 
 __all__ = [
-    "SyntaxChecker",
     "apply_edits",
     "find_problems",
     "no_syntax_checks",

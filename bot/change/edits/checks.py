@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 from bot.change.edits.files import MAX_FILE_BYTES
 from bot.change.edits.lines import Text, decode, split_lines
+from bot.types import SyntaxChecker
 from bot.types.snapshot import Changes, RepositoryView
 from bot.types.text import is_binary
-
-SyntaxChecker = Callable[[Sequence[tuple[str, bytes]]], Sequence[str | None]]
-"""Takes (path, content) of files. Gives for each where and why it does not parse; None if it parses
-or the language is unknown."""
 
 MAX_CHECKED_BYTES = 1_000_000
 """Larger files are not parsed: that would take long, and they are generated."""

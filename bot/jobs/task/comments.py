@@ -10,10 +10,11 @@ import structlog
 
 from bot.errors import AskerError, OutsideError
 from bot.jobs.policy import JobContext, may_do
-from bot.ports import Comment, GitHub, LineComment
+from bot.ports import GitHub
 from bot.thread.commands import parse_command
 from bot.thread.markdown import has_hidden_text, visible_text
 from bot.types import Job
+from bot.types.github import Comment, LineComment
 
 MAX_COMMENTS_CHARS = 20_000
 """Of the comments before the command, newest kept."""

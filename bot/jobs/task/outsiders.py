@@ -15,9 +15,10 @@ from dataclasses import replace
 from bot.jobs.policy import Authorization, AuthorPermissions, JobContext, may_do
 from bot.jobs.task.comments import last_authors
 from bot.jobs.thread_jobs import is_request, latest, latest_in_thread, opener
-from bot.ports import GitHub, PullRequest
+from bot.ports import GitHub
 from bot.thread.webhooks import GHOST
 from bot.types import Job, Outsider, Permission, Report
+from bot.types.github import PullRequest
 from bot.types.serialization import Codec, codec_of
 
 MAX_OUTSIDERS = 30

@@ -13,7 +13,8 @@ import pytest
 
 from bot.adapters.git import GitCache
 from bot.errors import BadRequest, LimitReached, NotFound, OutsideError
-from bot.ports import Git, Remote
+from bot.ports import Git
+from bot.types.github import Remote
 from bot.types.snapshot import Change
 from tests.adapters.git_repo import commit, git, head, make_repo, remote
 
@@ -271,7 +272,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from bot.adapters.git import GitCache
 from bot.types.snapshot import Change
-from bot.ports import Remote
+from bot.types.github import Remote
 root, url, *shas = sys.argv[1:]
 cache = GitCache(Path(root), protocols=("file",))
 def work(sha):

@@ -13,7 +13,8 @@ import pytest
 
 from bot.adapters.git import LocalGit
 from bot.errors import BadRequest, NotFound
-from bot.ports import Git, Remote
+from bot.ports import Git
+from bot.types.github import Remote
 from bot.types.snapshot import Change
 from tests.adapters.git_repo import commit, git, make_repo
 

@@ -20,7 +20,7 @@ from structlog.testing import capture_logs
 from bot.adapters.git import GitCache
 from bot.adapters.git.lock import locked
 from bot.errors import NotFound, OutsideError, TimedOut, TinyGenError
-from bot.ports import Remote
+from bot.types.github import Remote
 from tests.doubles.github import GitHubDouble, Repository
 from tests.doubles.github.faults import Fault, bad_gateway, dropped, unavailable
 from tests.doubles.github.http_git import answer_git
@@ -234,7 +234,7 @@ WORK = """
 import sys
 from pathlib import Path
 from bot.adapters.git import GitCache
-from bot.ports import Remote
+from bot.types.github import Remote
 GitCache(Path(sys.argv[1]), protocols=("http",)).fetch("o/n", Remote(sys.argv[2]), "1" * 40)
 """
 
