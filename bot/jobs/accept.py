@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, replace
 import structlog
 
 from bot.errors import BadRequest
+from bot.jobs.cancel import cancel, is_deleted, withdraw
 from bot.jobs.ci_fixes import claim_failed_check, with_failures
 from bot.jobs.engine import FLAG, NOTHING, TEXT, TEXTS, Postponed
 from bot.jobs.engine.fairness import QueueSlot
@@ -30,13 +31,7 @@ from bot.jobs.policy import (
 )
 from bot.jobs.progress import STEPS, ProgressReporter, failure_of, run_reporting_errors
 from bot.jobs.task.outsiders import with_author_permissions
-from bot.jobs.thread_jobs import (
-    cancel,
-    is_deleted,
-    latest_in_thread,
-    open_in_thread,
-    withdraw,
-)
+from bot.jobs.thread_jobs import latest_in_thread, open_in_thread
 from bot.jobs.workflows import RUN, RunRequest, run_id
 from bot.thread.commands import parse_command
 from bot.thread.markdown import code_span

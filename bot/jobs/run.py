@@ -17,10 +17,11 @@ from bot.errors import (
     TimedOut,
     Unworkable,
 )
-from bot.jobs.apply import apply
+from bot.jobs.cancel import is_cancelled
 from bot.jobs.ci_fixes import attempt_note
 from bot.jobs.deliver import deliver
-from bot.jobs.destination import (
+from bot.jobs.deliver.apply import apply
+from bot.jobs.deliver.destination import (
     DESTINATION,
     Destination,
     JobRepository,
@@ -33,7 +34,7 @@ from bot.jobs.progress import ProgressReporter, run_reporting_errors
 from bot.jobs.task import read_task
 from bot.jobs.task.images import ImageLoader
 from bot.jobs.task.outsiders import REQUEST, is_outsider, merged, permission_of
-from bot.jobs.thread_jobs import is_cancelled, is_request, latest, lineage
+from bot.jobs.thread_jobs import is_request, latest, lineage
 from bot.jobs.workflows import RunRequest
 from bot.thread.render import render_outsiders_refusal
 from bot.types import Job, Mode, Outsider, Prompt, Reply, Report, Solution, Task, Usage

@@ -12,11 +12,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bot.errors import AskerError, BranchMoved, Cancelled, NotPermitted, Unworkable
-from bot.jobs.destination import Destination, JobRepository
+from bot.jobs.cancel import is_cancelled
+from bot.jobs.deliver.destination import Destination, JobRepository
 from bot.jobs.engine import FLAG, TEXT, TEXTS
 from bot.jobs.policy import JobContext
 from bot.jobs.progress import ProgressReporter
-from bot.jobs.thread_jobs import is_cancelled
 from bot.thread.markdown import code_span
 from bot.thread.render import (
     fits_comment,

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from bot.errors import BadRequest
 from bot.jobs.deliver import deliver, rebased_note
-from bot.jobs.destination import (
+from bot.jobs.deliver.destination import (
     DESTINATION,
     Destination,
     JobRepository,
