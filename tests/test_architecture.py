@@ -1,0 +1,72 @@
+"""docs/architecture.md is true: its links lead to what they name, and the story of one command is
+what runs."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import pytest
+
+from tests.jobs.conftest import SetScene
+from tests.jobs.conftest import set_scene as set_scene
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "architecture.md"
+TEXT = PAGE.read_text()
+LINK = re.compile(r"\[`([\w./]+)`\]\(\.\./([\w./]+)\)")
+STORY = TEXT.partition("## The story of one command")[2].partition("\n## ")[0]
+FIRST = ("webhook", "bot/web/__init__.py")
+
+
+def named_in(path: str) -> set[str]:
+    """The functions, methods and classes of a file."""
+    kinds = (ast.FunctionDef, ast.ClassDef)
+    tree = ast.parse((ROOT / path).read_text())
+    return {node.name for node in ast.walk(tree) if isinstance(node, kinds)}
+
+
+@pytest.mark.parametrize(("name", "path"), sorted(set(LINK.findall(TEXT))))
+def test_a_link_leads_to_what_it_names(name: str, path: str) -> None:
+    assert (ROOT / path).exists()
+    assert name == path or name in named_in(path)
+
+
+@contextmanager
+def first_calls() -> Iterator[list[tuple[str, str]]]:
+    """The functions of bot/ that any thread calls from the first delivery on, as (name, path) in
+    the order of their first calls."""
+    calls: dict[tuple[str, str], None] = {}
+    prefix = f"{ROOT}/"
+
+    def profile(frame: FrameType, event: str, _arg: object) -> None:
+        file = frame.f_code.co_filename
+        if event == "call" and file.startswith(prefix):
+            call = (frame.f_code.co_name, file.removeprefix(prefix))
+            if call == FIRST and call not in calls:
+                calls.clear()
+            calls.setdefault(call)
+
+    order: list[tuple[str, str]] = []
+    threading.setprofile(profile)
+    sys.setprofile(profile)
+    try:
+        yield order
+    finally:
+        sys.setprofile(None)
+        threading.setprofile(None)  # type: ignore[arg-type]
+        order.extend(calls)
+
+
+def test_the_story_of_one_command_is_what_runs_in_that_order(set_scene: SetScene) -> None:
+    with first_calls() as calls:
+        told = set_scene().tell("/tinygen --pr Louder.")
+    assert told.report.pull_request_url
+    story = [(name, path) for name, path in LINK.findall(STORY) if "/" not in name]
+    assert [call for call in calls if call in story] == story
