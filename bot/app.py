@@ -44,8 +44,8 @@ WORKER_WAIT_S = 30.0
 WORKER_CHECKPOINT_PAGES = 250
 LOG_BYTES = 1_000_000
 """So long SQLite's write-ahead log stays beside the file, in pages of 4 KB and in bytes."""
-LIMIT_PATIENCE_S = 1.0
-MODEL_PATIENCE_S = 10.0
+MAX_GITHUB_LIMIT_WAIT_S = 1.0
+MAX_MODEL_LIMIT_WAIT_S = 10.0
 """A worker's threads and places are shared: none is held by a limit of GitHub or of a model."""
 FORGET_S = 3600.0
 REDELIVER_S = 300.0
@@ -106,9 +106,9 @@ def build_web(config: Config) -> Flask:
 
 
 def build_github(
-    config: Config, watch: MetricsSink | None = None, *, limit_patience_s: float = 120.0
+    config: Config, metrics: MetricsSink | None = None, *, max_limit_wait_s: float = 120.0
 ) -> GitHubApp:
-    """`limit_patience_s`: what a call waits for GitHub's limits, before the job waits instead."""
+    """`max_limit_wait_s`: what a call waits for GitHub's limits, before the job waits instead."""
     from bot.adapters.github import GitHubApp
 
     key, token = config.github_private_key, config.github_token
@@ -118,8 +118,8 @@ def build_github(
         token=token.get_secret_value() if token else None,
         api_url=config.github_api_url,
         server_url=config.github_server_url,
-        metrics=watch,
-        max_limit_wait_s=limit_patience_s,
+        metrics=metrics,
+        max_limit_wait_s=max_limit_wait_s,
     )
 
 
@@ -143,9 +143,9 @@ def build_syntax_checker() -> SyntaxChecker:
 
 
 def build_model(
-    config: Config, watch: MetricsSink | None = None, *, limit_patience_s: float = math.inf
+    config: Config, metrics: MetricsSink | None = None, *, max_limit_wait_s: float = math.inf
 ) -> Model:
-    """`limit_patience_s`: what a call waits for the model's limits, before the job waits
+    """`max_limit_wait_s`: what a call waits for the model's limits, before the job waits
     instead."""
     from bot.adapters.model import OpenAIModel
 
@@ -156,8 +156,8 @@ def build_model(
         model=config.openai_model,
         max_reply_tokens=config.max_reply_tokens,
         prices=build_prices(config),
-        metrics=watch,
-        max_limit_wait_s=limit_patience_s,
+        metrics=metrics,
+        max_limit_wait_s=max_limit_wait_s,
     )
 
 
@@ -222,21 +222,21 @@ def build_worker(config: Config) -> Worker:
     )
     me = _executor_id(config)
     clean = make_redactor(config.secrets())
-    meter = MetricsBuffer()
+    metrics_buffer = MetricsBuffer()
     engine = Engine(
         database_url(config),
         executor_id=me,
         concurrency=config.concurrency,
         clean=clean,
-        metrics=meter,
+        metrics=metrics_buffer,
     )
-    github = build_github(config, meter, limit_patience_s=LIMIT_PATIENCE_S)
+    github = build_github(config, metrics_buffer, max_limit_wait_s=MAX_GITHUB_LIMIT_WAIT_S)
     remote_log = build_supabase(config)
     context = JobContext(
         engine=engine,
         connect=github.connect,
         git=build_git(config),
-        model=build_model(config, meter, limit_patience_s=MODEL_PATIENCE_S),
+        model=build_model(config, metrics_buffer, max_limit_wait_s=MAX_MODEL_LIMIT_WAIT_S),
         reports=database,
         refusals=database.refusals,
         log=database,
@@ -248,14 +248,20 @@ def build_worker(config: Config) -> Worker:
     )
     lost = PeriodicTask("close lost jobs", LOST_S, lambda: find_lost(context))
     loops: list[BackgroundLoop] = [
-        Maintenance([*_chores(config, engine, database, github), _measuring(meter, database), lost])
+        Maintenance(
+            [
+                *_periodic_tasks(config, engine, database, github),
+                _metrics_task(metrics_buffer, database),
+                lost,
+            ]
+        )
     ]
     if remote_log:
         loops.append(LogShipper(database, database.outbox, remote_log))
     return Worker(context, database, loops=loops, heartbeat=Heartbeat(engine, database, me))
 
 
-def _chores(
+def _periodic_tasks(
     config: Config, engine: Engine, database: Database, github: GitHubApp
 ) -> list[PeriodicTask]:
     from bot.jobs.worker.maintenance import LOOK_BACK, PeriodicTask, redeliver_missed
@@ -278,23 +284,23 @@ def _chores(
         idle_since = time.time() - config.job_s - IN_USE_S
         build_git(config).evict(config.cache_mb * 1_000_000, unused_since=idle_since)
 
-    chores = [
+    tasks = [
         PeriodicTask("forget ended jobs", FORGET_S, forget),
         PeriodicTask("shorten the write-ahead log", SHORTEN_S, shorten),
     ]
     if config.cache_mb:
-        chores.append(PeriodicTask("keep the cache small", EVICT_S, evict))
+        tasks.append(PeriodicTask("keep the cache small", EVICT_S, evict))
     if config.github_app_id and config.github_private_key:
-        chores.append(PeriodicTask("redeliver", REDELIVER_S, redeliver))
-    return chores
+        tasks.append(PeriodicTask("redeliver", REDELIVER_S, redeliver))
+    return tasks
 
 
-def _measuring(meter: MetricsBuffer, database: Database) -> PeriodicTask:
+def _metrics_task(metrics_buffer: MetricsBuffer, database: Database) -> PeriodicTask:
     from bot.jobs.worker.maintenance import PeriodicTask
 
     def write() -> None:
-        meter.set("tinygen_log_rows_waiting", len(database.outbox))
-        meter.flush(database.add_measures)
+        metrics_buffer.set("tinygen_log_rows_waiting", len(database.outbox))
+        metrics_buffer.flush(database.add_measures)
 
     return PeriodicTask("write what was counted", MEASURE_S, write)
 

@@ -176,11 +176,10 @@ class Model(Protocol):
         model: str | None = None,
         images: Mapping[str, bytes] = NO_IMAGES,
     ) -> Reply:
-        """One call, of the operator's model where none is named. `stop` is asked at least once a
+        """One call, of the operator's model if none is named. `stop` is asked at least once a
         second while it runs: True closes the stream and raises Cancelled. `deadline_s` bounds the
         whole call, retries included (TimedOut). `images` are the bytes of the prompt's images by
-        their digests: one that is not there is not shown. ImagesRefused where the model takes
-        none."""
+        their digests: one that is not there is not shown. ImagesRefused if the model takes none."""
 
 
 class RequestLog(Protocol):
@@ -322,7 +321,7 @@ class MetricsSink(Protocol):
 
 
 class NoMetrics:
-    """A Watch that counts nothing."""
+    """Counts nothing."""
 
     def retried(self, whom: Literal["github", "model"]) -> None: ...
 

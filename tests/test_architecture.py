@@ -64,6 +64,7 @@ def first_calls() -> Iterator[list[tuple[str, str]]]:
         order.extend(calls)
 
 
+@pytest.mark.slow
 def test_the_story_of_one_command_is_what_runs_in_that_order(set_scene: SetScene) -> None:
     with first_calls() as calls:
         told = set_scene().tell("/tinygen --pr Louder.")
