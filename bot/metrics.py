@@ -17,11 +17,9 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from bot.errors import OutsideError
-from bot.ports import MetricSample
+from bot.ports import ALIVE_S, MetricSample
 from bot.types import Reply, State
 
-ALIVE_S = 60.0
-"""A worker counts as alive if it has written its heartbeat within this time."""
 WORKER_METRICS = {
     "tinygen_step_seconds": ("summary", "How long the steps of jobs took, by step."),
     "tinygen_model_calls": ("counter", "Replies received from the model."),

@@ -288,6 +288,10 @@ class Refusals(Protocol):
         kind."""
 
 
+ALIVE_S = 60.0
+"""A worker counts as alive if it has written its heartbeat within this time."""
+
+
 class Workers(Protocol):
     """Which worker processes are alive, where several share a database."""
 

@@ -24,7 +24,7 @@ from bot.adapters.database import Database
 from bot.adapters.github import GitHubApp
 from bot.adapters.model import OpenAIModel
 from bot.app import (
-    LIMIT_PATIENCE_S,
+    MAX_GITHUB_LIMIT_WAIT_S,
     build_database,
     build_git,
     build_policy,
@@ -494,7 +494,7 @@ def _github(config: Config, meter: MetricsBuffer, clock: Callable[[], float]) ->
         sleep=lambda _seconds: None,
         clock=clock,
         metrics=meter,
-        max_limit_wait_s=LIMIT_PATIENCE_S,
+        max_limit_wait_s=MAX_GITHUB_LIMIT_WAIT_S,
     )
 
 

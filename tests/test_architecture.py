@@ -14,8 +14,7 @@ from types import FrameType
 
 import pytest
 
-from tests.jobs.conftest import SetScene
-from tests.jobs.conftest import set_scene as set_scene
+from tests.jobs.conftest import SetScene, set_scene  # noqa: F401 - a fixture
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "architecture.md"
@@ -60,12 +59,14 @@ def first_calls() -> Iterator[list[tuple[str, str]]]:
         yield order
     finally:
         sys.setprofile(None)
-        threading.setprofile(None)  # type: ignore[arg-type]
+        threading.setprofile(None)
         order.extend(calls)
 
 
 @pytest.mark.slow
-def test_the_story_of_one_command_is_what_runs_in_that_order(set_scene: SetScene) -> None:
+def test_the_story_of_one_command_is_what_runs_in_that_order(
+    set_scene: SetScene,  # noqa: F811
+) -> None:
     with first_calls() as calls:
         told = set_scene().tell("/tinygen --pr Louder.")
     assert told.report.pull_request_url

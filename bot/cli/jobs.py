@@ -13,12 +13,11 @@ from bot.app import build_database
 from bot.cli.output import print_diff, print_json, print_line, print_note
 from bot.config import Config
 from bot.errors import BadRequest, NotFound
+from bot.ports import ALIVE_S
 from bot.types import FINAL_STATES, Command, Job, Report, Target
 
 OPERATOR = "the operator"
 """The actor of what is asked here. It contains a space, so it is nobody's login on GitHub."""
-ALIVE_S = 60.0
-"""A worker is alive if it sent a heartbeat within this time."""
 _AGE_UNITS = (("d", 86_400), ("h", 3_600), ("m", 60))
 
 

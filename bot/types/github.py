@@ -10,13 +10,9 @@ from typing import Literal
 class Thread:
     """An issue or a pull request as it stands now."""
 
-    number: int
     title: str
     body: str
     author: str
-    is_pull: bool
-    state: Literal["open", "closed"]
-    locked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

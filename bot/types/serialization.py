@@ -89,7 +89,3 @@ def log_row(report: Report) -> dict[str, Json]:
 
 def _without_nul(value: Json) -> Json:
     return _NOT_TEXT.sub("\ufffd", value) if isinstance(value, str) else value
-
-
-dump_job, load_job = JOB.dump, JOB.load
-dump_report, load_report = REPORT.dump, REPORT.load

@@ -49,6 +49,10 @@ ReadBlobs = Callable[[Iterable[Blob]], Iterator[bytes]]
 reading it early would have: a snapshot stays a value though its bytes are not all in memory."""
 
 
+MAX_PAST_COMMITS = 300
+"""How many commits of a snapshot's history are read, and used for its ranking."""
+
+
 @dataclass(frozen=True, slots=True)
 class PastCommit:
     """A commit that led to a snapshot: its message, and the paths it touched."""

@@ -26,7 +26,7 @@ from werkzeug.exceptions import RequestEntityTooLarge, ServiceUnavailable
 from bot import __version__
 from bot.config import Config
 from bot.errors import BadRequest, LimitReached, SetupError, TimedOut
-from bot.ports import Inbox, Reports, Workers
+from bot.ports import ALIVE_S, Inbox, Reports, Workers
 from bot.thread.webhooks import Ignored, parse_job, read_delivery, verify_signature
 from bot.types import FINAL_STATES, Command, Job, Report, Target
 from bot.types.names import is_branch_name, read_repo_url
@@ -49,8 +49,6 @@ _LOOPBACK_HOST = re.compile(
 LOCAL_CALLER = "this machine"
 """The actor of a call without a key. With a key it is `key N`, by its position in
 TINYGEN_API_KEYS. No login on GitHub holds a space, so these are never mistaken for one."""
-READY_S = 60.0
-"""/readyz succeeds if a worker has written its heartbeat within this time."""
 POLL_S = 0.05
 """The interval at which a waiting /run looks for its report."""
 
@@ -147,7 +145,7 @@ def _add_health(app: OpenAPI, workers: Workers) -> None:
 
     @app.get("/readyz", doc_ui=False)
     def readyz() -> dict[str, str | int]:
-        alive = workers.alive(READY_S)
+        alive = workers.alive(ALIVE_S)
         if not alive:
             raise ServiceUnavailable(
                 "No worker was alive within the last minute. Start one, or see its log: commands"

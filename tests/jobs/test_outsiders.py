@@ -12,7 +12,7 @@ import pytest
 from bot.jobs.engine import Workflow
 from bot.jobs.workflows import run_id
 from bot.types import Command, Job, Target
-from bot.types.serialization import Codec, Json, dump_job
+from bot.types.serialization import JOB, Codec, Json
 from tests.doubles.github.attachments import attach
 from tests.doubles.github.faults import Fault, bad_gateway
 from tests.doubles.github.state import Issue
@@ -252,7 +252,7 @@ class TestWhoIsAnOutsider:
         )
         payload = {
             "id": job.id,
-            "job": dump_job(job),
+            "job": JOB.dump(job),
             "comment_id": None,
             "terms": {"may_write": True},
         }

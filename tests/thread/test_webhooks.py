@@ -18,7 +18,7 @@ from bot.thread.webhooks import (
     verify_signature,
 )
 from bot.types import Command, DeliveryAttempt, FailedCheck, Job, ReviewComment, Target, Triggers
-from bot.types.serialization import dump_job, load_job
+from bot.types.serialization import JOB
 
 APP_ID = 12345
 
@@ -340,9 +340,9 @@ def test_a_job_says_by_what_of_an_issue_it_was_asked_for(
 
 
 def test_a_job_that_was_stored_before_it_said_so_was_asked_for_in_a_comment() -> None:
-    stored = dump_job(Job("d-1", "comment", Target("o/r", 9, 3), Command("solve")))
+    stored = JOB.dump(Job("d-1", "comment", Target("o/r", 9, 3), Command("solve")))
     del stored["trigger"]
-    assert load_job(stored).trigger == "comment"
+    assert JOB.load(stored).trigger == "comment"
 
 
 def attempt(

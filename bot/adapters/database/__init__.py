@@ -52,7 +52,7 @@ from bot.adapters.database.schema import jobs, workers
 from bot.ports import ChooseWaiting, MetricSample
 from bot.types import FINAL_STATES, WORK, Job, Report, State, Target
 from bot.types.quota import By
-from bot.types.serialization import dump_job, dump_report, load_job, load_report
+from bot.types.serialization import JOB, REPORT
 
 CLAIM_S = 5.0
 """How long jobs that `waiting` gave to one worker are kept from the others."""
@@ -126,7 +126,7 @@ class Database:
                 # of its own until it has a report.
                 "asker_key": job.id if job.source == "run" else job.asker_key,
                 "account": job.account,
-                "job": json.dumps(dump_job(job)),
+                "job": json.dumps(JOB.dump(job)),
             }
         )
 
@@ -263,7 +263,7 @@ class Database:
             "actor": job.actor,
             "repository_key": job.target.repository_key,
             "asker_key": job.asker_key,
-            "report": json.dumps(dump_report(report)),
+            "report": json.dumps(REPORT.dump(report)),
         }
 
     def load(self, job_id: str) -> Report | None:
@@ -442,11 +442,11 @@ def log_bytes(path: str) -> int:
 
 
 def _load_job(text: str) -> Job:
-    return load_job(json.loads(text))
+    return JOB.load(json.loads(text))
 
 
 def _load_report(text: str) -> Report:
-    return load_report(json.loads(text))
+    return REPORT.load(json.loads(text))
 
 
 def _seconds(moment: str) -> float | None:

@@ -12,15 +12,14 @@ from urllib.parse import urlsplit
 
 import structlog
 
-from bot.adapters.git.objects import MAX_COMMITS, make_bare
+from bot.adapters.git.objects import make_bare
 from bot.adapters.git.process import GitFailed, Runner
 from bot.errors import LimitReached, NotFound, OutsideError, TinyGenError
 from bot.types.github import Remote
+from bot.types.snapshot import MAX_PAST_COMMITS
 
 _FETCH_COMMIT = "fetch --depth=1 --no-tags --no-write-fetch-head --quiet --"
-_FETCH_HISTORY = (
-    f"fetch --depth={MAX_COMMITS} --filter=blob:none --no-tags --no-write-fetch-head --quiet --"
-)
+_FETCH_HISTORY = f"fetch --depth={MAX_PAST_COMMITS} --filter=blob:none --no-tags --no-write-fetch-head --quiet --"
 _MAX_HISTORY_BYTES = 128 << 20
 """A server that does not know the filter would send every file of all those commits."""
 _RETRY_WAITS_S = (0.5, 2.0)

@@ -21,14 +21,13 @@ from typing import IO
 
 from bot.adapters.git.process import GitFailed, Runner
 from bot.errors import BadRequest, OutsideError
-from bot.types.snapshot import Blob, PastCommit
+from bot.types.snapshot import MAX_PAST_COMMITS, Blob, PastCommit
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 SUBMODULE = "160000"
-MAX_COMMITS = 300
 
 _LOG = (
-    f"log -z -n{MAX_COMMITS} --no-merges --no-renames --name-only --format=%x00%P%x00%B%x00"
+    f"log -z -n{MAX_PAST_COMMITS} --no-merges --no-renames --name-only --format=%x00%P%x00%B%x00"
     " --end-of-options"
 )
 # No redirects: they would carry the token, or the job, to another server. No fsync: everything can
@@ -143,7 +142,7 @@ def _read_content(output: IO[bytes], oid: str) -> bytes:
 
 
 def read_history(runner: Runner, git_dir: Path, sha: str) -> tuple[PastCommit, ...]:
-    """Messages and paths of the last `MAX_COMMITS` commits up to `sha`, newest first; git needs
+    """Messages and paths of the last `MAX_PAST_COMMITS` commits up to `sha`, newest first; git needs
     their trees for it, but no file. A commit whose parent is not here is left out, since it seems
     to touch every file. GitFailed if a commit or tree is missing."""
     log = runner.run(git_dir, *_LOG.split(), sha)

@@ -55,24 +55,12 @@ class AppRef(BaseModel):
 
 
 class Issue(BaseModel):
-    number: Number
     title: Title
     body: Body | None = None
     user: User | None = None
-    state: Literal["open", "closed"]
-    locked: bool = False
-    pull_request: object | None = None
 
     def thread(self) -> Thread:
-        return Thread(
-            number=self.number,
-            title=self.title,
-            body=self.body or "",
-            author=(self.user or GHOST).login,
-            is_pull=self.pull_request is not None,
-            state=self.state,
-            locked=self.locked,
-        )
+        return Thread(self.title, self.body or "", (self.user or GHOST).login)
 
 
 class IssueComment(BaseModel):

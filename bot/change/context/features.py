@@ -22,7 +22,7 @@ from bot.change.context.retrieval import (
 from bot.change.context.segments import Segment, Source, split_segments
 from bot.change.context.task import Mention, Query, StemPair, find_phrases
 from bot.change.context.tokenize import MAX_WORD_CHARS, split_stems, split_terms, split_words
-from bot.types.snapshot import PastCommit
+from bot.types.snapshot import MAX_PAST_COMMITS, PastCommit
 
 Features = dict[str, float]
 
@@ -34,8 +34,6 @@ were not measured one by one."""
 _HALVING_LINES = 120
 """The score of a segment with this many lines is halved."""
 
-_MAX_COMMITS = 300
-"""Past commits that are compared with the task, newest first."""
 _MAX_MESSAGE_CHARS = 3_000
 _MAX_COMMIT_PATHS = 30
 """A commit that touches as many files or more tells nothing of any of them."""
@@ -329,7 +327,7 @@ def score_past_commits(
     the files of each. People describe a change in the words of the issues to come, which are often
     not the words of the code: beside the text itself no other hint tells as much."""
     commits = [
-        commit for commit in commits[:_MAX_COMMITS] if 0 < len(commit.paths) < _MAX_COMMIT_PATHS
+        commit for commit in commits[:MAX_PAST_COMMITS] if 0 < len(commit.paths) < _MAX_COMMIT_PATHS
     ]
     messages = [_count_stems(commit.message) for commit in commits]
     similarities = _score_messages(messages, terms)

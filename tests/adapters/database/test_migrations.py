@@ -18,7 +18,7 @@ from bot.adapters.database.schema import MIGRATION_TABLE, MIGRATIONS, OLDER_TABL
 from bot.errors import OutsideError, SetupError
 from bot.ports import WaitingJob
 from bot.types import Job, Report, State, Usage
-from bot.types.serialization import dump_job, dump_report, log_row
+from bot.types.serialization import JOB, REPORT, log_row
 from tests.adapters.conftest import Clock
 from tests.adapters.database.test_database import job, reader, rows
 from tests.doubles.supabase import Supabase, run_sql
@@ -93,7 +93,7 @@ def insert_older_inbox(url: str, accepted: Job, at: float, taken_at: float | Non
         url,
         "tinygen_inbox",
         id=accepted.id,
-        job=json.dumps(dump_job(accepted)) if taken_at is None else "",
+        job=json.dumps(JOB.dump(accepted)) if taken_at is None else "",
         accepted_at=at,
         claimed_until=0.0,
         taken_at=taken_at,
@@ -114,7 +114,7 @@ def insert_older_report(url: str, report: Report, at: float) -> None:
         state=report.state,
         created_at=at,
         updated_at=at,
-        report=json.dumps(dump_report(report)),
+        report=json.dumps(REPORT.dump(report)),
         actor=report.job.actor,
         verb=report.job.command.verb,
         tokens=report.usage.prompt_tokens,
@@ -250,7 +250,7 @@ def test_what_an_older_version_kept_by_name_is_its_repositorys_with_the_next_del
         state="done",
         created_at=1e9,
         updated_at=1e9,
-        report=json.dumps(dump_report(Report(asked, "done"))),
+        report=json.dumps(REPORT.dump(Report(asked, "done"))),
         actor="mona",
         verb="solve",
         tokens=0,

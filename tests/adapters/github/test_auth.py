@@ -97,7 +97,7 @@ def test_a_new_token_that_not_all_of_github_knows_yet_is_tried_again(
     installed: InstalledApp,
 ) -> None:
     installed.double.faults.add(faults.unauthorized(), method="GET", path="/issues/1$", times=3)
-    assert installed.connect().thread(1).number == 1
+    assert installed.connect().thread(1).title == "It is broken"
     assert installed.count("POST", MINT) == 2
     assert installed.pauses == [1, 2]
 
@@ -118,7 +118,7 @@ def test_a_fixed_token_that_is_refused_is_the_operators(installed: InstalledApp)
 
 def test_minting_is_tried_again_where_github_fails(installed: InstalledApp) -> None:
     installed.double.faults.add(faults.bad_gateway(), method="POST", path="access_tokens")
-    assert installed.connect().thread(1).number == 1
+    assert installed.connect().thread(1).title == "It is broken"
     assert installed.pauses == [1]
 
 

@@ -47,7 +47,7 @@ TOKEN = "ghp_0123456789abcdefghij"
 )
 def test_a_read_is_repeated_with_growing_pauses(installed: InstalledApp, fault: Fault) -> None:
     installed.double.faults.add(fault, path="/issues/1$", times=3)
-    assert installed.connect().thread(1).number == 1
+    assert installed.connect().thread(1).title == "It is broken"
     assert installed.pauses == [1, 2, 4]
 
 
@@ -70,7 +70,7 @@ def test_an_outage_lasts_as_long_as_github_says(installed: InstalledApp) -> None
 def test_a_silent_github_is_left_after_the_timeout(installed: InstalledApp) -> None:
     installed.double.faults.add(faults.delayed(30), path="/issues/1$")
     began = time.monotonic()
-    assert installed.connect(timeout_s=0.3).thread(1).number == 1
+    assert installed.connect(timeout_s=0.3).thread(1).title == "It is broken"
     assert time.monotonic() - began < 10
     assert installed.pauses == [1]
 
@@ -105,7 +105,7 @@ def test_a_connection_that_never_was_lets_a_creation_be_repeated() -> None:
 
 def test_a_secondary_limit_is_waited_for_as_its_header_says(installed: InstalledApp) -> None:
     installed.double.faults.add(faults.secondary_limit(retry_after_s=30), path="/issues/1$")
-    assert installed.connect().thread(1).number == 1
+    assert installed.connect().thread(1).title == "It is broken"
     assert installed.pauses == [30]
 
 
@@ -114,7 +114,7 @@ def test_a_secondary_limit_without_a_header_is_known_by_its_words(
     installed: InstalledApp, status: int
 ) -> None:
     installed.double.faults.add(faults.secondary_limit(status=status), path="/issues/1$")
-    assert installed.connect().thread(1).number == 1
+    assert installed.connect().thread(1).title == "It is broken"
     assert installed.pauses == [60]
 
 
@@ -131,7 +131,7 @@ def test_the_primary_limit_is_waited_for_until_its_reset(installed: InstalledApp
     installed.double.faults.add(
         faults.primary_limit(reset_at_s=time.time() + 40), path="/issues/1$"
     )
-    assert installed.connect().thread(1).number == 1
+    assert installed.connect().thread(1).title == "It is broken"
     assert 38 < installed.pauses[0] <= 41
 
 
@@ -180,7 +180,7 @@ def test_a_limit_that_is_met_again_lasts_as_long_as_its_header_says(
     ):
         installed.double.faults.add(fault, path="/issues/1$")
     installed.double.faults.add(faults.unavailable(retry_after_s=1), path="/issues/1$")
-    assert installed.connect().thread(1).number == 1
+    assert installed.connect().thread(1).title == "It is broken"
     assert installed.pauses == [30, 5, 1]
 
 
