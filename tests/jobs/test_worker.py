@@ -19,14 +19,14 @@ class FakeEngine:
     def __init__(self, *failures: Exception) -> None:
         self.failures, self.started = list(failures), list[str]()
 
-    def workflow(self, name: str, body: Callable[[Any], Any]) -> None: ...
+    def register(self, workflow: Any, body: Callable[[Any], Any]) -> None: ...
 
-    def start(self, name: str, workflow_id: str, payload: Any, *, group: str) -> None:
+    def start(self, workflow: Any, workflow_id: str, payload: Any, *, account: str) -> None:
         if self.failures:
             raise self.failures.pop(0)
         self.started.append(workflow_id)
 
-    def free(self, cap: int) -> None: ...
+    def release_held(self, cap: int) -> None: ...
 
     def state(self, workflow_id: str) -> str:
         return "running" if workflow_id in self.started else "unknown"
@@ -91,10 +91,10 @@ def test_a_failure_of_any_kind_is_survived_and_what_waits_is_started_later() -> 
 class Picky(FakeEngine):
     """Never starts the job "odd"."""
 
-    def start(self, name: str, workflow_id: str, payload: Any, *, group: str) -> None:
+    def start(self, workflow: Any, workflow_id: str, payload: Any, *, account: str) -> None:
         if workflow_id == "odd":
             raise ZeroDivisionError
-        super().start(name, workflow_id, payload, group=group)
+        super().start(workflow, workflow_id, payload, account=account)
 
 
 def test_a_job_that_cannot_be_started_does_not_stop_those_behind_it() -> None:
