@@ -43,13 +43,18 @@ HEADERS = {
     "accept", "apikey", "authorization", "content-encoding", "content-type", "git-protocol", "location", "prefer",
     "retry-after", "user-agent", "www-authenticate", "x-github-api-version", "x-github-event",
 }  # fmt: skip
-TABLES = (
-    "tinygen_inbox",
-    "tinygen_refusals",
-    "tinygen_reports",
-    "tinygen_requests",
-    "tinygen_unsent",
-)
+REPORTS = "select * from tinygen_reports"
+REPORTS_OF_JOBS = """select id, repo, issue_number, state, accepted_at as created_at, updated_at,
+    report, actor, verb, tokens, repository_key, asker_key, installation_id
+    from tinygen_jobs where state is not null order by accepted_at"""
+ROWS = {
+    "tinygen_refusals": ("tinygen_refusals", "select * from tinygen_refusals"),
+    "tinygen_reports": ("tinygen_reports", REPORTS),
+    "tinygen_jobs": ("tinygen_reports", REPORTS_OF_JOBS),
+    "tinygen_requests": ("tinygen_requests", "select * from tinygen_requests"),
+}
+"""By the table that there is: what its rows are recorded as, and how they are read. Newer checkouts
+keep a job and its report in one table."""
 MOST_NESTED = 800
 LOCK = threading.Lock()
 EVENTS: list[Event] = []
@@ -296,9 +301,10 @@ def add_rows(folder: Path) -> None:
             found = connection.execute(
                 "select name from sqlite_master where type = 'table'"
             ).fetchall()
-            for table in sorted({row[0] for row in found} & set(TABLES)):
-                for row in connection.execute(f"select * from {table}"):
-                    add("log", table=table, row={name: plain(row[name]) for name in row.keys()})  # noqa: SIM118
+            for table in sorted({row[0] for row in found} & set(ROWS), key=lambda each: ROWS[each]):
+                name, query = ROWS[table]
+                for row in connection.execute(query):
+                    add("log", table=name, row={key: plain(row[key]) for key in row.keys()})  # noqa: SIM118
 
 
 def plain(value: object) -> object:
