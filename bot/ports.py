@@ -15,7 +15,16 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Literal, Protocol
 
-from bot.types import DeliveryAttempt, Failure, Job, Permission, Prompt, Reply, Report
+from bot.types import (
+    DeliveryAttempt,
+    Failure,
+    Job,
+    Permission,
+    Prompt,
+    Reply,
+    Report,
+    WaitingJob,
+)
 from bot.types.github import Comment, FailedJob, LineComment, PullRequest, Remote, Thread
 from bot.types.quota import Tally
 from bot.types.snapshot import Changes, Patch, Snapshot
@@ -188,17 +197,6 @@ class RequestLog(Protocol):
     def write(self, report: Report) -> None:
         """Inserts the row or brings it to this report's state. A row of an open state never
         replaces one of a final state."""
-
-
-@dataclass(frozen=True, slots=True)
-class WaitingJob:
-    """An accepted job that no worker has taken, and whose shares it needs: its asker's in the
-    repository, the repository's, the account's."""
-
-    id: str
-    asker: str
-    repository: str
-    account: str
 
 
 ChooseWaiting = Callable[[Sequence[WaitingJob]], Collection[str]]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.errors import DatabaseFailed, OutsideError
-from bot.ports import ChooseWaiting, WaitingJob
-from bot.types import FINAL_STATES, Failure, Job, Report
+from bot.ports import ChooseWaiting
+from bot.types import FINAL_STATES, Failure, Job, Report, WaitingJob
 from bot.types.quota import By
 
 

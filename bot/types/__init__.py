@@ -211,6 +211,17 @@ class Outsider:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingJob:
+    """An accepted job that no worker has taken, and whose shares it needs: its asker's in the
+    repository, the repository's, the account's."""
+
+    id: str
+    asker: str
+    repository: str
+    account: str
+
+
+@dataclass(frozen=True, slots=True)
 class Image:
     """An image in a thread. Its bytes are stored under their digest, apart from jobs."""
 

@@ -10,8 +10,7 @@ from bot.jobs.engine.fairness import (
     choose_starting,
     may_run,
 )
-from bot.ports import WaitingJob
-from bot.types import Command, Job
+from bot.types import Command, Job, WaitingJob
 from tests.doubles.model import Messages, Reply, hang
 from tests.jobs.conftest import SetScene
 from tests.scene import CONFIDENT, FILES, LOUDER, Scene, Told

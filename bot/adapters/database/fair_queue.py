@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from bot.adapters.database.schema import jobs
-from bot.ports import WaitingJob
+from bot.types import WaitingJob
 
 _FIRST_OF = (
     (("asker_key", "repository_key"), 1),

@@ -14,7 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bot.ports import WaitingJob
+from bot.types import WaitingJob
 
 MAX_STARTING = 16
 """Commands that one worker starts at once: each takes a thread for as long as GitHub takes to

@@ -20,8 +20,8 @@ from bot.jobs.run import run
 from bot.jobs.worker.heartbeat import Heartbeat
 from bot.jobs.worker.maintenance import close_lost
 from bot.jobs.workflows import ACCEPT, CANCEL, CLOSE_LOST, REPORT_END, RUN
-from bot.ports import Inbox, WaitingJob
-from bot.types import Job
+from bot.ports import Inbox
+from bot.types import Job, WaitingJob
 
 INTAKE_S = 0.05
 """How often the inbox is looked at while nothing in it can be started."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.adapters.database import Database
-from bot.ports import WaitingJob
+from bot.types import WaitingJob
 from tests.adapters.conftest import Clock
 from tests.adapters.database.test_database import job_by
 

@@ -16,8 +16,7 @@ from sqlalchemy import Table, inspect, text
 from bot.adapters.database import Database
 from bot.adapters.database.schema import MIGRATION_TABLE, MIGRATIONS, OLDER_TABLES, metadata
 from bot.errors import OutsideError, SetupError
-from bot.ports import WaitingJob
-from bot.types import Job, Report, State, Usage
+from bot.types import Job, Report, State, Usage, WaitingJob
 from bot.types.serialization import JOB, REPORT, log_row
 from tests.adapters.conftest import Clock
 from tests.adapters.database.test_database import job, reader, rows
