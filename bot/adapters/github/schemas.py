@@ -55,9 +55,11 @@ class AppRef(BaseModel):
 
 
 class Issue(BaseModel):
+    number: Number
     title: Title
     body: Body | None = None
     user: User | None = None
+    state: Literal["open", "closed"]
 
     def thread(self) -> Thread:
         return Thread(self.title, self.body or "", (self.user or GHOST).login)
