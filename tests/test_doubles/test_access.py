@@ -67,7 +67,7 @@ def test_a_token_holds_no_more_than_was_asked_for(
         github, http, installation, repositories=["hello"], permissions={"contents": "read"}
     )
     bot = Client(http, narrow["token"])
-    assert bot("GET", f"{R}/branches/main").status_code == 200
+    assert bot("GET", f"{R}/git/ref/heads/main").status_code == 200
     refused = bot("POST", C, {"body": "Hello."})
     assert refused.json()["message"] == "Resource not accessible by integration"
     assert refused.headers["X-Accepted-GitHub-Permissions"] == "issues=write; pull_requests=write"

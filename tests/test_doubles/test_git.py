@@ -163,7 +163,8 @@ def test_a_push_is_seen_by_the_api_and_needs_write(
     assert "403" in refused.stderr
     done = git("-C", here, "push", "origin", "HEAD:work", token=bot.credential)
     assert done.returncode == 0, done.stderr
-    assert bot("GET", f"{R}/branches/work").json()["commit"]["commit"]["message"] == "Big\n"
+    sha = bot("GET", f"{R}/git/ref/heads/work").json()["object"]["sha"]
+    assert bot("GET", f"{R}/git/commits/{sha}").json()["message"] == "Big\n"
 
 
 def test_a_renamed_repository_is_still_cloned(
@@ -178,7 +179,7 @@ def test_a_repository_that_was_brought_along_is_served_in_place(
 ) -> None:
     again = github.add_repository("hubot/again", path=repo.git.path)
     assert again.git.branch("main") == repo.git.branch("main")
-    assert bot("GET", "/repos/hubot/again/branches/main").status_code == 200
+    assert bot("GET", "/repos/hubot/again/git/ref/heads/main").status_code == 200
 
 
 def test_a_pull_request_from_a_fork_can_be_fetched_here(

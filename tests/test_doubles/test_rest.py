@@ -80,26 +80,17 @@ def test_a_second_pull_request_of_one_head_is_refused(repo: Repository, bot: Cli
 def test_an_empty_repository_says_so(github: GitHubDouble, http: httpx.Client) -> None:
     github.add_repository("octocat/new")
     assert Client(http)("GET", "/repos/octocat/new/git/ref/heads/main").status_code == 409
-    assert Client(http)("GET", "/repos/octocat/new/commits/main").status_code == 409
-    assert Client(http)("GET", "/repos/octocat/new/branches/main").status_code == 404
-
-
-def test_a_commit_is_found_by_each_of_its_names(repo: Repository, bot: Client) -> None:
-    sha = repo.git.branch("main") or ""
-    repo.git.set_ref("refs/tags/v1", sha)
-    names = ("main", "v1", "heads/main", sha, sha[:7])
-    assert {bot("GET", f"{R}/commits/{name}").json()["sha"] for name in names} == {sha}
-    assert bot("GET", f"{R}/commits/nobody").json()["message"] == "No commit found for SHA: nobody"
 
 
 def test_a_former_name_leads_to_the_new_one(
     github: GitHubDouble, repo: Repository, bot: Client
 ) -> None:
     repo.rename("hallo")
-    answer = bot("GET", f"{R}/branches/main")
+    answer = bot("GET", f"{R}/git/ref/heads/main")
     assert answer.status_code == 301
-    assert answer.headers["Location"] == f"{github.api_url}/repositories/{repo.id}/branches/main"
-    assert bot("GET", answer.headers["Location"]).json()["name"] == "main"
+    location = f"{github.api_url}/repositories/{repo.id}/git/ref/heads/main"
+    assert answer.headers["Location"] == location
+    assert bot("GET", location).json()["ref"] == "refs/heads/main"
 
 
 def test_comments_come_in_pages(repo: Repository, bot: Client) -> None:

@@ -217,9 +217,6 @@ class Bare:
         """False where git refuses, as for `a` beside `a/b`."""
         return self.succeeds("update-ref", ref, oid)
 
-    def delete_ref(self, ref: str) -> None:
-        self.run("update-ref", "-d", ref)
-
     def is_ancestor(self, old: str, new: str) -> bool:
         return self.succeeds("merge-base", "--is-ancestor", old, new)
 

@@ -8,7 +8,7 @@ from tests.doubles.github.apps import app_from_manifest
 from tests.doubles.github.auth import require_app
 from tests.doubles.github.refusals import Refused, not_found
 from tests.doubles.github.repository import Repository
-from tests.doubles.github.routing import Call, paged, respond, route
+from tests.doubles.github.routing import Call, respond, route
 from tests.doubles.github.state import LEVELS, App, Installation, Json, Token, iso
 from tests.doubles.server import Response
 
@@ -20,14 +20,6 @@ def get_app(call: Call) -> Response:
     app = require_app(call.caller)
     count = sum(installation.app is app for installation in call.world.installations.values())
     return respond({**payloads.app(call.world, app), "installations_count": count})
-
-
-@route("GET", "/app/installations")
-def list_installations(call: Call) -> Response:
-    app = require_app(call.caller)
-    ours = [known for known in call.world.installations.values() if known.app is app]
-    page, headers = paged(call, ours)
-    return respond([payloads.installation(call.world, known) for known in page], headers=headers)
 
 
 @route("GET", "/app/installations/{id:int}")
@@ -49,15 +41,6 @@ def get_repo_installation(call: Call) -> Response:
     repo = call.world.names.get(f"{call.parts['owner']}/{call.parts['repo']}".lower())
     for known in call.world.installations.values():
         if repo and known.app is app and known.covers(repo):
-            return respond(payloads.installation(call.world, known))
-    raise not_found()
-
-
-@route("GET", "/users/{login}/installation")
-def get_user_installation(call: Call) -> Response:
-    app = require_app(call.caller)
-    for known in call.world.installations.values():
-        if known.app is app and known.account.login.lower() == call.parts["login"].lower():
             return respond(payloads.installation(call.world, known))
     raise not_found()
 
@@ -116,45 +99,9 @@ def _narrowed_repositories(call: Call, installation: Installation) -> list[Repos
     return covered
 
 
-@route("DELETE", "/installation/token")
-def revoke_token(call: Call) -> Response:
-    _installation_token(call).revoked = True
-    return respond(None, 204)
-
-
-@route("GET", "/installation/repositories")
-def list_repositories(call: Call) -> Response:
-    token = _installation_token(call)
-    reached = [repo for repo in call.world.repositories.values() if token.reaches(repo)]
-    page, headers = paged(call, reached)
-    shown = [payloads.repository(repo) for repo in page]
-    selection = "all" if token.repositories is None else "selected"
-    answer = {"total_count": len(reached), "repository_selection": selection, "repositories": shown}
-    return respond(answer, headers=headers)
-
-
-def _installation_token(call: Call) -> Token:
-    token = call.caller.token
-    if token is None or token.installation is None:
-        raise Refused(
-            403,
-            "You must authenticate with an installation access token in order to list"
-            " repositories.",
-        )
-    return token
-
-
 @route("GET", "/app/hook/config")
 def get_hook_config(call: Call) -> Response:
     return respond(_hook_config(require_app(call.caller)))
-
-
-@route("PATCH", "/app/hook/config")
-def edit_hook_config(call: Call) -> Response:
-    app = require_app(call.caller)
-    app.webhook_url = call.json.get("url", app.webhook_url)
-    app.webhook_secret = call.json.get("secret", app.webhook_secret)
-    return respond(_hook_config(app))
 
 
 def _hook_config(app: App) -> dict[str, str]:
@@ -175,11 +122,6 @@ def list_deliveries(call: Call) -> Response:
         url = f"{call.world.api_url}/app/hook/deliveries?per_page={size}&cursor={ours[size - 1].id}"
         headers["Link"] = f'<{url}>; rel="next"'
     return respond([webhooks.delivery_item(each) for each in ours[:size]], headers=headers)
-
-
-@route("GET", "/app/hook/deliveries/{id:int}")
-def get_delivery(call: Call) -> Response:
-    return respond(webhooks.delivery(_delivery(call)))
 
 
 @route("POST", "/app/hook/deliveries/{id:int}/attempts")

@@ -51,12 +51,6 @@ def get_ref(call: Call) -> Response:
     return respond(_ref(call, name, found.oid, found.kind))
 
 
-@route("GET", "/repos/{owner}/{repo}/git/matching-refs/{ref:path}", "contents:read")
-def list_matching_refs(call: Call) -> Response:
-    found = _check_not_empty(call).refs(f"refs/{call.parts['ref']}")
-    return respond([_ref(call, name, oid, kind) for name, oid, kind in found])
-
-
 @route("POST", "/repos/{owner}/{repo}/git/refs", "contents:write")
 def create_ref(call: Call) -> Response:
     git = _check_not_empty(call)
@@ -92,31 +86,6 @@ def update_ref(call: Call) -> Response:
     return respond(_ref(call, name, oid, "commit"))
 
 
-@route("DELETE", "/repos/{owner}/{repo}/git/refs/{ref:path}", "contents:write")
-def delete_ref(call: Call) -> Response:
-    name = f"refs/{call.parts['ref']}"
-    if call.repo.git.sha(name) is None:
-        raise Refused(422, "Reference does not exist")
-    call.repo.git.delete_ref(name)
-    return respond(None, 204)
-
-
-@route("GET", "/repos/{owner}/{repo}/git/blobs/{sha}", "contents:read")
-def get_blob(call: Call) -> Response:
-    found = call.repo.git.read_kind(call.parts["sha"], "blob")
-    if found is None:
-        raise not_found()
-    answer = {
-        "sha": found.oid,
-        "node_id": payloads.node_id("B", found.oid),
-        "size": len(found.content),
-        "url": _url(call, "blobs", found.oid),
-        "content": base64.encodebytes(found.content).decode(),
-        "encoding": "base64",
-    }
-    return respond(answer)
-
-
 @route("POST", "/repos/{owner}/{repo}/git/blobs", "contents:write")
 def create_blob(call: Call) -> Response:
     content = call.text("content")
@@ -129,22 +98,6 @@ def create_blob(call: Call) -> Response:
         raw = content.encode("utf-8", "surrogatepass")
     oid = call.repo.git.write("blob", raw)
     return respond({"sha": oid, "url": _url(call, "blobs", oid)}, 201)
-
-
-@route("GET", "/repos/{owner}/{repo}/git/trees/{sha:path}", "contents:read")
-def get_tree(call: Call) -> Response:
-    git, name = _check_not_empty(call), call.parts["sha"]
-    found = (
-        git.read(name)
-        if len(name) == 40
-        else git.read(f"refs/heads/{name}")
-        if is_ref_name(name)
-        else None
-    )
-    if found is None or found.kind not in ("tree", "commit"):
-        raise not_found()
-    tree = tree_of(found) if found.kind == "commit" else found.oid
-    return respond(_tree(call, tree, recursive="recursive" in call.request.query))
 
 
 def _tree(call: Call, tree: str, *, recursive: bool = False) -> Json:

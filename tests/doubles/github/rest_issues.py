@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.doubles.github import payloads, payloads_pulls
+from tests.doubles.github import payloads
 from tests.doubles.github.attachments import rendered
 from tests.doubles.github.auth import grants
 from tests.doubles.github.payloads import REACTIONS
@@ -58,16 +58,6 @@ def create_issue(call: Call) -> Response:
     return respond(payloads.issue(call.repo, issue), 201)
 
 
-@route("PATCH", "/repos/{owner}/{repo}/issues/{number:int}", *WRITE)
-def edit_issue(call: Call) -> Response:
-    issue, asked = _check_thread(call), call.json
-    issue.title, issue.body = asked.get("title", issue.title), asked.get("body", issue.body)
-    if asked.get("state") == "closed" and issue.state == "open":
-        call.repo.close(issue.number, by=call.caller.actor)
-    issue.updated_at = call.world.now()
-    return respond(payloads.issue(call.repo, issue))
-
-
 @route("GET", "/repos/{owner}/{repo}/issues/{number:int}/comments", *READ)
 def list_comments(call: Call) -> Response:
     page, headers = paged(call, call.repo.thread(call.issue.number))
@@ -93,22 +83,11 @@ def _comment_body(call: Call) -> str:
     return body
 
 
-@route("GET", "/repos/{owner}/{repo}/issues/comments/{id:int}", *READ)
-def get_comment(call: Call) -> Response:
-    return respond(payloads.comment(call.repo, call.comment))
-
-
 @route("PATCH", "/repos/{owner}/{repo}/issues/comments/{id:int}", *WRITE)
 def edit_comment(call: Call) -> Response:
     comment, body = _own(call), _comment_body(call)
     call.repo.edit_comment(comment, body, by=call.caller.actor)
     return respond(payloads.comment(call.repo, comment))
-
-
-@route("DELETE", "/repos/{owner}/{repo}/issues/comments/{id:int}", *WRITE)
-def delete_comment(call: Call) -> Response:
-    call.repo.delete_comment(_own(call), by=call.caller.actor)
-    return respond(None, 204)
 
 
 def _own(call: Call) -> Comment:
@@ -141,49 +120,11 @@ def _react(call: Call, to: Comment | Issue) -> Response:
     return respond(payloads.reaction(call.world, reaction), 201 if is_new else 200)
 
 
-def _list_reactions(call: Call, of: Comment | Issue) -> Response:
-    wanted = call.request.query.get("content")
-    page, headers = paged(call, [each for each in of.reactions if wanted in (None, each.content)])
-    return respond([payloads.reaction(call.world, each) for each in page], headers=headers)
-
-
-@route("POST", "/repos/{owner}/{repo}/issues/{number:int}/reactions", "issues:write")
-def react_to_issue(call: Call) -> Response:
-    return _react(call, call.issue)
-
-
-@route("GET", "/repos/{owner}/{repo}/issues/{number:int}/reactions", *READ)
-def list_issue_reactions(call: Call) -> Response:
-    return _list_reactions(call, call.issue)
-
-
 @route("POST", "/repos/{owner}/{repo}/issues/comments/{id:int}/reactions", *WRITE)
 def react_to_comment(call: Call) -> Response:
     return _react(call, call.comment)
 
 
-@route("GET", "/repos/{owner}/{repo}/issues/comments/{id:int}/reactions", *READ)
-def list_comment_reactions(call: Call) -> Response:
-    return _list_reactions(call, call.comment)
-
-
-@route("DELETE", "/repos/{owner}/{repo}/issues/comments/{id:int}/reactions/{reaction:int}", *WRITE)
-def delete_comment_reaction(call: Call) -> Response:
-    kept = [each for each in call.comment.reactions if each.id != int(call.parts["reaction"])]
-    call.comment.reactions[:] = kept
-    return respond(None, 204)
-
-
-@route("GET", "/repos/{owner}/{repo}/pulls/comments/{id:int}", "pull_requests:read")
-def get_review_comment(call: Call) -> Response:
-    return respond(payloads_pulls.review_comment(call.repo, call.comment))
-
-
 @route("POST", "/repos/{owner}/{repo}/pulls/comments/{id:int}/reactions", "pull_requests:write")
 def react_to_review_comment(call: Call) -> Response:
     return _react(call, call.comment)
-
-
-@route("GET", "/repos/{owner}/{repo}/pulls/comments/{id:int}/reactions", "pull_requests:read")
-def list_review_comment_reactions(call: Call) -> Response:
-    return _list_reactions(call, call.comment)

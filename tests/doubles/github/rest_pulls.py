@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.doubles.github import payloads_pulls
-from tests.doubles.github.payloads_pulls import commits_between, diff_entries, merge_base
+from tests.doubles.github.payloads_pulls import commits_between
 from tests.doubles.github.refusals import Refused, invalid, not_found
 from tests.doubles.github.repository import Repository
 from tests.doubles.github.rest_issues import check_body
@@ -92,21 +92,6 @@ def _check_ends(repo: Repository, head: str, base: str) -> None:
         raise invalid("PullRequest", "custom", message=f"No commits between {base} and {branch}")
 
 
-@route("PATCH", "/repos/{owner}/{repo}/pulls/{number:int}", "pull_requests:write")
-def edit_pull(call: Call) -> Response:
-    issue, asked = _pull(call), call.json
-    issue.title = asked.get("title", issue.title)
-    issue.body = (
-        check_body("PullRequest", asked.get("body") or "") if "body" in asked else issue.body
-    )
-    if asked.get("state") == "closed" and issue.state == "open":
-        call.repo.close(issue.number, by=call.caller.actor)
-    elif asked.get("state") == "open":
-        issue.state, issue.closed_at = "open", None
-    issue.updated_at = call.world.now()
-    return respond(payloads_pulls.pull(call.repo, issue))
-
-
 @route(
     "POST", "/repos/{owner}/{repo}/pulls/{number:int}/requested_reviewers", "pull_requests:write"
 )
@@ -119,17 +104,6 @@ def request_reviewers(call: Call) -> Response:
         raise Refused(422, "Review cannot be requested from pull request author.")
     issue.reviewers += [login for login in logins if login not in issue.reviewers]
     return respond(payloads_pulls.pull_simple(call.repo, issue), 201)
-
-
-@route("GET", "/repos/{owner}/{repo}/pulls/{number:int}/files", "pull_requests:read")
-def list_files(call: Call) -> Response:
-    issue = _pull(call)
-    head = call.repo.head(issue)
-    base = call.repo.git.branch(_base(issue))
-    if base is None:
-        raise Refused(422, "Sorry, the base branch is gone.")
-    page, headers = paged(call, diff_entries(call.repo, merge_base(call.repo, base, head), head))
-    return respond(page, headers=headers)
 
 
 @route("GET", "/repos/{owner}/{repo}/pulls/{number:int}/comments", "pull_requests:read")

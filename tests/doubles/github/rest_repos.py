@@ -13,7 +13,7 @@ from tests.doubles.github.payloads_pulls import (
     merge_base,
     read_commit,
 )
-from tests.doubles.github.refusals import Refused, empty_repository, not_found
+from tests.doubles.github.refusals import Refused, not_found
 from tests.doubles.github.repository import Repository
 from tests.doubles.github.routing import Call, respond, route
 from tests.doubles.github.state import Json, Role
@@ -54,46 +54,6 @@ def get_permission(call: Call) -> Response:
     }
     shown = {**payloads.user(call.world, user), "permissions": permissions, "role_name": role}
     return respond({"permission": LEGACY.get(role, role), "role_name": role, "user": shown})
-
-
-@route("GET", "/repos/{owner}/{repo}/branches/{branch:path}", "contents:read")
-def get_branch(call: Call) -> Response:
-    name = call.parts["branch"]
-    sha = call.repo.git.branch(name)
-    if sha is None:
-        raise Refused(404, "Branch not found")
-    url = f"{call.world.api_url}/repos/{call.repo.full_name}/branches/{name}"
-    page = f"{call.world.url}/{call.repo.full_name}/tree/{name}"
-    answer = {
-        "name": name,
-        "commit": _commit(call.repo, sha),
-        "_links": {"self": url, "html": page},
-        "protected": False,
-        "protection": {"enabled": False, "required_status_checks": {"contexts": [], "checks": []}},
-        "protection_url": f"{url}/protection",
-    }
-    return respond(answer)
-
-
-@route("GET", "/repos/{owner}/{repo}/commits/{ref:path}", "contents:read")
-def get_commit(call: Call) -> Response:
-    name = call.parts["ref"]
-    sha = find_commit(call.repo, name)
-    if sha is None:
-        if not call.repo.git.refs("refs/"):
-            raise empty_repository()
-        raise Refused(422, f"No commit found for SHA: {name}")
-    if call.request.headers.get("Accept") == "application/vnd.github.sha":
-        return Response(
-            200, sha.encode(), {"Content-Type": "application/vnd.github.sha; charset=utf-8"}
-        )
-    commit = read_commit(call.repo, sha)
-    assert commit
-    old = commit.parents[0] if commit.parents else EMPTY_TREE
-    files = diff_entries(call.repo, old, sha)
-    added, removed = (sum(entry[of] for entry in files) for of in ("additions", "deletions"))
-    stats = {"additions": added, "deletions": removed, "total": added + removed}
-    return respond({**payloads_pulls.commit(call.repo, commit), "stats": stats, "files": files})
 
 
 @route("GET", "/repos/{owner}/{repo}/contents/{path:path}", "contents:read")
@@ -176,24 +136,3 @@ def compare(call: Call) -> Response:
         "files": diff_entries(call.repo, fork_point, new),
     }
     return respond(answer)
-
-
-@route("GET", "/users/{login}")
-def get_user(call: Call) -> Response:
-    user = call.world.users.get(call.parts["login"].lower())
-    if user is None:
-        raise not_found()
-    return respond(payloads.public_user(call.world, user))
-
-
-@route("GET", "/user")
-def get_authenticated_user(call: Call) -> Response:
-    if call.caller.kind == "installation":
-        raise Refused(403, "Resource not accessible by integration")
-    return respond(payloads.public_user(call.world, call.caller.actor))
-
-
-@route("GET", "/rate_limit")
-def get_rate_limit(call: Call) -> Response:
-    rate = call.limits.state(call.caller)
-    return respond({"resources": {"core": rate, "search": {**rate, "limit": 30}}, "rate": rate})
