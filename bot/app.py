@@ -1,4 +1,5 @@
-"""Concrete meets abstract, here and nowhere else."""
+"""The composition root: makes the adapters and gives them to the worker, the web part and the command
+line. Nowhere else is an adapter named."""
 
 from __future__ import annotations
 

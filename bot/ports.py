@@ -1,10 +1,8 @@
-"""The outside world as TinyGen needs it: Protocols that `adapters/` implements and `job/` calls.
+"""The outside world as TinyGen needs it: Protocols that `adapters` implements and `jobs` calls.
 
 Every method that fails raises an error of `bot.errors`: AskerError where asking again will not
 help, OutsideError after the adapter's own retries. Every method that creates something is safe to
 call twice with the same arguments: it looks before it creates.
-
-What happens in a worker, told as it happens, so that it can be counted.
 """
 
 from __future__ import annotations

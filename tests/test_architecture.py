@@ -1,5 +1,5 @@
-"""docs/architecture.md is true: its links lead to what they name, and the story of one command is
-what runs."""
+"""docs/architecture.md is true: its links lead to what they name, the story of one command is what
+runs, and its list of files is complete."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ PAGE = ROOT / "docs" / "architecture.md"
 TEXT = PAGE.read_text()
 LINK = re.compile(r"\[`([\w./]+)`\]\(\.\./([\w./]+)\)")
 STORY = TEXT.partition("## The story of one command")[2].partition("\n## ")[0]
+FILES = "## The files\n"
 FIRST = ("webhook", "bot/web/__init__.py")
 
 
@@ -72,3 +73,22 @@ def test_the_story_of_one_command_is_what_runs_in_that_order(
     assert told.report.pull_request_url
     story = [(name, path) for name, path in LINK.findall(STORY) if "/" not in name]
     assert [call for call in calls if call in story] == story
+
+
+def described_files() -> str:
+    """One line for each file of bot/: its name, and the first sentence of its docstring."""
+    lines = []
+    for path in sorted((ROOT / "bot").rglob("*.py")):
+        first = (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n\n")[0]
+        sentence = re.split(r"(?<=\.) (?=[A-Z`])", " ".join(first.split()))[0]
+        lines.append(f"- `{path.relative_to(ROOT)}`: {sentence}\n")
+    return "".join(lines)
+
+
+def test_every_file_is_listed_with_the_first_sentence_of_its_docstring() -> None:
+    listed = TEXT.partition(FILES)[2].lstrip("\n")
+    assert listed == described_files(), "write it anew by `python -m tests.test_architecture`"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(f"{TEXT.partition(FILES)[0]}{FILES}\n{described_files()}")

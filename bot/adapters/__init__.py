@@ -1,2 +1,2 @@
-"""The rim: one outside thing per file, with its retries, timeouts and limits. Nothing here decides
+"""One part of the outside world each, with its retries, timeouts and limits. Nothing here decides
 anything."""

@@ -1,0 +1,1 @@
+"""Pure: from a task to a change of the repository."""

@@ -1,0 +1,1 @@
+"""Pure: what people write on GitHub, and what they read there."""
