@@ -121,7 +121,7 @@ def generation_prompt(task: Task, context: Context) -> Prompt:
             _thread(tag, task),
             _material(tag, "the lines that the thread links to", "\n\n".join(task.linked)),
             _earlier(tag, task),
-            *(_hunk(tag, remark) for remark in task.remarks),
+            *(_hunk(tag, comment) for comment in task.remarks),
             *(
                 _material(tag, "what failed, and the end of its log", failure)
                 for failure in task.failures
@@ -227,7 +227,7 @@ def without_verdict(prose: str) -> str:
 
 def task_words(task: Task) -> str:
     """All words of the task and its thread, for choosing what the model is shown."""
-    lines = (f"{remark.path}:{remark.line or ''}\n{remark.hunk}" for remark in task.remarks)
+    lines = (f"{comment.path}:{comment.line or ''}\n{comment.hunk}" for comment in task.remarks)
     said = (
         task.title,
         task.prompt,
@@ -240,27 +240,27 @@ def task_words(task: Task) -> str:
     return "\n\n".join(part for part in said if part)
 
 
-def _hunk(tag: str, remark: ReviewComment) -> str:
+def _hunk(tag: str, comment: ReviewComment) -> str:
     return _material(
         tag,
-        f"part of the pull request's diff in {_quoted(remark.path)}, to the line meant",
-        remark.hunk,
+        f"part of the pull request's diff in {_quoted(comment.path)}, to the line meant",
+        comment.hunk,
     )
 
 
-def _spot(remark: ReviewComment) -> str:
-    if remark.line is None:
+def _spot(comment: ReviewComment) -> str:
+    if comment.line is None:
         return (
-            f"In {_quoted(remark.path)}, at lines that have changed since (the last ones of the"
+            f"In {_quoted(comment.path)}, at lines that have changed since (the last ones of the"
             " diff's part above)"
         )
     lines = (
-        f"line {remark.line}"
-        if remark.start_line is None
-        else f"lines {remark.start_line} to {remark.line}"
+        f"line {comment.line}"
+        if comment.start_line is None
+        else f"lines {comment.start_line} to {comment.line}"
     )
-    side = " of the file before the pull request" if remark.side == "LEFT" else ""
-    return f"In {_quoted(remark.path)}, {lines}{side}"
+    side = " of the file before the pull request" if comment.side == "LEFT" else ""
+    return f"In {_quoted(comment.path)}, {lines}{side}"
 
 
 def _order(task: Task) -> str:
@@ -271,7 +271,7 @@ def _order(task: Task) -> str:
     )
     if task.remarks:
         asked = "\n\n".join(
-            f"{_spot(remark)}:\n\n{remark.words or task.prompt}" for remark in task.remarks
+            f"{_spot(comment)}:\n\n{comment.words or task.prompt}" for comment in task.remarks
         )
         return (
             f"# Task\n\n{so_far}A review of this pull request asks for the following, on the lines"
@@ -287,7 +287,7 @@ def _language(task: Task) -> str:
 
 
 def _thread_texts(task: Task) -> list[str]:
-    hunks = [remark.hunk for remark in task.remarks]
+    hunks = [comment.hunk for comment in task.remarks]
     said = (task.title, task.body, *task.comments, *task.linked)
     return [*said, task.instructions, *task.earlier, task.diff, *hunks, *task.failures]
 

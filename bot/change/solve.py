@@ -221,13 +221,13 @@ def _converse(
     while True:
         reply = ask(prompt)
         parts = read_reply(reply.text, known=base.blobs)
-        applied = apply_edits(base, changes, parts.edits)
-        changes = applied.changes
-        barred |= {each.message: each for each in applied.rejected if each.is_final}
-        failed = tuple(each for each in applied.rejected if not each.is_final)
+        result = apply_edits(base, changes, parts.edits)
+        changes = result.changes
+        barred |= {each.message: each for each in result.rejected if each.is_final}
+        failed = tuple(each for each in result.rejected if not each.is_final)
         rejected = failed if parts.edits else rejected  # an answer without edits mends none
         said.append(parts.prose)
-        summary = summary or (parts.prose if applied.applied or not parts.requests else "")
+        summary = summary or (parts.prose if result.applied or not parts.requests else "")
         cut = reply.finish == "length"
         if parts.requests and requests:
             requests -= 1
@@ -237,11 +237,11 @@ def _converse(
             shown += answers.shown
             words = _joined(
                 prompts.repair_words(failed, 0, parts.problems, cut=cut) if failed else "",
-                prompts.more_words(answers.text, len(applied.applied)),
+                prompts.more_words(answers.text, len(result.applied)),
             )
         elif repairs and _unfinished(parts, failed, cut):
             repairs -= 1
-            words = prompts.repair_words(failed, len(applied.applied), parts.problems, cut=cut)
+            words = prompts.repair_words(failed, len(result.applied), parts.problems, cut=cut)
             words = _joined(words, prompts.NO_MORE_REQUESTS if parts.requests else "")
         else:
             unfinished, left = _left_open(parts, cut=cut), (*barred.values(), *rejected)
