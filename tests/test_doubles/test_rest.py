@@ -82,6 +82,15 @@ def test_an_empty_repository_says_so(github: GitHubDouble, http: httpx.Client) -
     assert Client(http)("GET", "/repos/octocat/new/git/ref/heads/main").status_code == 409
 
 
+def test_a_commit_is_compared_by_each_of_its_names(repo: Repository, bot: Client) -> None:
+    sha = repo.git.branch("main") or ""
+    repo.git.set_ref("refs/tags/v1", sha)
+    for name in ("main", "v1", "heads/main", sha, sha[:7]):
+        compared = bot("GET", f"{R}/compare/{name}...main").json()
+        assert (compared["status"], compared["base_commit"]["sha"]) == ("identical", sha)
+    assert bot("GET", f"{R}/compare/main...nobody").status_code == 404
+
+
 def test_a_former_name_leads_to_the_new_one(
     github: GitHubDouble, repo: Repository, bot: Client
 ) -> None:

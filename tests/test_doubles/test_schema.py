@@ -126,6 +126,7 @@ def about_apps(github: GitHubDouble, repo: Repository, as_app: Judged, as_bot: J
     as_bot("GET", "/repos/octocat/hello/collaborators/alice/permission")
     as_bot("GET", "/repos/octocat/hello/contents/src/b.py")
     as_bot("GET", "/repos/octocat/hello/contents/none", status=404)
+    Judged(as_app.http, github.add_token("alice"))("GET", "/user")
 
 
 def about_git(as_bot: Judged) -> None:

@@ -15,6 +15,7 @@ from tests.doubles.github.state import (
     Reaction,
     User,
     World,
+    iso,
 )
 
 if TYPE_CHECKING:
@@ -92,6 +93,13 @@ def user(world: World, who: User) -> Json:
         "user_view_type": "public",
         "site_admin": False,
     }
+
+
+def public_user(world: World, who: User) -> Json:
+    nothing = dict.fromkeys(("company", "location", "email", "hireable", "bio", "twitter_username"))
+    counts = dict.fromkeys(("public_repos", "public_gists", "followers", "following"), 0)
+    dates = {"created_at": iso(0), "updated_at": iso(0)}
+    return {**user(world, who), "name": who.login, "blog": "", **nothing, **counts, **dates}
 
 
 def app(world: World, of: App) -> Json:

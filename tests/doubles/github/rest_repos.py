@@ -136,3 +136,11 @@ def compare(call: Call) -> Response:
         "files": diff_entries(call.repo, fork_point, new),
     }
     return respond(answer)
+
+
+@route("GET", "/user")
+def get_authenticated_user(call: Call) -> Response:
+    """TinyGen asks it where it acts by GITHUB_TOKEN, to know its own comments."""
+    if call.caller.kind == "installation":
+        raise Refused(403, "Resource not accessible by integration")
+    return respond(payloads.public_user(call.world, call.caller.actor))
