@@ -17,6 +17,7 @@ from bot.errors import SetupError
 from bot.jobs.worker.heartbeat import DEAD_S, Heartbeat
 from tests.adapters.conftest import postgres_server, postgres_url  # noqa: F401 - fixtures
 from tests.demo import REPO, VERDICT, sample_files, scripted
+from tests.doubles.clock import ManualClock
 from tests.doubles.model import Fault, Messages, ModelDouble, Reply, hang
 from tests.scene import CONFIDENT, FILES, LOUDER
 from tests.stage import ROOT, Stage, state_of
@@ -45,19 +46,12 @@ class FakeWorkers:
         return frozenset(self.seen)
 
 
-class Clock:
-    now_s = 0.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
-def lease(engine: FakeEngine, workers: FakeWorkers, clock: Clock) -> Heartbeat:
+def lease(engine: FakeEngine, workers: FakeWorkers, clock: ManualClock) -> Heartbeat:
     return Heartbeat(engine, workers, "me", clock=clock)  # type: ignore[arg-type]
 
 
 def test_jobs_of_a_dead_worker_are_taken_over_and_those_of_the_living_are_not() -> None:
-    engine, workers, clock = FakeEngine("me", "dead", "other"), FakeWorkers("other"), Clock()
+    engine, workers, clock = FakeEngine("me", "dead", "other"), FakeWorkers("other"), ManualClock()
     mine = lease(engine, workers, clock)
     mine.beat()
     clock.now_s += DEAD_S + 1
@@ -66,14 +60,14 @@ def test_jobs_of_a_dead_worker_are_taken_over_and_those_of_the_living_are_not() 
 
 
 def test_a_worker_that_just_began_lets_the_others_speak_first() -> None:
-    engine, clock = FakeEngine("dead"), Clock()
+    engine, clock = FakeEngine("dead"), ManualClock()
     mine = lease(engine, FakeWorkers(), clock)
     mine.beat()
     assert mine.take_over() == 0
 
 
 def test_so_does_one_that_could_not_beat_for_as_long_as_the_dead() -> None:
-    engine, workers, clock = FakeEngine("dead"), FakeWorkers(), Clock()
+    engine, workers, clock = FakeEngine("dead"), FakeWorkers(), ManualClock()
     mine = lease(engine, workers, clock)
     mine.beat()
     clock.now_s += 10 * DEAD_S
