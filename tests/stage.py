@@ -37,9 +37,15 @@ class Stage:
     """
 
     def __init__(
-        self, root: Path, model_url: str, settings: Mapping[str, str] | None = None
+        self,
+        root: Path,
+        model_url: str,
+        settings: Mapping[str, str] | None = None,
+        *,
+        code: Path = ROOT,
     ) -> None:
-        self.root = root
+        """`code` is the checkout whose bot is started."""
+        self.root, self.code = root, code
         self.data_dir = root / "data"
         self.log = root / "bot.log"
         self.github = GitHubDouble(root / "github")
@@ -102,7 +108,7 @@ class Stage:
         with self.log.open("ab") as log:
             self._bot = subprocess.Popen(
                 [sys.executable, "-m", "bot", "serve"],
-                cwd=ROOT,
+                cwd=self.code,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
