@@ -193,7 +193,7 @@ def test_a_diff_that_was_shown_before_is_not_applied_over_a_protection(set_scene
     scene.repo.git.commit({".github/tinygen.yml": b"protected: [greet.py]\n"}, branch="main")
     told = scene.tell("/tinygen apply")
     assert (told.state, scene.repo.pulls) == ("failed", ())
-    assert "`greet.py`" in told.answer
+    assert "touches what the repository protects: `greet.py`." in told.answer
 
 
 def test_only_the_default_branch_has_a_say(scene: Scene) -> None:

@@ -239,7 +239,7 @@ class _Delivery:
         if protected:
             names = ", ".join(map(code_span, protected[:10]))
             raise NotPermitted(
-                f"The change touches what the repository is_protected: {names}.",
+                f"The change touches what the repository protects: {names}.",
                 next_step=(
                     "Apply that part by hand, or change `protected` in `.github/tinygen.yml`."
                 ),

@@ -56,17 +56,18 @@ class JobRepository:
     def view(self, sha: str) -> RepositoryView:
         """The repository at a commit, from the cache; from GitHub if the cache is gone."""
         if sha:
-            self._context.engine.step("fetch", lambda: self._fetch(sha), NOTHING)
+            self._context.engine.step("fetch", lambda: self._fetch(sha, self.github()), NOTHING)
         try:
             return self._cached(sha)
         except OutsideError:
-            self._fetch(sha)
+            self._fetch(sha, self.github())
             return self._cached(sha)
 
     def default_branch(self) -> RepositoryView:
         """The head of the default branch. For use inside a step."""
-        _name, sha = self.github().resolve(None)
-        self._fetch(sha)
+        github = self.github()
+        _name, sha = github.resolve(None)
+        self._fetch(sha, github)
         return self._cached(sha)
 
     def rebased(self, patch: Patch, onto_sha: str) -> Patch:
@@ -95,8 +96,8 @@ class JobRepository:
         snapshot = self._context.git.snapshot(self._key, sha)
         return view_repository(snapshot, repository_policy(self._context.policy.settings))
 
-    def _fetch(self, sha: str) -> None:
-        self._context.git.fetch(self._key, self.github().remote(), sha)
+    def _fetch(self, sha: str, github: GitHub) -> None:
+        self._context.git.fetch(self._key, github.remote(), sha)
 
 
 def find_destination(context: JobContext, job: Job, repeats: Report | None) -> Destination:
