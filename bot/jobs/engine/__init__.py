@@ -1,8 +1,8 @@
-"""The durable engine: workflows whose finished steps never run again, whatever process dies.
+"""The durable engine: workflows whose finished steps never run again, even if a process dies.
 
 dbos keeps each workflow's input and each finished step's outcome in the database. After a restart,
-a workflow runs from its start, and each finished step returns what is recorded of it. So the body
-of a workflow branches only on what steps returned, and whatever touches the world is in a step.
+a workflow runs from its start, and each finished step returns its recorded outcome. So the body of
+a workflow branches only on what steps returned, and all input and output is inside steps.
 
 This is the only module that imports dbos.
 """
@@ -48,14 +48,14 @@ P = TypeVar("P")
 T = TypeVar("T")
 
 EngineError = DBOSException
-"""An error of the engine itself: never a job's failure, so never caught as one."""
+"""An error of the engine itself. Code that reports a job's failures must let it pass."""
 
 NAME = "tinygen"
 APPLICATION_VERSION = "tinygen-1"
 """Constant: by default the engine leaves jobs in flight alone when a workflow's source changes.
 Raise it only with a change that jobs in flight cannot go on with, after the queue has drained."""
 MAX_RECOVERIES = 50
-"""A job that was in flight at so many restarts is the likely cause of them, and is given up."""
+"""A job that was in flight at that many restarts probably causes them, and is given up."""
 POLL_S = 0.1
 MAX_FOLLOWUPS = 16
 """Workflows of the queue "followups", of all accounts together, that one worker runs at once."""
@@ -64,7 +64,7 @@ NOBODY = "nobody"
 HELD_S = 10 * 365 * 86_400.0
 """The delay of a job that is held until `release_held` lets it run."""
 MANY = 1_000
-"""Workflows that are listed at once."""
+"""How many workflows one query lists at most."""
 _OPEN = ("DELAYED", "ENQUEUED", "PENDING")
 
 NOTHING: Codec[None] = codec_of(None)
@@ -78,8 +78,8 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Workflow(Generic[P]):
-    """A kind of workflow, by its name in the database, and what it is given: an object with the
-    job's `id`."""
+    """A kind of workflow: its name in the database, and the codec of its payload, which is a JSON
+    object with the job's `id`."""
 
     name: str
     payload: Codec[P]
@@ -87,17 +87,18 @@ class Workflow(Generic[P]):
 
 @dataclass(frozen=True, slots=True)
 class Postponed:
-    """How a workflow ends that goes on later. The workflow RESUME names the same stamp."""
+    """What a workflow returns that ends for now and continues later. `stamp` identifies this
+    ending: the workflow RESUME that continues it has the same stamp."""
 
     stamp: str
 
 
 @dataclass(frozen=True, slots=True)
 class Resumption:
-    """What is needed to let a postponed workflow go on, from `step` on."""
+    """The payload of RESUME: which workflow continues, and from which step."""
 
     id: str
-    """The job's."""
+    """The job's id."""
     workflow: str
     stamp: str
     step: int
@@ -161,8 +162,8 @@ class Engine:
         )
 
     def register(self, workflow: Workflow[P], body: Callable[[P], Postponed | None]) -> None:
-        """Says what the workflow does. All are registered before `launch`, since that is when jobs
-        in flight go on."""
+        """Sets the function that the workflow runs. All workflows must be registered before
+        `launch`, which lets jobs in flight continue."""
 
         @DBOS.workflow(
             name=workflow.name,
@@ -210,14 +211,15 @@ class Engine:
         )
 
     def stop(self, drain_s: int) -> None:
-        """Lets running jobs go on for `drain_s`; the others go on at the next start."""
+        """Lets running jobs continue for `drain_s`; what is left continues at the next start."""
         DBOS.destroy(workflow_completion_timeout_sec=drain_s, destroy_registry=True)
         self._client.destroy()
 
     def start(
         self, workflow: Workflow[P], workflow_id: str, payload: P, *, account: str | None = None
     ) -> None:
-        """Starts it here and now. An id that was started before starts nothing."""
+        """Starts a workflow in this process, at once. An id that was started before starts
+        nothing."""
         with SetWorkflowID(workflow_id), DBOSContextSetAuth(account, None):
             DBOS.start_workflow(self._workflows[workflow.name], self._dumped(workflow, payload))
 
@@ -232,9 +234,9 @@ class Engine:
         account: str | None = None,
         wait_s: float | None = None,
     ) -> None:
-        """Queues it, to start in `wait_s` at the earliest. Of the same `key` one runs at a time: a
-        repository in "jobs", an account in "followups". An id that was queued before queues
-        nothing."""
+        """Queues a workflow, to start in `wait_s` at the earliest. Of the same `key`, which is a
+        repository in "jobs" and an account in "followups", one runs at a time. An id that was
+        queued before queues nothing."""
         options = SetEnqueueOptions(queue_partition_key=key, delay_seconds=wait_s)
         with SetWorkflowID(workflow_id), DBOSContextSetAuth(account, None), options:
             DBOS.enqueue_workflow(
@@ -244,9 +246,10 @@ class Engine:
     def enqueue_in_turn(
         self, workflow: Workflow[P], workflow_id: str, payload: P, slot: QueueSlot
     ) -> None:
-        """Queues it in "jobs", or holds it there until `release_held` lets it run."""
-        with self._queueing:  # of many that come at once, each must see those before it
-            may_start = self.step("turn", lambda: may_run(self._group(slot.group), slot), FLAG)
+        """Queues a workflow in "jobs". If its slot is not free, `release_held` lets it run
+        later."""
+        with self._queueing:  # each of many concurrent calls must see the jobs queued before it
+            may_start = self.step("turn", lambda: may_run(self._queued_of(slot.group), slot), FLAG)
             self.enqueue(
                 "jobs",
                 workflow,
@@ -258,7 +261,7 @@ class Engine:
             )
 
     def release_held(self, cap: int) -> None:
-        """Lets held jobs run whose turn has come. Safe to do in many workers at once."""
+        """Lets held jobs run that need no longer be held. Safe in many workers at once."""
         delayed = self._queued("DELAYED")
         if any(job.is_held for job in delayed):
             for workflow_id in choose_released(
@@ -266,7 +269,7 @@ class Engine:
             ):
                 self._client.set_workflow_delay(workflow_id, delay_seconds=0.0)
 
-    def _group(self, account: str) -> tuple[QueuedJob, ...]:
+    def _queued_of(self, account: str) -> tuple[QueuedJob, ...]:
         return self._queued(*_OPEN, user=account, sort_desc=True)
 
     def _queued(self, *states: str, **filters: Any) -> tuple[QueuedJob, ...]:
@@ -299,7 +302,8 @@ class Engine:
         return "running" if found[0].status == "PENDING" else "ended"
 
     def is_alive(self, workflow_id: str) -> bool:
-        """Whether the workflow has work left. A postponed one does while its resumption waits."""
+        """Whether the workflow has work left. A postponed workflow has, as long as its RESUME
+        waits."""
         found = self._client.list_workflows(workflow_ids=[workflow_id], load_input=False)
         if not found:
             return False
@@ -322,13 +326,13 @@ class Engine:
         return frozenset(workflow.executor_id for workflow in running if workflow.executor_id)
 
     def take_over(self, executor_ids: Sequence[str]) -> int:
-        """How many workflows of dead executors go on here. The engine guards each by its owner: of
-        several executors that take over the same workflow, one gets it."""
+        """Continues the workflows of dead executors in this process, and returns how many. If
+        several executors take over the same workflow, the engine gives it to one of them."""
         return len(DBOS._recover_pending_workflows(list(executor_ids)))
 
     def forget(self, before: datetime) -> int:
-        """How many workflows that ended before then were deleted. The engine itself keeps them for
-        ever."""
+        """Deletes the workflows that ended before that time, and returns how many. The engine
+        itself keeps them for ever."""
         count = 0
         while old := self._client.list_workflows(
             completed_before=before.isoformat(), limit=MANY, load_input=False, load_output=False
@@ -338,12 +342,12 @@ class Engine:
         return count
 
     def drop(self, workflow_id: str) -> None:
-        """Takes a workflow out of its queue. One that already runs begins no further step."""
+        """Takes a workflow out of its queue. If it already runs, it begins no further step."""
         self._client.cancel_workflow(workflow_id)
 
     def resume(self, resumption: Resumption) -> bool:
-        """Queues a postponed workflow again where it was queued before. False if it is still about
-        to end. One that ended in another way, or was resumed already, is left alone."""
+        """Puts a postponed workflow back into its queue. False if it has not ended yet. A workflow
+        that ended in another way, or that was resumed already, is left alone."""
         found = self._client.list_workflows(workflow_ids=[resumption.workflow], load_input=False)
         if found and found[0].status in _OPEN:
             return False
@@ -359,11 +363,11 @@ class Engine:
             )
         return True
 
-    # The rest is for the body of a workflow.
+    # The methods below are for the body of a workflow.
 
     def step(self, name: str, body: Callable[[], T], result: Codec[T]) -> T:
-        """What `body` returned, now or before a restart. An error of `bot.errors` that it raised is
-        raised again as what it was."""
+        """Runs `body` once and returns its result; after a restart, the recorded one. An error of
+        `bot.errors` is recorded too, and raised again as the same class."""
         recorded = DBOS.run_step(StepOptions(name=name), lambda: self._recorded(name, body, result))
         outcome = load_outcome(recorded, step=recorded.get("number"))
         if outcome.error is not None:
@@ -388,8 +392,8 @@ class Engine:
         is_over: bool,
         may: Callable[[], bool],
     ) -> Postponed | None:
-        """What the workflow returns to go on in `wait_s`, from `step` on (None: from here on). None
-        if it may not."""
+        """Postpones the running workflow: it continues in `wait_s`, from `step` on (None: from here
+        on). Returns what the workflow must return; None if `may` forbids it."""
         found = self.step("put off", lambda: _new_stamp() if may() else None, _STAMP)
         if found is None:
             return None
@@ -402,8 +406,8 @@ class Engine:
         return Postponed(stamp)
 
     def _resume_changed(self, job_id: str, step: int) -> Postponed:
-        """Postpones a job that another version of the code began: of such a job nothing more can be
-        recorded from `step` on, so it is queued from outside the workflow."""
+        """Postpones a job whose recorded steps do not match this version's code. The engine records
+        no further step of it, so RESUME is queued from outside the workflow."""
         stamp = uuid.uuid4().hex
         account = DBOS.authenticated_user or NOBODY
         _log.warning("a job that other code began is done anew from here on", step=step)
@@ -426,7 +430,7 @@ _STAMP: Codec[tuple[str, int] | None] = codec_of(tuple[str, int] | None)
 
 
 def _new_stamp() -> tuple[str, int]:
-    """A new stamp, and the number of the step that makes it."""
+    """A new stamp, and the number of the current step."""
     return uuid.uuid4().hex, DBOS.step_id or 0
 
 
@@ -438,8 +442,8 @@ def _unusable(error: Exception) -> SetupError:
 
 
 def _use_wal(path: Path) -> None:
-    """Sets SQLite to write-ahead logging, which is faster than the engine's default, and stays set
-    in the file."""
+    """Sets SQLite to write-ahead logging, which is faster than the engine's default. The file keeps
+    the setting."""
     path.parent.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(path, timeout=30)
     connection.execute("pragma journal_mode=wal")

@@ -1,11 +1,13 @@
-"""Which of the jobs that wait may start, so that nobody holds up anybody else.
+"""Which of the waiting jobs may start, so that no person and no repository delays all others.
 
-First, a command that was accepted waits until a worker starts it. Each person, repository and
-account (an installation, or a direct caller) has only so many commands in progress.
+First, a stored command waits until a worker starts the workflow "accept" for it. The number of
+commands in progress is limited for each person, repository and account (an installation, or a
+direct caller).
 
-Then the job waits for its turn to run. The engine runs one job of a repository at a time, and takes
-repositories in random order. Of one installation, only so many repositories are in that queue; the
-jobs of further repositories are held, oldest first, until a repository has no job left.
+Then the job waits until the workflow "run" starts. The engine runs one job of a repository at a
+time, and takes repositories in random order. The number of repositories of one account in that
+queue is limited; the jobs of further repositories are held, and are released oldest first as soon
+as a repository has no job left.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ MAX_OF_ACCOUNT = 4
 
 @dataclass(frozen=True, slots=True)
 class QueuedJob:
-    """A job that has not ended; `group` is its installation, `key` its repository."""
+    """A job that has not ended; `group` is its account (`Job.account`), `key` its repository."""
 
     id: str
     group: str
@@ -35,7 +37,8 @@ class QueuedJob:
 
 @dataclass(frozen=True, slots=True)
 class QueueSlot:
-    """Where a job queues. `cap` is how many keys of its group may run at once; 0 is no limit."""
+    """A job's place in the queue. `cap` is how many keys of its group may run at once; 0 is no
+    limit."""
 
     group: str
     key: str
@@ -45,8 +48,8 @@ class QueueSlot:
 def choose_starting(
     waiting: Iterable[WaitingJob], starting: Iterable[WaitingJob]
 ) -> tuple[str, ...]:
-    """The ids of those to start now beside those that are starting, in the order in which they
-    wait."""
+    """The ids of the waiting commands to start now, in their order. `starting` are the commands in
+    progress."""
     taken: Counter[tuple[str, ...]] = Counter()
     for command in starting:
         taken.update(dict.fromkeys(_limits(command), 1))
@@ -60,7 +63,8 @@ def choose_starting(
 
 
 def _limits(command: WaitingJob) -> dict[tuple[str, ...], int]:
-    """How many commands may start at once, by whom or what they share."""
+    """How many commands may be in progress at once, for each thing that they share with this
+    one."""
     return {
         (): MAX_STARTING,
         ("account", command.account): MAX_OF_ACCOUNT,

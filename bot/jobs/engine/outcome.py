@@ -1,4 +1,4 @@
-"""What a step came to, as JSON.
+"""The outcome of a step, its result or its error, as JSON.
 
 The engine's own way to store an exception does not bring the same type back, so an error is stored
 by the name of its class, and read again as that class.
@@ -38,7 +38,7 @@ class Outcome:
 
 
 def outcome_of(body: Callable[[], Json]) -> Outcome:
-    """Runs a step. Any other error than one of `bot.errors` is raised."""
+    """Runs the body of a step. An error that is not of `bot.errors` is raised."""
     try:
         return Outcome(body())
     except (TinyGenError, Cancelled) as error:
@@ -51,8 +51,8 @@ def dump_outcome(outcome: Outcome) -> dict[str, Json]:
         return {"value": outcome.value}
     if isinstance(error, Cancelled):
         return {"error": {"type": "Cancelled"}}
-    # An adapter's own kind of error is stored as the kind above it that bot.errors has. The family
-    # is for a version that does not know the kind.
+    # An adapter's own class of error is stored as its nearest superclass in bot.errors. The family
+    # is for a version that does not know that class.
     kind = next((kind for kind in type(error).__mro__ if kind in _ERRORS.values()), OutsideError)
     family = next((family for family in _FAMILIES if issubclass(kind, family)), OutsideError)
     stored: dict[str, Json] = {
@@ -67,8 +67,8 @@ def dump_outcome(outcome: Outcome) -> dict[str, Json]:
 
 
 def load_outcome(stored: dict[str, Json], *, step: int | None) -> Outcome:
-    """`step` is the number of the step; None if it was not recorded. An error whose kind and family
-    are both unknown is read as an OutsideError."""
+    """`step` is the number of the step; None if it was not recorded. An error whose class and
+    family are both unknown is read as an OutsideError."""
     if "error" not in stored:
         return Outcome(stored["value"])
     error = stored["error"]

@@ -1,4 +1,5 @@
-"""A worker process: starts what the web part accepted, runs it, and stops without losing any of it."""
+"""A worker process: starts what the web part accepted, runs it, and stops without losing any of
+it."""
 
 from __future__ import annotations
 
@@ -24,20 +25,20 @@ from bot.ports import Inbox
 from bot.types import Job, WaitingJob
 
 INTAKE_S = 0.05
-"""How often the inbox is looked at while nothing in it can be started."""
+"""The interval at which the inbox is read while nothing in it can be started."""
 ACCEPT_S = 300.0
-"""A command that takes longer to be accepted no longer counts as being in progress: it ended
-without a word."""
+"""A command that takes longer to be accepted no longer counts as in progress: its workflow must
+have ended unnoticed."""
 RELEASE_S = 0.5
-"""How often it is seen which held jobs may run."""
+"""The interval at which held jobs are released that may run."""
 FAILED_WAIT_S = 1.0
-"""After the inbox failed."""
+"""The wait after the inbox failed."""
 
 _log = structlog.get_logger()
 
 
 class BackgroundLoop(Protocol):
-    """A thread of its own in the worker."""
+    """Something that runs in a thread of its own in the worker."""
 
     def start(self) -> None: ...
 
@@ -54,7 +55,7 @@ class Worker:
         heartbeat: Heartbeat | None = None,
         wait_s: float = FAILED_WAIT_S,
     ) -> None:
-        """`loops` run beside the jobs. `heartbeat` says to other workers that this one is alive."""
+        """`loops` run beside the jobs. `heartbeat` shows other workers that this one is alive."""
         self._context, self._inbox = context, inbox
         self._loops, self._heartbeat = loops, heartbeat
         self._wait_s = wait_s
@@ -74,7 +75,7 @@ class Worker:
         engine.register(CANCEL, lambda _job: None)
 
     def start(self) -> None:
-        """From here on jobs run; those in flight at the last stop go on."""
+        """Starts to run jobs; those in flight at the last stop continue."""
         if self._heartbeat:
             self._heartbeat.start()
         self._context.engine.launch()
@@ -97,7 +98,7 @@ class Worker:
         self._stopping.set()
 
     def take_in_until_stopped(self) -> None:
-        """The one thread that starts jobs."""
+        """The body of the only thread that starts jobs."""
         began_nothing = False
         while not self._stopping.wait(INTAKE_S if began_nothing else 0):
             try:
@@ -110,14 +111,14 @@ class Worker:
                 began_nothing = True
 
     def _release_held(self) -> None:
-        """Lets jobs run whose installation has room again."""
+        """Lets held jobs run whose installation is below its limit again."""
         if time.monotonic() >= self._release_at:
             self._release_at = time.monotonic() + RELEASE_S
             self._context.engine.release_held(self._context.policy.installation_concurrency)
 
     def _take_in(self) -> bool:
-        """Starts the jobs whose turn it is; whether there was any. One that was started before a
-        crash is found again by its id."""
+        """Starts the waiting jobs that may start, and returns whether there was any. A job that was
+        started before a crash is not started twice, since its id is known."""
         found = self._inbox.waiting(MAX_STARTING, self._choose)
         for job in found:
             try:
@@ -131,14 +132,14 @@ class Worker:
     def _start(self, job: Job) -> None:
         context = self._context
         if job.actor_id is not None:
-            # A person who was refused lately is not asked about again: that costs one row.
+            # For a person who was refused lately GitHub is not asked again: this costs one row.
             standing = context.refusals.standing(job, kind=kind_of(job.command))
             if standing is not None:
                 report = refused_again(context, job, standing)
                 self._inbox.refuse(report, ship=context.outbox is not None)
                 return
         if context.engine.state(job.id) == "unknown":
-            # A job that was started before runs elsewhere, or has ended.
+            # A job that was started before is in progress in another worker, or has ended.
             waiting = WaitingJob(job.id, job.asker_key, job.target.repository_key, job.account)
             self._starting[job.id] = (waiting, time.monotonic())
         try:

@@ -1,8 +1,8 @@
-"""Each worker says that it is alive, and takes over the jobs of one that no longer does.
+"""Each worker writes a heartbeat, and takes over the jobs of a worker whose heartbeat has stopped.
 
-The engine recovers only what the same executor left behind, and with several workers a restarted
-worker is another executor. A worker that could not say that it is alive (it just started, or the
-database was away) first waits until every other worker has had the time to say so.
+The engine recovers only the workflows of the same executor, and with several workers a restarted
+worker is another executor. A worker that wrote no heartbeat for a while (it just started, or the
+database was away) takes over nothing until every other worker has had the time to write one.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from bot.ports import Workers
 
 BEAT_S = 5.0
 DEAD_S = 25.0
-"""A worker that was not heard of for so long is dead. One that only slept is fenced: the engine
-takes nothing of what it does from then on."""
+"""A worker whose last heartbeat is older than this counts as dead. If it was only suspended, it is
+fenced: the engine records nothing of what it does from then on."""
 
 _log = structlog.get_logger()
 
@@ -44,7 +44,8 @@ class Heartbeat:
         self._thread = threading.Thread(target=self._go, name="lease", daemon=True)
 
     def start(self) -> None:
-        """Alive from here on; to be called before the engine may own a job."""
+        """Writes the first heartbeat, and starts the thread. To be called before the engine may own
+        a job."""
         self.beat()
         self._thread.start()
 
@@ -53,7 +54,7 @@ class Heartbeat:
         self._thread.join()
 
     def beat(self) -> None:
-        """Says that this worker is alive."""
+        """Writes this worker's heartbeat."""
         self._workers.beat(self._me)
         now = self._clock()
         if now - self._last_beat > self._dead_s:
@@ -61,7 +62,7 @@ class Heartbeat:
         self._last_beat = now
 
     def take_over(self) -> int:
-        """How many jobs of dead workers go on here."""
+        """Continues the jobs of dead workers here, and returns how many."""
         if self._clock() < self._quiet_until:
             return 0
         dead = self._engine.owners() - self._workers.alive(self._dead_s) - {self._me}

@@ -1,8 +1,9 @@
-"""Copies the rows of the embedded request log to the one elsewhere (Supabase), oldest first, so that
-after an outage they arrive in order.
+"""Copies the rows of the embedded request log to the external one (Supabase), oldest first, so that
+they arrive in order after an outage.
 
-While the log elsewhere is away, the oldest row is tried again and the others wait behind it. A row
-that it refuses for itself alone is logged, tried again ever more rarely, and holds up no other.
+While the external log is unavailable, the oldest row is tried again and the others wait behind it.
+A row that the external log refuses because of its values is logged, tried again at growing
+intervals, and does not delay the others.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from bot.errors import OutsideError, RowRefused, TinyGenError
 from bot.ports import Outbox, Reports, RequestLog, UnsentReport
 
 LOOK_S = 0.2
-"""How often it is seen whether there is a row."""
+"""The interval at which the outbox is read while it is empty."""
 FIRST_WAIT_S, MAX_WAIT_S = 1.0, 60.0
-"""Between two tries of a log that is away. What it asks for itself is waited for instead."""
+"""The wait between two tries while the log is unavailable, if the log itself asks for none."""
 REFUSED_WAIT_S = 3600.0
 STOP_S = 2.0
 
@@ -26,7 +27,7 @@ _log = structlog.get_logger()
 
 
 class LogShipper:
-    """Sends what waits in the outbox, from `start` to `stop`. `wait` is given seconds, and says
+    """Sends the rows of the outbox, from `start` to `stop`. `wait` takes seconds, and returns
     whether to stop."""
 
     def __init__(
@@ -47,8 +48,8 @@ class LogShipper:
         self._thread.start()
 
     def stop(self) -> None:
-        """Waits a moment for a row that is on its way: one that hangs is sent again after the next
-        start."""
+        """Waits up to STOP_S for the row that is being sent. If that takes longer, the row is sent
+        again after the next start."""
         self._stopping.set()
         self._thread.join(STOP_S)
 
@@ -57,8 +58,8 @@ class LogShipper:
             pass
 
     def send(self) -> float:
-        """Sends what waits until nothing does, or the log is away; in how many seconds to look
-        again."""
+        """Sends rows until none is left or the log is unavailable. Returns the seconds until the
+        next call."""
         try:
             while not self._stopping.is_set() and (row := self._outbox.next()) is not None:
                 self._send(row)
@@ -83,7 +84,7 @@ class LogShipper:
         except TinyGenError:
             self._outbox.keep(row)
             raise
-        except Exception:  # what only this row's values can bring about must not stop all others
+        except Exception:  # an error that only this row causes must not stop all others
             _log.exception("a row of the request log met a fault", job=row.id)
             self._outbox.refused(row, REFUSED_WAIT_S)
         else:

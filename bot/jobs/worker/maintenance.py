@@ -1,11 +1,11 @@
-"""What a worker does periodically besides its jobs: asking for missed deliveries, closing lost
-jobs, and whatever `app` adds.
+"""The periodic tasks of a worker: asking GitHub for missed deliveries, closing lost jobs, and the
+tasks that `bot.app` adds.
 
-Several workers may do the same task, and one may do it twice, without harm.
+It does no harm if several workers do the same task, or if one does it twice.
 
-A job is lost if its workflow ended, but its end was not reported. That takes a defect, of TinyGen
-or of its database, in the last moment of a job, or a workflow that an operator removed. Without
-this it would be said to run for ever.
+A job is lost if its workflow ended, but its end was not reported: because of a defect of TinyGen or
+of its database in the last moment of the job, or because an operator removed the workflow. Unless
+it is closed, such a job is shown as running for ever.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LOOK_S = 1.0
 LOOK_BACK = timedelta(days=3)
 """GitHub keeps a delivery for three days."""
 SETTLE_S = 60.0
-"""A report that was changed more lately may be on its way to the next state."""
+"""A report that changed within this time may be about to reach the next state."""
 
 _log = structlog.get_logger()
 
@@ -43,8 +43,8 @@ class PeriodicTask:
 
 
 class Maintenance:
-    """Does each task when it starts, and every `every_s` from then on. One that fails is logged,
-    and done again when it is next due."""
+    """Does each task at the start, and every `every_s` from then on. A failure is logged, and the
+    task is done again when it is next due."""
 
     def __init__(
         self, tasks: Sequence[PeriodicTask], *, clock: Callable[[], float] = time.monotonic
@@ -62,7 +62,7 @@ class Maintenance:
         self._thread.join()
 
     def do_due(self) -> None:
-        """Does what is due now."""
+        """Does the tasks that are due now."""
         for at, (task, due_s) in enumerate(self._due_s):
             if self._clock() < due_s:
                 continue
@@ -71,7 +71,7 @@ class Maintenance:
                 task.do()
             except TinyGenError as error:
                 _log.warning("a chore failed", chore=task.name, error=str(error))
-            except Exception:  # the thread outlives whatever it meets
+            except Exception:  # a defect in one task must not stop the others
                 _log.exception("a chore met a fault", chore=task.name)
 
     def _go(self) -> None:
@@ -81,8 +81,8 @@ class Maintenance:
 
 
 def redeliver_missed(deliveries: Deliveries, since: datetime) -> int:
-    """How many deliveries that never arrived GitHub was asked to send again. A delivery that did
-    arrive, though its answer was lost, starts nothing twice: its id is known."""
+    """Asks GitHub to send again the deliveries that never arrived, and returns how many. A delivery
+    that did arrive, though our answer was lost, starts nothing twice: its id is known."""
     missed = choose_redeliveries(deliveries.recent(since))
     for attempt_id in missed:
         deliveries.redeliver(attempt_id)
@@ -92,7 +92,7 @@ def redeliver_missed(deliveries: Deliveries, since: datetime) -> int:
 
 
 def find_lost(context: JobContext) -> None:
-    """Has each job closed whose report is open though no workflow works on it."""
+    """Queues CLOSE_LOST for each job whose report is open though none of its workflows is."""
     last = ""
     while found := context.reports.unfinished(SETTLE_S, last):
         last = found[-1].job.id
