@@ -1,8 +1,8 @@
 """Delivers a change: as a diff in the comment, as a suggestion, as one more commit on a pull
 request's branch, or as a new pull request.
 
-The patch text is the one truth: what is pushed is what `git apply` makes of it at its base, and the
-tree that GitHub made of it is compared with that.
+Only the text of the patch counts: what is pushed is the result of `git apply` at the patch's base,
+and the tree that GitHub makes is compared with that result.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ WAITS = (
     "it rests on words of people who may not have changes made here, and waits for"
     " `/tinygen apply`."
 )
-MAX_FOLLOWS = 3
-"""How often a branch that moves meanwhile is followed."""
+MAX_REBASES = 3
+"""How often a change is rebased because its branch moved during the delivery."""
 
 _HEAD: Codec[tuple[str, str]] = codec_of(tuple[str, str])
 
@@ -103,8 +103,8 @@ class _Delivery:
             self._push()
 
     def _why_not_write(self) -> str:
-        """Why the change may not become a commit; "" if it may. What rests on outsiders' words
-        waits until somebody who may has seen its diff, and says `apply`."""
+        """Why the change may not become a commit; "" if it may. A change that depends on outsiders'
+        words waits until somebody with the permission has seen its diff and gives `apply`."""
         if self._policy.why_not_write:
             return self._policy.why_not_write
         is_apply = self._job.command.verb == "apply"
@@ -141,7 +141,7 @@ class _Delivery:
         return fits_comment(replace(self._reporter.report, state="done"))
 
     def _finish(self, **changes: Any) -> None:
-        """Ends the job, and says where its diff is if the comment has no room for it."""
+        """Ends the job; if the diff is too long for the comment, a note names its address."""
         self._reporter.update(**changes)
         if self._job.target.issue_number is not None and not self._fits():
             where = f"/jobs/{self._job.id}.diff"
@@ -152,7 +152,7 @@ class _Delivery:
         self._reporter.note(render_mode_note("pr", reason))
         self._finish(mode="diff")
 
-    def _push(self, follows: int = MAX_FOLLOWS) -> None:
+    def _push(self, rebases_left: int = MAX_REBASES) -> None:
         """Makes the commit, and a pull request if the branch is new."""
         self._reporter.begin("deliver")
         pushed, withheld = self._without_workflows()
@@ -171,10 +171,10 @@ class _Delivery:
                 "push", lambda: self._commit(pushed, branch, title, create=is_new), TEXT
             )
         except BranchMoved:
-            if not follows or self._job.check:  # a person who pushed is at work on the check
+            if not rebases_left or self._job.check:  # whoever pushed may be fixing the check
                 raise
-            self._follow_branch()
-            self._push(follows - 1)
+            self._rebase_onto_head()
+            self._push(rebases_left - 1)
             return
         self._reporter.update(head_sha=sha)
         if destination.push == "head":
@@ -191,8 +191,8 @@ class _Delivery:
             self._reporter.note(*problems)
         self._finish(mode="pr", pull_request_url=url)
 
-    def _follow_branch(self) -> None:
-        """Carries the change over to where the branch is now."""
+    def _rebase_onto_head(self) -> None:
+        """Rebases the change onto the branch's new head."""
         repository = JobRepository(self._context, self._job)
         base_ref = self._destination.base_ref
         _name, sha = self._engine.step("head", lambda: repository.github().resolve(base_ref), _HEAD)
@@ -230,7 +230,7 @@ class _Delivery:
         )
 
     def _commit(self, patch: Patch, branch: str, title: str, *, create: bool) -> str:
-        """The sha of the commit on the branch."""
+        """Pushes the patch as one commit on the branch, and returns its sha."""
         context, target = self._context, self._job.target
         if is_cancelled(context, self._job.id):
             raise Cancelled
@@ -256,7 +256,7 @@ class _Delivery:
         )
 
     def _open_pull_request(self, branch: str, base: str, title: str) -> str:
-        """Its URL."""
+        """Opens the pull request, and returns its URL."""
         clean = self._context.clean
         body = render_pull_body(self._reporter.report, ci_fixes=self._policy.ci_fixes)
         github = self._context.github(self._job.target)
@@ -266,8 +266,8 @@ class _Delivery:
         return pull.url
 
     def _label(self, url: str) -> tuple[str, ...]:
-        """Labels the pull request and asks for its reviews, as the repository's settings say; what
-        GitHub refused, in sentences."""
+        """Labels the pull request and asks for its reviews, as the repository's settings say.
+        Returns a sentence for each thing that GitHub refused."""
         number, settings = int(url.rpartition("/")[2]), self._policy.settings
         github, problems = self._context.github(self._job.target), []
         try:

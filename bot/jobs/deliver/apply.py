@@ -1,8 +1,8 @@
 """`apply`: delivers a diff that was shown in the thread, exactly, as a commit or a pull request. No
 model is asked.
 
-It is the asker's own newest diff, or the one that is named: what somebody else was shown a moment
-before is never taken for it.
+Without an ID it is the newest diff that the asker asked for, never one that somebody else was shown
+a moment before.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def apply(
     read_task: Callable[[], Task],
     repeats: Report | None,
 ) -> None:
-    """Ends the job. If the base moved, the diff is carried over by git's three-way merge; Conflict
-    if that is not clean. `repeats` is the `apply` that a `retry` repeats."""
+    """Ends the job. If the base moved, the diff is rebased by git's three-way merge; Conflict if
+    that is not clean. `repeats` is the `apply` that a `retry` repeats."""
     job = reporter.report.job
     shown = context.engine.step("find diff", lambda: _find(context, job, repeats), REPORT)
     patch = shown.patch or Patch("", "")
@@ -80,7 +80,8 @@ def apply(
 
 
 def _find(context: JobContext, job: Job, repeats: Report | None) -> Report:
-    """The diff that is meant: one that had been shown when the command came."""
+    """The report of the diff to deliver, which must have been shown before the command was
+    given."""
     if repeats and repeats.continues:
         meant = context.reports.load(repeats.continues)
         if meant is not None:
@@ -114,7 +115,7 @@ def _find(context: JobContext, job: Job, repeats: Report | None) -> Report:
 
 
 def _had_ended(report: Report, job: Job) -> bool:
-    """Whether it had ended when the command was written, and when it came."""
+    """Whether the reported job had ended before the command was written, and before it arrived."""
     if not (report.finished_at and job.received_at):
         return True
     until = datetime.fromisoformat(job.received_at)
@@ -126,8 +127,8 @@ def _had_ended(report: Report, job: Job) -> bool:
 def _destination(
     context: JobContext, job: Job, repository: JobRepository, shown: Report
 ) -> Destination:
-    """Where the diff was made for. The diff's own job names the branch, so that applying it twice
-    makes one branch."""
+    """The destination that the diff was made for. The branch is named by the job that made the
+    diff, so that applying it twice makes one branch."""
     github, target = repository.github(), job.target
     if target.is_pull and target.issue_number is not None:
         pull = github.pull(target.issue_number)

@@ -1,5 +1,5 @@
-"""Where a job's change belongs: on which branch, on top of which commit, and after which earlier
-change of its thread."""
+"""The destination of a job's change: the branch, the commit that it is made on, and the earlier
+change of its thread that it continues."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from bot.types.snapshot import Change, Patch, RepositoryView, view_repository
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where a job's change belongs: on top of `base_sha` of the branch `base_ref`."""
+    """The destination of a job's change: on top of the commit `base_sha` of the branch
+    `base_ref`."""
 
     base_ref: str
     base_sha: str
@@ -32,11 +33,11 @@ class Destination:
     branch_of: Job
     """The job that names the new branch: the one whose diff is delivered."""
     continues: str | None = None
-    """The job whose change this one goes on from."""
+    """The id of the job whose change this one continues."""
     is_own: bool = False
     """Whether TinyGen opened the pull request."""
     rests_on: tuple[Outsider, ...] = ()
-    """The outsiders whose words went into what the change goes on from."""
+    """The outsiders whose words the earlier change depends on."""
 
 
 DESTINATION: Codec[Destination] = codec_of(Destination)
@@ -71,8 +72,8 @@ class JobRepository:
         return self._cached(sha)
 
     def rebased(self, patch: Patch, onto_sha: str) -> Patch:
-        """The patch on top of another commit: itself if that is its base. Conflict names the
-        files."""
+        """The patch rebased onto another commit; the same object if that commit is its base.
+        Conflict names the files that do not merge."""
         if patch.base_sha == onto_sha:
             return patch
         self.view(patch.base_sha)
@@ -80,7 +81,7 @@ class JobRepository:
         return self._context.git.rebase(self._key, patch, onto_sha)
 
     def difference(self, base_sha: str, head_sha: str) -> Patch:
-        """What the head's files have over the base's, as far as they may be shown."""
+        """The patch from base to head, without files that the model may not be shown."""
         old, new = (self.view(sha).visible() for sha in (base_sha, head_sha))
         changed = [
             blob
@@ -101,7 +102,8 @@ class JobRepository:
 
 
 def find_destination(context: JobContext, job: Job, repeats: Report | None) -> Destination:
-    """`repeats` is the request that a `retry` repeats: it starts from where that one started."""
+    """`repeats` is the request that a `retry` repeats: the retry starts from where that request
+    started."""
     target = job.target
     github = context.github(target)
     pull = None
@@ -148,14 +150,14 @@ def on_branch(
 
 
 def base_of(context: JobContext, job: Job) -> str | None:
-    """The branch to start from; None is the default branch. The repository's own setting does not
-    count for direct calls."""
+    """The branch to start from; None is the default branch. The repository's setting `base` does
+    not apply to direct calls."""
     in_thread = job.target.issue_number is not None
     return job.command.base or (context.policy.settings.base if in_thread else None)
 
 
 def own_pull(context: JobContext, github: GitHub, report: Report) -> PullRequest | None:
-    """The pull request that TinyGen opened with this change, or with one that it went on from."""
+    """The pull request that TinyGen opened with this change, or with a change that it continues."""
     number = pull_number(lineage(context, report))
     return None if number is None else github.pull(number)
 
@@ -163,8 +165,8 @@ def own_pull(context: JobContext, github: GitHub, report: Report) -> PullRequest
 def _earlier(
     context: JobContext, job: Job, repeats: Report | None, opened: Report | None
 ) -> Report | None:
-    """What the request goes on from. One with `--new`, with another branch, or without words of its
-    own starts anew."""
+    """The report of the change that the request continues; None if it starts afresh, as a request
+    with `--new`, with another branch or without a prompt does."""
     if repeats is not None:
         return context.reports.load(repeats.continues) if repeats.continues else None
     command = job.command
@@ -179,7 +181,7 @@ def _earlier(
 def _inherited(
     context: JobContext, job: Job, earlier: Report, own: PullRequest | None
 ) -> tuple[Outsider, ...]:
-    """The outsiders whose words went into the change that the job goes on from."""
+    """The outsiders whose words the change depends on that the job continues."""
     if own is None:
         return earlier.rests_on
     there = replace(job, target=replace(job.target, issue_number=own.number, is_pull=True))

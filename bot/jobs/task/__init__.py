@@ -1,5 +1,5 @@
-"""What a job tells the model besides the repository: its task, and the thread that it was given
-in."""
+"""Reads what the model is given besides the repository: the job's task, and the thread that it was
+given in."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ def read_task(context: JobContext, job: Job, images: ImageLoader) -> Task:
     """The job's task with its thread.
 
     Title and body are those that GitHub delivered with the command: what was written into them
-    later does not count. `Task.rests_on` says whose words the task holds who may not have a change
-    made; no image of theirs is shown.
+    later does not count. `Task.rests_on` names the outsiders whose words the task holds; their
+    images are not shown.
     """
     target = job.target
     if target.issue_number is None:
         return Task(target.repo, job.command.prompt)
     github = context.github(target)
     if context.policy.authors is None and job.command.verb == "solve":
-        # An older version accepted the job, and looked nobody up.
+        # An older version accepted the job, without looking up the permissions of the authors.
         context = with_authors(context, author_permissions(context, job))
     if job.thread is None:
         thread = github.thread(target.issue_number)
@@ -47,10 +47,10 @@ def read_task(context: JobContext, job: Job, images: ImageLoader) -> Task:
         (title, body), author = job.thread, job.opened_by
     comments = read_comments(context, job, github, target.issue_number)
     written = ((author, body), *zip(comments.authors, comments.bodies, strict=True))
-    ours = [words for login, words in written if not is_outsider(context, login)]
-    theirs = [words for login, words in written if is_outsider(context, login)]
-    ours.insert(0, job.command.prompt)
-    shown, unseen = images.collect(ours, theirs)
+    by_insiders = [words for login, words in written if not is_outsider(context, login)]
+    by_outsiders = [words for login, words in written if is_outsider(context, login)]
+    by_insiders.insert(0, job.command.prompt)
+    shown, unseen = images.collect(by_insiders, by_outsiders)
     review_comments, kept_back = _review_comments(context, job)
     hidden = has_hidden_text(title) + has_hidden_text(body) + comments.with_hidden_text()
     taken_out = (f"Texts from which hidden parts were taken: {hidden}.",) if hidden else ()
@@ -66,7 +66,7 @@ def read_task(context: JobContext, job: Job, images: ImageLoader) -> Task:
         left_out=(*comments.left_out, *taken_out, *unseen, *kept_back),
     )
     linked = dict(_linked_lines(context, github, task))
-    followed = find_permalinks(ours, context.policy.server_url, target.repo)
+    followed = find_permalinks(by_insiders, context.policy.server_url, target.repo)
     commits = dict.fromkeys(link.sha for link in followed if link in linked)
     authors = context.policy.authors
     rests_on = merged(
@@ -82,8 +82,8 @@ def read_task(context: JobContext, job: Job, images: ImageLoader) -> Task:
 def _review_comments(
     context: JobContext, job: Job
 ) -> tuple[tuple[ReviewComment, ...], tuple[str, ...]]:
-    """The job's review comments, without lines of files that the model may not be shown, and a
-    sentence that says so."""
+    """The job's review comments, without the lines of files that the model may not be shown; and a
+    sentence that says how many were left out."""
     settings = context.policy.settings
     comments = tuple(
         each if may_show(settings, each.path) else replace(each, hunk="") for each in job.remarks
@@ -96,7 +96,7 @@ def _review_comments(
 def _linked_lines(
     context: JobContext, github: GitHub, task: Task
 ) -> Iterator[tuple[Permalink, str]]:
-    """The lines that the thread links to, as they were at that commit. A link that leads nowhere is
+    """The lines that the thread links to, as they were at that commit. A link to nothing is
     left out."""
     texts = (task.prompt, task.body, *task.comments)
     for link in find_permalinks(texts, context.policy.server_url, task.repo):
@@ -112,8 +112,8 @@ def _linked_lines(
 
 
 def _unknown_commits(github: GitHub, job: Job, shas: Iterable[str]) -> Iterator[Outsider]:
-    """Nobody knows who wrote lines of a commit that is in no branch which counts here: whoever
-    pushes to a fork can have them shown under this repository's name."""
+    """One unknown outsider for each commit that is in no trusted branch. GitHub shows a fork's
+    commits under this repository's name too, so anybody may have written their lines."""
     for sha in shas:
         if not _is_own_commit(github, job, sha):
             words = f"the lines linked at `{sha[:12]}`, which the default branch does not hold"
@@ -122,7 +122,7 @@ def _unknown_commits(github: GitHub, job: Job, shas: Iterable[str]) -> Iterator[
 
 def _is_own_commit(github: GitHub, job: Job, sha: str) -> bool:
     """Whether the commit is in the default branch or, on a pull request of this repository, in its
-    own. False if GitHub does not tell."""
+    own branch. False if GitHub cannot be asked."""
     try:
         if github.in_history(sha):
             return True

@@ -1,5 +1,5 @@
-"""Which comments of a thread the model is shown: those that were there when the command was given,
-by people who may command, and of a review only what is still open."""
+"""Which comments of a thread the model is shown: those that were written before the command, by
+people who may have a diff made, and of a review only those in threads that are not resolved."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from bot.types import Job
 from bot.types.github import Comment, LineComment
 
 MAX_COMMENTS_CHARS = 20_000
-"""Of the comments before the command, newest kept."""
+"""How much of the comments before the command is shown, the newest first."""
 MAX_AUTHORS = 20
-"""Whose permission is asked of GitHub, those who wrote last first."""
+"""For how many authors GitHub is asked for the permission, those who wrote last first."""
 
 AnyComment = Comment | LineComment
 
@@ -31,9 +31,9 @@ class ThreadComments:
     """The comments that the model is shown."""
 
     words: tuple[str, ...]
-    """As it is shown them."""
+    """The texts as the model is shown them."""
     bodies: tuple[str, ...]
-    """As their `authors` wrote them."""
+    """The same comments as their `authors` wrote them."""
     authors: tuple[str, ...]
     left_out: tuple[str, ...]
     """How many are not shown, and why, in sentences."""
@@ -46,8 +46,8 @@ class ThreadComments:
 def read_comments(context: JobContext, job: Job, github: GitHub, number: int) -> ThreadComments:
     on_lines, resolved = _line_comments(github, job, number)
     written: list[AnyComment] = [*github.comments(number), *on_lines]
-    said = [each for each in written if _is_material(each, job)]
-    in_open_threads = [each for each in said if each not in resolved]
+    before_command = [each for each in written if _is_material(each, job)]
+    in_open_threads = [each for each in before_command if each not in resolved]
     in_open_threads.sort(key=lambda each: each.created_at)
     allowed = _allowed_authors(context, github, in_open_threads)
     by_allowed = [each for each in in_open_threads if each.author in allowed]
@@ -55,7 +55,7 @@ def read_comments(context: JobContext, job: Job, github: GitHub, number: int) ->
     words = _newest([_words(each) for each in unchanged], MAX_COMMENTS_CHARS)
     shown = unchanged[len(unchanged) - len(words) :]
     counts = {
-        "in review threads that are resolved": len(said) - len(in_open_threads),
+        "in review threads that are resolved": len(before_command) - len(in_open_threads),
         "by people without a say in this repository": len(in_open_threads) - len(by_allowed),
         "changed since the command was given": len(by_allowed) - len(unchanged),
         "too old to fit": len(unchanged) - len(shown),
@@ -76,8 +76,8 @@ def last_authors(github: GitHub, job: Job, number: int) -> tuple[str, ...]:
         if job.target.reply_to is not None:
             on_lines = tuple(each for each in on_lines if each.thread_id == job.target.reply_to)
         written += on_lines
-    said = [each for each in written if _is_material(each, job)]
-    return _newest_authors(sorted(said, key=lambda each: each.created_at))
+    before_command = [each for each in written if _is_material(each, job)]
+    return _newest_authors(sorted(before_command, key=lambda each: each.created_at))
 
 
 def _newest_authors(comments: Sequence[AnyComment]) -> tuple[str, ...]:
@@ -107,8 +107,8 @@ def _line_comments(
 def _allowed_authors(
     context: JobContext, github: GitHub, comments: Sequence[AnyComment]
 ) -> frozenset[str]:
-    """The authors who may have a diff made. GitHub's `author_association` does not tell: it calls
-    whoever can read a member or collaborator, and some members none."""
+    """The authors who may have a diff made. GitHub's `author_association` is not enough: it
+    calls anybody who can read a member or collaborator, and some members none."""
     authors = context.policy.authors
     if authors is not None:
         levels = dict(authors.levels)
@@ -128,7 +128,7 @@ def _words(comment: AnyComment) -> str:
 
 
 def _is_material(comment: AnyComment, job: Job) -> bool:
-    """Whether a person wrote it before the command, and it is no command itself."""
+    """Whether a person wrote the comment before the job's command, and it is no command itself."""
     if comment.author_is_bot or comment.id == job.target.comment_id:
         return False
     if parse_command(comment.body) is not None:
@@ -139,12 +139,12 @@ def _is_material(comment: AnyComment, job: Job) -> bool:
 
 
 def _was_changed(comment: AnyComment, job: Job) -> bool:
-    """Whether it was changed after the command was given."""
+    """Whether the comment was edited after the command was given."""
     return bool(job.given_at) and comment.updated_at > job.given_at
 
 
 def _newest(comments: Sequence[str], limit_chars: int) -> tuple[str, ...]:
-    """The last of them that fit together."""
+    """The newest comments that fit within the limit together, in their order."""
     kept: list[str] = []
     for comment in reversed(comments):
         limit_chars -= len(comment)

@@ -1,4 +1,4 @@
-"""The images of a job's thread. Only a digest of each is recorded: the bytes are in memory, and are
+"""The images of a job's thread. Only their digests are recorded: the bytes are kept in memory, and
 fetched again after a restart."""
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ class ImageLoader:
         self._context, self._job = context, job
         self._contents: dict[str, bytes] = {}
         self.are_refused = False
-        """Whether the model would not take them."""
+        """Whether the model refused images."""
 
     def collect(
         self, texts: Sequence[str], outsiders: Sequence[str] = ()
     ) -> tuple[tuple[Image, ...], tuple[str, ...]]:
-        """The images that the texts show; and what of them, and of the outsiders' texts, the model
-        is not shown, in sentences."""
+        """The images that the texts show; and sentences about the images, also of the outsiders'
+        texts, that the model is not shown."""
         server_url = self._context.policy.server_url
         if not self._context.policy.can_see:
             attached = find_images((*texts, *outsiders), server_url).attached
@@ -60,7 +60,8 @@ class ImageLoader:
         return {sha256: self._contents[sha256] for sha256 in wanted if sha256 in self._contents}
 
     def _fetch(self, url: str) -> Image | None:
-        """None for one that cannot be fetched: a job does not fail for an image."""
+        """The image; None if it cannot be fetched, since a job does not fail because of an
+        image."""
         target = self._job.target
         try:
             github = self._context.github(target)

@@ -1,10 +1,10 @@
-"""Whose words a job rests on. An outsider is whoever may not have a change made here, and every bot
-but TinyGen itself.
+"""The outsiders whose words a job depends on ("rests on"). An outsider is anybody who may not have
+a change made here, and every bot except TinyGen itself.
 
-This is looked up once, when the command comes, and kept with the job: who loses or gains a
-permission while the job waits changes nothing. GitHub's API is asked about each login; what a
-payload says about a person does not count. What TinyGen itself wrote rests on what its own job
-rested on.
+Permissions are looked up once, when the command arrives, and stored with the job: what changes
+while the job waits does not count. GitHub's API is asked about each login; what a payload says
+about a person is not used. A pull request that TinyGen opened depends on the outsiders of the jobs
+that made it.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ _AUTHORS: Codec[AuthorPermissions] = codec_of(AuthorPermissions)
 def with_author_permissions(
     context: JobContext, job: Job, authorization: Authorization
 ) -> Authorization:
-    """The authorization, with what GitHub says now of those whose words the job is given. `context`
-    has the job's policy."""
+    """The authorization, with the present permissions of the people whose words the job is given.
+    `context` has the job's policy."""
     is_work = job.command.verb in ("solve", "retry")
     if not is_work or job.source == "run" or job.target.issue_number is None:
         return authorization
@@ -50,7 +50,8 @@ def with_author_permissions(
 def author_permissions(
     context: JobContext, job: Job, askers: Permission | None = None
 ) -> AuthorPermissions:
-    """`askers` is the asker's permission, if it is known already."""
+    """The permissions of everybody whose words the job is given, and who of them is an outsider.
+    `askers` is the asker's permission, if it is known already."""
     target, number = job.target, job.target.issue_number or 0
     github = context.github(target)
     pull = github.pull(number) if target.is_pull else None
@@ -91,7 +92,7 @@ def with_authors(context: JobContext, authors: AuthorPermissions) -> JobContext:
 
 
 def is_outsider(context: JobContext, login: str | None) -> bool:
-    """Whether a person may not have a change made, by what was looked up for the job."""
+    """Whether a person may not have a change made, by the permissions that the job stores."""
     return "pr" not in may_do(context, permission_of(context, login))
 
 
@@ -105,8 +106,8 @@ def merged(*groups: tuple[Outsider, ...]) -> tuple[Outsider, ...]:
 
 
 def outsiders_of_pull(context: JobContext, job: Job, opened: Report) -> tuple[Outsider, ...]:
-    """The outsiders that a pull request of TinyGen's rests on, where `job` is in its thread: those
-    of the job that opened it, and of those that put more commits onto its branch."""
+    """The outsiders that a pull request of TinyGen's depends on: those of the job that opened it,
+    and of the jobs that pushed further commits to it. `job` is any job in its thread."""
     return merged(opened.rests_on, *_of_commits(context, job), *_of_commits(context, opened.job))
 
 
@@ -119,7 +120,7 @@ def _permission(github: GitHub, login: str) -> Permission:
 
 
 def _fork_owner(job: Job, pull: PullRequest) -> str | None:
-    """None also if the fork is gone."""
+    """The owner of the pull request's fork; None if it has none, or if the fork was deleted."""
     if not pull.head_repo or pull.is_within(job.target.repo):
         return None
     return pull.head_repo.partition("/")[0]
