@@ -1,7 +1,7 @@
-"""The job: durable steps from a command to its delivery. Only here the pure parts (`thread`,
-`change`) meet the outside world, through the ports.
+"""The job: durable steps from a command to its delivery. Jobs call the pure packages (`thread`,
+`change`) and, through the ports, the adapters.
 
-`worker` takes a job from the inbox, `accept` decides whether it is done, `run` does it, `deliver`
-delivers it, and `progress` keeps its comment, its report and its row of the request log in step.
-`engine` is the only part that knows which durable engine there is.
+`worker` takes a job from the inbox, `accept` decides whether it may be done, `run` does it,
+`deliver` delivers the change, and `progress` updates the job's report, its row of the request log
+and its comment. `engine` wraps the durable engine (dbos).
 """

@@ -1,11 +1,12 @@
-"""What happens at once when a command arrives: whether its asker may give it, the acknowledgement,
-and the commands that are quick. Work is queued for `run`.
+"""The workflow "accept": checks at once whether the asker may give the command, acknowledges it,
+and answers the quick commands. Any other command is queued for the workflow "run".
 
-It is a workflow of its own, so that the answer does not wait behind the repository's running job.
+These are two workflows, so that the acknowledgement does not wait for the job that is running in
+the repository.
 
 The commands of one submitted review are done together, by the job of the first of them. GitHub
-delivers each comment of a review by itself, all after the review was submitted: whichever arrives
-first, the whole review can be read, and every job finds the same first command.
+sends one delivery for each comment of a review, all after the review was submitted. So whichever
+delivery arrives first, the whole review can be read, and every job finds the same first command.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class StandingRefusal:
-    """That the asker was refused a moment ago, and is not answered again."""
+    """The asker was refused within the last minutes: the refusal still counts, without an
+    answer."""
 
     failure: Failure
 
@@ -111,7 +113,8 @@ def _accept(context: JobContext, job: Job, reporter: ProgressReporter) -> None:
 
 
 def _admit(context: JobContext, job: Job, reporter: ProgressReporter) -> Authorization | None:
-    """None for a job that ended here, since it was refused or its command is gone."""
+    """The authorization of the job; None if the job ended here, because it was refused or because
+    its command was deleted."""
     engine = context.engine
     reporter.record()
     if engine.step("deleted?", lambda: is_deleted(context, job), FLAG):
@@ -131,7 +134,8 @@ def _admit(context: JobContext, job: Job, reporter: ProgressReporter) -> Authori
 def _queue(
     context: JobContext, job: Job, reporter: ProgressReporter, authorization: Authorization
 ) -> None:
-    """Queues the work, except that of a review's further commands, which the first one does."""
+    """Queues the job for "run". A further command of a review ends here: the job of the review's
+    first command does it as well."""
     job = with_failures(context, _with_review(context, job))
     reporter.update(job=job)
     if job.remarks and job.remarks[0].comment_id != job.target.comment_id:
@@ -146,14 +150,14 @@ def _queue(
 
 def _decide(context: JobContext, job: Job) -> Decision:
     if job.actor_id is not None:
-        # It may have come while this job waited for a rate limit.
+        # Another job may have been refused while this one waited for a rate limit.
         standing = context.refusals.standing(job, kind=kind_of(job.command))
         if standing is not None:
             return StandingRefusal(standing)
     decision = authorize(context, job)
     if isinstance(decision, Refusal) or job.command.verb not in WORK:
         return decision
-    # Asked before anything is spent. Help, status and cancel are always free.
+    # Checked before any token is spent. Help, status and cancel are always free.
     reached = check_quota(context.policy.quota, job, context.reports, context.now().timestamp())
     return Refusal(replace(failure_of(reached), retryable=True)) if reached else decision
 
@@ -181,13 +185,14 @@ def refused_again(context: JobContext, job: Job, failure: Failure) -> Report:
 
 
 def without_words(job: Job) -> Job:
-    """What is kept of a refused job: anybody can fill the disk with those."""
+    """The job with little of its text, as it is stored after a refusal: anybody can be refused any
+    number of times, and must not fill the disk with that."""
     command = replace(job.command, prompt=job.command.prompt[:MAX_REFUSED_CHARS])
     return replace(job, command=command, remarks=(), thread=None)
 
 
 def _answer(context: JobContext, job: Job) -> str:
-    """Does a quick command; the words that answer it."""
+    """Does a quick command, and returns the text of the answer."""
     engine = context.engine
     if job.command.verb == "help":
         return engine.step("help", lambda: _help(context, job), TEXT)
@@ -228,16 +233,16 @@ def _status(report: Report) -> str:
 
 
 def _jobs_to_cancel(context: JobContext, job: Job) -> tuple[str, ...]:
-    """The jobs of the thread; the one job that the operator names, since in a comment no prompt
-    follows the word."""
+    """The open jobs of the thread. If the command has a prompt, it is the id of the only job to
+    cancel: `python -m bot jobs cancel` sends it, and in a comment `cancel` takes no prompt."""
     if job.command.prompt:
         return (job.command.prompt,)
     return tuple(each.id for each in open_in_thread(context, job))
 
 
 def _with_review(context: JobContext, job: Job) -> Job:
-    """The job with all comments of its review that are its asker's, in their order; the first is
-    done for all."""
+    """The job with all commands that its asker gave in the same review, in their order. The job of
+    the first command does them all."""
     if job.command.verb != "solve" or not job.remarks or job.remarks[0].review_id is None:
         return job
     comments = context.engine.step("review", lambda: _read_review(context, job), _REVIEW)
@@ -264,8 +269,8 @@ def _read_review(context: JobContext, job: Job) -> tuple[ReviewComment, ...]:
 
 
 def _review_command(comment: LineComment, job: Job) -> ReviewComment | None:
-    """None for words that are no task, and for another person's: the author of an edited comment
-    may be another than the review's."""
+    """The command in a comment; None if it asks for no change, or if the comment's author is not
+    the job's asker. An edited comment may have another author than the review."""
     command = parse_command(comment.body)
     if command is None or command.verb != "solve" or command.problem:
         return None
@@ -285,7 +290,7 @@ def _review_command(comment: LineComment, job: Job) -> ReviewComment | None:
 
 
 def _first_url(context: JobContext, job: Job) -> str:
-    """Where the first of the review's commands stands, and is answered."""
+    """The URL of the review's first command, whose thread holds the answer."""
     target = job.target
     pull_url = f"{context.policy.server_url}/{target.repo}/pull/{target.issue_number}"
     return f"{pull_url}#discussion_r{job.remarks[0].comment_id}"

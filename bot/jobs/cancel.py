@@ -1,8 +1,8 @@
-"""How a job is stopped: by a command, by deleting the comment that asked for it, or by closing its
-issue.
+"""Cancels jobs: on a command, when the comment that asked for the job is deleted, or when the issue
+is closed.
 
-Deleting and closing need no permission of TinyGen's: GitHub allowed them, and stopping makes
-nothing.
+For a deleted comment or a closed issue TinyGen checks no permission: GitHub has checked its own,
+and cancelling a job changes nothing in the repository.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ def is_cancelled(context: JobContext, job_id: str) -> bool:
 
 
 def is_deleted(context: JobContext, job: Job) -> bool:
-    """Whether GitHub said that the job's comment is gone, which it may do before the comment itself
-    arrives."""
+    """Whether GitHub reported that the job's comment was deleted. That delivery may arrive before
+    the delivery of the comment itself."""
     has_comment = job.target.comment_id is not None
     return has_comment and context.engine.state(_deletion_id(job.target)) != "unknown"
 
 
 def _deletion_id(target: Target) -> str:
-    """The id of the workflow whose existence says that a comment was deleted. Comments on lines
-    have numbers of their own."""
+    """The id of the workflow whose existence records that a comment was deleted. It names the kind
+    of the comment, because an issue comment and a review comment may have the same id."""
     kind = "comment" if target.reply_to is None else "review comment"
     return f"deleted {kind} {target.comment_id}"
 
 
 def cancel(context: JobContext, job_id: str) -> None:
-    """Asks a job to stop. One that runs sees it within a second and ends itself; one that waits is
+    """Asks a job to stop. A running job notices it within a second and ends itself; a queued job is
     ended here."""
     engine = context.engine
     engine.start(CANCEL, cancel_id(job_id), JobReference(job_id))
@@ -46,8 +46,8 @@ def cancel(context: JobContext, job_id: str) -> None:
 
 
 def _drop(context: JobContext, job_id: str) -> Report | None:
-    """The report of a job that will not run any more, though it has not ended; None for any
-    other."""
+    """Takes the job out of its queue. Returns the report of a job that no longer runs but whose end
+    is not reported yet; None for any other job."""
     engine, workflow_id = context.engine, run_id(job_id)
     if engine.state(workflow_id) == "queued":
         engine.drop(workflow_id)
@@ -58,8 +58,8 @@ def _drop(context: JobContext, job_id: str) -> Report | None:
 
 
 def withdraw(context: JobContext, job: Job) -> None:
-    """Stops what the deleted comment asked for; all that was asked in the thread if the job names
-    no comment."""
+    """Cancels the jobs of the deleted comment or, if the job names no comment, of the closed
+    issue."""
     comment_id = job.target.comment_id
     if comment_id is not None:
         context.engine.start(CANCEL, _deletion_id(job.target), JobReference(job.id))

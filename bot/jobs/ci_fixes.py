@@ -1,8 +1,8 @@
-"""Works on failed checks of pull requests that TinyGen opened.
+"""Fixes failed checks of pull requests that TinyGen opened.
 
-The repository's own checks are where its code runs; nothing runs here. A failed check is worked on
-in the name of whoever asked for the pull request, a limited number of times, never twice for the
-same error, and never on top of what a person pushed.
+TinyGen runs no code of the repository: only the repository's own checks do. A fix is made on behalf
+of whoever asked for the pull request, a limited number of times, never twice for the same error,
+and never on top of a commit that a person pushed.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ _log = structlog.get_logger()
 
 
 def claim_failed_check(context: JobContext, job: Job) -> Job | None:
-    """The job as the asker of its pull request would have asked for it; None if there is nothing to
-    do, and nothing to say."""
-    return context.engine.step("check", lambda: _claim_if_known(context, job), _MAYBE_JOB)
+    """The job on behalf of the person who asked for the pull request; None if the check is left
+    alone, without a comment."""
+    return context.engine.step("check", lambda: _claim_or_none(context, job), _MAYBE_JOB)
 
 
 def with_failures(context: JobContext, job: Job) -> Job:
-    """The job with what failed. Unworkable if that was tried often enough, or failed in the same
-    way before."""
+    """The job with the logs of the failed check. Unworkable if the attempts are used up, or if the
+    check failed with the same error before."""
     check = job.check
     if check is None:
         return job
@@ -63,7 +63,7 @@ def attempt_note(check: FailedCheck) -> str:
     )
 
 
-def _claim_if_known(context: JobContext, job: Job) -> Job | None:
+def _claim_or_none(context: JobContext, job: Job) -> Job | None:
     try:
         return _claim(context, job)
     except TinyGenError as error:
@@ -83,17 +83,18 @@ def _claim(context: JobContext, job: Job) -> Job | None:
     opened_in = opened.job.target.issue_number or 0
     there = context.reports.latest(target.repository_key, opened_in)
     attempts = [report for report in here if report.job.check and report.job.id != job.id]
-    if attempts and attempts[0].head_sha is None:  # it still runs, or came to nothing
+    if attempts and attempts[0].head_sha is None:  # the last attempt still runs, or pushed nothing
         return None
     if not any(report.head_sha == check.head_sha for report in (*here, *there)):  # not our commit
         return None
-    return _as_its_asker(context, job, check, opened, attempts)
+    return _on_behalf_of_asker(context, job, check, opened, attempts)
 
 
-def _as_its_asker(
+def _on_behalf_of_asker(
     context: JobContext, job: Job, check: FailedCheck, opened: Report, attempts: list[Report]
 ) -> Job | None:
-    """None if the repository or the operator wants no fixes, or the asker may no longer ask."""
+    """None if the repository or the operator allows no fixes, or if the person who asked for the
+    pull request may no longer ask for changes."""
     asker = opened.job
     command = Command("solve", _PROMPT.format(name=check.name), mode="pr")
     asked = replace(job, actor=asker.actor, actor_id=asker.actor_id, command=command)

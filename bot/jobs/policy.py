@@ -1,8 +1,8 @@
 """What a job may do: the operator's rules, narrowed by the repository's own settings and by what
 its asker may do there.
 
-It is settled once, when the command is accepted, and kept with the job: what changes while the job
-waits does not change it.
+The policy is decided once, when the command is accepted, and stored with the job: a permission or a
+setting that changes while the job waits does not count.
 """
 
 from __future__ import annotations
@@ -54,12 +54,13 @@ BOTS_MAY_NOT = Failure(
 
 @dataclass(frozen=True, slots=True)
 class AuthorPermissions:
-    """What the people whose words a job is given might do here when its command came."""
+    """The permissions in the repository, when the command arrived, of the people whose words the
+    job is given."""
 
     levels: Mapping[str, Permission] = field(default_factory=dict)
-    """By login, as GitHub said; a login that is missing has no permission."""
+    """By login, as GitHub reported them; a login that is missing has no permission."""
     rests_on: tuple[Outsider, ...] = ()
-    """The outsiders whose words the job rests on, whatever else of the thread is read."""
+    """The outsiders whose words the job depends on even if no comment of the thread is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ class JobContext:
     log: RequestLog
     """The embedded request log, which is written at once."""
     outbox: Outbox | None
-    """What is to be copied to the request log elsewhere; None if there is none."""
+    """The reports to copy to the external request log (Supabase); None if there is none."""
     now: Callable[[], datetime]
     clean: Callable[[str], str]
     """Takes this installation's secrets out of a text."""
@@ -118,21 +119,21 @@ class JobContext:
     policy: JobPolicy
 
     def github(self, target: Target) -> GitHub:
-        """The target's repository, with tokens for the one of its id alone."""
+        """The target's repository, with tokens for the repository of its id alone."""
         return self.connect(target.repo, target.installation_id, target.repository_id)
 
 
 @dataclass(frozen=True, slots=True)
 class Authorization:
-    """That a job may be done, and under which settings."""
+    """The decision that a job may be done, and the settings that apply to it."""
 
     settings: RepoSettings = field(default_factory=RepoSettings)
     may_write: bool = True
     """Whether the asker may have branches and pull requests made."""
     mistakes: tuple[str, ...] = ()
-    """Those of the settings file, as sentences for people."""
+    """The mistakes in the settings file, as sentences for people."""
     unclear: tuple[Guard, ...] = ()
-    """The guards of the settings file that its mistakes may have opened."""
+    """The guards of the settings file that may be incomplete because of its mistakes."""
     permission: Permission | None = None
     """The asker's."""
     authors: AuthorPermissions | None = None
@@ -140,28 +141,28 @@ class Authorization:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why the asker may not have it done."""
+    """The decision that a job may not be done, with the reason."""
 
     failure: Failure
     covers: str | None = None
-    """The kind of command for which this counts for some minutes, "" for all kinds. None if the
-    next command is looked at anew."""
+    """The kind of command (`kind_of`) for which the refusal counts for some minutes, "" for all
+    kinds. None if it does not count for the next command."""
 
 
-_authorization: Codec[Authorization] = codec_of(Authorization)
+_PLAIN_AUTHORIZATION: Codec[Authorization] = codec_of(Authorization)
 _STORED_AS = {"permission": "has", "authors": "judgement"}
-"""Fields whose JSON has another name, since jobs in flight hold it."""
+"""Fields whose names in the JSON differ, because stored jobs have those names."""
 
 
 def _dump_authorization(authorization: Authorization) -> Json:
-    stored = _authorization.dump(authorization)
+    stored = _PLAIN_AUTHORIZATION.dump(authorization)
     return {_STORED_AS.get(name, name): value for name, value in stored.items()}
 
 
 def _load_authorization(stored: Json) -> Authorization:
     """The defaults for a job that was accepted before there were authorizations."""
     names = {old: name for name, old in _STORED_AS.items()}
-    return _authorization.load(
+    return _PLAIN_AUTHORIZATION.load(
         {names.get(name, name): value for name, value in (stored or {}).items()}
     )
 
@@ -170,7 +171,8 @@ AUTHORIZATION: Codec[Authorization] = Codec(_dump_authorization, _load_authoriza
 
 
 def kind_of(command: Command) -> str:
-    """What of a command decides who may give it, before the repository's settings are known."""
+    """The kind of a command, for refusals: what decides who may give it, as far as that is known
+    without the repository's settings."""
     return f"{command.verb} {command.mode or ''}".strip()
 
 
@@ -198,7 +200,7 @@ def authorize(context: JobContext, job: Job) -> Authorization | Refusal:
 
 
 def with_policy(context: JobContext, authorization: Authorization) -> JobContext:
-    """The context of an authorized job: the repository's settings go before the operator's
+    """The context of an authorized job: the repository's settings override the operator's
     defaults."""
     own, operators = authorization.settings, context.policy
     why_not_write = ""
@@ -232,8 +234,8 @@ def _may(
 
 
 def _read_settings(context: JobContext, job: Job) -> Authorization:
-    """What the repository's settings file says. A mistake that was told in the thread before is not
-    told again."""
+    """An authorization with the repository's settings, before any permission is checked. A mistake
+    in the settings file that was reported in the thread before is not reported again."""
     github = context.github(job.target)
     try:
         content = github.file(SETTINGS_FILE, max_bytes=MAX_FILE_BYTES)
@@ -244,6 +246,6 @@ def _read_settings(context: JobContext, job: Job) -> Authorization:
     earlier = (
         context.reports.latest(job.target.repository_key, number) if number is not None else ()
     )
-    told = {note for report in earlier if report.job.id != job.id for note in report.notes}
-    mistakes = tuple(mistake for mistake in read.mistakes if mistake not in told)
+    reported = {note for report in earlier if report.job.id != job.id for note in report.notes}
+    mistakes = tuple(mistake for mistake in read.mistakes if mistake not in reported)
     return Authorization(read.settings, mistakes=mistakes, unclear=read.unclear)

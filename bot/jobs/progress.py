@@ -1,9 +1,10 @@
-"""Tells how a job goes: its report, its row of the request log, and its comment in the thread.
+"""Reports a job's progress: in its report, its row of the request log, and its comment in the
+thread.
 
-The report is the truth; the comment and the row are made from it. Progress that cannot be shown is
-logged and does not stop the work. An end that cannot be told now is told later, and a job that
-meets a rate limit goes on later: each later try is a workflow of its own, which holds no thread and
-no place in a queue while it waits, and survives a restart.
+The comment and the row are made from the report. Progress that cannot be shown is logged and does
+not stop the work. If the end of a job cannot be posted now, it is posted later, and a job that
+meets a rate limit continues later. Each later try is a workflow of its own: while it waits, it
+occupies no thread of the worker and no place in a queue, and it survives a restart.
 """
 
 from __future__ import annotations
@@ -52,11 +53,11 @@ STEPS = {
     "deliver": "Deliver",
 }
 SHORT_WAIT_S = 1.0
-"""A rate limit that asks for less was waited for already, where it was met."""
+"""A rate limit that asks for a shorter wait was already waited for by the adapter that met it."""
 OWN_WAIT_S = 1.0
-"""Before a job goes on whose cache was damaged, or whose database failed."""
+"""The wait before a job continues whose cached repository was damaged or whose database failed."""
 LATE_REPORT_S = 3600.0
-"""How much longer than a job's time the report of its end is tried, if our own database fails."""
+"""For how long after a job's deadline its end is still reported, if our own database fails."""
 FIRST_WAIT_S = 1.0
 MAX_WAIT_S = 300.0
 MAX_TRIES = 2_000
@@ -76,10 +77,10 @@ class ProgressReporter:
         self.report = report
         self.comment_id = comment_id
         self.wait_s = 0.0
-        """How long GitHub asked to wait when something could not be told; 0 if it did not say."""
+        """The wait that GitHub asked for when something could not be posted; 0 if it gave none."""
 
     def update(self, **changes: Any) -> None:
-        """Changes the report; nothing is shown yet."""
+        """Changes the report; stores and shows nothing yet."""
         self.report = replace(self.report, **changes)
 
     def note(self, *sentences: str) -> None:
@@ -87,7 +88,7 @@ class ProgressReporter:
         self.update(notes=(*self.report.notes, *sentences))
 
     def record(self) -> None:
-        """Writes report and row; the thread is not told."""
+        """Stores the report and writes the row; the comment is not updated."""
         report = self.report
         self._context.engine.step("record", lambda: self._record(report), NOTHING)
 
@@ -96,7 +97,7 @@ class ProgressReporter:
         number = self.report.job.target.issue_number
         if number is not None:
             engine = self._context.engine
-            engine.step("eyes", self._react_at_first, NOTHING)
+            engine.step("eyes", self._react_with_eyes, NOTHING)
             self.comment_id = engine.step("comment", lambda: self._post(number), _COMMENT_ID)
 
     def begin(self, step: str) -> None:
@@ -126,8 +127,8 @@ class ProgressReporter:
             self._end(state="failed", steps=steps, failure=failure_of(error))
 
     def fail_by_defect(self) -> None:
-        """Ends the job as failed by a defect of TinyGen. If the report itself cannot be told, only
-        the end is."""
+        """Ends the job as failed by a defect of TinyGen. If the report itself causes an error, it
+        is replaced by an empty one."""
         where = f"Its operator finds the cause in the log, under the job `{self.report.job.id}`."
         error = TinyGenError("TinyGen met a fault of its own.", next_step=where)
         try:
@@ -145,24 +146,24 @@ class ProgressReporter:
     def close_silently(
         self, state: Literal["cancelled", "refused"], failure: Failure | None = None
     ) -> None:
-        """Ends a job without a word in the thread: its command is gone, or its asker was refused a
-        moment ago."""
+        """Ends a job without a comment: its command was deleted, or its asker was refused within
+        the last minutes."""
         self.update(state=state, failure=failure, finished_at=self._now())
         self.record()
 
-    def tell_thread(self, report: Report) -> bool:
-        """Updates comment and reaction; False if it is worth trying again. A bot gets no
-        comment."""
+    def update_thread(self, report: Report) -> bool:
+        """Updates the comment and the reaction; False if it is worth trying again. A command by a
+        bot gets no comment."""
         number = report.job.target.issue_number
         if number is None:
             return True
-        is_told = True
+        is_posted = True
         if not report.job.actor_is_bot:
-            is_told = self._try("comment", lambda: self._write(number, report))
+            is_posted = self._try("comment", lambda: self._write(number, report))
         if report.state in FINAL_STATES:
             sign: Literal["rocket", "confused"] = "rocket" if report.state == "done" else "confused"
-            is_told = self._try("reaction", lambda: self._react(sign)) and is_told
-        return is_told
+            is_posted = self._try("reaction", lambda: self._react(sign)) and is_posted
+        return is_posted
 
     def _end(self, **changes: Any) -> None:
         self.update(**changes)
@@ -178,13 +179,14 @@ class ProgressReporter:
         return self._context.engine.step("clock", lambda: self._context.now().isoformat(), TEXT)
 
     def _show(self, step: str) -> bool:
-        """Whether the thread was told."""
+        """Stores the report, and updates row and comment. False if the comment is worth another
+        try later."""
         report = self.report
-        return self._context.engine.step(step, lambda: self._record_and_tell(report), FLAG)
+        return self._context.engine.step(step, lambda: self._record_and_post(report), FLAG)
 
-    def _record_and_tell(self, report: Report) -> bool:
+    def _record_and_post(self, report: Report) -> bool:
         self._record(report)
-        return self.tell_thread(report)
+        return self.update_thread(report)
 
     def _record(self, report: Report) -> None:
         clean = REPORT.load(cleaned(REPORT.dump(report), self._context.clean))
@@ -194,11 +196,11 @@ class ProgressReporter:
         if self._context.outbox is not None and is_row_due:
             self._context.outbox.add(clean)
 
-    def _try(self, what: str, tell: Callable[[], None]) -> bool:
-        """False if it is worth trying again. What never can be told (the comment is gone, the
-        thread is locked) is only logged."""
+    def _try(self, what: str, post: Callable[[], None]) -> bool:
+        """Posts something; False if it is worth trying again. What can never be posted (the comment
+        is gone, the thread is locked) is only logged."""
         try:
-            tell()
+            post()
         except TinyGenError as error:
             _log.warning(
                 "the thread could not be told",
@@ -229,15 +231,15 @@ class ProgressReporter:
         )
 
     def _send(self, report: Report, send: Callable[[str], T]) -> T:
-        """Sends the report's comment; a short one if GitHub refuses the whole."""
+        """Sends the report's comment; a short one if GitHub refuses the full one."""
         try:
             return send(self._context.clean(render_comment_that_fits(report)))
         except BadRequest as refusal:
             _log.warning("GitHub refused a comment", job=report.job.id, error=refusal.message)
             return send(self._context.clean(render_short_comment(report)))
 
-    def _react_at_first(self) -> None:
-        """A rate limit is raised: the job waits for its end, and is acknowledged then."""
+    def _react_with_eyes(self) -> None:
+        """A rate limit is raised, so that the job waits until it ends and is acknowledged then."""
         try:
             self._react("eyes")
         except TinyGenError as error:
@@ -262,8 +264,9 @@ def failure_of(error: TinyGenError) -> Failure:
 def run_reporting_errors(
     context: JobContext, reporter: ProgressReporter, work: Callable[[], None]
 ) -> Postponed | None:
-    """Does a job's work, and reports its end whatever that is. If a rate limit ends before the
-    job's deadline, the job goes on then: what is returned is the workflow's end until that."""
+    """Does a job's work, and reports its end, whatever it is. If the work meets a rate limit that
+    ends before the job's deadline, the job continues after the limit: the workflow must return the
+    Postponed that is returned here."""
 
     def work_to_the_end() -> Postponed | None:
         try:
@@ -272,7 +275,7 @@ def run_reporting_errors(
             reporter.fail(error)
         except EngineError:
             raise
-        except Exception:  # the job's outer edge: its asker is told of any error
+        except Exception:  # the outermost caller: any error is reported to the asker
             _log.exception("a job met a fault of TinyGen's own")
             reporter.fail_by_defect()
         return None
@@ -283,7 +286,8 @@ def run_reporting_errors(
 def _postponing(
     context: JobContext, reporter: ProgressReporter, work: Callable[[], Postponed | None]
 ) -> Postponed | None:
-    """Does the work. If it is worth going on later and there is time, postpones the workflow."""
+    """Does the work. On an error after which a later try may succeed, postpones the workflow if the
+    job's deadline leaves time for that."""
     try:
         return work()
     except OutsideError as error:
@@ -307,8 +311,7 @@ def _postponing(
 
 
 def resume(context: JobContext, resumption: Resumption) -> None:
-    """Lets a job that was postponed go on. One that was cancelled meanwhile has ended, and stays
-    so."""
+    """Lets a postponed job continue, unless it was cancelled meanwhile."""
 
     def resume_now() -> float | None:
         report = context.reports.load(resumption.id)
@@ -320,16 +323,16 @@ def resume(context: JobContext, resumption: Resumption) -> None:
 
 
 def report_end(context: JobContext, end: EndToReport) -> None:
-    """Tries again to tell a job's end in its thread."""
+    """Tries again to post a job's end in its thread."""
 
-    def tell() -> float | None:
+    def post() -> float | None:
         report = context.reports.load(end.id)
         if report is None:
             return None
         reporter = ProgressReporter(context, report, end.comment_id)
-        return None if reporter.tell_thread(report) else reporter.wait_s
+        return None if reporter.update_thread(report) else reporter.wait_s
 
-    _try_again(context, REPORT_END, end, name=end.id, body=tell)
+    _try_again(context, REPORT_END, end, name=end.id, body=post)
 
 
 def _try_again(
@@ -340,8 +343,8 @@ def _try_again(
     name: str,
     body: Callable[[], float | None],
 ) -> None:
-    """Tries, and queues the next try if that failed. `body` returns None once it is done, else the
-    seconds until it should be tried again; 0 leaves the wait to us, which doubles."""
+    """Calls `body`, and queues the next try if it is not done. `body` returns None if it is done,
+    else the seconds until the next try; 0 stands for our own wait, which doubles with each try."""
     try:
         asked_s = context.engine.step(f"try to {workflow.name}", body, _WAIT_S)
     except DatabaseFailed:

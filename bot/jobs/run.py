@@ -1,5 +1,5 @@
-"""Does the work of one accepted job: finds where it belongs, reads the task, asks the model, and
-delivers the change. What a restart must not do again is a step."""
+"""Does the work of one accepted job: reads the task, finds the change's destination, asks the
+model, and delivers the change. What must not be done again after a restart is a step."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ CONFLICTS = (
     " base."
 )
 MAX_DIFF_CHARS = 40_000
-"""Of the change that a request goes on from, as the model is shown it."""
+"""How much the model is shown of the diff of an earlier change that the request continues."""
 
 _REPLY: Codec[Reply] = codec_of(Reply)
 _TASK: Codec[Task] = codec_of(Task)
 
 
 def run(context: JobContext, request: RunRequest) -> Postponed | None:
-    """Does a job, and reports its end whatever happens."""
+    """The workflow "run": does a job, and reports its end whatever happens."""
     job, authorization = request.job, request.authorization
     context = with_policy(context, authorization)
     mode = job.command.mode or context.policy.mode
@@ -70,7 +70,7 @@ def run(context: JobContext, request: RunRequest) -> Postponed | None:
 
 
 class _Run:
-    """One run of one job. Its methods are called in order; each is a few steps."""
+    """One run of one job. `work` calls the other methods in order; each is a few steps."""
 
     def __init__(self, context: JobContext, job: Job, reporter: ProgressReporter) -> None:
         self._context, self._reporter = context, reporter
@@ -116,12 +116,12 @@ class _Run:
         )
         view = self._repository.view(destination.base_sha)
         task = prepare_task(task, view, instructions=self._instructions(destination))
-        self._report(self._solve(task, destination, view, pending))
+        self._add_to_report(self._solve(task, destination, view, pending))
         deliver(self._context, self._reporter, destination, task)
 
     def _repeat(self) -> None:
-        """Makes this job the thread's last request again, under its own id, from where that one
-        started."""
+        """Gives this job the command of the thread's last request. It keeps its own id, and starts
+        from where that request started."""
         earlier = self._engine.step(
             "find request", lambda: latest(self._context, self._job, is_request), MAYBE_REPORT
         )
@@ -146,8 +146,8 @@ class _Run:
         )
 
     def _check_may_repeat(self, asked: Job) -> None:
-        """An `apply` that failed may be repeated by whoever may say `apply`: the diff waits for
-        that."""
+        """A failed `apply` may be repeated only by somebody who may give `apply`: their approval is
+        what the diff waits for."""
         if asked.command.verb != "apply" or self._policy.authors is None:
             return
         if "apply" not in may_do(self._context, permission_of(self._context, self._job.actor)):
@@ -168,7 +168,7 @@ class _Run:
             self._reporter.note(LINES_CHANGED)
 
     def _check_head(self, destination: Destination) -> None:
-        """A failed check is worked on only while nobody else does."""
+        """For a failed check: Unworkable if somebody has pushed since it failed."""
         check = self._job.check
         if check is None:
             return
@@ -179,8 +179,8 @@ class _Run:
             )
 
     def _mode(self, destination: Destination) -> Mode:
-        """What was asked for on TinyGen's own pull request, or on lines of a diff, becomes a commit
-        without being asked to."""
+        """How the change is to be delivered. On TinyGen's own pull request and on lines of a diff
+        it becomes a commit also without `--pr`."""
         if self._job.command.mode:
             return self._job.command.mode
         return "pr" if destination.is_own or self._job.remarks else self._policy.mode
@@ -188,8 +188,8 @@ class _Run:
     def _continue_earlier(
         self, task: Task, destination: Destination
     ) -> tuple[Task, Destination, Patch | None]:
-        """The task with what was made before it, its destination, and the part of that which no
-        commit holds yet."""
+        """The task with the earlier change that it continues; its destination; and the earlier
+        change itself if it is not committed yet."""
         continues = destination.continues
         if continues is None:
             return task, destination, None
@@ -219,8 +219,8 @@ class _Run:
         return lineage(self._context, report) if report else ()
 
     def _instructions(self, destination: Destination) -> str | None:
-        """What the instruction files of the default branch say: a pull request's own author may be
-        anybody. None if the job's base is the default branch."""
+        """The instruction files of the default branch, since anybody may have written those of a
+        pull request's branch. None if the job's base is the default branch itself."""
         is_default = base_of(self._context, self._job) is None and destination.continues is None
         if destination.push in ("new", "none") and is_default:
             return None
@@ -281,7 +281,7 @@ class _Run:
     def _is_cancelled(self) -> bool:
         return is_cancelled(self._context, self._job.id)
 
-    def _report(self, solution: Solution) -> None:
+    def _add_to_report(self, solution: Solution) -> None:
         verdicts = [revision.verdict for revision in solution.revisions if revision.verdict]
         reflections = tuple(
             f"**{'Confident' if verdict.confident else 'Revised'}.** {verdict.reason}".strip()

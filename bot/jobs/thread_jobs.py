@@ -1,5 +1,5 @@
-"""The other jobs of a job's thread: what was asked and made there before. `apply`, `retry` and a
-further prompt go on from that."""
+"""The other jobs of a job's thread: the earlier requests and their changes, which `apply`, `retry`
+and a further prompt continue."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ def asked_here(context: JobContext, job: Job) -> list[Report]:
 
 
 def latest(context: JobContext, job: Job, wanted: Callable[[Report], bool]) -> Report | None:
-    """The newest of the jobs asked here that is wanted."""
+    """The newest of the thread's other jobs that `wanted` accepts."""
     return next((report for report in asked_here(context, job) if wanted(report)), None)
 
 
 def is_request(report: Report) -> bool:
-    """Whether `retry` may mean this job. It never means what its asker may not ask, or what cannot
-    be carried out. What a limit refused may be asked again; an `apply`, or a fix of a failed check,
-    only if that may help."""
+    """Whether `retry` may repeat this job: not if its command is invalid, if its asker has no
+    permission for it, or if another job did it. A job that a limit refused may be repeated; an
+    `apply`, or a fix of a failed check, only if it was cancelled or if a second try may succeed."""
     command = report.job.command
     is_retryable = report.failure is not None and report.failure.retryable
     may_help = report.state == "cancelled" or is_retryable
@@ -72,7 +72,7 @@ def has_diff(report: Report) -> bool:
 
 
 def lineage(context: JobContext, report: Report) -> tuple[Report, ...]:
-    """The report and those that it went on from, oldest first."""
+    """The report and the reports of the changes that it continues, oldest first."""
     line = [report]
     while line[0].continues and len(line) < MAX_LINEAGE:
         earlier = context.reports.load(line[0].continues)
@@ -92,7 +92,7 @@ def pull_number(line: tuple[Report, ...]) -> int | None:
 
 
 def opener(context: JobContext, target: Target, pull: PullRequest) -> Report | None:
-    """The job that opened the pull request, if TinyGen did."""
+    """The report of the job that opened the pull request; None if no job of TinyGen's did."""
     branch = OWN_BRANCH.fullmatch(pull.head_ref)
     if branch is None or not pull.is_within(target.repo):
         return None

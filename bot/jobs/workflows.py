@@ -1,6 +1,7 @@
-"""The workflows of a job, and what each is given.
+"""The workflows of a job, and their payloads.
 
-Their names, ids and payloads are kept in the database: jobs in flight hold those of older versions.
+Their names, ids and payloads are stored in the database, where older versions wrote those of the
+jobs in flight: never rename them.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ class RunRequest:
 
 @dataclass(frozen=True, slots=True)
 class EndToReport:
-    """A job's end that its thread was not told yet."""
+    """The end of a job, to be posted in its thread."""
 
     id: str
     comment_id: int | None
@@ -57,7 +58,7 @@ RUN: Workflow[RunRequest] = Workflow("run", Codec(_dump_request, _load_request))
 REPORT_END: Workflow[EndToReport] = Workflow("tell", codec_of(EndToReport))
 CLOSE_LOST: Workflow[JobReference] = Workflow("close", codec_of(JobReference))
 CANCEL: Workflow[JobReference] = Workflow("cancel", codec_of(JobReference))
-"""Does nothing: that a workflow of this id exists says that the job is to be cancelled."""
+"""Its body does nothing: a job is to be cancelled if a workflow of the id `cancel_id` exists."""
 
 
 def run_id(job_id: str) -> str:
