@@ -1,5 +1,6 @@
-"""The composition root: makes the adapters and gives them to the worker, the web part and the command
-line. Nowhere else is an adapter named."""
+"""The composition root: makes the adapters and passes them to the worker, the web part and the
+command line. The jobs and the web part know only the ports; `bot.cli` imports some adapters
+itself."""
 
 from __future__ import annotations
 
@@ -41,24 +42,25 @@ if TYPE_CHECKING:
 
 LONE_EXECUTOR = "local"
 WORKER_WAIT_S = 30.0
-"""As long as the engine itself waits: a backup that holds the database for a while fails no job."""
+"""As long as the engine itself waits, so that no job fails while a backup locks the database."""
 WORKER_CHECKPOINT_PAGES = 250
 LOG_BYTES = 1_000_000
-"""So long SQLite's write-ahead log stays beside the file, in pages of 4 KB and in bytes."""
+"""The size to which SQLite's write-ahead log is kept, in pages of 4 KB and in bytes."""
 MAX_GITHUB_LIMIT_WAIT_S = 1.0
 MAX_MODEL_LIMIT_WAIT_S = 10.0
-"""A worker's threads and places are shared: none is held by a limit of GitHub or of a model."""
+"""A worker's threads are shared by all jobs: a job that must wait longer for a limit of GitHub or
+of the model is postponed instead."""
 FORGET_S = 3600.0
 REDELIVER_S = 300.0
 EVICT_S = 300.0
 LOST_S = 60.0
 SHORTEN_S = 5.0
 MEASURE_S = 5.0
-"""How often a worker forgets what is old, looks for missed deliveries, makes room in the cache,
-closes lost jobs, shortens SQLite's log, and writes what it counted."""
+"""The intervals at which a worker deletes old jobs, looks for missed deliveries, makes room in the
+cache, closes lost jobs, shortens SQLite's log, and stores its metrics, in this order."""
 IN_USE_S = 600.0
-"""How much longer than a job's time a repository counts as in use: what is ready is still to be
-delivered."""
+"""For how long after a job's deadline its repository counts as in use: a finished change is still
+to be delivered."""
 SLOW_IMPORTS = ("githubkit", "openai")
 
 
@@ -67,7 +69,8 @@ def set_up_logs(config: Config) -> None:
 
 
 def database_url(config: Config) -> str:
-    """The operator's, in the form that SQLAlchemy takes, or SQLite in the data directory."""
+    """The URL of the operator's database in SQLAlchemy's form, or of SQLite in the data
+    directory."""
     if config.database_url is None:
         return f"sqlite:///{config.data_dir.resolve() / 'tinygen.sqlite'}"
     url = config.database_url.get_secret_value()
@@ -78,7 +81,7 @@ def database_url(config: Config) -> str:
 def build_database(
     config: Config, *, wait_s: float = 3.0, checkpoint_pages: int | None = None
 ) -> Database:
-    """The embedded database, its tables made."""
+    """The embedded database, with its tables made or brought up to date."""
     database = open_database(config, wait_s=wait_s, checkpoint_pages=checkpoint_pages)
     database.create()
     return database
@@ -87,8 +90,8 @@ def build_database(
 def open_database(
     config: Config, *, wait_s: float = 3.0, checkpoint_pages: int | None = None
 ) -> Database:
-    """The same as it is found. `wait_s` bounds what a statement may wait for a lock or an
-    answer."""
+    """The embedded database as it is, without making its tables. `wait_s` limits how long a
+    statement waits for a lock or an answer."""
     from bot.adapters.database import CHECKPOINT_PAGES, Database
 
     make_data_dir(config)
@@ -109,7 +112,8 @@ def build_web(config: Config) -> Flask:
 def build_github(
     config: Config, metrics: MetricsSink | None = None, *, max_limit_wait_s: float = 120.0
 ) -> GitHubApp:
-    """`max_limit_wait_s`: what a call waits for GitHub's limits, before the job waits instead."""
+    """`max_limit_wait_s`: the longest wait of a call for GitHub's rate limits. For a longer one the
+    call fails, and the job is postponed."""
     from bot.adapters.github import GitHubApp
 
     key, token = config.github_private_key, config.github_token
@@ -146,8 +150,8 @@ def build_syntax_checker() -> SyntaxChecker:
 def build_model(
     config: Config, metrics: MetricsSink | None = None, *, max_limit_wait_s: float = math.inf
 ) -> Model:
-    """`max_limit_wait_s`: what a call waits for the model's limits, before the job waits
-    instead."""
+    """`max_limit_wait_s`: the longest wait of a call for the model's rate limits. For a longer one
+    the call fails, and the job is postponed."""
     from bot.adapters.model import OpenAIModel
 
     key = config.openai_api_key
@@ -163,7 +167,7 @@ def build_model(
 
 
 def build_prices(config: Config) -> dict[str, Prices]:
-    """Those that are set, by model."""
+    """The prices that are set, by model."""
     from bot.adapters.model import Prices
 
     prices = {name: Prices(*numbers) for name, numbers in config.model_prices().items()}
@@ -208,7 +212,8 @@ def build_policy(config: Config) -> JobPolicy:
 
 
 def build_worker(config: Config) -> Worker:
-    """The worker, not yet started. What the first job would have to wait for is imported now."""
+    """The worker, not yet started. Slow libraries are imported now, so that the first job need not
+    wait for them."""
     from bot.jobs.engine import Engine
     from bot.jobs.policy import JobContext
     from bot.jobs.worker import BackgroundLoop, Worker
@@ -221,12 +226,12 @@ def build_worker(config: Config) -> Worker:
     database = build_database(
         config, wait_s=WORKER_WAIT_S, checkpoint_pages=WORKER_CHECKPOINT_PAGES
     )
-    me = _executor_id(config)
+    executor_id = _executor_id(config)
     clean = make_redactor(config.secrets())
     metrics_buffer = MetricsBuffer()
     engine = Engine(
         database_url(config),
-        executor_id=me,
+        executor_id=executor_id,
         concurrency=config.concurrency,
         clean=clean,
         metrics=metrics_buffer,
@@ -259,7 +264,9 @@ def build_worker(config: Config) -> Worker:
     ]
     if remote_log:
         loops.append(LogShipper(database, database.outbox, remote_log))
-    return Worker(context, database, loops=loops, heartbeat=Heartbeat(engine, database, me))
+    return Worker(
+        context, database, loops=loops, heartbeat=Heartbeat(engine, database, executor_id)
+    )
 
 
 def _periodic_tasks(
@@ -307,8 +314,8 @@ def _metrics_task(metrics_buffer: MetricsBuffer, database: Database) -> Periodic
 
 
 def lock_worker(config: Config) -> IO[bytes] | None:
-    """With SQLite one worker runs at a time: the open file is its lock, which the system drops with
-    the process."""
+    """With SQLite one worker runs at a time: the open file is its lock, which the operating system
+    releases when the process ends."""
     if not _is_sqlite(config):
         return None
     make_data_dir(config)
@@ -325,7 +332,8 @@ def lock_worker(config: Config) -> IO[bytes] | None:
 
 
 def make_data_dir(config: Config) -> None:
-    """Makes it, and closes it to other users: prompts and private code are kept there."""
+    """Makes the data directory readable by its owner only: prompts and private code are stored
+    there."""
     path = config.data_dir
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -344,7 +352,8 @@ def make_data_dir(config: Config) -> None:
 
 
 def _close_to_others(path: Path, mode: int) -> None:
-    """A sticky directory, such as /tmp, is everybody's: it is not ours to close."""
+    """Changes the directory's mode; SetupError if it is sticky, as /tmp is, since others share
+    it."""
     try:
         if mode & stat.S_ISVTX:
             raise PermissionError
@@ -360,7 +369,7 @@ def _close_to_others(path: Path, mode: int) -> None:
 
 
 def words_dir(config: Config) -> Path | None:
-    """Where what is learnt of a local repository is kept; None where nothing can be."""
+    """The directory of the word indexes of local repositories; None if it cannot be made."""
     with suppress(SetupError):
         make_data_dir(config)
         return config.data_dir.resolve() / "words"
@@ -368,8 +377,8 @@ def words_dir(config: Config) -> Path | None:
 
 
 def _executor_id(config: Config) -> str:
-    """The same at every start with SQLite, so that a restart finds its jobs; else this process's
-    alone."""
+    """With SQLite the same id at every start, so that a restart finds its jobs; else one that only
+    this process has."""
     if _is_sqlite(config):
         return LONE_EXECUTOR
     return f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"

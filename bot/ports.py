@@ -1,8 +1,8 @@
 """The outside world as TinyGen needs it: Protocols that `adapters` implements and `jobs` calls.
 
-Every method that fails raises an error of `bot.errors`: AskerError where asking again will not
-help, OutsideError after the adapter's own retries. Every method that creates something is safe to
-call twice with the same arguments: it looks before it creates.
+Every method that fails raises an error of `bot.errors`: AskerError if a repeated call cannot help,
+OutsideError after the adapter's own retries. Every method that creates something is safe to call
+twice with the same arguments: it looks before it creates.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ class GitHub(Protocol):
     def permission(self, login: str) -> Permission: ...
 
     def file(self, path: str, *, max_bytes: int, ref: str | None = None) -> bytes | None:
-        """A file of the default branch, or at `ref`; None where there is none. BadRequest where it
-        is larger."""
+        """The content of a file on the default branch, or at `ref`; None if there is none.
+        BadRequest if it is larger."""
 
     def in_history(self, sha: str, branch: str | None = None) -> bool:
-        """Whether the commit is in the history of the branch, of the default one where none is
-        named. A commit that somebody pushed to a fork is not, though GitHub gives it out under this
-        repository's name as well."""
+        """Whether the commit is in the history of the branch; of the default branch if none is
+        named. A commit that somebody pushed to a fork is not, though GitHub also serves it under
+        this repository's name."""
 
     def attachment(self, url: str, number: int, *, max_bytes: int) -> bytes:
         """A file that people attached in the thread, by its address there; see
-        `bot.thread.markdown.find_images`. BadRequest where it is larger."""
+        `bot.thread.links.find_images`. BadRequest if it is larger."""
 
     def line_comments(self, number: int) -> tuple[LineComment, ...]:
         """All comments on the pull request's diff, oldest first."""
@@ -58,8 +58,8 @@ class GitHub(Protocol):
         """The `thread_id`s of the pull request's review threads that were resolved."""
 
     def failed_jobs(self, run_id: int) -> tuple[FailedJob, ...]:
-        """The jobs of a run of checks that failed, with the ends of their logs; "" where a log is
-        gone."""
+        """The jobs of a run of checks that failed, with the ends of their logs; "" if a log was
+        deleted."""
 
     def react(
         self,
@@ -68,15 +68,15 @@ class GitHub(Protocol):
         *,
         on_line: bool = False,
     ) -> None:
-        """A comment that is gone is no failure. `on_line`: it is one on a diff; those have ids of
-        their own."""
+        """Does nothing if the comment was deleted. `on_line`: it is a review comment; those have
+        ids of their own."""
 
     def post_comment(
         self, number: int, body: str, *, marker: str, reply_to: int | None = None
     ) -> int:
         """The id of this App's comment whose first or second line begins with `marker`: the
-        existing one if there is one, else a new one. `reply_to`: in the thread on a line that
-        begins with this comment."""
+        existing one if there is one, else a new one. `reply_to`: it is posted in the review
+        thread that begins with this comment."""
 
     def edit_comment(self, comment_id: int, body: str, *, on_line: bool = False) -> None: ...
 
@@ -110,8 +110,8 @@ class GitHub(Protocol):
         at it.
 
         `create`: the branch is new, made from the commit (found again if an earlier call made it).
-        Otherwise it is moved forward, never by force; BranchMoved where it moved meanwhile.
-        `tree_sha` is what git says the tree must be: GitHub's answer is compared with it. Both
+        Otherwise it is moved forward, never by force; BranchMoved if it moved meanwhile.
+        `tree_sha` is the tree that git computed: GitHub's tree is compared with it. Both
         calls are safe to repeat.
         """
 
@@ -133,16 +133,16 @@ class Connect(Protocol):
     def __call__(
         self, repo: str, installation_id: int | None, repository_id: int | None = None
     ) -> GitHub:
-        """The repository. Without an installation: by the App's own there if it has one, else with
-        GITHUB_TOKEN, else anonymously. `repository_id`: no other one is reached, should the name
-        have come to mean another."""
+        """The repository. Without an `installation_id`, it is reached through the App's
+        installation there if it has one, else with GITHUB_TOKEN, else anonymously. `repository_id`:
+        no other repository is reached, even if the name now belongs to another."""
 
 
 class Git(Protocol):
     """Repositories read and compared without a checkout, through a cache of bare ones."""
 
     def fetch(self, repo: str, remote: Remote, sha: str) -> None:
-        """Brings exactly that commit into the cache of `repo`; nothing is transferred if it is
+        """Fetches exactly that commit into the cache of `repo`; nothing is transferred if it is
         there."""
 
     def snapshot(self, repo: str, sha: str) -> Snapshot:
@@ -153,17 +153,17 @@ class Git(Protocol):
         again."""
 
     def apply(self, repo: str, patch: Patch) -> tuple[Changes, str]:
-        """What the patch makes of its base, and the resulting tree's sha. Unworkable where it does
+        """What the patch makes of its base, and the resulting tree's sha. Unworkable if it does
         not apply."""
 
     def rebase(self, repo: str, patch: Patch, onto_sha: str) -> Patch:
         """The patch's change on top of another commit, by git's three-way merge of files; its text
-        is "" where that commit holds the change already. Both commits are in the cache. Conflict
+        is "" if that commit holds the change already. Both commits are in the cache. Conflict
         names the files that do not merge."""
 
 
 class Deliveries(Protocol):
-    """What GitHub remembers of the deliveries that it tried."""
+    """GitHub's record of the webhook deliveries that it attempted."""
 
     def recent(self, since: datetime) -> tuple[DeliveryAttempt, ...]: ...
 
@@ -183,67 +183,67 @@ class Model(Protocol):
         model: str | None = None,
         images: Mapping[str, bytes] = NO_IMAGES,
     ) -> Reply:
-        """One call, of the operator's model if none is named. `stop` is asked at least once a
-        second while it runs: True closes the stream and raises Cancelled. `deadline_s` bounds the
-        whole call, retries included (TimedOut). `images` are the bytes of the prompt's images by
-        their digests: one that is not there is not shown. ImagesRefused if the model takes none."""
+        """One call, of the operator's model if none is named. `stop` is called at least once a
+        second meanwhile: True closes the stream and raises Cancelled. `deadline_s` bounds the whole
+        call, retries included (TimedOut). `images` are the bytes of the prompt's images by their
+        digests: an image without bytes is not shown. ImagesRefused if the model takes none."""
 
 
 class RequestLog(Protocol):
     """One row for each request, written from its report."""
 
     def write(self, report: Report) -> None:
-        """Inserts the row or brings it to this report's state. A row of an open state never
-        replaces one of a final state."""
+        """Inserts the row or updates it to this report. A row of an open state never replaces one
+        of a final state."""
 
 
 ChooseWaiting = Callable[[Sequence[WaitingJob]], Collection[str]]
-"""From waiting jobs, oldest first and only the first few of each account, to the ids of those to
-start."""
+"""Takes waiting jobs, oldest first and only the first few of each account. Returns the ids of those
+to start."""
 
 
 class Inbox(Protocol):
     """The jobs that the web part accepted and no worker has taken yet."""
 
     def accept(self, job: Job) -> None:
-        """Stored when this returns. A job id that is already known is no error and starts
+        """Stores the job before it returns. A job id that is already known is no error and starts
         nothing."""
 
     def waiting(self, limit: int, choose: ChooseWaiting | None = None) -> Sequence[Job]:
-        """The oldest jobs, or the oldest of those chosen. For some seconds nobody else gets
-        them."""
+        """The oldest jobs, or the oldest of those chosen. They are reserved for the caller for some
+        seconds."""
 
     def taken(self, job_id: str) -> None:
-        """The durable engine has the job now."""
+        """Removes the job: the durable engine has it now."""
 
     def refuse(self, report: Report, *, ship: bool) -> None:
-        """Takes the job as refused once more: only the request log keeps it. `ship`: the log
-        elsewhere as well."""
+        """Removes a job whose asker was refused before, and writes its row of the request log.
+        `ship`: the external log gets the row too."""
 
 
 class Reports(Tally, Protocol):
-    """The newest report of each job: for `/jobs/<id>`, `status`, `apply`, and what limits count."""
+    """The newest report of each job: for `/jobs/<id>`, `status`, `apply`, and the limits."""
 
     def save(self, report: Report) -> None: ...
 
     def load(self, job_id: str) -> Report | None: ...
 
     def unfinished(self, unchanged_s: float, after: str = "") -> Sequence[Report]:
-        """Some of those in no final state that have not changed for so long, by their ids, from
-        behind the id `after`."""
+        """Some of the reports that are in no final state and have not changed for so long: those
+        with ids above `after`, in the order of their ids."""
 
     def latest(self, repository_key: str, issue_number: int, limit: int = 20) -> Sequence[Report]:
-        """The reports of the work asked for in one thread, newest first, without what was refused
-        for good."""
+        """The reports of the jobs of one thread that need a run, newest first, without those that
+        were refused for good."""
 
     def open_jobs(self, repository_key: str, issue_number: int) -> Sequence[Job]:
-        """The work asked for in one thread that has not ended, waiting jobs included."""
+        """The jobs of one thread that need a run and have not ended, waiting jobs included."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnsentReport:
-    """A job whose newest report the request log elsewhere has not taken. `version` tells that
-    report from a later one, `refusals` says how often the log refused it."""
+    """A job whose newest report is not in the external request log yet. `version` distinguishes
+    that report from a later one, `refusals` counts how often the log refused it."""
 
     id: str
     version: int
@@ -251,37 +251,37 @@ class UnsentReport:
 
 
 class Outbox(Protocol):
-    """The reports that the request log elsewhere has not taken, the newest of each job. Its length
-    is how many."""
+    """The reports that are not in the external request log yet, the newest of each job. `len`
+    counts them."""
 
     def __len__(self) -> int: ...
 
     def add(self, report: Report) -> None:
-        """The job's newest report is to be sent, or sent again."""
+        """Marks the job's newest report to be sent, or sent again."""
 
     def next(self) -> UnsentReport | None:
-        """The oldest. It is the caller's until one of the methods below is called for it; None
-        while it is another's."""
+        """The oldest, reserved for the caller until one of the methods below is called for it. None
+        if there is none, or while it is reserved for another caller."""
 
     def sent(self, row: UnsentReport) -> None:
-        """The log has it. If the report changed meanwhile, it is sent again."""
+        """Removes it, since the log has it. If the report changed meanwhile, it is sent again."""
 
     def keep(self, row: UnsentReport) -> None:
-        """It could not be sent, and is the next one again."""
+        """Releases it, since it could not be sent: it is the next one again."""
 
     def refused(self, row: UnsentReport, wait_s: float) -> None:
-        """It waits for so long, and the others pass it."""
+        """Delays it, since the log refused it: the others are sent before it."""
 
 
 class Refusals(Protocol):
     """Who was refused within the last ten minutes, by GitHub's ids of person and repository."""
 
     def add(self, job: Job, failure: Failure, *, covers: str) -> None:
-        """`covers` is the kind of command that was refused; "" for all."""
+        """Remembers a refusal. `covers` is the kind of command that was refused; "" for all."""
 
     def standing(self, job: Job, *, kind: str) -> Failure | None:
-        """The refusal that counts for the job's asker, in its repository, for a command of that
-        kind."""
+        """The refusal that still counts for the job's asker, in its repository, for a command of
+        that kind; None if there is none."""
 
 
 ALIVE_S = 60.0
@@ -289,10 +289,10 @@ ALIVE_S = 60.0
 
 
 class Workers(Protocol):
-    """Which worker processes are alive, where several share a database."""
+    """Which worker processes are alive, if several share a database."""
 
     def beat(self, worker: str) -> None:
-        """The worker is alive now."""
+        """Stores a heartbeat of the worker."""
 
     def alive(self, within_s: float) -> frozenset[str]: ...
 
@@ -307,13 +307,13 @@ class MetricSample:
 
 
 class MetricsSink(Protocol):
-    """Told of what happens, as it happens, so that it can be counted."""
+    """Receives events as they happen, for the metrics."""
 
     def retried(self, whom: Literal["github", "model"]) -> None:
-        """A request is sent again, after a fault or a limit."""
+        """A request is repeated, after a fault or a rate limit."""
 
     def github_left(self, requests: int) -> None:
-        """What GitHub's limit had left, by one of its answers."""
+        """The number of requests left in GitHub's rate limit, as its answer says."""
 
     def replied(self, reply: Reply) -> None: ...
 

@@ -1,5 +1,5 @@
-"""The values that a request becomes on its way: a command and its job, the task for the model, the
-calls of the model, the change, and the report for people. All are frozen and do no I/O.
+"""The values of a request at each stage: a command and its job, the task for the model, the calls
+of the model, the change, and the report for people. All are frozen and do no I/O.
 
 Paths are git's: separated by `/`, relative to the repository's root, and of type `str` with bytes
 that are not UTF-8 kept as surrogates (`surrogateescape`). File contents are `bytes`, words are
@@ -64,8 +64,8 @@ class Triggers:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryAttempt:
-    """One attempt of GitHub at a webhook delivery. All attempts have the delivery's `guid`. `status`
-    is the HTTP status of our answer, 0 if there was none."""
+    """One attempt of GitHub at a webhook delivery. All attempts have the delivery's `guid`.
+    `status` is the HTTP status of our answer, 0 if there was none."""
 
     id: int
     guid: str
@@ -168,7 +168,8 @@ class Job:
     received_at: str = ""
     """ISO 8601, UTC."""
     remarks: tuple[ReviewComment, ...] = ()
-    """For a command in a review: its own comment, and the others that are done with it."""
+    """For a command in a review: its own comment, and the comments of the other commands that this
+    job does."""
     given_at: str = ""
     """When the command was written, by GitHub's clock; "" if unknown."""
     thread: tuple[str, str] | None = None
@@ -185,8 +186,8 @@ class Job:
 
     @property
     def account(self) -> str:
-        """Who shares one limit of running jobs: the installation or, for a direct call, the
-        caller."""
+        """The account whose running jobs are limited together: the installation or, for a direct
+        call, the caller."""
         if self.target.installation_id is not None:
             return f"installation {self.target.installation_id}"
         return self.actor or "a direct call"
@@ -212,8 +213,8 @@ class Outsider:
 
 @dataclass(frozen=True, slots=True)
 class WaitingJob:
-    """An accepted job that no worker has taken, and whose shares it needs: its asker's in the
-    repository, the repository's, the account's."""
+    """A stored job that no worker has started, with what its start is limited by: its asker (in the
+    repository), its repository, and its account."""
 
     id: str
     asker: str
@@ -261,7 +262,7 @@ class Task:
     language: str = ""
     """The language of answers to people; "" leaves it to the model."""
     rests_on: tuple[Outsider, ...] = ()
-    """The outsiders whose words are in the task. The model is not told."""
+    """The outsiders whose words are in the task. The model is not given these names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,8 +345,8 @@ class ModelLimits:
 
 
 SyntaxChecker = Callable[[Sequence[tuple[str, bytes]]], Sequence[str | None]]
-"""Takes (path, content) of files. Gives for each where and why it does not parse; None if it parses
-or the language is unknown."""
+"""Takes (path, content) of files. Returns for each file where and why it does not parse; None if it
+parses or its language is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -434,7 +435,7 @@ class Report:
     """Sentences for people: what could not be done as asked, and why."""
     shown: tuple[ShownFile, ...] = ()
     together_with: str | None = None
-    """The URL of the command that this one was done with."""
+    """The URL of the review's first command, whose job did this command too."""
     suggestion: str | None = None
     """The text that replaces the commented lines, if that is the whole change."""
     continues: str | None = None

@@ -59,7 +59,7 @@ class FailedJob:
 
 @dataclass(frozen=True, slots=True)
 class PullRequest:
-    """`head_repo` is None where the fork is gone."""
+    """`head_repo` is None if the fork was deleted."""
 
     number: int
     url: str

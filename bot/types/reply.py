@@ -25,8 +25,8 @@ class Edit:
     replace: str = ""
     to: str = ""
     line: int | None = None
-    """The 1-based line where `search` begins, as a diff's hunk says. Only a hint: models often
-    count wrongly."""
+    """The 1-based number of the line that `search` begins at, as a diff's hunk gives it. Only a
+    hint: models often count wrongly."""
     anchors: tuple[str, ...] = ()
     """Lines that stand somewhere above `search`, outermost first (`@@ def f` of an apply-patch
     envelope)."""

@@ -137,8 +137,8 @@ def view_repository(snapshot: Snapshot, policy: RepositoryPolicy) -> RepositoryV
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a path holds after the edits. `content` None: the path is gone. A move is one of
-    each."""
+    """The content of a path after the edits; `content` is None if the path was deleted. A move is
+    two changes: a deletion and a new file."""
 
     path: str
     content: bytes | None
@@ -159,7 +159,7 @@ class FileStat:
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """A diff in git's own format that `git apply` takes at `base_sha`; `text` is "" where nothing
+    """A diff in git's own format that `git apply` takes at `base_sha`; `text` is "" if nothing
     differs."""
 
     base_sha: str

@@ -25,5 +25,6 @@ def is_binary(content: bytes) -> bool:
 
 
 def is_lfs_pointer(content: bytes) -> bool:
-    """Whether the bytes stand for a file that Git LFS stores elsewhere. An edit would lose it."""
+    """Whether the bytes are Git LFS's pointer to a file that is stored elsewhere. An edit would
+    break the pointer."""
     return len(content) < _LFS_MAX_BYTES and content.startswith(_LFS_HEAD)
