@@ -1,9 +1,10 @@
-"""All words to the model, and the reading of its verdicts.
+"""The prompts for the model, and the reading of its verdicts. What the model reads about a rejected
+edit is in `bot.change.edits.feedback`.
 
 What stays the same comes first, so that servers can cache it; the task comes last. Only the task
-gives orders: all that comes from the repository or the thread is wrapped as material, in tags that
-it cannot contain. The words of a generation request never hold the verdict tokens, so a reply to it
-cannot be mistaken for a verdict.
+instructs the model: all text from the repository or the thread is wrapped as material, in tags that
+it cannot contain. Our own words in a generation prompt never hold the verdict tokens, so a reply to
+it cannot be mistaken for a verdict.
 """
 
 from __future__ import annotations
@@ -109,7 +110,7 @@ Answer with one of:
 
 
 def generation_prompt(task: Task, context: Context) -> Prompt:
-    """The first request: rules, then the repository, then the thread, then the task."""
+    """The prompt for the change: rules, then the repository, then the thread, then the task."""
     texts = [context.outline, *(excerpt.text for excerpt in context.shown), *_thread_texts(task)]
     tag = _free_tag(texts)
     user = "\n\n".join(
@@ -129,7 +130,7 @@ def generation_prompt(task: Task, context: Context) -> Prompt:
             _material(tag, "the change so far, which the files above are shown with", task.diff),
             _IMAGES if task.images else "",
             _language(task),
-            _order(task),
+            _task_section(task),
         )
         if part
     )
@@ -138,8 +139,8 @@ def generation_prompt(task: Task, context: Context) -> Prompt:
 
 
 def reflection_prompt(task: Task, patch: Patch, places: str, problems: Sequence[str]) -> Prompt:
-    """The question whether the change is right. `places` are the changed files around the changes,
-    as they now are."""
+    """The prompt for the review of a change. `places` are the changed files around the changes, as
+    they now are."""
     tag = _free_tag([patch.text, places, *_thread_texts(task)])
     found = (
         "Checks of the change found:\n" + "\n".join(f"- {problem}" for problem in problems)
@@ -152,7 +153,7 @@ def reflection_prompt(task: Task, patch: Patch, places: str, problems: Sequence[
             _instructions(tag, task),
             _thread(tag, task),
             _earlier(tag, task),
-            _order(task),
+            _task_section(task),
             _material(tag, "the change", patch.text),
             _material(tag, "the changed places as they now are", places),
             found,
@@ -169,7 +170,8 @@ def reflection_prompt(task: Task, patch: Patch, places: str, problems: Sequence[
 def repair_words(
     rejected: Sequence[RejectedEdit], held: int, problems: Sequence[str], *, cut: bool
 ) -> str:
-    """What to tell the model of edits that could not be used; only those are asked for again."""
+    """The message to the model about edits that could not be used: only those are asked for again.
+    `held` is the number of edits that were applied."""
     parts = []
     if cut:
         parts.append(
@@ -189,7 +191,7 @@ def repair_words(
 
 
 def more_words(answers: str, held: int) -> str:
-    """The answer to a request for more of the repository."""
+    """The message to the model that answers its requests to see more."""
     tag = _free_tag([answers])
     done = f"{held} of your edits {'was' if held == 1 else 'were'} applied. " if held else ""
     return (
@@ -202,15 +204,15 @@ NO_MORE_REQUESTS = "No further requests can be answered. Send the edits with wha
 
 
 def read_verdicts(prose: str) -> frozenset[str]:
-    """The verdict tokens that the prose says, "CONFIDENT" or "REVISION NEEDED" each; not those that
-    it quotes."""
+    """The verdict tokens in the prose, "CONFIDENT" or "REVISION NEEDED" each, without those in
+    quotes or fences."""
     said = "\n".join(_unquoted(prose.split("\n")))
     return frozenset(" ".join(found[1].upper().split()) for found in _VERDICT.finditer(said))
 
 
 def _unquoted(lines: Sequence[str]) -> Iterator[str]:
-    """The lines outside quotes and fences. A fence without an end may be the rest of an edit: it
-    hides nothing."""
+    """The lines outside quotes and fences. A fence without an end may be the rest of an edit: the
+    lines after it are kept."""
     fences, number = Fences(lines), 0
     while number < len(lines):
         fence = fences.at(number)
@@ -226,7 +228,7 @@ def without_verdict(prose: str) -> str:
 
 
 def task_words(task: Task) -> str:
-    """All words of the task and its thread, for choosing what the model is shown."""
+    """The text of the task and its thread, by which the context is chosen."""
     lines = (f"{comment.path}:{comment.line or ''}\n{comment.hunk}" for comment in task.remarks)
     said = (
         task.title,
@@ -248,7 +250,7 @@ def _hunk(tag: str, comment: ReviewComment) -> str:
     )
 
 
-def _spot(comment: ReviewComment) -> str:
+def _lines_meant(comment: ReviewComment) -> str:
     if comment.line is None:
         return (
             f"In {_quoted(comment.path)}, at lines that have changed since (the last ones of the"
@@ -263,7 +265,7 @@ def _spot(comment: ReviewComment) -> str:
     return f"In {_quoted(comment.path)}, {lines}{side}"
 
 
-def _order(task: Task) -> str:
+def _task_section(task: Task) -> str:
     so_far = (
         "Go on from the change so far; what it does stays unless this says otherwise.\n\n"
         if task.diff
@@ -271,7 +273,8 @@ def _order(task: Task) -> str:
     )
     if task.remarks:
         asked = "\n\n".join(
-            f"{_spot(comment)}:\n\n{comment.words or task.prompt}" for comment in task.remarks
+            f"{_lines_meant(comment)}:\n\n{comment.words or task.prompt}"
+            for comment in task.remarks
         )
         return (
             f"# Task\n\n{so_far}A review of this pull request asks for the following, on the lines"
@@ -306,8 +309,8 @@ def _thread(tag: str, task: Task) -> str:
 
 
 def _earlier(tag: str, task: Task) -> str:
-    """What was asked before, so that a further word is understood; none of it is to be done
-    again."""
+    """The earlier requests, as material: the model needs them to understand a further one, and must
+    not do them again."""
     asked = [
         f"{number}. {words or 'What the thread itself asks for.'}"
         for number, words in enumerate(task.earlier, 1)

@@ -1,8 +1,8 @@
-"""What a task needs of its repository: what the repository asks of whoever changes it, and its files
+"""What a task needs of its repository: the repository's instructions for contributors, and a view
 with changes that are not committed yet.
 
-Instructions are read from the default branch alone: whoever can write there may command TinyGen
-anyway, while a pull request's author may be anybody. Files that the repository keeps from the model
+Instructions are read from the default branch alone: whoever can write there may ask TinyGen for
+changes anyway, while a pull request's author may be anybody. Files that the model may not be shown
 are not read.
 """
 
@@ -27,13 +27,13 @@ FILES = (
 https://docs.github.com/en/copilot/customizing-copilot/adding-repository-custom-instructions-for-github-copilot"""
 MAX_FILE_CHARS = {"AGENTS.md": 8_000, ".github/copilot-instructions.md": 8_000}
 BRIEF_CHARS = 2_000
-"""The limit of any other file: those are written for people, mostly about other things than code."""
+"""The limit of the other files: those are written for people, and mostly not about code."""
 MAX_BLOB_BYTES = 256_000
 
 
 def prepare_task(task: Task, view: RepositoryView, *, instructions: str | None = None) -> Task:
-    """The task with what the repository asks of whoever changes it. `instructions` are the words
-    of its instruction files; None reads them from the view."""
+    """The task with the repository's instructions and language. `instructions` is the text of its
+    instruction files; None reads them from the view."""
     policy = view.policy
     words = read_instructions(view) if instructions is None else instructions
     asked = "\n\n".join(part for part in (words, policy.instructions) if part)
@@ -60,8 +60,8 @@ def _is_readable(blob: Blob) -> bool:
 
 
 def with_changes(base: RepositoryView, changes: Changes) -> RepositoryView:
-    """The snapshot with the changes made. Its `sha` stays the base's, since there is no commit of
-    it."""
+    """The view with the changes made. Its `sha` stays the base's, since the changes are in no
+    commit."""
     if not changes:
         return base
     blobs = {path: blob for path, blob in base.blobs.items() if path not in changes}

@@ -1,5 +1,5 @@
-"""What a review is shown of the changed files: each changed place with the lines around it, and
-changed functions in full."""
+"""The parts of the changed files that the model is shown for its review: each changed place with
+the lines around it, and changed functions in full."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def changed_places(patch: Patch, changes: Changes) -> tuple[Request, ...]:
 
 
 class _File:
-    """A file's lines, 1-based, and how deep each that was asked for is indented."""
+    """A file's lines, counted from 1, with their indentation."""
 
     def __init__(self, path: str, content: bytes) -> None:
         self.path = path
@@ -52,7 +52,7 @@ class _File:
         return len(self._lines)
 
     def depth(self, number: int) -> float:
-        """In columns; that of a blank line is deeper than any."""
+        """The indentation of a line in columns; infinite for a blank line."""
         if number not in self._depths:
             line = self._lines[number - 1]
             indent = line[: len(line) - len(line.lstrip())]
@@ -75,7 +75,8 @@ def _hunks(patch: Patch) -> Iterator[tuple[str, Span]]:
 
 
 def _parts(text: str) -> Iterator[str]:
-    """The patch cut before each file and each hunk. By plain search: a patch may be of 64 MB."""
+    """The patch cut before each file and each hunk. By plain search, since a patch may have 64
+    MB."""
     starts = chain(merge(_line_starts(text, "diff --git "), _line_starts(text, "@@ ")), [len(text)])
     return (text[start:end] for start, end in pairwise(starts))
 
@@ -88,8 +89,8 @@ def _line_starts(text: str, words: str) -> Iterator[int]:
 
 
 def _changed(number: int, body: Sequence[str]) -> Span:
-    """`number` is the line of the new file that the hunk begins with. What was taken away counts
-    where it stood."""
+    """`number` is the line of the new file that the hunk begins with. A removed line counts
+    as the line of the new file that follows it."""
     found: list[int] = []
     for line in body:
         if line[:1] in ("+", "-"):
@@ -106,15 +107,15 @@ def _widened(file: _File, changed: Span) -> Span:
 
 
 def _blocks(file: _File, at: int) -> Iterator[Span]:
-    """Each block that holds the line and is short enough, inmost first: a line, all below it that
-    are indented deeper, and the line that ends them."""
+    """Each block that holds the line and is short enough, innermost first. A block is a line, all
+    lines below it that are indented deeper, and the line that ends them."""
     depth: float = math.inf
     end = at + 1
     for first in range(min(at, len(file)), max(0, at - MAX_BLOCK_LINES), -1):
         if file.depth(first) < depth:
             depth = file.depth(first)
             below = min(len(file), first + MAX_BLOCK_LINES)
-            # A line that ended no deeper block ends no block that is less deep.
+            # A line that did not end a deeper block does not end a shallower one.
             while end <= below and file.depth(end) > depth:
                 end += 1
             if end <= below:

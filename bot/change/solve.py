@@ -1,8 +1,8 @@
-"""The loop: ask the model for edits, apply them, ask again for those that did not match, then let it
-review the diff until it is confident or the rounds end.
+"""The loop: ask the model for edits, apply them, ask again for those that did not match, then let
+the model review the diff until it is confident or the revisions are used up.
 
 The model and git are callables, so the same replies give the same result: a run can be replayed
-from its transcript, and a job that was killed goes on from the replies that were recorded.
+from its transcript, and a job that was killed continues from the replies that were recorded.
 """
 
 from __future__ import annotations
@@ -38,28 +38,28 @@ ReportStep = Callable[[str], None]
 
 NOTHING_YET: Changes = {}
 MAX_REPAIRS = 2
-"""How often one draft's failed edits are asked for again."""
+"""How often one conversation asks again for failed edits."""
 MAX_REQUESTS = 3
-"""How often one draft's requests to see more are answered."""
+"""How often one conversation answers the model's requests to see more."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """The result of one conversation: the changes so far, the model's words, and the edits that
-    never matched."""
+    """The result of one conversation: all changes so far, the model's prose, and the edits that
+    were rejected."""
 
     changes: Changes
     summary: str
     rejected: tuple[RejectedEdit, ...]
     shown: tuple[ShownFile, ...]
-    said: tuple[str, ...]
+    prose: tuple[str, ...]
     """The prose of each reply."""
     unfinished: str = ""
-    """What the last reply left open, in words for people; "" if nothing."""
+    """What is unfinished after the last reply, in words for people; "" if nothing is."""
 
 
 class _LimitedModel:
-    """Asks the model; LimitReached once the limits are used up."""
+    """Calls the model; raises LimitReached once the limits are used up."""
 
     def __init__(self, ask: Ask, limits: ModelLimits) -> None:
         self._ask, self._limits = ask, limits
@@ -93,8 +93,8 @@ def solve(
     syntax_checker: SyntaxChecker = no_syntax_checks,
 ) -> Solution:
     """The revisions that the model made of the task, best last. `start` are earlier changes: the
-    model is shown the files with them, and the result contains them. `report_step` is told
-    "generate" and "reflect".
+    model is shown the files with them, and the result contains them. `report_step` is called
+    with "generate" and "reflect".
 
     Unworkable if the model sent edits but none could be applied; LimitReached if the limits end
     before there is a first revision.
@@ -113,7 +113,7 @@ def solve(
     shown = list(draft.shown)
     while revisions[-1].patch.text and len(revisions) <= limits.revisions:
         try:
-            verdict, better = _reflect(task, base, revisions[-1], model, limits)
+            verdict, further = _reflect(task, base, revisions[-1], model, limits)
         except Damaged:
             raise
         except (LimitReached, OutsideError, SetupError) as error:
@@ -121,9 +121,9 @@ def solve(
             notes.append(f"Reflection ended early: {error.message}")
             break
         revisions[-1] = replace(revisions[-1], verdict=verdict)
-        shown += better.shown
-        notes += [better.unfinished] if better.unfinished else []
-        revision = _revision(base, better, diff, syntax_checker)
+        shown += further.shown
+        notes += [further.unfinished] if further.unfinished else []
+        revision = _revision(base, further, diff, syntax_checker)
         end = _why_to_stop(verdict, revisions, revision)
         if end is not None:
             notes += [end] if end else []
@@ -132,13 +132,13 @@ def solve(
             break
         revisions.append(revision)
     return Solution(
-        tuple(revisions), tuple(dict.fromkeys(shown)), (*notes, *_left_over(revisions[-1]))
+        tuple(revisions), tuple(dict.fromkeys(shown)), (*notes, *_notes_on_result(revisions[-1]))
     )
 
 
 def _no_change(draft: _Draft) -> Unworkable:
-    is_all_guarded = draft.rejected and all(each.is_final for each in draft.rejected)
-    if is_all_guarded and not draft.unfinished:
+    is_all_forbidden = draft.rejected and all(each.is_final for each in draft.rejected)
+    if is_all_forbidden and not draft.unfinished:
         return Unworkable(
             "The change would touch nothing but what the repository's settings guard: "
             + " ".join(dict.fromkeys(r.message for r in draft.rejected)),
@@ -172,9 +172,9 @@ def _generate(
 def _reflect(
     task: Task, base: RepositoryView, now: Revision, ask: Ask, limits: ModelLimits
 ) -> tuple[Verdict, _Draft]:
-    """The model's verdict on the current revision, and what its further edits make of it. Edits
-    count more than the verdict beside them: it is confident only if none of its replies asks for
-    anything."""
+    """The model's verdict on the current revision, and a draft with its further edits. Edits count
+    more than a verdict beside them: the verdict is confident only if no reply holds an edit or asks
+    for a revision."""
     places = answer_requests(
         base,
         now.changes,
@@ -184,7 +184,7 @@ def _reflect(
     found = (*now.problems, *(rejection.message for rejection in now.rejected))
     prompt = prompts.reflection_prompt(task, now.patch, places.text, found)
     draft = _converse(prompt, base, now.changes, ask, limits.context_tokens)
-    verdicts = [(words, prompts.read_verdicts(words)) for words in draft.said]
+    verdicts = [(words, prompts.read_verdicts(words)) for words in draft.prose]
     wants_more = any("REVISION NEEDED" in tokens for _words, tokens in verdicts)
     is_idle = draft.changes == now.changes and not draft.rejected and not draft.unfinished
     reason = "\n\n".join(words for words, tokens in verdicts if tokens) or draft.summary
@@ -194,8 +194,8 @@ def _reflect(
 
 
 def _why_to_stop(verdict: Verdict, revisions: Sequence[Revision], new: Revision) -> str | None:
-    """None to go on with the new revision; else a sentence for people, "" if there is nothing to
-    say."""
+    """None to continue with the new revision; else why not, as a sentence for people or, if none is
+    needed, ""."""
     if verdict.confident:
         return ""
     if any(new.patch.text == old.patch.text for old in revisions):
@@ -210,23 +210,23 @@ def _why_to_stop(verdict: Verdict, revisions: Sequence[Revision], new: Revision)
 def _converse(
     prompt: Prompt, base: RepositoryView, changes: Changes, ask: Ask, budget_tokens: int
 ) -> _Draft:
-    """Asks until every edit is applied and nothing more is requested, or the rounds for that are
-    used up."""
+    """Calls the model until every edit is applied and nothing more is requested, or until the
+    repairs and requests are used up."""
     repairs, requests = MAX_REPAIRS, MAX_REQUESTS
-    said: list[str] = []
+    prose: list[str] = []
     summary = ""
     shown: list[ShownFile] = []
     rejected: tuple[RejectedEdit, ...] = ()
-    barred: dict[str, RejectedEdit] = {}
+    forbidden: dict[str, RejectedEdit] = {}
     while True:
         reply = ask(prompt)
         parts = read_reply(reply.text, known=base.blobs)
         result = apply_edits(base, changes, parts.edits)
         changes = result.changes
-        barred |= {each.message: each for each in result.rejected if each.is_final}
+        forbidden |= {each.message: each for each in result.rejected if each.is_final}
         failed = tuple(each for each in result.rejected if not each.is_final)
-        rejected = failed if parts.edits else rejected  # an answer without edits mends none
-        said.append(parts.prose)
+        rejected = failed if parts.edits else rejected  # a reply without edits repairs none
+        prose.append(parts.prose)
         summary = summary or (parts.prose if result.applied or not parts.requests else "")
         cut = reply.finish == "length"
         if parts.requests and requests:
@@ -239,22 +239,23 @@ def _converse(
                 prompts.repair_words(failed, 0, parts.problems, cut=cut) if failed else "",
                 prompts.more_words(answers.text, len(result.applied)),
             )
-        elif repairs and _unfinished(parts, failed, cut):
+        elif repairs and _needs_repair(parts, failed, cut):
             repairs -= 1
             words = prompts.repair_words(failed, len(result.applied), parts.problems, cut=cut)
             words = _joined(words, prompts.NO_MORE_REQUESTS if parts.requests else "")
         else:
-            unfinished, left = _left_open(parts, cut=cut), (*barred.values(), *rejected)
-            return _Draft(changes, summary.strip(), left, tuple(shown), tuple(said), unfinished)
+            left = (*forbidden.values(), *rejected)
+            unfinished = _describe_unfinished(parts, cut=cut)
+            return _Draft(changes, summary.strip(), left, tuple(shown), tuple(prose), unfinished)
         turn = (Message("assistant", reply.text), Message("user", words))
         prompt = Prompt("more" if parts.requests else "repair", (*prompt.messages, *turn))
 
 
-def _unfinished(parts: ParsedReply, rejected: Sequence[RejectedEdit], cut: bool) -> bool:
+def _needs_repair(parts: ParsedReply, rejected: Sequence[RejectedEdit], cut: bool) -> bool:
     return bool(rejected or parts.problems or parts.requests or cut)
 
 
-def _left_open(parts: ParsedReply, *, cut: bool) -> str:
+def _describe_unfinished(parts: ParsedReply, *, cut: bool) -> str:
     if parts.problems:
         return (
             "Part of the model's reply could not be read as edits, and could not after it was told"
@@ -277,15 +278,15 @@ def _shown(context: Context) -> tuple[ShownFile, ...]:
     return tuple(ShownFile(part.path, part.start, part.end, part.why) for part in context.shown)
 
 
-def _left_over(last: Revision) -> tuple[str, ...]:
-    barred = tuple(
+def _notes_on_result(last: Revision) -> tuple[str, ...]:
+    forbidden = tuple(
         dict.fromkeys(rejection.message for rejection in last.rejected if rejection.is_final)
     )
     failed = [rejection for rejection in last.rejected if not rejection.is_final]
     undone = f"{len(failed)} of the model's edits did not match and were left out: " + ", ".join(
         sorted({f"`{rejection.edit.path}`" for rejection in failed})
     )
-    return (*barred, *((undone + ".",) if failed else ()), *last.problems)
+    return (*forbidden, *((undone + ".",) if failed else ()), *last.problems)
 
 
 def _joined(*parts: str) -> str:
