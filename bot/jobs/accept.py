@@ -203,12 +203,14 @@ def _answer(context: JobContext, job: Job) -> str:
             TEXTS,
         )
         return "\n".join(lines) or "Nothing was asked of TinyGen in this thread yet."
-    job_ids = engine.step("find jobs", lambda: _jobs_to_cancel(context, job), TEXTS)
-    for job_id in job_ids:
-        cancel(context, job_id)
-    if not job_ids:
-        return "Nothing runs in this thread."
-    return f"Cancelled: {len(job_ids)} of this thread's requests."
+    if job.command.verb == "cancel":
+        job_ids = engine.step("find jobs", lambda: _jobs_to_cancel(context, job), TEXTS)
+        for job_id in job_ids:
+            cancel(context, job_id)
+        if not job_ids:
+            return "Nothing runs in this thread."
+        return f"Cancelled: {len(job_ids)} of this thread's requests."
+    raise NotImplementedError(f"no answer for the command {job.command.verb}")
 
 
 def _help(context: JobContext, job: Job) -> str:

@@ -1,4 +1,4 @@
-"""All words for people on GitHub: the job's comment, refusals, the help, the pull request and the
+"""What people read on GitHub: the job's comment, refusals, the help, the pull request and the
 commit.
 
 Text of the model or of a user passes through `neutralize`, so that nothing in it pings a person,
