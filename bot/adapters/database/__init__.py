@@ -416,14 +416,12 @@ class Database:
 
     def prune(self, older_than_s: float = KEEP_S) -> int:
         """How many rows were removed: jobs that ended, ids that were accepted, and workers last
-        seen, before that. A report that is still to be sent elsewhere stays until it is sent. The
-        request log is the operator's to keep."""
+        seen, before that, also if the report was not sent elsewhere: TINYGEN_KEEP_DAYS limits how
+        long prompts and diffs are kept. The request log is the operator's to keep."""
         before = self._clock() - older_than_s
         has_ended = and_(jobs.c.state.in_(FINAL_STATES), jobs.c.updated_at < before)
         is_id_only = and_(~_HAS_REPORT, jobs.c.accepted_at < before)
-        old_jobs = delete(jobs).where(
-            or_(has_ended, is_id_only), ~_IS_WAITING, jobs.c.send_version.is_(None)
-        )
+        old_jobs = delete(jobs).where(or_(has_ended, is_id_only), ~_IS_WAITING)
         old_workers = delete(workers).where(workers.c.seen_at < before)
         self.refusals.prune()
         with writing(self._engine) as connection:
