@@ -68,13 +68,13 @@ def _without_docstrings(tokens: Iterable[tokenize.TokenInfo]) -> Iterator[tokeni
             yield token
 
 
-def rooms(root: Path) -> dict[str, Size]:
-    """By folder under bot/, the files beside them as one room; in the order of their names."""
+def packages(root: Path) -> dict[str, Size]:
+    """By folder under bot/, the files beside them as one package; in the order of their names."""
     found: dict[str, Size] = {}
     for path in sources(root):
         parts = path.relative_to(root / "bot").parts
-        room = f"bot/{parts[0]}" if len(parts) > 1 else "bot/*.py"
-        found[room] = found.get(room, Size()) + size_of(path)
+        package = f"bot/{parts[0]}" if len(parts) > 1 else "bot/*.py"
+        found[package] = found.get(package, Size()) + size_of(path)
     return dict(sorted(found.items()))
 
 
@@ -175,12 +175,12 @@ def trace_totals(functions: Sequence[str]) -> str:
 
 
 def table(root: Path, functions: Sequence[str]) -> str:
-    by_room = rooms(root)
-    whole = sum(by_room.values(), Size())
-    lines = [f"{'room':<16}{'files':>7}{'tokens':>9}{'code lines':>12}{'density':>9}"]
-    for room, size in [*by_room.items(), ("bot", whole)]:
+    by_package = packages(root)
+    whole = sum(by_package.values(), Size())
+    lines = [f"{'package':<16}{'files':>7}{'tokens':>9}{'code lines':>12}{'density':>9}"]
+    for package, size in [*by_package.items(), ("bot", whole)]:
         lines.append(
-            f"{room:<16}{size.files:>7}{size.tokens:>9}{size.lines:>12}{size.density:>9.2f}"
+            f"{package:<16}{size.files:>7}{size.tokens:>9}{size.lines:>12}{size.density:>9.2f}"
         )
     chain = longest_chain(imports(root))
     late = longest_chain(imports(root, late=True))
