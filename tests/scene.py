@@ -214,7 +214,7 @@ class Scene:
             executor_id="local",
             concurrency=4,
             clean=clean,
-            poll_s=0.01,
+            poll_s=0.03,
             metrics=self.meter,
         )
         outbox = self.database.outbox
@@ -232,7 +232,7 @@ class Scene:
         test."""
         until = time.monotonic() + DRAIN_S
         while self.engine.owners() and time.monotonic() < until:
-            time.sleep(0.01)
+            time.sleep(0.02)
 
     def _context(self, config: Config) -> JobContext:
         return JobContext(
@@ -415,9 +415,10 @@ class Scene:
 
     def _is_over(self, told: Told) -> bool:
         report = self.database.load(told.job)
-        over = report is not None and report.state in FINAL_STATES
+        if report is None or report.state not in FINAL_STATES:
+            return False
         states = self.engine.state(told.job), self.engine.state(run_id(told.job))
-        return over and states in (("ended", "ended"), ("ended", "unknown"), ("unknown", "unknown"))
+        return states in (("ended", "ended"), ("ended", "unknown"), ("unknown", "unknown"))
 
     def wait(self, look: Callable[[], Value | None], what: str, within_s: float = QUIET_S) -> Value:
         """What `look` sees as soon as it sees something."""
@@ -425,7 +426,7 @@ class Scene:
         while time.monotonic() < until:
             if seen := look():
                 return seen
-            time.sleep(0.01)
+            time.sleep(0.02)
         raise AssertionError(f"waited in vain for {what}")
 
     @property

@@ -20,7 +20,7 @@ import pytest
 from bot.adapters.github.attachments import _signed_addresses
 from bot.change.edits.files import path_fault
 from bot.logs import make_redactor
-from bot.thread.globs import _compile_name
+from bot.thread.settings.globs import _compile_name
 from bot.thread.links import _attachment_pattern
 from tests.doubling import Growth
 from tests.redos import BOT, UnknownPattern, Use, find_patterns, patterns_in, slowest_at, worst_of
@@ -53,7 +53,7 @@ MAKERS: Mapping[str, Callable[[], object]] = {
         _attachment_pattern("https://github.com"),
         _attachment_pattern("https://ghe.example"),
     ],
-    "thread/globs.py:_compile_name": lambda: [
+    "thread/settings/globs.py:_compile_name": lambda: [
         _compile_name("*a*b*c"),
         _compile_name("*a?b*?*c.py"),
         _compile_name("*?" * 50 + "x"),
@@ -75,7 +75,7 @@ METHODS: Mapping[str, str] = {
     "change/context/task.py:_SURROUNDINGS": "match",
     "change/edits/checks.py:_SECRETS": "finditer",
     "change/edits/reply.py:_UNSUPPORTED_LINES": "match",
-    "thread/globs.py:_compile_name": "match",
+    "thread/settings/globs.py:_compile_name": "match",
     "thread/links.py:_FILE_SIGNATURES": "match",
     "thread/links.py:_attachment_pattern": "fullmatch",
     "logs.py:make_redactor": "finditer",

@@ -27,22 +27,17 @@ from bot.jobs.policy import (
     Refusal,
     authorize,
     kind_of,
-    may_do,
     with_policy,
 )
-from bot.jobs.progress import STEPS, ProgressReporter, failure_of, run_reporting_errors
+from bot.jobs.progress import ProgressReporter, run_reporting_errors
 from bot.jobs.task.outsiders import with_author_permissions
 from bot.jobs.thread_jobs import latest_in_thread, open_in_thread
 from bot.jobs.workflows import RUN, RunRequest, run_id
-from bot.thread.commands import parse_command
-from bot.thread.markdown import code_span
-from bot.thread.render import Where, render_help
-from bot.types import WORK, Failure, Job, Report, ReviewComment, Step
-from bot.types.github import LineComment
+from bot.thread.comments import review_commands, with_commands
+from bot.thread.render import Where, checklist, render_help, render_status_line
+from bot.types import WORK, Failure, Job, Report, ReviewComment
 from bot.types.quota import check_quota
-from bot.types.serialization import MAX_REFUSED_CHARS, Codec, Json, codec_of
-
-MAX_REVIEW_COMMENTS = 30
+from bot.types.serialization import Codec, Json, codec_of
 
 _log = structlog.get_logger()
 
@@ -88,7 +83,7 @@ def accept(context: JobContext, job: Job) -> Postponed | None:
         if claimed is None:
             return None
         job = claimed
-    steps = tuple(map(Step, STEPS.values())) if job.command.verb in WORK else ()
+    steps = checklist(None) if job.command.verb in WORK else ()
     report = Report(job, "queued", steps, mode=job.command.mode or context.policy.mode)
     reporter = ProgressReporter(context, report, None)
     return run_reporting_errors(context, reporter, lambda: _accept(context, job, reporter))
@@ -122,7 +117,7 @@ def _admit(context: JobContext, job: Job, reporter: ProgressReporter) -> Authori
         return None
     decision = engine.step("permission", lambda: _decide(context, job), DECISION)
     if isinstance(decision, StandingRefusal):
-        reporter.update(job=without_words(job))
+        reporter.update(job=job.as_refused())
         reporter.close_silently("refused", decision.failure)
         return None
     if isinstance(decision, Refusal):
@@ -159,7 +154,7 @@ def _decide(context: JobContext, job: Job) -> Decision:
         return decision
     # Checked before any token is spent. Help, status and cancel are always free.
     reached = check_quota(context.policy.quota, job, context.reports, context.now().timestamp())
-    return Refusal(replace(failure_of(reached), retryable=True)) if reached else decision
+    return Refusal(replace(Failure.of(reached), retryable=True)) if reached else decision
 
 
 def _refuse(context: JobContext, reporter: ProgressReporter, refusal: Refusal) -> None:
@@ -170,25 +165,18 @@ def _refuse(context: JobContext, reporter: ProgressReporter, refusal: Refusal) -
             lambda: context.refusals.add(job, refusal.failure, covers=covers),
             NOTHING,
         )
-        reporter.update(job=without_words(job))
+        reporter.update(job=job.as_refused())
     reporter.refuse(refusal.failure)
 
 
 def refused_again(context: JobContext, job: Job, failure: Failure) -> Report:
     """The report of a job whose asker was refused a moment ago, and is not answered again."""
     mode = job.command.mode or context.policy.mode
-    job = without_words(job)
+    job = job.as_refused()
     job = replace(job, command=replace(job.command, prompt=context.clean(job.command.prompt)))
     _log.info("a refusal still counts", job=job.id, repo=job.target.repo, actor=job.actor)
     finished_at = context.now().isoformat()
     return Report(job, "refused", mode=mode, failure=failure, finished_at=finished_at)
-
-
-def without_words(job: Job) -> Job:
-    """The job with little of its text, as it is stored after a refusal: anybody can be refused any
-    number of times, and must not fill the disk with that."""
-    command = replace(job.command, prompt=job.command.prompt[:MAX_REFUSED_CHARS])
-    return replace(job, command=command, remarks=(), thread=None)
 
 
 def _answer(context: JobContext, job: Job) -> str:
@@ -199,7 +187,7 @@ def _answer(context: JobContext, job: Job) -> str:
     if job.command.verb == "status":
         lines = engine.step(
             "status",
-            lambda: tuple(map(_status, latest_in_thread(context, job))),
+            lambda: tuple(map(render_status_line, latest_in_thread(context, job))),
             TEXTS,
         )
         return "\n".join(lines) or "Nothing was asked of TinyGen in this thread yet."
@@ -221,17 +209,8 @@ def _help(context: JobContext, job: Job) -> str:
         pull = github.pull(target.issue_number)
         where = "pull" if pull.is_within(target.repo) else "fork"
     permission = github.permission(login)
-    may = may_do(context, permission)
-    return render_help(login, permission, where, context.policy.mode, may=may)
-
-
-def _status(report: Report) -> str:
-    command = report.job.command
-    words = code_span(command.prompt.partition("\n")[0][:60] or command.verb)
-    step = next((step.title for step in report.steps if step.state == "running"), "")
-    at_step = f" ({step})" if step else ""
-    asked_at = report.job.received_at[:16].replace("T", " ")
-    return f"- {words}: {report.state}{at_step}, asked at {asked_at} UTC"
+    policy = context.policy
+    return render_help(login, permission, where, policy.mode, may=policy.may_do(permission))
 
 
 def _jobs_to_cancel(context: JobContext, job: Job) -> tuple[str, ...]:
@@ -247,48 +226,13 @@ def _with_review(context: JobContext, job: Job) -> Job:
     the first command does them all."""
     if job.command.verb != "solve" or not job.remarks or job.remarks[0].review_id is None:
         return job
-    comments = context.engine.step("review", lambda: _read_review(context, job), _REVIEW)
-    if len(comments) < 2:
-        return job
-    prompts = []
-    for comment in comments:
-        place = f"{comment.path}:{comment.line}" if comment.line else comment.path
-        prompts.append(f"{place}: {comment.words}")
-    return replace(job, remarks=comments, command=replace(job.command, prompt="\n\n".join(prompts)))
+    target = job.target
 
+    def read() -> tuple[ReviewComment, ...]:
+        comments = context.github(target).line_comments(target.issue_number or 0)
+        return review_commands(comments, job)
 
-def _read_review(context: JobContext, job: Job) -> tuple[ReviewComment, ...]:
-    target, review_id = job.target, job.remarks[0].review_id
-    found = []
-    for comment in context.github(target).line_comments(target.issue_number or 0):
-        command = _review_command(comment, job) if comment.review_id == review_id else None
-        if command is not None:
-            found.append(command)
-    found.sort(key=lambda each: each.comment_id)
-    first = found[:MAX_REVIEW_COMMENTS]
-    is_listed = any(each.comment_id == target.comment_id for each in first)
-    return tuple(first) if is_listed else job.remarks
-
-
-def _review_command(comment: LineComment, job: Job) -> ReviewComment | None:
-    """The command in a comment; None if it asks for no change, or if the comment's author is not
-    the job's asker. An edited comment may have another author than the review."""
-    command = parse_command(comment.body)
-    if command is None or command.verb != "solve" or command.problem:
-        return None
-    if comment.author_id != job.actor_id:
-        return None
-    return ReviewComment(
-        comment.id,
-        comment.path,
-        comment.hunk,
-        comment.line,
-        comment.start_line,
-        comment.side,
-        comment.commit_sha,
-        command.prompt,
-        comment.review_id,
-    )
+    return with_commands(job, context.engine.step("review", read, _REVIEW))
 
 
 def _first_url(context: JobContext, job: Job) -> str:

@@ -7,10 +7,9 @@ setting that changes while the job waits does not count.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import get_args
 
 from bot.errors import BadRequest
 from bot.jobs.engine import Engine
@@ -27,17 +26,17 @@ from bot.thread.settings import (
     LoadedSettings,
     RepoSettings,
     action_of,
+    allowed_actions,
     least_permission,
     read_settings,
 )
 from bot.types import (
-    PERMISSIONS,
+    AuthorPermissions,
     Command,
     Failure,
     Job,
     Mode,
     ModelLimits,
-    Outsider,
     Outsiders,
     Permission,
     SyntaxChecker,
@@ -46,21 +45,9 @@ from bot.types import (
 from bot.types.quota import Quota
 from bot.types.serialization import Codec, Json, codec_of
 
-ACTIONS: tuple[Action, ...] = get_args(Action)
 BOTS_MAY_NOT = Failure(
     "Bots do not command TinyGen.", "Let a person with the needed permission give the command."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class AuthorPermissions:
-    """The permissions in the repository, when the command arrived, of the people whose words the
-    job is given."""
-
-    levels: Mapping[str, Permission] = field(default_factory=dict)
-    """By login, as GitHub reported them; a login that is missing has no permission."""
-    rests_on: tuple[Outsider, ...] = ()
-    """The outsiders whose words the job depends on even if no comment of the thread is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +83,18 @@ class JobPolicy:
     def can_see(self) -> bool:
         """Whether the job's model is shown images."""
         return (self.settings.model or next(iter(self.models), None)) in self.vision
+
+    def may_do(self, permission: Permission) -> frozenset[Action]:
+        """What a person with that permission may ask for."""
+        return allowed_actions(permission, self.settings, self.min_permission)
+
+    def permission_of(self, login: str | None) -> Permission:
+        """A person's permission when the command arrived, as the job stores it."""
+        return self.authors.levels.get(login or "", "none") if self.authors else "none"
+
+    def is_outsider(self, login: str | None) -> bool:
+        """Whether a person may not have a change made."""
+        return "pr" not in self.may_do(self.permission_of(login))
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,13 +184,13 @@ def authorize(context: JobContext, job: Job) -> Authorization | Refusal:
     if job.source != "run" and job.actor is not None:
         permission = context.github(job.target).permission(job.actor)
         action = action_of(job.command, settings.mode or context.policy.mode)
-        if not _may(permission, action, settings, context):
+        allowed = allowed_actions(permission, settings, context.policy.min_permission)
+        if action not in allowed:
             needed = least_permission(action, settings, context.policy.min_permission)
             # Whoever has a role here may be allowed another kind of command.
             covers = "" if permission in ("none", "read") else kind_of(job.command)
             return Refusal(render_permission_refusal(job.actor, permission, needed), covers)
-        may_write = _may(permission, "pr", settings, context)
-        authorization = replace(authorization, permission=permission, may_write=may_write)
+        authorization = replace(authorization, permission=permission, may_write="pr" in allowed)
     if "context" in authorization.unclear and job.command.verb in ("solve", "retry"):
         # The model might be shown what it may not see.
         reason = " ".join((UNCLEAR_GUARDS["context"], *authorization.mistakes))
@@ -218,19 +217,6 @@ def with_policy(context: JobContext, authorization: Authorization) -> JobContext
         authors=authorization.authors,
     )
     return replace(context, policy=policy)
-
-
-def may_do(context: JobContext, permission: Permission) -> frozenset[Action]:
-    """What a person with that permission may ask for, by the job's policy."""
-    settings = context.policy.settings
-    return frozenset(each for each in ACTIONS if _may(permission, each, settings, context))
-
-
-def _may(
-    permission: Permission, action: Action, settings: RepoSettings, context: JobContext
-) -> bool:
-    needed = least_permission(action, settings, context.policy.min_permission)
-    return PERMISSIONS.index(permission) >= PERMISSIONS.index(needed)
 
 
 def _read_settings(context: JobContext, job: Job) -> Authorization:

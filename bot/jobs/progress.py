@@ -35,23 +35,21 @@ from bot.jobs.engine import (
     Resumption,
     Workflow,
 )
-from bot.jobs.engine.outcome import cleaned
 from bot.jobs.policy import JobContext
 from bot.jobs.workflows import REPORT_END, EndToReport
 from bot.ports import GitHub
-from bot.thread.render import render_comment_that_fits, render_short_comment, thread_marker
-from bot.types import FINAL_STATES, Failure, Report, Step, StepState
-from bot.types.serialization import REPORT, Codec, codec_of
+from bot.thread.render import (
+    checklist,
+    render_comment_that_fits,
+    render_short_comment,
+    thread_marker,
+)
+from bot.types import FINAL_STATES, Failure, Report
+from bot.types.serialization import REPORT, Codec, codec_of, map_texts
 
 T = TypeVar("T")
 P = TypeVar("P", Resumption, EndToReport)
 
-STEPS = {
-    "read": "Read the task and the repository",
-    "generate": "Write the change",
-    "reflect": "Review the change",
-    "deliver": "Deliver",
-}
 SHORT_WAIT_S = 1.0
 """A rate limit that asks for a shorter wait was already waited for by the adapter that met it."""
 OWN_WAIT_S = 1.0
@@ -101,13 +99,8 @@ class ProgressReporter:
             self.comment_id = engine.step("comment", lambda: self._post(number), _COMMENT_ID)
 
     def begin(self, step: str) -> None:
-        """Shows that `step` (a key of STEPS) has begun, and that those before it are done."""
-        current = list(STEPS).index(step)
-        states: list[StepState] = ["waiting"] * len(STEPS)
-        states[:current] = ["done"] * current
-        states[current] = "running"
-        steps = tuple(map(Step, STEPS.values(), states))
-        self.update(state="running", steps=steps)
+        """Shows that `step` (a key of `render.STEPS`) has begun, and that those before it are done."""
+        self.update(state="running", steps=checklist(step))
         self._show(f"tell {step}")
 
     def finish(self, **changes: Any) -> None:
@@ -124,7 +117,7 @@ class ProgressReporter:
         if isinstance(error, Cancelled):
             self._end(state="cancelled", steps=steps)
         else:
-            self._end(state="failed", steps=steps, failure=failure_of(error))
+            self._end(state="failed", steps=steps, failure=Failure.of(error))
 
     def fail_by_defect(self) -> None:
         """Ends the job as failed by a defect of TinyGen. If the report itself causes an error, it
@@ -189,7 +182,7 @@ class ProgressReporter:
         return self.update_thread(report)
 
     def _record(self, report: Report) -> None:
-        clean = REPORT.load(cleaned(REPORT.dump(report), self._context.clean))
+        clean = REPORT.load(map_texts(REPORT.dump(report), self._context.clean))
         self._context.reports.save(clean)
         self._context.log.write(clean)
         is_row_due = report.state == "queued" or report.state in FINAL_STATES
@@ -254,11 +247,6 @@ class ProgressReporter:
 
     def _github(self) -> GitHub:
         return self._context.github(self.report.job.target)
-
-
-def failure_of(error: TinyGenError) -> Failure:
-    is_retryable = not isinstance(error, AskerError)
-    return Failure(error.message, error.next_step, is_retryable, type(error).__name__)
 
 
 def run_reporting_errors(

@@ -29,14 +29,15 @@ from bot.jobs.deliver.destination import (
     find_destination,
 )
 from bot.jobs.engine import FLAG, NUMBER, TEXT, Postponed
-from bot.jobs.policy import JobContext, may_do, with_policy
+from bot.jobs.policy import JobContext, with_policy
 from bot.jobs.progress import ProgressReporter, run_reporting_errors
 from bot.jobs.task import read_task
 from bot.jobs.task.images import ImageLoader
-from bot.jobs.task.outsiders import REQUEST, is_outsider, merged, permission_of
-from bot.jobs.thread_jobs import is_request, latest, lineage
+from bot.jobs.task.outsiders import REQUEST, merged
+from bot.jobs.thread_jobs import latest, lineage
 from bot.jobs.workflows import RunRequest
-from bot.thread.render import render_outsiders_refusal
+from bot.thread.history import is_request
+from bot.thread.render import render_outsiders_refusal, render_reflection
 from bot.types import Job, Mode, Outsider, Prompt, Reply, Report, Solution, Task, Usage
 from bot.types.serialization import MAYBE_REPORT, REPORTS, Codec, codec_of
 from bot.types.snapshot import Patch, RepositoryView
@@ -137,7 +138,7 @@ class _Run:
             self._job, command=asked.command, remarks=asked.remarks, check=asked.check
         )
         askers: tuple[Outsider, ...] = ()
-        if is_outsider(self._context, asked.actor):
+        if self._policy.is_outsider(asked.actor):
             askers = (Outsider(asked.actor, REQUEST),)
         self._reporter.update(
             job=self._job,
@@ -150,7 +151,8 @@ class _Run:
         what the diff waits for."""
         if asked.command.verb != "apply" or self._policy.authors is None:
             return
-        if "apply" not in may_do(self._context, permission_of(self._context, self._job.actor)):
+        own_permission = self._policy.permission_of(self._job.actor)
+        if "apply" not in self._policy.may_do(own_permission):
             raise NotPermitted(
                 "What failed was an `apply`, which you may not say here.",
                 next_step="Ask a maintainer.",
@@ -251,7 +253,7 @@ class _Run:
             left_out = f"All images were left out: {refusal.message}"
             self._reporter.update(left_out=(*self._reporter.report.left_out, left_out))
             reply = self._reply(prompt)
-        self._usage = _add(self._usage, reply)
+        self._usage = self._usage.plus(reply)
         self._reporter.update(model=reply.model, usage=self._usage)
         return reply
 
@@ -282,10 +284,10 @@ class _Run:
         return is_cancelled(self._context, self._job.id)
 
     def _add_to_report(self, solution: Solution) -> None:
-        verdicts = [revision.verdict for revision in solution.revisions if revision.verdict]
         reflections = tuple(
-            f"**{'Confident' if verdict.confident else 'Revised'}.** {verdict.reason}".strip()
-            for verdict in verdicts
+            render_reflection(revision.verdict)
+            for revision in solution.revisions
+            if revision.verdict
         )
         last = solution.revisions[-1]
         self._reporter.update(
@@ -296,15 +298,3 @@ class _Run:
 
 def _cut(diff: str) -> str:
     return diff if len(diff) <= MAX_DIFF_CHARS else diff[:MAX_DIFF_CHARS] + "\n[cut here]"
-
-
-def _add(usage: Usage, reply: Reply) -> Usage:
-    costs = [cost for cost in (usage.cost_usd, reply.cost_usd) if cost is not None]
-    return Usage(
-        calls=usage.calls + 1,
-        prompt_tokens=usage.prompt_tokens + reply.prompt_tokens,
-        completion_tokens=usage.completion_tokens + reply.completion_tokens,
-        cached_tokens=usage.cached_tokens + reply.cached_tokens,
-        cost_usd=sum(costs) if costs else None,
-        seconds=usage.seconds + reply.seconds,
-    )

@@ -23,8 +23,10 @@ from bot.types import (
     Outsider,
     Permission,
     Report,
+    Step,
     StepState,
     Task,
+    Verdict,
 )
 from bot.types.names import short_id
 from bot.types.snapshot import Patch
@@ -47,6 +49,12 @@ MAX_OUTSIDERS = 5
 """Further outsiders are counted, not named."""
 
 _STATUS_MARKER = "<!-- tinygen:status -->"
+STEPS = {
+    "read": "Read the task and the repository",
+    "generate": "Write the change",
+    "reflect": "Review the change",
+    "deliver": "Deliver",
+}
 _CHECKBOX: dict[StepState, str] = {
     "waiting": "[ ]",
     "running": "[ ]",
@@ -69,6 +77,16 @@ _PUSHES: dict[Where, str] = {
     "issue": "opens a pull request",
     "pull": "adds a commit to this pull request",
 }
+
+
+def checklist(running: str | None) -> tuple[Step, ...]:
+    """The steps of a job, of which those before `running` (a key of STEPS) are done; None if none
+    has begun."""
+    current = list(STEPS).index(running) if running else -1
+    return tuple(
+        Step(title, "done" if at < current else "running" if at == current else "waiting")
+        for at, title in enumerate(STEPS.values())
+    )
 
 
 def job_marker(job_id: str) -> str:
@@ -382,6 +400,20 @@ def render_permission_refusal(login: str, has: Permission, needs: Permission) ->
         f" has {code_span(has)}.",
         "Ask a maintainer to give this command, or to change the permission.",
     )
+
+
+def render_status_line(report: Report) -> str:
+    """The line of `/tinygen status` about one request."""
+    command = report.job.command
+    words = code_span(command.prompt.partition("\n")[0][:60] or command.verb)
+    step = next((step.title for step in report.steps if step.state == "running"), "")
+    at_step = f" ({step})" if step else ""
+    asked_at = report.job.received_at[:16].replace("T", " ")
+    return f"- {words}: {report.state}{at_step}, asked at {asked_at} UTC"
+
+
+def render_reflection(verdict: Verdict) -> str:
+    return f"**{'Confident' if verdict.confident else 'Revised'}.** {verdict.reason}".strip()
 
 
 def render_mode_note(wanted: Mode, reason: str) -> str:

@@ -11,10 +11,11 @@ field has a default.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from bot.errors import AskerError, TinyGenError
 from bot.types.reply import RejectedEdit
 from bot.types.snapshot import Changes, Patch
 
@@ -38,6 +39,8 @@ https://docs.github.com/en/organizations/managing-user-access-to-your-organizati
 FINAL_STATES: frozenset[State] = frozenset({"done", "failed", "cancelled", "refused"})
 WORK: frozenset[Verb] = frozenset({"solve", "apply", "retry"})
 """The commands that need a run; the others are answered at once."""
+MAX_REFUSED_CHARS = 200
+"""The part of a refused request's prompt that is kept."""
 MAX_CI_FIXES = 2
 """How many times, at most, a failed check of one pull request may be worked on."""
 
@@ -200,6 +203,12 @@ class Job:
             return str(self.actor_id)
         return self.actor or ""
 
+    def as_refused(self) -> Job:
+        """The job with little of its text, as it is stored after a refusal: anybody can be refused
+        any number of times, and must not fill the disk with that."""
+        command = replace(self.command, prompt=self.command.prompt[:MAX_REFUSED_CHARS])
+        return replace(self, command=command, remarks=(), thread=None)
+
 
 @dataclass(frozen=True, slots=True)
 class Outsider:
@@ -209,6 +218,17 @@ class Outsider:
     """None if the author is unknown."""
     words: str
     """Which words these are, in a few words for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorPermissions:
+    """The permissions in the repository, when the command arrived, of the people whose words the
+    job is given."""
+
+    levels: Mapping[str, Permission] = field(default_factory=dict)
+    """By login, as GitHub reported them; a login that is missing has no permission."""
+    rests_on: tuple[Outsider, ...] = ()
+    """The outsiders whose words the job depends on even if no comment of the thread is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -403,6 +423,17 @@ class Usage:
     seconds: float = 0.0
     """Time spent waiting for the model."""
 
+    def plus(self, reply: Reply) -> Usage:
+        costs = [cost for cost in (self.cost_usd, reply.cost_usd) if cost is not None]
+        return Usage(
+            calls=self.calls + 1,
+            prompt_tokens=self.prompt_tokens + reply.prompt_tokens,
+            completion_tokens=self.completion_tokens + reply.completion_tokens,
+            cached_tokens=self.cached_tokens + reply.cached_tokens,
+            cost_usd=sum(costs) if costs else None,
+            seconds=self.seconds + reply.seconds,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -413,6 +444,11 @@ class Failure:
     retryable: bool = False
     kind: str = "AskerError"
     """The name of the error's class in bot/errors.py."""
+
+    @classmethod
+    def of(cls, error: TinyGenError) -> Failure:
+        is_retryable = not isinstance(error, AskerError)
+        return cls(error.message, error.next_step, is_retryable, type(error).__name__)
 
 
 @dataclass(frozen=True, slots=True)

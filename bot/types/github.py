@@ -73,6 +73,13 @@ class PullRequest:
         """Whether its branch is in `repo` itself, and not in a fork."""
         return (self.head_repo or "").lower() == repo.lower()
 
+    def fork_owner(self, repo: str) -> str | None:
+        """The owner of the fork that its branch is in; None if it is in `repo` itself, or if the
+        fork was deleted."""
+        if not self.head_repo or self.is_within(repo):
+            return None
+        return self.head_repo.partition("/")[0]
+
 
 @dataclass(frozen=True, slots=True)
 class Remote:

@@ -1,5 +1,5 @@
-"""Values as JSON and back: what the durable engine and the database keep of a job, and its row of
-the request log.
+"""Values and errors as JSON and back: what the durable engine and the database keep of a job, and
+its row of the request log.
 
 Jobs in flight outlive a deployment, so what is read here may have been written by an older version:
 fields are added with a default, and never renamed.
@@ -15,15 +15,21 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from pydantic import TypeAdapter
 
-from bot.types import Job, Report
+from bot import errors
+from bot.errors import AskerError, Cancelled, LimitReached, OutsideError, SetupError, TinyGenError
+from bot.types import MAX_REFUSED_CHARS, Job, Report
 
 T = TypeVar("T")
 Json: TypeAlias = Any
 """What `json.dumps` takes."""
 
-MAX_REFUSED_CHARS = 200
-"""The part of a refused request's prompt that is kept: anybody can be refused, as often as they
-like."""
+_FAMILIES = (AskerError, OutsideError, SetupError)
+_ERRORS: dict[str, type[TinyGenError]] = {
+    name: kind
+    for name, kind in vars(errors).items()
+    if isinstance(kind, type) and issubclass(kind, _FAMILIES)
+}
+"""Every error of `bot.errors`, by its name."""
 _NOT_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
@@ -53,6 +59,46 @@ JOB: Codec[Job] = codec_of(Job)
 REPORT: Codec[Report] = codec_of(Report, omit_defaults=True)
 MAYBE_REPORT: Codec[Report | None] = codec_of(Report | None, omit_defaults=True)
 REPORTS: Codec[tuple[Report, ...]] = codec_of(tuple[Report, ...], omit_defaults=True)
+
+
+def dump_error(error: TinyGenError | Cancelled) -> Json:
+    if isinstance(error, Cancelled):
+        return {"type": "Cancelled"}
+    # An adapter's own class of error is stored as its nearest superclass in bot.errors. The family
+    # is for a version that does not know that class.
+    kind = next((kind for kind in type(error).__mro__ if kind in _ERRORS.values()), OutsideError)
+    family = next((family for family in _FAMILIES if issubclass(kind, family)), OutsideError)
+    stored: dict[str, Json] = {
+        "type": kind.__name__,
+        "family": family.__name__,
+        "message": error.message,
+        "next_step": error.next_step,
+    }
+    if isinstance(error, OutsideError | LimitReached):
+        stored["retry_in_s"] = error.retry_in_s
+    return stored
+
+
+def load_error(stored: Json) -> TinyGenError | Cancelled:
+    """An error whose class and family are both unknown is read as an OutsideError."""
+    if stored["type"] == "Cancelled":
+        return Cancelled()
+    kind = _ERRORS.get(stored["type"]) or _ERRORS.get(stored.get("family", ""), OutsideError)
+    wait: dict[str, Json] = {}
+    if issubclass(kind, OutsideError | LimitReached):
+        wait = {"retry_in_s": stored.get("retry_in_s")}
+    return kind(stored["message"], next_step=stored["next_step"], **wait)
+
+
+def map_texts(value: Json, change: Callable[[str], str]) -> Json:
+    """The value with `change` applied to every text in it, but for the names of fields."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {name: map_texts(part, change) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [map_texts(part, change) for part in value]
+    return value
 
 
 def log_row(report: Report) -> dict[str, Json]:

@@ -24,7 +24,7 @@ from bot.errors import BadRequest
 from bot.logs import make_redactor, redact_value
 from bot.thread.ci_logs import fingerprint, tail_of
 from bot.thread.commands import MAX_BODY_CHARS, parse_command
-from bot.thread.globs import compile_globs
+from bot.thread.settings.globs import compile_globs
 from bot.thread.links import find_images, find_permalinks
 from bot.thread.markdown import (
     code_span,

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from bot.jobs.accept import DECISION, Decision, StandingRefusal
-from bot.jobs.policy import Authorization, AuthorPermissions, Refusal
-from bot.types import Failure, Outsider
+from bot.jobs.policy import Authorization, Refusal
+from bot.types import AuthorPermissions, Failure, Outsider
 
 NO = Failure("You may not.", "Ask mona.")
 KNOWN = AuthorPermissions({"mona": "write"}, (Outsider("mallory", "the request"),))

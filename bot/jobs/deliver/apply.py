@@ -1,9 +1,5 @@
 """`apply`: delivers a diff that was shown in the thread, exactly, as a commit or a pull request. No
-model is asked.
-
-Without an ID it is the newest diff that the asker asked for, never one that somebody else was shown
-a moment before.
-"""
+model is asked."""
 
 from __future__ import annotations
 
@@ -11,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.errors import BadRequest
 from bot.jobs.deliver import deliver, rebased_note
 from bot.jobs.deliver.destination import (
     DESTINATION,
@@ -23,10 +18,9 @@ from bot.jobs.deliver.destination import (
 )
 from bot.jobs.policy import JobContext
 from bot.jobs.progress import ProgressReporter
-from bot.jobs.thread_jobs import asked_here, has_diff
-from bot.thread.markdown import code_span
+from bot.jobs.thread_jobs import asked_here
+from bot.thread.history import choose_diff
 from bot.types import Job, Report, Task
-from bot.types.names import short_id
 from bot.types.serialization import REPORT
 from bot.types.snapshot import Patch
 
@@ -80,37 +74,14 @@ def apply(
 
 
 def _find(context: JobContext, job: Job, repeats: Report | None) -> Report:
-    """The report of the diff to deliver, which must have been shown before the command was
-    given."""
+    """The report of the diff to deliver."""
     if repeats and repeats.continues:
         meant = context.reports.load(repeats.continues)
         if meant is not None:
             return meant
     asked = repeats.job if repeats else job
-    shown = [
-        each for each in asked_here(context, job) if has_diff(each) and _had_ended(each, asked)
-    ]
-    wanted = asked.command.prompt
-    if wanted:
-        found = [each for each in shown if short_id(each.job.id) == wanted]
-    else:
-        own = [each for each in shown if each.job.asker_key == asked.asker_key]
-        made = {each.job.id for each in own if each.job.command.verb != "apply"}
-        found = [each for each in own if each.job.id in made or each.continues in made]
-    if found:
-        return found[0]
-    if not shown:
-        raise BadRequest(
-            "No diff was shown in this thread yet.",
-            next_step="Ask for one: `/tinygen --diff PROMPT`.",
-        )
-    whose = f"has the name {code_span(wanted)}" if wanted else "was asked for by you"
-    names = [
-        f"`/tinygen apply {short_id(each.job.id)}` (asked for by {code_span(each.job.actor)})"
-        for each in shown[:3]
-    ]
-    raise BadRequest(
-        f"None of the diffs in this thread {whose}.", next_step=f"Name one: {', '.join(names)}."
+    return choose_diff(
+        [each for each in asked_here(context, job) if _had_ended(each, asked)], asked
     )
 
 

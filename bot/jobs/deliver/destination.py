@@ -10,8 +10,9 @@ from bot.errors import BadRequest, OutsideError
 from bot.jobs.engine import NOTHING
 from bot.jobs.policy import JobContext
 from bot.jobs.task.outsiders import outsiders_of_pull
-from bot.jobs.thread_jobs import has_diff, latest, lineage, opener, pull_number
+from bot.jobs.thread_jobs import latest, lineage, opener
 from bot.ports import GitHub
+from bot.thread.history import has_diff, pull_number
 from bot.thread.settings import repository_policy
 from bot.types import Job, Outsider, Report
 from bot.types.github import PullRequest

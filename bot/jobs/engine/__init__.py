@@ -40,9 +40,9 @@ from bot.jobs.engine.fairness import (
     choose_released,
     may_run,
 )
-from bot.jobs.engine.outcome import cleaned, dump_outcome, load_outcome, outcome_of
+from bot.jobs.engine.outcome import dump_outcome, load_outcome, outcome_of
 from bot.ports import MetricsSink, NoMetrics
-from bot.types.serialization import Codec, Json, codec_of
+from bot.types.serialization import Codec, Json, codec_of, map_texts
 
 P = TypeVar("P")
 T = TypeVar("T")
@@ -380,7 +380,7 @@ class Engine:
         seconds = time.monotonic() - began
         self._metrics.step_ended(name, seconds)
         _log.info("step", step=name, outcome=str(outcome), seconds=round(seconds, 3))
-        return {**cleaned(dump_outcome(outcome), self._clean), "number": DBOS.step_id}
+        return {**map_texts(dump_outcome(outcome), self._clean), "number": DBOS.step_id}
 
     def postpone(
         self,
@@ -423,7 +423,7 @@ class Engine:
         return Postponed(stamp)
 
     def _dumped(self, workflow: Workflow[P], payload: P) -> Json:
-        return cleaned(workflow.payload.dump(payload), self._clean)
+        return map_texts(workflow.payload.dump(payload), self._clean)
 
 
 _STAMP: Codec[tuple[str, int] | None] = codec_of(tuple[str, int] | None)

@@ -9,17 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bot import errors
-from bot.errors import AskerError, Cancelled, LimitReached, OutsideError, SetupError, TinyGenError
-from bot.types.serialization import Json
-
-_FAMILIES = (AskerError, OutsideError, SetupError)
-_ERRORS: dict[str, type[TinyGenError]] = {
-    name: kind
-    for name, kind in vars(errors).items()
-    if isinstance(kind, type) and issubclass(kind, _FAMILIES)
-}
-"""Every error of `bot.errors`, by its name."""
+from bot.errors import Cancelled, OutsideError, TinyGenError
+from bot.types.serialization import Json, dump_error, load_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,50 +37,16 @@ def outcome_of(body: Callable[[], Json]) -> Outcome:
 
 
 def dump_outcome(outcome: Outcome) -> dict[str, Json]:
-    error = outcome.error
-    if error is None:
+    if outcome.error is None:
         return {"value": outcome.value}
-    if isinstance(error, Cancelled):
-        return {"error": {"type": "Cancelled"}}
-    # An adapter's own class of error is stored as its nearest superclass in bot.errors. The family
-    # is for a version that does not know that class.
-    kind = next((kind for kind in type(error).__mro__ if kind in _ERRORS.values()), OutsideError)
-    family = next((family for family in _FAMILIES if issubclass(kind, family)), OutsideError)
-    stored: dict[str, Json] = {
-        "type": kind.__name__,
-        "family": family.__name__,
-        "message": error.message,
-        "next_step": error.next_step,
-    }
-    if isinstance(error, OutsideError | LimitReached):
-        stored["retry_in_s"] = error.retry_in_s
-    return {"error": stored}
+    return {"error": dump_error(outcome.error)}
 
 
 def load_outcome(stored: dict[str, Json], *, step: int | None) -> Outcome:
-    """`step` is the number of the step; None if it was not recorded. An error whose class and
-    family are both unknown is read as an OutsideError."""
+    """`step` is the number of the step; None if it was not recorded."""
     if "error" not in stored:
         return Outcome(stored["value"])
-    error = stored["error"]
-    if error["type"] == "Cancelled":
-        return Outcome(error=Cancelled())
-    kind = _ERRORS.get(error["type"]) or _ERRORS.get(error.get("family", ""), OutsideError)
-    wait: dict[str, Json] = {}
-    if issubclass(kind, OutsideError | LimitReached):
-        wait = {"retry_in_s": error.get("retry_in_s")}
-    loaded = kind(error["message"], next_step=error["next_step"], **wait)
-    if isinstance(loaded, OutsideError):
-        loaded.step = step
-    return Outcome(error=loaded)
-
-
-def cleaned(value: Json, clean: Callable[[str], str]) -> Json:
-    """The value with `clean` applied to every text in it."""
-    if isinstance(value, str):
-        return clean(value)
-    if isinstance(value, dict):
-        return {name: cleaned(part, clean) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [cleaned(part, clean) for part in value]
-    return value
+    error = load_error(stored["error"])
+    if isinstance(error, OutsideError):
+        error.step = step
+    return Outcome(error=error)

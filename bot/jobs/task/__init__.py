@@ -12,7 +12,7 @@ from bot.errors import AskerError, OutsideError
 from bot.jobs.policy import JobContext
 from bot.jobs.task.comments import read_comments
 from bot.jobs.task.images import ImageLoader
-from bot.jobs.task.outsiders import author_permissions, is_outsider, merged, with_authors
+from bot.jobs.task.outsiders import author_permissions, merged
 from bot.ports import GitHub
 from bot.thread.links import Permalink, find_permalinks, render_lines
 from bot.thread.markdown import has_hidden_text, visible_text
@@ -38,7 +38,8 @@ def read_task(context: JobContext, job: Job, images: ImageLoader) -> Task:
     github = context.github(target)
     if context.policy.authors is None and job.command.verb == "solve":
         # An older version accepted the job, without looking up the permissions of the authors.
-        context = with_authors(context, author_permissions(context, job))
+        policy = replace(context.policy, authors=author_permissions(context, job))
+        context = replace(context, policy=policy)
     if job.thread is None:
         thread = github.thread(target.issue_number)
         title, body = thread.title, thread.body
@@ -47,8 +48,8 @@ def read_task(context: JobContext, job: Job, images: ImageLoader) -> Task:
         (title, body), author = job.thread, job.opened_by
     comments = read_comments(context, job, github, target.issue_number)
     written = ((author, body), *zip(comments.authors, comments.bodies, strict=True))
-    by_insiders = [words for login, words in written if not is_outsider(context, login)]
-    by_outsiders = [words for login, words in written if is_outsider(context, login)]
+    by_insiders = [words for login, words in written if not context.policy.is_outsider(login)]
+    by_outsiders = [words for login, words in written if context.policy.is_outsider(login)]
     by_insiders.insert(0, job.command.prompt)
     shown, unseen = images.collect(by_insiders, by_outsiders)
     review_comments, kept_back = _review_comments(context, job)
@@ -72,7 +73,9 @@ def read_task(context: JobContext, job: Job, images: ImageLoader) -> Task:
     rests_on = merged(
         authors.rests_on if authors else (),
         tuple(
-            Outsider(login, COMMENTS) for login in comments.authors if is_outsider(context, login)
+            Outsider(login, COMMENTS)
+            for login in comments.authors
+            if context.policy.is_outsider(login)
         ),
         tuple(_unknown_commits(github, job, commits)),
     )

@@ -12,13 +12,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from bot.jobs.policy import Authorization, AuthorPermissions, JobContext, may_do
-from bot.jobs.task.comments import last_authors
-from bot.jobs.thread_jobs import is_request, latest, latest_in_thread, opener
+from bot.jobs.policy import Authorization, JobContext
+from bot.jobs.task.comments import comments_before
+from bot.jobs.thread_jobs import latest, latest_in_thread, opener
 from bot.ports import GitHub
+from bot.thread.comments import newest_authors
+from bot.thread.history import is_request
 from bot.thread.webhooks import GHOST
-from bot.types import Job, Outsider, Permission, Report
-from bot.types.github import PullRequest
+from bot.types import AuthorPermissions, Job, Outsider, Permission, Report
 from bot.types.serialization import Codec, codec_of
 
 MAX_OUTSIDERS = 30
@@ -57,7 +58,7 @@ def author_permissions(
     pull = github.pull(number) if target.is_pull else None
     opened = opener(context, target, pull) if pull else None
     author = None if opened else job.opened_by or github.thread(number).author
-    owner = _fork_owner(job, pull) if pull else None
+    owner = pull.fork_owner(target.repo) if pull else None
     repeated = latest(context, job, is_request) if job.command.verb == "retry" else None
     logins = (
         job.actor,
@@ -65,7 +66,7 @@ def author_permissions(
         author,
         owner,
         repeated.job.actor if repeated else None,
-        *last_authors(github, job, number),
+        *newest_authors(comments_before(github, job, number)),
     )
     known = {job.actor: askers} if job.actor and askers else {}
     levels = {
@@ -80,25 +81,11 @@ def author_permissions(
         written.append(Outsider(author, PULL if pull else ISSUE))
     if pull and not pull.is_within(target.repo):
         written.append(Outsider(owner, HEAD))
-    known_here = with_authors(context, AuthorPermissions(levels))
-    rests_on = tuple(each for each in written if is_outsider(known_here, each.login))
+    policy = replace(context.policy, authors=AuthorPermissions(levels))
+    rests_on = tuple(each for each in written if policy.is_outsider(each.login))
     if opened:
         rests_on = merged(outsiders_of_pull(context, job, opened), rests_on)
     return AuthorPermissions(levels, rests_on)
-
-
-def with_authors(context: JobContext, authors: AuthorPermissions) -> JobContext:
-    return replace(context, policy=replace(context.policy, authors=authors))
-
-
-def is_outsider(context: JobContext, login: str | None) -> bool:
-    """Whether a person may not have a change made, by the permissions that the job stores."""
-    return "pr" not in may_do(context, permission_of(context, login))
-
-
-def permission_of(context: JobContext, login: str | None) -> Permission:
-    authors = context.policy.authors
-    return authors.levels.get(login or "", "none") if authors else "none"
 
 
 def merged(*groups: tuple[Outsider, ...]) -> tuple[Outsider, ...]:
@@ -117,10 +104,3 @@ def _of_commits(context: JobContext, job: Job) -> Iterator[tuple[Outsider, ...]]
 
 def _permission(github: GitHub, login: str) -> Permission:
     return "none" if login == GHOST or login.endswith("[bot]") else github.permission(login)
-
-
-def _fork_owner(job: Job, pull: PullRequest) -> str | None:
-    """The owner of the pull request's fork; None if it has none, or if the fork was deleted."""
-    if not pull.head_repo or pull.is_within(job.target.repo):
-        return None
-    return pull.head_repo.partition("/")[0]

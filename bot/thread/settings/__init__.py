@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, with_config
 
-from bot.thread.globs import compile_globs, glob_problem
-from bot.thread.located_yaml import InvalidYaml, Loc, LocatedValue, read_yaml
+from bot.thread.settings.globs import compile_globs, glob_problem
+from bot.thread.settings.located_yaml import InvalidYaml, Loc, LocatedValue, read_yaml
 from bot.types import MAX_CI_FIXES, PERMISSIONS, Command, Mode, Permission
 from bot.types.names import close_names, is_branch_name
 from bot.types.snapshot import RepositoryPolicy, Snapshot
@@ -27,6 +27,7 @@ MAX_MISTAKES = 5
 
 Action = Literal["diff", "pr", "apply", "retry", "cancel", "status", "help"]
 """What a command does, for permissions: `solve` is "diff" or "pr"."""
+ACTIONS: tuple[Action, ...] = get_args(Action)
 WRITES: frozenset[Action] = frozenset({"pr", "apply"})
 Level = Literal["triage", "write", "maintain", "admin"]
 Guard = Literal["context", "protected"]
@@ -315,6 +316,18 @@ def least_permission(action: Action, settings: RepoSettings, floor: Permission) 
     if action in WRITES and PERMISSIONS.index(own) < PERMISSIONS.index(floor):
         return floor
     return own
+
+
+def allowed_actions(
+    permission: Permission, settings: RepoSettings, floor: Permission
+) -> frozenset[Action]:
+    """What a person with that permission may ask for; see `least_permission`."""
+    level = PERMISSIONS.index(permission)
+    return frozenset(
+        action
+        for action in ACTIONS
+        if level >= PERMISSIONS.index(least_permission(action, settings, floor))
+    )
 
 
 def render_schema() -> str:

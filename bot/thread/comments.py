@@ -1,0 +1,164 @@
+"""Which comments of a thread count: those that the model is shown, and the commands of one submitted
+review.
+
+The model is shown the comments that were written before the command, by people who may have a diff
+made, and of a review only those in threads that are not resolved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from bot.thread.commands import parse_command
+from bot.thread.markdown import has_hidden_text, visible_text
+from bot.types import Job, ReviewComment
+from bot.types.github import Comment, LineComment
+
+MAX_COMMENTS_CHARS = 20_000
+"""How much of the comments before the command is shown, the newest first."""
+MAX_AUTHORS = 20
+"""For how many authors GitHub is asked for the permission, those who wrote last first."""
+MAX_REVIEW_COMMENTS = 30
+
+AnyComment = Comment | LineComment
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadComments:
+    """The comments that the model is shown."""
+
+    words: tuple[str, ...]
+    """The texts as the model is shown them."""
+    bodies: tuple[str, ...]
+    """The same comments as their `authors` wrote them."""
+    authors: tuple[str, ...]
+    left_out: tuple[str, ...]
+    """How many are not shown, and why, in sentences."""
+
+    def with_hidden_text(self) -> int:
+        """How many of them hold text that a reader of the page does not see."""
+        return sum(map(has_hidden_text, self.bodies))
+
+
+def written_before(comments: Iterable[AnyComment], job: Job) -> list[AnyComment]:
+    """What people wrote before the job's command, without commands; oldest first."""
+    written = [each for each in comments if _is_material(each, job)]
+    return sorted(written, key=lambda each: each.created_at)
+
+
+def newest_authors(comments: Sequence[AnyComment]) -> tuple[str, ...]:
+    """The logins of those who wrote the comments (oldest first), those who wrote last first."""
+    return tuple(dict.fromkeys(each.author for each in reversed(comments)))[:MAX_AUTHORS]
+
+
+def choose_comments(
+    written: Sequence[AnyComment],
+    job: Job,
+    *,
+    resolved: Collection[int],
+    authors: Collection[str],
+) -> ThreadComments:
+    """Of the comments `written_before` the command those that the model is shown. `resolved` are
+    the ids of resolved review threads, `authors` the logins of those who may have a diff made."""
+    in_open_threads = [
+        each for each in written if isinstance(each, Comment) or each.thread_id not in resolved
+    ]
+    by_authors = [each for each in in_open_threads if each.author in authors]
+    unchanged = [each for each in by_authors if not _was_changed(each, job)]
+    words = _newest([_words(each) for each in unchanged], MAX_COMMENTS_CHARS)
+    shown = unchanged[len(unchanged) - len(words) :]
+    counts = {
+        "in review threads that are resolved": len(written) - len(in_open_threads),
+        "by people without a say in this repository": len(in_open_threads) - len(by_authors),
+        "changed since the command was given": len(by_authors) - len(unchanged),
+        "too old to fit": len(unchanged) - len(shown),
+    }
+    left_out = tuple(
+        f"Comments {why} that were not shown: {count}." for why, count in counts.items() if count
+    )
+    bodies = tuple(each.body for each in shown)
+    return ThreadComments(words, bodies, tuple(each.author for each in shown), left_out)
+
+
+def _words(comment: AnyComment) -> str:
+    if isinstance(comment, Comment):
+        return f"{comment.author} wrote:\n{visible_text(comment.body)}"
+    path = " ".join(comment.path.split())
+    place = f"lines of {path} that have changed since"
+    if comment.line:
+        place = f"line {comment.line} of {path}"
+    return f"{comment.author} wrote on {place}:\n{visible_text(comment.body)}"
+
+
+def _is_material(comment: AnyComment, job: Job) -> bool:
+    """Whether a person wrote the comment before the job's command, and it is no command itself."""
+    if comment.author_is_bot or comment.id == job.target.comment_id:
+        return False
+    if parse_command(comment.body) is not None:
+        return False
+    if job.given_at:
+        return comment.created_at <= job.given_at
+    return job.target.comment_id is None or comment.id < job.target.comment_id
+
+
+def _was_changed(comment: AnyComment, job: Job) -> bool:
+    """Whether the comment was edited after the command was given."""
+    return bool(job.given_at) and comment.updated_at > job.given_at
+
+
+def _newest(comments: Sequence[str], limit_chars: int) -> tuple[str, ...]:
+    """The newest comments that fit within the limit together, in their order."""
+    kept: list[str] = []
+    for comment in reversed(comments):
+        limit_chars -= len(comment)
+        if limit_chars < 0:
+            break
+        kept.insert(0, comment)
+    return tuple(kept)
+
+
+def review_commands(comments: Iterable[LineComment], job: Job) -> tuple[ReviewComment, ...]:
+    """The commands of the review that the job's comment is part of, oldest first; the job's own
+    comment alone if it is not among the first MAX_REVIEW_COMMENTS."""
+    review_id = job.remarks[0].review_id
+    found = [
+        command
+        for each in comments
+        if each.review_id == review_id and (command := _review_command(each, job))
+    ]
+    first = sorted(found, key=lambda each: each.comment_id)[:MAX_REVIEW_COMMENTS]
+    is_listed = any(each.comment_id == job.target.comment_id for each in first)
+    return tuple(first) if is_listed else job.remarks
+
+
+def _review_command(comment: LineComment, job: Job) -> ReviewComment | None:
+    """The command in a comment; None if it asks for no change, or if the comment's author is not
+    the job's asker. An edited comment may have another author than the review."""
+    command = parse_command(comment.body)
+    if command is None or command.verb != "solve" or command.problem:
+        return None
+    if comment.author_id != job.actor_id:
+        return None
+    return ReviewComment(
+        comment.id,
+        comment.path,
+        comment.hunk,
+        comment.line,
+        comment.start_line,
+        comment.side,
+        comment.commit_sha,
+        command.prompt,
+        comment.review_id,
+    )
+
+
+def with_commands(job: Job, comments: tuple[ReviewComment, ...]) -> Job:
+    """The job with all commands of its review, each with its place."""
+    if len(comments) < 2:
+        return job
+    prompts = []
+    for comment in comments:
+        place = f"{comment.path}:{comment.line}" if comment.line else comment.path
+        prompts.append(f"{place}: {comment.words}")
+    return replace(job, remarks=comments, command=replace(job.command, prompt="\n\n".join(prompts)))
