@@ -9,6 +9,7 @@ import pytest
 
 from bot.adapters.database import Database
 from tests.conftest import absent
+from tests.doubles.clock import ManualClock
 from tests.doubles.supabase import (
     Supabase,
     ToolMissing,
@@ -55,25 +56,15 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> ManualClock:
+    return ManualClock(1_000_000.0)
 
 
 @pytest.fixture
-def database(database_url: str, clock: Clock) -> Iterator[Database]:
+def database(database_url: str, clock: ManualClock) -> Iterator[Database]:
     # As long as a crowded machine may need for it: a test of what happens after a shorter wait
     # makes its own.
     database = Database(database_url, clock=clock, wait_s=30)
     database.create()
     yield database
     database.close()
-
-
-class Clock:
-    """Stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now

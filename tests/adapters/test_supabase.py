@@ -17,7 +17,7 @@ from bot.errors import OutsideError, SetupError
 from bot.types import FINAL_STATES, Failure, Report, State, Target, Usage
 from bot.types.serialization import log_row
 from bot.types.snapshot import Patch
-from tests.adapters.database.test_database import job
+from tests.adapters.database.stored import job
 from tests.doubles.supabase import Supabase, run_sql
 
 pytestmark = pytest.mark.postgres

@@ -12,7 +12,7 @@ import pytest
 from bot.adapters.supabase import SupabaseStore
 from bot.errors import OutsideError, SetupError, TimedOut
 from bot.types import Report
-from tests.adapters.database.test_database import job
+from tests.adapters.database.stored import job
 from tests.doubles.server import Dropped, Request, Response, Server, send_for_ever
 
 KEY = "sb_secret_planted"

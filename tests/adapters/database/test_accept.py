@@ -21,7 +21,7 @@ from bot.adapters.database import Database
 from bot.adapters.database.connection import insert_unknown, open_engine
 from bot.adapters.database.schema import jobs
 from bot.errors import DatabaseFailed
-from tests.adapters.database.test_database import job
+from tests.adapters.database.stored import job
 
 THREADS = 8
 IDS = [f"delivery-{number:03}" for number in range(200)]
@@ -71,7 +71,7 @@ def test_workers_that_look_at_the_same_time_get_different_jobs(database: Databas
 ACCEPT_FOR_EVER = """
 import sys
 from bot.adapters.database import Database
-from tests.adapters.database.test_database import job
+from tests.adapters.database.stored import job
 database = Database(sys.argv[1])
 for number in range(1_000_000):
     database.accept(job(f"delivery-{number}"))

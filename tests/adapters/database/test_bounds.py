@@ -11,12 +11,11 @@ from hypothesis import strategies as st
 from bot.adapters.database import Database
 from bot.types import Command, Failure, Job, Report, Target, Usage
 from bot.types.snapshot import Patch
-from tests.adapters.database.test_database import log_rows
+from tests.adapters.database.stored import RECEIVED_AT, log_rows
 
 MOST_TOKENS, MOST_USD, MOST_CALLS = 10**9, 10.0**6, 1000
 """Of one call to the model, as bot.adapters.model reads it; the last is more than anybody sets."""
 
-RECEIVED_AT = "2026-11-22T10:00:00+00:00"
 tokens = st.integers(0, MOST_CALLS * MOST_TOKENS)
 words = st.text(st.characters() | st.sampled_from("\0\ud800\udfff\u2028\x1b"), max_size=60)
 usages = st.builds(

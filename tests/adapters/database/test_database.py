@@ -5,65 +5,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import datetime
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, RowMapping, create_engine, text
 
 from bot.adapters.database import CLAIM_S, KEEP_S, Database
-from bot.types import Command, Failure, Job, Report, State, Target, Usage
+from bot.types import Command, Failure, Report, State, Usage
 from bot.types.snapshot import Patch
-from tests.adapters.conftest import Clock
-
-NO = Failure("You may not.", "Ask mona.")
-RECEIVED_AT = "2026-11-22T10:00:00+00:00"
-
-
-def job(
-    job_id: str = "delivery-1", issue_number: int | None = 7, prompt: str = "Add a test"
-) -> Job:
-    target = Target("octocat/hello", installation_id=2**40, issue_number=issue_number)
-    return Job(
-        job_id,
-        "comment",
-        target,
-        Command("solve", prompt),
-        "mona",
-        delivery_id=job_id,
-        received_at=RECEIVED_AT,
-    )
-
-
-def job_by(job_id: str, person: int, repository: int = 1, installation: int = 1) -> Job:
-    """A person's command in a repository of an installation."""
-    target = replace(job().target, repository_id=repository, installation_id=installation)
-    return replace(job(job_id), actor=f"person-{person}", actor_id=person, target=target)
+from tests.adapters.database.stored import NO, RECEIVED_AT, job, job_by, log_rows, rows
+from tests.doubles.clock import ManualClock
 
 
 def ids(jobs: object) -> list[str]:
     assert isinstance(jobs, tuple)
     return [one.id for one in jobs]
-
-
-@contextmanager
-def reader(url: str) -> Iterator[Connection]:
-    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
-    with closing(engine.connect()) as connection:
-        yield connection
-    engine.dispose()
-
-
-def rows(url: str, table: str) -> list[RowMapping]:
-    with reader(url) as connection:
-        return list(connection.execute(text(f"SELECT * FROM {table} ORDER BY id")).mappings())
-
-
-def log_rows(url: str) -> list[RowMapping]:
-    return rows(url, "tinygen_requests")
 
 
 def test_an_accepted_job_waits_with_all_that_it_holds(database: Database) -> None:
@@ -78,61 +36,61 @@ def test_a_job_id_that_waits_already_starts_nothing(database: Database) -> None:
 
 
 def test_a_job_id_that_was_taken_starts_nothing_a_month_later(
-    database: Database, clock: Clock
+    database: Database, clock: ManualClock
 ) -> None:
     database.accept(job())
     database.taken("delivery-1")
-    clock.now += KEEP_S - 1
+    clock.now_s += KEEP_S - 1
     database.prune()
     database.accept(job())
     assert database.waiting(10) == ()
 
 
 def test_waiting_jobs_come_oldest_first_and_no_more_than_asked(
-    database: Database, clock: Clock
+    database: Database, clock: ManualClock
 ) -> None:
     for job_id, age_s in (("b", 10), ("a", 20), ("c", 30)):
-        clock.now -= age_s
+        clock.now_s -= age_s
         database.accept(job(job_id))
-        clock.now += age_s
+        clock.now_s += age_s
     assert ids(database.waiting(2)) == ["c", "a"]
     assert ids(database.waiting(2)) == ["b"]
 
 
 def test_a_job_that_one_worker_looks_at_is_not_given_to_another(
-    database: Database, clock: Clock
+    database: Database, clock: ManualClock
 ) -> None:
     database.accept(job())
     assert ids(database.waiting(10)) == ["delivery-1"]
-    clock.now += CLAIM_S / 2
+    clock.now_s += CLAIM_S / 2
     assert database.waiting(10) == ()
 
 
 def test_a_job_whose_worker_died_before_it_was_taken_is_given_out_again(
-    database: Database, clock: Clock
+    database: Database, clock: ManualClock
 ) -> None:
     database.accept(job())
     database.waiting(10)
-    clock.now += CLAIM_S + 1
+    clock.now_s += CLAIM_S + 1
     assert ids(database.waiting(10)) == ["delivery-1"]
 
 
-def test_a_clock_that_was_set_back_delays_no_job(database: Database, clock: Clock) -> None:
+def test_a_clock_that_was_set_back_delays_no_job(database: Database, clock: ManualClock) -> None:
     database.accept(job())
     database.waiting(10)
-    clock.now -= 86_400
+    clock.now_s -= 86_400
     assert ids(database.waiting(10)) == ["delivery-1"]
 
 
 def test_a_taken_job_waits_no_more_and_is_kept_once(
-    database: Database, database_url: str, clock: Clock
+    database: Database, database_url: str, clock: ManualClock
 ) -> None:
     database.accept(job())
     database.taken("delivery-1")
     database.taken("delivery-1")
     (row,) = rows(database_url, "tinygen_jobs")
     assert (row["id"], row["job"], row["state"]) == ("delivery-1", None, "queued")
-    clock.now += CLAIM_S + 1
+    clock.now_s += CLAIM_S + 1
     assert database.waiting(10) == ()
     assert database.oldest_waiting_s() == 0
 
@@ -142,12 +100,12 @@ def test_taking_an_unknown_job_is_no_failure(database: Database) -> None:
     assert database.load("nobody's") is None
 
 
-def test_the_age_of_the_oldest_waiting_job_is_told(database: Database, clock: Clock) -> None:
+def test_the_age_of_the_oldest_waiting_job_is_told(database: Database, clock: ManualClock) -> None:
     assert database.oldest_waiting_s() == 0
     database.accept(job("old"))
-    clock.now += 40
+    clock.now_s += 40
     database.accept(job("new"))
-    clock.now += 2
+    clock.now_s += 2
     assert database.oldest_waiting_s() == pytest.approx(42)
 
 
@@ -192,10 +150,10 @@ def test_an_older_state_never_replaces_a_final_report(database: Database, late: 
     assert loaded.state == "failed"
 
 
-def test_a_threads_reports_come_newest_job_first(database: Database, clock: Clock) -> None:
+def test_a_threads_reports_come_newest_job_first(database: Database, clock: ManualClock) -> None:
     for job_id in ("z", "b", "a"):
         database.save(Report(job(job_id), "running"))
-        clock.now += 1
+        clock.now_s += 1
     database.save(Report(job("elsewhere", issue_number=8), "running"))
     database.save(Report(job("z"), "done"))
     assert [report.job.id for report in database.latest("octocat/hello", 7)] == ["a", "b", "z"]
@@ -203,14 +161,14 @@ def test_a_threads_reports_come_newest_job_first(database: Database, clock: Cloc
 
 
 def test_a_threads_jobs_are_in_the_order_of_their_acceptance(
-    database: Database, clock: Clock
+    database: Database, clock: ManualClock
 ) -> None:
     for job_id in ("first", "second"):
         database.accept(job(job_id))
-        clock.now += 1
+        clock.now_s += 1
     for job_id in ("second", "first"):
         database.taken(job_id)
-        clock.now += 1
+        clock.now_s += 1
     assert [report.job.id for report in database.latest("octocat/hello", 7)] == ["second", "first"]
 
 
@@ -230,7 +188,7 @@ def test_jobs_are_counted_by_state_with_the_waiting_ones_as_queued(database: Dat
 
 
 def test_pruning_removes_what_ended_long_ago_and_nothing_else(
-    database: Database, database_url: str, clock: Clock
+    database: Database, database_url: str, clock: ManualClock
 ) -> None:
     for job_id in ("ended", "running", "waiting"):
         database.accept(job(job_id))
@@ -238,7 +196,7 @@ def test_pruning_removes_what_ended_long_ago_and_nothing_else(
     database.taken("running")
     database.save(Report(job("ended"), "done"))
     database.write(Report(job("ended"), "done"))
-    clock.now += KEEP_S + 1
+    clock.now_s += KEEP_S + 1
     assert database.prune() == 1
     assert len(log_rows(database_url)) == 1
     assert database.load("ended") is None
@@ -278,14 +236,14 @@ def test_the_open_jobs_of_a_thread_are_those_taken_and_those_waiting(database: D
 
 
 def test_all_that_is_open_and_has_not_changed_is_found_page_by_page(
-    database: Database, clock: Clock
+    database: Database, clock: ManualClock
 ) -> None:
     for number in range(201):
         database.save(Report(job_by(f"d{number:03}", person=1), "running"))
     database.save(Report(job_by("over", person=1), "done"))
-    clock.now += 60
+    clock.now_s += 60
     database.save(Report(job_by("lately", person=1), "running"))
-    clock.now += 1
+    clock.now_s += 1
     first = database.unfinished(60)
     assert [each.job.id for each in first] == [f"d{number:03}" for number in range(200)]
     assert [each.job.id for each in database.unfinished(60, first[-1].job.id)] == ["d200"]
@@ -323,31 +281,31 @@ def test_what_was_refused_for_good_is_no_part_of_a_threads_history(database: Dat
 
 
 def test_the_age_of_the_oldest_job_that_does_not_run_is_told(
-    database: Database, clock: Clock
+    database: Database, clock: ManualClock
 ) -> None:
     assert database.oldest_queued_s() == 0
     database.accept(job("a"))
-    clock.now += 10
+    clock.now_s += 10
     assert database.oldest_queued_s() == 10
     database.taken("a")
-    clock.now += 10
+    clock.now_s += 10
     assert database.oldest_queued_s() == 20
     database.save(Report(job("a"), "running"))
     assert database.oldest_queued_s() == 0
 
 
-def test_workers_that_are_long_gone_are_forgotten(database: Database, clock: Clock) -> None:
+def test_workers_that_are_long_gone_are_forgotten(database: Database, clock: ManualClock) -> None:
     database.beat("one")
-    clock.now = time.time()
+    clock.now_s = time.time()
     assert database.prune(60) == 0
-    clock.now += 70
+    clock.now_s += 70
     assert database.prune(60) == 1
 
 
 def test_the_log_is_pruned_by_age_where_that_is_asked(
-    database: Database, database_url: str, clock: Clock
+    database: Database, database_url: str, clock: ManualClock
 ) -> None:
-    clock.now = datetime.fromisoformat(RECEIVED_AT).timestamp() + 100
+    clock.now_s = datetime.fromisoformat(RECEIVED_AT).timestamp() + 100
     database.write(Report(job("done"), "done"))
     database.write(Report(job("open"), "running"))
     assert database.prune_log(200) == 0

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from bot.adapters.database import Database
 from bot.types import WaitingJob
-from tests.adapters.conftest import Clock
-from tests.adapters.database.test_database import job_by
+from tests.adapters.database.stored import job_by
+from tests.doubles.clock import ManualClock
 
 
 def line(database: Database) -> list[str]:
@@ -22,32 +22,32 @@ def line(database: Database) -> list[str]:
     return seen
 
 
-def test_of_one_asker_only_the_oldest_is_looked_at(database: Database, clock: Clock) -> None:
+def test_of_one_asker_only_the_oldest_is_looked_at(database: Database, clock: ManualClock) -> None:
     for number in range(5):
-        clock.now += 1
+        clock.now_s += 1
         database.accept(job_by(f"d{number}", person=1))
-    clock.now += 1
+    clock.now_s += 1
     database.accept(job_by("other", person=2))
     assert line(database) == ["d0", "other"]
 
 
 def test_many_askers_in_one_repository_hide_no_other_repository(
-    database: Database, clock: Clock
+    database: Database, clock: ManualClock
 ) -> None:
     for number in range(20):
-        clock.now += 1
+        clock.now_s += 1
         database.accept(job_by(f"d{number}", person=number))
-    clock.now += 1
+    clock.now_s += 1
     database.accept(job_by("other", person=99, repository=2))
     assert line(database) == ["d0", "d1", "other"]
 
 
 def test_many_repositories_of_one_account_hide_no_other_account(
-    database: Database, clock: Clock
+    database: Database, clock: ManualClock
 ) -> None:
     for number in range(300):
         database.accept(job_by(f"d{number:03}", person=number, repository=number))
-    clock.now += 1
+    clock.now_s += 1
     database.accept(job_by("other", person=999, repository=999, installation=2))
     assert line(database) == [*(f"d{number:03}" for number in range(8)), "other"]
 

@@ -18,8 +18,8 @@ from bot.adapters.database.schema import MIGRATION_TABLE, MIGRATIONS, OLDER_TABL
 from bot.errors import OutsideError, SetupError
 from bot.types import Job, Report, State, Usage, WaitingJob
 from bot.types.serialization import JOB, REPORT, log_row
-from tests.adapters.conftest import Clock
-from tests.adapters.database.test_database import job, reader, rows
+from tests.adapters.database.stored import job, reader, rows
+from tests.doubles.clock import ManualClock
 from tests.doubles.supabase import Supabase, run_sql
 
 
@@ -132,11 +132,11 @@ ODD = "NUL \0, lone surrogates \ud800 \udfff, \u2028 and \U0001f680"
 
 
 @pytest.fixture
-def updated(database_url: str, clock: Clock) -> Iterator[Database]:
+def updated(database_url: str, clock: ManualClock) -> Iterator[Database]:
     """A database with jobs of every kind that the last version with three tables left, after the
     update. Each was accepted a second after the one before."""
     make_older(database_url, BEFORE_JOBS_TABLE)
-    now = clock.now
+    now = clock.now_s
     insert_older_inbox(database_url, job("waits", prompt=ODD), now - 6)
     for name, at in (("runs", now - 5), ("ended", now - 4), ("sent", now - 3)):
         state: State = "running" if name == "runs" else "done"
@@ -169,7 +169,7 @@ def test_after_an_update_accepted_jobs_still_wait_in_their_order(updated: Databa
     assert updated.load("waits") == Report(job("waits", prompt=ODD), "queued")
 
 
-def test_after_an_update_running_jobs_go_on(updated: Database, clock: Clock) -> None:
+def test_after_an_update_running_jobs_go_on(updated: Database, clock: ManualClock) -> None:
     running = Report(job("runs", prompt=ODD), "running", usage=Usage(prompt_tokens=10))
     assert updated.load("runs") == running
     assert [each.job.id for each in updated.unfinished(0)] == ["runs", "started"]
@@ -184,7 +184,7 @@ def test_after_an_update_running_jobs_go_on(updated: Database, clock: Clock) -> 
         "ended",
         "runs",
     ]
-    assert updated.asked_at(job("new"), "actor", 2, since=0) == clock.now - 3
+    assert updated.asked_at(job("new"), "actor", 2, since=0) == clock.now_s - 3
     assert updated.tokens_since(0) == 30
     updated.save(Report(job("runs"), "done"))
     assert updated.counts()["done"] == 3
@@ -219,14 +219,14 @@ def test_after_an_update_known_ids_start_nothing(updated: Database) -> None:
 
 
 def test_after_a_step_back_what_the_older_version_did_is_taken_over(
-    updated: Database, database_url: str, clock: Clock
+    updated: Database, database_url: str, clock: ManualClock
 ) -> None:
     """It finds its own tables, empty, and fills them again."""
     for table in OLDER_TABLES:
         assert rows(database_url, table) == []
-    insert_older_inbox(database_url, job("later"), clock.now)
-    insert_older_report(database_url, Report(job("runs"), "done"), clock.now - 5)
-    insert_older_unsent(database_url, "runs", clock.now - 5)
+    insert_older_inbox(database_url, job("later"), clock.now_s)
+    insert_older_report(database_url, Report(job("runs"), "done"), clock.now_s - 5)
+    insert_older_unsent(database_url, "runs", clock.now_s - 5)
     assert updated.create() == 0
     assert updated.load("later") == Report(job("later"), "queued")
     assert updated.load("runs") == Report(job("runs"), "done")

@@ -8,8 +8,8 @@ from bot.adapters.database import KEEP_S, Database
 from bot.adapters.database.outbox import CLAIM_S
 from bot.ports import UnsentReport
 from bot.types import Report
-from tests.adapters.conftest import Clock
-from tests.adapters.database.test_database import job
+from tests.adapters.database.stored import job
+from tests.doubles.clock import ManualClock
 
 
 def add(database: Database, job_id: str, minute: int = 0) -> None:
@@ -33,12 +33,14 @@ def test_rows_go_in_the_order_in_which_their_jobs_came(database: Database) -> No
     assert (gone, len(database.outbox)) == (["a", "b", "c"], 0)
 
 
-def test_while_one_is_on_its_way_no_other_overtakes_it(database: Database, clock: Clock) -> None:
+def test_while_one_is_on_its_way_no_other_overtakes_it(
+    database: Database, clock: ManualClock
+) -> None:
     add(database, "a", 1)
     add(database, "b", 2)
     assert take(database).id == "a"
     assert database.outbox.next() is None
-    clock.now += CLAIM_S + 1
+    clock.now_s += CLAIM_S + 1
     assert take(database).id == "a", "its sender died"
 
 
@@ -50,7 +52,7 @@ def test_one_that_could_not_be_sent_goes_first_again(database: Database) -> None
 
 
 def test_one_that_was_refused_lets_the_others_pass_and_is_tried_later(
-    database: Database, clock: Clock
+    database: Database, clock: ManualClock
 ) -> None:
     add(database, "a", 1)
     add(database, "b", 2)
@@ -59,7 +61,7 @@ def test_one_that_was_refused_lets_the_others_pass_and_is_tried_later(
     assert other.id == "b"
     database.outbox.sent(other)
     assert database.outbox.next() is None
-    clock.now += 31
+    clock.now_s += 31
     again = take(database)
     assert (again.id, again.refusals) == ("a", 1)
     assert database.outbox.next() is None
@@ -76,12 +78,14 @@ def test_what_changed_while_it_was_sent_is_sent_again(database: Database) -> Non
     assert len(database.outbox) == 0
 
 
-def test_what_is_too_old_is_pruned_though_it_was_not_sent(database: Database, clock: Clock) -> None:
+def test_what_is_too_old_is_pruned_though_it_was_not_sent(
+    database: Database, clock: ManualClock
+) -> None:
     """The log elsewhere may have been switched off: prompts and diffs are not kept for ever."""
     database.save(Report(job("a"), "done"))
     add(database, "a")
     row = take(database)
-    clock.now += KEEP_S + 1
+    clock.now_s += KEEP_S + 1
     assert database.prune() == 1
     assert len(database.outbox) == 0
     database.outbox.sent(row)
@@ -89,7 +93,7 @@ def test_what_is_too_old_is_pruned_though_it_was_not_sent(database: Database, cl
 
 
 def test_a_row_that_was_sent_is_neither_kept_nor_refused_again(
-    database: Database, clock: Clock
+    database: Database, clock: ManualClock
 ) -> None:
     add(database, "a")
     row = take(database)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot.adapters.database import Database
-from tests.adapters.conftest import Clock
-from tests.adapters.database.test_database import NO, job_by
+from tests.adapters.database.stored import NO, job_by
+from tests.doubles.clock import ManualClock
 
 
-def test_a_refusal_counts_for_ten_minutes(database: Database, clock: Clock) -> None:
+def test_a_refusal_counts_for_ten_minutes(database: Database, clock: ManualClock) -> None:
     refused = job_by("a", person=1)
     database.refusals.add(refused, NO, covers="")
-    clock.now += 599
+    clock.now_s += 599
     assert database.refusals.standing(job_by("b", person=1), kind="solve pr") == NO
-    clock.now += 2
+    clock.now_s += 2
     assert database.refusals.standing(job_by("b", person=1), kind="solve pr") is None
 
 
@@ -33,9 +33,9 @@ def test_a_refusal_of_one_kind_of_command_leaves_the_others(database: Database) 
     assert database.refusals.standing(job_by("b", person=1), kind="solve diff") is None
 
 
-def test_old_refusals_are_forgotten(database: Database, clock: Clock) -> None:
+def test_old_refusals_are_forgotten(database: Database, clock: ManualClock) -> None:
     database.refusals.add(job_by("a", person=1), NO, covers="")
-    clock.now += 601
+    clock.now_s += 601
     database.prune()
-    clock.now -= 601
+    clock.now_s -= 601
     assert database.refusals.standing(job_by("b", person=1), kind="help") is None

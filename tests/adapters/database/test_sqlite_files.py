@@ -18,7 +18,7 @@ from bot.adapters.database.limits import asked_at, tokens_since
 from bot.adapters.database.outbox import DatabaseOutbox
 from bot.adapters.database.schema import jobs
 from bot.types import Report
-from tests.adapters.database.test_database import NO, job
+from tests.adapters.database.stored import NO, job
 
 IDS = [f"delivery-{number:02}" for number in range(50)]
 
