@@ -31,7 +31,9 @@ from bot.types import FINAL_STATES, Command, Failure, Job, Report, State, Step, 
 from bot.types.snapshot import FileStat, Patch
 from bot.web import MAX_BODY_BYTES, create_app
 from tests.conftest import NPM
+from tests.doubles.github import sign
 from tests.fakes import MemoryInbox, MemoryReports, MemoryWorkers
+from tests.strategies import JSON
 
 SECRET = "hush-hush-secret"
 KEYS = ("key-of-the-first", "key-of-the-second")
@@ -69,7 +71,7 @@ class Web:
         usual: dict[str, str | None] = {
             "X-GitHub-Event": event,
             "X-GitHub-Delivery": "d-1",
-            "X-Hub-Signature-256": sign(raw),
+            "X-Hub-Signature-256": sign(SECRET, raw),
         }
         usual |= {
             "Content-Type": "application/json",
@@ -93,10 +95,6 @@ class Web:
             self.reports.save(replace(Report(job, "done"), **of))
 
         self.inbox.accept = accept_and_end  # type: ignore[method-assign]
-
-
-def sign(body: bytes) -> str:
-    return "sha256=" + hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
 
 
 def problem(answer: TestResponse, status: int) -> str:
@@ -144,9 +142,9 @@ class TestWebhook:
             "sha256=" + "0" * 64,
             "sha1=abc",
             "é",
-            sign(b"other"),
-            sign(b"{").upper(),
-            sign(b"{")[7:],
+            sign(SECRET, b"other"),
+            sign(SECRET, b"{").upper(),
+            sign(SECRET, b"{")[7:],
         ],
     )
     def test_the_signature_comes_before_all_else(self, web: Web, signature: str | None) -> None:
@@ -163,7 +161,7 @@ class TestWebhook:
 
     def test_what_was_signed_is_the_bytes_and_not_what_they_mean(self, web: Web) -> None:
         body = json.dumps(COMMENT).encode()
-        problem(web.deliver(body + b"\n", X_Hub_Signature_256=sign(body)), 401)
+        problem(web.deliver(body + b"\n", X_Hub_Signature_256=sign(SECRET, body)), 401)
 
     @pytest.mark.parametrize(
         ("change", "reason"),
@@ -289,13 +287,6 @@ class TestWebhook:
         assert web.deliver(example).status_code == 202
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: (
-        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
-    ),
-    max_leaves=12,
-)
 FIELDS = st.sampled_from(["action", "comment", "issue", "repository", "installation"])
 PLAIN = Web()
 IN_MODULE = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -18,6 +18,7 @@ from bot.errors import OutsideError, SetupError, TinyGenError
 from tests.adapters.model.exchange import DONE, Pauses, ask, event, piece, reply_to, stream
 from tests.doubles.model import Fault, ModelDouble
 from tests.doubles.server import Request, Response, Server
+from tests.strategies import JSON
 
 MB = 1_000_000
 DAY_S = 86_400
@@ -327,13 +328,6 @@ def test_a_wait_is_a_day_at_most(headers: dict[str, str], wait_s: float) -> None
     assert pauses.seconds == [wait_s]
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
-    ),
-    max_leaves=8,
-)
 FIELDS = st.sampled_from(["model", "choices", "usage", "error", "id"])
 
 
