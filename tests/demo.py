@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests import ROOT
 from tests.doubles.model import Messages, ModelDouble
-from tests.stage import ROOT, Stage, state_of
+from tests.stage import Stage, state_of
 
 REPO = "octocat/greeter"
 ISSUE = "Double names are not greeted properly"

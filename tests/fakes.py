@@ -105,10 +105,10 @@ class NoRefusals:
 
 
 class MemoryWorkers:
-    """`is_away`: nothing can be read. Who beat once lives for ever."""
+    """`is_away`: nothing can be read. A worker that called `beat` once counts as alive for ever."""
 
-    def __init__(self) -> None:
-        self.seen = set[str]()
+    def __init__(self, *seen: str) -> None:
+        self.seen = set(seen)
         self.is_away = False
 
     def beat(self, worker: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.scene import block
+from tests.doubles.edit_blocks import block
 
 MODEL_KEY = "sk-scene-0123456789abcdef"
 """The worst case: the model knows the key, and says it."""

@@ -30,6 +30,7 @@ from tests.doubles.github.faults import delayed
 from tests.doubles.github.webhooks import Delivery
 from tests.doubles.model import Messages, ModelDouble, Reply, hang
 from tests.doubles.supabase import postgres, restart_postgres
+from tests.polling import poll
 from tests.scene import CONFIDENT, FILES, GREET, LOUDER
 from tests.stage import Stage, state_of
 
@@ -150,9 +151,7 @@ class Harness:
 
         def strike(_each: Round, delivery: Delivery) -> None:
             """At the step's end, about when it is written down: the worst moment."""
-            until = time.monotonic() + 20
-            while self._steps(delivery.guid) < count and time.monotonic() < until:
-                time.sleep(0.0005)
+            poll(lambda: self._steps(delivery.guid) >= count, within_s=20, pause_s=0.0005)
             time.sleep(late_s)
             self._kill("worker")
 

@@ -22,9 +22,10 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
+from tests import ROOT
 from tests.doubling import FACTOR, Growth, cpu_seconds, growth_of
 
-BOT = Path(__file__).parent.parent / "bot"
+BOT = ROOT / "bot"
 
 Pattern = re.Pattern[str] | re.Pattern[bytes]
 Text = str | bytes

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 from dbos import DBOSClient
 from flask.testing import FlaskClient
@@ -44,10 +44,13 @@ from bot.ports import Git, RequestLog
 from bot.thread.webhooks import EVENTS
 from bot.types import FINAL_STATES, Report
 from bot.web import create_app
+from tests.doubles.edit_blocks import block
 from tests.doubles.github import GitHubDouble, Repository
+from tests.doubles.github.apps import DEFAULT_PERMISSIONS
 from tests.doubles.github.state import Comment, Issue
 from tests.doubles.github.webhooks import Delivery
 from tests.doubles.model import Messages, ModelDouble, Reply
+from tests.polling import Value, poll
 
 REPO = "octocat/greeter"
 GREET = '''\
@@ -61,24 +64,13 @@ def greet(name: str) -> str:
 def farewell(name: str) -> str:
     return "Bye, " + name + "!"
 '''
+HELLO, LOUD_HELLO = '    return "Hello, " + name + "!"\n', '    return "HELLO, " + name + "!"\n'
+BYE, LOUD_BYE = '    return "Bye, " + name + "!"\n', '    return "BYE, " + name + "!"\n'
+LOUD_GREET = GREET.replace(HELLO, LOUD_HELLO)
 FILES = {"greet.py": GREET.encode(), "README.md": b"# Greeter\n\nIt greets.\n"}
-PERMISSIONS = {
-    "actions": "read",
-    "contents": "write",
-    "issues": "write",
-    "metadata": "read",
-    "pull_requests": "write",
-}
 CONFIDENT = "[CONFIDENT] The greeting is as asked."
 QUIET_S = 60.0
 DRAIN_S = 5.0
-
-Value = TypeVar("Value")
-
-
-def block(path: str, search: str, replace: str) -> str:
-    """One edit as a model writes it."""
-    return f"{path}\n<<<<<<< SEARCH\n{search}=======\n{replace}>>>>>>> REPLACE\n"
 
 
 def draft(
@@ -87,9 +79,8 @@ def draft(
     return "\n".join([title, "", why, "", *blocks])
 
 
-LOUDER = draft(
-    block("greet.py", '    return "Hello, " + name + "!"\n', '    return "HELLO, " + name + "!"\n')
-)
+LOUDER = draft(block("greet.py", HELLO, LOUD_HELLO))
+LOUDER_BYE = draft(block("greet.py", BYE, LOUD_BYE), title="Part louder")
 
 
 @dataclass
@@ -152,7 +143,7 @@ class Scene:
 
     root: Path
     settings: Mapping[str, str] = field(default_factory=dict)
-    permissions: Mapping[str, str] = field(default_factory=lambda: PERMISSIONS)
+    permissions: Mapping[str, str] = field(default_factory=lambda: DEFAULT_PERMISSIONS)
     remote_log: RequestLog | None = None
     git: Git | None = None
     """Instead of the real cache."""
@@ -230,9 +221,7 @@ class Scene:
     def _drain(self) -> None:
         """Returns when nothing runs. The engine's own wait for that is a second at least, for every
         test."""
-        until = time.monotonic() + DRAIN_S
-        while self.engine.owners() and time.monotonic() < until:
-            time.sleep(0.02)
+        poll(lambda: not self.engine.owners(), within_s=DRAIN_S)
 
     def _context(self, config: Config) -> JobContext:
         return JobContext(
@@ -421,13 +410,10 @@ class Scene:
         return states in (("ended", "ended"), ("ended", "unknown"), ("unknown", "unknown"))
 
     def wait(self, look: Callable[[], Value | None], what: str, within_s: float = QUIET_S) -> Value:
-        """What `look` sees as soon as it sees something."""
-        until = time.monotonic() + within_s
-        while time.monotonic() < until:
-            if seen := look():
-                return seen
-            time.sleep(0.02)
-        raise AssertionError(f"waited in vain for {what}")
+        """The first true value that `look` returns."""
+        seen = poll(look, within_s=within_s)
+        assert seen, f"waited in vain for {what}"
+        return seen
 
     @property
     def asked(self) -> list[str]:

@@ -6,27 +6,24 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 from sqlalchemy import create_engine, text
 
+from tests import ROOT
 from tests.doubles.github import GitHubDouble
+from tests.doubles.server import free_port
+from tests.polling import Value, poll
 
-ROOT = Path(__file__).parent.parent
 SECRET = "stage-webhook-secret"
-PERMISSIONS = {"contents": "write", "issues": "write", "metadata": "read", "pull_requests": "write"}
 _STATE = re.compile(r"\A<!-- tinygen:job=(?P<job>\S+) state=(?P<state>\w+) -->")
-
-Value = TypeVar("Value")
 
 
 class Stage:
@@ -49,7 +46,7 @@ class Stage:
         self.data_dir = root / "data"
         self.log = root / "bot.log"
         self.github = GitHubDouble(root / "github")
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._model_url = model_url
         self._settings = dict(settings or {})
@@ -58,7 +55,6 @@ class Stage:
     def __enter__(self) -> Self:
         self.github.__enter__()
         self.app = self.github.add_app(
-            permissions=PERMISSIONS,
             events=["issue_comment"],
             webhook_url=f"{self.url}/webhook",
             webhook_secret=SECRET,
@@ -119,7 +115,7 @@ class Stage:
 
     @property
     def pid(self) -> int:
-        """Of the parent, and of the session that all of the bot's processes are in."""
+        """The id of the parent process, and of the session of all the bot's processes."""
         assert self._bot is not None, "the bot does not run"
         return self._bot.pid
 
@@ -147,18 +143,14 @@ class Stage:
         return [int(pid) for pid in found.stdout.split()]
 
     def wait(self, look: Callable[[], Value | None], what: str, within_s: float = 60.0) -> Value:
-        """What `look` sees as soon as it sees something."""
-        until = time.monotonic() + within_s
-        while time.monotonic() < until:
-            seen = look()
-            if seen:
-                return seen
-            if self._bot is not None and self._bot.poll() is not None:
-                break
-            time.sleep(0.02)
-        raise AssertionError(
-            f"waited in vain for {what}; the bot's log:\n{self.log.read_text()[-4000:]}"
-        )
+        """The first true value that `look` returns."""
+        seen = poll(look, within_s=within_s, pause_s=0.02, is_hopeless=self._has_ended)
+        assert seen, f"waited in vain for {what}; the bot's log:\n{self.log.read_text()[-4000:]}"
+        return seen
+
+    def _has_ended(self) -> bool:
+        """Whether the bot ended though nobody stopped it."""
+        return self._bot is not None and self._bot.poll() is not None
 
     def finished(self, repo: str, number: int, count: int = 1, within_s: float = 60.0) -> str:
         """The body of the bot's `count`-th comment in the thread, once it has ended."""
@@ -209,10 +201,3 @@ def state_of(comment: str) -> str:
     """The state that a bot's comment says its job is in."""
     found = _STATE.match(comment)
     return found["state"] if found else ""
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -9,14 +9,13 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 
 import pytest
 
+from tests import ROOT
 from tests.jobs.conftest import SetScene, set_scene  # noqa: F401 - a fixture
 
-ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "architecture.md"
 TEXT = PAGE.read_text()
 LINK = re.compile(r"\[`([\w./]+)`\]\(\.\./([\w./]+)\)")

@@ -6,20 +6,16 @@ import base64
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from bot.config import Config, load_config, load_own_config, read_pem, render_env_example
 from bot.errors import SetupError
-
-ROOT = Path(__file__).parent.parent
+from tests import ROOT
+from tests.doubles.github.apps import make_key
 
 
 @pytest.fixture(scope="session")
 def pem() -> str:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    form, plain = serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
-    return key.private_bytes(serialization.Encoding.PEM, form, plain).decode()
+    return make_key()
 
 
 def test_the_example_file_is_the_settings() -> None:

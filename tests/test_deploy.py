@@ -6,7 +6,6 @@ import configparser
 import re
 import shlex
 import shutil
-import socket
 import ssl
 import subprocess
 import threading
@@ -24,10 +23,12 @@ from werkzeug.serving import make_server
 from bot.cli import build_parser
 from bot.config import Config
 from bot.web import create_app
+from tests import ROOT
 from tests.conftest import absent
+from tests.doubles.server import free_port
 from tests.fakes import MemoryInbox, MemoryReports, MemoryWorkers
 
-DEPLOY = Path(__file__).parent.parent / "deploy"
+DEPLOY = ROOT / "deploy"
 RUNBOOK = (DEPLOY / "README.md").read_text()
 SITE = (DEPLOY / "nginx" / "tinygen.conf").read_text()
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
@@ -68,13 +69,6 @@ def nginx() -> str:
     if found is None:
         absent("nginx", "install nginx-light")
     return str(found)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def make_certificate(folder: Path) -> None:

@@ -19,12 +19,13 @@ from typing import Any
 
 import pytest
 
+from tests import ROOT
 from tests.doubles.github import Repository
 from tests.doubles.github.faults import delayed
 from tests.doubles.github.state import Comment
 from tests.doubles.model import Messages, ModelDouble, Reply, hang, no_such_model
 from tests.scene import CONFIDENT, FILES, GREET, LOUDER
-from tests.stage import ROOT, Stage, state_of
+from tests.stage import Stage, state_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 

@@ -15,12 +15,14 @@ from bot.app import lock_worker
 from bot.config import load_config
 from bot.errors import SetupError
 from bot.jobs.worker.heartbeat import DEAD_S, Heartbeat
+from tests import ROOT
 from tests.adapters.conftest import postgres_server, postgres_url  # noqa: F401 - fixtures
 from tests.demo import REPO, VERDICT, sample_files, scripted
 from tests.doubles.clock import ManualClock
 from tests.doubles.model import Fault, Messages, ModelDouble, Reply, hang
+from tests.fakes import MemoryWorkers
 from tests.scene import CONFIDENT, FILES, LOUDER
-from tests.stage import ROOT, Stage, state_of
+from tests.stage import Stage, state_of
 
 
 class FakeEngine:
@@ -35,23 +37,16 @@ class FakeEngine:
         return len(executor_ids)
 
 
-class FakeWorkers:
-    def __init__(self, *alive: str) -> None:
-        self.seen = set(alive)
-
-    def beat(self, worker: str) -> None:
-        self.seen.add(worker)
-
-    def alive(self, within_s: float) -> frozenset[str]:
-        return frozenset(self.seen)
-
-
-def lease(engine: FakeEngine, workers: FakeWorkers, clock: ManualClock) -> Heartbeat:
+def lease(engine: FakeEngine, workers: MemoryWorkers, clock: ManualClock) -> Heartbeat:
     return Heartbeat(engine, workers, "me", clock=clock)  # type: ignore[arg-type]
 
 
 def test_jobs_of_a_dead_worker_are_taken_over_and_those_of_the_living_are_not() -> None:
-    engine, workers, clock = FakeEngine("me", "dead", "other"), FakeWorkers("other"), ManualClock()
+    engine, workers, clock = (
+        FakeEngine("me", "dead", "other"),
+        MemoryWorkers("other"),
+        ManualClock(),
+    )
     mine = lease(engine, workers, clock)
     mine.beat()
     clock.now_s += DEAD_S + 1
@@ -61,13 +56,13 @@ def test_jobs_of_a_dead_worker_are_taken_over_and_those_of_the_living_are_not() 
 
 def test_a_worker_that_just_began_lets_the_others_speak_first() -> None:
     engine, clock = FakeEngine("dead"), ManualClock()
-    mine = lease(engine, FakeWorkers(), clock)
+    mine = lease(engine, MemoryWorkers(), clock)
     mine.beat()
     assert mine.take_over() == 0
 
 
 def test_so_does_one_that_could_not_beat_for_as_long_as_the_dead() -> None:
-    engine, workers, clock = FakeEngine("dead"), FakeWorkers(), ManualClock()
+    engine, workers, clock = FakeEngine("dead"), MemoryWorkers(), ManualClock()
     mine = lease(engine, workers, clock)
     mine.beat()
     clock.now_s += 10 * DEAD_S
@@ -89,7 +84,7 @@ def test_a_lease_survives_whatever_it_meets() -> None:
                 again.set()
             raise ZeroDivisionError
 
-    mine = Heartbeat(Faulty(), FakeWorkers(), "me", beat_s=0.001, dead_s=0.0)  # type: ignore[arg-type]
+    mine = Heartbeat(Faulty(), MemoryWorkers(), "me", beat_s=0.001, dead_s=0.0)  # type: ignore[arg-type]
     mine.start()
     assert again.wait(20)
     mine.stop()

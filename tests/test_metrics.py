@@ -13,8 +13,9 @@ from bot.errors import OutsideError
 from bot.metrics import WORKER_METRICS, MetricsBuffer, render_metrics
 from bot.ports import MetricSample
 from bot.types import Reply
+from tests import ROOT
 
-RUNBOOK = Path(__file__).parent.parent / "deploy" / "README.md"
+RUNBOOK = ROOT / "deploy" / "README.md"
 REPLY = Reply(
     "x",
     "stop",

@@ -10,9 +10,10 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from tests import ROOT
 from tests.demo import REPO, sample_files, scripted
 from tests.doubles.model import ModelDouble
-from tests.stage import ROOT, Stage
+from tests.stage import Stage
 
 
 def get(stage: Stage, path: str) -> tuple[int, str]:

@@ -17,12 +17,13 @@ import pytest
 from bot.app import build_database
 from bot.config import load_config
 from bot.errors import OutsideError, SetupError, TinyGenError
+from tests.doubles.edit_blocks import block
 from tests.doubles.github import Repository
 from tests.doubles.github.faults import Fault
 from tests.doubles.model import Fault as ModelFault
 from tests.doubles.model import Messages, ModelDouble, Reply
 from tests.doubles.server import Request, Response, Server
-from tests.scene import CONFIDENT, FILES, Scene, block, draft
+from tests.scene import CONFIDENT, FILES, Scene, draft
 from tests.stage import SECRET, Stage, state_of
 
 OPENAI = "sk-planted-model-key-0123456789"

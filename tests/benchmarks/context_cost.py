@@ -17,13 +17,13 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from tests import ROOT
 from tests.benchmarks.context_plain import plain_bm25
 from tests.benchmarks.context_repositories import read_snapshot
 
 Row = tuple[str, str, str]
 """What, measured, target."""
 
-ROOT = Path(__file__).parents[2]
 SIZES = (
     ("150 files", 150, "", ""),
     ("3,500 files", 3_500, "1.5 s", "0.25 s"),

@@ -20,6 +20,7 @@ from typing import Literal
 
 from bot.change.edits import apply_edits, read_reply
 from bot.types.snapshot import Blob, RepositoryPolicy, Snapshot, view_repository
+from tests import ROOT
 from tests.benchmarks.edits_dirt import CLEAN, DIRTS
 from tests.benchmarks.edits_replies import FORMS, FileChange, Form, reply
 
@@ -27,7 +28,6 @@ Row = tuple[str, str, str]
 """What, measured, target."""
 Outcome = Literal["exact", "refused", "wrong"]
 
-ROOT = Path(__file__).parents[2]
 MAX_FILES, MAX_CHARS = 20, 300_000
 """Commits that are larger are no task for one reply."""
 

@@ -19,10 +19,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from tests import ROOT
 from tests.benchmarks.job import reply, sample
 from tests.doubles.model import ModelDouble
 from tests.doubles.supabase import ToolMissing, find_postgres, fresh_database, postgres
-from tests.stage import ROOT, Stage
+from tests.stage import Stage
 
 JOBS, REPOS = 40, 20
 UNLIMITED = {

@@ -28,6 +28,9 @@ from pathlib import Path
 from flask import Flask, abort, request
 
 from bot.thread.webhooks import verify_signature
+from tests import ROOT
+from tests.doubles.server import free_port
+from tests.polling import poll
 
 Row = tuple[str, str, str]
 """What, measured, target."""
@@ -38,7 +41,6 @@ PROCESSES, THREADS = 2, 8
 ROUNDS = 11
 """Each with new connections: by chance more of them come to one process than to the other, and stay
 there."""
-ROOT = Path(__file__).parents[2]
 
 
 def run(seconds: float = 4.0) -> list[Row]:
@@ -91,7 +93,7 @@ def bare_app() -> Flask:
 
 @contextmanager
 def _bare() -> Iterator[int]:
-    port = _free_port()
+    port = free_port()
     options = (
         f"--bind=127.0.0.1:{port} --workers={PROCESSES} --threads={THREADS} --worker-class=gthread"
         " --preload"
@@ -105,7 +107,7 @@ def _bare() -> Iterator[int]:
 
 @contextmanager
 def _bot(directory: Path) -> Iterator[int]:
-    port = _free_port()
+    port = free_port()
     settings = {
         "GITHUB_APP_ID": "1",
         "GITHUB_WEBHOOK_SECRET": SECRET,
@@ -125,13 +127,12 @@ def _server(command: list[str], port: int, settings: Mapping[str, str]) -> Itera
     environment = {"PATH": os.environ["PATH"], **settings}
     process = subprocess.Popen([sys.executable, "-m", *command], cwd=ROOT, env=environment)
     try:
-        until = time.monotonic() + 30
-        while process.poll() is None and time.monotonic() < until:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.05)
-        else:
+        if not poll(
+            lambda: _listens(port),
+            within_s=30,
+            pause_s=0.05,
+            is_hopeless=lambda: process.poll() is not None,
+        ):
             raise RuntimeError(f"{command[0]} does not listen")
         yield
     finally:
@@ -139,11 +140,9 @@ def _server(command: list[str], port: int, settings: Mapping[str, str]) -> Itera
         process.wait(timeout=60)
 
 
-def _free_port() -> int:
+def _listens(port: int) -> bool:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def deliveries_of(

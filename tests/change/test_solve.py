@@ -1,83 +1,21 @@
-"""The loop, with a scripted model and a diff that any text may stand for: no git, no server."""
+"""The loop, from a task to revisions: no git, no server."""
 
 from __future__ import annotations
-
-import difflib
-from collections.abc import Callable, Sequence
 
 import pytest
 
 from bot.adapters.syntax import Bounded
 from bot.adapters.syntax.parsers import find_fault
-from bot.change.edits import no_syntax_checks
 from bot.change.solve import solve
 from bot.errors import ContextTooLong, LimitReached, OutsideError, SetupError, TimedOut, Unworkable
-from bot.types import ModelLimits, Prompt, Reply, Solution, SyntaxChecker, Task
-from bot.types.snapshot import Change, Changes, FileStat, Patch, RepositoryView
+from bot.types import ModelLimits
+from bot.types.snapshot import Change
+from tests.change.scripted import FILES, GOOD, TASK, Script, diff_of, play
 from tests.change.snapshots import view_of
+from tests.doubles.edit_blocks import block
 
-FILES = {"app.py": b"def add(a, b):\n    return a - b\n", "other.py": b"x = 1\ny = 2\n"}
-TASK = Task("o/r", "Mend add.")
-GOOD = """\
-Add instead of subtracting
-
-app.py
-<<<<<<< SEARCH
-    return a - b
-=======
-    return a + b
->>>>>>> REPLACE
-"""
 BAD = GOOD.replace("    return a - b", "    return nothing like it at all")
 CONFIDENT = "[CONFIDENT] It adds."
-
-
-def block(path: str, search: str, replace: str) -> str:
-    return f"{path}\n<<<<<<< SEARCH\n{search}\n=======\n{replace}\n>>>>>>> REPLACE\n"
-
-
-class Script:
-    """Says these replies in turn; keeps the prompts. An exception in the list is raised."""
-
-    def __init__(self, *replies: str | Exception, finish: Sequence[str] = ()) -> None:
-        self.replies, self.finish = list(replies), list(finish)
-        self.prompts: list[Prompt] = []
-
-    def __call__(self, prompt: Prompt) -> Reply:
-        self.prompts.append(prompt)
-        said = self.replies.pop(0)
-        if isinstance(said, Exception):
-            raise said
-        cut = bool(self.finish) and self.finish.pop(0) == "length"
-        return Reply(said, "length" if cut else "stop", "m", 100, 10, 0.1)
-
-    def asked(self, at: int) -> str:
-        return self.prompts[at].messages[-1].text
-
-
-def diff_of(base: RepositoryView) -> Callable[[Changes], Patch]:
-    def diff(changes: Changes) -> Patch:
-        text, files = "", []
-        for path, change in sorted(changes.items()):
-            old = next(base.read([base.blobs[path]])).decode() if path in base.blobs else ""
-            new = (change.content or b"").decode()
-            lines = list(
-                difflib.unified_diff(
-                    old.splitlines(True), new.splitlines(True), f"a/{path}", f"b/{path}"
-                )
-            )
-            text += f"diff --git a/{path} b/{path}\n" + "".join(lines)
-            files.append(FileStat(path, 1, 1, "modified"))
-        return Patch(base.sha, text, tuple(files))
-
-    return diff
-
-
-def play(script: Script, judge: SyntaxChecker = no_syntax_checks, **limits: int) -> Solution:
-    base = view_of(FILES)
-    return solve(
-        TASK, base, script, diff_of(base), limits=ModelLimits(**limits), syntax_checker=judge
-    )
 
 
 def test_a_change_that_reflection_is_confident_of_is_the_result() -> None:

@@ -6,7 +6,8 @@ from __future__ import annotations
 import pytest
 
 from bot.types import Verdict
-from tests.change.test_solve import GOOD, Script, block, play
+from tests.change.scripted import GOOD, Script, play
+from tests.doubles.edit_blocks import block
 
 MORE = block("other.py", "y = 2", "y = 3")
 STRAY = block("other.py", "no such line", "z")

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
+from tests import ROOT
 
 
 def bot_call(at: Path, *arguments: str, **settings: str) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from bot.thread.webhooks import EVENTS
 from bot.types import Command, Job, Target
 from tests.cli.shell import run_bot
 from tests.doubles.github import GitHubDouble
+from tests.doubles.github.apps import DEFAULT_PERMISSIONS
 from tests.doubles.github.faults import Fault, unauthorized
 from tests.doubles.model import Fault as ModelFault
 from tests.doubles.model import ModelDouble, bad_key, no_such_model, server_error
@@ -34,13 +35,6 @@ SUBJECTS = (
     "webhook secret, App key, clock, App, permissions, events, installations, webhook, "
     "model, Supabase, data directory, database, git"
 )
-PERMISSIONS = {
-    "actions": "read",
-    "contents": "write",
-    "issues": "write",
-    "metadata": "read",
-    "pull_requests": "write",
-}
 Settings = dict[str, str]
 Add = Callable[..., Settings]
 
@@ -51,7 +45,7 @@ def add_app(github: GitHubDouble, tmp_path: Path) -> Add:
 
     def add(*, installed: bool = True, **changed: Any) -> Settings:
         as_setup = {
-            "permissions": PERMISSIONS,
+            "permissions": DEFAULT_PERMISSIONS,
             "events": list(EVENTS),
             "webhook_url": "https://a.test/webhook",
         }
@@ -164,13 +158,13 @@ def test_a_key_that_github_does_not_take_names_what_to_compare(
 
 
 def test_what_the_app_may_not_do_is_named(add_app: Add) -> None:
-    faulty = faults(add_app(permissions={**PERMISSIONS, "contents": "read"}, events=[]))
+    faulty = faults(add_app(permissions={**DEFAULT_PERMISSIONS, "contents": "read"}, events=[]))
     assert faulty["permissions"].message == "Missing: contents: write."
     assert faulty["events"].message == f"Missing: {', '.join(EVENTS)}."
 
 
 def test_a_permission_that_nothing_uses_is_worth_a_word(add_app: Add) -> None:
-    permissions = found(add_app(permissions={**PERMISSIONS, "administration": "write"}))[
+    permissions = found(add_app(permissions={**DEFAULT_PERMISSIONS, "administration": "write"}))[
         "permissions"
     ]
     assert (permissions.good, permissions.message) == (
@@ -180,7 +174,9 @@ def test_a_permission_that_nothing_uses_is_worth_a_word(add_app: Add) -> None:
 
 
 def test_workflows_and_more_events_are_the_operators_choice(add_app: Add) -> None:
-    settings = add_app(permissions={**PERMISSIONS, "workflows": "write"}, events=[*EVENTS, "push"])
+    settings = add_app(
+        permissions={**DEFAULT_PERMISSIONS, "workflows": "write"}, events=[*EVENTS, "push"]
+    )
     assert faults(settings) == {}
 
 

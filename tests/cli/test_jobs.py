@@ -17,8 +17,9 @@ from bot.cli import build_parser
 from bot.config import Config, load_config
 from bot.errors import BadRequest, NotFound
 from bot.types import Command, Job, Target
+from tests import ROOT
 from tests.adapters.conftest import postgres_server, postgres_url  # noqa: F401 - fixtures
-from tests.cli.shell import ROOT, run_bot
+from tests.cli.shell import run_bot
 from tests.doubles.model import hang, server_error
 from tests.scene import CONFIDENT, LOUDER, Scene, Told
 

@@ -10,8 +10,6 @@ import socket
 import stat
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,8 +19,12 @@ import pytest
 from bot.app import build_database, build_git, lock_worker, make_data_dir, words_dir
 from bot.config import load_config
 from bot.errors import SetupError
-from tests.cli.shell import ROOT, run_bot
+from tests import ROOT
+from tests.adapters.git_repo import make_repo
+from tests.cli.shell import run_bot
 from tests.doubles.model import ModelDouble
+from tests.doubles.server import free_port
+from tests.polling import poll
 
 REPLY = "greet.py\n<<<<<<< SEARCH\nhi\n=======\nhello\n>>>>>>> REPLACE\n"
 
@@ -47,13 +49,8 @@ def open_umask() -> Iterator[None]:
 
 @pytest.fixture
 def repo(tmp_path: Path) -> Path:
-    repo = tmp_path / "repo"
-    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b.test", "-C", str(repo)]
-    subprocess.run(["git", "init", "-q", repo], check=True)
-    (repo / "greet.py").write_text("hi\n")
-    subprocess.run([*git, "add", "."], check=True)
-    subprocess.run([*git, "commit", "-qm", "x"], check=True)
-    return repo
+    make_repo(tmp_path / "repo", {"greet.py": b"hi\n"})
+    return tmp_path / "repo"
 
 
 @pytest.mark.parametrize("mode", [0o755, 0o777, 0o750, 0o701])
@@ -114,9 +111,7 @@ def test_what_a_command_on_a_repository_writes_is_its_owners_alone(
 def test_what_the_running_bot_writes_is_its_owners_alone(tmp_path: Path) -> None:
     data, temporary = tmp_path / "data", tmp_path / "tmp"
     temporary.mkdir()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+    port = str(free_port())
     environment = {
         "PATH": os.environ["PATH"],
         "TMPDIR": str(temporary),
@@ -143,17 +138,17 @@ def test_what_the_running_bot_writes_is_its_owners_alone(tmp_path: Path) -> None
 
 
 def _wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + 60
-    pause = threading.Event()
     with httpx.Client(trust_env=False) as client:
-        while time.monotonic() < until and process.poll() is None:
+
+        def is_ready() -> bool:
             try:
-                if client.get(url).status_code == 200:
-                    return
+                return client.get(url).status_code == 200
             except httpx.HTTPError:
-                pass
-            pause.wait(0.1)
-    pytest.fail("the bot does not become ready")
+                return False
+
+        assert poll(
+            is_ready, within_s=60, pause_s=0.1, is_hopeless=lambda: process.poll() is not None
+        ), "the bot does not become ready"
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 
 from tests.adapters.git_repo import make_repo
 from tests.cli.shell import run_isolated
+from tests.doubles.edit_blocks import block
 
 SETTINGS = b"context: {exclude: [secret.py]}\nprotected: [locked.py]\n"
 FILES = {
@@ -20,10 +21,6 @@ FILES = {
     "secret.py": b"def secret():\n    return 'greet'\n",
 }
 PROMPT = "Let secret() in secret.py call greet()."
-
-
-def edit(path: str, search: str) -> str:
-    return f"{path}\n<<<<<<< SEARCH\n{search}\n=======\nx = 2\n>>>>>>> REPLACE\n\n"
 
 
 def chosen(at: Path, *arguments: str) -> Any:
@@ -80,9 +77,9 @@ def test_the_ranking_does_not_depend_on_the_budget_which_bounds_what_is_shown(
 def test_apply_changes_nothing_that_is_protected_or_kept_from_the_model(tmp_path: Path) -> None:
     repo(tmp_path)
     reply = (
-        edit("greet.py", "    return name")
-        + edit("locked.py", "x = 1")
-        + edit("secret.py", "    return 'greet'")
+        block("greet.py", "    return name", "x = 2")
+        + block("locked.py", "x = 1", "x = 2")
+        + block("secret.py", "    return 'greet'", "x = 2")
     )
     (tmp_path / "reply").write_text(reply)
     done = run_isolated(tmp_path, "apply", "r", "reply")

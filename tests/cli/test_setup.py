@@ -23,11 +23,11 @@ from bot.cli.setup.manifest import fetch_new_app
 from bot.cli.setup.page import Page
 from bot.config import Config, load_config
 from bot.errors import OutsideError, SetupError, TimedOut
+from tests import ROOT
 from tests.doubles.github import GitHubDouble
 from tests.doubles.model import ModelDouble
 from tests.doubles.server import Response, Server
 
-ROOT = Path(__file__).parents[2]
 URL = "https://bot.example.com"
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIE+/a=\nb\n-----END RSA PRIVATE KEY-----\n"
 NAMES = ("GITHUB_APP_ID", "GITHUB_PRIVATE_KEY", "GITHUB_WEBHOOK_SECRET")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.shell import run_isolated
+from tests.doubles.server import free_port
 
 SECRET = {"GITHUB_WEBHOOK_SECRET": "0123456789abcdef" * 2}
 
@@ -88,9 +89,7 @@ def test_no_jobs_are_told(repo: Path) -> None:
 @pytest.mark.parametrize("command", ["serve", "web", "worker", "migrate"])
 @pytest.mark.parametrize("directory", ["f", "/proc/none"])
 def test_a_data_directory_that_cannot_be_is_named(repo: Path, command: str, directory: str) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+    port = str(free_port())
     done = run_isolated(repo, command, **SECRET, TINYGEN_DATA_DIR=directory, TINYGEN_PORT=port)
     assert "TINYGEN_DATA_DIR cannot be used" in wrong(done, 2)
 

@@ -169,7 +169,15 @@ class _Connection(BaseHTTPRequestHandler):
         self.wfile.write(b"0\r\n\r\n")
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
-        """The journals of the doubles say it better."""
+        """Writes nothing: the doubles record their requests themselves."""
+
+
+def free_port() -> int:
+    """A port of loopback on which nothing listens: for a server that cannot be given port 0."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def read_body(stream: BinaryIO | Any, headers: Message) -> bytes:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import http.client
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import threading
@@ -25,11 +24,12 @@ import jwt
 import psycopg
 
 from bot.adapters.supabase import SupabaseStore
-from tests.doubles.server import Dropped, Request, Response, Server
+from tests import ROOT
+from tests.doubles.server import Dropped, Request, Response, Server, free_port
 
-_MIGRATIONS = Path(__file__).parents[2] / "deploy" / "supabase" / "migrations"
+_MIGRATIONS = ROOT / "deploy" / "supabase" / "migrations"
 
-_NODE_MODULES = Path(__file__).parents[1] / "node_modules"
+_NODE_MODULES = ROOT / "tests" / "node_modules"
 _JWT_SECRET = "a-secret-of-the-tests-with-at-least-32-characters"
 _ROLES = """
 create role anon nologin;
@@ -42,8 +42,8 @@ _GRANTS = """
 grant usage on schema public to anon, authenticated, service_role;
 alter default privileges in schema public grant all on tables to anon, authenticated, service_role;
 """
-"""The second line is Supabase's too: what a migration makes is open to all three until it says
-otherwise."""
+"""Supabase has the default privileges too: without a `revoke`, all three roles may use a table that a
+migration makes."""
 
 
 class ToolMissing(Exception):
@@ -73,9 +73,9 @@ def find_postgrest() -> Path:
 
 @contextmanager
 def postgres() -> Iterator[str]:
-    """The URL of a new PostgreSQL server's superuser; it is gone afterwards."""
+    """The URL of a new PostgreSQL server's superuser; it is deleted afterwards."""
     directory = Path(tempfile.mkdtemp(prefix="tinygen-postgres-"))
-    port = _free_port()
+    port = free_port()
     settings = (
         f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories='' -c fsync=off"
     )
@@ -115,16 +115,9 @@ def _run_postgres(name: str, *arguments: str) -> None:
     subprocess.run(command, check=True, user=user, group=user, cwd="/", stdout=subprocess.DEVNULL)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @contextmanager
 def fresh_database(server_url: str) -> Iterator[str]:
-    """The URL of an empty database on that server; it is gone afterwards."""
+    """The URL of an empty database on that server; it is deleted afterwards."""
     name = f"test_{uuid.uuid4().hex}"
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute(f"create database {name}".encode())
@@ -147,7 +140,7 @@ class Supabase:
     database_url: str
     keys: dict[str, str] = field(repr=False)
     requests: list[str] = field(default_factory=list)
-    """Method and path with query, of all that came."""
+    """Method and path with query of each request."""
     answer_instead: int | None = None
 
     @property
@@ -202,7 +195,7 @@ def _make_roles(server_url: str) -> None:
 
 @contextmanager
 def _postgrest(database_url: str) -> Iterator[int]:
-    port = _free_port()
+    port = free_port()
     settings = {
         "PGRST_DB_URI": database_url.replace("postgres@", "authenticator:authenticator@"),
         "PGRST_DB_SCHEMAS": "public",

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import pytest
 
+from tests.doubles.edit_blocks import block
 from tests.doubles.github.state import Issue
 from tests.doubles.model import server_error
 from tests.jobs.conftest import SetScene
-from tests.scene import CONFIDENT, Scene, block, draft
+from tests.scene import CONFIDENT, LOUD_HELLO, Scene, draft
 
-LOUD = '    return "HELLO, " + name + "!"\n'
 FIX = draft(
-    block("greet.py", LOUD, LOUD.replace("HELLO", "HELLO THERE")), title="Mend the greeting"
+    block("greet.py", LOUD_HELLO, LOUD_HELLO.replace("HELLO", "HELLO THERE")),
+    title="Mend the greeting",
 )
 FIX_AGAIN = draft(
-    block("greet.py", LOUD.replace("HELLO", "HELLO THERE"), LOUD.replace("HELLO", "HEY")),
+    block(
+        "greet.py", LOUD_HELLO.replace("HELLO", "HELLO THERE"), LOUD_HELLO.replace("HELLO", "HEY")
+    ),
     title="Again",
 )
 LOG = (

@@ -6,16 +6,15 @@ from __future__ import annotations
 import time
 
 from bot.jobs.workflows import run_id
+from tests.doubles.edit_blocks import block
 from tests.doubles.github.faults import bad_gateway
 from tests.doubles.model import hang, server_error
-from tests.scene import CONFIDENT, GREET, LOUDER, REPO, Scene, block, draft
-
-LOUD = GREET.replace('"Hello, "', '"HELLO, "').encode()
+from tests.scene import CONFIDENT, GREET, HELLO, LOUD_GREET, LOUDER, REPO, Scene, draft
 
 
 def softer() -> str:
-    old, new = '    return "Hello, " + name + "!"\n', '    return "hello, " + name + "."\n'
-    return draft(block("greet.py", old, new), title="Greet softer")
+    new = '    return "hello, " + name + "."\n'
+    return draft(block("greet.py", HELLO, new), title="Greet softer")
 
 
 def test_alone_the_issues_own_text_is_the_prompt(scene: Scene) -> None:
@@ -50,7 +49,7 @@ def test_apply_carries_the_diff_over_to_a_base_that_moved_and_says_so(scene: Sce
     (pull,) = scene.repo.pulls
     head = scene.repo.head(pull)
     assert scene.repo.git.run("rev-list", "--parents", "-1", head).decode().split() == [head, moved]
-    assert scene.repo.git.file(head, "greet.py") == b"# Moved on.\n" + LOUD
+    assert scene.repo.git.file(head, "greet.py") == b"# Moved on.\n" + LOUD_GREET.encode()
     assert "`main` had moved on" in told.answer.replace("\u200b", "")
     assert told.report.base_sha == moved
 
@@ -78,7 +77,7 @@ def test_apply_onto_a_base_that_does_not_go_with_it_names_the_files_and_offers_r
 
 def test_apply_of_what_the_base_holds_already_says_so(scene: Scene) -> None:
     scene.tell("/tinygen Louder.")
-    scene.repo.git.commit({"greet.py": LOUD}, branch="main")
+    scene.repo.git.commit({"greet.py": LOUD_GREET.encode()}, branch="main")
     told = scene.tell("/tinygen apply")
     assert (told.state, scene.repo.pulls) == ("done", ())
     assert "holds this change already" in told.answer

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.doubles.edit_blocks import block
 from tests.doubles.github import Repository
+from tests.doubles.github.apps import DEFAULT_PERMISSIONS
 from tests.jobs.conftest import SetScene
-from tests.scene import CONFIDENT, GREET, LOUDER, PERMISSIONS, REPO, Scene, block, draft, fences
+from tests.scene import CONFIDENT, GREET, HELLO, LOUD_HELLO, LOUDER, REPO, Scene, draft, fences
 
-PLAIN, LOUD = '    return "Hello, " + name + "!"\n', '    return "HELLO, " + name + "!"\n'
 CI = ".github/workflows/ci.yml"
 
 
@@ -27,7 +28,7 @@ def test_a_diff_is_shown_that_git_takes_at_the_base(scene: Scene, tmp_path: Path
     assert told.answer.startswith(f"<!-- tinygen:job={told.job} state=done -->\n")
     assert f"Base: `{scene.repo.git.branch('main')}`" in told.answer
     clone = applied(scene.repo, told.diff, tmp_path / "clone")
-    assert (clone / "greet.py").read_text() == GREET.replace(PLAIN, LOUD)
+    assert (clone / "greet.py").read_text() == GREET.replace(HELLO, LOUD_HELLO)
 
 
 def test_the_comment_says_how_the_change_came_about(scene: Scene) -> None:
@@ -69,7 +70,7 @@ def test_a_pull_request_is_opened(
     assert fences(told.answer) == []
     assert (
         scene.repo.git.file(scene.repo.head(pull), "greet.py")
-        == GREET.replace(PLAIN, LOUD).encode()
+        == GREET.replace(HELLO, LOUD_HELLO).encode()
     )
     assert pull.pull
     assert pull.pull.head_ref.startswith("tinygen/issue-1-")
@@ -147,7 +148,7 @@ def test_no_change_says_so_even_where_the_model_did_not(scene: Scene) -> None:
 @pytest.mark.parametrize("mode", ["--diff", "--pr"])
 def test_what_the_model_wrote_pings_nobody_and_closes_nothing(scene: Scene, mode: str) -> None:
     loud = draft(
-        block("greet.py", PLAIN, LOUD),
+        block("greet.py", HELLO, LOUD_HELLO),
         title="Fix #1 for @mona",
         why="Closes #2, ask @octocat/team. ![x](http://x)",
     )
@@ -166,8 +167,8 @@ def test_what_the_model_wrote_pings_nobody_and_closes_nothing(scene: Scene, mode
 class TestWorkflowFiles:
     """Changing them needs a permission that the App may lack."""
 
-    MAY = {**PERMISSIONS, "workflows": "write"}  # noqa: RUF012 - never changed
-    BOTH = draft(block(CI, "", "on: push\n"), block("greet.py", PLAIN, LOUD))
+    MAY = {**DEFAULT_PERMISSIONS, "workflows": "write"}  # noqa: RUF012 - never changed
+    BOTH = draft(block(CI, "", "on: push\n"), block("greet.py", HELLO, LOUD_HELLO))
 
     def test_without_the_permission_they_are_delivered_as_a_diff(
         self, scene: Scene, tmp_path: Path
@@ -177,7 +178,7 @@ class TestWorkflowFiles:
         (pull,) = scene.repo.pulls
         assert (
             scene.repo.git.file(scene.repo.head(pull), "greet.py")
-            == GREET.replace(PLAIN, LOUD).encode()
+            == GREET.replace(HELLO, LOUD_HELLO).encode()
         )
         assert scene.repo.git.file(scene.repo.head(pull), CI) is None
         clone = applied(scene.repo, told.diff, tmp_path / "clone")
@@ -214,7 +215,7 @@ def test_backticks_in_the_diff_do_not_end_its_fence(scene: Scene) -> None:
 
 
 def test_the_reflection_that_asks_for_a_revision_gets_one(scene: Scene) -> None:
-    softer = block("greet.py", LOUD, '    return "Hello, " + name.upper() + "!"\n')
+    softer = block("greet.py", LOUD_HELLO, '    return "Hello, " + name.upper() + "!"\n')
     scene.model_says(
         LOUDER, f"[REVISION NEEDED] The name should be loud, not the hello.\n\n{softer}", CONFIDENT
     )

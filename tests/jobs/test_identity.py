@@ -6,14 +6,13 @@ import sqlite3
 import time
 
 from bot.types.names import short_id
+from tests.doubles.edit_blocks import block
 from tests.doubles.github import Repository
 from tests.doubles.github.faults import bad_gateway
 from tests.jobs.conftest import SetScene
-from tests.scene import CONFIDENT, REPO, Scene, block, draft
+from tests.scene import BYE, CONFIDENT, REPO, Scene, draft
 
-SOFTER = draft(
-    block("greet.py", '    return "Bye, " + name + "!"\n', '    return "bye, " + name\n')
-)
+SOFTER = draft(block("greet.py", BYE, '    return "bye, " + name\n'))
 
 
 def replaced(scene: Scene) -> Repository:

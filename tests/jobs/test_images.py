@@ -6,13 +6,12 @@ import base64
 
 import pytest
 
-from tests.doubles.github.attachments import attach
+from tests.doubles.github.attachments import PNG, attach
 from tests.doubles.github.faults import unavailable
 from tests.doubles.model import Fault, rate_limited
 from tests.jobs.conftest import SetScene
 from tests.scene import CONFIDENT, LOUDER, Scene, Told
 
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(60)
 SEES = {"TINYGEN_VISION": "double-1"}
 
 

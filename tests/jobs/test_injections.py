@@ -8,13 +8,12 @@ from collections.abc import Iterator
 import pytest
 from markdown_it import MarkdownIt
 
+from tests.doubles.edit_blocks import block
 from tests.doubles.model import Messages
 from tests.injections import DEPLOY, MODEL_KEY, PLACES, PROTECTED, WISHES, obedient
 from tests.jobs.conftest import SetScene
-from tests.scene import CONFIDENT, FILES, GREET, Scene, block, draft, fences
+from tests.scene import CONFIDENT, FILES, HELLO, LOUD_GREET, LOUD_HELLO, Scene, draft, fences
 
-LOUD = GREET.replace("Hello", "HELLO")
-PLAIN_LINE, LOUD_LINE = '    return "Hello, " + name + "!"\n', '    return "HELLO, " + name + "!"\n'
 SETTINGS = {".github/tinygen.yml": b"protected: [infra/]\n", PROTECTED: DEPLOY}
 SHOWN = frozenset(PLACES) - {"hidden", "stranger", "commit"}
 """Where words do reach the model."""
@@ -28,7 +27,7 @@ def obey(messages: Messages) -> str:
     if "[REVISION NEEDED]" in asked:
         return f"{CONFIDENT}\n{prose}"
     blocks = [wish.edit for wish in wishes if wish.edit]
-    return draft(block("greet.py", PLAIN_LINE, LOUD_LINE), *blocks, title="Greet louder", why=prose)
+    return draft(block("greet.py", HELLO, LOUD_HELLO), *blocks, title="Greet louder", why=prose)
 
 
 def planted(set_scene: SetScene, place: str, words: str) -> Scene:
@@ -104,7 +103,7 @@ def test_an_obedient_model_does_no_harm(set_scene: SetScene, place: str) -> None
     head = scene.repo.head(pull)
     assert scene.repo.git.file(head, PROTECTED) == DEPLOY
     assert scene.repo.git.file(head, ".github/tinygen.yml") == SETTINGS[".github/tinygen.yml"]
-    assert scene.repo.git.file(head, "greet.py") == LOUD.encode()
+    assert scene.repo.git.file(head, "greet.py") == LOUD_GREET.encode()
     names = scene.repo.git.run("diff", "--name-only", "main", head).decode().splitlines()
     assert not [name for name in names if name.startswith((".git", "/", "..", "infra"))]
     assert {f"+++ b/{name}" for name in names} <= set(diff.splitlines())

@@ -3,11 +3,10 @@ an empty one."""
 
 from __future__ import annotations
 
+from tests.doubles.edit_blocks import block
 from tests.doubles.model import hang
 from tests.jobs.conftest import SetScene
-from tests.scene import CONFIDENT, GREET, LOUDER, REPO, Scene, block, draft
-
-LOUD = GREET.replace('"Hello, "', '"HELLO, "').encode()
+from tests.scene import CONFIDENT, GREET, LOUD_GREET, LOUDER, REPO, Scene, draft
 
 
 class TestAPullRequest:
@@ -17,7 +16,7 @@ class TestAPullRequest:
         told = scene.tell("/tinygen --pr Louder.", on=pull)
         after = scene.repo.git.branch("topic") or ""
         assert scene.repo.git.run("rev-list", f"{before}..{after}").decode().split() == [after]
-        assert scene.repo.git.file(after, "greet.py") == LOUD
+        assert scene.repo.git.file(after, "greet.py") == LOUD_GREET.encode()
         assert scene.repo.git.file(after, "new.py") == b"NEW = 1\n"
         assert f"{scene.github.url}/{REPO}/commit/{after}" in told.answer
         assert len(scene.repo.pulls) == 1
@@ -33,7 +32,7 @@ class TestAPullRequest:
         pull = scene.open_pull()
         scene.tell("/tinygen Louder.", on=pull)
         told = scene.tell("/tinygen apply", on=pull)
-        assert scene.repo.git.file("refs/heads/topic", "greet.py") == LOUD
+        assert scene.repo.git.file("refs/heads/topic", "greet.py") == LOUD_GREET.encode()
         again = scene.tell("/tinygen apply", on=pull)
         assert again.report.commit_url == told.report.commit_url
         assert scene.repo.git.run("rev-list", "--count", "main..topic").strip() == b"2"
@@ -47,7 +46,7 @@ class TestAPullRequest:
         told = scene.tell("/tinygen apply", on=pull)
         assert told.state == "done"
         assert "moved on" in told.answer
-        assert scene.repo.git.file("refs/heads/topic", "greet.py") == LOUD
+        assert scene.repo.git.file("refs/heads/topic", "greet.py") == LOUD_GREET.encode()
         assert scene.repo.git.run("rev-parse", "topic^").decode().strip() == moved
 
     def test_of_a_fork_gets_a_diff(self, scene: Scene) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.doubles.edit_blocks import block
 from tests.doubles.model import (
     Fault,
     bad_key,
@@ -20,9 +21,19 @@ from tests.doubles.model import (
     too_long,
 )
 from tests.jobs.conftest import SetScene
-from tests.scene import CONFIDENT, GREET, LOUDER, Scene, block, draft, fences
+from tests.scene import (
+    BYE,
+    CONFIDENT,
+    GREET,
+    HELLO,
+    LOUD_BYE,
+    LOUD_HELLO,
+    LOUDER,
+    Scene,
+    draft,
+    fences,
+)
 
-PLAIN, LOUD = '    return "Hello, " + name + "!"\n', '    return "HELLO, " + name + "!"\n'
 TOO_MANY = 6
 
 
@@ -86,18 +97,16 @@ class TestAModelThatFails:
 
 
 class TestEditsThatDoNotMatch:
-    WRONG = block("greet.py", '    return "Hi, " + name + "!"\n', LOUD)
+    WRONG = block("greet.py", '    return "Hi, " + name + "!"\n', LOUD_HELLO)
 
     def test_are_sent_back_with_the_nearest_lines(self, scene: Scene) -> None:
-        scene.model_says(draft(self.WRONG), block("greet.py", PLAIN, LOUD), CONFIDENT)
+        scene.model_says(draft(self.WRONG), block("greet.py", HELLO, LOUD_HELLO), CONFIDENT)
         assert "HELLO" in scene.tell("/tinygen Louder.").diff
-        assert PLAIN.strip() in scene.asked[1].rpartition('"Hi, "')[2]
+        assert HELLO.strip() in scene.asked[1].rpartition('"Hi, "')[2]
 
     def test_are_alone_asked_for_again(self, scene: Scene) -> None:
-        good = block(
-            "greet.py", '    return "Bye, " + name + "!"\n', '    return "BYE, " + name + "!"\n'
-        )
-        scene.model_says(draft(self.WRONG, good), block("greet.py", PLAIN, LOUD), CONFIDENT)
+        good = block("greet.py", BYE, LOUD_BYE)
+        scene.model_says(draft(self.WRONG, good), block("greet.py", HELLO, LOUD_HELLO), CONFIDENT)
         told = scene.tell("/tinygen Louder.")
         assert "BYE" in told.diff
         assert "HELLO" in told.diff
@@ -122,7 +131,8 @@ class TestEditsThatDoNotMatch:
 def test_a_reply_that_was_cut_off_goes_on(scene: Scene) -> None:
     scene.model_says(
         ended_by(
-            "length", draft(block("greet.py", PLAIN, LOUD), "more.py\n<<<<<<< SEARCH\n=======\nMO")
+            "length",
+            draft(block("greet.py", HELLO, LOUD_HELLO), "more.py\n<<<<<<< SEARCH\n=======\nMO"),
         ),
         block("more.py", "", "MORE = 1\n"),
         CONFIDENT,
@@ -179,7 +189,7 @@ def test_an_edit_through_a_symlink_is_refused(scene: Scene) -> None:
         modes={"link": "120000", "here.py": "120000"},
     )
     scene.model_says(
-        draft(block("link/passwd", "", "x\n"), block("here.py", PLAIN, LOUD)), *[draft()] * 2
+        draft(block("link/passwd", "", "x\n"), block("here.py", HELLO, LOUD_HELLO)), *[draft()] * 2
     )
     told = scene.tell("/tinygen Louder.")
     assert fences(told.answer) == []
@@ -220,7 +230,7 @@ class TestLimits:
 
     def test_of_revisions_end_the_reflection(self, set_scene: SetScene) -> None:
         scene = set_scene(settings={"TINYGEN_MAX_REVISIONS": "1"})
-        again = draft(block("greet.py", LOUD, LOUD.replace("HELLO", "HEY")))
+        again = draft(block("greet.py", LOUD_HELLO, LOUD_HELLO.replace("HELLO", "HEY")))
         scene.model_says(LOUDER, f"[REVISION NEEDED] Shorter.\n{again}")
         told = scene.tell("/tinygen Louder.")
         assert '+    return "HEY, "' in told.diff

@@ -23,12 +23,12 @@ from bot.config import Config, load_config
 from bot.errors import DatabaseFailed, RowRefused
 from bot.types import FINAL_STATES, Report
 from bot.types.github import Remote
+from tests import ROOT
 from tests.doubles.github.webhooks import sign
 from tests.doubles.model import Messages
 from tests.fakes import RemoteLog
 from tests.jobs.conftest import SetScene
 from tests.scene import CONFIDENT, LOUDER, Scene
-from tests.stage import ROOT
 
 
 @contextmanager

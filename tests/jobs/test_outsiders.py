@@ -13,18 +13,26 @@ from bot.jobs.engine import Workflow
 from bot.jobs.workflows import run_id
 from bot.types import Command, Job, Target
 from bot.types.serialization import JOB, Codec, Json
-from tests.doubles.github.attachments import attach
+from tests.doubles.edit_blocks import block
+from tests.doubles.github.attachments import PNG, attach
 from tests.doubles.github.faults import Fault, bad_gateway
 from tests.doubles.github.state import Issue
 from tests.jobs.conftest import SetScene
-from tests.scene import CONFIDENT, FILES, GREET, LOUDER, REPO, Scene, Told, block, draft
+from tests.scene import (
+    CONFIDENT,
+    FILES,
+    GREET,
+    LOUD_HELLO,
+    LOUDER,
+    LOUDER_BYE,
+    REPO,
+    Scene,
+    Told,
+    draft,
+)
 
 PR = {"TINYGEN_MODE": "pr"}
 DIFFS_FROM_TRIAGE = {**FILES, ".github/tinygen.yml": b"permissions: {diff: triage}\n"}
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(60)
-LOUD = '    return "HELLO, " + name + "!"\n'
-BYE = '    return "Bye, " + name + "!"\n'
-FAREWELL = draft(block("greet.py", BYE, BYE.replace("Bye", "BYE")), title="Part louder")
 LONG = draft(
     block("long.py", "", "".join(f"LINE_{number} = {number}\n" for number in range(5_000)))
 )
@@ -94,7 +102,7 @@ class TestAnIssueByAnOutsider:
         told = scene.tell("/tinygen", on=scene.open_issue(who="mallory"))
         assert is_waiting(told)
         assert MALLORYS_ISSUE in told_first(told.answer)
-        assert "+" + LOUD in told.diff
+        assert "+" + LOUD_HELLO in told.diff
         assert branches(scene) == ["refs/heads/main"]
 
     def test_counts_whatever_the_command_says_besides(self, scene: Scene) -> None:
@@ -108,7 +116,9 @@ class TestAnIssueByAnOutsider:
         told = scene.tell("/tinygen apply", on=issue)
         (pull,) = scene.repo.pulls
         assert f"/pull/{pull.number}" in told.answer
-        assert LOUD.encode() in (scene.repo.git.file(scene.repo.head(pull), "greet.py") or b"")
+        assert LOUD_HELLO.encode() in (
+            scene.repo.git.file(scene.repo.head(pull), "greet.py") or b""
+        )
         for said in (pull.body or "", told_first(told.answer)):
             assert said.startswith(NOTE + MALLORYS_ISSUE)
         assert "apply" not in told_first(told.answer)
@@ -440,7 +450,9 @@ class TestPullRequests:
         assert "`mallory` (the pull request's title and text)" in told_first(told.answer)
         assert scene.repo.head(pull) == head
         scene.tell("/tinygen apply", on=pull)
-        assert LOUD.encode() in (scene.repo.git.file(scene.repo.head(pull), "greet.py") or b"")
+        assert LOUD_HELLO.encode() in (
+            scene.repo.git.file(scene.repo.head(pull), "greet.py") or b""
+        )
 
     def test_get_none_for_a_command_on_a_line_either(self, scene: Scene) -> None:
         scene.repo.git.commit({"greet.py": b'"""Greets people."""\n'}, branch="main")
@@ -458,11 +470,11 @@ class TestWhatGoesOn:
     def test_from_a_diff_rests_on_what_that_rested_on(self, scene: Scene) -> None:
         issue, sha = scene.open_issue(), TestLinkedLines.foreign_sha(scene)
         scene.tell(f"/tinygen --diff Do as here: {TestLinkedLines.link(scene, sha)}", on=issue)
-        scene.model_says(FAREWELL, CONFIDENT)
+        scene.model_says(LOUDER_BYE, CONFIDENT)
         told = scene.tell("/tinygen --pr The farewell as well.", on=issue)
         assert is_waiting(told)
         assert "somebody unknown" in told_first(told.answer)
-        scene.model_says(FAREWELL, CONFIDENT)
+        scene.model_says(LOUDER_BYE, CONFIDENT)
         assert scene.tell("/tinygen --pr --new Part louder.", on=issue).report.pull_request_url
 
     def test_again_rests_on_who_asked_first(self, set_scene: SetScene) -> None:
@@ -508,7 +520,7 @@ class TestWhatGoesOn:
         scene.tell("/tinygen", on=issue)
         scene.tell("/tinygen apply", on=issue)
         (pull,) = scene.repo.pulls
-        scene.model_says(FAREWELL, CONFIDENT)
+        scene.model_says(LOUDER_BYE, CONFIDENT)
         return issue, pull
 
     @pytest.mark.parametrize("words", ["The farewell as well.", "--pr --new The farewell."])
@@ -534,19 +546,19 @@ class TestWhatGoesOn:
         issue = scene.open_issue()
         scene.tell("/tinygen Louder.", on=issue)
         pull = scene.repo.pulls[-1]
-        scene.model_says(FAREWELL, CONFIDENT)
+        scene.model_says(LOUDER_BYE, CONFIDENT)
         scene.tell(f"/tinygen The farewell as here: {TestLinkedLines.link(scene, sha)}", on=pull)
         assert scene.tell("/tinygen apply", on=pull).report.commit_url
         for where in (issue, pull):
             scene.model_says(
-                draft(block("greet.py", LOUD, LOUD.replace("HELLO", "HEY"))), CONFIDENT
+                draft(block("greet.py", LOUD_HELLO, LOUD_HELLO.replace("HELLO", "HEY"))), CONFIDENT
             )
             assert is_waiting(scene.tell("/tinygen --pr Shorter.", on=where))
 
     def test_on_its_pull_request_of_a_permitted_persons_issue_is_pushed(self, scene: Scene) -> None:
         scene.tell("/tinygen Louder.")
         (pull,) = scene.repo.pulls
-        scene.model_says(FAREWELL, CONFIDENT)
+        scene.model_says(LOUDER_BYE, CONFIDENT)
         told = scene.tell("/tinygen The farewell as well.", on=pull)
         assert told.report.commit_url
         assert NOTE not in told.answer

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from tests.scene import CONFIDENT, GREET, LOUDER, Scene, block, draft
+from tests.doubles.edit_blocks import block
+from tests.scene import (
+    BYE,
+    CONFIDENT,
+    GREET,
+    LOUD_BYE,
+    LOUD_GREET,
+    LOUD_HELLO,
+    LOUDER,
+    LOUDER_BYE,
+    Scene,
+    draft,
+)
 
-LOUD = '    return "HELLO, " + name + "!"\n'
-FAREWELL = draft(
-    block("greet.py", '    return "Bye, " + name + "!"\n', '    return "BYE, " + name + "!"\n'),
-    title="Part louder",
-)
 LOUDER_STILL = draft(
-    block("greet.py", LOUD, '    return "HELLO, " + name.upper() + "!"\n'), title="Shout the name"
+    block("greet.py", LOUD_HELLO, '    return "HELLO, " + name.upper() + "!"\n'),
+    title="Shout the name",
 )
-BOTH = GREET.replace('"Hello, "', '"HELLO, "').replace('"Bye, "', '"BYE, "').encode()
+BOTH = LOUD_GREET.replace(BYE, LOUD_BYE).encode()
 
 
 class TestAfterADiff:
@@ -20,7 +28,7 @@ class TestAfterADiff:
         self, scene: Scene
     ) -> None:
         first = scene.tell("/tinygen Greet louder.")
-        scene.model_says(FAREWELL, CONFIDENT)
+        scene.model_says(LOUDER_BYE, CONFIDENT)
         scene.tell("/tinygen The farewell as well.")
         asked = scene.asked[2]
         assert "Greet louder." in asked
@@ -35,7 +43,7 @@ class TestAfterADiff:
 
     def test_the_result_is_one_cumulative_diff_against_the_base(self, scene: Scene) -> None:
         scene.tell("/tinygen Greet louder.")
-        scene.model_says(FAREWELL, CONFIDENT)
+        scene.model_says(LOUDER_BYE, CONFIDENT)
         told = scene.tell("/tinygen The farewell as well.")
         assert "HELLO" in told.diff
         assert "BYE" in told.diff
@@ -46,7 +54,7 @@ class TestAfterADiff:
 
     def test_a_third_word_sees_both_earlier_ones(self, scene: Scene) -> None:
         scene.tell("/tinygen Greet louder.")
-        scene.model_says(FAREWELL, CONFIDENT)
+        scene.model_says(LOUDER_BYE, CONFIDENT)
         scene.tell("/tinygen The farewell as well.")
         scene.model_says(LOUDER_STILL, CONFIDENT)
         told = scene.tell("/tinygen And the name.")
@@ -56,7 +64,7 @@ class TestAfterADiff:
     def test_a_base_that_moved_is_followed(self, scene: Scene) -> None:
         scene.tell("/tinygen Greet louder.")
         moved = scene.repo.git.commit({"other.py": b"# moved on\n"}, branch="main")
-        scene.model_says(FAREWELL, CONFIDENT)
+        scene.model_says(LOUDER_BYE, CONFIDENT)
         told = scene.tell("/tinygen The farewell as well.")
         assert told.report.base_sha == moved
         assert "HELLO" in told.diff
@@ -66,7 +74,7 @@ class TestAfterADiff:
         scene.repo.git.commit(
             {"greet.py": GREET.replace("Hello, ", "Good day, ").encode()}, branch="main"
         )
-        scene.model_says(FAREWELL, CONFIDENT)
+        scene.model_says(LOUDER_BYE, CONFIDENT)
         told = scene.tell("/tinygen The farewell as well.")
         assert told.report.base_sha == first.report.base_sha
         assert "at its own base" in told.answer
@@ -78,16 +86,16 @@ class TestAfterADiff:
 
     def test_new_starts_afresh(self, scene: Scene) -> None:
         scene.tell("/tinygen Greet louder.")
-        scene.model_says(FAREWELL, CONFIDENT)
+        scene.model_says(LOUDER_BYE, CONFIDENT)
         told = scene.tell("/tinygen --new Part louder.")
         assert "HELLO" not in told.diff
         assert "Greet louder." not in scene.asked[2]
 
     def test_retry_starts_where_its_request_started(self, scene: Scene) -> None:
         scene.tell("/tinygen Greet louder.")
-        scene.model_says(FAREWELL, CONFIDENT)
+        scene.model_says(LOUDER_BYE, CONFIDENT)
         scene.tell("/tinygen The farewell as well.")
-        scene.model_says(FAREWELL, CONFIDENT)
+        scene.model_says(LOUDER_BYE, CONFIDENT)
         told = scene.tell("/tinygen retry")
         assert "HELLO" in told.diff
         assert "BYE" in told.diff
@@ -105,7 +113,7 @@ class TestAfterAPullRequest:
         first = scene.tell("/tinygen --pr Greet louder.")
         (pull,) = scene.repo.pulls
         before = scene.repo.head(pull)
-        scene.model_says(FAREWELL, CONFIDENT)
+        scene.model_says(LOUDER_BYE, CONFIDENT)
         told = scene.tell("/tinygen The farewell as well.")
         (pull,) = scene.repo.pulls
         after = scene.repo.head(pull)
@@ -120,7 +128,7 @@ class TestAfterAPullRequest:
         scene.tell("/tinygen Greet louder.")
         scene.tell("/tinygen apply")
         (pull,) = scene.repo.pulls
-        scene.model_says(FAREWELL, CONFIDENT)
+        scene.model_says(LOUDER_BYE, CONFIDENT)
         scene.tell("/tinygen The farewell as well.", on=pull)
         assert scene.repo.git.file(scene.repo.head(pull), "greet.py") == BOTH
         assert "1. Greet louder." in scene.asked[2]
@@ -130,7 +138,7 @@ class TestAfterAPullRequest:
         self, scene: Scene
     ) -> None:
         scene.tell("/tinygen --pr Greet louder.")
-        scene.model_says(FAREWELL, CONFIDENT)
+        scene.model_says(LOUDER_BYE, CONFIDENT)
         told = scene.tell("/tinygen --diff The farewell as well.")
         assert "BYE" in told.diff
         assert "HELLO, " not in told.diff.replace(' return "HELLO', "")
@@ -143,7 +151,7 @@ class TestAfterAPullRequest:
         (pull,) = scene.repo.pulls
         assert pull.pull
         scene.repo.git.commit({"new.py": b"NEW = 1\n"}, branch=pull.pull.head_ref)
-        scene.model_says(FAREWELL, CONFIDENT)
+        scene.model_says(LOUDER_BYE, CONFIDENT)
         scene.tell("/tinygen The farewell as well.")
         assert scene.repo.git.file(scene.repo.head(pull), "new.py") == b"NEW = 1\n"
         assert "+NEW = 1" in scene.asked[2]

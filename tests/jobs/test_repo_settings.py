@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from bot.types.names import short_id
+from tests.doubles.edit_blocks import block
 from tests.jobs.conftest import SetScene
-from tests.scene import CONFIDENT, FILES, GREET, LOUDER, Scene, block, draft, fences
-
-PLAIN, LOUD = '    return "Hello, " + name + "!"\n', '    return "HELLO, " + name + "!"\n'
+from tests.scene import CONFIDENT, FILES, GREET, HELLO, LOUD_HELLO, LOUDER, Scene, draft, fences
 
 
 def settled(set_scene: SetScene, words: str, **given: object) -> Scene:
@@ -91,8 +90,8 @@ def test_what_is_excluded_is_not_shown(set_scene: SetScene) -> None:
     "edit",
     [
         block("greet.py", '    return "Helo, " + name\n', "x\n"),
-        block("greet.py", PLAIN, LOUD),
-        block("gret.py", PLAIN, LOUD),
+        block("greet.py", HELLO, LOUD_HELLO),
+        block("gret.py", HELLO, LOUD_HELLO),
         "*** Begin Patch\n*** Delete File: greet.py\n*** End Patch",
         "*** Begin Patch\n*** Update File: greet.py\n*** Move to: shown.py\n*** End Patch",
     ],
@@ -110,7 +109,7 @@ def test_no_edit_brings_the_lines_of_what_is_excluded(set_scene: SetScene, edit:
 def test_what_is_excluded_stays_as_it_is_and_is_told(set_scene: SetScene) -> None:
     scene = settled(set_scene, "context: {exclude: [greet.py]}\n")
     scene.model_says(
-        draft(block("greet.py", PLAIN, LOUD), block("new.py", "", "x = 1\n")), CONFIDENT
+        draft(block("greet.py", HELLO, LOUD_HELLO), block("new.py", "", "x = 1\n")), CONFIDENT
     )
     told = scene.tell("/tinygen Louder.")
     assert (
@@ -155,7 +154,7 @@ def test_instructions_and_language_reach_the_model(set_scene: SetScene) -> None:
 
 def test_a_protected_path_is_left_as_it_is_and_told(set_scene: SetScene) -> None:
     scene = settled(set_scene, "protected: [secrets/]\n")
-    both = draft(block("secrets/key.py", "", "KEY = 1\n"), block("greet.py", PLAIN, LOUD))
+    both = draft(block("secrets/key.py", "", "KEY = 1\n"), block("greet.py", HELLO, LOUD_HELLO))
     scene.model_says(both, CONFIDENT)
     told = scene.tell("/tinygen Louder.")
     assert "secrets" not in told.diff
@@ -173,7 +172,7 @@ def test_a_protected_path_is_left_as_it_is_and_told(set_scene: SetScene) -> None
         "*** Begin Patch\n*** Delete File: greet.py\n*** End Patch",
         "*** Begin Patch\n*** Update File: greet.py\n*** Move to: x.py\n*** End Patch",
         "*** Begin Patch\n*** Update File: README.md\n*** Move to: lib/greet.py\n*** End Patch",
-        block("./greet.py", PLAIN, LOUD),
+        block("./greet.py", HELLO, LOUD_HELLO),
         block("GREET.PY", "", "x = 1\n"),
         block(".github/tinygen.yml", "protected: [greet.py]\n", "mode: pr\n"),
     ],
@@ -264,7 +263,7 @@ def test_a_mistake_is_told_once_in_a_thread_and_the_rest_holds(set_scene: SetSce
     first = scene.tell("/tinygen Louder.")
     assert "line 1: `mode` should be 'diff' or 'pr'." in first.answer
     scene.model_says(
-        draft(block("secrets/x", "", "y\n"), block("greet.py", PLAIN, LOUD)), CONFIDENT
+        draft(block("secrets/x", "", "y\n"), block("greet.py", HELLO, LOUD_HELLO)), CONFIDENT
     )
     again = scene.tell("/tinygen Louder.")
     assert "should be" not in again.answer
@@ -344,7 +343,7 @@ def test_a_mistake_elsewhere_guards_nothing_more(set_scene: SetScene) -> None:
 def test_a_direct_call_keeps_to_the_file_too(set_scene: SetScene) -> None:
     scene = settled(set_scene, "mode: pr\nbase: nowhere\nprotected: [secrets/]\n")
     scene.model_says(
-        draft(block("secrets/x", "", "y\n"), block("greet.py", PLAIN, LOUD)), CONFIDENT
+        draft(block("secrets/x", "", "y\n"), block("greet.py", HELLO, LOUD_HELLO)), CONFIDENT
     )
     url = f"{scene.github.url}/octocat/greeter"
     answer = scene.web.post("/run", json={"repoUrl": url, "prompt": "Louder."})

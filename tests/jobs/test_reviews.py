@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import pytest
 
+from tests.doubles.edit_blocks import block
 from tests.doubles.github.faults import Fault
 from tests.doubles.github.state import Issue
 from tests.jobs.conftest import SetScene
-from tests.scene import CONFIDENT, GREET, LOUDER, REPO, Scene, block, draft
-
-HELLO, BYE = '    return "Hello, " + name + "!"\n', '    return "Bye, " + name + "!"\n'
-LOUD = GREET.replace('"Hello, "', '"HELLO, "')
-HELLO_LINE, BYE_LINE = 5, 9
-ELSEWHERE = draft(block("greet.py", BYE, BYE.replace("Bye", "BYE")), title="Part louder")
-BOTH = draft(
-    block("greet.py", HELLO, HELLO.replace("Hello", "HELLO")),
-    block("greet.py", BYE, BYE.replace("Bye", "BYE")),
+from tests.scene import (
+    BYE,
+    CONFIDENT,
+    GREET,
+    HELLO,
+    LOUD_BYE,
+    LOUD_GREET,
+    LOUD_HELLO,
+    LOUDER,
+    LOUDER_BYE,
+    REPO,
+    Scene,
+    draft,
 )
+
+HELLO_LINE, BYE_LINE = 5, 9
+BOTH = draft(block("greet.py", HELLO, LOUD_HELLO), block("greet.py", BYE, LOUD_BYE))
 
 
 def pull_of_greet(scene: Scene, *, fork: bool = False) -> Issue:
@@ -56,7 +64,7 @@ class TestOnALine:
         told = scene.remark("/tinygen Louder.", on=pull, line=BYE_LINE)
         after = scene.repo.head(pull)
         assert scene.repo.git.run("rev-list", f"{before}..{after}").decode().split() == [after]
-        assert scene.repo.git.file(after, "greet.py") == LOUD.encode()
+        assert scene.repo.git.file(after, "greet.py") == LOUD_GREET.encode()
         assert f"{scene.github.url}/{REPO}/commit/{after}" in told.answer
 
     @pytest.mark.parametrize(
@@ -81,12 +89,12 @@ class TestOnALine:
         pull = pull_of_greet(scene)
         told = scene.remark("/tinygen Louder.", on=pull, line=HELLO_LINE)
         scene.remark("/tinygen apply", on=pull, line=HELLO_LINE, reply_to=told.comment)
-        assert scene.repo.git.file(scene.repo.head(pull), "greet.py") == LOUD.encode()
+        assert scene.repo.git.file(scene.repo.head(pull), "greet.py") == LOUD_GREET.encode()
 
     def test_a_reply_is_answered_in_the_same_thread_and_goes_on(self, scene: Scene) -> None:
         pull = pull_of_greet(scene)
         told = scene.remark("/tinygen Louder.", on=pull, line=HELLO_LINE)
-        more = block("greet.py", HELLO.replace("Hello", "HELLO"), HELLO.replace("Hello", "HEY"))
+        more = block("greet.py", LOUD_HELLO, HELLO.replace("Hello", "HEY"))
         scene.model_says(draft(more), CONFIDENT)
         again = scene.remark("/tinygen Shorter.", on=pull, line=HELLO_LINE, reply_to=told.comment)
         assert len(scene.said_on_line(told.comment.id)) == 2
@@ -96,7 +104,7 @@ class TestOnALine:
     def test_another_thread_of_the_pull_request_starts_afresh(self, scene: Scene) -> None:
         pull = pull_of_greet(scene)
         scene.remark("/tinygen Louder.", on=pull, line=HELLO_LINE)
-        scene.model_says(ELSEWHERE, CONFIDENT)
+        scene.model_says(LOUDER_BYE, CONFIDENT)
         told = scene.remark("/tinygen Louder.", on=pull, line=BYE_LINE)
         assert "HELLO" not in told.diff
 
@@ -111,7 +119,7 @@ class TestOnALine:
         told = scene.remark("/tinygen --pr Louder.", on=pull, line=HELLO_LINE)
         assert told.state == "done"
         assert scene.repo.git.file(scene.repo.head(pull), "new.py") == b"NEW = 2\n"
-        assert scene.repo.git.file(scene.repo.head(pull), "greet.py") == LOUD.encode()
+        assert scene.repo.git.file(scene.repo.head(pull), "greet.py") == LOUD_GREET.encode()
 
     def test_a_stranger_is_refused_in_the_thread(self, scene: Scene) -> None:
         pull = pull_of_greet(scene)
@@ -143,7 +151,7 @@ class TestOneReview:
         )
         after = scene.repo.head(pull)
         assert scene.repo.git.run("rev-list", f"{before}..{after}").decode().split() == [after]
-        assert scene.repo.git.file(after, "greet.py") == LOUD.replace('"Bye, "', '"BYE, "').encode()
+        assert scene.repo.git.file(after, "greet.py") == LOUD_GREET.replace(BYE, LOUD_BYE).encode()
         assert len(scene.asked) == 2
         assert "line 5:\n\nGreet louder." in scene.asked[0]
         assert "line 9:\n\nPart louder." in scene.asked[0]
@@ -249,7 +257,7 @@ class TestWhatWasSaid:
         assert "Lines that this was asked on have changed since" in told.answer
         assert "at lines that have changed since" in scene.asked[0]
         assert "```suggestion" not in told.answer
-        assert scene.repo.git.file(scene.repo.head(pull), "greet.py") == LOUD.encode()
+        assert scene.repo.git.file(scene.repo.head(pull), "greet.py") == LOUD_GREET.encode()
 
     def test_outsiders_words_on_lines_are_left_out(self, scene: Scene) -> None:
         pull = pull_of_greet(scene)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from bot.jobs.workflows import run_id
+from tests.doubles.edit_blocks import block
 from tests.doubles.github import Repository
 from tests.jobs.conftest import SetScene
-from tests.scene import CONFIDENT, FILES, LOUDER, Scene, block, draft
+from tests.scene import CONFIDENT, FILES, LOUD_HELLO, LOUDER, Scene, draft
 
 
 def of_an_organization(scene: Scene) -> Repository:
@@ -138,9 +139,7 @@ class TestTwice:
     def test_a_follow_up_that_comes_before_the_first_has_ended_builds_on_it(
         self, scene: Scene
     ) -> None:
-        again = block(
-            "greet.py", '    return "HELLO, " + name + "!"\n', '    return "HEY, " + name + "!"\n'
-        )
+        again = block("greet.py", LOUD_HELLO, '    return "HEY, " + name + "!"\n')
         scene.model_says(LOUDER, CONFIDENT, draft(again), CONFIDENT)
         first = scene.say("/tinygen Louder.")
         scene.wait(

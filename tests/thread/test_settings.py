@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 import yaml
@@ -23,9 +22,10 @@ from bot.thread.settings import (
 )
 from bot.types import Command
 from bot.types.snapshot import view_repository
+from tests import ROOT
 from tests.change.snapshots import snapshot_of
 
-SCHEMA = Path(__file__).parents[2] / "deploy" / "tinygen.schema.json"
+SCHEMA = ROOT / "deploy" / "tinygen.schema.json"
 WHOLE = b"""\
 mode: pr
 base: develop

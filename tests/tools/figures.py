@@ -22,7 +22,8 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
-PLUGINS = Path(__file__).parent / "plugins"
+from tests.tools.record import PLUGINS
+
 FIX = "test_a_pull_request_is_opened"
 """The test that has a pull request made; of its cases the one that is told to with `--pr`."""
 COUNTED = (tokenize.NAME, tokenize.OP, tokenize.NUMBER, tokenize.STRING)

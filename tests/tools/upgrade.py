@@ -16,12 +16,13 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from tests import ROOT
 from tests.doubles.github.repository import Repository
 from tests.doubles.github.state import Issue
 from tests.doubles.model import Messages, ModelDouble, Reply, hang
 from tests.doubles.supabase import fresh_database, postgres
 from tests.scene import CONFIDENT, FILES, LOUDER
-from tests.stage import ROOT, Stage
+from tests.stage import Stage
 
 REPOSITORIES = 6
 """More than a worker runs at once, so that some jobs wait in the engine's queue."""

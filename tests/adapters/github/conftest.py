@@ -15,10 +15,10 @@ from bot.adapters.github import GitHubApp
 from bot.adapters.github.repository import Repository
 from tests.doubles.github import GitHubDouble
 from tests.doubles.github import Repository as RepositoryDouble
+from tests.doubles.github.apps import DEFAULT_PERMISSIONS
 from tests.doubles.github.state import App, Installation
 
 FILES = {"README.md": b"# Hello\n", "src/app.py": b"print('hello')\n", "src/run.sh": b"#!/bin/sh\n"}
-PERMISSIONS = {"contents": "write", "issues": "write", "metadata": "read", "pull_requests": "write"}
 
 
 class Clock:
@@ -83,10 +83,10 @@ class InstalledApp:
 @pytest.fixture
 def installed(tmp_path: Path) -> Iterator[InstalledApp]:
     with GitHubDouble(tmp_path) as double:
-        app = double.add_app(permissions={**PERMISSIONS, "workflows": "write"})
+        app = double.add_app(permissions={**DEFAULT_PERMISSIONS, "workflows": "write"})
         repo = double.add_repository("octocat/hello", files=FILES, permissions={"mona": "write"})
         repo.open_issue("mona", "It is broken", "Mend it.")
-        installation = double.install(app, "octocat", permissions=PERMISSIONS)
+        installation = double.install(app, "octocat", permissions=DEFAULT_PERMISSIONS)
         installed = InstalledApp(double, app, repo, installation)
         yield installed
         installed.close()

@@ -7,7 +7,6 @@ import base64
 import json
 import random
 import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -15,9 +14,9 @@ from bot.change.context import choose_context
 from bot.change.prompts import generation_prompt
 from bot.types import Context, Task
 from bot.types.snapshot import RepositoryView
+from tests import ROOT
 from tests.change.snapshots import view_of
 
-ROOT = Path(__file__).parents[3]
 BUDGETS = (1_000, 4_000, 16_000, 64_000)
 TASKS = (
     "Wait as long as Retry-After says when the model answers 429",

@@ -10,6 +10,7 @@ from bot.types.snapshot import Changes
 from tests.change.snapshots import view_of
 
 Files = Mapping[str, bytes | str]
+LONG = "".join(f"line {number} of the file\n" for number in range(200))
 
 
 def apply_reply(
@@ -47,9 +48,3 @@ def problem_of(files: Files, reply: str) -> str:
     assert parsed.edits == ()
     (problem,) = parsed.problems
     return problem
-
-
-def block(path: str, search: str, replace: str) -> str:
-    """A search/replace block in the form that is asked for; its sides end with a newline or are
-    empty."""
-    return f"{path}\n```\n<<<<<<< SEARCH\n{search}=======\n{replace}>>>>>>> REPLACE\n```\n"

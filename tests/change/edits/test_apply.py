@@ -9,21 +9,20 @@ import pytest
 from bot.change.edits import apply_edits, read_reply
 from bot.types.reply import Edit
 from bot.types.snapshot import Change
-from tests.change.edits.samples import apply_reply, block, contents_after, rejection_of
+from tests.change.edits.samples import LONG, apply_reply, contents_after, rejection_of
 from tests.change.snapshots import view_of
-
-LONG = "".join(f"line {number} of the file\n" for number in range(200))
+from tests.doubles.edit_blocks import fenced_block
 
 
 @pytest.mark.parametrize("content", [b"a\r\nb\r\nc\r\n", b"a\r\nb\r\nc"])
 def test_line_ends_of_the_file_are_kept(content: bytes) -> None:
-    assert contents_after({"a.txt": content}, block("a.txt", "b\n", "B\nB2\n")) == {
+    assert contents_after({"a.txt": content}, fenced_block("a.txt", "b\n", "B\nB2\n")) == {
         "a.txt": content.replace(b"b", b"B\r\nB2")
     }
 
 
 def test_lines_that_end_as_on_old_macs_are_lines() -> None:
-    assert contents_after({"a.txt": b"a\rb\rc\r"}, block("a.txt", "b\n", "B\nB2\n")) == {
+    assert contents_after({"a.txt": b"a\rb\rc\r"}, fenced_block("a.txt", "b\n", "B\nB2\n")) == {
         "a.txt": b"a\rB\rB2\rc\r"
     }
 
@@ -37,7 +36,7 @@ def test_a_full_file_takes_the_line_ends_mark_and_final_newline_of_the_old_one()
 
 def test_mixed_line_ends_stay_where_nothing_changes() -> None:
     assert contents_after(
-        {"a.txt": b"a\r\nb\nc\r\nd\n"}, block("a.txt", "a\nb\nc\n", "a\nb\nX\nc\n")
+        {"a.txt": b"a\r\nb\nc\r\nd\n"}, fenced_block("a.txt", "a\nb\nc\n", "a\nb\nX\nc\n")
     ) == {"a.txt": b"a\r\nb\nX\nc\r\nd\n"}
 
 
@@ -48,7 +47,7 @@ def test_line_ends_may_be_changed_by_saying_so() -> None:
 
 @pytest.mark.parametrize("content", ["a\nb", "a\nb\n"])
 def test_the_final_newline_stays_as_it_was(content: str) -> None:
-    assert contents_after({"a.txt": content}, block("a.txt", "b\n", "b\nc\n")) == {
+    assert contents_after({"a.txt": content}, fenced_block("a.txt", "b\n", "b\nc\n")) == {
         "a.txt": content.replace("b", "b\nc").encode()
     }
 
@@ -67,37 +66,39 @@ def test_a_diff_may_add_and_take_away_the_final_newline() -> None:
 
 
 def test_a_byte_order_mark_stays() -> None:
-    assert contents_after({"a.txt": b"\xef\xbb\xbfa\nb\n"}, block("a.txt", "a\n", "A\n")) == {
-        "a.txt": b"\xef\xbb\xbfA\nb\n"
-    }
+    assert contents_after(
+        {"a.txt": b"\xef\xbb\xbfa\nb\n"}, fenced_block("a.txt", "a\n", "A\n")
+    ) == {"a.txt": b"\xef\xbb\xbfA\nb\n"}
 
 
 def test_bytes_of_another_encoding_survive_an_edit_beside_them() -> None:
-    assert contents_after({"a.txt": b"caf\xe9\nb\n"}, block("a.txt", "b\n", "c\n")) == {
+    assert contents_after({"a.txt": b"caf\xe9\nb\n"}, fenced_block("a.txt", "b\n", "c\n")) == {
         "a.txt": b"caf\xe9\nc\n"
     }
 
 
 def test_no_second_encoding_is_mixed_into_a_file() -> None:
-    assert "not UTF-8" in rejection_of({"a.txt": b"caf\xe9\nb\n"}, block("a.txt", "b\n", "ü\n"))
+    assert "not UTF-8" in rejection_of(
+        {"a.txt": b"caf\xe9\nb\n"}, fenced_block("a.txt", "b\n", "ü\n")
+    )
 
 
 def test_odd_line_breaks_inside_a_line_end_no_line() -> None:
     content = "a\x0cb\u2028c\u0085d\re\nf\n"
-    assert contents_after({"a.txt": content}, block("a.txt", "f\n", "g\n")) == {
+    assert contents_after({"a.txt": content}, fenced_block("a.txt", "f\n", "g\n")) == {
         "a.txt": content.replace("f", "g").encode()
     }
 
 
 def test_a_place_that_is_not_the_only_one_is_refused_with_all_of_them() -> None:
-    message = rejection_of({"a.txt": "x\ny\nx\ny\n"}, block("a.txt", "x\ny\n", "z\n"))
+    message = rejection_of({"a.txt": "x\ny\nx\ny\n"}, fenced_block("a.txt", "x\ny\n", "z\n"))
     assert "2 places (lines 1, 3)" in message
 
 
 def test_a_looser_match_beside_an_exact_one_does_not_make_it_ambiguous() -> None:
-    assert contents_after({"a.txt": "  x = 1\nx = 1\n"}, block("a.txt", "x = 1\n", "x = 2\n")) == {
-        "a.txt": b"  x = 1\nx = 2\n"
-    }
+    assert contents_after(
+        {"a.txt": "  x = 1\nx = 1\n"}, fenced_block("a.txt", "x = 1\n", "x = 2\n")
+    ) == {"a.txt": b"  x = 1\nx = 2\n"}
 
 
 def test_the_line_number_of_a_diff_decides_between_equal_places() -> None:
@@ -143,20 +144,20 @@ def test_the_same_change_may_be_made_at_several_places_of_a_diff() -> None:
 def test_part_of_a_line_is_found_if_it_occurs_once() -> None:
     assert contents_after(
         {"a.py": "x = compute(alpha, beta)\n"},
-        block("a.py", "compute(alpha, beta)\n", "compute(beta)\n"),
+        fenced_block("a.py", "compute(alpha, beta)\n", "compute(beta)\n"),
     ) == {"a.py": b"x = compute(beta)\n"}
 
 
 @pytest.mark.parametrize("search", ["ompute(alpha)\n", "compute(alp\n", "x =\n"])
 def test_part_of_a_word_or_too_little_of_a_line_is_refused(search: str) -> None:
     assert "not in the file" in rejection_of(
-        {"a.py": "x = compute(alpha)\n"}, block("a.py", search, "y\n")
+        {"a.py": "x = compute(alpha)\n"}, fenced_block("a.py", search, "y\n")
     )
 
 
 def test_a_search_that_is_not_there_is_answered_with_the_nearest_lines() -> None:
     message = rejection_of(
-        {"a.txt": LONG}, block("a.txt", "line 90 of the file\nline 91 of a file\n", "x\n")
+        {"a.txt": LONG}, fenced_block("a.txt", "line 90 of the file\nline 91 of a file\n", "x\n")
     )
     assert "    91 | line 90 of the file\n    92 | line 91 of the file" in message
     assert "that begins with `line 90 of the file`" in message
@@ -166,19 +167,19 @@ def test_a_search_that_is_not_there_is_answered_with_the_nearest_lines() -> None
 def test_indentation_that_fits_no_rule_is_refused() -> None:
     files = {"a.py": "if a:\n    if b:\n        c()\n"}
     assert "how deep the new lines belong cannot be told" in rejection_of(
-        files, block("a.py", "if b:\nc()\n", "if b:\nd()\n")
+        files, fenced_block("a.py", "if b:\nc()\n", "if b:\nd()\n")
     )
 
 
 def test_a_heading_underlined_like_a_divider_is_part_of_the_search() -> None:
     files = {"a.rst": "Changes\n=======\n\nold\n"}
-    reply = block("a.rst", "Changes\n=======\n\nold\n", "Changes\n=======\n\nnew\n")
+    reply = fenced_block("a.rst", "Changes\n=======\n\nold\n", "Changes\n=======\n\nnew\n")
     assert contents_after(files, reply) == {"a.rst": b"Changes\n=======\n\nnew\n"}
 
 
 def test_an_underline_may_be_added() -> None:
     assert contents_after(
-        {"a.rst": "Changes\n\nold\n"}, block("a.rst", "Changes\n", "Changes\n=======\n")
+        {"a.rst": "Changes\n\nold\n"}, fenced_block("a.rst", "Changes\n", "Changes\n=======\n")
     ) == {"a.rst": b"Changes\n=======\n\nold\n"}
 
 
@@ -194,16 +195,16 @@ def test_a_block_that_may_be_divided_in_two_ways_is_refused_with_a_way_out() -> 
 
 def test_conflict_markers_of_a_file_may_be_resolved() -> None:
     conflict = "<<<<<<< HEAD\na\n=======\nb\n>>>>>>> topic\n"
-    assert contents_after({"a.txt": f"x\n{conflict}y\n"}, block("a.txt", conflict, "a\n")) == {
-        "a.txt": b"x\na\ny\n"
-    }
+    assert contents_after(
+        {"a.txt": f"x\n{conflict}y\n"}, fenced_block("a.txt", conflict, "a\n")
+    ) == {"a.txt": b"x\na\ny\n"}
 
 
 def test_fences_of_a_file_are_part_of_an_edit() -> None:
     files = {"a.md": "# A\n\n```sh\nmake\n```\n"}
-    assert contents_after(files, block("a.md", "```sh\nmake\n```\n", "```sh\nmake all\n```\n")) == {
-        "a.md": b"# A\n\n```sh\nmake all\n```\n"
-    }
+    assert contents_after(
+        files, fenced_block("a.md", "```sh\nmake\n```\n", "```sh\nmake all\n```\n")
+    ) == {"a.md": b"# A\n\n```sh\nmake all\n```\n"}
 
 
 def test_fences_behind_a_diffs_sign_do_not_end_it() -> None:
@@ -216,7 +217,7 @@ def test_fences_behind_a_diffs_sign_do_not_end_it() -> None:
 def test_an_edit_whose_result_is_in_the_file_counts_as_applied() -> None:
     result = apply_reply(
         {"a.py": "def f():\n    return compute(1)\n"},
-        block("a.py", "    return calc(1)\n", "    return compute(1)\n"),
+        fenced_block("a.py", "    return calc(1)\n", "    return compute(1)\n"),
     )
     assert result.applied
     assert not result.changes
@@ -224,25 +225,29 @@ def test_an_edit_whose_result_is_in_the_file_counts_as_applied() -> None:
 
 def test_an_edit_sent_again_on_the_changed_file_counts_as_applied_and_changes_nothing() -> None:
     base = view_of({"a.py": b"import os\n"})
-    edits = read_reply(block("a.py", "import os\n", "import os\nimport sys\n")).edits
+    edits = read_reply(fenced_block("a.py", "import os\n", "import os\nimport sys\n")).edits
     first = apply_edits(base, {}, edits)
     assert apply_edits(base, first.changes, edits) == replace(first, applied=edits)
 
 
 def test_a_removal_counts_as_applied_only_if_its_lines_are_gone() -> None:
-    reply = block("a.py", "first(1)\nremoved(2)\nthird(3)\n", "first(1)\nthird(3)\n")
+    reply = fenced_block("a.py", "first(1)\nremoved(2)\nthird(3)\n", "first(1)\nthird(3)\n")
     assert apply_reply({"a.py": "first(1)\nthird(3)\n"}, reply).applied
     assert apply_reply({"a.py": "removed(2)\nfirst(1)\nthird(3)\n"}, reply).rejected
 
 
 def test_an_edit_that_comes_back_to_the_base_leaves_no_change() -> None:
-    reply = block("a.py", "one = 1\n", "one = 2\n") + block("a.py", "one = 2\n", "one = 1\n")
+    reply = fenced_block("a.py", "one = 1\n", "one = 2\n") + fenced_block(
+        "a.py", "one = 2\n", "one = 1\n"
+    )
     assert contents_after({"a.py": "one = 1\n"}, reply) == {}
 
 
 def test_equal_sides_count_as_applied_if_they_match_and_change_nothing() -> None:
-    assert contents_after({"a.py": "x = 1\n"}, block("a.py", "x = 1\n", "x = 1\n")) == {}
-    assert "the same" in rejection_of({"a.py": "x = 1  \n"}, block("a.py", "x = 1\n", "x = 1\n"))
+    assert contents_after({"a.py": "x = 1\n"}, fenced_block("a.py", "x = 1\n", "x = 1\n")) == {}
+    assert "the same" in rejection_of(
+        {"a.py": "x = 1  \n"}, fenced_block("a.py", "x = 1\n", "x = 1\n")
+    )
 
 
 def test_a_delete_of_a_file_that_never_was_is_refused_with_the_nearest_name() -> None:
@@ -276,7 +281,7 @@ def test_a_moved_file_keeps_its_mode_and_may_be_edited() -> None:
 def test_an_executable_file_stays_one_and_a_new_one_is_not() -> None:
     result = apply_reply(
         {"run.sh": "a\n"},
-        block("run.sh", "a\n", "b\n") + block("new.sh", "", "x\n"),
+        fenced_block("run.sh", "a\n", "b\n") + fenced_block("new.sh", "", "x\n"),
         modes={"run.sh": "100755"},
     )
     assert {path: change.mode for path, change in result.changes.items()} == {
@@ -288,7 +293,7 @@ def test_an_executable_file_stays_one_and_a_new_one_is_not() -> None:
 def test_each_edit_is_applied_or_rejected_by_itself() -> None:
     result = apply_reply(
         {"a.py": "a = 1\nb = 2\n"},
-        block("a.py", "a = 1\n", "a = 9\n") + block("a.py", "c = 3\n", "c = 9\n"),
+        fenced_block("a.py", "a = 1\n", "a = 9\n") + fenced_block("a.py", "c = 3\n", "c = 9\n"),
     )
     assert result.changes["a.py"].content == b"a = 9\nb = 2\n"
     assert [edit.search for edit in result.applied] == ["a = 1\n"]

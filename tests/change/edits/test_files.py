@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bot.change.edits.files import new_path_fault, path_fault
-from tests.change.edits.samples import apply_reply, block, contents_after, rejection_of
+from tests.change.edits.samples import apply_reply, contents_after, rejection_of
+from tests.doubles.edit_blocks import fenced_block
 
 OUTSIDE = [
     "/etc/passwd",
@@ -138,7 +139,7 @@ def test_nothing_is_made_through_a_symlink_or_a_submodule(mode: str) -> None:
 
 
 def test_a_binary_file_is_not_changed() -> None:
-    assert "binary" in rejection_of({"a.png": b"x\n\0"}, block("a.png", "x\n", "y\n"))
+    assert "binary" in rejection_of({"a.png": b"x\n\0"}, fenced_block("a.png", "x\n", "y\n"))
     assert "binary" in rejection_of({"a.png": b"x\n\0"}, "a.png\n```\ny\n```\n")
 
 
@@ -158,7 +159,9 @@ def test_a_file_kept_in_lfs_is_not_changed() -> None:
     pointer = (
         b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"a" * 64 + b"\nsize 12\n"
     )
-    assert "LFS" in rejection_of({"a.psd": pointer}, block("a.psd", "size 12\n", "size 13\n"))
+    assert "LFS" in rejection_of(
+        {"a.psd": pointer}, fenced_block("a.psd", "size 12\n", "size 13\n")
+    )
 
 
 def test_no_binary_content_comes_in() -> None:
@@ -200,7 +203,7 @@ def test_a_file_may_be_renamed_in_case_alone() -> None:
 
 
 def test_a_name_that_the_repository_has_may_be_edited_though_none_like_it_is_made() -> None:
-    assert contents_after({"src/aux.c": "x\n"}, block("src/aux.c", "x\n", "y\n")) == {
+    assert contents_after({"src/aux.c": "x\n"}, fenced_block("src/aux.c", "x\n", "y\n")) == {
         "src/aux.c": b"y\n"
     }
 

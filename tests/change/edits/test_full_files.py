@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.change.edits.samples import block, contents_after, rejection_of
+from tests.change.edits.samples import LONG, contents_after, rejection_of
+from tests.doubles.edit_blocks import fenced_block
 
-LONG = "".join(f"line {number} of the file\n" for number in range(200))
 APP = """import os
 import sys
 
@@ -25,12 +25,12 @@ main()
 
 
 def test_an_empty_search_on_a_file_with_content_is_refused_unless_it_reads_so() -> None:
-    assert "exists already" in rejection_of({"a.py": "x\n"}, block("a.py", "", "y\n"))
-    assert contents_after({"a.py": "x\n"}, block("a.py", "", "x\n")) == {}
+    assert "exists already" in rejection_of({"a.py": "x\n"}, fenced_block("a.py", "", "y\n"))
+    assert contents_after({"a.py": "x\n"}, fenced_block("a.py", "", "x\n")) == {}
 
 
 def test_an_empty_file_may_be_filled() -> None:
-    assert contents_after({"a.py": ""}, block("a.py", "", "y\n")) == {"a.py": b"y\n"}
+    assert contents_after({"a.py": ""}, fenced_block("a.py", "", "y\n")) == {"a.py": b"y\n"}
 
 
 def test_a_write_that_drops_most_of_a_large_file_is_refused() -> None:
@@ -87,9 +87,11 @@ def test_what_a_file_prints_is_not_the_file(output: str) -> None:
 
 
 def test_most_of_a_file_does_not_go_with_lines_that_a_search_leaves_out() -> None:
-    reply = block("a.txt", "line 0 of the file\n...\nline 199 of the file\n", "short\n")
+    reply = fenced_block("a.txt", "line 0 of the file\n...\nline 199 of the file\n", "short\n")
     assert "would drop most of the file" in rejection_of({"a.txt": LONG}, reply)
-    assert contents_after({"a.txt": LONG}, block("a.txt", LONG, "short\n")) == {"a.txt": b"short\n"}
+    assert contents_after({"a.txt": LONG}, fenced_block("a.txt", LONG, "short\n")) == {
+        "a.txt": b"short\n"
+    }
 
 
 def test_a_file_may_become_shorter() -> None:
@@ -122,7 +124,7 @@ def test_a_file_that_begins_with_a_marker_may_go_on_doing_so() -> None:
 @pytest.mark.parametrize("language", ["bash", "sh", "console"])
 def test_a_command_below_a_path_is_not_the_file(language: str) -> None:
     reply = (
-        block("app.py", "import os\n", "import re\n")
+        fenced_block("app.py", "import os\n", "import re\n")
         + f"\nRun `app.py`:\n\napp.py:\n```{language}\npython app.py\n```\n"
     )
     assert contents_after({"app.py": APP}, reply) == {

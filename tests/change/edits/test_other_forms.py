@@ -6,7 +6,8 @@ from __future__ import annotations
 import pytest
 
 from bot.change.edits import read_reply
-from tests.change.edits.samples import apply_reply, block, contents_after, problem_of, rejection_of
+from tests.change.edits.samples import apply_reply, contents_after, problem_of, rejection_of
+from tests.doubles.edit_blocks import fenced_block
 
 FILES = {"src/a.py": "import os\n\n\ndef f():\n    return 1\n", "b.py": "def g():\n    return 1\n"}
 EDIT = "<<<<<<< SEARCH\n    return 1\n=======\n    return 2\n>>>>>>> REPLACE\n"
@@ -31,7 +32,7 @@ def test_a_path_may_be_in_a_tag_or_in_brackets(label: str, form: str) -> None:
 
 @pytest.mark.parametrize("path", ["[id].tsx", "app/[id]/page.tsx", "[slug]/page.tsx"])
 def test_brackets_of_a_path_are_part_of_it(path: str) -> None:
-    assert contents_after({path: "a = 1\n"}, block(path, "a = 1\n", "a = 2\n")) == {
+    assert contents_after({path: "a = 1\n"}, fenced_block(path, "a = 1\n", "a = 2\n")) == {
         path: b"a = 2\n"
     }
 
@@ -40,19 +41,19 @@ def test_brackets_of_a_path_are_part_of_it(path: str) -> None:
 @pytest.mark.parametrize("label", ["{}", "`{}`", '"{}":', "**{}**", "### {}", "File: {}"])
 def test_the_path_of_a_known_file_may_hold_spaces(path: str, label: str) -> None:
     assert contents_after(
-        {path: "one\n", "b c/d.py": ""}, block(label.format(path), "one\n", "two\n")
+        {path: "one\n", "b c/d.py": ""}, fenced_block(label.format(path), "one\n", "two\n")
     ) == {path: b"two\n"}
 
 
 def test_a_sentence_names_a_file_only_by_something_like_one() -> None:
     assert "names no file" in problem_of(
-        {}, "The client/server code is in a file of its own:\n" + block("", "", "x\n")
+        {}, "The client/server code is in a file of its own:\n" + fenced_block("", "", "x\n")
     )
 
 
 def test_a_name_may_be_spelled_in_other_code_points_than_the_files() -> None:
     files = {"cafe\u0301/menu.txt": "tea\n"}
-    assert contents_after(files, block("caf\u00e9/menu.txt", "tea\n", "coffee\n")) == {
+    assert contents_after(files, fenced_block("caf\u00e9/menu.txt", "tea\n", "coffee\n")) == {
         "cafe\u0301/menu.txt": b"coffee\n"
     }
 
@@ -143,7 +144,7 @@ def test_reasoning_may_have_only_its_end() -> None:
 
 def test_a_reasoning_tag_inside_an_edit_is_text_of_the_edit() -> None:
     files = {"b.py": FILES["b.py"], "a.md": "<think>\nhm\n</think>\n"}
-    reply = block("b.py", "    return 1\n", "    return 2\n") + block(
+    reply = fenced_block("b.py", "    return 1\n", "    return 2\n") + fenced_block(
         "a.md", "</think>\n", "</think>\ndone\n"
     )
     assert contents_after(files, reply) == {
@@ -226,12 +227,12 @@ def test_a_diff_makes_no_symlink_and_no_submodule(mode: str) -> None:
 def test_an_edit_of_a_file_that_was_moved_away_is_rejected_with_the_reason() -> None:
     move = "*** Begin Patch\n*** Update File: b.py\n*** Move to: c.py\n*** End Patch\n"
     (rejection,) = apply_reply(
-        FILES, move + block("b.py", "    return 1\n", "    return 2\n")
+        FILES, move + fenced_block("b.py", "    return 1\n", "    return 2\n")
     ).rejected
     assert "deleted or moved by an earlier edit" in rejection.message
 
 
 def test_bytes_that_are_no_utf8_do_not_come_in() -> None:
     assert "no file can hold" in rejection_of(
-        FILES, block("b.py", "    return 1\n", "    return '\udcff'\n")
+        FILES, fenced_block("b.py", "    return 1\n", "    return '\udcff'\n")
     )

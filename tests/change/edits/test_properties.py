@@ -18,8 +18,9 @@ from bot.change.edits.reindent import align
 from bot.types.reply import Edit
 from tests.benchmarks.edits_dirt import CLEAN, DIRTS
 from tests.benchmarks.edits_replies import FORMS, Dirt, FileChange, Form, reply
-from tests.change.edits.samples import apply_reply, block
+from tests.change.edits.samples import apply_reply
 from tests.change.snapshots import view_of
+from tests.doubles.edit_blocks import fenced_block
 
 pytestmark = pytest.mark.slow
 
@@ -229,7 +230,7 @@ def test_a_reply_reads_the_same_with_crlf(text: str) -> None:
 def test_edits_are_whole_or_not_at_all(change: FileChange) -> None:
     """One bad edit among good ones changes nothing of what those do."""
     text = reply("blocks", CLEAN, [change], random.Random(0)) or ""
-    bad = block(change.path, "no such line anywhere\n", "x\n")
+    bad = fenced_block(change.path, "no such line anywhere\n", "x\n")
     files = {change.path: change.old or ""}
     assert apply_reply(files, bad + text + bad).changes == apply_reply(files, text).changes
 

@@ -7,10 +7,11 @@ import pytest
 
 from bot.change.edits import read_reply
 from bot.types.reply import Edit, Request
-from tests.change.edits.samples import block, contents_after
+from tests.change.edits.samples import contents_after
+from tests.doubles.edit_blocks import fenced_block
 
 APP = "import os\n\n\ndef f(a):\n    return a\n\n\ndef g(b):\n    return b\n"
-BLOCK = block("a.py", "a\n", "b\n")
+BLOCK = fenced_block("a.py", "a\n", "b\n")
 
 
 def test_a_search_replace_block_changes_its_place() -> None:
@@ -77,11 +78,12 @@ def test_requests_are_read_beside_edits() -> None:
 @pytest.mark.parametrize(
     "end",
     range(
-        len("b.py\n<<<<<<< SEARCH\n"), len(block("b.py", "a\n", "b\n")) - len(">>> REPLACE\n```\n")
+        len("b.py\n<<<<<<< SEARCH\n"),
+        len(fenced_block("b.py", "a\n", "b\n")) - len(">>> REPLACE\n```\n"),
     ),
 )
 def test_a_block_that_was_cut_off_is_reported_and_the_ones_before_it_stay(end: int) -> None:
-    parsed = read_reply(BLOCK + block("b.py", "a\n", "b\n")[:end])
+    parsed = read_reply(BLOCK + fenced_block("b.py", "a\n", "b\n")[:end])
     assert parsed.edits == read_reply(BLOCK).edits
     assert "b.py" in parsed.problems[0]
 

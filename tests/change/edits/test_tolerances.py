@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bot.change.edits import read_reply
-from tests.change.edits.samples import block, contents_after, rejection_of
+from tests.change.edits.samples import contents_after, rejection_of
+from tests.doubles.edit_blocks import fenced_block
 
 APP = """import os
 
@@ -68,7 +69,7 @@ def test_a_path_may_follow_the_search_marker() -> None:
 
 
 def test_a_block_without_a_path_belongs_to_the_file_before() -> None:
-    first = block("src/app.py", "import os\n", "import sys\n")
+    first = fenced_block("src/app.py", "import os\n", "import sys\n")
     wanted = APP.replace("import os", "import sys").replace("return b\n", "return b * 2\n")
     assert contents_after({"src/app.py": APP}, f"{first}and\n\n{PLAIN}") == {
         "src/app.py": wanted.encode()
@@ -122,24 +123,26 @@ def test_reasoning_at_the_start_of_a_reply_holds_no_edits() -> None:
 
 @pytest.mark.parametrize(("top", "bottom"), [("\n", ""), ("", "\n"), ("\n\n", "\n")])
 def test_blank_lines_may_be_added_at_the_ends_of_both_sides(top: str, bottom: str) -> None:
-    reply = block("src/app.py", f"{top}    return b\n{bottom}", f"{top}    return b * 2\n{bottom}")
+    reply = fenced_block(
+        "src/app.py", f"{top}    return b\n{bottom}", f"{top}    return b * 2\n{bottom}"
+    )
     assert contents_after({"src/app.py": APP}, reply) == WANTED
 
 
 def test_blank_lines_that_the_file_shares_with_the_search_stay() -> None:
-    reply = block("a.txt", "\n\none\n", "\none\ntwo\n")
+    reply = fenced_block("a.txt", "\n\none\n", "\none\ntwo\n")
     assert contents_after({"a.txt": "zero\n\none\n"}, reply) == {"a.txt": b"zero\none\ntwo\n"}
 
 
 def test_trailing_spaces_that_the_search_lost_stay_in_the_file() -> None:
-    reply = block("a.txt", "one\ntwo\nthree\n", "one\n2\nthree\n")
+    reply = fenced_block("a.txt", "one\ntwo\nthree\n", "one\n2\nthree\n")
     assert contents_after({"a.txt": "one  \ntwo \nthree\t\nfour\n"}, reply) == {
         "a.txt": b"one  \n2\nthree\t\nfour\n"
     }
 
 
 def test_indentation_may_be_lost_throughout() -> None:
-    reply = block(
+    reply = fenced_block(
         "src/app.py", "if a:\n    return a\n", "if a:\n    for x in a:\n        return x\n"
     )
     wanted = APP.replace("        return a\n", "        for x in a:\n            return x\n")
@@ -147,14 +150,14 @@ def test_indentation_may_be_lost_throughout() -> None:
 
 
 def test_indentation_may_be_gained_throughout() -> None:
-    reply = block(
+    reply = fenced_block(
         "src/app.py", "    def g(b):\n        return b\n", "    def g(b):\n        return b * 2\n"
     )
     assert contents_after({"src/app.py": APP}, reply) == WANTED
 
 
 def test_spaces_may_stand_for_tabs() -> None:
-    reply = block(
+    reply = fenced_block(
         "a.go",
         "    if x {\n        y()\n    }\n",
         "    if x {\n        y()\n        if z {\n            w()\n        }\n    }\n",
@@ -164,13 +167,15 @@ def test_spaces_may_stand_for_tabs() -> None:
 
 
 def test_tabs_may_stand_for_spaces() -> None:
-    reply = block("src/app.py", "\tif a:\n\t\treturn a\n", "\tif a:\n\t\tprint(a)\n\t\treturn a\n")
+    reply = fenced_block(
+        "src/app.py", "\tif a:\n\t\treturn a\n", "\tif a:\n\t\tprint(a)\n\t\treturn a\n"
+    )
     wanted = APP.replace("        return a\n", "        print(a)\n        return a\n")
     assert contents_after({"src/app.py": APP}, reply) == {"src/app.py": wanted.encode()}
 
 
 def test_new_lines_take_on_tabs_where_the_file_has_nothing_else() -> None:
-    reply = block(
+    reply = fenced_block(
         "a.go", "package a\n", "package a\n\nfunc b() {\n    if x {\n        z()\n    }\n}\n"
     )
     wanted = GO.replace("package a\n", "package a\n\nfunc b() {\n\tif x {\n\t\tz()\n\t}\n}\n")
@@ -178,7 +183,7 @@ def test_new_lines_take_on_tabs_where_the_file_has_nothing_else() -> None:
 
 
 def test_spaces_that_may_be_one_tab_or_two_are_refused() -> None:
-    reply = block("a.go", "package a\n", "package a\n\nvar b = `\n        x\n`\n")
+    reply = fenced_block("a.go", "package a\n", "package a\n\nvar b = `\n        x\n`\n")
     assert "cannot be told" in rejection_of({"a.go": GO}, reply)
 
 
@@ -192,12 +197,12 @@ def test_a_full_file_is_written_as_it_is_sent() -> None:
 
 @pytest.mark.parametrize("end", ["...\n", "    # ... rest of the class ...\n", "[…]\n"])
 def test_lines_left_out_at_the_end_of_both_sides_are_none_of_the_edit(end: str) -> None:
-    reply = block("src/app.py", f"    return b\n{end}", f"    return b * 2\n{end}")
+    reply = fenced_block("src/app.py", f"    return b\n{end}", f"    return b * 2\n{end}")
     assert contents_after({"src/app.py": APP}, reply) == WANTED
 
 
 def test_lines_may_be_left_out_on_both_sides() -> None:
-    reply = block(
+    reply = fenced_block(
         "src/app.py", "def f(a):\n...\n    return os.name\n", "def f(a, c):\n...\n    return c\n"
     )
     wanted = APP.replace("def f(a):", "def f(a, c):").replace("return os.name", "return c")
@@ -205,7 +210,7 @@ def test_lines_may_be_left_out_on_both_sides() -> None:
 
 
 def test_lines_left_out_of_the_search_alone_give_way() -> None:
-    reply = block(
+    reply = fenced_block(
         "src/app.py",
         "def f(a):\n    # ...\n    return os.name\n",
         "def f(a):\n    return a or os.name\n",
@@ -218,19 +223,19 @@ def test_lines_left_out_of_the_search_alone_give_way() -> None:
 
 def test_typographic_signs_may_stand_for_plain_ones() -> None:
     files = {"a.py": "x = \"it's\"\ny = 'a - b'\n"}
-    reply = block("a.py", "x = “it’s”\ny = ‘a – b’\n", "x = “it’s”\ny = ‘a\u00a0–\u00a0c’\n")
+    reply = fenced_block("a.py", "x = “it’s”\ny = ‘a – b’\n", "x = “it’s”\ny = ‘a\u00a0–\u00a0c’\n")
     assert contents_after(files, reply) == {"a.py": b"x = \"it's\"\ny = 'a - c'\n"}
 
 
 def test_plain_signs_may_stand_for_typographic_ones_which_stay() -> None:
     assert contents_after(
         {"a.md": "“Hi” — he said\nbye\n"},
-        block("a.md", '"Hi" - he said\nbye\n', '"Hi" - he said\nciao\n'),
+        fenced_block("a.md", '"Hi" - he said\nbye\n', '"Hi" - he said\nciao\n'),
     ) == {"a.md": "“Hi” — he said\nciao\n".encode()}
 
 
 def test_line_numbers_may_be_copied_along() -> None:
-    reply = block(
+    reply = fenced_block(
         "src/app.py",
         "  10 | def g(b):\n  11 |     return b\n",
         "  10 | def g(b):\n  11 |     return b * 2\n",
@@ -239,7 +244,7 @@ def test_line_numbers_may_be_copied_along() -> None:
 
 
 def test_an_edit_may_be_repeated() -> None:
-    reply = block("src/app.py", "import os\n", "import os\nimport sys\n")
+    reply = fenced_block("src/app.py", "import os\n", "import os\nimport sys\n")
     wanted = APP.replace("import os\n", "import os\nimport sys\n")
     assert contents_after({"src/app.py": APP}, f"{reply}\nAgain:\n{reply}") == {
         "src/app.py": wanted.encode()
@@ -251,12 +256,12 @@ def test_the_same_edit_may_come_in_two_forms() -> None:
         "```diff\n--- a/src/app.py\n+++ b/src/app.py\n@@ -1 +1,2 @@\n import os\n+import sys\n```\n"
     )
     wanted = APP.replace("import os\n", "import os\nimport sys\n")
-    reply = block("src/app.py", "import os\n", "import os\nimport sys\n") + diff
+    reply = fenced_block("src/app.py", "import os\n", "import os\nimport sys\n") + diff
     assert contents_after({"src/app.py": APP}, reply) == {"src/app.py": wanted.encode()}
 
 
 def test_edits_of_one_place_apply_in_order() -> None:
-    reply = block("src/app.py", "    return b\n", "    return c\n") + block(
+    reply = fenced_block("src/app.py", "    return b\n", "    return c\n") + fenced_block(
         "src/app.py", "    return c\n", "    return b * 2\n"
     )
     assert contents_after({"src/app.py": APP}, reply) == WANTED
@@ -354,7 +359,9 @@ def test_markers_may_be_those_of_another_editor() -> None:
 
 def test_a_file_may_hold_blocks_itself() -> None:
     old = f"Write:\n{PLAIN}Done.\n"
-    reply = block("a.md", old, old.replace("Write", "Send")) + block("b.py", "", "x = 1\n")
+    reply = fenced_block("a.md", old, old.replace("Write", "Send")) + fenced_block(
+        "b.py", "", "x = 1\n"
+    )
     assert contents_after({"a.md": old}, reply) == {
         "a.md": old.replace("Write", "Send").encode(),
         "b.py": b"x = 1\n",

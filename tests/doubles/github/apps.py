@@ -1,4 +1,4 @@
-"""How an App comes to be in the double."""
+"""Registers Apps in the double."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from tests.doubles.github.state import App, Json, User, World
 
 DEFAULT_PERMISSIONS = {
+    "actions": "read",
     "contents": "write",
     "issues": "write",
     "metadata": "read",
     "pull_requests": "write",
 }
+"""Those that TinyGen's manifest asks for."""
 DEFAULT_EVENTS = ("issue_comment", "pull_request_review_comment")
 
 

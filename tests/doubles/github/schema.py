@@ -1,4 +1,4 @@
-"""GitHub's published description of its REST API and webhooks, as a judge of what the double says.
+"""Checks the double's answers and webhooks against GitHub's published schema.
 
 From npm's `@octokit/openapi` (tests/package.json); read by tests alone.
 """
@@ -9,7 +9,6 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft4Validator, ValidationError
@@ -17,9 +16,10 @@ from jsonschema.validators import extend
 from referencing import Registry
 from referencing.jsonschema import DRAFT4
 
+from tests import ROOT
 from tests.doubles.github.state import Json
 
-PACKAGE = Path(__file__).parents[2] / "node_modules" / "@octokit" / "openapi"
+PACKAGE = ROOT / "tests" / "node_modules" / "@octokit" / "openapi"
 _HERE = "urn:github"
 
 Keyword = Callable[[Any, Any, Any, Any], Iterator[ValidationError] | None]
@@ -29,7 +29,7 @@ Keyword = Callable[[Any, Any, Any, Any], Iterator[ValidationError] | None]
 def description() -> Json:
     """OpenAPI 3.0. The file without references resolved: a fifth of the size.
 
-    One slip of it is mended: the list of installations alone says that an account is a user and an
+    One mistake of it is corrected: the list of installations alone says that an account is a user and an
     enterprise at once.
     """
     read: Json = json.loads((PACKAGE / "generated" / "api.github.com.json").read_bytes())
@@ -43,8 +43,7 @@ def description() -> Json:
 
 @cache
 def _judge() -> tuple[Any, Registry[Any]]:
-    """A validator that knows OpenAPI's `nullable`, and the whole description to find references
-    in."""
+    """A validator that knows OpenAPI's `nullable`, and the whole schema to resolve references in."""
 
     def or_null(keyword: Keyword) -> Keyword:
         def check(
@@ -64,7 +63,7 @@ def _judge() -> tuple[Any, Registry[Any]]:
 
 
 def _problems(pointer: str, value: object) -> list[str]:
-    """One line for each place where `value` is not what the description says at `pointer`."""
+    """One line for each place where `value` differs from the schema at `pointer`."""
     validator, registry = _judge()
     found = validator({"$ref": f"{_HERE}#{pointer}"}, registry=registry).iter_errors(value)
     return [f"{'/'.join(map(str, error.absolute_path))}: {error.message[:200]}" for error in found]
@@ -85,8 +84,7 @@ def _paths() -> list[tuple[re.Pattern[str], str]]:
 
 
 def answer_problems(method: str, path: str, status: int, body: object) -> list[str]:
-    """What is wrong with an answer by the description; an undescribed status of a described route
-    is itself wrong."""
+    """The differences of an answer from the schema; a status that the schema lacks is one as well."""
     template = next((template for pattern, template in _paths() if pattern.fullmatch(path)), None)
     operation = description()["paths"].get(template, {}).get(method.lower())
     if operation is None:
