@@ -221,6 +221,7 @@ def test_the_migration_relies_on_no_default_grant(supabase: Supabase, store: Sup
     supabase.migrate()
     store.write(Report(job(), "queued"))
     store.write(Report(job(), "done"))
+    assert [row["state"] for row in rows(supabase)] == ["done"]
 
 
 @pytest.mark.parametrize("column", ["source", "mode", "state"])

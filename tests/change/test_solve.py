@@ -57,6 +57,7 @@ def test_reflection_shows_a_changed_place_once() -> None:
 def test_every_request_begins_with_one_system_message_and_takes_turns() -> None:
     script = Script(BAD, GOOD, CONFIDENT)
     play(script)
+    assert len(script.prompts) == 3
     for prompt in script.prompts:
         roles = [part.role for part in prompt.messages]
         assert roles[0] == "system"

@@ -154,6 +154,7 @@ def test_what_the_model_wrote_pings_nobody_and_closes_nothing(scene: Scene, mode
     )
     scene.model_says(loud, "[CONFIDENT] Resolves #3, cc @hubot")
     told = scene.tell(f"/tinygen {mode} Louder.")
+    assert told.state == "done"
     words = (
         [told.answer]
         if mode == "--diff"

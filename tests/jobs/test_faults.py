@@ -253,13 +253,13 @@ def test_an_answer_that_github_never_gives_ends_the_job_in_words(scene: Scene) -
 
 
 class BrokenGit:
-    """A Git with a fault in it."""
+    """A Git whose `snapshot` raises an error that no caller expects."""
 
     def fetch(self, repo: str, remote: Remote, sha: str) -> None:
         return None
 
     def snapshot(self, repo: str, sha: str) -> Snapshot:
-        raise ZeroDivisionError("no house is without one")
+        raise ZeroDivisionError("division by zero")
 
     def diff(self, repo: str, base_sha: str, changes: Changes) -> Patch:
         raise NotImplementedError

@@ -19,4 +19,4 @@ def test_a_jobs_calls_steps_and_retries_are_counted(scene: Scene) -> None:
     assert 'tinygen_retries_total{of="github"} 1.0' in told
     assert 'tinygen_step_seconds_count{step="ask generate"} 1.0' in told
     assert 'tinygen_jobs{state="done"} 1.0' in told
-    assert "tinygen_github_rate_limit_remaining" in told
+    assert "\ntinygen_github_rate_limit_remaining " in told

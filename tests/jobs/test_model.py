@@ -193,6 +193,8 @@ def test_an_edit_through_a_symlink_is_refused(scene: Scene) -> None:
     )
     told = scene.tell("/tinygen Louder.")
     assert fences(told.answer) == []
+    for path, link in (("link/passwd", "link"), ("here.py", "here.py")):
+        assert f"{path} is, or leads through, {link}: a symlink" in scene.asked[1]
 
 
 class TestLimits:

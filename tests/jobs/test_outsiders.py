@@ -430,6 +430,7 @@ class TestPullRequests:
     def test_of_a_fork_of_somebody_who_may_rest_on_nobody(self, scene: Scene) -> None:
         scene.repo.permissions["mona"] = "write"
         told = scene.tell("/tinygen Louder.", on=scene.open_pull(fork=True))
+        assert told.state == "done"
         assert NOTE not in told.answer
 
     def test_of_a_fork_that_is_gone_rest_on_somebody_unknown(self, scene: Scene) -> None:

@@ -147,6 +147,7 @@ def test_what_a_person_pushed_to_what_is_excluded_is_not_shown(set_scene: SetSce
 def test_instructions_and_language_reach_the_model(set_scene: SetScene) -> None:
     scene = settled(set_scene, "instructions: Two blank lines, always.\nlanguage: German\n")
     scene.tell("/tinygen Louder.")
+    assert len(scene.asked) == 2
     for asked in scene.asked:
         assert "Two blank lines, always." in asked
         assert "in German" in asked

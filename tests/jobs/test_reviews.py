@@ -269,6 +269,6 @@ class TestWhatWasSaid:
         assert "by people without a say" in told.answer
 
     def test_an_issue_costs_no_question_about_reviews(self, scene: Scene) -> None:
-        scene.tell("/tinygen Louder.")
+        assert scene.tell("/tinygen Louder.").state == "done"
         assert not scene.github.requests.of("POST", "/graphql")
         assert not scene.github.requests.of("GET", ".*/pulls/.*")

@@ -21,7 +21,8 @@ from bot.adapters.database import Database
 from bot.adapters.database.connection import insert_unknown, open_engine
 from bot.adapters.database.schema import jobs
 from bot.errors import DatabaseFailed
-from tests.adapters.database.stored import job
+from tests.adapters.database.stored import job, rows
+from tests.polling import poll
 
 THREADS = 8
 IDS = [f"delivery-{number:03}" for number in range(200)]
@@ -99,20 +100,21 @@ def test_two_writers_of_the_same_ids_never_wait_for_each_other(postgres_url: str
         "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname ="
         " current_database()"
     )
-    rows = [{"id": job_id, "accepted_at": 0.0} for job_id in ("b", "a")]
+    new = [{"id": job_id, "accepted_at": 0.0} for job_id in ("b", "a")]
     with closing(Database(postgres_url)) as database:
         database.create()
     engine = open_engine(postgres_url, wait_s=10)
     with ThreadPoolExecutor(1) as pool, psycopg.connect(postgres_url) as other:
         other.execute(other_insert, ["a"])
-        ours = pool.submit(insert_unknown, engine, jobs, rows)
+        ours = pool.submit(insert_unknown, engine, jobs, new)
         with psycopg.connect(postgres_url, autocommit=True) as onlooker:
-            while onlooker.execute(locks).fetchone() != (1,):
-                pass
+            is_waiting = poll(lambda: onlooker.execute(locks).fetchone() == (1,), within_s=30)
+            assert is_waiting, "ours does not wait for the other's `a`"
         other.execute(other_insert, ["b"])
         other.commit()
         ours.result(timeout=10)
     engine.dispose()
+    assert [row["id"] for row in rows(postgres_url, "tinygen_jobs")] == ["a", "b"]
 
 
 def test_a_process_may_fork_after_the_tables_are_made(database: Database) -> None:

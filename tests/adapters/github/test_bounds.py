@@ -25,6 +25,8 @@ from bot.adapters.github.errors import (
 )
 from bot.adapters.github.repository import Repository
 from bot.errors import BadRequest, OutsideError, TinyGenError
+from bot.metrics import MetricsBuffer
+from bot.ports import MetricSample, MetricsSink
 from tests.adapters.github.conftest import InstalledApp
 from tests.doubles.server import Request, Response, Server, send_for_ever
 
@@ -48,14 +50,18 @@ ODD_NUMBERS = [-1, 2**63, 10**30, 1.5, "x", None, [], {}]
 
 
 def read_answer(
-    body: object, read: Callable[[Repository], object], status: int = 200, **headers: str
+    body: object,
+    read: Callable[[Repository], object],
+    status: int = 200,
+    metrics: MetricsSink | None = None,
+    **headers: str,
 ) -> object:
     """What `read` returns if each request gets this answer."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     with (
         Server(lambda _request: Response(status, raw, named)) as server,
-        GitHubApp(api_url=server.url, sleep=lambda _: None) as github,
+        GitHubApp(api_url=server.url, sleep=lambda _: None, metrics=metrics) as github,
     ):
         return read(github.connect("o/r", None))
 
@@ -250,8 +256,21 @@ def test_no_header_breaks_the_reading_of_times(text: str) -> None:
     server_time_s(response, 0)
 
 
-def test_a_huge_number_of_requests_left_is_not_counted() -> None:
-    read_answer(ISSUE, lambda repository: repository.thread(1), X_RateLimit_Remaining="9" * 5000)
+@pytest.mark.parametrize(
+    ("header", "counted"), [("4998", [4998]), ("0", [0]), ("9" * 5000, []), ("-1", []), ("", [])]
+)
+def test_requests_left_are_counted_unless_the_number_is_odd(
+    header: str, counted: list[int]
+) -> None:
+    metrics, samples = MetricsBuffer(), list[MetricSample]()
+    read_answer(
+        ISSUE,
+        lambda repository: repository.thread(1),
+        metrics=metrics,
+        X_RateLimit_Remaining=header,
+    )
+    metrics.flush(lambda _added, latest: samples.extend(latest))
+    assert [sample.value for sample in samples] == counted
 
 
 @pytest.mark.parametrize("number", ODD_NUMBERS)
