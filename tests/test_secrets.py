@@ -1,4 +1,5 @@
-"""Secrets are planted wherever the bot meets text, and looked for wherever it leaves some."""
+"""No secret leaves the bot: a test puts secrets into every input, and searches every output for
+them."""
 
 from __future__ import annotations
 
@@ -40,26 +41,26 @@ PLAIN = {
 
 
 class Echo:
-    """A model that says all that it was ever sent, headers included: as its title, its prose, its
-    edits."""
+    """A model that repeats the headers of its request and every secret, in the title, the prose, the
+    edits and the error messages of its replies."""
 
     def __init__(self) -> None:
         self.double = ModelDouble(self)
 
     def __call__(self, messages: Messages) -> Reply:
-        heard = f"{dict(self.double.requests[-1].headers)} {OPENAI} {SECRET} {TOKEN}"
+        leak = f"{dict(self.double.requests[-1].headers)} {OPENAI} {SECRET} {TOKEN}"
         asked = "\n".join(str(message["content"]) for message in messages)
         if "[REVISION NEEDED]" in asked:
-            return f"{CONFIDENT} {heard}"
+            return f"{CONFIDENT} {leak}"
         if "refuse it" in asked:
-            return ModelFault(400, json.dumps({"error": {"message": f"Bad key {heard}"}}).encode())
-        leak = block("leak.py", "", f"HEARD = {heard!r}\n")
-        beside = block("settings.py", "PORT = 1\n", "PORT = 2\n")
-        return draft(leak, beside, title=f"Tell {OPENAI}", why=heard)
+            return ModelFault(400, json.dumps({"error": {"message": f"Bad key {leak}"}}).encode())
+        leaking = block("leak.py", "", f"LEAK = {leak!r}\n")
+        wanted = block("settings.py", "PORT = 1\n", "PORT = 2\n")
+        return draft(leaking, wanted, title=f"Use {OPENAI}", why=leak)
 
 
 def echo(request: Request) -> Response:
-    """A server that fails, and repeats what it was sent."""
+    """A server that answers 500 with the headers and the body of the request."""
     return Response(
         500,
         f"{dict(request.headers)} {request.body!r}".encode(),
@@ -67,14 +68,14 @@ def echo(request: Request) -> Response:
     )
 
 
-class Arguments:
-    """The arguments of all processes on the machine, as often as they can be read until the `with`
-    ends."""
+class CommandLines:
+    """`seen`: the command lines of all processes on the machine, read again and again until the
+    `with` ends."""
 
-    def __enter__(self) -> Arguments:
+    def __enter__(self) -> CommandLines:
         self.seen: set[bytes] = set()
         self._done = threading.Event()
-        self._thread = threading.Thread(target=self._look)
+        self._thread = threading.Thread(target=self._read_all)
         self._thread.start()
         return self
 
@@ -82,17 +83,17 @@ class Arguments:
         self._done.set()
         self._thread.join()
 
-    def _look(self) -> None:
+    def _read_all(self) -> None:
         while not self._done.wait(0.005):
             for path in Path("/proc").glob("[0-9]*/cmdline"):
                 try:
                     self.seen.add(path.read_bytes())
-                except OSError:  # it has ended
+                except OSError:  # the process has ended
                     continue
 
 
-def needles(stage: Stage) -> dict[str, bytes]:
-    """What must be found nowhere, by what it is."""
+def secrets_of(stage: Stage) -> dict[str, bytes]:
+    """Each secret that no output may contain, as it is and as JSON escapes it, by its name."""
     key = stage.app.private_key or ""
     found = {"openai": OPENAI, "webhook": SECRET, "supabase": SUPABASE, "token": TOKEN}
     found |= {f"caller {number}": each for number, each in enumerate(KEYS)}
@@ -110,16 +111,17 @@ def needles(stage: Stage) -> dict[str, bytes]:
     return {name: value.encode() for name, value in {**found, **escaped}.items()}
 
 
-def check_none(where: str, text: bytes, planted: Mapping[str, bytes]) -> None:
-    for name, needle in planted.items():
-        at = text.find(needle)
+def check_none(where: str, text: bytes, secrets: Mapping[str, bytes]) -> None:
+    """Fails if the text contains one of the secrets, or anything with the form of a JWT."""
+    for name, secret in secrets.items():
+        at = text.find(secret)
         assert at < 0, f"{name} in {where}: {text[max(0, at - 200) : at + 200]!r}"
     assert not JWT_SHAPE.search(text), f"a JWT in {where}"
 
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """A bot that has met every planted secret, in success and in failure."""
+    """A bot whose jobs, some successful and some failed, had every secret in their inputs."""
     root, model = tmp_path_factory.mktemp("secrets"), Echo()
     (root / "tmp").mkdir()
     with ExitStack() as stack:
@@ -132,24 +134,24 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
             "TINYGEN_LOG_LEVEL": "debug",
         }
         stage = stack.enter_context(Stage(root, double.url, settings))
-        stage.model, stage.arguments = double, stack.enter_context(Arguments())  # type: ignore[attr-defined]
+        stage.model, stage.command_lines = double, stack.enter_context(CommandLines())  # type: ignore[attr-defined]
         stage.github.install(stage.app, "octocat")
-        _use(stage)
+        _run_jobs(stage)
         yield stage
 
 
-def _use(stage: Stage) -> None:
+def _run_jobs(stage: Stage) -> None:
     files = {**FILES, "settings.py": f'KEY = "{OPENAI}"\nPORT = 1\nHOOK = "{SECRET}"\n'.encode()}
     repo = stage.github.add_repository("octocat/greeter", files=files)
     _ask(
         stage, repo, ["Change settings.py.", "--pr --new Change settings.py.", "refuse it", "apply"]
     )
-    away = stage.github.add_repository("octocat/away", files=files)
-    words = json.dumps({"message": f"No: {OPENAI} {SECRET} {TOKEN}"}).encode()
-    stage.github.faults.add(Fault(422, words), path=r"octocat/away/git/ref/heads", times=1)
-    stage.github.faults.add(Fault(403, words), path=r"octocat/away\.git/info/refs", times=9)
-    stage.github.faults.add(Fault(200, words), path=r"octocat/away/issues/1$", times=1)
-    _ask(stage, away, ["One.", "Two.", "Three."])
+    failing = stage.github.add_repository("octocat/failing", files=files)
+    message = json.dumps({"message": f"No: {OPENAI} {SECRET} {TOKEN}"}).encode()
+    stage.github.faults.add(Fault(422, message), path=r"octocat/failing/git/ref/heads", times=1)
+    stage.github.faults.add(Fault(403, message), path=r"octocat/failing\.git/info/refs", times=9)
+    stage.github.faults.add(Fault(200, message), path=r"octocat/failing/issues/1$", times=1)
+    _ask(stage, failing, ["One.", "Two.", "Three."])
     for key in (KEYS[0], "wrong"):
         for body in (
             {"repoUrl": f"{stage.github.url}/octocat/greeter", "prompt": "Change settings.py."},
@@ -175,58 +177,59 @@ def _call(stage: Stage, path: str, key: str, body: object = None) -> bytes:
             text: bytes = answer.read()
     except urllib.error.HTTPError as error:
         text = error.read()
-    check_none(path, text, needles(stage))
+    check_none(path, text, secrets_of(stage))
     return text
 
 
 @pytest.mark.slow
 class TestTheRealBot:
-    def test_met_the_secrets(self, stage: Stage) -> None:
-        """Else all that follows would prove nothing."""
+    def test_is_given_the_secrets(self, stage: Stage) -> None:
+        """Without this the tests below could pass because no secret was ever there."""
         done, opened, refused, applied = stage.bot_comments("octocat/greeter", 1)
         assert [state_of(body) for body in (done, opened, refused)] == ["done", "done", "failed"]
         assert "[hidden]" in done
         assert applied
-        assert any("No: [\u200bhidden]" in body for body in stage.bot_comments("octocat/away", 1))
+        assert any(
+            "No: [\u200bhidden]" in body for body in stage.bot_comments("octocat/failing", 1)
+        )
         assert any(OPENAI in str(request.headers) for request in stage.model.requests)  # type: ignore[attr-defined]
-        assert len(stage.arguments.seen) > 20  # type: ignore[attr-defined]
+        assert len(stage.command_lines.seen) > 20  # type: ignore[attr-defined]
         assert len(stage.github.world.tokens) > 1
 
-    def test_tells_none_in_its_log(self, stage: Stage) -> None:
+    def test_writes_none_into_its_log(self, stage: Stage) -> None:
         log = stage.log.read_bytes()
         assert b"the request log did not take a row" in log
-        check_none("the log", log, needles(stage))
+        check_none("the log", log, secrets_of(stage))
 
-    def test_tells_none_in_a_thread(self, stage: Stage) -> None:
+    def test_posts_none_in_a_thread(self, stage: Stage) -> None:
         for repo in stage.github.world.repositories.values():
             for comment in repo.comments.values():
-                check_none("a comment", comment.body.encode(), needles(stage))
+                check_none("a comment", comment.body.encode(), secrets_of(stage))
 
     def test_puts_none_into_a_pull_request(self, stage: Stage) -> None:
         repo = stage.github.world.names["octocat/greeter"]
         assert repo.pulls
         for pull in repo.pulls:
-            check_none("a pull request", f"{pull.title}\n{pull.body}".encode(), needles(stage))
-            words = repo.git.run("show", "-s", "--format=%B%n%an%n%ae", repo.head(pull))
+            check_none("a pull request", f"{pull.title}\n{pull.body}".encode(), secrets_of(stage))
+            message = repo.git.run("show", "-s", "--format=%B%n%an%n%ae", repo.head(pull))
             diff = repo.git.run("show", "--format=", "--unified=0", repo.head(pull))
             added = [line for line in diff.splitlines() if line.startswith(b"+")]
             assert b"+PORT = 2" in added
-            check_none("a commit", b"\n".join([words, *added]), needles(stage))
+            check_none("a commit", b"\n".join([message, *added]), secrets_of(stage))
         for name, _, _ in repo.git.refs("refs/heads/"):
-            check_none("a branch's name", name.encode(), needles(stage))
+            check_none("a branch's name", name.encode(), secrets_of(stage))
 
     def test_sends_none_to_github(self, stage: Stage) -> None:
         for request in stage.github.requests:
             body = request.body
-            if (
-                request.path.endswith("/git/trees") and body
-            ):  # a file that held it before holds it afterwards
+            if request.path.endswith("/git/trees") and body:
+                # The file settings.py contained secrets before the change, and still does.
                 entries = json.loads(body)["tree"]
                 body = json.dumps(
                     [entry for entry in entries if entry["path"] != "settings.py"]
                 ).encode()
             check_none(
-                f"{request.method} {request.path}", request.path.encode() + body, needles(stage)
+                f"{request.method} {request.path}", request.path.encode() + body, secrets_of(stage)
             )
 
     def test_sends_none_to_the_model(self, stage: Stage) -> None:
@@ -234,28 +237,28 @@ class TestTheRealBot:
         assert any("settings.py" in json.dumps(request.body) for request in sent)
         for request in sent:
             check_none(
-                "a prompt", json.dumps(request.body, ensure_ascii=False).encode(), needles(stage)
+                "a prompt", json.dumps(request.body, ensure_ascii=False).encode(), secrets_of(stage)
             )
 
     def test_keeps_none_on_the_disk(self, stage: Stage) -> None:
-        """All files, whatever is in them: rows, what the engine keeps, git's configuration, what
-        was forgotten."""
-        kept = [
+        """All files: the database with the engine's tables, git's configuration, and temporary
+        files that nobody deleted."""
+        files = [
             path
             for folder in (stage.data_dir, stage.root / "tmp")
             for path in folder.rglob("*")
             if path.is_file()
         ]
-        assert any(path.suffix == ".sqlite" for path in kept)
-        assert any(path.name == "config" for path in kept)
-        for path in kept:
-            check_none(str(path), path.read_bytes(), needles(stage))
+        assert any(path.suffix == ".sqlite" for path in files)
+        assert any(path.name == "config" for path in files)
+        for path in files:
+            check_none(str(path), path.read_bytes(), secrets_of(stage))
 
-    def test_names_none_in_the_arguments_of_a_process(self, stage: Stage) -> None:
-        for arguments in tuple(stage.arguments.seen):  # type: ignore[attr-defined]
-            check_none("arguments", arguments, needles(stage))
+    def test_puts_none_into_a_command_line(self, stage: Stage) -> None:
+        for command in tuple(stage.command_lines.seen):  # type: ignore[attr-defined]
+            check_none("a command line", command, secrets_of(stage))
 
-    def test_shows_none_on_its_pages(self, stage: Stage) -> None:
+    def test_answers_none_over_http(self, stage: Stage) -> None:
         for body in stage.bot_comments("octocat/greeter", 1):
             job = body.partition("job=")[2].partition(" ")[0]
             assert b'"state"' in _call(stage, f"/jobs/{job}", KEYS[0])
@@ -264,7 +267,7 @@ class TestTheRealBot:
             _call(stage, path, "wrong")
 
 
-def test_a_secret_in_a_thread_goes_no_further(tmp_path: Path) -> None:
+def test_a_secret_in_a_thread_is_neither_shown_to_the_model_nor_repeated(tmp_path: Path) -> None:
     with Scene(tmp_path, settings={**PLAIN, "SUPABASE_URL": "http://127.0.0.1:9"}) as scene:
         issue = scene.open_issue(f"Leaked {OPENAI}", f"It is {OPENAI}, and {KEYS[1]}.")
         scene.repo.comment(issue.number, "octocat", f"Also {TOKEN}.")
@@ -286,8 +289,8 @@ def test_a_secret_in_a_thread_goes_no_further(tmp_path: Path) -> None:
                 assert json.dumps(secret)[1:-1] not in text
 
 
-def test_a_boundary_of_a_key_is_no_secret(tmp_path: Path) -> None:
-    """Code that looks for PEM keys can be read and written."""
+def test_the_begin_line_of_a_pem_key_is_no_secret(tmp_path: Path) -> None:
+    """The bot can read and write code that looks for PEM keys."""
     with Scene(tmp_path, files={"pem.py": b'BEGIN = "-----BEGIN RSA PRIVATE KEY-----"\n'}) as scene:
         line = 'END = "-----END RSA PRIVATE KEY-----"\n'
         scene.model_says(draft(block("end.py", "", line)), CONFIDENT)
@@ -319,7 +322,7 @@ def test_a_setting_that_cannot_be_used_is_not_quoted(
     assert "hunter2" not in f"{error} {error.next_step}"
 
 
-def test_a_config_shows_no_secret_of_its_own() -> None:
+def test_the_text_form_of_a_config_contains_no_secret() -> None:
     config = load_config({**PLAIN, "SUPABASE_URL": "http://x"}, env_file=None)
     for secret in (OPENAI, SUPABASE, TOKEN, *KEYS):
         assert secret not in f"{config!r} {config}"

@@ -1,10 +1,10 @@
-"""A scripted model behind OpenAI's chat-completions API: what it is to say, and how it is to fail.
+"""A scripted model behind OpenAI's chat-completions API, with its replies and faults.
 
     with ModelDouble(["first reply", out_of_quota(), "second reply"]) as model:
         OpenAI(base_url=model.url, api_key="any")
 
 Replies are taken in turn, one for each request; a callable is asked anew for each request and may
-answer by content. A request beyond the script is a mistake of the test: it is answered 500 and
+answer by content. A request beyond the script is an error of the test: it is answered 500 and
 raised when the `with` ends.
 """
 

@@ -1,4 +1,4 @@
-"""A repository with an App on it, and the App's own view of it."""
+"""A repository of the double with an installed App, and HTTP clients for it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from tests.doubles.github import GitHubDouble, Repository
 from tests.doubles.github.state import App, Installation, Json
 
-R = "/repos/octocat/hello"
-C = f"{R}/issues/1/comments"
+REPO = "/repos/octocat/hello"
+COMMENTS = f"{REPO}/issues/1/comments"
 
 
 class Client:
-    """Bare HTTP with one credential."""
+    """An HTTP client that sends one credential with each request."""
 
     def __init__(self, http: httpx.Client, credential: str = "") -> None:
         self.http, self.credential = http, credential

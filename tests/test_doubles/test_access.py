@@ -8,9 +8,10 @@ import httpx
 import jwt
 import pytest
 
+from tests.doubles.clock import ManualClock
 from tests.doubles.github import GitHubDouble
 from tests.doubles.github.state import App, Installation
-from tests.test_doubles.conftest import C, Client, R, mint, sign_jwt
+from tests.test_doubles.conftest import COMMENTS, REPO, Client, mint, sign_jwt
 
 
 @pytest.mark.parametrize(
@@ -38,24 +39,24 @@ def test_a_jwt_of_another_key_is_refused(
 
 
 def test_a_token_ends_after_an_hour(tmp_path: Path) -> None:
-    now = [1_700_000_000.0]
+    clock = ManualClock(1_700_000_000.0)
     with (
-        GitHubDouble(tmp_path, clock=lambda: now[0]) as github,
+        GitHubDouble(tmp_path, clock=clock) as github,
         httpx.Client(base_url=github.api_url) as http,
     ):
         github.add_repository("octocat/hello", private=True)
         token = mint(github, http, github.install(github.add_app(), "octocat"))
         assert token["expires_at"] == "2023-11-14T23:13:20Z"
         bot = Client(http, token["token"])
-        assert bot("GET", R).status_code == 200
-        now[0] += 3600
-        assert bot("GET", R).status_code == 401
+        assert bot("GET", REPO).status_code == 200
+        clock.now_s += 3600
+        assert bot("GET", REPO).status_code == 401
 
 
 def test_a_revoked_or_unknown_token_is_refused(github: GitHubDouble, bot: Client) -> None:
-    assert Client(bot.http, "ghs_nobody")("GET", R).status_code == 401
+    assert Client(bot.http, "ghs_nobody")("GET", REPO).status_code == 401
     github.revoke_tokens()
-    assert bot("GET", R).status_code == 401
+    assert bot("GET", REPO).status_code == 401
 
 
 def test_a_token_holds_no_more_than_was_asked_for(
@@ -67,8 +68,8 @@ def test_a_token_holds_no_more_than_was_asked_for(
         github, http, installation, repositories=["hello"], permissions={"contents": "read"}
     )
     bot = Client(http, narrow["token"])
-    assert bot("GET", f"{R}/git/ref/heads/main").status_code == 200
-    refused = bot("POST", C, {"body": "Hello."})
+    assert bot("GET", f"{REPO}/git/ref/heads/main").status_code == 200
+    refused = bot("POST", COMMENTS, {"body": "Hello."})
     assert refused.json()["message"] == "Resource not accessible by integration"
     assert refused.headers["X-Accepted-GitHub-Permissions"] == "issues=write; pull_requests=write"
     assert bot("GET", "/repos/octocat/secret").status_code == 404
@@ -86,25 +87,25 @@ def test_a_token_cannot_hold_more_than_the_installation(
     assert "does not exist" in mint(github, http, installation, repositories=["nobody"])["message"]
 
 
-def test_strangers_read_what_is_public_and_see_nothing_else(
+def test_without_a_credential_only_public_repositories_can_be_read(
     github: GitHubDouble, http: httpx.Client
 ) -> None:
     github.add_repository("octocat/open")
-    github.add_repository("octocat/shut", private=True)
-    anyone = Client(http)
-    assert anyone("GET", "/repos/octocat/open").status_code == 200
-    assert anyone("POST", "/repos/octocat/open/issues", {"title": "Hello"}).status_code == 401
-    assert anyone("GET", "/repos/octocat/shut").status_code == 404
+    github.add_repository("octocat/private", private=True)
+    anonymous = Client(http)
+    assert anonymous("GET", "/repos/octocat/open").status_code == 200
+    assert anonymous("POST", "/repos/octocat/open/issues", {"title": "Hello"}).status_code == 401
+    assert anonymous("GET", "/repos/octocat/private").status_code == 404
 
 
 @pytest.mark.parametrize(
-    ("login", "legacy", "role"),
+    ("login", "level", "role"),
     [("octocat", "admin", "admin"), ("mona", "write", "maintain"), ("lisa", "none", "none")],
 )
-def test_permission_is_told_in_both_of_githubs_ways(
-    github: GitHubDouble, bot: Client, login: str, legacy: str, role: str
+def test_a_permission_is_answered_as_a_level_and_as_a_role(
+    github: GitHubDouble, bot: Client, login: str, level: str, role: str
 ) -> None:
     github.add_user("lisa")
-    told = bot("GET", f"{R}/collaborators/{login}/permission").json()
-    assert (told["permission"], told["role_name"]) == (legacy, role)
-    assert bot("GET", f"{R}/collaborators/nobody/permission").status_code == 404
+    answer = bot("GET", f"{REPO}/collaborators/{login}/permission").json()
+    assert (answer["permission"], answer["role_name"]) == (level, role)
+    assert bot("GET", f"{REPO}/collaborators/nobody/permission").status_code == 404

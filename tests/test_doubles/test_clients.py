@@ -1,5 +1,5 @@
-"""Those who talk to the double: githubkit, as TinyGen does, and the demo, which starts it as a
-process."""
+"""The double's two kinds of client: githubkit, which TinyGen uses, and a shell, which starts the
+double as a process."""
 
 from __future__ import annotations
 
@@ -58,14 +58,16 @@ def test_the_double_runs_as_a_process_of_its_own(tmp_path: Path) -> None:
     command += ["--repository", f"octocat/hello={tmp_path / 'files'}"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
-        told = json.loads(process.stdout.readline())
+        printed = json.loads(process.stdout.readline())
         try:
-            with httpx.Client(base_url=told["api_url"], verify=False) as http:
-                http.headers["Authorization"] = f"Bearer {told['tokens']['octocat']}"
+            with httpx.Client(base_url=printed["api_url"], verify=False) as http:
+                http.headers["Authorization"] = f"Bearer {printed['tokens']['octocat']}"
                 assert http.get("/repos/octocat/hello/git/ref/heads/main").status_code == 200
                 made = http.post("/repos/octocat/hello/issues", json={"title": "Hello"}).json()
                 assert made["user"]["login"] == "octocat"
         finally:
             process.terminate()
         assert process.wait(timeout=10) == 0
-    assert Path(told["private_key_path"]).read_text().startswith("-----BEGIN RSA PRIVATE KEY-----")
+    assert (
+        Path(printed["private_key_path"]).read_text().startswith("-----BEGIN RSA PRIVATE KEY-----")
+    )

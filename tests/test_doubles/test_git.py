@@ -1,5 +1,5 @@
-"""Git itself against the double's repositories: what REST makes, git sees, and the other way
-round."""
+"""The git command line on the double's repositories: it reads what the REST API wrote, and the REST
+API reads what it pushed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.doubles.github import GitHubDouble, Repository
 from tests.doubles.github.git import Entry
 from tests.doubles.github.state import Installation
-from tests.test_doubles.conftest import Client, R, mint
+from tests.test_doubles.conftest import REPO, Client, mint
 
 
 @given(
@@ -63,7 +63,7 @@ def test_trees_are_made_as_git_makes_them(
 
 
 def git(*command: str, token: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Git without the machine's configuration, a commit's author given."""
+    """Runs git without the configuration of this machine, and with a fixed author of commits."""
     name = {"GIT_AUTHOR_NAME": "Mona", "GIT_AUTHOR_EMAIL": "mona@example.com"}
     name |= {key.replace("AUTHOR", "COMMITTER"): value for key, value in name.items()}
     config = ["-c", f"http.extraHeader=Authorization: {basic(token)}"] if token else []
@@ -96,13 +96,13 @@ def test_a_clone_holds_what_the_api_made(
 ) -> None:
     base = repo.git.branch("main")
     added = {"path": "new.py", "mode": "100755", "type": "blob", "content": "new\n"}
-    tree = bot("POST", f"{R}/git/trees", {"base_tree": base, "tree": [added]}).json()["sha"]
+    tree = bot("POST", f"{REPO}/git/trees", {"base_tree": base, "tree": [added]}).json()["sha"]
     new = {"message": "Add", "tree": tree, "parents": [base]}
-    commit = bot("POST", f"{R}/git/commits", new).json()
+    commit = bot("POST", f"{REPO}/git/commits", new).json()
     assert commit["author"]["name"] == "tinygen[bot]"
     assert commit["verification"]["verified"]
     assert (
-        bot("POST", f"{R}/git/refs", {"ref": "refs/heads/new", "sha": commit["sha"]}).status_code
+        bot("POST", f"{REPO}/git/refs", {"ref": "refs/heads/new", "sha": commit["sha"]}).status_code
         == 201
     )
     done = git(
@@ -149,7 +149,7 @@ def test_a_private_repository_is_not_read_without_a_token(
     assert git("ls-remote", url, token=token).stdout.split()[0] == repo.git.branch("main")
 
 
-def test_a_push_is_seen_by_the_api_and_needs_write(
+def test_a_push_needs_write_and_the_api_shows_its_commit(
     github: GitHubDouble, installation: Installation, bot: Client, tmp_path: Path
 ) -> None:
     here, url = str(tmp_path / "clone"), f"{github.url}/octocat/hello.git"
@@ -163,8 +163,8 @@ def test_a_push_is_seen_by_the_api_and_needs_write(
     assert "403" in refused.stderr
     done = git("-C", here, "push", "origin", "HEAD:work", token=bot.credential)
     assert done.returncode == 0, done.stderr
-    sha = bot("GET", f"{R}/git/ref/heads/work").json()["object"]["sha"]
-    assert bot("GET", f"{R}/git/commits/{sha}").json()["message"] == "Big\n"
+    sha = bot("GET", f"{REPO}/git/ref/heads/work").json()["object"]["sha"]
+    assert bot("GET", f"{REPO}/git/commits/{sha}").json()["message"] == "Big\n"
 
 
 def test_a_renamed_repository_is_still_cloned(
@@ -174,7 +174,7 @@ def test_a_renamed_repository_is_still_cloned(
     assert git("ls-remote", f"{github.url}/octocat/hello.git", token=token).returncode == 0
 
 
-def test_a_repository_that_was_brought_along_is_served_in_place(
+def test_an_existing_repository_is_served_from_its_own_path(
     github: GitHubDouble, repo: Repository, bot: Client
 ) -> None:
     again = github.add_repository("hubot/again", path=repo.git.path)
@@ -188,7 +188,7 @@ def test_a_pull_request_from_a_fork_can_be_fetched_here(
     fork = github.fork(repo, "lisa")
     sha = fork.git.commit({"a.py": b"print(3)\nprint(4)\n"}, branch="mine")
     issue = repo.open_pull("lisa", "Mine", head="lisa:mine")
-    shown = bot("GET", f"{R}/pulls/{issue.number}").json()
+    shown = bot("GET", f"{REPO}/pulls/{issue.number}").json()
     assert (shown["head"]["repo"]["full_name"], shown["head"]["sha"]) == ("lisa/hello", sha)
     assert [shown[name] for name in ("additions", "deletions", "changed_files", "commits")] == [
         2,
@@ -197,4 +197,4 @@ def test_a_pull_request_from_a_fork_can_be_fetched_here(
         1,
     ]
     assert repo.git.sha(f"refs/pull/{issue.number}/head") == sha
-    assert bot("GET", f"{R}/pulls?head=lisa:mine").json()[0]["number"] == issue.number
+    assert bot("GET", f"{REPO}/pulls?head=lisa:mine").json()[0]["number"] == issue.number

@@ -28,8 +28,8 @@ PERMISSIONS = {
 EVENTS = ("issue_comment", "issues", "pull_request", "pull_request_review_comment", "workflow_run")
 
 
-class Judged:
-    """A client whose every answer is judged."""
+class CheckedClient:
+    """A client that checks each answer against GitHub's published schema."""
 
     def __init__(self, http: httpx.Client, credential: str) -> None:
         self.http, self.headers = http, {"Authorization": f"Bearer {credential}"}
@@ -63,39 +63,41 @@ def http(github: GitHubDouble) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def as_app(github: GitHubDouble, repo: Repository, http: httpx.Client) -> Judged:
+def as_app(github: GitHubDouble, repo: Repository, http: httpx.Client) -> CheckedClient:
     claims = {
         "iss": "12345",
         "iat": int(github.world.clock()),
         "exp": int(github.world.clock()) + 600,
     }
-    return Judged(http, jwt.encode(claims, github.world.apps[12345].private_key or "", "RS256"))
+    return CheckedClient(
+        http, jwt.encode(claims, github.world.apps[12345].private_key or "", "RS256")
+    )
 
 
 @pytest.fixture
-def as_bot(github: GitHubDouble, as_app: Judged) -> Judged:
+def as_bot(github: GitHubDouble, as_app: CheckedClient) -> CheckedClient:
     number = next(iter(github.world.installations))
-    return Judged(
+    return CheckedClient(
         as_app.http,
         as_app("POST", f"/app/installations/{number}/access_tokens", status=201)["token"],
     )
 
 
-def test_every_answer_is_complete_by_githubs_description(
-    github: GitHubDouble, repo: Repository, as_app: Judged, as_bot: Judged
+def test_every_answer_has_the_form_of_githubs_schema(
+    github: GitHubDouble, repo: Repository, as_app: CheckedClient, as_bot: CheckedClient
 ) -> None:
-    about_apps(github, repo, as_app, as_bot)
-    about_git(as_bot)
-    about_issues(repo, as_bot)
-    about_pulls(repo, as_bot)
-    about_checks(repo, as_bot)
+    call_routes_of_apps(github, repo, as_app, as_bot)
+    call_routes_of_git(as_bot)
+    call_routes_of_issues(repo, as_bot)
+    call_routes_of_pulls(repo, as_bot)
+    call_routes_of_checks(repo, as_bot)
     asked = {
         (each.method, each.path) for each in github.requests if each.status and each.status < 400
     }
     missed = [
         route.handler.__name__
         for route in ROUTES
-        if route.pattern.pattern != "/graphql"  # which the description of the REST API leaves out
+        if route.pattern.pattern != "/graphql"  # not part of the schema of the REST API
         and not any(
             method == route.method and route.pattern.fullmatch(path) for method, path in asked
         )
@@ -103,7 +105,9 @@ def test_every_answer_is_complete_by_githubs_description(
     assert missed == []
 
 
-def about_apps(github: GitHubDouble, repo: Repository, as_app: Judged, as_bot: Judged) -> None:
+def call_routes_of_apps(
+    github: GitHubDouble, repo: Repository, as_app: CheckedClient, as_bot: CheckedClient
+) -> None:
     as_app("GET", "/app")
     number = as_app("GET", "/repos/octocat/hello/installation")["id"]
     as_app("GET", f"/app/installations/{number}")
@@ -126,10 +130,10 @@ def about_apps(github: GitHubDouble, repo: Repository, as_app: Judged, as_bot: J
     as_bot("GET", "/repos/octocat/hello/collaborators/alice/permission")
     as_bot("GET", "/repos/octocat/hello/contents/src/b.py")
     as_bot("GET", "/repos/octocat/hello/contents/none", status=404)
-    Judged(as_app.http, github.add_token("alice"))("GET", "/user")
+    CheckedClient(as_app.http, github.add_token("alice"))("GET", "/user")
 
 
-def about_git(as_bot: Judged) -> None:
+def call_routes_of_git(as_bot: CheckedClient) -> None:
     git = "/repos/octocat/hello/git"
     base = as_bot("GET", f"{git}/ref/heads/main")["object"]["sha"]
     as_bot("GET", f"{git}/ref/heads/nobody", status=404)
@@ -154,13 +158,13 @@ def about_git(as_bot: Judged) -> None:
     as_bot("GET", "/repos/octocat/hello/compare/main...tinygen/issue-1")
 
 
-def about_checks(repo: Repository, as_bot: Judged) -> None:
+def call_routes_of_checks(repo: Repository, as_bot: CheckedClient) -> None:
     run = repo.fail_check("main", "log")
     as_bot("GET", f"/repos/octocat/hello/actions/runs/{run.id}/jobs")
     as_bot("GET", f"/repos/octocat/hello/actions/jobs/{run.job_id}/logs", status=302)
 
 
-def about_issues(repo: Repository, as_bot: Judged) -> None:
+def call_routes_of_issues(repo: Repository, as_bot: CheckedClient) -> None:
     issues = "/repos/octocat/hello/issues"
     number = as_bot("POST", issues, {"title": "Bug", "body": "It broke."}, status=201)["number"]
     as_bot("GET", f"{issues}/{number}")
@@ -175,7 +179,7 @@ def about_issues(repo: Repository, as_bot: Judged) -> None:
     as_bot("POST", reactions, {"content": "eyes"}, status=200)
 
 
-def about_pulls(repo: Repository, as_bot: Judged) -> None:
+def call_routes_of_pulls(repo: Repository, as_bot: CheckedClient) -> None:
     pulls = "/repos/octocat/hello/pulls"
     asked = {
         "title": "Mend",
@@ -201,7 +205,7 @@ def about_pulls(repo: Repository, as_bot: Judged) -> None:
     )
 
 
-def test_every_webhook_is_complete_by_githubs_description(
+def test_every_webhook_has_the_form_of_githubs_schema(
     github: GitHubDouble, repo: Repository
 ) -> None:
     issue = repo.open_issue("alice", "Bug", "It broke.")
@@ -226,7 +230,7 @@ def test_every_webhook_is_complete_by_githubs_description(
 
 
 def example(event: str, action: str) -> dict[str, Any]:
-    """A real delivery to an App, as GitHub published it."""
+    """A real delivery to an App, from GitHub's published examples."""
     index = NPM / "@octokit" / "webhooks-examples" / "api.github.com" / "index.json"
     [named] = [each for each in json.loads(index.read_bytes()) if each["name"] == event]
     found: list[dict[str, Any]] = [each for each in named["examples"] if each["action"] == action]
@@ -234,7 +238,7 @@ def example(event: str, action: str) -> dict[str, Any]:
 
 
 def missing(real: object, ours: object, at: str = "") -> list[str]:
-    """Where the real payload has a name that ours has not; lists and nulls tell nothing."""
+    """The fields of the real payload that ours lacks; lists and nulls are not compared."""
     if not isinstance(real, dict) or not isinstance(ours, dict):
         return []
     here = [f"{at}/{name}" for name in real if name not in ours]
@@ -247,7 +251,7 @@ def missing(real: object, ours: object, at: str = "") -> list[str]:
 
 
 @pytest.mark.parametrize("action", ["created", "edited", "deleted"])
-def test_a_comments_webhook_has_all_that_a_real_one_had(
+def test_a_comments_webhook_has_every_field_of_a_real_one(
     github: GitHubDouble, repo: Repository, action: str
 ) -> None:
     issue = repo.open_issue("alice", "Bug", "It broke.")

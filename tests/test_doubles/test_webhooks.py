@@ -1,4 +1,4 @@
-"""Deliveries: who is told what, how it is signed, and what may be sent again."""
+"""Webhook deliveries: which events an App gets, how they are signed, and how they are redelivered."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import pytest
 from tests.doubles.github import GitHubDouble, Repository
 from tests.doubles.github.state import App, Installation
 from tests.doubles.server import Request, Response, Server
-from tests.test_doubles.conftest import C, Client, sign_jwt
+from tests.test_doubles.conftest import COMMENTS, Client, sign_jwt
 
 SECRET = "It's a Secret to Everybody"
 
 
 class Receiver(Server):
-    """Keeps what it is sent and answers 202, or the `status` it was given."""
+    """Records each request and answers `status`."""
 
     def __init__(self) -> None:
         super().__init__(self._receive)
@@ -59,14 +59,14 @@ def test_a_comment_is_delivered_and_signed(
 def test_the_apps_own_comment_is_delivered_as_well(
     github: GitHubDouble, receiver: Receiver, bot: Client
 ) -> None:
-    bot("POST", C, {"body": "Working on it."})
+    bot("POST", COMMENTS, {"body": "Working on it."})
     github.settle()
     payload = json.loads(receiver.received[-1].body)
     assert payload["sender"]["type"] == "Bot"
     assert payload["comment"]["performed_via_github_app"]["slug"] == "tinygen"
 
 
-def test_who_did_not_ask_for_an_event_is_not_told(
+def test_an_app_gets_no_event_that_it_is_not_subscribed_to(
     github: GitHubDouble, repo: Repository, receiver: Receiver
 ) -> None:
     repo.open_issue("mona", "Another", "It is.")
@@ -88,7 +88,7 @@ def test_a_redelivery_is_the_same_bytes_under_the_same_id(
     assert once.headers["X-GitHub-Delivery"] == again.headers["X-GitHub-Delivery"]
 
 
-def test_an_app_finds_and_asks_again_for_what_it_missed(
+def test_an_app_lists_its_deliveries_and_requests_a_redelivery(
     github: GitHubDouble, repo: Repository, receiver: Receiver, http: httpx.Client, app: App
 ) -> None:
     receiver.status = 500
@@ -113,7 +113,7 @@ def test_an_app_finds_and_asks_again_for_what_it_missed(
     ]
 
 
-def test_nobody_listening_is_a_failed_delivery(
+def test_a_delivery_to_a_server_that_is_down_has_failed(
     github: GitHubDouble, repo: Repository, receiver: Receiver
 ) -> None:
     receiver.stop()
@@ -131,12 +131,12 @@ def test_without_a_webhook_url_the_delivery_is_still_recorded(
     assert json.loads(github.deliveries[-1].body)["comment"]["body"] == "/tinygen mend it"
 
 
-def test_anything_can_be_delivered(github: GitHubDouble, receiver: Receiver) -> None:
+def test_a_test_can_deliver_any_event(github: GitHubDouble, receiver: Receiver) -> None:
     github.deliver("ping", {"zen": "Keep it logically awesome."}, delivery_id="d-1")
     assert receiver.received[-1].headers["X-GitHub-Delivery"] == "d-1"
 
 
-def test_an_app_comes_from_a_manifest(github: GitHubDouble) -> None:
+def test_an_app_is_registered_from_a_manifest(github: GitHubDouble) -> None:
     manifest = {
         "name": "TinyGen Mona",
         "redirect_url": "http://127.0.0.1:1/done",
@@ -144,11 +144,11 @@ def test_an_app_comes_from_a_manifest(github: GitHubDouble) -> None:
     }
     with httpx.Client() as http:
         form = {"manifest": json.dumps(manifest)}
-        there = http.post(
+        location = http.post(
             f"{github.url}/settings/apps/new", params={"state": "s"}, data=form
         ).headers["Location"]
-        query = httpx.URL(there).params
-        assert (there.partition("?")[0], query["state"]) == ("http://127.0.0.1:1/done", "s")
+        query = httpx.URL(location).params
+        assert (location.partition("?")[0], query["state"]) == ("http://127.0.0.1:1/done", "s")
         conversion = f"{github.api_url}/app-manifests/{query['code']}/conversions"
         made = http.post(conversion).json()
         assert http.post(conversion).status_code == 404

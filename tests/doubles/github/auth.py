@@ -1,4 +1,4 @@
-"""Who is asking, and what that lets them do."""
+"""The caller of a request, and what the caller may do."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ LONGEST_JWT_S = 600
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: an App by its JWT, an installation or a person by a token, or nobody in
-    particular."""
+    """Who sends a request: an App by its JWT, an installation or a person by a token, or an
+    anonymous caller."""
 
     kind: str = "anonymous"
     app: App | None = None
@@ -41,7 +41,7 @@ class Caller:
 
 
 def identify(world: World, headers: Message) -> Caller:
-    """The caller; 401 for a credential that is none, or no longer one."""
+    """The caller of a request. Raises 401 for a credential that is invalid or has expired."""
     scheme, _, credential = headers.get("Authorization", "").partition(" ")
     if not scheme:
         return Caller()
@@ -118,8 +118,8 @@ def grants(token: Token, need: str) -> bool:
 
 
 def check_access(caller: Caller, repo: Repository, needs: tuple[str, ...]) -> None:
-    """Raises what GitHub answers who may not: 404 where the repository is not theirs to see, else
-    403."""
+    """Raises 404 if the caller may not see the repository, and 403 if the caller lacks the
+    permission."""
     if caller.kind == "app":
         raise Refused(401, "Bad credentials")
     if not can_see(caller, repo):
@@ -139,7 +139,7 @@ def check_access(caller: Caller, repo: Repository, needs: tuple[str, ...]) -> No
 
 
 def can_see(caller: Caller, repo: Repository) -> bool:
-    """Everyone sees a public repository, whatever their token is for."""
+    """Every caller sees a public repository, whichever repositories the token is limited to."""
     if not repo.private:
         return True
     token = caller.token

@@ -1,4 +1,4 @@
-"""The double of GitHub: a server on loopback, and the hands of the people who use it."""
+"""The double of GitHub: a server on loopback, and methods that act as people do on GitHub."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.doubles.github.webhooks import Delivery, Post, payload
 from tests.doubles.server import Dropped, Request, Response, Server
 
 API = "/api/v3"
-"""As on GitHub Enterprise Server, so that the paths of the REST API and of git do not meet."""
+"""As on GitHub Enterprise Server, so that no path of the REST API is a path of git too."""
 
 GRAPHQL = "/api/graphql"
 
@@ -51,8 +51,8 @@ class Journal(list[Recorded]):
 class GitHubDouble:
     """GitHub as far as TinyGen can tell, on repositories in `root`, from `with` to its end.
 
-    `url` is the server (GITHUB_SERVER_URL), `api_url` the REST API (GITHUB_API_URL). What the
-    double was not made to do fails the test at the end of the `with`.
+    `url` is the server (GITHUB_SERVER_URL), `api_url` the REST API (GITHUB_API_URL). An exception in the
+    double is raised at the end of the `with`.
     """
 
     def __init__(
@@ -167,8 +167,8 @@ class GitHubDouble:
         repositories: Iterable[Repository] | None = None,
         permissions: Mapping[str, str] | None = None,
     ) -> Installation:
-        """On all of the account's repositories, or on those; with all that the App asks for, or
-        with less."""
+        """Installs the App on `repositories` (None: all of the account's) with `permissions` (None:
+        all that the App asks for)."""
         granted = dict(app.permissions if permissions is None else permissions)
         chosen = None if repositories is None else list(repositories)
         number, account = next(self.world.ids), self.world.user(login)
@@ -183,11 +183,11 @@ class GitHubDouble:
         return token.value
 
     def uninstall(self, installation: Installation) -> None:
-        """Its tokens are bad from now on."""
+        """Its tokens are refused from now on."""
         del self.world.installations[installation.id]
 
     def revoke_tokens(self) -> None:
-        """Every token that was handed out is bad from now on."""
+        """Every token that was created so far is refused from now on."""
         for token in list(self.world.tokens.values()):
             token.revoked = True
 

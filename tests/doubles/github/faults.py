@@ -1,4 +1,4 @@
-"""What can go wrong between GitHub and its clients, on order."""
+"""Faults between GitHub and its clients, which a test orders."""
 
 from __future__ import annotations
 
@@ -93,11 +93,11 @@ class Order:
     path: re.Pattern[str]
     left: int
     met: int = 0
-    """Requests that this fault has met."""
+    """How many requests got this fault."""
 
 
 class Faults:
-    """Orders, first come first served: each request meets one fault at most."""
+    """The ordered faults, oldest first. Each request gets one fault at most."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

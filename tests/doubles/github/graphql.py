@@ -1,5 +1,4 @@
-"""The one question that is asked of GraphQL: which threads of a pull request's reviews are
-resolved.
+"""The one GraphQL query that TinyGen sends: which review threads of a pull request are resolved.
 
 https://docs.github.com/en/graphql/reference/objects#pullrequestreviewthread
 """

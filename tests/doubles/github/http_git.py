@@ -20,8 +20,7 @@ PATH = re.compile(
 
 
 def answer_git(world: World, request: Request) -> Response:
-    """What git's client is answered. Credentials are asked for where the repository is not to be
-    seen without."""
+    """The answer to git's client: 401 if the repository cannot be seen without credentials."""
     match = PATH.fullmatch(request.path)
     if match is None:
         return _say(404, "Not Found")

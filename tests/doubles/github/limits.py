@@ -1,4 +1,4 @@
-"""GitHub's primary rate limit: so many requests an hour for each who asks."""
+"""GitHub's primary rate limit: a number of requests an hour for each caller."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Limits:
         default_factory=lambda: {"anonymous": 60, "user": 5000, "installation": 5000, "app": 5000}
     )
     _used: dict[object, tuple[int, int]] = field(default_factory=dict)
-    """(requests, end of their hour) by who asked."""
+    """(requests, end of their hour) by caller."""
 
     def count(self, caller: Caller) -> None:
-        """One more request; 403 where it is one too many."""
+        """Counts one more request. Raises 403 if the limit is exceeded."""
         used, reset = self._window(caller)
         if used >= self.per_hour[caller.kind]:
             raise Refused(403, "API rate limit exceeded for this caller.")

@@ -178,7 +178,7 @@ class Repository:
     def review(
         self, number: int, author: str | User, remarks: Sequence[tuple[str, int, str]]
     ) -> list[Comment]:
-        """The comments (path, line, body) of one review. `submit_review` tells of them."""
+        """The comments (path, line, body) of one review. `submit_review` delivers their events."""
         review = next(self.world.ids)
         comments = []
         for path, line, body in remarks:
@@ -189,7 +189,7 @@ class Repository:
         return comments
 
     def submit_review(self, comments: Sequence[Comment]) -> None:
-        """GitHub tells of each comment once all are there."""
+        """GitHub delivers an event for each comment, after all of them are stored."""
         for comment in comments:
             self._tell_comment("created", comment)
 
@@ -253,7 +253,7 @@ class Repository:
         self._tell("issues", action, self._person(by), issue=payloads.issue(self, issue), **part)
 
     def rename(self, name: str) -> None:
-        """The former name goes on leading here."""
+        """The former name redirects to the repository."""
         self.name = name
         self.world.names[self.full_name.lower()] = self
 

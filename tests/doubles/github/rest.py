@@ -66,7 +66,7 @@ def _dispatch(call: Call) -> Response:
 
 
 def _by_name(world: World, path: str) -> str:
-    """GitHub leads from a former name to `/repositories/<id>`."""
+    """GitHub redirects from a former name to `/repositories/<id>`."""
     match = _BY_NUMBER.fullmatch(path)
     repo = world.repositories.get(int(match[1])) if match else None
     return f"/repos/{repo.full_name}{match[2] or ''}" if match and repo else path

@@ -18,8 +18,7 @@ def list_jobs(call: Call) -> Response:
 
 @route("GET", "/repos/{owner}/{repo}/actions/jobs/{id:int}/logs", "actions:read")
 def lead_to_log(call: Call) -> Response:
-    """Logs are kept elsewhere: under another name of this server, at an address that is its own
-    key."""
+    """Redirects to the log, at an address with another host name that needs no credential."""
     run = next(
         (run for run in call.repo.runs.values() if run.job_id == int(call.parts["id"])), None
     )

@@ -1,5 +1,4 @@
-"""Routes about Apps: who they are, where they are installed, their tokens, hooks, and how they come
-to be."""
+"""Routes about Apps: their registration, installations, tokens and webhooks."""
 
 from __future__ import annotations
 
@@ -111,7 +110,7 @@ def _hook_config(app: App) -> dict[str, str]:
 
 @route("GET", "/app/hook/deliveries")
 def list_deliveries(call: Call) -> Response:
-    """Newest first, led on by a cursor."""
+    """Newest first, in pages that a cursor links."""
     app, query = require_app(call.caller), call.request.query
     size = min(int(query.get("per_page", 30)), 100)
     ours = [each for each in reversed(call.post.deliveries) if each.app is app and each.is_finished]

@@ -17,7 +17,7 @@ from tests.doubles.server import Response
 MODES = {"100644": "blob", "100755": "blob", "120000": "blob", "040000": "tree", "160000": "commit"}
 WORKFLOWS = ".github/workflows/"
 MOST_ENTRIES = 100_000
-"""A longer recursive tree is cut and says so.
+"""A longer recursive tree is cut, with `truncated` set.
 https://docs.github.com/en/rest/git/trees#get-a-tree"""
 
 

@@ -1,4 +1,4 @@
-"""From a request to the function that answers it: routes, refusals in GitHub's shape, pages."""
+"""Finds the function that answers a request; also error answers in GitHub's form, and pages."""
 
 from __future__ import annotations
 

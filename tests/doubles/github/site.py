@@ -17,8 +17,8 @@ _STORED_LOG = re.compile(r"/stored-logs/(\d+)")
 
 
 def _stored_log(world: World, request: Request, job_id: int) -> Response:
-    """The address is the key: whoever sends another one as well is refused, as the real storage
-    does."""
+    """The address contains the credential: a request with a second one is refused, as by the real
+    storage."""
     runs = (run for repo in world.repositories.values() for run in repo.runs.values())
     log = next((run.log for run in runs if run.job_id == job_id), None)
     if log is None or "Authorization" in request.headers:

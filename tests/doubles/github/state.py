@@ -117,9 +117,9 @@ class Comment:
     in_reply_to: int | None = None
     review: int | None = None
     is_outdated: bool = False
-    """Its lines have changed since."""
+    """Whether its lines have changed since."""
     is_resolved: bool = False
-    """Of a thread's first comment: the thread is."""
+    """Of a thread's first comment: whether the thread is resolved."""
 
 
 @dataclass(eq=False, slots=True)
@@ -173,8 +173,7 @@ class WorkflowRun:
 
 
 Emit = Callable[["Repository", User, str, Json], None]
-"""(repository, sender, event, the event's own part of the payload) -> the Apps that listen are
-told."""
+"""(repository, sender, event, the event's own part of the payload): delivers the event."""
 
 
 @dataclass(eq=False, slots=True)

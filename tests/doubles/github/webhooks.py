@@ -1,4 +1,4 @@
-"""Deliveries: what an App is sent, signed, and how it answered."""
+"""Webhook deliveries: their payloads and signatures, and the answers of the Apps."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ALWAYS_SENT = frozenset(
 
 @dataclass(eq=False)
 class Delivery:
-    """One attempt to tell an App. `body` and `headers` are what was (or, without a webhook URL,
+    """One attempt to deliver an event to an App. `body` and `headers` are what was (or, without a webhook URL,
     would be) sent; `status_code` is 0 where no answer came, and `problem` says why."""
 
     id: int
@@ -74,7 +74,8 @@ class Post:
 
     @contextmanager
     def in_background(self) -> Iterator[None]:
-        """Within, nobody waits for a delivery: whoever answers a request of the App must not."""
+        """Within, no call waits for a delivery: while the double answers a request of the App, the App
+        may not be able to take one."""
         self._here.in_background = True
         try:
             yield
@@ -82,7 +83,7 @@ class Post:
             self._here.in_background = False
 
     def emit(self, repo: Repository, sender: User, event: str, part: Json) -> None:
-        """Tells every App that listens to `event` and is installed on the repository."""
+        """Delivers `event` to every App that is subscribed to it and installed on the repository."""
         for installation in list(self._world.installations.values()):
             if (
                 installation.covers(repo)
