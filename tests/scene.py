@@ -391,8 +391,12 @@ class Scene:
 
     def forget_refusals(self) -> None:
         """As if ten minutes had gone by."""
+        self.run_sql("delete from tinygen_refusals")
+
+    def run_sql(self, statement: str) -> None:
+        """Changes rows of the bot's database without the bot."""
         with sqlite3.connect(self.root / "data" / "tinygen.sqlite") as connection:
-            connection.execute("delete from tinygen_refusals")
+            connection.execute(statement)
         connection.close()
 
     def model_says(self, *replies: Reply | Callable[[Messages], Reply]) -> None:
@@ -422,6 +426,11 @@ class Scene:
             "\n".join(str(message["content"]) for message in request.messages)
             for request in self.model.requests
         ]
+
+    def is_text_only(self, request: int = 0) -> bool:
+        """Whether a request that the model got holds no image."""
+        messages = self.model.requests[request].messages
+        return all(isinstance(message["content"], str) for message in messages)
 
     @property
     def deliveries(self) -> list[Delivery]:

@@ -8,7 +8,6 @@ import json
 import os
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -100,7 +99,7 @@ class Asked:
             self.repo.git.file(self.repo.head(pull), "greet.py")
             == GREET.replace('"Hello', '"HELLO').encode()
         )
-        (row,) = rows(self.stage, self.name)
+        (row,) = self.stage.rows(self.name)
         assert (row["state"], row["model_calls"]) == ("done", 2)
         assert self.comment
         self.stage.wait(lambda: self.signs == ["eyes", "rocket"], "the reactions")
@@ -108,14 +107,6 @@ class Asked:
     @property
     def signs(self) -> list[str]:
         return [reaction.content for reaction in self.comment.reactions] if self.comment else []
-
-
-def rows(stage: Stage, repo: str) -> list[dict[str, Any]]:
-    connection = sqlite3.connect(stage.data_dir / "tinygen.sqlite")
-    connection.row_factory = sqlite3.Row
-    found = connection.execute("select * from tinygen_requests where repo = ?", [repo]).fetchall()
-    connection.close()
-    return [dict(row) for row in found]
 
 
 def test_what_was_killed_in_the_middle_goes_on_where_it_was(stage: Stage, model: Model) -> None:
@@ -216,7 +207,7 @@ def test_run_answers_with_the_diff(stage: Stage, tmp_path: Path) -> None:
     subprocess.run(
         ["git", "apply", "-"], cwd=tmp_path / "c", input=answer["diff"].encode(), check=True
     )
-    (row,) = rows(stage, "octocat/h-run")
+    (row,) = stage.rows("octocat/h-run")
     assert (row["source"], row["state"], row["actor"]) == ("run", "done", None)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 
 from bot.types.names import short_id
@@ -23,9 +22,7 @@ def replaced(scene: Scene) -> Repository:
 
 def by_name(scene: Scene) -> None:
     """As reports were kept before ids, after the migration."""
-    with sqlite3.connect(scene.root / "data" / "tinygen.sqlite") as connection:
-        connection.execute("update tinygen_jobs set repository_key = lower(repo)")
-    connection.close()
+    scene.run_sql("update tinygen_jobs set repository_key = lower(repo)")
 
 
 def test_a_renamed_repository_keeps_its_threads(scene: Scene) -> None:

@@ -28,12 +28,6 @@ def shown(scene: Scene, request: int = 0) -> list[bytes]:
     return [base64.b64decode(url.partition(";base64,")[2]) for url in urls]
 
 
-def is_plain(scene: Scene, request: int = 0) -> bool:
-    return all(
-        isinstance(message["content"], str) for message in scene.model.requests[request].messages
-    )
-
-
 def tell(scene: Scene, words: str = "/tinygen Louder.", *, body: str = "It whispers.") -> Told:
     return scene.tell(words, on=scene.open_issue(body=body))
 
@@ -53,7 +47,7 @@ def test_a_model_that_can_see_is_shown_what_people_attached(seeing: Scene) -> No
 
 def test_by_default_no_model_is_shown_any_and_the_report_says_so(scene: Scene) -> None:
     told = tell(scene, body=f"![]({attach(scene.repo, PNG)})")
-    assert is_plain(scene)
+    assert scene.is_text_only()
     assert (
         "Images that were not shown, since the model is not set as one that sees: 1." in told.answer
     )
@@ -78,7 +72,7 @@ def test_an_image_kept_elsewhere_is_never_asked_for(seeing: Scene) -> None:
             f" ![]({seeing.github.url}/octocat/greeter/raw/main/a.png)"
         ),
     )
-    assert is_plain(seeing)
+    assert seeing.is_text_only()
     assert "since they are kept elsewhere than at this GitHub server: 2." in told.answer
     assert not seeing.github.requests.of("GET", "/octocat/greeter/raw/.*")
 
@@ -86,14 +80,14 @@ def test_an_image_kept_elsewhere_is_never_asked_for(seeing: Scene) -> None:
 def test_what_no_reader_would_see_is_not_shown(seeing: Scene) -> None:
     url = attach(seeing.repo, PNG)
     tell(seeing, body=f"<!-- ![]({url}) -->\n```\n![]({url})\n```\nAnd `![]({url})`.")
-    assert is_plain(seeing)
+    assert seeing.is_text_only()
 
 
 def test_images_of_outsiders_are_not_shown(seeing: Scene) -> None:
     issue = seeing.open_issue()
     seeing.repo.comment(issue.number, "mallory", f"![]({attach(seeing.repo, PNG)})")
     seeing.tell("/tinygen Louder.", on=issue)
-    assert is_plain(seeing)
+    assert seeing.is_text_only()
 
 
 def test_no_token_goes_where_the_address_leads(seeing: Scene) -> None:
@@ -149,8 +143,8 @@ def test_a_model_that_refuses_images_is_asked_once_more_without(seeing: Scene) -
     told = tell(seeing, body=f"![]({attach(seeing.repo, PNG)})")
     assert told.state == "done"
     assert shown(seeing, 0) == [PNG]
-    assert is_plain(seeing, 1)
-    assert is_plain(seeing, 2)
+    assert seeing.is_text_only(1)
+    assert seeing.is_text_only(2)
     assert len(seeing.asked) == 3
     assert (
         "All images were left out: The model double-1 takes no images, or not these" in told.answer

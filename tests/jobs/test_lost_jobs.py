@@ -3,7 +3,6 @@ is replaced."""
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import replace
 
 from bot.jobs.worker.maintenance import find_lost
@@ -17,9 +16,7 @@ from tests.scene import CONFIDENT, LOUDER, Scene, Told
 
 def look(scene: Scene) -> None:
     """As the worker does from time to time, when nothing has changed for a while."""
-    with sqlite3.connect(scene.root / "data" / "tinygen.sqlite") as connection:
-        connection.execute("update tinygen_jobs set updated_at = 0")
-    connection.close()
+    scene.run_sql("update tinygen_jobs set updated_at = 0")
     find_lost(scene.context)
 
 

@@ -328,18 +328,12 @@ class TestImages:
     def seeing(self, set_scene: SetScene) -> Scene:
         return set_scene(settings={"TINYGEN_VISION": "double-1"}, files=DIFFS_FROM_TRIAGE)
 
-    @staticmethod
-    def is_blind(scene: Scene) -> bool:
-        return all(
-            isinstance(message["content"], str) for message in scene.model.requests[0].messages
-        )
-
     LEFT_OUT = "since they stand in words of people who may not have changes made here: 1."
 
     def test_of_an_outsiders_issue_are_left_out_and_that_is_told(self, seeing: Scene) -> None:
         issue = seeing.open_issue(who="mallory", body=f"See ![]({attach(seeing.repo, PNG)})")
         told = seeing.tell("/tinygen", on=issue)
-        assert self.is_blind(seeing)
+        assert seeing.is_text_only()
         assert self.LEFT_OUT in told.answer
         assert not seeing.github.requests.of("GET", "/user-attachments/.*")
 
@@ -348,14 +342,14 @@ class TestImages:
         issue = seeing.open_issue()
         seeing.repo.comment(issue.number, "tessa", f"See ![]({attach(seeing.repo, PNG)})")
         told = seeing.tell("/tinygen", on=issue)
-        assert self.is_blind(seeing)
+        assert seeing.is_text_only()
         assert self.LEFT_OUT in told.answer
 
     def test_that_somebody_who_may_shows_too_are_shown(self, seeing: Scene) -> None:
         url = attach(seeing.repo, PNG)
         issue = seeing.open_issue(who="mallory", body=f"See ![]({url})")
         told = seeing.tell(f"/tinygen As in ![]({url})", on=issue)
-        assert not self.is_blind(seeing)
+        assert not seeing.is_text_only()
         assert self.LEFT_OUT not in told.answer
 
 

@@ -4,7 +4,6 @@ them."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -54,12 +53,6 @@ def repo(github: GitHubDouble) -> Repository:
     repo = github.add_repository("octocat/hello", files=files, permissions={"alice": "triage"})
     github.install(app, "octocat", repositories=[repo])
     return repo
-
-
-@pytest.fixture
-def http(github: GitHubDouble) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=github.api_url) as client:
-        yield client
 
 
 @pytest.fixture

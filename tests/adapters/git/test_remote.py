@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -27,12 +27,6 @@ from tests.doubles.github.http_git import answer_git
 from tests.doubles.server import Request, Response, Server
 
 UNKNOWN_TOKEN = "ghs_16C7e42F292c6912E7710c838347Ae178B4a"
-
-
-@pytest.fixture
-def github(tmp_path: Path) -> Iterator[GitHubDouble]:
-    with GitHubDouble(tmp_path / "github") as github:
-        yield github
 
 
 @pytest.fixture

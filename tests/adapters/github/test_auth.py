@@ -15,6 +15,7 @@ from bot.adapters.github import GitHubApp
 from bot.errors import BadRequest, NotFound, OutsideError, SetupError
 from tests.adapters.github.conftest import InstalledApp
 from tests.doubles.github import GitHubDouble, faults
+from tests.doubles.github.apps import public_part
 
 MINT = r"/app/installations/\d+/access_tokens"
 
@@ -168,12 +169,6 @@ def pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> str:
     ).decode()
 
 
-def public_pem(private: str) -> str:
-    key = serialization.load_pem_private_key(private.encode(), password=None).public_key()
-    form = serialization.PublicFormat.SubjectPublicKeyInfo
-    return key.public_bytes(serialization.Encoding.PEM, form).decode()
-
-
 def test_a_key_that_is_none_is_named_and_not_shown(installed: InstalledApp) -> None:
     assert installed.app.private_key is not None
     encrypted = serialization.load_pem_private_key(
@@ -184,7 +179,7 @@ def test_a_key_that_is_none_is_named_and_not_shown(installed: InstalledApp) -> N
         serialization.BestAvailableEncryption(b"x"),
     )
     elliptic = pem(ec.generate_private_key(ec.SECP256R1()))
-    for key in ("not a key", public_pem(installed.app.private_key), elliptic, encrypted.decode()):
+    for key in ("not a key", public_part(installed.app.private_key), elliptic, encrypted.decode()):
         with pytest.raises(SetupError, match="GITHUB_PRIVATE_KEY is no RSA private key") as caught:
             installed.adapter(private_key=key).fetch_registration()
         assert key.strip().splitlines()[-1] not in str(caught.value)
