@@ -12,7 +12,9 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self
 
@@ -71,6 +73,7 @@ FILES = {"greet.py": GREET.encode(), "README.md": b"# Greeter\n\nIt greets.\n"}
 CONFIDENT = "[CONFIDENT] The greeting is as asked."
 QUIET_S = 60.0
 DRAIN_S = 5.0
+POLL_S = 0.03
 
 
 def draft(
@@ -165,6 +168,7 @@ class Scene:
         self.repo = self.github.add_repository(REPO, files=self.files)
         self.installation = self.github.install(self.app, "octocat")
         self.config = load_config(self._environment(), env_file=None)
+        self._put_database()
         self.database = self.open_database(self.config)
         self.start()
         self.web: FlaskClient = _web(self.config, self.database)
@@ -181,6 +185,13 @@ class Scene:
         self.database.close()
         self.model.__exit__(kind, error, at)
         self.github.__exit__(kind, error, at)
+
+    def _put_database(self) -> None:
+        """Where there is no database yet, one that a bot was started on before."""
+        path = self.config.data_dir / "tinygen.sqlite"
+        if self.config.database_url is None and not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(_used_database())
 
     def _environment(self) -> dict[str, str]:
         return {
@@ -205,7 +216,7 @@ class Scene:
             executor_id="local",
             concurrency=4,
             clean=clean,
-            poll_s=0.03,
+            poll_s=POLL_S,
             metrics=self.meter,
         )
         outbox = self.database.outbox
@@ -473,6 +484,25 @@ def fences(comment: str) -> list[str]:
                 inside.append(one)
             found.append("".join(inside))
     return found
+
+
+@cache
+def _used_database() -> bytes:
+    """A SQLite file with all tables and with the engine's queues. The engine looks for new queues
+    once a second, and every test on an empty file would wait for that."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "tinygen.sqlite"
+        url = f"sqlite:///{path}"
+        database = Database(url)
+        database.create()
+        database.close()
+        engine = Engine(url, executor_id="local", concurrency=4, clean=str, poll_s=POLL_S)
+        engine.launch()
+        engine.stop(0)
+        with sqlite3.connect(path) as connection:
+            connection.execute("pragma wal_checkpoint(truncate)")
+        connection.close()
+        return path.read_bytes()
 
 
 def _web(config: Config, database: Database) -> FlaskClient:

@@ -20,8 +20,8 @@ import pytest
 from bot.adapters.github.attachments import _signed_addresses
 from bot.change.edits.files import path_fault
 from bot.logs import make_redactor
-from bot.thread.settings.globs import _compile_name
 from bot.thread.links import _attachment_pattern
+from bot.thread.settings.globs import _compile_name
 from tests.doubling import Growth
 from tests.redos import BOT, UnknownPattern, Use, find_patterns, patterns_in, slowest_at, worst_of
 

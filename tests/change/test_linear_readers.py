@@ -24,7 +24,6 @@ from bot.errors import BadRequest
 from bot.logs import make_redactor, redact_value
 from bot.thread.ci_logs import fingerprint, tail_of
 from bot.thread.commands import MAX_BODY_CHARS, parse_command
-from bot.thread.settings.globs import compile_globs
 from bot.thread.links import find_images, find_permalinks
 from bot.thread.markdown import (
     code_span,
@@ -36,6 +35,7 @@ from bot.thread.markdown import (
 )
 from bot.thread.render import split_summary
 from bot.thread.settings import MAX_FILE_BYTES, read_settings
+from bot.thread.settings.globs import compile_globs
 from bot.types import Message, Prompt, Reply
 from bot.types.names import close_names, read_repo_url
 from bot.types.reply import Request
