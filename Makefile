@@ -19,7 +19,7 @@ demo: install
 	$(BIN)/python -m tests.demo
 
 test: install-dev
-	$(BIN)/python -m pytest -n 4
+	$(BIN)/python -m pytest -n 4 --dist worksteal
 
 lint: install-dev
 	$(BIN)/ruff format --check bot tests
@@ -28,7 +28,7 @@ lint: install-dev
 	$(BIN)/lint-imports --no-cache
 
 check: lint
-	$(BIN)/python -m pytest -m "not slow and not postgres and not npm" -n 4
+	$(BIN)/python -m pytest -m "not slow and not postgres and not npm" -n 4 --dist worksteal
 
 bench: install-dev
 	$(BIN)/python -m tests.benchmarks

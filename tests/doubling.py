@@ -5,7 +5,7 @@ A doubling may cost 2.5 times, so three may cost 15.6: linear work costs 8, n lo
 1.5 costs 22.6. Only the thread's own CPU time counts, the least of several runs without the garbage
 collector, and only work that is superlinear in every one of five tries, with growing sizes while
 that does not take long, is called so: a busy machine makes no linear work fail. Two tries do where
-they take a second.
+they take a second, or where both are as bad as n ** 1.75.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ T = TypeVar("T")
 
 FACTOR = 8
 LIMIT = 2.5**3
+_CLEARLY = 38.0
+"""More than this, twice, is no noise: 8 ** 1.75."""
 _TRIES = 5
 _MEASURABLE_S = 0.0005
 """At 8 n: less than this is too little to be compared."""
@@ -70,7 +72,8 @@ def growth_of(
             tries, spent = tries + 1, spent + large
             ratio = min(ratio, large / max(small, 1e-9))
             is_linear = ratio <= LIMIT or large < _MEASURABLE_S
-            if is_linear or tries == _TRIES or (tries > 1 and spent > _ENOUGH_S):
+            is_clear = tries > 1 and (spent > _ENOUGH_S or ratio > _CLEARLY)
+            if is_linear or is_clear or tries == _TRIES:
                 return Growth(is_linear, ratio, size * FACTOR, large)
             size = size * 2 if may_grow else size
 

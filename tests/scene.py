@@ -1,7 +1,9 @@
 """The bot in one process, between the double of GitHub and a scripted model, so that a rule is one
 readable test.
 
-Engine, database, git cache and adapters are the real ones; they wait less than they would.
+Engine, database, git cache and adapters are the real ones; they wait less than they would, and the
+syntax of what the scripted model writes is checked in this process (the child process that does it
+otherwise has tests of its own).
 """
 
 from __future__ import annotations
@@ -25,13 +27,13 @@ from werkzeug.test import TestResponse
 from bot.adapters.database import Database
 from bot.adapters.github import GitHubApp
 from bot.adapters.model import OpenAIModel
+from bot.adapters.syntax.parsers import find_fault
 from bot.app import (
     MAX_GITHUB_LIMIT_WAIT_S,
     build_database,
     build_git,
     build_policy,
     build_prices,
-    build_syntax_checker,
     database_url,
 )
 from bot.config import Config, load_config
@@ -246,7 +248,7 @@ class Scene:
             outbox=self.database.outbox if self.remote_log else None,
             now=lambda: datetime.now(UTC),
             clean=make_redactor(config.secrets()),
-            syntax_checker=build_syntax_checker(),
+            syntax_checker=lambda files: [find_fault(path, content) for path, content in files],
             policy=build_policy(config),
         )
 

@@ -7,6 +7,7 @@ import base64
 import json
 import random
 import subprocess
+from dataclasses import dataclass
 
 import pytest
 
@@ -77,10 +78,19 @@ def _prompt(task: str, context: Context) -> str:
     return generation_prompt(Task("o/r", task), context).messages[1].text
 
 
-@pytest.mark.npm
-@pytest.mark.slow
-@pytest.mark.parametrize("vocabulary", ["cl100k_base", "o200k_base"])
-def test_a_request_never_takes_more_of_a_real_vocabulary_than_its_budget(vocabulary: str) -> None:
+@dataclass(frozen=True)
+class Chosen:
+    """A budget, and the prompt for one task with and without what was chosen for it."""
+
+    name: str
+    is_own: bool
+    budget: int
+    prompt: str
+    bare_prompt: str
+
+
+def _choose() -> list[Chosen]:
+    """What is chosen of this repository, and of texts that cost more tokens than code does."""
     own, expensive = _own_repository(), _expensive_repository()
     naming_all = "Mend " + ", ".join(expensive.blobs)
     cases = [(own, task, budget) for task in TASKS for budget in BUDGETS]
@@ -88,24 +98,28 @@ def test_a_request_never_takes_more_of_a_real_vocabulary_than_its_budget(vocabul
     contents = expensive.read(expensive.blobs.values())
     for path, content in zip(expensive.blobs, contents, strict=True):
         cases.append((view_of({path: content}), naming_all, 4_000))
-    with_context = [
-        _prompt(task, choose_context(base, task, budget_tokens=budget))
+    return [
+        Chosen(
+            next(iter(base.blobs)),
+            base is own,
+            budget,
+            _prompt(task, choose_context(base, task, budget_tokens=budget)),
+            _prompt(task, Context((), (), "", 0)),
+        )
         for base, task, budget in cases
     ]
-    without = [_prompt(task, Context((), (), "", 0)) for _, task, _ in cases]
-    tokens = [
-        full - bare
-        for full, bare in zip(
-            _tokens(vocabulary, with_context), _tokens(vocabulary, without), strict=True
-        )
-    ]
-    over = [
-        f"{next(iter(base.blobs))}: {used} of {budget}"
-        for (base, _, budget), used in zip(cases, tokens, strict=True)
-        if used > budget
-    ]
-    assert not over
-    of_own = [
-        used / budget for (base, _, budget), used in zip(cases, tokens, strict=True) if base is own
-    ]
-    assert min(of_own) > 0.5
+
+
+@pytest.mark.npm
+@pytest.mark.slow
+def test_a_request_never_takes_more_of_a_real_vocabulary_than_its_budget() -> None:
+    chosen = _choose()
+    for vocabulary in ("cl100k_base", "o200k_base"):
+        full = _tokens(vocabulary, [each.prompt for each in chosen])
+        bare = _tokens(vocabulary, [each.bare_prompt for each in chosen])
+        used = [
+            (each, with_context - without)
+            for each, with_context, without in zip(chosen, full, bare, strict=True)
+        ]
+        assert not [f"{each.name}: {tokens}" for each, tokens in used if tokens > each.budget]
+        assert min(tokens / each.budget for each, tokens in used if each.is_own) > 0.5
