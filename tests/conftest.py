@@ -18,6 +18,10 @@ IN_CI = os.environ.get("CI") == "true"
 settings.register_profile("tinygen", deadline=None, derandomize=IN_CI)
 settings.load_profile("tinygen")
 
+# No test speaks TLS with a public server, and to load all public authorities for each client takes a
+# sixth of the time of a job.
+os.environ["SSL_CERT_FILE"] = str(Path(__file__).parent / "samples" / "authority.pem")
+
 NPM = Path(__file__).parent / "node_modules"
 
 
