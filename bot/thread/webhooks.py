@@ -35,6 +35,7 @@ from bot.types import (
     Target,
     Triggers,
 )
+from bot.types.github import GHOST
 from bot.types.names import OWN_BRANCH
 
 EVENTS = ("issue_comment", "issues", "pull_request_review_comment", "workflow_run")
@@ -47,8 +48,6 @@ MAX_HUNK_CHARS = 8_000
 """Of a longer hunk the end is kept: the commented line is there."""
 MAX_ATTEMPTS = 5
 """A delivery that failed so often is left to the operator."""
-GHOST = "ghost"
-"""The login that GitHub shows for a deleted account."""
 _DELIVERY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+GHOST = "ghost"
+"""The login that GitHub shows for a deleted account."""
+
 
 @dataclass(frozen=True, slots=True)
 class Thread:

@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Base64Bytes, BaseModel, Field, RootModel
 
 from bot.types import PERMISSIONS, Permission
-from bot.types.github import Comment, LineComment, PullRequest, Thread
+from bot.types.github import GHOST, Comment, LineComment, PullRequest, Thread
 
 PAGE_ITEMS = 100
 """The number of items that a page is asked for, and the most that it may hold."""
@@ -46,7 +46,7 @@ class ReviewAuthor(User):
     id: Id | None = None
 
 
-GHOST = ReviewAuthor(login="ghost")
+_DELETED = ReviewAuthor(login=GHOST)
 """GitHub shows this user in place of a deleted account; in its JSON the user is null."""
 
 
@@ -62,7 +62,7 @@ class Issue(BaseModel):
     state: Literal["open", "closed"]
 
     def thread(self) -> Thread:
-        return Thread(self.title, self.body or "", (self.user or GHOST).login)
+        return Thread(self.title, self.body or "", (self.user or _DELETED).login)
 
 
 class IssueComment(BaseModel):
@@ -75,7 +75,7 @@ class IssueComment(BaseModel):
 
     def comment(self, *, by_this_app: bool) -> Comment:
         """Long bodies are cut, but not those of this App."""
-        author = self.user or GHOST
+        author = self.user or _DELETED
         body = self.body or ""
         return Comment(
             id=self.id,
@@ -110,7 +110,7 @@ class ReviewComment(BaseModel):
     commit_id: Sha | Literal[""] = ""
 
     def line_comment(self) -> LineComment:
-        author = self.user or GHOST
+        author = self.user or _DELETED
         return LineComment(
             id=self.id,
             thread_id=self.in_reply_to_id or self.id,

@@ -18,8 +18,8 @@ from bot.jobs.thread_jobs import latest, latest_in_thread, opener
 from bot.ports import GitHub
 from bot.thread.comments import newest_authors
 from bot.thread.history import is_request
-from bot.thread.webhooks import GHOST
 from bot.types import AuthorPermissions, Job, Outsider, Permission, Report
+from bot.types.github import GHOST
 from bot.types.serialization import Codec, codec_of
 
 MAX_OUTSIDERS = 30
