@@ -63,7 +63,7 @@ _parser: Any = importlib.import_module("re._parser")
 @dataclass(frozen=True, slots=True)
 class Use:
     """A pattern, and the ways in which it is matched. `where` is file and name:
-    `core/material.py:_LINK`."""
+    `thread/links.py:_IMAGE`."""
 
     where: str
     pattern: Pattern

@@ -12,9 +12,10 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -160,6 +161,7 @@ class Scene:
         self.model = ModelDouble(self._reply)
         self.replies: list[Reply | Callable[[Messages], Reply]] = [LOUDER, CONFIDENT]
         self.ahead_s = 0.0
+        self._at_exit = ExitStack()
 
     def __enter__(self) -> Self:
         self.github.__enter__()
@@ -184,6 +186,7 @@ class Scene:
     ) -> None:
         self._drain()
         self.stop(drain_s=0)
+        self._at_exit.close()
         self.database.close()
         self.model.__exit__(kind, error, at)
         self.github.__exit__(kind, error, at)
@@ -254,14 +257,20 @@ class Scene:
 
     def hurry(self) -> int:
         """How many of the worker's waits end now instead of when they would."""
-        client = DBOSClient(system_database_url=database_url(self.config), application_name=NAME)
+        client = self._client
         waiting = [found.workflow_id for found in client.list_workflows(status="DELAYED")]
         if waiting:
             self.ahead_s += 3600.0  # for the adapter, which keeps to limits that it was told
         for workflow_id in waiting:
             client.set_workflow_delay(workflow_id, delay_seconds=0)
-        client.destroy()
         return len(waiting)
+
+    @cached_property
+    def _client(self) -> DBOSClient:
+        """For the engine's database, as from another process."""
+        client = DBOSClient(system_database_url=database_url(self.config), application_name=NAME)
+        self._at_exit.callback(client.destroy)
+        return client
 
     def hurried(self, told: Told) -> Told:
         """Returns when the command has ended, whatever it has to wait for meanwhile."""

@@ -47,6 +47,13 @@ def written_before(comments: Iterable[AnyComment], job: Job) -> list[AnyComment]
     return sorted(written, key=lambda each: each.created_at)
 
 
+def in_open_threads(comments: Iterable[AnyComment], resolved: Collection[int]) -> list[AnyComment]:
+    """The comments that are not in one of the `resolved` review threads, given by their ids."""
+    return [
+        each for each in comments if isinstance(each, Comment) or each.thread_id not in resolved
+    ]
+
+
 def newest_authors(comments: Sequence[AnyComment]) -> tuple[str, ...]:
     """The logins of those who wrote the comments (oldest first), those who wrote last first."""
     return tuple(dict.fromkeys(each.author for each in reversed(comments)))[:MAX_AUTHORS]
@@ -61,16 +68,14 @@ def choose_comments(
 ) -> ThreadComments:
     """Of the comments `written_before` the command those that the model is shown. `resolved` are
     the ids of resolved review threads, `authors` the logins of those who may have a diff made."""
-    in_open_threads = [
-        each for each in written if isinstance(each, Comment) or each.thread_id not in resolved
-    ]
-    by_authors = [each for each in in_open_threads if each.author in authors]
+    unresolved = in_open_threads(written, resolved)
+    by_authors = [each for each in unresolved if each.author in authors]
     unchanged = [each for each in by_authors if not _was_changed(each, job)]
     words = _newest([_words(each) for each in unchanged], MAX_COMMENTS_CHARS)
     shown = unchanged[len(unchanged) - len(words) :]
     counts = {
-        "in review threads that are resolved": len(written) - len(in_open_threads),
-        "by people without a say in this repository": len(in_open_threads) - len(by_authors),
+        "in review threads that are resolved": len(written) - len(unresolved),
+        "by people without a say in this repository": len(unresolved) - len(by_authors),
         "changed since the command was given": len(by_authors) - len(unchanged),
         "too old to fit": len(unchanged) - len(shown),
     }

@@ -82,11 +82,12 @@ _PUSHES: dict[Where, str] = {
 def checklist(running: str | None) -> tuple[Step, ...]:
     """The steps of a job, of which those before `running` (a key of STEPS) are done; None if none
     has begun."""
-    current = list(STEPS).index(running) if running else -1
-    return tuple(
-        Step(title, "done" if at < current else "running" if at == current else "waiting")
-        for at, title in enumerate(STEPS.values())
-    )
+    states: list[StepState] = ["waiting"] * len(STEPS)
+    if running is not None:
+        done_count = list(STEPS).index(running)
+        states[:done_count] = ["done"] * done_count
+        states[done_count] = "running"
+    return tuple(map(Step, STEPS.values(), states))
 
 
 def job_marker(job_id: str) -> str:

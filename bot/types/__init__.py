@@ -424,6 +424,7 @@ class Usage:
     """Time spent waiting for the model."""
 
     def plus(self, reply: Reply) -> Usage:
+        """With one more call. The cost is None only if no call reported one."""
         costs = [cost for cost in (self.cost_usd, reply.cost_usd) if cost is not None]
         return Usage(
             calls=self.calls + 1,
@@ -447,6 +448,7 @@ class Failure:
 
     @classmethod
     def of(cls, error: TinyGenError) -> Failure:
+        """What the asker could mend is not retryable: the same command would fail again."""
         is_retryable = not isinstance(error, AskerError)
         return cls(error.message, error.next_step, is_retryable, type(error).__name__)
 

@@ -66,6 +66,9 @@ HELD_S = 10 * 365 * 86_400.0
 MANY = 1_000
 """How many workflows one query lists at most."""
 _OPEN = ("DELAYED", "ENQUEUED", "PENDING")
+_POSTPONED = "put_off"
+"""The field of a workflow's output with the stamp of its postponement. Workflows that older versions
+postponed have this name stored: never change it."""
 
 NOTHING: Codec[None] = codec_of(None)
 FLAG: Codec[bool] = codec_of(bool)
@@ -178,7 +181,7 @@ class Engine:
                 except DBOSUnexpectedStepError as changed:
                     _id, step, *_names = changed.inputs
                     end = self._resume_changed(payload["id"], step)
-            return None if end is None else {"put_off": end.stamp}
+            return None if end is None else {_POSTPONED: end.stamp}
 
         self._workflows[workflow.name] = run
 
@@ -310,10 +313,12 @@ class Engine:
         if found[0].status in _OPEN:
             return True
         output = found[0].output
-        if found[0].status != "SUCCESS" or not isinstance(output, dict) or "put_off" not in output:
+        if found[0].status != "SUCCESS" or not isinstance(output, dict):
+            return False
+        if _POSTPONED not in output:
             return False
         resumptions = self._client.list_workflows(
-            workflow_id_prefix=f"{output['put_off']}-{RESUME.name}",
+            workflow_id_prefix=f"{output[_POSTPONED]}-{RESUME.name}",
             status=list(_OPEN),
             load_input=False,
             load_output=False,
@@ -351,7 +356,7 @@ class Engine:
         found = self._client.list_workflows(workflow_ids=[resumption.workflow], load_input=False)
         if found and found[0].status in _OPEN:
             return False
-        if found and found[0].output == {"put_off": resumption.stamp}:
+        if found and found[0].output == {_POSTPONED: resumption.stamp}:
             workflow = found[0]
             self._client.rewind_workflow(
                 resumption.workflow,

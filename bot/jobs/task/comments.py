@@ -11,6 +11,7 @@ from bot.thread.comments import (
     AnyComment,
     ThreadComments,
     choose_comments,
+    in_open_threads,
     newest_authors,
     written_before,
 )
@@ -23,16 +24,17 @@ _log = structlog.get_logger()
 def read_comments(context: JobContext, job: Job, github: GitHub, number: int) -> ThreadComments:
     """The comments of the thread that the model is shown."""
     written = comments_before(github, job, number)
+    resolved = _resolved_threads(github, job, number, written)
     known = context.policy.authors
     if known is not None:
         levels = dict(known.levels)
     else:
-        levels = {login: github.permission(login) for login in newest_authors(written)}
+        authors = newest_authors(in_open_threads(written, resolved))
+        levels = {login: github.permission(login) for login in authors}
     # GitHub's `author_association` is not enough: it calls anybody who can read a member or
     # collaborator, and some members none.
-    authors = [login for login, level in levels.items() if "diff" in context.policy.may_do(level)]
-    resolved = _resolved_threads(github, job, number, written)
-    return choose_comments(written, job, resolved=resolved, authors=authors)
+    allowed = [login for login, level in levels.items() if "diff" in context.policy.may_do(level)]
+    return choose_comments(written, job, resolved=resolved, authors=allowed)
 
 
 def comments_before(github: GitHub, job: Job, number: int) -> list[AnyComment]:
