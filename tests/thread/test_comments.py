@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from bot.thread.comments import (
     MAX_AUTHORS,
+    AnyComment,
     choose_comments,
     in_open_threads,
     newest_authors,
@@ -44,7 +45,12 @@ def test_commands_bots_and_what_was_written_later_do_not_count() -> None:
 
 def test_each_comment_that_is_not_shown_is_counted_once_with_its_reason() -> None:
     changed = replace(comment(3), updated_at=AFTER)
-    written = [comment(1), comment(2, author="mallory"), changed, line_comment(4, 4)]
+    written: list[AnyComment] = [
+        comment(1),
+        comment(2, author="mallory"),
+        changed,
+        line_comment(4, 4),
+    ]
     chosen = choose_comments(written, JOB, resolved={4}, authors={"mona"})
     assert chosen.words == ("mona wrote:\nLouder.",)
     assert chosen.left_out == (
@@ -56,6 +62,6 @@ def test_each_comment_that_is_not_shown_is_counted_once_with_its_reason() -> Non
 
 def test_whoever_wrote_only_in_resolved_threads_takes_no_place_among_the_authors() -> None:
     crowd = [line_comment(n, 1, author=f"person-{n}") for n in range(2, 2 + MAX_AUTHORS)]
-    written = [comment(1, author="mona"), *crowd]
+    written: list[AnyComment] = [comment(1, author="mona"), *crowd]
     assert "mona" not in newest_authors(written)
     assert newest_authors(in_open_threads(written, {1})) == ("mona",)
