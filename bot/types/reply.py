@@ -17,9 +17,10 @@ class Edit:
     - write: the whole content of `path` becomes `replace`.
     - delete: `path` is removed.
     - move: `path` is renamed to `to`; edits of `to` may follow.
+    - quote: nothing changes; the reply shows the code `replace`, of `path` unless that is "".
     """
 
-    action: Literal["replace", "write", "delete", "move"]
+    action: Literal["replace", "write", "delete", "move", "quote"]
     path: str
     search: str = ""
     replace: str = ""

@@ -91,7 +91,7 @@ def find_problems(
         for path, change in sorted(changes.items())
         if change.content is not None and not is_binary(change.content)
     }
-    syntax_errors = _find_syntax_errors(base, files, check_syntax)
+    syntax_errors = _new_syntax_errors(base, files, check_syntax)
     scanner = _Scanner(base, changes)
     problems: list[str] = []
     for path, content in files.items():
@@ -112,18 +112,18 @@ def _read_base(base: RepositoryView, path: str) -> bytes | None:
     return next(iter(base.read([blob])))
 
 
-def _find_syntax_errors(
+def _new_syntax_errors(
     base: RepositoryView, files: Mapping[str, bytes], check_syntax: SyntaxChecker
 ) -> dict[str, str]:
     """A sentence for each file that does not parse, unless it did not parse in the base either. The
     base is checked only for files with errors."""
-    errors = _check_syntax(files, check_syntax)
+    errors = find_syntax_errors(files, check_syntax)
     old_files = {}
     for path in errors:
         content = _read_base(base, path)
         if content is not None:
             old_files[path] = content
-    old_errors = _check_syntax(old_files, check_syntax)
+    old_errors = find_syntax_errors(old_files, check_syntax)
     sentences = {}
     for path in errors.keys() - old_errors.keys():
         language = _LANGUAGES[_extension(path)]
@@ -132,8 +132,8 @@ def _find_syntax_errors(
     return sentences
 
 
-def _check_syntax(files: Mapping[str, bytes], check_syntax: SyntaxChecker) -> dict[str, str]:
-    """The errors by path, of those files that are checked."""
+def find_syntax_errors(files: Mapping[str, bytes], check_syntax: SyntaxChecker) -> dict[str, str]:
+    """The syntax errors by path, of those files whose language is checked."""
     checked = [(path, content) for path, content in files.items() if _is_checked(path, content)]
     if not checked:
         return {}

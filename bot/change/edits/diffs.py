@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from bot.change.edits.file_names import read_label
 from bot.types.reply import Edit
 
-_HUNK_HEADER = re.compile(r"@@+ *-(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? *@@+ ?(.*)")
-_LOOSE_HUNK_HEADER = re.compile(r"@@+(?: *-[\d,.…]* *\+[\d,.…]*)?[ .…]*(?:@@+)?(.*)")
+_HUNK_HEADER = re.compile(r"@@ *-(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? *@@ ?(.*)")
+_LOOSE_HUNK_HEADER = re.compile(r"@@(?!@)(?: *-[\d,.…]* *\+[\d,.…]*)?[ .…]*(?:@@)?(.*)")
 
 _NO_FILE = "/dev/null"
 _TIMESTAMP = re.compile(r"(?<!\s)\s++\d{4}-\d\d-\d\d[ T].*", re.DOTALL)
@@ -28,12 +28,16 @@ _ESCAPE = re.compile(r'\\([abtnvfr"\\]|[0-7]{1,3})')
 _ESCAPES = {"a": 7, "b": 8, "t": 9, "n": 10, "v": 11, "f": 12, "r": 13, '"': 34, "\\": 92}
 _MAX_HEADER_CHARS = 5_000
 """What is read of a file's header: no path is longer, however git escapes it."""
+_MAX_QUOTED_CHARS = 60
+_MAX_LINES_BELOW = 200
+"""How many lines below a diff without a fence are looked at for more of it."""
 
 _ENVELOPE_START = re.compile(r"\s{0,12}\*{3} Begin Patch\s*", re.IGNORECASE)
 _ENVELOPE_END = re.compile(r"\s{0,12}\*{3} End Patch\s*", re.IGNORECASE)
 _SECTION = re.compile(
     r"\*{3} (Add|Update|Delete|Move to)(?: File)? ?: ?(\S(?:.*\S)?)\s*", re.IGNORECASE
 )
+_UNKNOWN_SECTION = re.compile(r"\*{3} [A-Za-z][A-Za-z ]{0,30}:.*")
 _END_OF_FILE = re.compile(r"\*{3} End of File\s*", re.IGNORECASE)
 _MAX_MARKER_CHARS = 500
 _MAX_ANCHORS = 20
@@ -63,7 +67,9 @@ class _Hunk:
     old: list[str] = field(default_factory=list)
     new: list[str] = field(default_factory=list)
     signs: list[str] = field(default_factory=list)
-    """A context line that lost the space of its sign, as empty ones often do, has the sign ""."""
+    """An empty line, a context line that lost the space of its sign, has the sign ""."""
+    stray: str | None = None
+    """A line without a sign in the midst of the hunk: where the hunk ends is not certain."""
 
     @property
     def is_empty(self) -> bool:
@@ -72,9 +78,7 @@ class _Hunk:
     @property
     def is_complete(self) -> bool:
         """Whether it has as many lines as its header says; False without such a header."""
-        has_old = len(self.old) == self.old_count
-        has_new = len(self.new) == self.new_count
-        return has_old and has_new
+        return len(self.old) == self.old_count and len(self.new) == self.new_count
 
     def clear(self) -> None:
         self.old, self.new, self.signs = [], [], []
@@ -83,9 +87,7 @@ class _Hunk:
         if line.startswith("\\"):
             self._drop_final_newline()
             return
-        sign, body = "", line
-        if line.startswith(("+", "-", " ")):
-            sign, body = line[0], line[1:]
+        sign, body = line[:1], line[1:]
         if sign != "+":
             self.old.append(body + "\n")
         if sign != "-":
@@ -132,10 +134,11 @@ def _read_hunk_header(line: str) -> _Hunk | None:
         _, old_count, new_start, new_count, heading = full.groups()
         return _Hunk(heading.strip(), int(new_start), int(old_count or 1), int(new_count or 1))
     loose = _LOOSE_HUNK_HEADER.match(line)
-    if loose is None:
-        return None
-    heading = loose.group(1).strip().removesuffix("@@")
-    return _Hunk(heading.strip())
+    return _Hunk(loose[1].strip().removesuffix("@@").strip()) if loose else None
+
+
+def _is_hunk_line(line: str) -> bool:
+    return not line or line[0] in " +-\\"
 
 
 @dataclass(slots=True)
@@ -150,29 +153,33 @@ class _FileDiff:
     move_to: str | None = None
     is_new: bool = False
     is_deleted: bool = False
-    is_unreadable: bool = False
-    is_link: bool = False
-    changes_mode: bool = False
+    unreadable: str = ""
+    """What in it edits may not or cannot do."""
     hunks: list[_Hunk] = field(default_factory=list)
 
 
 def starts_unified_diff(lines: Sequence[str], number: int) -> bool:
     """Whether a diff begins at this line, as far as its header tells."""
-    return lines[number].startswith("diff --git ") or (
-        _is_file_header(lines, number) and _is_hunk_header(lines, number + 2)
-    )
+    if lines[number].startswith("diff --git "):
+        return True
+    return _is_file_header(lines, number) and _is_hunk_header(lines, number + 2)
 
 
 def read_unified_diff(
-    lines: Sequence[str], start: int, end: int, *, label: str | None, cut: bool
+    lines: Sequence[str], start: int, end: int, *, label: str | None, cut: bool, is_fenced: bool
 ) -> DiffEdits:
     """Reads the diff in lines [start, end). `label` is the path that the reply names above a diff
     without file headers. `cut`: the diff may go on after `end`, so that a last hunk with too few
-    lines is left out."""
+    lines is left out. Outside a fence, the diff ends at the first line that has no sign."""
     result = DiffEdits(end)
     file = _FileDiff(label)
     number = start
-    if label and _is_bare_hunk(lines, start, end):
+    if (
+        is_fenced
+        and start < end
+        and not _is_header(lines, start)
+        and _is_bare_hunk(lines, start, end)
+    ):
         file.hunks.append(_Hunk())
         number = _read_hunk(file.hunks[0], lines, start, end)
     while number < end:
@@ -189,6 +196,10 @@ def read_unified_diff(
         elif line.startswith("@@") and (hunk := _read_hunk_header(line)):
             number = _read_hunk(hunk, lines, number + 1, end)
             file.hunks.append(hunk)
+            if number < end and not _is_header(lines, number) and not is_fenced:
+                hunk.stray = hunk.stray if _changes_follow(lines, number, end) else None
+                result.end, cut = number, False
+                break
             continue
         else:
             _read_extended_header(file, line)
@@ -211,11 +222,21 @@ def _is_bare_hunk(lines: Sequence[str], start: int, end: int) -> bool:
     return not any(_is_header(lines, number) for number in range(start, end))
 
 
+def _changes_follow(lines: Sequence[str], number: int, end: int) -> bool:
+    """Whether a line below looks like one of a hunk, and not like an item of a list."""
+    return any(
+        line[:1] in ("+", "-") and line[1:2] not in ("", " ", line[0])
+        for line in lines[number : min(end, number + _MAX_LINES_BELOW)]
+    )
+
+
 def _read_hunk(hunk: _Hunk, lines: Sequence[str], start: int, end: int) -> int:
     """Fills the hunk and returns the line after it: the one that its counts say, if what follows
-    agrees, or else the next header."""
+    agrees, or else the next header or the first line without a sign."""
     number = start
     while number < end and not hunk.is_complete and not _is_header_inside_hunk(lines, number):
+        if not _is_hunk_line(lines[number]):
+            break
         hunk.add_line(lines[number])
         number += 1
     if number < end and lines[number].startswith("\\"):
@@ -225,10 +246,12 @@ def _read_hunk(hunk: _Hunk, lines: Sequence[str], start: int, end: int) -> int:
         return number
     hunk.clear()
     number = start
-    while number < end and not _is_header(lines, number):
+    while number < end and not _is_header(lines, number) and _is_hunk_line(lines[number]):
         hunk.add_line(lines[number])
         number += 1
     hunk.drop_blank_end()
+    if number < end and not _is_header(lines, number):
+        hunk.stray = lines[number]
     return number
 
 
@@ -278,12 +301,15 @@ def _read_extended_header(file: _FileDiff, line: str) -> None:
     elif line.startswith("rename to "):
         file.move_to = _unescape_path(line[10:_MAX_HEADER_CHARS])
     elif line.startswith(("Binary files ", "GIT binary patch", "copy from ")):
-        file.is_unreadable = True
+        file.unreadable = "is binary or a copy, which cannot be read here"
+    elif line.startswith("@@@"):
+        file.unreadable = "is one of a merge, which cannot be read here"
     elif line.startswith(("new file mode 12", "new file mode 16", "new mode 12", "new mode 16")):
-        file.is_link = True
+        file.unreadable = "makes it a symlink or a submodule, which edits may not do"
+    elif line.startswith("new mode ") and not file.unreadable:
+        file.unreadable = "changes a file's mode, which is kept here"
     file.is_new = file.is_new or line.startswith("new file mode ")
     file.is_deleted = file.is_deleted or line.startswith("deleted file mode ")
-    file.changes_mode = file.changes_mode or line.startswith("new mode ")
 
 
 def _finish_file(result: DiffEdits, file: _FileDiff) -> None:
@@ -298,30 +324,44 @@ def _finish_file(result: DiffEdits, file: _FileDiff) -> None:
             )
     elif file.is_deleted or file.new == _NO_FILE:
         result.edits.append(Edit("delete", old or path))
-    elif file.is_link:
+    elif file.unreadable:
         result.problems.append(
-            f"The diff makes {path} a symlink or a submodule, which edits may not do. Leave it out."
-        )
-    elif file.is_unreadable:
-        result.problems.append(
-            f"The diff of {path} is binary or a copy, which cannot be read here. Send text edits."
+            f"The diff of {path} {file.unreadable}. Leave that out, or send edits of text."
         )
     elif file.is_new or file.old == _NO_FILE:
-        content = "".join(line for hunk in file.hunks for line in hunk.new)
-        result.edits.append(Edit("replace", path, "", content))
+        _finish_new_file(result, file, path)
     else:
         _finish_changed_file(result, file, old or path, path)
+
+
+def _finish_new_file(result: DiffEdits, file: _FileDiff, path: str) -> None:
+    stray = next((hunk.stray for hunk in file.hunks if hunk.stray is not None), None)
+    if stray is not None or any({" ", "-"}.intersection(hunk.signs) for hunk in file.hunks):
+        result.problems.append(
+            f"The diff of the new file {path} has lines that do not begin with `+`. Send it again."
+        )
+        return
+    content = "".join(line for hunk in file.hunks for line in hunk.new)
+    result.edits.append(Edit("replace", path, "", content))
 
 
 def _finish_changed_file(result: DiffEdits, file: _FileDiff, old: str, new: str) -> None:
     if old != new:
         result.edits.append(Edit("move", old, to=new))
     elif not file.hunks:
-        reason = "has no hunks"
-        if file.changes_mode:
-            reason = "changes a file's mode, which is kept here"
-        result.problems.append(f"The diff of {new} {reason}.")
-    result.edits.extend(hunk.to_edit(new) for hunk in file.hunks if not hunk.is_empty)
+        result.problems.append(f"The diff of {new} has no hunks.")
+    for hunk in file.hunks:
+        if hunk.stray is not None:
+            result.problems.append(_stray_words(new, hunk.stray))
+        elif not hunk.is_empty:
+            result.edits.append(hunk.to_edit(new))
+
+
+def _stray_words(path: str, stray: str) -> str:
+    return (
+        f"A hunk of {path} holds the line `{stray[:_MAX_QUOTED_CHARS]}`, which begins with none of"
+        " ` `, `+` and `-`. Send that hunk again."
+    )
 
 
 def _paths_of(file: _FileDiff) -> tuple[str | None, str | None]:
@@ -405,12 +445,13 @@ def starts_envelope(lines: Sequence[str], number: int) -> bool:
 
 def read_envelope(lines: Sequence[str], start: int, end: int, *, cut: bool) -> DiffEdits:
     """Reads from line `start` to the end marker, or to line `end`. `cut`: the envelope may go on
-    after `end`, so that its last file is left out."""
+    after `end`, so that its last file is left out. An envelope may be indented as a whole."""
     result = DiffEdits(end)
+    indent = lines[start][: len(lines[start]) - len(lines[start].lstrip())]
     section: _Section | None = None
     for number in range(start, end):
-        line = lines[number]
-        is_marker = len(line) <= _MAX_MARKER_CHARS
+        line = lines[number].removeprefix(indent)
+        is_marker = line.startswith("*** ") and len(line) <= _MAX_MARKER_CHARS
         if is_marker and _ENVELOPE_END.fullmatch(line):
             result.end, cut = number + 1, False
             break
@@ -420,6 +461,14 @@ def read_envelope(lines: Sequence[str], start: int, end: int, *, cut: bool) -> D
         elif opened:
             _finish_section(result, section)
             section = opened
+        elif is_marker and _UNKNOWN_SECTION.fullmatch(line):
+            _finish_section(result, section)
+            section = None
+            result.problems.append(
+                f"`{line[:_MAX_QUOTED_CHARS]}` is no line of a patch. Write `*** Add File: PATH`,"
+                " `*** Update File: PATH`, `*** Delete File: PATH` or, below an update,"
+                " `*** Move to: PATH`, and send that file again."
+            )
         elif section:
             section.lines.append(line)
     if section and cut:
@@ -454,30 +503,35 @@ def _finish_section(result: DiffEdits, section: _Section | None) -> None:
 
 def _finish_added_file(result: DiffEdits, section: _Section) -> None:
     lines = section.lines
-    if any(line.startswith("+") for line in lines):
-        while not lines[-1]:
-            lines.pop()
-        if any(line and not line.startswith("+") for line in lines):
-            result.problems.append(
-                f"`*** Add File: {section.path}` has lines that do not begin with `+`. Send it"
-                " again."
-            )
-            return
-        lines = [line[1:] for line in lines]
-    content = "".join(line + "\n" for line in lines)
+    while lines and not lines[-1]:
+        lines.pop()
+    if any(line and not line.startswith("+") for line in lines):
+        result.problems.append(
+            f"`*** Add File: {section.path}` has lines that do not begin with `+`. Send it again."
+        )
+        return
+    content = "".join(line[1:] + "\n" for line in lines)
     result.edits.append(Edit("replace", section.path, "", content))
 
 
 def _finish_updated_file(result: DiffEdits, section: _Section) -> None:
+    path = section.move_to or section.path
+    stray = next((line for line in section.lines if not _may_be_in_update(line)), None)
+    if stray is not None:
+        result.problems.append(_stray_words(section.path, stray))
+        return
     if section.move_to:
         result.edits.append(Edit("move", section.path, to=section.move_to))
-    path = section.move_to or section.path
     edits = [hunk.to_edit(path, anchors) for hunk, anchors in _read_envelope_hunks(section.lines)]
     if not edits and not section.move_to:
         result.problems.append(
             f"`*** Update File: {section.path}` has no lines to change. Send them."
         )
     result.edits.extend(edits)
+
+
+def _may_be_in_update(line: str) -> bool:
+    return _is_hunk_line(line) or line.startswith("@@") or bool(_END_OF_FILE.fullmatch(line))
 
 
 def _read_envelope_hunks(lines: Sequence[str]) -> Iterator[tuple[_Hunk, tuple[str, ...]]]:

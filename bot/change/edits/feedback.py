@@ -117,6 +117,22 @@ def missing_file(path: str, paths: Iterable[str]) -> str:
     )
 
 
+def may_be_other_file(path: str, other: str) -> str:
+    return (
+        f"{path} would be a new file, but it may be {other} that is meant. Send the edit with that"
+        " path, or, to make the file, as a search/replace block with an empty search under"
+        f" `./{path}`."
+    )
+
+
+def unclear_quote(path: str, code: str) -> str:
+    return (
+        f"The code{_beginning(code)} is not in {path} as it stands, and no edit says where it"
+        " belongs. If it is meant as a change, send it as a search/replace block under the file's"
+        " path; if it is only an example, leave it out."
+    )
+
+
 def removed_file(path: str) -> str:
     return (
         f"{path} was deleted or moved by an earlier edit. Send the edit with the path that the file"

@@ -6,12 +6,13 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterable, Sequence
 
-from bot.change.edits.blocks import Fences
+from bot.change.edits.fences import Fence, Fences
 
 LABEL_REACH_LINES = 12
 """How many lines above a block its path may stand."""
 
 _MAX_PATH_CHARS = 400
+_MAX_SENTENCE_CHARS = 1_600
 _FILES_WITHOUT_EXTENSION = {
     "makefile", "gnumakefile", "dockerfile", "containerfile", "jenkinsfile", "vagrantfile",
     "procfile", "rakefile", "gemfile", "guardfile", "brewfile", "podfile", "fastfile", "justfile",
@@ -60,6 +61,7 @@ _CODE_SPAN = re.compile(r"`([^`\n]{1,400})`")
 _LINE_RANGE = re.compile(r"^\d{1,7}:\d{1,7}:")
 """First and last line, as some editors cite code."""
 _INFO_KEY = re.compile(r"^(?:title|file|filename|file_name|path|name|src)=", re.IGNORECASE)
+_MEDIA_TYPE = re.compile(r"(?:application|audio|font|image|model|multipart|text|video)/")
 
 
 class FileNames:
@@ -78,6 +80,9 @@ class FileNames:
     def read_label(self, line: str) -> str | None:
         return read_label(line, self._known)
 
+    def read_info(self, fence: Fence) -> str | None:
+        return _read_info(fence.info, self._known)
+
     def of_block(self, number: int, label: str) -> str | None:
         """The file of the block at line `number`. The first of these decides: the block's own
         `label`, the nearest line above that is a path, the nearest sentence above that names one,
@@ -85,39 +90,57 @@ class FileNames:
         path = self.read_label(label) if label else None
         if path:
             return path
-        first = max(self.first_line, number - LABEL_REACH_LINES)
-        for read_line in (self._read_line, self._read_sentence):
-            for above in range(number - 1, first - 1, -1):
-                path = read_line(above)
+        above = range(number - 1, max(self.first_line, number - LABEL_REACH_LINES) - 1, -1)
+        for read_line in (self._read_line, self.read_sentence):
+            for line in above:
+                path = read_line(line)
                 if path:
                     return path
         return self.last_path
 
     def right_above(self, number: int) -> str | None:
-        """The path on the nearest line above that is not blank, at most three lines up."""
-        first = max(self.first_line, number - 3)
-        for above in range(number - 1, first - 1, -1):
-            line = self._lines[above]
-            if line.strip():
-                return None if self._fences.at(above) else self.read_label(line)
+        """The path that the nearest line above consists of."""
+        above = self.text_above(number)
+        return None if above is None else self.read_label(self._lines[above])
+
+    def text_above(self, number: int) -> int | None:
+        """The nearest line above that is not blank, at most three lines up, unless it is a
+        fence."""
+        for above in range(number - 1, max(self.first_line, number - 3) - 1, -1):
+            if self._lines[above].strip():
+                return None if self._fences.at(above) else above
         return None
 
-    def in_comment(self, number: int) -> str | None:
-        """The path that line `number` holds as a comment."""
-        if number >= len(self._lines):
+    def read_sentence(self, number: int) -> str | None:
+        """The path that the sentence in this line names, if it names exactly one: in backticks, or
+        else one that exists or has its directory."""
+        if self._fences.at(number):
             return None
-        return _read_comment(self._lines[number])
+        line = self._lines[number][:_MAX_SENTENCE_CHARS]
+        in_backticks = self._paths_of(_CODE_SPAN.findall(line))
+        if in_backticks:
+            return in_backticks.pop() if len(in_backticks) == 1 else None
+        words = (word.strip("\"'*()[],:;").removesuffix(".") for word in line.split())
+        paths = self._paths_of(
+            word
+            for word in words
+            if word in self._known or ("/" in word and _EXTENSION.search(word))
+        )
+        return paths.pop() if len(paths) == 1 else None
+
+    def in_comment(self, number: int) -> str | None:
+        """The path that the comment in this line, at the top of a fence, consists of."""
+        text = self._lines[number].strip() if number < len(self._lines) else ""
+        comment = _strip_comment(text)
+        return self.read_label(comment) if comment != text else None
 
     def _read_line(self, number: int) -> str | None:
         fence = self._fences.at(number)
-        if fence:
-            return read_info(fence.info)
-        return self.read_label(self._lines[number])
+        return self.read_info(fence) if fence else self.read_label(self._lines[number])
 
-    def _read_sentence(self, number: int) -> str | None:
-        if self._fences.at(number):
-            return None
-        return _read_sentence(self._lines[number])
+    def _paths_of(self, names: Iterable[str]) -> set[str]:
+        stripped = (name.strip() for name in names)
+        return {name for name in stripped if name in self._known or _looks_like_path(name)}
 
 
 def read_label(line: str, known: Container[str] = frozenset()) -> str | None:
@@ -132,61 +155,34 @@ def read_label(line: str, known: Container[str] = frozenset()) -> str | None:
     text = _LINE_NUMBERS.sub("", text)
     is_decorated = text[:1] in tuple("#*`'\"_->;%[") or text.endswith(":")
     if not is_decorated and _looks_like_path(text):
-        return _strip_dot_slash(text)
+        return text
     tag = _TAG.fullmatch(text)
     if tag:
-        return _strip_dot_slash((tag[1] or tag[2]).strip())
+        return (tag[1] or tag[2]).strip()
     text = strip_list_mark(_strip_comment(text))
     for _ in range(4):
         before = text
         text = _strip_decoration(text, known)
         if text == before:
             break
-    return _strip_dot_slash(text) if text in known or _looks_like_path(text) else None
+    return text if text in known or _looks_like_path(text) else None
 
 
-def read_info(info: str) -> str | None:
+def _read_info(info: str, known: Container[str]) -> str | None:
     """The path in a fence's info string: "python src/a.py", "python:src/a.py", "src/a.py", 'js
-    title="a.js"'."""
+    title="a.js"'. A first word that may be the name of a language or a media type is a path only if
+    it is known."""
     for number, word in enumerate(info.split()):
-        if word.startswith("{."):
-            continue
-        value = _INFO_KEY.sub("", word.strip("{}")).strip("\"'`")
-        value = _LINE_RANGE.sub("", value)
+        value = _LINE_RANGE.sub("", _INFO_KEY.sub("", word.strip("{}")).strip("\"'`"))
         _, colon, after_colon = value.partition(":")
         if number == 0 and colon:
             value = after_colon
-        if _looks_like_path(value):
-            return _strip_dot_slash(value)
+        is_tag = "/" not in value or _MEDIA_TYPE.match(value)
+        if number == 0 and value == word and is_tag and value not in known:
+            continue
+        if value in known or _looks_like_path(value):
+            return value
     return None
-
-
-def _read_sentence(line: str) -> str | None:
-    """The path that a sentence names, if it names exactly one: in backticks, or else with its
-    directory."""
-    line = line[: _MAX_PATH_CHARS * 4]
-    in_backticks = _paths_of(_CODE_SPAN.findall(line))
-    if in_backticks:
-        return in_backticks.pop() if len(in_backticks) == 1 else None
-    words = (word.strip("\"'*()[],:;").removesuffix(".") for word in line.split())
-    paths = _paths_of(word for word in words if "/" in word and _EXTENSION.search(word))
-    return paths.pop() if len(paths) == 1 else None
-
-
-def _paths_of(names: Iterable[str]) -> set[str]:
-    stripped = (name.strip() for name in names)
-    return {_strip_dot_slash(name) for name in stripped if _looks_like_path(name)}
-
-
-def _read_comment(line: str) -> str | None:
-    """The path that a comment line at the top of a fence consists of."""
-    text = line.strip()
-    comment = _strip_comment(text)
-    path = read_label(comment) if comment != text else None
-    if path is None:
-        return None
-    is_file = "/" in path or _EXTENSION.search(path) or path.endswith("file") or path.isupper()
-    return path if is_file else None
 
 
 def _looks_like_path(text: str) -> bool:
@@ -199,19 +195,12 @@ def _looks_like_path(text: str) -> bool:
     if any(sign in text for sign in '\t\r\n`<>|"') or text.endswith(("/", ",", ";", ")", "(")):
         return False
     if " " in text:
-        return "/" in text.split(" ", 1)[0] and _EXTENSION.search(text) is not None
+        first, rest = text.split(" ", 1)
+        return "/" in first and "/" not in rest and _EXTENSION.search(text) is not None
     if "/" in text:
         return True
     is_dot_file = text.startswith(".") and len(text) > 1
     return is_dot_file or bool(_EXTENSION.search(text)) or text.lower() in _FILES_WITHOUT_EXTENSION
-
-
-def _strip_dot_slash(path: str) -> str:
-    """The path without `./`. It stays before `a/` and `b/`: there it says that the directory is
-    meant, not a diff's prefix."""
-    while path.startswith("./") and not path.startswith(("./a/", "./b/")):
-        path = path[2:]
-    return path
 
 
 def _strip_comment(text: str) -> str:

@@ -71,14 +71,21 @@ class Files:
     becomes equal to its base again is removed from it."""
 
     def __init__(
-        self, base: RepositoryView, current: Changes, *, max_files: int, max_file_bytes: int
+        self,
+        base: RepositoryView,
+        current: Changes,
+        seen: Changes,
+        *,
+        max_files: int,
+        max_file_bytes: int,
     ) -> None:
         self.changes: dict[str, Change] = dict(current)
         self.misnumbered_paths: set[str] = set()
-        """Files in which a hunk was not where its header said: further line numbers of them are
-        ignored."""
-        self.typography = ""
-        """Typographic signs that the reply writes in place of plain ones."""
+        """Files in which a hunk was not where its header said, or that other edits changed: further
+        line numbers of them are ignored."""
+        self.edited_paths: dict[str, None] = {}
+        """Those that edits of the reply name, in their order."""
+        self._seen = seen
         self._base = base
         self._tree = _Tree(base.blobs, self.changes)
         self._removed_later: set[str] = set()
@@ -88,7 +95,7 @@ class Files:
         self._max_file_bytes = max_file_bytes
         self._base_contents: dict[str, bytes] = {}
         self._texts: dict[str, Text] = {}
-        self._base_texts: dict[str, Text] = {}
+        self._seen_texts: dict[str, Text] = {}
 
     def prefetch(self, paths: Iterable[str]) -> None:
         """Reads the base contents of the paths in one call, as many as may be cached."""
@@ -161,8 +168,14 @@ class Files:
         change = self.changes.get(path)
         return change is not None and change.content is None
 
-    def is_changed(self, path: str) -> bool:
-        return path in self.changes
+    def find_meant_path(self, path: str) -> str | None:
+        """The path that a new one may mean, if its first directory is not the repository's."""
+        return self._tree.meant_path(path)
+
+    def paths_named_like(self, path: str) -> list[str]:
+        """The files with the same name that may be shown and edited."""
+        named = self._tree.named_like(path)
+        return [other for other in named if not self._base.hides(other)]
 
     def visible_paths(self) -> Iterator[str]:
         """The existing paths that the model may be shown."""
@@ -186,12 +199,14 @@ class Files:
     def read_lines(self, path: str) -> Text:
         return self._cached(self._texts, path, lambda: self.read_text(path))
 
-    def read_base_lines(self, path: str) -> Text:
-        """The lines that the file has in the base; none if it is new."""
-        is_new = path not in self._base.blobs
-        return self._cached(
-            self._base_texts, path, lambda: "" if is_new else decode(self._read_base(path))
-        )
+    def read_seen_lines(self, path: str) -> Text | None:
+        """The lines that the file had when the model saw it; None if it has them still, or was not
+        there."""
+        seen = self._seen.get(path) or self._base.blobs.get(path)
+        if seen is None or self._seen.get(path) == self.changes.get(path):
+            return None
+        content = seen.content if isinstance(seen, Change) else self._read_base(path)
+        return self._cached(self._seen_texts, path, lambda: decode(content or b""))
 
     def _cached(self, texts: dict[str, Text], path: str, read: Callable[[], str]) -> Text:
         """The split text of `read`, made anew only if it is not in `texts`; few are kept there,
@@ -351,6 +366,8 @@ class _Tree:
         """
         if path.startswith("./"):
             return path[2:]
+        if "\\" in path:
+            path = self._with_slashes(path)
         if not self.has_unknown_prefix(path):
             return path if self.has(path) else self._index().existing_spelling(path)
         prefix, rest = path[:2], path[2:]
@@ -358,6 +375,24 @@ class _Tree:
             self._diff_prefixes.add(prefix)
         is_prefixed = prefix in self._diff_prefixes or self._is_directory(rest.partition("/")[0])
         return rest if is_prefixed else path
+
+    def _with_slashes(self, path: str) -> str:
+        """A path of Windows as the repository writes it, if the file or its directory exists."""
+        slashed = path.replace("\\", "/").removeprefix("./")
+        exists = self.has(slashed) or self._is_directory(slashed.rpartition("/")[0])
+        return slashed if exists else path
+
+    def meant_path(self, path: str) -> str | None:
+        """What is left of a new path without its first directory, if that does not exist and the
+        rest leads into one that does: the repository's own name may stand before it."""
+        first, slash, rest = path.partition("/")
+        directory = rest.rpartition("/")[0]
+        is_known = self._is_directory(first) or not directory
+        return rest if slash and not is_known and self._is_directory(directory) else None
+
+    def named_like(self, path: str) -> list[str]:
+        """The other files of the same name."""
+        return self._index().named(path.rpartition("/")[2])
 
     def has_unknown_prefix(self, path: str) -> bool:
         """Whether the path begins with `a/` or `b/`, and no such directory exists: it may be a
@@ -417,10 +452,12 @@ class _NameIndex:
         self.directories: Counter[str] = Counter()
         self._files: Counter[str] = Counter()
         self._by_folded: dict[str, set[str]] = {}
+        self._by_name: dict[str, dict[str, None]] = {}
 
     def add(self, path: str, count: int) -> None:
         """Adds a file, or removes it with a `count` of -1."""
         self._files[path] += count
+        self._by_name.setdefault(path.rpartition("/")[2].lower(), {})[path] = None
         self._by_folded.setdefault(_fold_case(path), set()).add(path)
         for directory in _parents(path):
             if directory not in self.directories:
@@ -439,6 +476,10 @@ class _NameIndex:
             if self._files[other] > 0 and compose(other) == composed
         ]
         return found[0] if len(found) == 1 else path
+
+    def named(self, name: str) -> list[str]:
+        """The existing files of this name."""
+        return [path for path in self._by_name.get(name.lower(), ()) if self._files[path] > 0]
 
     def is_directory_without(self, path: str, removed: Collection[str]) -> bool:
         """Whether a directory has files beside the `removed` ones."""

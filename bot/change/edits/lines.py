@@ -12,21 +12,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 LineKey = Callable[[str], str]
-"""Two lines count as equal if their keys are: `exact`, `trimmed`, `folded`, `unindented`,
-`collapsed`, each more tolerant than the one before."""
+"""Two lines count as equal if their keys are: `exact`, `trimmed`, `unindented`, each more tolerant
+than the one before."""
 Spend = Callable[[int], None]
 """Is called with the cost of work, in about nanoseconds; it may raise if that was too much."""
 
 _BOM = "\ufeff"
-_PLAIN_SIGNS = {
-    **dict.fromkeys(map(ord, "‘’‚‛′ʼ"), "'"),
-    **dict.fromkeys(map(ord, "“”„‟″«»"), '"'),
-    **dict.fromkeys(map(ord, "‐‑‒–—―−"), "-"),
-    **dict.fromkeys([0x00A0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000], " "),
-    **dict.fromkeys([0x200B, 0x2060, 0xFEFF], ""),
-    ord("…"): "...",
-}
-"""The plain characters that typography, chat windows and models replace by others."""
 _MAX_COMBINING_MARKS = 30
 """https://www.unicode.org/reports/tr15/#Stream_Safe_Text_Format"""
 _NS_PER_LINE = 200
@@ -140,24 +131,8 @@ def trimmed(line: str) -> str:
     return line.rstrip()
 
 
-def folded(line: str) -> str:
-    return fold_typography(line).rstrip()
-
-
 def unindented(line: str) -> str:
-    return fold_typography(line).strip()
-
-
-def collapsed(line: str) -> str:
-    return " ".join(fold_typography(line).split())
-
-
-def fold_typography(text: str) -> str:
-    """The text with typographic quotes, dashes, spaces and ellipses as a keyboard types them, in
-    NFC."""
-    if text.isascii():
-        return text
-    return compose(text.translate(_PLAIN_SIGNS))
+    return line.strip()
 
 
 def compose(text: str) -> str:

@@ -1,35 +1,35 @@
-"""Parses a model's reply: its edits in any of the forms that models write, alone or mixed with
-prose, and its requests to see more.
+"""Parses a model's reply: its edits in the asked-for forms, alone or mixed with prose, and its
+requests to see more.
 
 One pass over the lines. Search/replace blocks, envelopes and diffs are recognized by their own
-markers; a fence by its content and by the path above it, in its info string, or in its first line.
-What looks like an edit but cannot be read becomes a sentence for the model, never a guess.
+markers; a fence by its content and by the path above it or in its info string. Code without a path
+is a quote, which the repository's files decide about (`apply_edits`). What else looks like a change
+becomes a sentence for the model, never a guess.
 """
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Container, Sequence
 
 from bot.change.edits import diffs
-from bot.change.edits.blocks import (
-    BlockMarkers,
-    BrokenBlock,
-    Fence,
-    Fences,
-    find_reasoning_end,
-    next_greater,
-    read_leading_reasoning,
-)
+from bot.change.edits.blocks import opens_block, read_block
 from bot.change.edits.diffs import DiffEdits
+from bot.change.edits.fences import Fence, Fences
 from bot.change.edits.file_names import (
     LABEL_REACH_LINES,
     FileNames,
-    read_info,
-    read_label,
     strip_list_mark,
     strip_quotes,
 )
+from bot.change.edits.reasoning import (
+    closes_reasoning,
+    find_reasoning_end,
+    read_reasoning,
+    strip_channels,
+)
+from bot.change.edits.unsupported import find_unsupported
 from bot.types.reply import Edit, ParsedReply, Request
 
 MAX_REPLY_CHARS = 2_000_000
@@ -37,56 +37,33 @@ MAX_REPLY_CHARS = 2_000_000
 MAX_REPLY_LINES = 100_000
 _MAX_PROBLEMS = 50
 _MAX_REQUEST_CHARS = 1000
-_MAX_SEARCHED_CHARS = 2_000
-"""Of each line, when a reply without edits is searched for unsupported ones."""
+_MAX_QUOTES = 50
+_MAX_FENCES_BELOW = 50
+"""How many fences below a whole file are looked at."""
 
-_HUNK_SIGNS = ("", " ", "+", "-", "@", "\\")
 _DIFF_LANGUAGES = frozenset({"diff", "patch", "udiff", "unidiff", "git"})
 _SHELL_LANGUAGES = frozenset(
     {"bash", "sh", "shell", "zsh", "console", "shell-session", "powershell", "cmd"}
 )
+_OUTPUT_LANGUAGES = _SHELL_LANGUAGES | {"text", "txt", "output", "plaintext", "log", "mermaid"}
+"""Of fences that are no part of a program."""
 _NOT_SHELL_FILE = re.compile(
     r".+\.(?:[cm]?[jt]sx?|py|pyi|go|rs|java|kts?|scala|rb|php|cs|c|cc|cpp|h|hpp|m|swift|html?|css"
     r"|json|ya?ml|toml|md|rst)"
 )
+_MAY_HOLD_FENCES = re.compile(r".+\.(?:md|mdx|markdown|rst|txt|adoc)", re.IGNORECASE)
 _HERE_DOCUMENT = re.compile(r"[^<]{1,200}<<-?\s{0,4}['\"]?\w{1,40}['\"]?\s*")
+_NO_CHANGE = re.compile(
+    r"\bno (?:code )?(?:changes?|edits?) (?:is |are |was |were )?(?:needed|necessary|required|made)"
+    r"|\bnothing (?:needs|has|is|to) (?:to |be )*chang|\[\s*CONFIDENT\s*\]",
+    re.IGNORECASE,
+)
 
 _REQUEST = re.compile(r"(read|search|list)(?:\s*:\s*|\s+|$)(.*)", re.IGNORECASE | re.DOTALL)
 _LINE_RANGE = re.compile(
     r"(?:[:#]|(?<!\s)\s)\s*+(?:lines?\s*+)?L?(\d{1,9})(?:\s*+(?:-|–|:|to|,)\s*+L?(\d{1,9}))?$",
     re.IGNORECASE,
 )
-
-_MARKERS = r"(?:diff --git |@@ -\d|\*{3} (?:Begin Patch|Update File|Add File)|<{5,12} ?SEARCH)"
-_UNSUPPORTED_LINES: tuple[tuple[str, re.Pattern[str]], ...] = (
-    (
-        "a diff that does not say which file it changes",
-        re.compile(r"@@ -\d|(?:`{3,}|~{3,})\s{0,4}(?:diff|patch)\b"),
-    ),
-    ("edits that are quoted or indented", re.compile(rf"[ \t>]{{1,24}}{_MARKERS}")),
-    (
-        "edits whose signs are escaped",
-        re.compile(rf"(?:.{{0,400}}\\n{_MARKERS}|.{{0,40}}(?:&lt;){{5}})", re.IGNORECASE),
-    ),
-    ("a context diff", re.compile(r"\*{15}\s*")),
-    (
-        "tags in place of edits",
-        re.compile(
-            r"\s{0,12}</?"
-            r"(?:file|edit|search|replace|old_str|new_str|invoke|write_to_file|apply_diff)\b"
-        ),
-    ),
-    (
-        "a shell command that writes a file",
-        re.compile(r"\s{0,12}(?:cat|tee)\b[^<|]{0,200}<<-?\s*['\"]?\w{1,40}"),
-    ),
-)
-"""What begins a line of an edit in a form that is not read."""
-_JSON_PATH_KEY = re.compile(r'"(?:path|file|file_?path|file_?name)"\s*:')
-_JSON_TEXT_KEY = re.compile(
-    r'"(?:content|search|replace|old_str(?:ing)?|new_str(?:ing)?|diff|patch|edits|changes)"\s*:'
-)
-_JSON_CALL = re.compile(r'"(?:arguments|input|cmd|command)"\s*:.{0,400}\*{3} Begin Patch')
 
 
 def read_reply(
@@ -96,11 +73,14 @@ def read_reply(
     file, whatever it looks like."""
     if len(text) > max_chars:
         return _too_long(f"{max_chars} characters")
-    lines = _split_reply(text)
+    answer, dropped = strip_channels(text.removeprefix("\ufeff"))
+    lines = _split_reply(answer)
     if len(lines) > MAX_REPLY_LINES:
         return _too_long(f"{MAX_REPLY_LINES} lines")
     parser = _Parser(lines, known)
     parser.parse()
+    if dropped:
+        parser.problems.append(_unsupported_words(dropped))
     return ParsedReply(
         tuple(parser.edits),
         tuple(parser.requests),
@@ -132,10 +112,17 @@ def _too_long(limit: str) -> ParsedReply:
     return ParsedReply((), (), "", (f"The reply is longer than {limit}. Send only the edits.",))
 
 
+def _unsupported_words(form: str) -> str:
+    return (
+        f"The reply holds {form}, which is not read as an edit. Send each edit as the file's path on"
+        " a line of its own and a search/replace block below it; if it is none, or nothing needs to"
+        " change, say so in words alone."
+    )
+
+
 def _split_reply(text: str) -> list[str]:
     """The reply's lines. CRLF is kept only if the reply mixes it with LF: a reply that uses it
     throughout does not say anything about the files' line endings."""
-    text = text.removeprefix("\ufeff")
     if text.count("\r\n") == text.count("\n"):
         text = text.replace("\r\n", "\n")
     if "\n" not in text:
@@ -144,11 +131,12 @@ def _split_reply(text: str) -> list[str]:
 
 
 def _limit_problems(problems: list[str]) -> tuple[str, ...]:
-    more_count = len(problems) - _MAX_PROBLEMS
+    different = list(dict.fromkeys(problems))
+    more_count = len(different) - _MAX_PROBLEMS
     if more_count <= 0:
-        return tuple(problems)
+        return tuple(different)
     return (
-        *problems[:_MAX_PROBLEMS],
+        *different[:_MAX_PROBLEMS],
         f"{more_count} more things in the reply could not be read. Send less at once.",
     )
 
@@ -161,18 +149,17 @@ class _Parser:
         self.requests: list[Request] = []
         self.prose: list[str] = []
         self.problems: list[str] = []
+        self._quotes: list[Edit] = []
+        self._shown: list[str] = []
+        """The lines of fences that hold no edits, and of prose."""
         self._lines = lines
+        self._known = known
         self._fences = Fences(lines)
-        self._markers = BlockMarkers(lines)
         self._file_names = FileNames(lines, self._fences, known)
-        self._not_in_hunk: list[int] = []
-        """The lines that cannot be part of a hunk."""
-        self._added_or_removed: list[int] = []
-        for number, line in enumerate(lines):
-            if line[:1] not in _HUNK_SIGNS:
-                self._not_in_hunk.append(number)
-            if line[:1] in ("+", "-"):
-                self._added_or_removed.append(number)
+        self._openings = [number for number, line in enumerate(lines) if opens_block(line)]
+        self._ends_of_reasoning = closes_reasoning(lines)
+        self._dropped_edits = False
+        """Whether reasoning held edits."""
         self._wrapper: Fence | None = None
         """The open fence that holds edits in forms of their own, if there is one."""
 
@@ -180,18 +167,16 @@ class _Parser:
         number = 0
         while number < len(self._lines):
             number = self._read_part(number)
-        if self.edits or self.requests or self.problems:
-            return
-        unsupported = _find_unsupported_form(self.prose)
-        if unsupported:
-            self.problems.append(
-                f"The reply holds {unsupported}, which is not read as an edit. Send each edit as"
-                " the file's path on a line of its own and a search/replace block below it; if"
-                " nothing needs to change, say so in words alone."
-            )
+        self.problems += map(_unsupported_words, find_unsupported(self._shown))
+        if not (self.edits or self.requests or self.problems):
+            if self._dropped_edits:
+                self.problems.append(_unsupported_words("edits in your reasoning alone"))
+            elif self._quotes and not any(map(_NO_CHANGE.search, self.prose)):
+                self.problems.append(_unsupported_words("code without the path of its file"))
+        self.edits += self._quotes[:_MAX_QUOTES]
 
     def _read_part(self, number: int) -> int:
-        if self._markers.opens_at(number):
+        if opens_block(self._lines[number]):
             return self._read_block(number)
         if diffs.starts_envelope(self._lines, number):
             return self._read_envelope(number)
@@ -202,17 +187,17 @@ class _Parser:
 
     def _read_prose(self, number: int) -> int:
         line = self._lines[number]
-        reasoning = read_leading_reasoning(line)
+        reasoning = read_reasoning(line)
         if reasoning is None:
             self.prose.append(line)
+            self._shown.append(line)
             return number + 1
         if reasoning.closes_earlier:
-            self.edits, self.requests, self.prose, self.problems = [], [], [], []
-            self._wrapper = self._file_names.last_path = None
+            self._forget()
         if reasoning.rest is not None:
             end, rest = number, reasoning.rest
         else:
-            found = find_reasoning_end(self._lines, number + 1)
+            found = find_reasoning_end(self._lines, number)
             if found is None:
                 self.problems.append(
                     "The reply's thoughts have no end. Send the edits after them, not in them."
@@ -223,14 +208,22 @@ class _Parser:
         self._file_names.first_line = end
         return end
 
+    def _forget(self) -> None:
+        """Drops all that was read: it was reasoning."""
+        self._dropped_edits = self._dropped_edits or bool(self.edits)
+        self.edits, self.requests, self.prose, self.problems = [], [], [], []
+        self._quotes, self._shown = [], []
+        self._wrapper = self._file_names.last_path = None
+
     def _read_block(self, number: int) -> int:
-        block = self._markers.read(number)
-        label = "" if isinstance(block, BrokenBlock) else block.label
-        path = self._file_names.of_block(number, label)
-        if isinstance(block, BrokenBlock):
+        block = read_block(self._lines, number)
+        path = self._file_names.of_block(number, block.label)
+        if block.fault:
             of_path = f" of {path}" if path else ""
             self.problems.append(
-                f"A search/replace block{of_path} {block.reason}. Send it again, whole."
+                f"A search/replace block{of_path} {block.fault}. Send it again, whole; if the file"
+                " itself holds such lines, with markers of nine signs: `<<<<<<<<< SEARCH`,"
+                " `=========`, `>>>>>>>>> REPLACE`."
             )
         elif path is None:
             self.problems.append(
@@ -250,14 +243,23 @@ class _Parser:
         return self._take_result(number, result)
 
     def _read_bare_diff(self, number: int) -> int:
-        end = self._end_of_wrapper()
-        if not end:
-            next_parts = (self._fences.next_after(number), self._markers.next_opening(number))
-            end = min((line for line in next_parts if line is not None), default=None)
+        end = self._end_of_wrapper() or self._next_part(number)
         result = diffs.read_unified_diff(
-            self._lines, number, end or len(self._lines), label=None, cut=end is None
+            self._lines,
+            number,
+            len(self._lines) if end is None else end,
+            label=None,
+            cut=end is None,
+            is_fenced=self._wrapper is not None,
         )
         return self._take_result(number, result)
+
+    def _next_part(self, number: int) -> int | None:
+        """The next fence at the margin."""
+        fence = self._fences.next_after(number)
+        while fence and fence.depth:
+            fence = self._fences.next_after(fence.line)
+        return fence.line if fence else None
 
     def _read_fence(self, fence: Fence) -> int:
         wrapper = self._wrapper
@@ -266,15 +268,27 @@ class _Parser:
             return fence.line + 1
         close = self._fences.close(fence)
         end = len(self._lines) if close is None else close
-        language = _language_of(fence)
-        if language in ("request", "requests"):
+        if self._ends_reasoning_between(fence.line, end):
+            return fence.line + 1
+        if fence.language in ("request", "requests"):
             return self._read_requests(fence, end)
         if self._holds_edits(fence.line, end):
             self._wrapper = fence
+            self._dedent(fence, end)
             return fence.line + 1
-        if self._holds_diff(language, fence.line, end):
+        if self._holds_diff(fence, end):
             return self._read_fenced_diff(fence)
-        return self._read_file_or_prose(fence, close)
+        return self._read_code(fence, close)
+
+    def _ends_reasoning_between(self, start: int, end: int) -> bool:
+        """Whether reasoning ends inside the fence: then the fence is a part of it, and cut."""
+        return _has_between(self._ends_of_reasoning, start, end)
+
+    def _dedent(self, fence: Fence, end: int) -> None:
+        """Takes the fence's own indentation, as in a list, off the lines in it."""
+        if fence.indent:
+            for number in range(fence.line + 1, end):
+                self._lines[number] = _dedent(self._lines[number], fence.indent)
 
     def _read_requests(self, fence: Fence, end: int) -> int:
         requests, problems = read_requests(self._lines[fence.line + 1 : end])
@@ -286,27 +300,34 @@ class _Parser:
         label = self._file_names.of_block(fence.line + 1, "")
         close = self._fences.close_of_hunks(fence)
         end = len(self._lines) if close is None else close
+        self._dedent(fence, end)
         result = diffs.read_unified_diff(
-            self._lines, fence.line + 1, end, label=label, cut=close is None
+            self._lines, fence.line + 1, end, label=label, cut=close is None, is_fenced=True
         )
         result.end = end + 1
         if not result.edits and not result.problems:
-            self.prose += self._lines[fence.line : end + 1]
+            self._shown += self._lines[fence.line + 1 : end]
         return self._take_result(fence.line, result)
 
-    def _read_file_or_prose(self, fence: Fence, close: int | None) -> int:
-        path = self._file_names.right_above(fence.line) or read_info(fence.info)
+    def _read_code(self, fence: Fence, close: int | None) -> int:
+        """Reads a whole file below its path, or code that the reply only shows."""
+        path = self._file_names.right_above(fence.line) or self._file_names.read_info(fence)
         if path and not _is_command(fence, path):
-            return self._read_full_file(fence, path, fence.line + 1)
-        path_in_comment = None if path else self._file_names.in_comment(fence.line + 1)
-        if path_in_comment:
-            return self._read_full_file(fence, path_in_comment, fence.line + 2)
-        end = fence.line + 1 if close is None else close + 1
-        self.prose += self._lines[fence.line : end]
-        self._file_names.first_line = end
-        return end
+            return self._read_full_file(fence, path)
+        end = len(self._lines) if close is None else close
+        code = [_dedent(line, fence.indent) for line in self._lines[fence.line + 1 : end]]
+        self._shown += code
+        above = self._file_names.text_above(fence.line)
+        named = None if above is None else self._file_names.read_sentence(above)
+        path = self._file_names.in_comment(fence.line + 1) or named or ""
+        if fence.language == "suggestion":
+            self.problems.append(_unsupported_words("a suggestion block"))
+        elif fence.language not in _OUTPUT_LANGUAGES or (path and path in self._known):
+            self._quotes.append(Edit("quote", path, replace=_join(code)))
+        self._file_names.first_line = end + 1
+        return end + 1
 
-    def _read_full_file(self, fence: Fence, path: str, content_start: int) -> int:
+    def _read_full_file(self, fence: Fence, path: str) -> int:
         close = self._fences.close_around(fence)
         if close is None:
             self.problems.append(
@@ -314,46 +335,69 @@ class _Parser:
                 "Send the file again, in a longer fence."
             )
             return self._finish_part(fence.line, len(self._lines))
-        lines = [_dedent(line, fence.indent) for line in self._lines[content_start:close]]
-        self.edits.append(Edit("write", path, replace="".join(line + "\n" for line in lines)))
+        if self._may_close_later(fence, path, close):
+            self.problems.append(
+                f"The file {path} holds fences as long as its own, so its end is not certain. "
+                "Send it again in a longer fence, or as search/replace blocks."
+            )
+            return self._finish_part(fence.line, len(self._lines))
+        lines = [_dedent(line, fence.indent) for line in self._lines[fence.line + 1 : close]]
+        self.edits.append(Edit("write", path, replace=_join(lines)))
         self._file_names.last_path = path
         return self._finish_part(fence.line, close + 1)
+
+    def _may_close_later(self, fence: Fence, path: str, close: int) -> bool:
+        """Whether the fence may go on below the line that closes it: a fence without a language
+        follows, in a kind of file that holds fences, or with text right below this one."""
+        below = self._lines[close + 1] if close + 1 < len(self._lines) else ""
+        if not (_MAY_HOLD_FENCES.fullmatch(path) or below.strip()):
+            return False
+        inner = self._fences.next_after(close)
+        for _ in range(_MAX_FENCES_BELOW):
+            if inner is None or (inner.sign == fence.sign and not inner.info):
+                break
+            end = self._fences.close(inner)
+            inner = None if end is None else self._fences.next_after(end)
+        return inner is not None
 
     def _holds_edits(self, number: int, end: int) -> bool:
         """Whether the fence at `number` only wraps search/replace blocks or an envelope."""
         first = self._first_line(number + 1, end)
+        if first is not None and self._is_head(self._lines[first]):
+            first = self._first_line(first + 1, end)
         if first is None:
             return False
-        line = self._lines[first]
-        if self._file_names.read_label(line) or _HERE_DOCUMENT.fullmatch(line):
-            first = self._first_line(first + 1, end)
-            if first is None:
-                return False
-        if self._markers.opens_at(first) or diffs.starts_envelope(self._lines, first):
+        if opens_block(self._lines[first]) or diffs.starts_envelope(self._lines, first):
             return True
-        has_blocks = self._markers.opens_between(number, end)
-        return has_blocks and not self._file_names.right_above(number)
+        if self._file_names.right_above(number):
+            return False
+        return _has_between(self._openings, number, end)
 
-    def _holds_diff(self, language: str, number: int, end: int) -> bool:
-        """Whether the fence at `number` holds a diff to apply. Below a path it may be the content
-        of that file, unless the diff is of that path."""
-        path = self._file_names.right_above(number)
-        first = self._first_line(number + 1, end)
+    def _is_head(self, line: str) -> bool:
+        """Whether the line may stand above the edits in a fence."""
+        return bool(self._file_names.read_label(line) or _HERE_DOCUMENT.fullmatch(line))
+
+    def _holds_diff(self, fence: Fence, end: int) -> bool:
+        """Whether the fence holds a diff to apply. Below a path it may be the content of that file,
+        unless the diff is of that path."""
+        path = self._file_names.right_above(fence.line)
+        first = self._first_line(fence.line + 1, end)
         if first is not None and _HERE_DOCUMENT.fullmatch(self._lines[first]):
             first = self._first_line(first + 1, end)
         if first is None or (path and path.endswith((".diff", ".patch"))):
             return False
-        if language in _DIFF_LANGUAGES:
+        if fence.language in _DIFF_LANGUAGES:
             return True
         if diffs.starts_unified_diff(self._lines, first):
             return path is None or path in self._lines[first]
-        return self._lines[first].startswith("@@ ") and self._is_one_hunk(first, end)
+        is_hunk = self._lines[first].startswith("@@ ") or (path is not None and path in self._known)
+        return is_hunk and self._is_one_hunk(first, end)
 
     def _is_one_hunk(self, first: int, end: int) -> bool:
-        """Whether lines are added or removed below `first`, and all lines may be a hunk's."""
-        changed = next_greater(self._added_or_removed, first)
-        other = next_greater(self._not_in_hunk, first)
-        return changed is not None and changed < end and (other is None or other >= end)
+        """Whether lines are added or removed, and all lines may be a hunk's."""
+        lines = self._lines[first:end]
+        signs = {line[:1] for line in lines if line and not line.startswith("@@")}
+        return not signs.isdisjoint("+-") and signs.issubset(" +-\\")
 
     def _first_line(self, start: int, end: int) -> int | None:
         """The first of the next twelve lines that is not blank."""
@@ -377,6 +421,8 @@ class _Parser:
             if line.strip() and not self._file_names.read_label(line):
                 break
             self.prose.pop()
+            if self._shown and self._shown[-1] == line:
+                self._shown.pop()
         self._file_names.first_line = end
         return max(end, start + 1)
 
@@ -384,16 +430,20 @@ class _Parser:
         return self._fences.close_of_hunks(self._wrapper) if self._wrapper else None
 
 
-def _language_of(fence: Fence) -> str:
-    """The first word of the info string, in lower case."""
-    words = fence.info.split()
-    return words[0].lower() if words else ""
+def _has_between(numbers: Sequence[int], start: int, end: int) -> bool:
+    """Whether one of the ascending numbers is between the two."""
+    index = bisect_right(numbers, start)
+    return index < len(numbers) and numbers[index] < end
+
+
+def _join(lines: Sequence[str]) -> str:
+    return "".join(line + "\n" for line in lines)
 
 
 def _is_command(fence: Fence, path: str) -> bool:
     """Whether the fence says what to type into a shell, and is not the file whose path is above
     it."""
-    if _language_of(fence) not in _SHELL_LANGUAGES:
+    if fence.language not in _SHELL_LANGUAGES:
         return False
     return _NOT_SHELL_FILE.fullmatch(path) is not None
 
@@ -427,28 +477,3 @@ def _read_file_request(argument: str) -> Request | None:
         start, end = max(1, min(start, end)), max(start, end, 1)
     path = strip_quotes(argument.strip()).removeprefix("./")
     return Request("read", path, start, end) if path else None
-
-
-def _find_unsupported_form(lines: Sequence[str]) -> str | None:
-    """What in a reply without edits looks like one, as the object of a sentence; None if nothing
-    does. Without this, such a reply would be taken for one that needs no change."""
-    label_reach = -1
-    for number, line in enumerate(lines):
-        beginning = line[:_MAX_SEARCHED_CHARS]
-        for form, pattern in _UNSUPPORTED_LINES:
-            if pattern.match(beginning):
-                return form
-        if line.lstrip().startswith(("```", "~~~")):
-            if number <= label_reach:
-                return "code below a file's path, though not right below it"
-        elif read_label(line):
-            label_reach = number + LABEL_REACH_LINES
-    return "JSON in place of edits" if _holds_json_edits(lines) else None
-
-
-def _holds_json_edits(lines: Sequence[str]) -> bool:
-    beginnings = [line[:_MAX_SEARCHED_CHARS] for line in lines]
-    if any(map(_JSON_CALL.search, beginnings)):
-        return True
-    has_path = any(map(_JSON_PATH_KEY.search, beginnings))
-    return has_path and any(map(_JSON_TEXT_KEY.search, beginnings))

@@ -1,0 +1,80 @@
+"""Which lines two texts have in common, in order, by Bram Cohen's patience diff: equal lines at both
+ends first, then the lines that occur once in each text, then what is between them. Its time is
+near-linear in the length of the texts; difflib's is cubic at worst, and replies may be hostile.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Sequence
+
+Pair = tuple[int, int]
+
+_MAX_PASSES = 8
+"""How often each line is looked at for anchors, on average: between anchors further lines become
+unique, and hostile text could make that go on."""
+
+
+def align(old: Sequence[str], new: Sequence[str]) -> list[Pair]:
+    """Pairs (i, j) with old[i] == new[j], both ascending: the lines that stay."""
+    pairs: list[Pair] = []
+    spans = [(0, len(old), 0, len(new))]
+    lines_left = _MAX_PASSES * (len(old) + len(new))
+    while spans:
+        old_start, old_end, new_start, new_end = spans.pop()
+        while old_start < old_end and new_start < new_end and old[old_start] == new[new_start]:
+            pairs.append((old_start, new_start))
+            old_start, new_start = old_start + 1, new_start + 1
+        while old_start < old_end and new_start < new_end and old[old_end - 1] == new[new_end - 1]:
+            old_end, new_end = old_end - 1, new_end - 1
+            pairs.append((old_end, new_end))
+        lines_left -= old_end - old_start + new_end - new_start
+        if lines_left < 0:
+            continue
+        found = _find_anchors(old[old_start:old_end], new[new_start:new_end])
+        if not found:
+            continue
+        anchors = [(old_start + i, new_start + j) for i, j in found]
+        pairs.extend(anchors)
+        starts = [(old_start, new_start), *((i + 1, j + 1) for i, j in anchors)]
+        ends = [*anchors, (old_end, new_end)]
+        for (i, j), (k, m) in zip(starts, ends, strict=True):
+            spans.append((i, k, j, m))
+    return sorted(pairs)
+
+
+def _find_anchors(old: Sequence[str], new: Sequence[str]) -> list[Pair]:
+    """The longest ascending run of lines that occur once in each."""
+    if not old or not new:
+        return []
+    old_counts, new_counts = Counter(old), Counter(new)
+    new_places = {line: j for j, line in enumerate(new) if new_counts[line] == 1}
+    unique = [
+        (i, new_places[line])
+        for i, line in enumerate(old)
+        if old_counts[line] == 1 and line in new_places
+    ]
+    return _longest_ascending(unique)
+
+
+def _longest_ascending(pairs: list[Pair]) -> list[Pair]:
+    """The longest run of pairs whose second numbers ascend (patience sorting); their first ones do
+    already."""
+    tails: list[int] = []
+    tops: list[int] = []
+    previous: list[int | None] = []
+    for number, (_, j) in enumerate(pairs):
+        pile = bisect_left(tails, j)
+        previous.append(tops[pile - 1] if pile else None)
+        if pile == len(tails):
+            tails.append(j)
+            tops.append(number)
+        else:
+            tails[pile], tops[pile] = j, number
+    run: list[Pair] = []
+    step = tops[-1] if tops else None
+    while step is not None:
+        run.append(pairs[step])
+        step = previous[step]
+    return run[::-1]

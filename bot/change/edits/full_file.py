@@ -1,0 +1,160 @@
+"""Whether a text can be the whole content of a file: models leave lines out, copy line numbers, send
+a part, or put the output of a program in its place. What is not plainly complete is asked about."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+from bot.change.edits.align import align
+from bot.change.edits.lines import Text, is_blank
+from bot.change.edits.reasoning import closes_reasoning
+
+MIN_KEPT_SHARE = 0.6
+"""Of the old file's lines. Of files that commits change, few keep fewer; each costs one question."""
+_MIN_CUT_LINES = 2
+_MIN_NUMBERED_LINES = 3
+_MIN_LOST_LINES = 2
+
+_MAX_PLACEHOLDER_CHARS = 120
+_COMMENT_SIGN = re.compile(r"#+|//+|/\*+|<!--|--|;+|%+|\{/\*|\(\*|\*|'|rem\b", re.IGNORECASE)
+_COMMENT_ENDS = ("*/}", "*/", "-->", "*)")
+_DOTS = re.compile(r"\.{3,}|…")
+_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
+_KEYS = frozenset({
+    "existing", "unchanged", "rest", "remaining", "remainder", "omitted", "untouched", "elided",
+    "truncated", "brevity",
+})  # fmt: skip
+_WEAK_KEYS = frozenset({
+    "same", "previous", "original", "other", "keep", "above", "before", "snip", "etc", "more",
+})  # fmt: skip
+_VOCABULARY = _KEYS | _WEAK_KEYS | {
+    "a", "all", "and", "are", "as", "be", "been", "body", "class", "classes", "code", "component",
+    "config", "configuration", "content", "contents", "data", "declarations", "definitions",
+    "elements", "entries", "everything", "exactly", "fields", "file", "files", "for", "from",
+    "function", "functions", "goes", "handlers", "helpers", "here", "identical", "implementation",
+    "implementations", "imports", "in", "is", "it", "items", "lines", "logic", "method", "methods",
+    "module", "no", "not", "of", "options", "part", "parts", "properties", "remain", "remains",
+    "routes", "rules", "script", "section", "sections", "setup", "source", "statements", "stay",
+    "stays", "still", "structure", "tests", "text", "that", "the", "this", "to", "unmodified", "up",
+    "was", "without", "changes", "change", "changed", "modified", "with", "your",
+}  # fmt: skip
+_FOREIGN_KEYS = re.compile(
+    "rest de[rs]|restliche|übrige|unverändert|bestehende|wie bisher|bleibt gleich"
+    "|reste du|le reste|inchangé|code existant"
+    "|resto del|el resto|sin cambios|código existente|igual que antes|demás"
+    "|restante|resto d[oa]|sem alteraç|inalterad|invariat|codice esistente"
+    "|остальн|без изменений|существующ|решта|reszta|bez zmian|zbytek|beze změny"
+    "|rest van|ongewijzigd|bestaande|resten av|oförändrad|geri kalan|değişmedi"
+    "|其余|其他代码|其它代码|不变|不變|省略|原有|现有代码|剩余|其餘|保持原样"
+    "|残り|変更なし|既存|以下同|以下略|そのまま|나머지|변경 없|기존 코드|기존과|생략"
+)
+_EDIT_MARKER = re.compile(
+    r"\W{0,12}(?:<{5,12}|(?:&lt;){5,12})\s{0,4}\w{0,40}\W{0,12}", re.IGNORECASE
+)
+"""What opens a conflict, or a search/replace block whose marker is bold or escaped."""
+_NUMBERED_LINE = re.compile(r"\s{0,8}L?(\d{1,7})(?:\s?[|:│→]|\t| {1,4}(?=\S)|\s*$).*", re.DOTALL)
+_PROGRAM_OUTPUT = re.compile(r"Traceback \(most recent call last\):|@@ -\d|diff --git ")
+
+
+def full_file_fault(old: Text, new: Text) -> str | None:
+    """Why the new text is not the whole file, as the end of a sentence; None if it is by every
+    sign. `old` is empty for a new file."""
+    placeholder = find_placeholder(old.bodies, new.bodies)
+    if placeholder is not None:
+        return f"leaves lines out (`{placeholder.strip()}`)"
+    first = next((body for body in new.bodies if not is_blank(body)), "")
+    if first not in old.bodies and _reads_like_edit(first):
+        return "reads like an edit or a program's output, not like a file"
+    if _is_numbered(new.bodies) and not _is_numbered(old.bodies):
+        return "has line numbers"
+    if closes_reasoning(new.bodies) and not closes_reasoning(old.bodies):
+        return "holds the end of your reasoning"
+    return _fault_against(old, new)
+
+
+def _fault_against(old: Text, new: Text) -> str | None:
+    before, after = _telling_lines(old.bodies), _telling_lines(new.bodies)
+    kept_count = (Counter(before) & Counter(after)).total()
+    if kept_count < len(before) * MIN_KEPT_SHARE:
+        return f"keeps {kept_count} of its {len(before)} lines alone"
+    pairs = [(-1, -1), *align(before, after), (len(before), len(after))]
+    for number, ((i, j), (k, m)) in enumerate(pairwise(pairs)):
+        lost, came = before[i + 1 : k], after[j + 1 : m]
+        is_at_end = number in (0, len(pairs) - 2)
+        if len(lost) < _MIN_CUT_LINES or len(came) > 1:
+            continue
+        if is_at_end and not came:
+            return "lacks the lines at its beginning or its end"
+        if came and _is_comment(came[0]):
+            return f"has `{came[0]}` in place of {len(lost)} lines"
+    return None
+
+
+def find_placeholder(before: Sequence[str], after: Sequence[str]) -> str | None:
+    """A line of `after` that stands for others, such as `# ... rest of the file unchanged ...`, and
+    is none of `before`; in the natural languages that models comment in."""
+    known = set(map(str.strip, before))
+    lost = Counter(_telling_lines(before)) - Counter(_telling_lines(after))
+    loses_lines = lost.total() >= _MIN_LOST_LINES
+    for line in after:
+        if line.strip() in known or len(line) > _MAX_PLACEHOLDER_CHARS:
+            continue
+        if _stands_for_lines(line, loses_lines=loses_lines):
+            return line
+    return None
+
+
+def _stands_for_lines(line: str, *, loses_lines: bool) -> bool:
+    sign, text = _split_comment(line.lower())
+    is_bracketed = text[:1] in tuple("([<{") and text[-1:] in tuple(")]>}")
+    has_dots = _DOTS.search(text) is not None
+    if not (sign or has_dots or is_bracketed):
+        return False
+    words = _WORD.findall(text)
+    if not words:
+        return has_dots and (bool(sign) or loses_lines)
+    if _FOREIGN_KEYS.search(text):
+        return True
+    is_plain = _VOCABULARY.issuperset(words)
+    if not _KEYS.isdisjoint(words):
+        return is_plain or (has_dots and text.startswith((".", "…", "(", "[")))
+    return is_plain and not _WEAK_KEYS.isdisjoint(words) and (has_dots or loses_lines)
+
+
+def _split_comment(line: str) -> tuple[str, str]:
+    """The sign that a comment begins with, "" if the line is none, and its text."""
+    text = line.strip()
+    found = _COMMENT_SIGN.match(text)
+    sign = found[0] if found else ""
+    text = text[len(sign) :]
+    for end in _COMMENT_ENDS if sign else ():
+        text = text.removesuffix(end)
+    return sign, text.strip()
+
+
+def _reads_like_edit(line: str) -> bool:
+    if len(line) > _MAX_PLACEHOLDER_CHARS:
+        return False
+    return bool(_EDIT_MARKER.fullmatch(line) or _PROGRAM_OUTPUT.match(line))
+
+
+def _is_comment(line: str) -> bool:
+    return _split_comment(line)[0] not in ("", "*", "'")
+
+
+def _is_numbered(lines: Sequence[str]) -> bool:
+    """Whether each line begins with its number."""
+    if len(lines) < _MIN_NUMBERED_LINES:
+        return False
+    found = [_NUMBERED_LINE.fullmatch(line[:_MAX_PLACEHOLDER_CHARS]) for line in lines]
+    numbers = [int(match[1]) for match in found if match]
+    is_consecutive = all(after == before + 1 for before, after in pairwise(numbers))
+    return len(numbers) == len(lines) and is_consecutive
+
+
+def _telling_lines(lines: Iterable[str]) -> list[str]:
+    """Without white space at their ends, and without the blank ones."""
+    return [line.strip() for line in lines if not is_blank(line)]
