@@ -23,7 +23,9 @@ REVISION_NEEDED = "[REVISION NEEDED]"
 
 _SAID = r"\[\s*(CONFIDENT|REVISION\s+NEEDED)\s*\]"
 _VERDICT = re.compile(_SAID, re.IGNORECASE)
-_MARKED_VERDICT = re.compile(rf"(?<![*_`])[*_`]*+{_SAID}[*_`]*:?", re.IGNORECASE)
+_MARKED_VERDICT = re.compile(
+    rf"(?<![*_`])[*_`]*+(?:{_SAID}|\[\s*NO CHANGE\s*\])[*_`]*:?", re.IGNORECASE
+)
 
 _FORM = """\
 Write each edit as the file's path on a line of its own, then one block in a fence:
@@ -82,7 +84,7 @@ characters. Go on with a few sentences that say what you changed and why. Then w
 {_REQUESTS}
 Do what the task asks, completely, and nothing else: no unasked clean-up, no new dependency where the code has a way
 already. Follow the style of the code around. Where the repository has tests for what you change, change them as well.
-If nothing needs to change, say why in a few sentences and send no edits.
+If nothing needs to change, answer with [NO CHANGE] and why, in a few sentences, and send no edits.
 """
 
 _INSTRUCTIONS = """\
@@ -223,7 +225,7 @@ def _unquoted(lines: Sequence[str]) -> Iterator[str]:
 
 
 def without_verdict(prose: str) -> str:
-    """The prose around the verdict tokens, for people."""
+    """The prose around the verdict tokens and `[NO CHANGE]`, for people."""
     return _MARKED_VERDICT.sub("", prose).strip()
 
 

@@ -7,12 +7,12 @@ from its transcript, and a job that was killed continues from the replies that w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from bot.change import prompts
 from bot.change.context import answer_requests, choose_context
-from bot.change.edits import apply_edits, find_problems, no_syntax_checks, read_reply
+from bot.change.edits import NOTHING_SENT, apply_edits, find_problems, no_syntax_checks, read_reply
 from bot.change.repository import with_changes
 from bot.change.review_context import changed_places
 from bot.errors import ContextTooLong, Damaged, LimitReached, OutsideError, SetupError, Unworkable
@@ -29,7 +29,7 @@ from bot.types import (
     Task,
     Verdict,
 )
-from bot.types.reply import ParsedReply, RejectedEdit
+from bot.types.reply import ParsedReply, RejectedEdit, Request
 from bot.types.snapshot import Changes, Patch, RepositoryView
 
 Ask = Callable[[Prompt], Reply]
@@ -37,8 +37,12 @@ Diff = Callable[[Changes], Patch]
 ReportStep = Callable[[str], None]
 
 NOTHING_YET: Changes = {}
-MAX_REPAIRS = 2
+MAX_REPAIRS = 1
 """How often one conversation asks again for failed edits."""
+MAX_CONTINUATIONS = 2
+"""How often one conversation asks for the rest of a reply that was cut off."""
+_MAX_NAMED = 3
+"""How many unread parts of a reply are named to people."""
 MAX_REQUESTS = 3
 """How often one conversation answers the model's requests to see more."""
 
@@ -100,8 +104,9 @@ def solve(
     before there is a first revision.
     """
     model = _LimitedModel(ask, limits)
+    conversations = _Conversations(task, base, model, syntax_checker, limits.context_tokens)
     report_step("generate")
-    draft = _generate(task, base, start, model, limits.context_tokens)
+    draft = conversations.generate(start)
     revisions = [_revision(base, draft, diff, syntax_checker)]
     is_idle = not revisions[0].patch.text or draft.changes == start
     if is_idle and (draft.rejected or draft.unfinished):
@@ -113,7 +118,7 @@ def solve(
     shown = list(draft.shown)
     while revisions[-1].patch.text and len(revisions) <= limits.revisions:
         try:
-            verdict, further = _reflect(task, base, revisions[-1], model, limits)
+            verdict, further = conversations.reflect(revisions[-1])
         except Damaged:
             raise
         except (LimitReached, OutsideError, SetupError) as error:
@@ -154,43 +159,107 @@ def _no_change(draft: _Draft) -> Unworkable:
     )
 
 
-def _generate(
-    task: Task, base: RepositoryView, start: Changes, ask: Ask, budget_tokens: int
-) -> _Draft:
-    """The first draft. A context that the model says is too long is cut by a third, once."""
-    now = with_changes(base, start)
-    context = choose_context(now, prompts.task_words(task), budget_tokens=budget_tokens)
-    try:
-        draft = _converse(prompts.generation_prompt(task, context), base, start, ask, budget_tokens)
-    except ContextTooLong:
-        budget_tokens = budget_tokens * 2 // 3
-        context = choose_context(now, prompts.task_words(task), budget_tokens=budget_tokens)
-        draft = _converse(prompts.generation_prompt(task, context), base, start, ask, budget_tokens)
-    return replace(draft, shown=(*_shown(context), *draft.shown))
+@dataclass(frozen=True, slots=True)
+class _Conversations:
+    """What the conversations of one task have in common. Each asks the model until every edit is
+    applied and nothing more is requested, or until the repairs and requests are used up."""
 
+    task: Task
+    base: RepositoryView
+    ask: Ask
+    check_syntax: SyntaxChecker
+    context_tokens: int
 
-def _reflect(
-    task: Task, base: RepositoryView, now: Revision, ask: Ask, limits: ModelLimits
-) -> tuple[Verdict, _Draft]:
-    """The model's verdict on the current revision, and a draft with its further edits. Edits count
-    more than a verdict beside them: the verdict is confident only if no reply holds an edit or asks
-    for a revision."""
-    places = answer_requests(
-        base,
-        now.changes,
-        changed_places(now.patch, now.changes),
-        budget_tokens=limits.context_tokens,
-    )
-    found = (*now.problems, *(rejection.message for rejection in now.rejected))
-    prompt = prompts.reflection_prompt(task, now.patch, places.text, found)
-    draft = _converse(prompt, base, now.changes, ask, limits.context_tokens)
-    verdicts = [(words, prompts.read_verdicts(words)) for words in draft.prose]
-    wants_more = any("REVISION NEEDED" in tokens for _words, tokens in verdicts)
-    is_idle = draft.changes == now.changes and not draft.rejected and not draft.unfinished
-    reason = "\n\n".join(words for words, tokens in verdicts if tokens) or draft.summary
-    rejected = dict.fromkeys((*(each for each in now.rejected if each.is_final), *draft.rejected))
-    verdict = Verdict(is_idle and not wants_more, prompts.without_verdict(reason))
-    return verdict, replace(draft, summary=now.summary, rejected=tuple(rejected))
+    def generate(self, start: Changes) -> _Draft:
+        """The first draft. A context that the model says is too long is cut by a third, once."""
+        now = with_changes(self.base, start)
+        words = prompts.task_words(self.task)
+        context = choose_context(now, words, budget_tokens=self.context_tokens)
+        try:
+            draft = self._converse(prompts.generation_prompt(self.task, context), start)
+        except ContextTooLong:
+            shorter = replace(self, context_tokens=self.context_tokens * 2 // 3)
+            context = choose_context(now, words, budget_tokens=shorter.context_tokens)
+            draft = shorter._converse(prompts.generation_prompt(self.task, context), start)
+        return replace(draft, shown=(*_shown(context), *draft.shown))
+
+    def reflect(self, now: Revision) -> tuple[Verdict, _Draft]:
+        """The model's verdict on the current revision, and a draft with its further edits. Edits
+        count more than a verdict beside them: the verdict is confident only if no reply holds an
+        edit or asks for a revision."""
+        places = answer_requests(
+            self.base,
+            now.changes,
+            changed_places(now.patch, now.changes),
+            budget_tokens=self.context_tokens,
+        )
+        found = (*now.problems, *(rejection.message for rejection in now.rejected))
+        prompt = prompts.reflection_prompt(self.task, now.patch, places.text, found)
+        draft = self._converse(prompt, now.changes)
+        verdicts = [(words, prompts.read_verdicts(words)) for words in draft.prose]
+        wants_more = any("REVISION NEEDED" in tokens for _words, tokens in verdicts)
+        is_idle = draft.changes == now.changes and not draft.rejected and not draft.unfinished
+        reason = "\n\n".join(words for words, tokens in verdicts if tokens) or draft.summary
+        forbidden = (each for each in now.rejected if each.is_final)
+        rejected = tuple(dict.fromkeys((*forbidden, *draft.rejected)))
+        verdict = Verdict(is_idle and not wants_more, prompts.without_verdict(reason))
+        return verdict, replace(draft, summary=now.summary, rejected=rejected)
+
+    def _converse(self, prompt: Prompt, start: Changes) -> _Draft:
+        """`start` are the changes that the prompt shows."""
+        changes = start
+        repairs, continuations, requests = MAX_REPAIRS, MAX_CONTINUATIONS, MAX_REQUESTS
+        prose: list[str] = []
+        summary = ""
+        shown: list[ShownFile] = []
+        rejected: tuple[RejectedEdit, ...] = ()
+        problems: tuple[str, ...] = ()
+        forbidden: dict[str, RejectedEdit] = {}
+        while True:
+            reply = self.ask(prompt)
+            parts = read_reply(reply.text, known=self.base.blobs)
+            result = apply_edits(
+                self.base, changes, parts.edits, seen=start, check_syntax=self.check_syntax
+            )
+            changes = result.changes
+            forbidden |= {each.message: each for each in result.rejected if each.is_final}
+            failed = tuple(each for each in result.rejected if not each.is_final)
+            rejected = (*_left_open(rejected, parts), *failed)
+            if parts.problems != (NOTHING_SENT,) or not problems:
+                problems = parts.problems
+            prose.append(parts.prose)
+            summary = summary or (parts.prose if result.applied or not parts.requests else "")
+            cut = reply.finish == "length"
+            if parts.requests and requests:
+                requests -= 1
+                answers = answer_requests(
+                    self.base, changes, parts.requests, budget_tokens=self.context_tokens // 2
+                )
+                shown += answers.shown
+                words = _joined(
+                    prompts.repair_words(failed, 0, parts.problems, cut=cut) if failed else "",
+                    prompts.more_words(answers.text, len(result.applied)),
+                )
+            elif continuations and cut:
+                continuations -= 1
+                words = prompts.repair_words(failed, len(result.applied), parts.problems, cut=True)
+            elif repairs and (failed or parts.problems or parts.requests):
+                repairs -= 1
+                words = prompts.repair_words(failed, len(result.applied), parts.problems, cut=False)
+                words = _joined(words, prompts.NO_MORE_REQUESTS if parts.requests else "")
+            else:
+                left = (*forbidden.values(), *rejected)
+                unfinished = _describe_unfinished(problems, parts.requests, cut=cut)
+                return _Draft(
+                    changes,
+                    prompts.without_verdict(summary),
+                    left,
+                    tuple(shown),
+                    tuple(prose),
+                    unfinished,
+                )
+            turn = (Message("assistant", parts.answer), Message("user", words))
+            prompt = Prompt("more" if parts.requests else "repair", (*prompt.messages, *turn))
 
 
 def _why_to_stop(verdict: Verdict, revisions: Sequence[Revision], new: Revision) -> str | None:
@@ -207,61 +276,24 @@ def _why_to_stop(verdict: Verdict, revisions: Sequence[Revision], new: Revision)
     return None
 
 
-def _converse(
-    prompt: Prompt, base: RepositoryView, changes: Changes, ask: Ask, budget_tokens: int
-) -> _Draft:
-    """Calls the model until every edit is applied and nothing more is requested, or until the
-    repairs and requests are used up."""
-    repairs, requests = MAX_REPAIRS, MAX_REQUESTS
-    prose: list[str] = []
-    summary = ""
-    shown: list[ShownFile] = []
-    rejected: tuple[RejectedEdit, ...] = ()
-    forbidden: dict[str, RejectedEdit] = {}
-    while True:
-        reply = ask(prompt)
-        parts = read_reply(reply.text, known=base.blobs)
-        result = apply_edits(base, changes, parts.edits)
-        changes = result.changes
-        forbidden |= {each.message: each for each in result.rejected if each.is_final}
-        failed = tuple(each for each in result.rejected if not each.is_final)
-        rejected = failed if parts.edits else rejected  # a reply without edits repairs none
-        prose.append(parts.prose)
-        summary = summary or (parts.prose if result.applied or not parts.requests else "")
-        cut = reply.finish == "length"
-        if parts.requests and requests:
-            requests -= 1
-            answers = answer_requests(
-                base, changes, parts.requests, budget_tokens=budget_tokens // 2
-            )
-            shown += answers.shown
-            words = _joined(
-                prompts.repair_words(failed, 0, parts.problems, cut=cut) if failed else "",
-                prompts.more_words(answers.text, len(result.applied)),
-            )
-        elif repairs and _needs_repair(parts, failed, cut):
-            repairs -= 1
-            words = prompts.repair_words(failed, len(result.applied), parts.problems, cut=cut)
-            words = _joined(words, prompts.NO_MORE_REQUESTS if parts.requests else "")
-        else:
-            left = (*forbidden.values(), *rejected)
-            unfinished = _describe_unfinished(parts, cut=cut)
-            return _Draft(changes, summary.strip(), left, tuple(shown), tuple(prose), unfinished)
-        turn = (Message("assistant", reply.text), Message("user", words))
-        prompt = Prompt("more" if parts.requests else "repair", (*prompt.messages, *turn))
+def _left_open(rejected: Sequence[RejectedEdit], parts: ParsedReply) -> Iterator[RejectedEdit]:
+    """The earlier rejections that a further reply says nothing about: it edits another file. A
+    quote is left open by none."""
+    edited = {edit.path for edit in parts.edits}
+    return (
+        each for each in rejected if each.edit.path not in edited and each.edit.action != "quote"
+    )
 
 
-def _needs_repair(parts: ParsedReply, rejected: Sequence[RejectedEdit], cut: bool) -> bool:
-    return bool(rejected or parts.problems or parts.requests or cut)
-
-
-def _describe_unfinished(parts: ParsedReply, *, cut: bool) -> str:
-    if parts.problems:
+def _describe_unfinished(problems: Sequence[str], requests: Sequence[Request], *, cut: bool) -> str:
+    problems = [problem for problem in problems if problem != NOTHING_SENT]
+    if problems:
+        named = " ".join(problem.partition(". ")[0] + "." for problem in problems[:_MAX_NAMED])
         return (
             "Part of the model's reply could not be read as edits, and could not after it was told"
-            " why."
+            f" why. {named}"
         )
-    if parts.requests:
+    if requests:
         return "The model asked to see ever more of the repository."
     return "The model's reply was cut off before its end, time and again." if cut else ""
 

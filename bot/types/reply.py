@@ -56,6 +56,8 @@ class ParsedReply:
     requests: tuple[Request, ...]
     prose: str
     problems: tuple[str, ...]
+    answer: str = ""
+    """The reply without reasoning, for the conversation's next turn."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,7 @@ def measure(
 
 
 def outcome(commit: Commit, text: str) -> Outcome:
-    parts = read_reply(text)
+    parts = read_reply(text, known=commit.base.blobs)
     applied = apply_edits(view_repository(commit.base, RepositoryPolicy()), {}, parts.edits)
     if applied.rejected or parts.problems or not parts.edits:
         return "refused"

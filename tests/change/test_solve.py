@@ -131,10 +131,10 @@ def test_edits_that_do_not_match_are_sent_back_and_only_they() -> None:
 
 
 def test_edits_that_never_match_end_it_with_the_reason() -> None:
-    script = Script(BAD, BAD, BAD)
+    script = Script(BAD, BAD)
     with pytest.raises(Unworkable, match="did not match"):
         play(script)
-    assert len(script.prompts) == 3
+    assert len(script.prompts) == 2
 
 
 def test_edits_left_over_beside_good_ones_are_told() -> None:
@@ -170,22 +170,52 @@ def test_requests_are_answered_a_bounded_number_of_times() -> None:
 
 def test_a_reply_that_can_never_be_read_is_no_sign_that_nothing_is_needed() -> None:
     with pytest.raises(Unworkable, match="could not be read"):
-        play(Script(*["<<<<<<< SEARCH\n=======\nx = 1\n>>>>>>> REPLACE\n"] * 3))
+        play(Script(*["<<<<<<< SEARCH\n=======\nx = 1\n>>>>>>> REPLACE\n"] * 2))
 
 
 def test_what_a_draft_left_open_is_told() -> None:
     odd = "<<<<<<< SEARCH\n=======\nx = 1\n>>>>>>> REPLACE\n"
-    solution = play(Script(GOOD + odd, odd, odd, CONFIDENT))
+    solution = play(Script(GOOD + odd, odd, CONFIDENT))
     assert solution.revisions[-1].patch.text
     assert "could not be read" in solution.notes[0]
 
 
 def test_no_edits_mean_that_no_change_is_needed_and_nothing_is_reflected_on() -> None:
-    script = Script("It is right already: subtraction is what the caller wants.")
+    script = Script("[NO CHANGE] It is right already: subtraction is what the caller wants.")
     solution = play(script)
     assert not solution.revisions[-1].patch.text
-    assert "right already" in solution.revisions[-1].summary
+    assert solution.revisions[-1].summary.startswith("It is right already")
     assert len(script.prompts) == 1
+
+
+def test_a_reply_that_neither_edits_nor_says_that_none_is_needed_is_asked_about_once() -> None:
+    script = Script("Done!", GOOD, CONFIDENT)
+    assert play(script).revisions[-1].patch.text
+    assert "[NO CHANGE]" in script.asked(1)
+    script = Script("It is right already.", "It is.")
+    solution = play(script)
+    assert not solution.revisions[-1].patch.text
+    assert solution.revisions[-1].summary == "It is right already."
+
+
+def test_a_repair_of_one_file_leaves_the_edits_of_others_open() -> None:
+    both = BAD + "\n" + block("other.py", "nothing like it", "z")
+    solution = play(Script(both, GOOD, CONFIDENT))
+    assert any("left out: `other.py`" in note for note in solution.notes)
+
+
+def test_what_a_reply_left_unread_is_told_where_the_model_does_not_answer_for_it() -> None:
+    sed = "\n```bash\nsed -i s/1/2/ other.py\n```\n"
+    solution = play(Script(GOOD + sed, "That is all.", CONFIDENT))
+    assert "a shell command that changes files" in solution.notes[0]
+    assert not play(Script(GOOD + sed, "[NO CHANGE] It was an example.", CONFIDENT)).notes
+
+
+def test_reasoning_is_not_sent_back_to_the_model() -> None:
+    script = Script(f"<think>\nMaybe.\n</think>\n{BAD}", GOOD, CONFIDENT)
+    play(script)
+    assert "Maybe." not in script.prompts[1].messages[-2].text
+    assert "nothing like it at all" in script.prompts[1].messages[-2].text
 
 
 def test_a_reply_that_was_cut_is_gone_on_with() -> None:
@@ -232,7 +262,7 @@ def test_a_context_that_is_too_long_is_cut_and_asked_once_more() -> None:
 
 
 def test_a_reply_without_a_verdict_counts_by_what_it_does() -> None:
-    assert len(play(Script(GOOD, "Fine by me.")).revisions) == 1
+    assert len(play(Script(GOOD, "Fine by me.", "[CONFIDENT]")).revisions) == 1
     silent = play(Script(GOOD, block("other.py", "y = 2", "y = 3"), CONFIDENT))
     assert len(silent.revisions) == 2
 
@@ -255,7 +285,7 @@ def test_what_stands_already_is_no_result_of_edits_that_never_match() -> None:
     base = view_of(FILES)
     start = {"other.py": Change("other.py", b"x = 3\n")}
     with pytest.raises(Unworkable):
-        solve(TASK, base, Script(BAD, BAD, BAD), diff_of(base), limits=ModelLimits(), start=start)
+        solve(TASK, base, Script(BAD, BAD), diff_of(base), limits=ModelLimits(), start=start)
 
 
 def test_what_stands_already_is_the_result_where_nothing_more_is_needed() -> None:
@@ -264,7 +294,7 @@ def test_what_stands_already_is_the_result_where_nothing_more_is_needed() -> Non
     solution = solve(
         TASK,
         base,
-        Script("It does that.", CONFIDENT),
+        Script("[NO CHANGE] It does that.", CONFIDENT),
         diff_of(base),
         limits=ModelLimits(),
         start=start,

@@ -48,10 +48,11 @@ def test_they_do_so_in_a_later_reply_of_the_review(reply: str) -> None:
         ("[CONFIDENT] It adds.",),
         ("**[Confident]** It adds.",),
         ("`[CONFIDENT]` It adds.",),
-        ("It adds.",),
+        ("It adds.", "[CONFIDENT]"),
+        ("It adds.", "It does."),
         ("It adds.\n\n[CONFIDENT]",),
         (f"Let me look.\n{ASIDE}", "[CONFIDENT] It adds."),
-        (f"[CONFIDENT], but let me look.\n{ASIDE}", "It adds."),
+        (f"[CONFIDENT], but let me look.\n{ASIDE}", "It adds.", "[NO CHANGE]"),
         ("<think>\nIs [REVISION NEEDED]?\n</think>\n[CONFIDENT] It adds.",),
         ("Is it [REVISION NEEDED]?\n</think>\n[CONFIDENT] It adds.",),
         (f"[CONFIDENT] It adds. The README says:\n\n{FENCED}",),
@@ -92,12 +93,11 @@ def test_a_revision_that_was_asked_for_in_any_reply_is_no_confidence(
 
 @pytest.mark.parametrize("token", ["[CONFIDENT] But:", "[REVISION NEEDED]", "Look:"])
 def test_edits_of_a_review_that_never_match_are_asked_for_again_and_told(token: str) -> None:
-    script = Script(GOOD, f"{token}\n{STRAY}", STRAY, STRAY)
+    script = Script(GOOD, f"{token}\n{STRAY}", STRAY)
     solution = play(script)
     assert [prompt.purpose for prompt in script.prompts] == [
         "generate",
         "reflect",
-        "repair",
         "repair",
     ]
     assert len(solution.revisions) == 1
@@ -114,7 +114,7 @@ def test_they_are_taken_where_the_repair_makes_them_match() -> None:
 @pytest.mark.parametrize("beside", ["", MORE])
 def test_what_of_a_review_could_not_be_read_is_told(beside: str) -> None:
     odd = "<<<<<<< SEARCH\n=======\nx = 1\n>>>>>>> REPLACE\n"
-    solution = play(Script(GOOD, f"[CONFIDENT]\n{beside}\n{odd}", odd, odd), revisions=1)
+    solution = play(Script(GOOD, f"[CONFIDENT]\n{beside}\n{odd}", odd), revisions=1)
     assert len(solution.revisions) == 1 + bool(beside)
     assert any("could not be read" in note for note in solution.notes)
 
@@ -128,7 +128,6 @@ def test_edits_that_the_change_before_left_open_stay_told_where_the_review_chang
             mismatched,
             "I cannot.",
             f"[REVISION NEEDED]\n{block('app.py', 'no such', 'z')}",
-            "No.",
             "No.",
         )
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from bot.change.edits.apply import apply_edits
 from bot.change.edits.checks import find_problems, no_syntax_checks
-from bot.change.edits.reply import read_reply
+from bot.change.edits.reply import NOTHING_SENT, read_reply
 
 __all__ = [
+    "NOTHING_SENT",
     "apply_edits",
     "find_problems",
     "no_syntax_checks",

@@ -20,17 +20,22 @@ The rules beside where a search text is found (see match.py):
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from bot.change.edits import feedback
-from bot.change.edits.align import align
 from bot.change.edits.blocks import other_splits
 from bot.change.edits.checks import find_syntax_errors, no_syntax_checks
 from bot.change.edits.files import MAX_FILE_BYTES, MAX_FILES, EditRefused, Files
-from bot.change.edits.full_file import MIN_KEPT_SHARE, find_placeholder, full_file_fault
+from bot.change.edits.full_file import (
+    MIN_KEPT_SHARE,
+    find_placeholder,
+    full_file_fault,
+    strip_line_numbers,
+)
+from bot.change.edits.later import Later
 from bot.change.edits.lines import (
     Text,
     count_alphanumerics,
@@ -49,8 +54,8 @@ from bot.types.snapshot import Changes, RepositoryView
 
 MAX_EDITS = 1_000
 """How many edits of one reply are looked at."""
-_MIN_TELLING_ALPHANUMERICS = 8
-"""The fewest letters and digits of a line by which it is recognized."""
+_MIN_TELLING_ALPHANUMERICS = 5
+"""The fewest letters and digits of a line of several words by which it is recognized."""
 _MIN_SHARED_LINES = 3
 
 _UNDECODABLE = re.compile("[\udc80-\udcff]")
@@ -85,7 +90,7 @@ def apply_edits(
                 raise EditRefused(
                     f"The reply has more than {max_edits} edits. Send this one in a later reply."
                 )
-            applier.apply(edit)
+            applier.apply(_without_copied_signs(edit))
             applied.append(edit)
         except EditRefused as refusal:
             rejected.append(RejectedEdit(edit, str(refusal), refusal.is_final))
@@ -122,6 +127,8 @@ class _Applier:
             raise EditRefused(feedback.exists_already(path))
 
     def _replace_in_file(self, path: str, edit: Edit) -> None:
+        if edit.search == edit.replace:
+            raise EditRefused(feedback.same_sides(path))
         text = self.files.read_lines(path)
         match = self._locate(path, text, edit)
         if match is None:
@@ -134,41 +141,45 @@ class _Applier:
         if new is None:
             count = match.end - match.start if self.files.use_hint() else 0
             raise EditRefused(feedback.indentation_unclear(path, text, match.start, count))
-        if edit.search == edit.replace and match.key is not exact:
-            raise EditRefused(feedback.same_sides(path))
         text.spend_scan(2)
         self.files.write(path, _encode(new.render(), self.files.read_text(path)))
 
     def _locate(self, path: str, text: Text, edit: Edit) -> Match | None:
         """The only place that the edit means, None if its result is there already. Raises
         EditRefused if there is none, or are several."""
-        trust_line = path not in self.files.misnumbered_paths
         edit, here = _choose_split(path, text, edit)
-        found = here[0] if len(here) == 1 else None
-        chosen = choose_match(text, here, edit, trust_line=trust_line) if len(here) > 1 else None
+        trust_line = path not in self.files.misnumbered_paths
+        chosen = choose_match(text, here, edit, trust_line=trust_line)
+        match = chosen or (here[0] if len(here) == 1 else None)
         seen = self.files.read_seen_lines(path)
         if seen is not None:
+            later = Later(seen, text)
             there = find_matches(seen, edit)
-            later = _Later(seen, text)
-            if chosen:
-                there = [match for match in there if later.line_of(match.start) == chosen.start]
-            if any(later.has_result(match) for match in there):
+            if chosen and trust_line and chosen.start + 1 == edit.line:
+                there = [each for each in there if later.line_of(each.start) == chosen.start]
+            else:
+                meant = choose_match(seen, there, edit, trust_line=False)
+                there = [meant] if meant else there
+            if any(map(later.has_result, there)):
                 return None
-            if len(there) > 1 and not chosen:
-                found, here = None, there
-            elif len(there) == 1 and not here:
-                found = later.carry(there[0])
-        match = found or chosen
+            if len(there) == 1:
+                carried = later.carry(there[0])
+                is_here = match and carried and carried.start in range(match.start, match.end)
+                match = match if is_here else carried
+            elif there:
+                match, here = None, there
         if match:
             return match
         shown = text if self.files.use_hint() else None
         if len(here) > 1:
-            lines = tuple(match.start + 1 for match in here)
+            lines = tuple(each.start + 1 for each in here)
             raise EditRefused(feedback.ambiguous(path, shown, edit.search, lines))
         raise EditRefused(feedback.not_found(path, shown, edit.search))
 
     def _write(self, edit: Edit) -> None:
-        path = self._resolve(edit.path)
+        path = self.files.resolve(edit.path)
+        was_edited = path in self.files.edited_paths
+        self.files.edited_paths[path] = None
         if not self.files.exists(path) or not self.files.read(path):
             self._create(path, edit)
             return
@@ -179,7 +190,10 @@ class _Applier:
         fault = full_file_fault(old, new) or self._undoes_earlier(path, old, new)
         content = replace_all(old, edit.replace).render()
         fault = fault or self._syntax_fault(path, old.render(), content)
-        if fault:
+        if fault and self._is_quoted([path], edit.replace):
+            return
+        if fault or was_edited:
+            fault = fault or "differs from what your other edits of it make"
             raise EditRefused(feedback.partial_file(path, fault))
         self.files.misnumbered_paths.add(path)
         self.files.write(path, _encode(content))
@@ -211,15 +225,18 @@ class _Applier:
         self.files.write(path, _encode(content))
 
     def _find_similar(self, path: str, content: str) -> str | None:
-        """The one other file of that name, if the new one shares most of its lines."""
-        others = self.files.paths_named_like(path)
+        """A file with that name or a similar one, if the new one shares most of its lines."""
+        others = feedback.find_similar(path, self.files.visible_paths())
         lines = [line.strip() for line in content.split("\n") if not is_blank(line)]
-        if len(others) != 1 or len(lines) < _MIN_SHARED_LINES:
+        if len(lines) < _MIN_SHARED_LINES:
             return None
-        other = self.files.read_lines(others[0])
-        other.spend_scan(2)
-        shared = (Counter(lines) & Counter(map(unindented, other.bodies))).total()
-        return others[0] if shared >= len(lines) * MIN_KEPT_SHARE else None
+        for other in others:
+            text = self.files.read_lines(other)
+            text.spend_scan(2)
+            shared = (Counter(lines) & Counter(map(unindented, text.bodies))).total()
+            if shared >= len(lines) * MIN_KEPT_SHARE:
+                return other
+        return None
 
     def _delete(self, edit: Edit) -> None:
         path = self._resolve(edit.path)
@@ -247,20 +264,28 @@ class _Applier:
         """Raises EditRefused if the quote is in none of the files that the reply names, before or
         after the edits, but shares lines with one or is said to be of one."""
         named = [self.files.resolve(edit.path)] if edit.path else []
-        paths = [*named, *(path for path in self.files.edited_paths if path not in named)]
-        quoted = [line for line in map(unindented, edit.replace.split("\n")) if line]
-        shares = ""
+        paths = dict.fromkeys([*named, *self.files.edited_paths])
+        if not edit.replace.strip() or self._is_quoted(paths, edit.replace):
+            return
+        quoted = set(filter(_is_telling, map(unindented, edit.replace.split("\n"))))
         for path in paths:
+            is_shared = any(
+                not quoted.isdisjoint(map(unindented, text.bodies)) for text in self._texts_of(path)
+            )
+            if is_shared or path in named:
+                raise EditRefused(feedback.unclear_quote(path, edit.replace))
+
+    def _is_quoted(self, paths: Iterable[str], code: str) -> bool:
+        """Whether one of the files has these lines now, or had them when the model saw it, without
+        regard to indentation and blank lines."""
+        quoted = [line for line in map(unindented, code.split("\n")) if line]
+        for path in paths if quoted else ():
             for text in self._texts_of(path):
                 text.spend_scan()
-                lines = [line for line in map(unindented, text.bodies) if line]
-                if find_lines(text_of(lines), quoted, exact, most=1):
-                    return
-                if any(_is_telling(line) for line in set(lines).intersection(quoted)):
-                    shares = shares or path
-        changed = edit.path or shares
-        if changed and quoted:
-            raise EditRefused(feedback.unclear_quote(changed, edit.replace))
+                lines = text_of([line for line in map(unindented, text.bodies) if line])
+                if find_lines(lines, quoted, exact, most=1):
+                    return True
+        return False
 
     def _texts_of(self, path: str) -> list[Text]:
         now = [self.files.read_lines(path)] if self.files.exists(path) else []
@@ -279,72 +304,6 @@ class _Applier:
         return EditRefused(feedback.missing_file(path, paths))
 
 
-class _Later:
-    """Where the lines of a file as the model saw it are now."""
-
-    def __init__(self, seen: Text, now: Text) -> None:
-        seen.spend_scan(4)
-        now.spend_scan(4)
-        self._now = now
-        self._seen = seen
-        pairs = align(seen.bodies, now.bodies)
-        self._pairs = [(-1, -1), *pairs, (len(seen.bodies), len(now.bodies))]
-
-    def line_of(self, line: int) -> int | None:
-        """The line's place now; None if it is gone."""
-        found, place = self._pairs[bisect_left(self._pairs, (line, -1))]
-        return place if found == line else None
-
-    def has_result(self, match: Match) -> bool:
-        """Whether the lines that the edit changes are gone from their place, and its new ones are
-        there."""
-        core = _trim(match)
-        start, end = self._now_between(core.start, core.end)
-        region = self._now.bodies[start:end]
-        if region == self._seen.bodies[core.start : core.end]:
-            return False
-        new = [line.strip() for line in core.replace.bodies]
-        return (
-            bool(find_lines(text_of([line.strip() for line in region]), new, exact, most=1))
-            if new
-            else not region
-        )
-
-    def carry(self, match: Match) -> Match | None:
-        """The match of the changed lines alone, if these are as they were; None otherwise."""
-        core = _trim(match)
-        start, end = self._now_between(core.start, core.end)
-        if self._now.bodies[start:end] != self._seen.bodies[core.start : core.end]:
-            return None
-        return replace(core, start=start, end=end)
-
-    def _now_between(self, start: int, end: int) -> tuple[int, int]:
-        """The lines now between the last one above [start, end) and the first one below it that
-        stayed."""
-        above = self._pairs[bisect_left(self._pairs, (start, -1)) - 1][1]
-        below = self._pairs[bisect_left(self._pairs, (end, -1))][1]
-        return above + 1, below
-
-
-def _trim(match: Match) -> Match:
-    """The match without the lines at its beginning and end that stay."""
-    old, new = match.search.bodies, match.replace.bodies
-    shorter = min(len(old), len(new))
-    top = 0
-    while top < shorter and old[top] == new[top]:
-        top += 1
-    bottom = 0
-    while bottom < shorter - top and old[-1 - bottom] == new[-1 - bottom]:
-        bottom += 1
-    return replace(
-        match,
-        start=match.start + top,
-        end=match.end - bottom,
-        search=match.search.slice(top, len(old) - bottom),
-        replace=match.replace.slice(top, len(new) - bottom),
-    )
-
-
 def _choose_split(path: str, text: Text, edit: Edit) -> tuple[Edit, list[Match]]:
     """The edit and its matches. If a block may be divided at several lines, the longest search that
     is in the file is meant: a shorter one is its beginning. If the last two searches found differ
@@ -355,7 +314,10 @@ def _choose_split(path: str, text: Text, edit: Edit) -> tuple[Edit, list[Match]]
     splits += [(other, find_matches(text, other)) for other in other_splits(edit)]
     found = [(split, matches) for split, matches in splits if matches]
     if len(found) < 2:
-        return found[0] if found else (edit, first)
+        split, matches = found[0] if found else (edit, first)
+        if split.divider and _divides_new_text(split):
+            raise EditRefused(feedback.several_dividers(path))
+        return split, matches
     (_, shorter), (_, longer) = found[-2:]
     if len(longer[0].search.bodies) == len(shorter[0].search.bodies) + 1:
         found = [split for split in found[-2:] if _share_an_end(split[1][0])]
@@ -364,14 +326,33 @@ def _choose_split(path: str, text: Text, edit: Edit) -> tuple[Edit, list[Match]]
     return found[-1]
 
 
+def _divides_new_text(edit: Edit) -> bool:
+    """Whether the new text has a dividing line that underlines no heading."""
+    lines = edit.replace.splitlines()
+    divider = edit.divider.rstrip()
+    return any(
+        line == divider and len(above.rstrip()) not in range(1, len(divider) + 1)
+        for above, line in pairwise(["", *lines])
+    )
+
+
 def _share_an_end(match: Match) -> bool:
     """Whether both sides have the same first or last line."""
     search, new = match.search.bodies, match.replace.bodies
     return bool(new) and (search[0] == new[0] or search[-1] == new[-1])
 
 
+def _without_copied_signs(edit: Edit) -> Edit:
+    """The edit without the line numbers and the byte-order mark of what the model was shown."""
+    search, new = (
+        strip_line_numbers(side.removeprefix("\ufeff")) for side in (edit.search, edit.replace)
+    )
+    return replace(edit, search=search, replace=new)
+
+
 def _is_telling(line: str) -> bool:
-    return count_alphanumerics([line]) >= _MIN_TELLING_ALPHANUMERICS
+    is_long = count_alphanumerics([line]) >= _MIN_TELLING_ALPHANUMERICS
+    return is_long and not line.isalnum()
 
 
 def _encode(text: str, before: str = "") -> bytes:

@@ -16,8 +16,8 @@ from bot.change.edits.lines import split_keeping_ends
 from bot.types.reply import Edit
 
 _OPENING = re.compile(
-    r"\s{0,12}(<{5,12}|-{5,12}(?=\s*(?-i:SEARCH)\s*$))\s*"
-    r"(?:SEARCH|ORIGINAL)\b[\s:(]*+([^<>]{0,400}?)\)?\s*",
+    r"\s{0,12}(<{5,12}|-{5,12}(?=\s*(?-i:SEARCH)>?\s*$))\s*"
+    r"(?:SEARCH|ORIGINAL)\b>?[\s:(]*+([^<>]{0,400}?)\)?\s*",
     re.IGNORECASE,
 )
 _CLOSING = re.compile(r"\s{0,12}(>{5,12}|\+{5,12})\s*(?:REPLACE|UPDATED?)\b.{0,400}", re.IGNORECASE)

@@ -73,12 +73,22 @@ class _Hunk:
 
     @property
     def is_empty(self) -> bool:
-        return not self.old and not self.new
+        """Whether it changes nothing."""
+        return not {"+", "-"}.intersection(self.signs)
+
+    @property
+    def is_heading(self) -> bool:
+        """Whether it only leads to the hunk below it."""
+        return bool(self.heading) and not self.signs
 
     @property
     def is_complete(self) -> bool:
         """Whether it has as many lines as its header says; False without such a header."""
         return len(self.old) == self.old_count and len(self.new) == self.new_count
+
+    def is_whole(self, *, may_be_cut: bool) -> bool:
+        """Whether it is complete, and its last line is none that may be cut itself."""
+        return self.is_complete and not (may_be_cut and self.signs[-1:] == ["+"])
 
     def clear(self) -> None:
         self.old, self.new, self.signs = [], [], []
@@ -204,7 +214,7 @@ def read_unified_diff(
         else:
             _read_extended_header(file, line)
         number += 1
-    if cut and file.hunks and not file.hunks[-1].is_complete:
+    if cut and file.hunks and not file.hunks[-1].is_whole(may_be_cut=is_fenced):
         file.hunks.pop()
         result.problems.append(
             f"The diff of {file.new or file.label} may have been cut off: its last hunk was left"
@@ -546,8 +556,7 @@ def _read_envelope_hunks(lines: Sequence[str]) -> Iterator[tuple[_Hunk, tuple[st
         opened = _read_hunk_header(line) if line.startswith("@@") else None
         if opened:
             found.append((hunk, anchors))
-            is_heading = hunk.is_empty and hunk.heading
-            anchors = (*anchors, hunk.heading)[-_MAX_ANCHORS:] if is_heading else ()
+            anchors = (*anchors, hunk.heading)[-_MAX_ANCHORS:] if hunk.is_heading else ()
             hunk = opened
         elif not _END_OF_FILE.fullmatch(line):
             hunk.add_line(line)

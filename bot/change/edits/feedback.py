@@ -109,7 +109,7 @@ def partial_file(path: str, fault: str) -> str:
 
 def missing_file(path: str, paths: Iterable[str]) -> str:
     """`paths` are those among which a similar one is searched for."""
-    similar = _find_similar(path, paths)
+    similar = find_similar(path, paths)
     hint = f" Did you mean {' or '.join(similar)}?" if similar else ""
     return (
         f"There is no file {path}.{hint} Send the edit with an existing path, or with an empty"
@@ -161,7 +161,7 @@ def _printable(line: str) -> str:
     return shown.encode("utf-8", "replace").decode("utf-8")
 
 
-def _find_similar(path: str, paths: Iterable[str]) -> list[str]:
+def find_similar(path: str, paths: Iterable[str]) -> list[str]:
     """Up to three of the paths whose file has the same name, or nearly so."""
     by_name: dict[str, list[str]] = defaultdict(list)
     for other in paths:

@@ -114,19 +114,23 @@ class FileNames:
     def read_sentence(self, number: int) -> str | None:
         """The path that the sentence in this line names, if it names exactly one: in backticks, or
         else one that exists or has its directory."""
-        if self._fences.at(number):
-            return None
-        line = self._lines[number][:_MAX_SENTENCE_CHARS]
+        paths = set() if self._fences.at(number) else self._mentioned(self._lines[number])
+        return paths.pop() if len(paths) == 1 else None
+
+    def mentions_file(self, line: str) -> bool:
+        return bool(self._mentioned(line))
+
+    def _mentioned(self, line: str) -> set[str]:
+        line = line[:_MAX_SENTENCE_CHARS]
         in_backticks = self._paths_of(_CODE_SPAN.findall(line))
         if in_backticks:
-            return in_backticks.pop() if len(in_backticks) == 1 else None
+            return in_backticks
         words = (word.strip("\"'*()[],:;").removesuffix(".") for word in line.split())
-        paths = self._paths_of(
+        return self._paths_of(
             word
             for word in words
             if word in self._known or ("/" in word and _EXTENSION.search(word))
         )
-        return paths.pop() if len(paths) == 1 else None
 
     def in_comment(self, number: int) -> str | None:
         """The path that the comment in this line, at the top of a fence, consists of."""

@@ -172,11 +172,6 @@ class Files:
         """The path that a new one may mean, if its first directory is not the repository's."""
         return self._tree.meant_path(path)
 
-    def paths_named_like(self, path: str) -> list[str]:
-        """The files with the same name that may be shown and edited."""
-        named = self._tree.named_like(path)
-        return [other for other in named if not self._base.hides(other)]
-
     def visible_paths(self) -> Iterator[str]:
         """The existing paths that the model may be shown."""
         paths = {**self._base.visible().blobs, **self.changes}
@@ -390,10 +385,6 @@ class _Tree:
         is_known = self._is_directory(first) or not directory
         return rest if slash and not is_known and self._is_directory(directory) else None
 
-    def named_like(self, path: str) -> list[str]:
-        """The other files of the same name."""
-        return self._index().named(path.rpartition("/")[2])
-
     def has_unknown_prefix(self, path: str) -> bool:
         """Whether the path begins with `a/` or `b/`, and no such directory exists: it may be a
         diff's prefix."""
@@ -452,12 +443,10 @@ class _NameIndex:
         self.directories: Counter[str] = Counter()
         self._files: Counter[str] = Counter()
         self._by_folded: dict[str, set[str]] = {}
-        self._by_name: dict[str, dict[str, None]] = {}
 
     def add(self, path: str, count: int) -> None:
         """Adds a file, or removes it with a `count` of -1."""
         self._files[path] += count
-        self._by_name.setdefault(path.rpartition("/")[2].lower(), {})[path] = None
         self._by_folded.setdefault(_fold_case(path), set()).add(path)
         for directory in _parents(path):
             if directory not in self.directories:
@@ -476,10 +465,6 @@ class _NameIndex:
             if self._files[other] > 0 and compose(other) == composed
         ]
         return found[0] if len(found) == 1 else path
-
-    def named(self, name: str) -> list[str]:
-        """The existing files of this name."""
-        return [path for path in self._by_name.get(name.lower(), ()) if self._files[path] > 0]
 
     def is_directory_without(self, path: str, removed: Collection[str]) -> bool:
         """Whether a directory has files beside the `removed` ones."""

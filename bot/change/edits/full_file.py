@@ -12,10 +12,8 @@ from bot.change.edits.align import align
 from bot.change.edits.lines import Text, is_blank
 from bot.change.edits.reasoning import closes_reasoning
 
-MIN_KEPT_SHARE = 0.6
+MIN_KEPT_SHARE = 0.5
 """Of the old file's lines. Of files that commits change, few keep fewer; each costs one question."""
-_MIN_CUT_LINES = 2
-_MIN_NUMBERED_LINES = 3
 _MIN_LOST_LINES = 2
 
 _MAX_PLACEHOLDER_CHARS = 120
@@ -41,6 +39,9 @@ _VOCABULARY = _KEYS | _WEAK_KEYS | {
     "stays", "still", "structure", "tests", "text", "that", "the", "this", "to", "unmodified", "up",
     "was", "without", "changes", "change", "changed", "modified", "with", "your",
 }  # fmt: skip
+_UNCHANGED = re.compile(
+    r"\b(?:no changes?|unchanged|not changed|as before|(?:stays?|remains?) the same|omitted)\b"
+)
 _FOREIGN_KEYS = re.compile(
     "rest de[rs]|restliche|übrige|unverändert|bestehende|wie bisher|bleibt gleich"
     "|reste du|le reste|inchangé|code existant"
@@ -55,7 +56,8 @@ _EDIT_MARKER = re.compile(
     r"\W{0,12}(?:<{5,12}|(?:&lt;){5,12})\s{0,4}\w{0,40}\W{0,12}", re.IGNORECASE
 )
 """What opens a conflict, or a search/replace block whose marker is bold or escaped."""
-_NUMBERED_LINE = re.compile(r"\s{0,8}L?(\d{1,7})(?:\s?[|:│→]|\t| {1,4}(?=\S)|\s*$).*", re.DOTALL)
+_NUMBERED_LINE = re.compile(r"\s{0,8}L?(\d{1,7})(?:(?:\s?[|:│→]|\t)(.*))?", re.DOTALL)
+"""A line that was copied with its number before it."""
 _PROGRAM_OUTPUT = re.compile(r"Traceback \(most recent call last\):|@@ -\d|diff --git ")
 
 
@@ -68,8 +70,6 @@ def full_file_fault(old: Text, new: Text) -> str | None:
     first = next((body for body in new.bodies if not is_blank(body)), "")
     if first not in old.bodies and _reads_like_edit(first):
         return "reads like an edit or a program's output, not like a file"
-    if _is_numbered(new.bodies) and not _is_numbered(old.bodies):
-        return "has line numbers"
     if closes_reasoning(new.bodies) and not closes_reasoning(old.bodies):
         return "holds the end of your reasoning"
     return _fault_against(old, new)
@@ -84,11 +84,9 @@ def _fault_against(old: Text, new: Text) -> str | None:
     for number, ((i, j), (k, m)) in enumerate(pairwise(pairs)):
         lost, came = before[i + 1 : k], after[j + 1 : m]
         is_at_end = number in (0, len(pairs) - 2)
-        if len(lost) < _MIN_CUT_LINES or len(came) > 1:
-            continue
-        if is_at_end and not came:
+        if is_at_end and lost and not came:
             return "lacks the lines at its beginning or its end"
-        if came and _is_comment(came[0]):
+        if len(lost) >= _MIN_LOST_LINES and len(came) == 1 and _is_comment(came[0]):
             return f"has `{came[0]}` in place of {len(lost)} lines"
     return None
 
@@ -114,8 +112,10 @@ def _stands_for_lines(line: str, *, loses_lines: bool) -> bool:
     if not (sign or has_dots or is_bracketed):
         return False
     words = _WORD.findall(text)
-    if not words:
+    if not words or (sign and _DOTS.match(text)):
         return has_dots and (bool(sign) or loses_lines)
+    if loses_lines and sign and _UNCHANGED.search(text):
+        return True
     if _FOREIGN_KEYS.search(text):
         return True
     is_plain = _VOCABULARY.issuperset(words)
@@ -145,14 +145,21 @@ def _is_comment(line: str) -> bool:
     return _split_comment(line)[0] not in ("", "*", "'")
 
 
-def _is_numbered(lines: Sequence[str]) -> bool:
-    """Whether each line begins with its number."""
-    if len(lines) < _MIN_NUMBERED_LINES:
-        return False
-    found = [_NUMBERED_LINE.fullmatch(line[:_MAX_PLACEHOLDER_CHARS]) for line in lines]
-    numbers = [int(match[1]) for match in found if match]
+def strip_line_numbers(text: str) -> str:
+    """The text without the line numbers, if each line begins with one and they are consecutive:
+    models copy them from what they were shown."""
+    lines = text.split("\n")
+    if not lines[-1]:
+        lines.pop()
+    found = [_NUMBERED_LINE.fullmatch(line) for line in lines]
+    matches = [match for match in found if match]
+    numbers = [int(match[1]) for match in matches]
     is_consecutive = all(after == before + 1 for before, after in pairwise(numbers))
-    return len(numbers) == len(lines) and is_consecutive
+    bodies = [match[2] or "" for match in matches]
+    if len(bodies) < len(lines) or not is_consecutive or not any(bodies):
+        return text
+    gap = all(body.startswith(" ") for body in bodies if body)
+    return "".join(body[gap:] + "\n" for body in bodies)
 
 
 def _telling_lines(lines: Iterable[str]) -> list[str]:

@@ -16,24 +16,29 @@ _NAMES = (
     r"|scratchpad|draft)"
 )
 _START = re.compile(
-    rf"\s*+(?:<{_NAMES}(?:\s[^<>]{{0,200}})?>|\[THINK\]|◁think▷"
-    r"|<\|(?:begin_of_thought|start_thinking)\|>|<unused94>"
+    rf"\s*+(?:(?:<|&lt;){_NAMES}(?:\s[^<>]{{0,200}})?(?:>|&gt;)|\[THINK\]|◁think▷"
+    r"|<\|(?:begin_of_thought|start_thinking)\|>|<unused94>|<\|channel>thought"
     r"|<details\s[^<>]{0,200}type=.reasoning.[^<>]{0,200}>"
-    r"|Thinking\.{3}\s*$|Here is my thought process:)",
+    r"|(?:<details>\s*)?<summary>[^<>]{0,40}(?:thought|think|reason)"
+    r"|Thinking\.{3}\s*$|Here(?: i|['’])s my thought process:)",
     re.IGNORECASE,
 )
 _END = re.compile(
-    rf"(?<!`)(?:</{_NAMES}>|\[/THINK\]|◁/think▷|<\|(?:end_of_thought|end_thinking)\|>|<unused95>"
-    r"|\.\.\.done thinking\.)(?!`)"
-    r"|^\s*(?:<(?:final_)?(?:answer|response|solution)>"
-    r"|<\|(?:begin_of_solution|start_response)\|>|Here is my response:)",
+    rf"(?<![`\"'])(?:(?:<|&lt;)/{_NAMES}(?:>|&gt;)|\[/THINK\]|◁/think▷|<unused95>|<channel\|>"
+    r"|<\|(?:end_of_thought|end_thinking)\|>|\.\.\.done thinking\.)(?![`\"'])",
     re.IGNORECASE,
 )
-"""What ends reasoning, or begins the answer after it."""
+_ANSWER = re.compile(
+    r"\s*+(?:<(?:final_)?(?:answer|response|solution)>"
+    r"|<\|(?:begin_of_solution|start_response|begin_of_box)\|>|Here(?: i|['’])s my response:)",
+    re.IGNORECASE,
+)
+"""What begins the answer after reasoning."""
+_DETAILS = re.compile(r"\s*+<(?:details|summary)", re.IGNORECASE)
 _DETAILS_END = re.compile(r"</details>", re.IGNORECASE)
 
 _CHANNEL = re.compile(
-    r"\s*+(?:<\|start\|>\s{0,4}assistant\s{0,4})?"
+    r"\s*+(?:<\|start\|>)?(?:assistant\s{0,4})?"
     r"(?:<\|channel\|>|(?:analysis|commentary)(?:<\|message\|>|(?=[A-Z\"'*`\n])))"
 )
 _FINAL_CHANNEL = re.compile(
@@ -64,8 +69,11 @@ def strip_channels(text: str) -> tuple[str, str]:
         return text, ""
     final = _FINAL_CHANNEL.search(text, head.start())
     if final is None:
-        is_prose = head[0].endswith("analysis") and text[head.end()] == "\n"
-        return (text, "") if is_prose else ("", "reasoning without an answer")
+        if head[0].endswith("analysis") and text[head.end()] == "\n":
+            return text, ""
+        end = _CHANNEL_END.search(text)
+        answer = text[end.end() :] if end else ""
+        return answer, "" if answer.strip() else "reasoning without an answer"
     end = _CHANNEL_END.search(text, final.end())
     answer = text[final.end() : end.start() if end else len(text)]
     called = _TOOL_CHANNEL.search(text, 0, final.start())
@@ -81,7 +89,7 @@ def read_reasoning(line: str) -> Reasoning | None:
             if closed is None:
                 return Reasoning(None, closes_earlier)
             position = closed.end()
-        elif end := _END.search(line, position):
+        elif end := _ANSWER.match(line, position) or _END.search(line, position):
             position, closes_earlier = end.end(), True
         elif position:
             return Reasoning(line[position:], closes_earlier)
@@ -92,9 +100,9 @@ def read_reasoning(line: str) -> Reasoning | None:
 def find_reasoning_end(lines: Sequence[str], start: int) -> tuple[int, str] | None:
     """The first line below `start` that ends the reasoning which begins there, and the rest of that
     line; None if there is none."""
-    is_details = "<details" in lines[start].lower()
+    end_tag = _DETAILS_END if _DETAILS.match(lines[start]) else _END
     for number in range(start + 1, len(lines)):
-        end = (_DETAILS_END if is_details else _END).search(lines[number])
+        end = end_tag.search(lines[number]) or _ANSWER.match(lines[number])
         if end:
             return number, lines[number][end.end() :]
     return None

@@ -112,7 +112,7 @@ def _find_rules(match: Match, old: Text) -> list[_Reindent]:
     """The rules that explain how the file indents each line of the search."""
     pairs = zip(match.search.bodies, old.bodies, strict=True)
     seen = dict.fromkeys((_indent(line), _indent(real)) for line, real in pairs if line.strip())
-    first = next(iter(seen))
+    first = next(iter(seen), ("", ""))
     return [
         rule
         for rule in _possible_rules(*first)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Container, Sequence
+from itertools import chain
 
 from bot.change.edits import diffs
 from bot.change.edits.blocks import opens_block, read_block
@@ -53,10 +54,27 @@ _NOT_SHELL_FILE = re.compile(
 )
 _MAY_HOLD_FENCES = re.compile(r".+\.(?:md|mdx|markdown|rst|txt|adoc)", re.IGNORECASE)
 _HERE_DOCUMENT = re.compile(r"[^<]{1,200}<<-?\s{0,4}['\"]?\w{1,40}['\"]?\s*")
+_INSTRUCTION = re.compile(
+    r"\s{0,8}(?:[-*\d.)]{1,4}\s+)?(?:(?:also|then|next|finally|and|please|now|lastly|additionally"
+    r"|you (?:should|must|need to|have to)|remember to|(?:in|and in) \S{1,200}),?\s+){0,3}"
+    r"(?:rename|move|delete|remove|replace|change|insert|append|add|create|update|edit)\b.*",
+    re.IGNORECASE,
+)
+"""A sentence that asks for a change."""
+_OPTIONAL = re.compile(
+    r"\s*+(?:if you |optional|alternativ|you (?:may|might|could) |another (?:way|option)"
+    r"|(?:for|as an) (?:example|instance)).*:\s*",
+    re.IGNORECASE,
+)
+"""A sentence above an edit by which it may not be meant."""
 _NO_CHANGE = re.compile(
     r"\bno (?:code )?(?:changes?|edits?) (?:is |are |was |were )?(?:needed|necessary|required|made)"
-    r"|\bnothing (?:needs|has|is|to) (?:to |be )*chang|\[\s*CONFIDENT\s*\]",
+    r"|\bnothing (?:needs|has|is|to) (?:to |be )*chang|\[\s*(?:NO CHANGE|CONFIDENT|REVISION\s+NEEDED)\s*\]",
     re.IGNORECASE,
+)
+NOTHING_SENT = (
+    "The reply holds no edits. If nothing needs to change, say `[NO CHANGE]` and why; otherwise send"
+    " each edit as the file's path on a line of its own and a search/replace block below it."
 )
 
 _REQUEST = re.compile(r"(read|search|list)(?:\s*:\s*|\s+|$)(.*)", re.IGNORECASE | re.DOTALL)
@@ -86,6 +104,7 @@ def read_reply(
         tuple(parser.requests),
         "\n".join(parser.prose).strip(),
         _limit_problems(parser.problems),
+        parser.answer.strip() or answer,
     )
 
 
@@ -158,6 +177,11 @@ class _Parser:
         self._file_names = FileNames(lines, self._fences, known)
         self._openings = [number for number, line in enumerate(lines) if opens_block(line)]
         self._ends_of_reasoning = closes_reasoning(lines)
+        self._prose_before = 0
+        """How much of the prose comes before the end of the last part."""
+        self._edits_before = 0
+        self._dropped: list[range] = []
+        """The lines of reasoning."""
         self._dropped_edits = False
         """Whether reasoning held edits."""
         self._wrapper: Fence | None = None
@@ -171,9 +195,17 @@ class _Parser:
         if not (self.edits or self.requests or self.problems):
             if self._dropped_edits:
                 self.problems.append(_unsupported_words("edits in your reasoning alone"))
-            elif self._quotes and not any(map(_NO_CHANGE.search, self.prose)):
-                self.problems.append(_unsupported_words("code without the path of its file"))
+            elif not any(map(_NO_CHANGE.search, self.prose)):
+                self.problems.append(NOTHING_SENT)
+        elif self.edits and any(map(self._is_instruction, self.prose[self._prose_before :])):
+            self.problems.append(_unsupported_words("a change that it describes in words"))
         self.edits += self._quotes[:_MAX_QUOTES]
+
+    @property
+    def answer(self) -> str:
+        """The reply without reasoning."""
+        dropped = set(chain.from_iterable(self._dropped))
+        return "\n".join(line for number, line in enumerate(self._lines) if number not in dropped)
 
     def _read_part(self, number: int) -> int:
         if opens_block(self._lines[number]):
@@ -194,6 +226,7 @@ class _Parser:
             return number + 1
         if reasoning.closes_earlier:
             self._forget()
+            self._dropped = [range(number)]
         if reasoning.rest is not None:
             end, rest = number, reasoning.rest
         else:
@@ -204,6 +237,7 @@ class _Parser:
                 )
                 return len(self._lines)
             end, rest = found
+        self._dropped.append(range(number, end))
         self._lines[end] = rest
         self._file_names.first_line = end
         return end
@@ -212,7 +246,7 @@ class _Parser:
         """Drops all that was read: it was reasoning."""
         self._dropped_edits = self._dropped_edits or bool(self.edits)
         self.edits, self.requests, self.prose, self.problems = [], [], [], []
-        self._quotes, self._shown = [], []
+        self._quotes, self._shown, self._prose_before, self._edits_before = [], [], 0, 0
         self._wrapper = self._file_names.last_path = None
 
     def _read_block(self, number: int) -> int:
@@ -306,28 +340,32 @@ class _Parser:
         )
         result.end = end + 1
         if not result.edits and not result.problems:
-            self._shown += self._lines[fence.line + 1 : end]
+            result.problems.append(_unsupported_words("a diff without any hunk"))
         return self._take_result(fence.line, result)
 
     def _read_code(self, fence: Fence, close: int | None) -> int:
         """Reads a whole file below its path, or code that the reply only shows."""
         path = self._file_names.right_above(fence.line) or self._file_names.read_info(fence)
         if path and not _is_command(fence, path):
-            return self._read_full_file(fence, path)
+            return self._read_full_file(fence, path, fence.line + 1)
+        first = self._lines[fence.line + 1] if fence.line + 1 < len(self._lines) else ""
+        if not path and first in self._known:
+            return self._read_full_file(fence, first, fence.line + 2)
         end = len(self._lines) if close is None else close
         code = [_dedent(line, fence.indent) for line in self._lines[fence.line + 1 : end]]
         self._shown += code
+        self.prose += self._lines[fence.line : end + 1]
         above = self._file_names.text_above(fence.line)
         named = None if above is None else self._file_names.read_sentence(above)
         path = self._file_names.in_comment(fence.line + 1) or named or ""
         if fence.language == "suggestion":
             self.problems.append(_unsupported_words("a suggestion block"))
-        elif fence.language not in _OUTPUT_LANGUAGES or (path and path in self._known):
+        elif fence.language not in (_SHELL_LANGUAGES if path else _OUTPUT_LANGUAGES):
             self._quotes.append(Edit("quote", path, replace=_join(code)))
         self._file_names.first_line = end + 1
         return end + 1
 
-    def _read_full_file(self, fence: Fence, path: str) -> int:
+    def _read_full_file(self, fence: Fence, path: str, start: int) -> int:
         close = self._fences.close_around(fence)
         if close is None:
             self.problems.append(
@@ -341,7 +379,7 @@ class _Parser:
                 "Send it again in a longer fence, or as search/replace blocks."
             )
             return self._finish_part(fence.line, len(self._lines))
-        lines = [_dedent(line, fence.indent) for line in self._lines[fence.line + 1 : close]]
+        lines = [_dedent(line, fence.indent) for line in self._lines[start:close]]
         self.edits.append(Edit("write", path, replace=_join(lines)))
         self._file_names.last_path = path
         return self._finish_part(fence.line, close + 1)
@@ -423,8 +461,16 @@ class _Parser:
             self.prose.pop()
             if self._shown and self._shown[-1] == line:
                 self._shown.pop()
+        if self.prose and _OPTIONAL.fullmatch(self.prose[-1]):
+            del self.edits[self._edits_before :]
+            self.problems.append(_unsupported_words("an edit that may be optional"))
+        self._prose_before, self._edits_before = len(self.prose), len(self.edits)
         self._file_names.first_line = end
         return max(end, start + 1)
+
+    def _is_instruction(self, line: str) -> bool:
+        """Whether the line asks for a change of a file that it names."""
+        return bool(_INSTRUCTION.fullmatch(line)) and self._file_names.mentions_file(line)
 
     def _end_of_wrapper(self) -> int | None:
         return self._fences.close_of_hunks(self._wrapper) if self._wrapper else None

@@ -218,8 +218,10 @@ def test_a_name_that_the_repository_has_may_be_edited_though_none_like_it_is_mad
     ],
 )
 def test_a_diffs_prefix_is_taken_off_where_the_repository_says_so(path: str, meant: str) -> None:
-    reply = f"{path}\n```\ny = 1\n```\n"
-    assert contents_after({"src/app.py": "x = 1\n"}, reply) == {meant: b"y = 1\n"}
+    search = "x = 1\n" if meant == "src/app.py" else ""
+    assert contents_after({"src/app.py": "x = 1\n"}, fenced_block(path, search, "y = 1\n")) == {
+        meant: b"y = 1\n"
+    }
 
 
 def test_a_prefix_that_may_be_a_new_directory_is_asked_about() -> None:
@@ -229,7 +231,7 @@ def test_a_prefix_that_may_be_a_new_directory_is_asked_about() -> None:
 
 
 def test_a_prefix_that_one_path_shows_is_taken_off_the_others() -> None:
-    reply = "a/app.py\n```\ny = 1\n```\n\na/new.py\n```\nz = 1\n```\n"
+    reply = fenced_block("a/app.py", "x = 1\n", "y = 1\n") + "\na/new.py\n```\nz = 1\n```\n"
     assert contents_after({"app.py": "x = 1\n"}, reply) == {
         "app.py": b"y = 1\n",
         "new.py": b"z = 1\n",

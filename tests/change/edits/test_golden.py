@@ -27,10 +27,8 @@ WHAT_IT_SHOWS = {
     "thoughts_and_lost_indentation": (
         "edits in the thoughts that are not meant, blocks at the margin"
     ),
-    "small_model": (
-        "no fences, line numbers copied, spaces for tabs, typographic quotes, a CRLF reply"
-    ),
-    "elided_and_requests": "lines left out on both sides, and wishes to see more",
+    "small_model": "no fences, line numbers copied, spaces for tabs, a CRLF reply",
+    "edits_and_requests": "edits beside wishes to see more",
 }
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from bot.change.edits import apply_edits, find_problems, read_reply
 from bot.change.edits.files import MAX_WORK_NS, EditRefused, Files
-from bot.change.edits.lines import compose, fold_typography
+from bot.change.edits.lines import compose
 from bot.change.edits.reply import MAX_REPLY_LINES
 from bot.change.review_context import changed_places
 from bot.types.reply import Edit
@@ -88,7 +88,8 @@ def test_a_reply_of_too_many_lines_is_not_read_and_that_is_reported() -> None:
 
 
 def test_of_many_problems_the_first_are_reported_and_how_many_more_there_are() -> None:
-    problems = read_reply("<<<<<<< SEARCH\n" * 1_000).problems
+    reply = "".join(f"{number}.py\n<<<<<<< SEARCH\n" for number in range(1_000))
+    problems = read_reply(reply).problems
     assert len(problems) == 51
     assert problems[-1].startswith("950 more")
 
@@ -175,7 +176,7 @@ def test_edits_are_applied_in_time_linear_in_their_number() -> None:
 
 def test_all_edits_of_a_reply_share_one_bound_of_work() -> None:
     base = view_of({"a.py": b"a\n"})
-    files = Files(base, {}, max_files=1, max_file_bytes=1_000)
+    files = Files(base, {}, {}, max_files=1, max_file_bytes=1_000)
     files.spend(MAX_WORK_NS)
     with pytest.raises(EditRefused, match="too much work"):
         files.read_lines("a.py")
@@ -234,10 +235,10 @@ def test_the_places_of_a_change_are_found_in_time_linear_in_it(line: str) -> Non
 
 def test_marks_without_end_on_one_letter_are_compared_as_they_stand() -> None:
     """To normalize them would take time quadratic in their number."""
-    assert fold_typography("e\u0301") == "é"
-    assert fold_typography("a" + "\u0323\u0301" * 15) == normalize("NFC", "a" + "\u0323\u0301" * 15)
+    assert compose("e\u0301") == "é"
+    assert compose("a" + "\u0323\u0301" * 15) == normalize("NFC", "a" + "\u0323\u0301" * 15)
     long = "a" + "\u0301\u0323" * 16
-    assert fold_typography(long) == long
+    assert compose(long) == long
 
 
 def test_an_edit_of_a_file_of_marks_takes_time_linear_in_them() -> None:

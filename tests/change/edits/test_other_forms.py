@@ -113,9 +113,15 @@ def test_a_reply_may_end_its_lines_as_old_macs_do() -> None:
 @pytest.mark.parametrize(
     "comment", ["# new/a.py", "// new/a.py", "// File: new/a.py", "/* new/a.py */"]
 )
-def test_a_full_file_may_be_named_by_a_comment_that_is_no_part_of_it(comment: str) -> None:
-    assert contents_after({}, f"```python\n{comment}\nx = 1\n```\n") == {"new/a.py": b"x = 1\n"}
-    assert read_reply("```").edits == ()
+def test_a_full_file_that_only_a_comment_names_is_asked_about(comment: str) -> None:
+    assert (
+        "no edit says where it belongs"
+        in apply_reply(
+            {}, fenced_block("b.py", "", "y = 1\n") + f"\n```python\n{comment}\nx = 1\n```\n"
+        )
+        .rejected[0]
+        .message
+    )
 
 
 def test_a_diff_may_end_with_the_reply() -> None:
@@ -168,12 +174,11 @@ def test_reasoning_without_an_end_is_reported() -> None:
             ),
             "tags",
         ),
-        ('<invoke name="edit">\n<parameter name="path">b.py</parameter>\n</invoke>\n', "tags"),
-        ('{"edits": [{"path": "b.py", "search": "return 1", "replace": "return 2"}]}', "JSON"),
         (
-            '```json\n{\n "file": "b.py",\n "content": "def g():\\n    return 2\\n"\n}\n```\n',
-            "JSON",
+            '<invoke name="edit">\n<parameter name="path">b.py</parameter>\n</invoke>\n',
+            "a tool call",
         ),
+        ('{"edits": [{"path": "b.py", "search": "return 1", "replace": "return 2"}]}', "JSON"),
         ('{"name": "shell", "arguments": {"cmd": ["apply_patch", "*** Begin Patch"]}}', "JSON"),
         (f"b.py\n{EDIT}".replace("\n", "\\n"), "escaped"),
         (f"b.py\n{EDIT}".replace("<", "&lt;").replace(">", "&gt;"), "escaped"),
@@ -185,18 +190,15 @@ def test_reasoning_without_an_end_is_reported() -> None:
             "*** b.py\n--- b.py\n***************\n*** 1,2 ****\n  def g():\n!     return 1\n",
             "context diff",
         ),
-        ("```diff\n-    return 1\n+    return 2\n```\n", "does not say which file"),
         ("@@ -1,2 +1,2 @@\n def g():\n-    return 1\n+    return 2\n", "does not say which file"),
-        (
-            "b.py\n\nBefore:\n```python\nreturn 1\n```\nAfter:\n```python\nreturn 2\n```\n",
-            "though not right below",
-        ),
     ],
 )
-def test_an_edit_in_a_form_that_is_not_read_is_reported(reply: str, what: str) -> None:
+def test_an_edit_in_a_form_that_is_not_read_is_asked_for_by_name(reply: str, what: str) -> None:
     problem = problem_of(FILES, reply)
     assert what in problem
     assert "say so in words alone" in problem
+    beside = read_reply(fenced_block("src/a.py", "import os\n", "import sys\n") + "\n" + reply)
+    assert any(what in problem for problem in beside.problems)
 
 
 @pytest.mark.parametrize(
@@ -204,9 +206,9 @@ def test_an_edit_in_a_form_that_is_not_read_is_reported(reply: str, what: str) -
     [
         "[CONFIDENT]\nI checked `@@ -1 +1 @@` and <file> tags.",
         "Nothing needs to change: it returns\n```python\nreturn 1\n```\nalready.",
-        'It already sends\n```json\n{"content": "x"}\n```\n',
-        "Run `cat b.py | head`; `b.py` holds it.",
-        "src/a.py does that: see `f`.",
+        '[NO CHANGE] It already sends\n```json\n{"content": "x"}\n```\n',
+        "[NO CHANGE] Run `cat b.py | head`; `b.py` holds it.",
+        "No change is needed. src/a.py does that: see `f`.",
     ],
 )
 def test_words_that_need_no_change_are_not_taken_for_edits(reply: str) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import pytest
 
-from bot.change.edits import read_reply
+from bot.change.edits import NOTHING_SENT, read_reply
 from bot.types.reply import Edit, Request
-from tests.change.edits.samples import contents_after
+from tests.change.edits.samples import apply_reply, contents_after
 from tests.doubles.edit_blocks import fenced_block
 
 APP = "import os\n\n\ndef f(a):\n    return a\n\n\ndef g(b):\n    return b\n"
@@ -57,8 +57,9 @@ def test_a_unified_diff_in_a_fence_is_applied() -> None:
 
 
 def test_a_full_file_is_read_from_a_fence_under_its_path() -> None:
-    assert contents_after({"src/app.py": APP}, "src/app.py\n```python\nx = 1\n```\n") == {
-        "src/app.py": b"x = 1\n"
+    content = APP.replace("return a", "return 0")
+    assert contents_after({"src/app.py": APP}, f"src/app.py\n```python\n{content}```\n") == {
+        "src/app.py": content.encode()
     }
 
 
@@ -95,7 +96,8 @@ def test_a_block_without_its_divider_is_reported() -> None:
         (
             (
                 "A search/replace block of a.py has no `=======` line between its two sides. Send"
-                " it again, whole."
+                " it again, whole; if the file itself holds such lines, with markers of nine signs:"
+                " `<<<<<<<<< SEARCH`, `=========`, `>>>>>>>>> REPLACE`."
             ),
         ),
     )
@@ -159,17 +161,48 @@ def test_a_reply_beyond_the_limit_is_not_read() -> None:
 @pytest.mark.parametrize(
     "reply",
     [
-        "It works like this:\n```python\nprint(1)\n```\n",
-        "Run `make test`:\n```\nmake test\n```\n",
-        "Output\n```\nok\n```\n",
-        "v1.2\n```\nx\n```\n",
         "[CONFIDENT]\nAll is well.",
-        "",
+        "[NO CHANGE] It works already.",
+        "No changes are needed: it works already.",
+        "There is nothing to change.\n```bash\nmake test\n```\n",
     ],
 )
-def test_a_snippet_or_prose_is_no_edit(reply: str) -> None:
+def test_words_that_no_change_is_needed_are_no_edit(reply: str) -> None:
     parsed = read_reply(reply)
-    assert (parsed.edits, parsed.problems, parsed.prose) == ((), (), reply.strip())
+    assert (parsed.edits, parsed.problems) == ((), ())
+
+
+@pytest.mark.parametrize("reply", ["", "Done!", "I would do it like this:\n```\nx\n```\n"])
+def test_a_reply_that_holds_nothing_is_asked_about(reply: str) -> None:
+    assert read_reply(reply).problems == (NOTHING_SENT,)
+
+
+def test_code_without_a_path_is_a_quote() -> None:
+    parsed = read_reply(f"{BLOCK}\nIt works like this:\n```python\nprint(1)\n```\n")
+    assert [(edit.action, edit.path) for edit in parsed.edits] == [
+        ("replace", "a.py"),
+        ("quote", ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("quote", "is_asked"),
+    [
+        ("It read:\n```python\ndef f(a):\n    return a\n```\n", False),
+        ("Use it so:\n```python\nprint(f(1) + f(2))\n```\n", False),
+        ("```bash\npytest\n```\n", False),
+        ("Then:\n```python\ndef f(a):\n    return a or None\n```\n", True),
+        ("Add to `src/app.py`:\n```python\nprint(1)\n```\n", True),
+        ("```bash\nsed -i s/a/b/ src/app.py\n```\n", True),
+        ("Also rename `src/app.py` to `src/main.py`.\n", True),
+    ],
+)
+def test_a_quote_that_may_be_a_change_is_asked_about(quote: str, is_asked: bool) -> None:
+    reply = fenced_block("src/app.py", "    return b\n", "    return 0\n") + "\n" + quote
+    result = apply_reply({"src/app.py": APP}, reply)
+    problems = read_reply(reply, known={"src/app.py"}).problems
+    assert bool(result.rejected or problems) == is_asked
+    assert result.changes["src/app.py"].content == APP.replace("return b", "return 0").encode()
 
 
 def test_prose_is_what_is_left_beside_the_edits() -> None:
