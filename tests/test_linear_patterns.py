@@ -74,7 +74,7 @@ METHODS: Mapping[str, str] = {
     "change/context/task.py:_HEADING": "match",
     "change/context/task.py:_SURROUNDINGS": "match",
     "change/edits/checks.py:_SECRETS": "finditer",
-    "change/edits/reply.py:_UNSUPPORTED_LINES": "match",
+    "change/edits/unsupported.py:_FORMS": "match",
     "thread/settings/globs.py:_compile_name": "match",
     "thread/links.py:_FILE_SIGNATURES": "match",
     "thread/links.py:_attachment_pattern": "fullmatch",

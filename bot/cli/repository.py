@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import codecs
 import re
 import sys
 import time
@@ -177,10 +178,10 @@ def apply(config: Config, options: argparse.Namespace) -> int:
     source = _open(config, options)
     view = _view(config, source, shows=False).view
     parts = read_reply(_read_file(options.reply_file), known=view.blobs)
-    applied = apply_edits(view, {}, parts.edits)
+    applied = apply_edits(view, {}, parts.edits, check_syntax=build_syntax_checker())
     print_diff(source.git.diff(source.repo, source.sha, applied.changes).text)
     if not (parts.edits or parts.problems):
-        print_note("The reply holds no edits.")
+        print_note("The reply says that nothing needs to change.")
     faults = [
         f"{rejection.edit.path}: {rejection.message}" for rejection in applied.rejected
     ] + list(parts.problems)
@@ -235,6 +236,12 @@ def _read_file(name: str) -> str:
             f"{name} cannot be read: {error.strerror}.",
             next_step="Name the file that holds the reply.",
         ) from None
+    has_mark = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    if has_mark or content[:1_000].count(b"\0") > len(content[:1_000]) // 3:
+        raise BadRequest(
+            f"{name} is not UTF-8; it looks like UTF-16.",
+            next_step="Save it as UTF-8, and try again.",
+        )
     return content.decode("utf-8", "surrogateescape")
 
 

@@ -38,6 +38,7 @@ from bot.jobs.thread_jobs import latest, lineage
 from bot.jobs.workflows import RunRequest
 from bot.thread.history import is_request
 from bot.thread.render import render_outsiders_refusal, render_reflection
+from bot.thread.settings import find_misplaced
 from bot.types import Job, Mode, Outsider, Prompt, Reply, Report, Solution, Task, Usage
 from bot.types.serialization import MAYBE_REPORT, REPORTS, Codec, codec_of
 from bot.types.snapshot import Patch, RepositoryView
@@ -116,6 +117,9 @@ class _Run:
             mode=self._mode(destination),
         )
         view = self._repository.view(destination.base_sha)
+        misplaced = find_misplaced(view.blobs)
+        if misplaced:
+            self._reporter.note(*misplaced)
         task = prepare_task(task, view, instructions=self._instructions(destination))
         self._add_to_report(self._solve(task, destination, view, pending))
         deliver(self._context, self._reporter, destination, task)

@@ -25,15 +25,32 @@ _COMMAND = re.compile(r"^ {0,3}/tinygen(?=\s|\Z)", re.IGNORECASE | re.MULTILINE)
 _BACKTICKS = re.compile(r"\\`|`+")
 _HTML_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _LINK = re.compile(r"\[[^\[\]]*\](?:\([^()]*\)|\[[^\[\]]*\])")
+_MAIL_NAMES = "From|Von|De|Da|Van|Från|Fra|Od|От|От кого|Kimden|发件人|寄件者|差出人|보낸 사람"
+_HEADER_LINE = r"\**[^\s:：][^:：\n]{0,30}[:：]"
 _QUOTED_MAIL = re.compile(
-    r"^(?:On|Am|Le|El|Il|Em)\b[^\n]{1,200}(?:\n[^\n]{0,200})?(?:wrote|schrieb|a écrit|escribió|ha"
-    r" scritto|escreveu)"
-    r"[^\n:]{0,100}:[ \t]*\n(?!\s*>)"
+    # On Monday, 3 June 2024 at 10:00, Mona <mona@example.com> wrote:
+    r"^(?=[^\n]{0,300}(?:\n[^\n]{0,200})?\S@\S{1,100}>)(?=[^\n]{0,300}(?:\d{4}|\d{1,2}[:.h]\d{2}))"
+    r"[^\n]{1,300}(?:\n[^\n]{1,200})?[:：][ \t]*\n(?!\s*>)"
+    # The same without an address, in some languages.
+    r"|^(?:On|Am|Le|El|Il|Em)\b[^\n]{1,200}(?:\n[^\n]{0,200})?(?:wrote|schrieb|a écrit|escribió|ha"
+    r" scritto|escreveu)[^\n:]{0,100}:[ \t]*\n(?!\s*>)"
+    r"|^(?=[^\n]{0,100}\d)[^\n]{1,200}(?:schreef|skrev|napisał|написал|kirjoitti|yazdı|写道|寫道|작성)"
+    r"[^\n:：]{0,100}[:：][ \t]*\n(?!\s*>)"
+    # --- Original message ---, or the same in any language above a header
     r"|^-{2,} ?(?:Original Message|Forwarded message|Ursprüngliche Nachricht) ?-{2,}"
-    r"|^\**From:[^\n]{1,300}\n(?:[^\n]{0,300}\n)?\**(?:Sent|Date|To):",
+    rf"|^-{{2,}} ?[^\n-]{{3,60}} ?-{{2,}}[ \t]*\n\s{{0,4}}{_HEADER_LINE}"
+    # From: Mona
+    # Sent: Monday
+    rf"|^\**(?:{_MAIL_NAMES})\**\s?[:：][^\n]{{1,300}}\n(?:[^\n]{{0,300}}\n)?{_HEADER_LINE}",
     re.MULTILINE | re.IGNORECASE,
 )
-"""The header of a mail that is quoted without `>`. If `>` follows, Markdown knows the quote."""
+"""The header of a mail that is quoted without `>`, in any language: an address and a date above a
+colon, or a block of headers. If `>` follows, Markdown knows the quote."""
+_HIDING_TAG = re.compile(
+    r"<(/?)(?:blockquote|code|pre|script|style|template|textarea|title|xmp)\b", re.IGNORECASE
+)
+_HIDING_BLOCK = re.compile(r" {0,3}<(?:!|\?)")
+"""Comments, processing instructions, declarations and CDATA, which a page does not show."""
 _FLAG = re.compile(r"--(?P<name>[a-z][a-z-]*)(?:=(?P<value>\S+))?(?=\s|\Z)\s*+", re.IGNORECASE)
 _VALUE = re.compile(r"([^ \n]*)\s*+")
 _APPLY_ID = re.compile(r"apply\s{1,10}`?(?P<id>[0-9a-f]{8})`?", re.IGNORECASE)
@@ -162,15 +179,25 @@ def _command_end(body: str) -> int | None:
 
 
 def _prose_ranges(text: str) -> list[tuple[int, int]]:
-    """The line ranges (first, past the last) of paragraphs outside quotes and code. Headings count:
-    Markdown takes a paragraph above a line of dashes for one."""
+    """The line ranges (first, past the last) of text outside quotes and code. Headings count:
+    Markdown takes a paragraph above a line of dashes for one; and blocks of HTML, which go on below
+    `<img>` or `</details>` up to a blank line."""
+    lines = text.split("\n")
     ranges: list[tuple[int, int]] = []
-    quote_depth = 0
+    quote_depth = hiding_tags = 0
     for token in _parser().parse(text):
         if token.type in ("blockquote_open", "blockquote_close"):
             quote_depth += token.nesting
-        elif token.type in ("paragraph_open", "heading_open") and token.map and not quote_depth:
-            ranges.append((token.map[0], token.map[1]))
+        elif token.type == "html_block" and token.map:
+            first, last = token.map
+            is_shown = not quote_depth and not _HIDING_BLOCK.match(lines[first])
+            for number in range(first, last):
+                if is_shown and not hiding_tags:
+                    ranges.append((number, number + 1))
+                tags = [tag[1] for tag in _HIDING_TAG.finditer(lines[number])]
+                hiding_tags = max(0, hiding_tags + len(tags) - 2 * tags.count("/"))
+        elif token.type in ("paragraph_open", "heading_open") and token.map:
+            ranges += [] if quote_depth or hiding_tags else [(token.map[0], token.map[1])]
     return ranges
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from bot.thread.markdown import prose_parts
-from bot.types.text import read_text
+from bot.types.text import read_text, split_keeping_ends
 
 MAX_IMAGES = 4
 MAX_IMAGE_BYTES = 5_000_000
@@ -116,8 +116,8 @@ def find_permalinks(texts: Iterable[str], server_url: str, repo: str) -> tuple[P
 
 def render_lines(link: Permalink, content: bytes) -> str:
     """The lines under a heading; "" if the file is no text or has no such lines."""
-    lines = (read_text(content) or "").splitlines()[link.first - 1 : link.last]
-    shown = "\n".join(lines)[:MAX_LINES_CHARS]
+    lines = split_keeping_ends(read_text(content) or "")[link.first - 1 : link.last]
+    shown = "".join(lines)[:MAX_LINES_CHARS].rstrip("\r\n")
     if not shown.strip():
         return ""
     return f"{link.path}, from line {link.first}, at {link.sha[:12]}:\n{shown}"

@@ -6,7 +6,7 @@ https://docs.github.com/en/pull-requests/collaborating-with-pull-requests/review
 from __future__ import annotations
 
 from bot.types import ReviewComment
-from bot.types.text import read_text
+from bot.types.text import read_text, split_keeping_ends
 
 MAX_SMALL_LINES = 12
 """A longer suggestion is harder to read than a commit."""
@@ -22,7 +22,7 @@ def suggest(comment: ReviewComment, old: bytes, new: bytes) -> str | None:
         return None
 
     first, last = (comment.start_line or comment.line) - 1, comment.line  # 0-based, half-open
-    lines, new_lines = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    lines, new_lines = split_keeping_ends(before), split_keeping_ends(after)
     rest = lines[last:]
     new_last = len(new_lines) - len(rest)
     if not 0 <= first < last <= len(lines) or first > new_last:

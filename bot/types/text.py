@@ -28,3 +28,9 @@ def is_lfs_pointer(content: bytes) -> bool:
     """Whether the bytes are Git LFS's pointer to a file that is stored elsewhere. An edit would
     break the pointer."""
     return len(content) < _LFS_MAX_BYTES and content.startswith(_LFS_HEAD)
+
+
+def split_keeping_ends(text: str) -> list[str]:
+    """The lines with their newlines, as git counts them: only LF ends one."""
+    *lines, last = text.split("\n")
+    return [line + "\n" for line in lines] + ([last] if last else [])

@@ -79,7 +79,19 @@ def test_settings_that_would_be_waited_for_are_refused(repo: Path, command: str)
 
 @pytest.mark.parametrize("name", ["b", "f"])
 def test_a_reply_without_edits_is_told(repo: Path, name: str) -> None:
-    assert wrong(run_isolated(repo, "apply", "r", name), 0) == "The reply holds no edits."
+    assert "The reply holds no edits." in wrong(run_isolated(repo, "apply", "r", name), 1)
+
+
+def test_a_reply_that_wants_no_change_is_told(repo: Path) -> None:
+    (repo / "reply").write_text("[NO CHANGE] It works already.")
+    said = wrong(run_isolated(repo, "apply", "r", "reply"), 0)
+    assert said == "The reply says that nothing needs to change."
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_a_reply_in_utf16_is_told(repo: Path, encoding: str) -> None:
+    (repo / "reply").write_text("src/a.py: nothing", encoding=encoding)
+    assert "looks like UTF-16" in wrong(run_isolated(repo, "apply", "r", "reply"), 1)
 
 
 def test_no_jobs_are_told(repo: Path) -> None:

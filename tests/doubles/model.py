@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from tests.doubles.server import Dropped, Request, Response, Server
 
@@ -41,7 +41,7 @@ class Fault:
     hang_s: float = 0.0
     drop: bool = False
     cut_after: int | None = None
-    finish: Literal["stop", "length", "content_filter"] | None = "stop"
+    finish: str | None = "stop"
 
 
 Reply = str | Fault
@@ -125,7 +125,7 @@ def cut(text: str, *, after: int = 2, drop: bool = False) -> Fault:
     return Fault(text=text, cut_after=after, drop=drop)
 
 
-def ended_by(finish: Literal["length", "content_filter"], text: str) -> Fault:
+def ended_by(finish: str, text: str) -> Fault:
     return Fault(text=text, finish=finish)
 
 

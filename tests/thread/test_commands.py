@@ -24,6 +24,14 @@ from bot.types import Command
         "On Tuesday Mona wrote:\n> some\n\n/tinygen fix it",
         "[a link](http://x.test)\n/tinygen fix it",
         "On this I have a thought:\n/tinygen fix it",
+        "<img src='x'>\n/tinygen fix it",
+        "See:<br>\n/tinygen fix it",
+        "<br>\n/tinygen fix it",
+        "<details>\n<summary>Log</summary>\nx\n</details>\n/tinygen fix it",
+        "<pre>x</pre>\n/tinygen fix it",
+        "<blockquote>x</blockquote>\n\n/tinygen fix it",
+        "Version: 1.2\nOS: Linux\nBrowser: x\n\n/tinygen fix it",
+        "See https://x.test/@a at 10:00, then:\n/tinygen fix it",
     ],
 )
 def test_a_command_stands_at_the_start_of_a_line(body: str) -> None:
@@ -55,6 +63,28 @@ def test_a_command_stands_at_the_start_of_a_line(body: str) -> None:
         "Fine.\n\n-----Original Message-----\n/tinygen fix it",
         "Fine.\r\n\r\nFrom: Mona <m@x.test>\r\nSent: Tuesday\r\nTo: me\r\n\r\n/tinygen fix it",
         "Fine.\n\nOn Tuesday Mona wrote:\n> some\n/tinygen fix it",
+        "<blockquote>\n\n/tinygen fix it\n\n</blockquote>",
+        "<div><pre>\n/tinygen fix it\n</pre></div>",
+        "<script>\n/tinygen fix it\n</script>",
+        "<?x\n/tinygen fix it\n?>",
+        *(
+            f"Fine.\n\n{header}\n\n/tinygen fix it"
+            for header in (
+                "On Tue, 3 Nov 2026 at 10:00 Mona ***@***.***> wrote:",
+                "Le mar. 3 nov. 2026 à 10:00, Mona <m@x.test> a écrit :",
+                "El mar, 3 nov 2026 a las 10:00, Mona (<m@x.test>) escribió:",
+                "вт, 3 нояб. 2026 г. в 10:00, Mona <m@x.test>:",
+                "2026年11月3日(火) 10:00 Mona <m@x.test>:",
+                "Op di 3 nov. 2026 om 10:00 schreef Mona <m@x.test>:",
+                "W dniu wt., 3.11.2026 o 10:00 Mona <m@x.test> napisał(a):",
+                "在 2026年11月3日 10:00，Mona 写道：",
+                "Von: Mona\nGesendet: Dienstag, 3. November 2026 10:00\nAn: mich",
+                "**From:** Mona\n**Sent:** Tuesday",
+                "发件人: Mona\n发送时间: 2026年11月3日",
+                "---- Mensaje original ----\nDe: Mona",
+                "--- Oprindelig meddelelse ---\nFra: Mona <m@x.test>",
+            )
+        ),
         "",
     ],
 )

@@ -121,3 +121,9 @@ def test_the_lines_stand_under_their_place() -> None:
     assert render_lines(link, b"1\n2\n3\n4\n") == f"a.py, from line 2, at {SHA[:12]}:\n2\n3"
     assert render_lines(link, b"1\n") == ""
     assert render_lines(link, b"\0\n\n\n") == ""
+
+
+def test_lines_are_counted_as_git_does() -> None:
+    link = Permalink("a" * 40, "a.txt", 2, 3)
+    content = "1\x0c\u2028\u0085\n2\n3\n4\n".encode()
+    assert render_lines(link, content).endswith(":\n2\n3")

@@ -12,8 +12,10 @@ from pydantic import TypeAdapter
 
 from bot.thread.settings import (
     MAX_FILE_BYTES,
+    SETTINGS_FILE,
     RepoSettings,
     action_of,
+    find_misplaced,
     is_protected,
     least_permission,
     read_settings,
@@ -238,3 +240,28 @@ def test_the_schema_takes_what_the_code_takes() -> None:
 )
 def test_a_merge_of_yaml_leaves_everything_that_is_guarded_unclear(text: str) -> None:
     assert read_settings(text.encode()).unclear == ("context", "protected")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ".github/tinygen.yaml",
+        ".github/TinyGen.yml",
+        ".GitHub/tinygen.yml",
+        "tinygen.yml",
+        ".tinygen.yaml",
+        ".config/tinygen.yml",
+        "docs/tinygen.yml",
+    ],
+)
+def test_a_settings_file_that_is_not_read_is_told(path: str) -> None:
+    (sentence,) = find_misplaced(["README.md", path])
+    assert f"`{path}` is not read" in sentence
+    assert find_misplaced([path, SETTINGS_FILE]) == ()
+
+
+@pytest.mark.parametrize(
+    "path", [SETTINGS_FILE, ".github/workflows/tinygen.yml", "src/tinygen.yml", "tinygen.py"]
+)
+def test_other_files_are_no_misplaced_settings(path: str) -> None:
+    assert find_misplaced([path]) == ()

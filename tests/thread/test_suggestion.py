@@ -28,6 +28,12 @@ def test_one_line_needs_no_start() -> None:
     assert suggest(on(2), b"1\n2\n3\n", b"1\n2!\n2?\n3\n") == "2!\n2?\n"
 
 
+def test_lines_are_counted_as_git_does() -> None:
+    old = "a\x0cb\u2028c\u0085d\x1ce\n2\n3\n"
+    new = old.replace("2", "two")
+    assert suggest(on(2), old.encode(), new.encode()) == "two\n"
+
+
 def test_there_is_none_for_what_a_block_cannot_say() -> None:
     assert suggest(on(2), b"1\n2\n3\n", b"1!\n2\n3\n") is None
     assert suggest(on(2), b"1\n2\n3\n", b"1\n2\n3!\n") is None

@@ -206,11 +206,12 @@ class Repository:
         head = None
         if not _INVALID_BRANCH.search(branch):
             head = GitDatabase(self._api, self._repo).fetch_head(branch)
-        if head is None and not ref:
-            head = ""  # an empty repository has only the name of a default branch
         if head is None:
             message = f"{self._repo} has no branch {branch!r}."
             step = "Name an existing branch, or none for the default one."
+            if not ref:
+                message = f"The default branch of {self._repo}, {branch!r}, cannot be read."
+                step = "Set its default branch to an existing one, or name a branch."
             raise NotFound(message, next_step=step)
         return branch, head
 

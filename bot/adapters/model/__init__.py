@@ -263,10 +263,10 @@ class OpenAIModel:
         return bool(refused)
 
     def _build_reply(self, completion: Completion, request: SentRequest, seconds: float) -> Reply:
-        text = _without_reasoning(completion.text)
+        text = completion.text
         if not text.strip():
             raise _no_text_error(completion, request)
-        if completion.finish == "content_filter":
+        if completion.is_filtered:
             raise error_for(CONTENT_FILTERED, request)
         usage = completion.usage or _estimate_usage(request.prompt, completion.text)
         cost = usage.cost
@@ -274,7 +274,7 @@ class OpenAIModel:
             cost = self._prices[request.model].cost_usd(usage)
         return Reply(
             text=text,
-            finish="length" if completion.finish in (None, "length") else "stop",
+            finish="length" if completion.is_cut else "stop",
             model=completion.model or request.model,
             prompt_tokens=usage.prompt_tokens,
             completion_tokens=usage.completion_tokens,
@@ -314,28 +314,26 @@ def _no_text_error(completion: Completion, request: SentRequest) -> Exception:
             f"The model {model} refused{quote_message(completion.refusal, request)}.",
             next_step="Put the request in other words.",
         )
-    if completion.finish == "content_filter":
+    if completion.is_filtered:
         return error_for(CONTENT_FILTERED, request)
-    if completion.finish == "length":
+    if completion.finish and completion.is_cut:
         return OutsideError(
             f"The model {model} used up the length of its reply before it said anything.",
             next_step="Let the operator raise TINYGEN_MAX_REPLY_TOKENS, or the server's own limit,"
             " or use another model.",
         )
-    if completion.finish == "tool_calls":
+    if completion.has_tool_calls or completion.finish == "tool_calls":
         return OutsideError(
             f"The model {model} called tools, though it was offered none.",
             next_step="Let the operator turn that off at the server, or use another model.",
         )
+    if completion.has_reasoning:
+        return OutsideError(
+            f"The model {model} reasoned, and then answered nothing.",
+            next_step="Try again; if it stays so, let the operator raise TINYGEN_MAX_REPLY_TOKENS,"
+            " or use another model.",
+        )
     return RetryableError(OutsideError(f"The model {model} answered nothing.", next_step=TRY_LATER))
-
-
-def _without_reasoning(text: str) -> str:
-    """Some servers leave the reasoning of a model in front of its reply; edits in it were not
-    meant."""
-    if not text.lstrip().startswith("<think>"):
-        return text
-    return text.partition("</think>")[2].lstrip()
 
 
 def _estimate_usage(prompt: str, reply: str) -> Usage:

@@ -40,10 +40,19 @@ _MIN_ECHO_CHARS = 20
 _TOO_LONG = (
     "context_length_exceeded",  # OpenAI, Azure, vLLM
     "exceed_context_size",  # llama.cpp
-    "available context size",
-    "maximum context length",
+    "context size",
+    "context length",  # vLLM, SGLang, LM Studio, Ollama, Mistral
+    "context limit",  # Bedrock
     "context window",
     "prompt is too long",
+    "prompt too long",  # Ollama
+    "input is too long",  # Bedrock
+    "maximum prompt length",  # xAI
+    "input token count",  # Gemini
+    "`inputs` must have less",  # TGI
+    "`max_new_tokens` must be",  # TGI
+    "too many tokens",  # Cohere
+    "reduce the length of the messages",  # Groq
     "request too large",  # OpenAI: more than the account's tokens per minute; waiting does not help
 )
 _NO_CREDIT = (
@@ -54,6 +63,7 @@ _NO_CREDIT = (
 )
 _FILTERED = ("content_filter", "content_policy", "content management policy")
 _IMAGES = ("image", "multimodal", "multi-modal", "vision")
+_BAD_KEY = ("invalid_api_key", "invalid api key", "incorrect api key", "api key not valid")
 _NO_MODEL = ("model_not_found", "invalid model", "model not found")
 _TEMPORARY = frozenset({408, 409, 425, 429})
 
@@ -153,12 +163,7 @@ async def _read_start(response: httpx2.Response) -> bytes:
 def parse_error(status: int, body: bytes, headers: Mapping[str, str] | None = None) -> ApiError:
     """The error in the body. A body of the status 200 may hold another status; without one it
     counts as 502."""
-    try:
-        error = _JSON.validate_json(body[:_MAX_ERROR_BYTES])
-    except ValidationError:
-        error = None
-    if isinstance(error, dict):
-        error = error.get("error") or error
+    error = _parse_error_value(body)
     wait_s = _parse_wait_s(headers or {})
     if isinstance(error, dict):
         code = error.get("code")
@@ -176,6 +181,17 @@ def parse_error(status: int, body: bytes, headers: Mapping[str, str] | None = No
         return ApiError(status, _one_line(error), _one_line(error), wait_s)
     text = body[:_MAX_LINE_CHARS].decode(errors="replace")
     return ApiError(status, _one_line(text), "", wait_s)
+
+
+def _parse_error_value(body: bytes) -> JsonValue:
+    """What the body says of the error; None if it is no JSON."""
+    try:
+        value = _JSON.validate_json(body[:_MAX_ERROR_BYTES])
+    except ValidationError:
+        return None
+    if isinstance(value, list) and value:  # Gemini answers with a list of one
+        value = value[0]
+    return value.get("error") or value if isinstance(value, dict) else value
 
 
 def _parse_wait_s(headers: Mapping[str, str]) -> float | None:
@@ -238,7 +254,7 @@ def _final_error(error: ApiError, request: SentRequest, quote: str) -> TinyGenEr
             " key may not go.",
             next_step="Set OPENAI_BASE_URL to the address of the server itself.",
         )
-    if error.status == 401:
+    if error.status == 401 or error.mentions(_BAD_KEY):
         return SetupError(
             f"{server} does not accept the API key.",
             next_step="Set OPENAI_API_KEY to a valid key for it.",
@@ -271,7 +287,8 @@ def connection_error(error: BaseException, request: SentRequest) -> TinyGenError
             next_step="Add the authority that signed it to the file that SSL_CERT_FILE names.",
         )
     message = f"The model's server {request.server} did not answer ({type(cause).__name__})."
-    return RetryableError(OutsideError(message, next_step=TRY_LATER))
+    step = "Try again in a few minutes; if it stays so, check OPENAI_BASE_URL."
+    return RetryableError(OutsideError(message, next_step=step))
 
 
 def quote_message(text: str, request: SentRequest) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -29,6 +30,12 @@ _MAX_STREAM_LINES = 1_000_000
 is an event of up to 200 bytes, followed by a blank line."""
 _MAX_TOKENS = 10**9
 _MAX_COST_USD = 10**6
+
+_CUT = re.compile("length|max|limit|exceeded|resource|abort|cancel|timeout", re.IGNORECASE)
+_FILTERED = re.compile(
+    "content_?filter(?:ed)?|safety|recitation|blocklist|prohibited_content|spii|sensitive",
+    re.IGNORECASE,
+)
 
 
 async def read_completion(chunks: AsyncIterator[bytes], *, usage_wait_s: float) -> Completion:
@@ -94,11 +101,24 @@ class Completion:
     model: str | None = None
     usage: Usage | None = None
     is_stream: bool = False
+    has_reasoning: bool = False
+    """Whether the server sent reasoning beside the text."""
+    has_tool_calls: bool = False
     _texts: list[str] = field(default_factory=list)
     _left_chars: int = _MAX_REPLY_CHARS
     _unstreamed: list[bytes] = field(default_factory=list)
     """Lines that belong to no event stream."""
     _left_bytes: int = _MAX_LINE_BYTES
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the reply ended before its end. Servers name the reasons in many ways: `length`,
+        `MAX_TOKENS`, `model_context_window_exceeded`, `insufficient_system_resource`, `abort`."""
+        return self.finish is None or _CUT.search(self.finish) is not None
+
+    @property
+    def is_filtered(self) -> bool:
+        return self.finish is not None and _FILTERED.fullmatch(self.finish) is not None
 
     @property
     def text(self) -> str:
@@ -132,7 +152,10 @@ class Completion:
             raise ErrorAnswer(ApiError(502, "", "it answered with something unreadable"))
 
     def _add_event(self, body: bytes) -> bool:
-        """False if the event cannot be read: what follows would be out of order."""
+        """False if the event cannot be read: what follows would be out of order. What is no object,
+        such as `ping`, is no event of a reply."""
+        if self.is_stream and not body.startswith(b"{"):
+            return True
         try:
             event = _Event.model_validate(json.loads(body))
         except (ValueError, RecursionError):  # errors of pydantic and of UTF-8 are ValueErrors
@@ -152,6 +175,8 @@ class Completion:
         message = choice.delta or choice.message or _Message()
         self._texts.append(message.content)
         self._left_chars -= len(message.content)
+        self.has_reasoning = self.has_reasoning or message.has_reasoning
+        self.has_tool_calls = self.has_tool_calls or bool(message.tool_calls)
         refusal = self.refusal + message.refusal[:_MAX_REFUSAL_CHARS]
         self.refusal = refusal[:_MAX_REFUSAL_CHARS]
         self.finish = choice.finish_reason or self.finish
@@ -176,9 +201,10 @@ def _parse_usage(value: object) -> Usage | None:
 
 
 def _parse_count(value: object) -> int | None:
-    if type(value) is not int:  # a bool is no count
+    """Some servers count in floats; a bool is no count."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return value if 0 <= value <= _MAX_TOKENS else None
+    return int(value) if 0 <= value <= _MAX_TOKENS and value == int(value) else None
 
 
 def _parse_cost(value: object) -> float | None:
@@ -206,6 +232,13 @@ class _Message(BaseModel):
 
     content: str = ""
     refusal: str = ""
+    reasoning_content: object = None
+    reasoning: object = None
+    tool_calls: object = None
+
+    @property
+    def has_reasoning(self) -> bool:
+        return bool(self.reasoning_content or self.reasoning)
 
     @field_validator("content", "refusal", mode="before")
     @classmethod

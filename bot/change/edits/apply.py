@@ -328,7 +328,7 @@ def _choose_split(path: str, text: Text, edit: Edit) -> tuple[Edit, list[Match]]
 
 def _divides_new_text(edit: Edit) -> bool:
     """Whether the new text has a dividing line that underlines no heading."""
-    lines = edit.replace.splitlines()
+    lines = edit.replace.split("\n")
     divider = edit.divider.rstrip()
     return any(
         line == divider and len(above.rstrip()) not in range(1, len(divider) + 1)

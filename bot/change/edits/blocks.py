@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from bot.change.edits.lines import split_keeping_ends
 from bot.types.reply import Edit
+from bot.types.text import split_keeping_ends
 
 _OPENING = re.compile(
     r"\s{0,12}(<{5,12}|-{5,12}(?=\s*(?-i:SEARCH)>?\s*$))\s*"

@@ -104,12 +104,6 @@ def text_of(lines: Sequence[str]) -> Text:
     return Text("", list(lines), ["\n"] * len(lines))
 
 
-def split_keeping_ends(text: str) -> list[str]:
-    """The lines with their newlines; only LF ends one."""
-    *lines, last = text.split("\n")
-    return [line + "\n" for line in lines] + ([last] if last else [])
-
-
 def join_lines(lines: Iterable[str]) -> str:
     """Each line between two newlines."""
     return "\n".join(["", *lines, ""])

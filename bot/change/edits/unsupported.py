@@ -13,25 +13,25 @@ _MARKERS = r"(?:diff --git |@@ -\d|\*{3} (?:Begin Patch|Update File|Add File)|<{
 _TARGET = r"(?!/dev/null|/tmp/|&)[\w./\"'~-]"
 
 _FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("git's conflict markers", re.compile(r"\s{0,12}(?:<{7}|>{7})(?:\s.{0,200})?")),
-    ("edits that are quoted or indented", re.compile(rf"[ \t>]{{1,24}}{_MARKERS}.*")),
+    ("git's conflict markers", re.compile(r"\s{0,12}(?:<{7}|>{7})(?![<>])")),
+    ("edits that are quoted or indented", re.compile(rf"[ \t>]{{1,24}}{_MARKERS}")),
     (
         "edits whose signs are escaped",
-        re.compile(rf"(?:.{{0,400}}\\n{_MARKERS}|.{{0,40}}(?:&lt;){{5}}).*", re.IGNORECASE),
+        re.compile(rf"(?:.{{0,400}}\\n{_MARKERS}|.{{0,40}}(?:&lt;){{5}})", re.IGNORECASE),
     ),
-    ("a diff that does not say which file it changes", re.compile(r"@@ -\d.*")),
-    ("a context diff", re.compile(r"\*{15}\s*")),
+    ("a diff that does not say which file it changes", re.compile(r"@@ -\d")),
+    ("a context diff", re.compile(r"\*{15}\s*$")),
     (
         "a line of a patch that does not exist",
-        re.compile(r"\s{0,12}\*{3} (?:Create|Rename|Modify|Replace|Insert|New|Edit)\b.*"),
+        re.compile(r"\s{0,12}\*{3} (?:Create|Rename|Modify|Replace|Insert|New|Edit)\b"),
     ),
     (
         "a tool call",
         re.compile(
             r".{0,200}<[|｜‖]{0,2}\s?/?[\w.:-]{0,40}\s?[|｜‖]{0,2}\s?"
             r"(?:tool[_▁ ]?(?:calls?|use)|function(?:_?calls?)?|invoke|parameter|python_tag)"
-            r"(?:[\s=>|｜‖▁_].*|$)"
-            r"|.{0,200}\[(?:TOOL_CALLS?|/?TOOL_REQUEST)\].*",
+            r"(?:[\s=>|｜‖▁_]|$)"
+            r"|.{0,200}\[(?:TOOL_CALLS?|/?TOOL_REQUEST)\]",
             re.IGNORECASE,
         ),
     ),
@@ -41,7 +41,7 @@ _FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
             r"\s{0,12}<(?:file|edit|search|replace|old|new|old_\w{1,12}|new_\w{1,12}|write_to_file"
             r"|create_file|write_file|edit_file|apply_diff|replace_in_file|insert_content|patch|diff"
             r"|str_replace\w{0,12}|delete_file|find|content|code_edit|artifact|update|change)"
-            r"(?:\s[^<>]{0,400})?>.*",
+            r"(?:\s[^<>]{0,400})?>",
             re.IGNORECASE,
         ),
     ),
@@ -53,14 +53,14 @@ _FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
             r"|git (?:mv|rm|apply)\b|patch\s+-|(?:mv|cp|rm|touch|truncate|mkdir|chmod)\s+\S"
             rf"|(?:cat|tee|echo|printf)\b[^|]{{0,400}}(?:>{{1,2}}|tee(?: -a)?)\s{{0,4}}{_TARGET}"
             rf"|(?:cat|tee)\b[^<|]{{0,200}}<<-?\s{{0,4}}['\"]?\w{{1,40}}|tee (?:-a )?{_TARGET}"
-            r"|ed(?:\s+-s)?\s+\S{1,200}\s*(?:<<.{0,40})?$).*"
+            r"|ed(?:\s+-s)?\s+\S{1,200}\s*(?:<<.{0,40})?$)"
         ),
     ),
     (
         "a program that writes a file",
         re.compile(
             r".{0,400}(?:\.write_text\(|\bwriteFile(?:Sync)?\(|\bopen\([^()]{1,200},\s{0,4}"
-            r"(?:mode=)?[\"'][wa]).*"
+            r"(?:mode=)?[\"'][wa])"
         ),
     ),
 )
@@ -92,7 +92,7 @@ def find_unsupported(lines: Sequence[str]) -> list[str]:
 
 def _forms_in(line: str) -> Iterator[str]:
     for form, pattern in _FORMS:
-        if pattern.fullmatch(line):
+        if pattern.match(line):
             yield form
             return
 

@@ -8,6 +8,7 @@ its line and what to do, and the rest of the file counts.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Annotated, Any, Literal, get_args
@@ -21,6 +22,7 @@ from bot.types.names import close_names, is_branch_name
 from bot.types.snapshot import RepositoryPolicy, Snapshot
 
 SETTINGS_FILE = ".github/tinygen.yml"
+_LIKE_SETTINGS_FILE = re.compile(r"(?:\.?github/|\.config/|docs/)?\.?tinygen\.ya?ml", re.IGNORECASE)
 MAX_FILE_BYTES = 32_000
 MAX_MISTAKES = 5
 """Further mistakes are not reported until these are fixed."""
@@ -163,7 +165,7 @@ def read_settings_of(snapshot: Snapshot, *, models: Sequence[str] = ()) -> Loade
     """The settings in the snapshot's own file; see `read_settings`."""
     blob = snapshot.blobs.get(SETTINGS_FILE)
     if blob is None:
-        return LoadedSettings(RepoSettings())
+        return LoadedSettings(RepoSettings(), find_misplaced(snapshot.blobs))
     if not blob.mode.startswith("100") or blob.size_bytes > MAX_FILE_BYTES:
         mistake = (
             f"`{SETTINGS_FILE}` is no file of at most {MAX_FILE_BYTES} bytes. None of it counts"
@@ -171,6 +173,18 @@ def read_settings_of(snapshot: Snapshot, *, models: Sequence[str] = ()) -> Loade
         )
         return LoadedSettings(RepoSettings(), (mistake,), GUARDS)
     return read_settings(next(iter(snapshot.read([blob]))), models=models)
+
+
+def find_misplaced(paths: Iterable[str]) -> tuple[str, ...]:
+    """A sentence for each of the paths that reads like the settings file, but is not read: it has
+    another extension, case or place."""
+    misplaced = [path for path in paths if _LIKE_SETTINGS_FILE.fullmatch(path)]
+    if SETTINGS_FILE in misplaced:
+        return ()
+    return tuple(
+        f"`{path}` is not read: settings are in `{SETTINGS_FILE}`."
+        for path in misplaced[:MAX_MISTAKES]
+    )
 
 
 def read_settings(content: bytes | None, *, models: Sequence[str] = ()) -> LoadedSettings:

@@ -48,6 +48,14 @@ def test_an_empty_repository_has_a_branch_without_a_commit(installed: InstalledA
     assert repository.resolve("trunk") == ("trunk", "")
 
 
+def test_a_default_branch_that_cannot_be_read_is_no_empty_repository(
+    installed: InstalledApp,
+) -> None:
+    installed.repo.default_branch = "gone"
+    with pytest.raises(NotFound, match=r"default branch of .* 'gone', cannot be read"):
+        installed.connect().resolve(None)
+
+
 def test_what_the_default_branch_holds_is_in_its_history(installed: InstalledApp) -> None:
     first = installed.repo.git.branch("main") or ""
     second = installed.repo.git.commit({"a": b"a"}, branch="main")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from bot import errors
@@ -144,6 +146,37 @@ CALLS = Fault(
             ContextTooLong,
             "",
         ),
+        *(
+            (error_answer(400, said), ContextTooLong, "longer")
+            for said in (
+                "`inputs` tokens + `max_new_tokens` must be <= 4096. Given: 5000 `inputs` tokens",
+                "Input validation error: `inputs` must have less than 1024 tokens. Given: 2000",
+                "Trying to keep the first 9000 tokens when context the overflows. However, the"
+                " model is loaded with context length of only 4096 tokens",
+                "The input (9000 tokens) is longer than the model's context length (4096 tokens).",
+                "This model's maximum prompt length is 131072 but the request contains 537812.",
+                "The input token count (1200000) exceeds the maximum number of tokens allowed.",
+                "Input is too long for requested model.",
+                "input length and `max_tokens` exceed context limit: 199000 + 8000 > 200000",
+                "prompt too long; exceeded max context length by 100 tokens",
+                "the input length exceeds the context length",
+                "too many tokens: total number of tokens in the prompt exceeds the limit",
+                "Please reduce the length of the messages or completion.",
+            )
+        ),
+        (
+            Fault(400, b'[{"error": {"code": 400, "message": "API key not valid."}}]'),
+            SetupError,
+            "OPENAI_API_KEY",
+        ),
+        (
+            Fault(
+                404, b'[{"error": {"code": 404, "message": "models/m-1 is not found for v1main"}}]'
+            ),
+            SetupError,
+            "models/m-1 is not found",
+        ),
+        (doubles.ended_by("SAFETY", ""), Unworkable, "content filter"),
         (error_answer(400, "Filtered", code="content_filter"), Unworkable, "content filter"),
         (doubles.ended_by("content_filter", "some text"), Unworkable, "content filter"),
         (doubles.ended_by("content_filter", ""), Unworkable, "content filter"),
@@ -176,6 +209,14 @@ def test_a_refusal_is_the_models_own_words() -> None:
     assert "I cannot help with that" in str(call.error)
 
 
+@pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
+def test_reasoning_without_an_answer_is_asked_for_once(name: str) -> None:
+    thoughts = json.dumps({"choices": [{"delta": {name: "hm"}, "finish_reason": "stop"}]})
+    call = Call(Fault(200, f"data: {thoughts}\n\n".encode()))
+    assert "reasoned, and then answered nothing" in str(call.error)
+    assert (call.requests, call.pauses.seconds) == (1, [])
+
+
 def test_thoughts_alone_are_no_reply() -> None:
     thoughts = (
         b'data: {"choices": [{"delta": {"reasoning_content": "hm"}, "finish_reason":'
@@ -196,6 +237,7 @@ def test_a_server_that_is_not_there_is_named() -> None:
     with pytest.raises(OutsideError, match=r"127\.0\.0\.1:9 did not answer") as caught:
         ask("http://user:hidden@127.0.0.1:9/v1", pauses=pauses)
     assert "hidden" not in str(caught.value)
+    assert "OPENAI_BASE_URL" in str(caught.value)
     assert pauses.seconds == [1, 2, 4, 8]
 
 

@@ -152,13 +152,47 @@ def test_content_in_parts_is_joined_and_thinking_left_out() -> None:
     assert reply_to(stream(piece(parts), piece(None, "stop"), DONE)).text == "ok"
 
 
-def test_thoughts_in_front_of_the_reply_are_left_out() -> None:
-    assert (
-        reply_to(
-            stream(piece("\n<think>SEARCH this?</think>\n\nThe reply <think>.", "stop"), DONE)
-        ).text
-        == "The reply <think>."
-    )
+def test_reasoning_in_the_text_is_left_to_whoever_reads_it() -> None:
+    text = "\n<think>SEARCH this?</think>\n\nThe reply."
+    assert reply_to(stream(piece(text, "stop"), DONE)).text == text
+
+
+@pytest.mark.parametrize(
+    "stray", [b"ping", b"null", b"[]", b'"x"', b"", b"{}", b'{"type": "ping"}']
+)
+def test_a_stray_event_is_no_end_of_the_reply(stray: bytes) -> None:
+    events = (piece("so "), b"data: " + stray + b"\n\n", piece("far", "stop"), DONE)
+    reply = reply_to(stream(*events))
+    assert (reply.text, reply.finish) == ("so far", "stop")
+
+
+@pytest.mark.parametrize(
+    "reason",
+    ["length", "max_tokens", "MAX_TOKENS", "model_length", "model_context_window_exceeded",
+     "max_output_tokens", "insufficient_system_resource", "abort"],
+)  # fmt: skip
+def test_each_name_of_a_cut_means_that_the_reply_is_cut(reason: str) -> None:
+    assert reply_to(stream(piece("x", reason), DONE)).finish == "length"
+
+
+@pytest.mark.parametrize(
+    "reason",
+    ["stop", "STOP", "end_turn", "eos", "eos_token", "stop_sequence", "COMPLETE", "tool_calls"],
+)
+def test_each_name_of_an_end_means_that_the_reply_is_whole(reason: str) -> None:
+    assert reply_to(stream(piece("x", reason), DONE)).finish == "stop"
+
+
+@pytest.mark.parametrize(
+    "usage", [None, 5.0, "5", {"prompt_tokens": 5.0, "completion_tokens": 5.0}]
+)
+@pytest.mark.parametrize("cost", [None, "0.1", {"total": 0.1}])
+def test_an_odd_usage_or_cost_leaves_the_text(usage: object, cost: object) -> None:
+    if isinstance(usage, dict):
+        usage = {**usage, "cost": cost}
+    reply = reply_to(stream(piece("x", "stop", usage=usage, cost=cost), DONE))
+    assert (reply.text, reply.finish, reply.cost_usd) == ("x", "stop", None)
+    assert reply.tokens_are_estimated == (not isinstance(usage, dict))
 
 
 def test_fields_of_odd_types_end_the_reply_and_nothing_else() -> None:

@@ -33,12 +33,14 @@ class Case:
 @cache
 def outcomes() -> dict[str, dict[str, str | None]]:
     found: dict[str, dict[str, str | None]] = {}
-    for name, path, text in _parts(_TABLE / "outcomes.txt"):
-        path, _, note = path.partition(" without final") if " without" in path else (path, "", "")
-        if path.endswith(" deleted"):
-            found.setdefault(name, {})[path.removesuffix(" deleted")] = None
-        else:
-            found.setdefault(name, {})[path] = text.removesuffix("\n") if note else text
+    for name, head, text in _parts(_TABLE / "outcomes.txt"):
+        path = head.removesuffix(" deleted").removesuffix(" without final newline")
+        content: str | None = text
+        if head.endswith(" deleted"):
+            content = None
+        elif head != path:
+            content = text.removesuffix("\n")
+        found.setdefault(name, {})[path] = content
     return found
 
 

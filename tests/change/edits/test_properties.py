@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from bot.change.edits import apply_edits, find_problems, read_reply
-from bot.change.edits.lines import decode, encode, split_lines
 from bot.change.edits.align import align
+from bot.change.edits.lines import decode, encode, split_lines
 from bot.types.reply import Edit
 from tests.benchmarks.edits_dirt import CLEAN, DIRTS
 from tests.benchmarks.edits_replies import FORMS, Dirt, FileChange, Form, reply
