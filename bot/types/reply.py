@@ -15,7 +15,7 @@ class Edit:
     - replace: the only place in `path` that holds `search` becomes `replace`; an empty `search`
       creates the file.
     - write: the whole content of `path` becomes `replace`.
-    - delete: `path` is removed.
+    - delete: `path` is removed; its lines must be those of `search`, unless that is empty.
     - move: `path` is renamed to `to`; edits of `to` may follow.
     - quote: nothing changes; the reply shows the code `replace`, of `path` unless that is "".
     """

@@ -46,7 +46,7 @@ from bot.change.edits.lines import (
     text_of,
     unindented,
 )
-from bot.change.edits.match import Match, choose_match, find_lines, find_matches
+from bot.change.edits.match import Match, choose_match, find_lines, find_matches, is_above_heading
 from bot.change.edits.reindent import replace_all, replace_match
 from bot.types import SyntaxChecker
 from bot.types.reply import Edit, EditResult, RejectedEdit
@@ -135,12 +135,16 @@ class _Applier:
             return
         if edit.line is None or match.start + 1 != edit.line:
             self.files.misnumbered_paths.add(path)
-        if find_placeholder([*match.search.bodies, *text.bodies], match.replace.bodies) is not None:
+        omitted = find_placeholder(match.search.bodies, match.replace.bodies, elsewhere=text.bodies)
+        if omitted or strip_line_numbers(edit.replace) != edit.replace:
             raise EditRefused(feedback.partial_edit(path))
         new = replace_match(text, match)
         if new is None:
             count = match.end - match.start if self.files.use_hint() else 0
             raise EditRefused(feedback.indentation_unclear(path, text, match.start, count))
+        seen = self.files.read_seen_lines(path)
+        if seen and seen.bodies == new.bodies:
+            raise EditRefused(feedback.undoes_earlier(path))
         text.spend_scan(2)
         self.files.write(path, _encode(new.render(), self.files.read_text(path)))
 
@@ -151,6 +155,8 @@ class _Applier:
         trust_line = path not in self.files.misnumbered_paths
         chosen = choose_match(text, here, edit, trust_line=trust_line)
         match = chosen or (here[0] if len(here) == 1 else None)
+        if match and is_above_heading(text, match, edit.anchors):
+            raise EditRefused(feedback.wrong_heading(path, edit.anchors[-1]))
         seen = self.files.read_seen_lines(path)
         if seen is not None:
             later = Later(seen, text)
@@ -162,12 +168,10 @@ class _Applier:
                 there = [meant] if meant else there
             if any(map(later.has_result, there)):
                 return None
-            if len(there) == 1:
-                carried = later.carry(there[0])
-                is_here = match and carried and carried.start in range(match.start, match.end)
-                match = match if is_here else carried
-            elif there:
+            if len(there) > 1:
                 match, here = None, there
+            elif there and match and later.line_of(there[0].start) != match.start:
+                match = None
         if match:
             return match
         shown = text if self.files.use_hint() else None
@@ -180,17 +184,22 @@ class _Applier:
         path = self.files.resolve(edit.path)
         was_edited = path in self.files.edited_paths
         self.files.edited_paths[path] = None
+        if path in self.files.moved_paths:
+            raise self._no_such_file(path)
         if not self.files.exists(path) or not self.files.read(path):
             self._create(path, edit)
             return
-        old, new = self.files.read_lines(path), split_lines(edit.replace)
+        old, content = self.files.read_lines(path), edit.replace
+        if strip_line_numbers(old.render()) == old.render():
+            content = strip_line_numbers(content)
+        new = split_lines(content)
         if old.bodies == new.bodies:
             return
         old.spend_scan(8)
         fault = full_file_fault(old, new) or self._undoes_earlier(path, old, new)
-        content = replace_all(old, edit.replace).render()
+        content = replace_all(old, content).render()
         fault = fault or self._syntax_fault(path, old.render(), content)
-        if fault and self._is_quoted([path], edit.replace):
+        if fault and was_edited and self._is_quoted([path], edit.replace):
             return
         if fault or was_edited:
             fault = fault or "differs from what your other edits of it make"
@@ -216,9 +225,13 @@ class _Applier:
         """Makes a new file. A path that begins with `./` is meant as it is."""
         content = edit.replace
         fault = full_file_fault(split_lines(""), split_lines(content))
+        if strip_line_numbers(content) != content:
+            fault = "begins each line with its number"
         if fault:
             raise EditRefused(feedback.partial_file(path, fault))
-        meant = self.files.find_meant_path(path) or self._find_similar(path, content)
+        meant = self.files.find_meant_path(path)
+        if edit.action == "write":
+            meant = meant or self._find_similar(path, content)
         if meant and not edit.path.startswith("./"):
             raise EditRefused(feedback.may_be_other_file(path, meant))
         self.files.misnumbered_paths.add(path)
@@ -241,6 +254,9 @@ class _Applier:
     def _delete(self, edit: Edit) -> None:
         path = self._resolve(edit.path)
         if self.files.exists(path):
+            text = self.files.read_lines(path) if edit.search else None
+            if text and text.bodies != split_lines(edit.search).bodies:
+                raise EditRefused(feedback.other_content(path))
             self.files.remove(path)
         elif not self.files.was_removed(path):
             raise self._no_such_file(path)
@@ -343,10 +359,12 @@ def _share_an_end(match: Match) -> bool:
 
 
 def _without_copied_signs(edit: Edit) -> Edit:
-    """The edit without the line numbers and the byte-order mark of what the model was shown."""
-    search, new = (
-        strip_line_numbers(side.removeprefix("\ufeff")) for side in (edit.search, edit.replace)
-    )
+    """The edit without the line numbers and the byte-order mark of what the model was shown. New
+    text may hold such numbers itself, unless the search has them too."""
+    new = edit.replace.removeprefix("\ufeff")
+    search = strip_line_numbers(edit.search)
+    if search != edit.search or edit.action == "quote":
+        new = strip_line_numbers(new)
     return replace(edit, search=search, replace=new)
 
 

@@ -86,6 +86,11 @@ class _Hunk:
         """Whether it has as many lines as its header says; False without such a header."""
         return len(self.old) == self.old_count and len(self.new) == self.new_count
 
+    @property
+    def is_short(self) -> bool:
+        """Whether it has fewer lines than its header says."""
+        return len(self.old) < self.old_count and len(self.new) < self.new_count
+
     def is_whole(self, *, may_be_cut: bool) -> bool:
         """Whether it is complete, and its last line is none that may be cut itself."""
         return self.is_complete and not (may_be_cut and self.signs[-1:] == ["+"])
@@ -262,6 +267,8 @@ def _read_hunk(hunk: _Hunk, lines: Sequence[str], start: int, end: int) -> int:
     hunk.drop_blank_end()
     if number < end and not _is_header(lines, number):
         hunk.stray = lines[number]
+    elif hunk.is_short and hunk.signs[:3] == [" "] * 3 and hunk.signs[-1] == "+":
+        hunk.stray = f"+{hunk.new[-1]}".rstrip()
     return number
 
 
@@ -333,7 +340,8 @@ def _finish_file(result: DiffEdits, file: _FileDiff) -> None:
                 " lines."
             )
     elif file.is_deleted or file.new == _NO_FILE:
-        result.edits.append(Edit("delete", old or path))
+        removed = "".join(line for hunk in file.hunks for line in hunk.old)
+        result.edits.append(Edit("delete", old or path, removed))
     elif file.unreadable:
         result.problems.append(
             f"The diff of {path} {file.unreadable}. Leave that out, or send edits of text."

@@ -85,10 +85,31 @@ def several_dividers(path: str) -> str:
     )
 
 
+def wrong_heading(path: str, heading: str) -> str:
+    return (
+        f"The lines of a hunk of {path} stand above its heading `{_printable(heading)}`. Send that"
+        " hunk again with the heading that stands above them, or as a search/replace block."
+    )
+
+
+def undoes_earlier(path: str) -> str:
+    return (
+        f"An edit of {path} undoes what your earlier edits of it do. If none of them is meant, say"
+        " [NO CHANGE]; otherwise send the ones that are."
+    )
+
+
+def other_content(path: str) -> str:
+    return (
+        f"The lines to delete are not those of {path}, so it was not deleted. To delete it, send"
+        f" `*** Delete File: {path}` in a patch."
+    )
+
+
 def partial_edit(path: str) -> str:
     return (
-        f"The new text of an edit of {path} leaves lines out. Send it again with every line that is"
-        " to stand there."
+        f"The new text of an edit of {path} leaves lines out, or has line numbers. Send it again"
+        " with every line as it is to stand there."
     )
 
 

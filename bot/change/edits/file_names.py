@@ -44,6 +44,7 @@ _TAG = re.compile(
     r"|<(?:path|file|file_?path|file_?name)>([^<>]{1,400})</\w{1,20}>"
 )
 """As in `<file path="src/a.py">` and `<path>src/a.py</path>`."""
+_ANGLE_BRACKETS = re.compile(r"<[^<>\s=]{1,400}\.\w{1,16}>")
 _LIST_MARK = re.compile(r"(?:[-*+>]|\d{1,3}[.)])\s+")
 _LEADING_WORDS = re.compile(
     r"(?:(?:new|updated?|modified|full|complete|create|edit|modify|change|changes"
@@ -151,9 +152,11 @@ def read_label(line: str, known: Container[str] = frozenset()) -> str | None:
     """The path, if the line holds a path and nothing else but decoration: list and heading marks,
     bold, code, quotes, comment signs, a tag, `File:`, a trailing colon, a note such as
     `(new file)`. Those of `known` are paths whatever they look like."""
-    text = line.strip()
-    if len(text) > _MAX_PATH_CHARS * 2:
+    if len(line) > _MAX_PATH_CHARS * 2:
         return None
+    text = line.strip().replace("\\_", "_")
+    if _ANGLE_BRACKETS.fullmatch(text):
+        text = text[1:-1]
     if text in known:
         return text
     text = _LINE_NUMBERS.sub("", text)
@@ -178,6 +181,7 @@ def _read_info(info: str, known: Container[str]) -> str | None:
     it is known."""
     for number, word in enumerate(info.split()):
         value = _LINE_RANGE.sub("", _INFO_KEY.sub("", word.strip("{}")).strip("\"'`"))
+        value = _LINE_NUMBERS.sub("", value)
         _, colon, after_colon = value.partition(":")
         if number == 0 and colon:
             value = after_colon

@@ -85,6 +85,8 @@ class Files:
         line numbers of them are ignored."""
         self.edited_paths: dict[str, None] = {}
         """Those that edits of the reply name, in their order."""
+        self.moved_paths: set[str] = set()
+        """Those that edits of the reply moved files away from."""
         self._seen = seen
         self._base = base
         self._tree = _Tree(base.blobs, self.changes)
@@ -243,6 +245,7 @@ class Files:
             self._tree.note_change(path, exists=True)
         self._set(path, Change(path, None, mode))
         self._set(to, Change(to, content, mode))
+        self.moved_paths.add(path)
 
     def _check_new(self, path: str) -> None:
         fault = new_path_fault(path) or self._tree.new_file_fault(path, self._removed_later)

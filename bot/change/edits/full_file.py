@@ -39,6 +39,7 @@ _VOCABULARY = _KEYS | _WEAK_KEYS | {
     "stays", "still", "structure", "tests", "text", "that", "the", "this", "to", "unmodified", "up",
     "was", "without", "changes", "change", "changed", "modified", "with", "your",
 }  # fmt: skip
+_CUT_OFF = re.compile(r"(?:\.{3}|…)\s?[\[(<](?:truncated|omitted|snip|cut|elided|more)\b")
 _UNCHANGED = re.compile(
     r"\b(?:no changes?|unchanged|not changed|as before|(?:stays?|remains?) the same|omitted)\b"
 )
@@ -66,7 +67,7 @@ def full_file_fault(old: Text, new: Text) -> str | None:
     sign. `old` is empty for a new file."""
     placeholder = find_placeholder(old.bodies, new.bodies)
     if placeholder is not None:
-        return f"leaves lines out (`{placeholder.strip()}`)"
+        return f"leaves lines out (`{placeholder}`)"
     first = next((body for body in new.bodies if not is_blank(body)), "")
     if first not in old.bodies and _reads_like_edit(first):
         return "reads like an edit or a program's output, not like a file"
@@ -84,29 +85,36 @@ def _fault_against(old: Text, new: Text) -> str | None:
     for number, ((i, j), (k, m)) in enumerate(pairwise(pairs)):
         lost, came = before[i + 1 : k], after[j + 1 : m]
         is_at_end = number in (0, len(pairs) - 2)
-        if is_at_end and lost and not came:
-            return "lacks the lines at its beginning or its end"
+        if lost and not came and (is_at_end or len(lost) >= _MIN_LOST_LINES):
+            return f"lacks {len(lost)} lines, from `{lost[0]}`"
         if len(lost) >= _MIN_LOST_LINES and len(came) == 1 and _is_comment(came[0]):
             return f"has `{came[0]}` in place of {len(lost)} lines"
     return None
 
 
-def find_placeholder(before: Sequence[str], after: Sequence[str]) -> str | None:
-    """A line of `after` that stands for others, such as `# ... rest of the file unchanged ...`, and
-    is none of `before`; in the natural languages that models comment in."""
-    known = set(map(str.strip, before))
-    lost = Counter(_telling_lines(before)) - Counter(_telling_lines(after))
-    loses_lines = lost.total() >= _MIN_LOST_LINES
+def find_placeholder(
+    old: Sequence[str], new: Sequence[str], *, elsewhere: Iterable[str] = ()
+) -> str | None:
+    """A line of `new` that stands for others, such as `# ... rest of the file unchanged ...`, in the
+    natural languages that models comment in; or, in any language, a comment in place of the last
+    lines. Lines that are `elsewhere` in the file are none."""
+    known = set(map(str.strip, (*old, *elsewhere)))
+    before, after = _telling_lines(old), _telling_lines(new)
+    loses_lines = (Counter(before) - Counter(after)).total() >= _MIN_LOST_LINES
     for line in after:
-        if line.strip() in known or len(line) > _MAX_PLACEHOLDER_CHARS:
-            continue
-        if _stands_for_lines(line, loses_lines=loses_lines):
+        if line not in known and _stands_for_lines(line, loses_lines=loses_lines):
             return line
+    if before and after and after[-1] not in known and _is_comment(after[-1]):
+        return None if before[-1] in after or _is_comment(before[-1]) else after[-1]
     return None
 
 
 def _stands_for_lines(line: str, *, loses_lines: bool) -> bool:
+    if len(line) > _MAX_PLACEHOLDER_CHARS:
+        return False
     sign, text = _split_comment(line.lower())
+    if _CUT_OFF.search(text):
+        return True
     is_bracketed = text[:1] in tuple("([<{") and text[-1:] in tuple(")]>}")
     has_dots = _DOTS.search(text) is not None
     if not (sign or has_dots or is_bracketed):
@@ -114,13 +122,13 @@ def _stands_for_lines(line: str, *, loses_lines: bool) -> bool:
     words = _WORD.findall(text)
     if not words or (sign and _DOTS.match(text)):
         return has_dots and (bool(sign) or loses_lines)
-    if loses_lines and sign and _UNCHANGED.search(text):
+    if loses_lines and sign and (_UNCHANGED.search(text) or text[0] in "[<"):
         return True
     if _FOREIGN_KEYS.search(text):
         return True
     is_plain = _VOCABULARY.issuperset(words)
     if not _KEYS.isdisjoint(words):
-        return is_plain or (has_dots and text.startswith((".", "…", "(", "[")))
+        return is_plain or is_bracketed or (has_dots and text.startswith((".", "…")))
     return is_plain and not _WEAK_KEYS.isdisjoint(words) and (has_dots or loses_lines)
 
 

@@ -41,15 +41,6 @@ class Later:
             find_lines(text_of(_stripped(region)), new, exact, most=1) if new else not region
         )
 
-    def carry(self, match: Match) -> Match | None:
-        """The match of the changed lines alone, if they stayed; None otherwise."""
-        core = _trim(match)
-        lines = [self.line_of(line) for line in range(core.start, core.end)]
-        first = lines[0]
-        if first is None or lines != list(range(first, first + len(lines))):
-            return None
-        return replace(core, start=first, end=first + len(lines))
-
     def _now_at(self, match: Match) -> list[str]:
         start, end = self._now_between(match.start, match.end)
         return self._now.bodies[start:end]

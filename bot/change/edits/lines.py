@@ -126,7 +126,7 @@ def trimmed(line: str) -> str:
 
 
 def unindented(line: str) -> str:
-    return line.strip()
+    return line.strip(" \t\r\f")
 
 
 def compose(text: str) -> str:

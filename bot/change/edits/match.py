@@ -84,6 +84,12 @@ def choose_match(
     return by_heading[0] if len(by_heading) == 1 and not by_line else None
 
 
+def is_above_heading(text: Text, match: Match, anchors: Sequence[str]) -> bool:
+    """Whether the innermost heading is in the file, but only below the match."""
+    lines = _find_anchor(text, anchors[-1]) if anchors else []
+    return bool(lines) and lines[0] >= match.end
+
+
 def find_lines(
     text: Text, lines: Sequence[str], key: LineKey, *, most: int = _MAX_PLACES
 ) -> list[int]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 _NAMES = (
     r"(?:\w{1,20}[:_])?(?:think(?:ing)?|thoughts?|thought_process|reasoning|analysis|reflection"
-    r"|scratchpad|draft)"
+    r"|scratch_?pad|draft|(?:internal|inner)_\w{1,20}|monologue)"
 )
 _START = re.compile(
     rf"\s*+(?:(?:<|&lt;){_NAMES}(?:\s[^<>]{{0,200}})?(?:>|&gt;)|\[THINK\]|◁think▷"
@@ -34,6 +34,9 @@ _ANSWER = re.compile(
     re.IGNORECASE,
 )
 """What begins the answer after reasoning."""
+_ANSWER_HEADING = re.compile(
+    r"[#*_]{1,6}\s?(?:final )?(?:answer|response)[*_:]{0,4}\s*$", re.IGNORECASE
+)
 _DETAILS = re.compile(r"\s*+<(?:details|summary)", re.IGNORECASE)
 _DETAILS_END = re.compile(r"</details>", re.IGNORECASE)
 
@@ -83,6 +86,8 @@ def strip_channels(text: str) -> tuple[str, str]:
 def read_reasoning(line: str) -> Reasoning | None:
     """None if the line has no wrapper at its beginning, and closes none."""
     position, closes_earlier = 0, False
+    if heading := _ANSWER_HEADING.match(line):
+        return Reasoning(line[heading.end() :], closes_earlier=True)
     while True:
         if start := _START.match(line, position):
             closed = _END.search(line, start.end())

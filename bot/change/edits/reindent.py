@@ -26,6 +26,8 @@ def replace_match(text: Text, match: Match) -> Text | None:
     keeps_ends = _has_line_ends_of_file(match, old)
     kept = {new: old for old, new in _align_sides(match, with_ends=keeps_ends)}
     rules = _find_rules(match, old) if match.key is unindented else None
+    if rules is None and _has_foreign_indent(text, match):
+        return None
     bodies: list[str] = []
     ends: list[str] = []
     for number, body in enumerate(match.replace.bodies):
@@ -96,6 +98,16 @@ def _finish_ends(text: Text, match: Match, ends: list[str]) -> None:
         has_end = new_has_end
     if not has_end:
         ends[-1] = ""
+
+
+def _has_foreign_indent(text: Text, match: Match) -> bool:
+    """Whether the new lines are the first in the file that are indented by tabs, or by spaces, and
+    nothing in the search tells which is meant."""
+    if any(map(_indent, match.search.bodies)):
+        return False
+    new = {line[0] for line in match.replace.bodies if len(_indent(line)) > 1 or line[:1] == "\t"}
+    used = {line[0] for line in text.bodies if _indent(line) and not is_blank(line)}
+    return bool(new and used) and new.isdisjoint(used)
 
 
 def _reindent(line: str, rules: Sequence[_Reindent]) -> str | None:

@@ -53,7 +53,9 @@ _NOT_SHELL_FILE = re.compile(
     r"|json|ya?ml|toml|md|rst)"
 )
 _MAY_HOLD_FENCES = re.compile(r".+\.(?:md|mdx|markdown|rst|txt|adoc)", re.IGNORECASE)
-_HERE_DOCUMENT = re.compile(r"[^<]{1,200}<<-?\s{0,4}['\"]?\w{1,40}['\"]?\s*")
+_HERE_DOCUMENT = re.compile(
+    r"\s{0,4}(?:apply_patch|git apply|patch)\b[^<]{0,200}<<-?\s{0,4}['\"]?\w{1,40}['\"]?\s*"
+)
 _INSTRUCTION = re.compile(
     r"\s{0,8}(?:[-*\d.)]{1,4}\s+)?(?:(?:also|then|next|finally|and|please|now|lastly|additionally"
     r"|you (?:should|must|need to|have to)|remember to|(?:in|and in) \S{1,200}),?\s+){0,3}"
@@ -61,9 +63,12 @@ _INSTRUCTION = re.compile(
     re.IGNORECASE,
 )
 """A sentence that asks for a change."""
+_ASKS = re.compile(
+    r"\b(?:put|replace|change|add|insert|append|remove|delete|set)\b.*:\s*$", re.IGNORECASE
+)
 _OPTIONAL = re.compile(
-    r"\s*+(?:if you |optional|alternativ|you (?:may|might|could) |another (?:way|option)"
-    r"|(?:for|as an) (?:example|instance)).*:\s*",
+    r"\s*+(?:if |optional|alternativ|another (?:way|option)|(?:for|as an) (?:example|instance)).*:\s*"
+    r"|(?=.{0,400}\b(?:may|might|could|would|do not|don't|not in this)\b).*:\s*",
     re.IGNORECASE,
 )
 """A sentence above an edit by which it may not be meant."""
@@ -360,6 +365,8 @@ class _Parser:
         path = self._file_names.in_comment(fence.line + 1) or named or ""
         if fence.language == "suggestion":
             self.problems.append(_unsupported_words("a suggestion block"))
+        elif above is not None and not path and _ASKS.search(self._lines[above]):
+            self.problems.append(_unsupported_words("code that is meant as a change of some file"))
         elif fence.language not in (_SHELL_LANGUAGES if path else _OUTPUT_LANGUAGES):
             self._quotes.append(Edit("quote", path, replace=_join(code)))
         self._file_names.first_line = end + 1
@@ -392,7 +399,8 @@ class _Parser:
             return False
         inner = self._fences.next_after(close)
         for _ in range(_MAX_FENCES_BELOW):
-            if inner is None or (inner.sign == fence.sign and not inner.info):
+            is_like = inner is not None and inner.sign == fence.sign
+            if inner is None or (is_like and not inner.info and inner.length >= fence.length):
                 break
             end = self._fences.close(inner)
             inner = None if end is None else self._fences.next_after(end)

@@ -214,11 +214,19 @@ def test_an_edit_sent_again_on_the_changed_file_counts_as_applied_and_changes_no
     assert apply_edits(base, first.changes, edits, seen={}) == replace(first, applied=edits)
 
 
-def test_an_edit_that_comes_back_to_the_base_leaves_no_change() -> None:
+def test_edits_that_undo_each_other_are_asked_about() -> None:
     reply = fenced_block("a.py", "one = 1\n", "one = 2\n") + fenced_block(
         "a.py", "one = 2\n", "one = 1\n"
     )
-    assert contents_after({"a.py": "one = 1\n"}, reply) == {}
+    result = apply_reply({"a.py": "one = 1\n"}, reply)
+    assert "undoes what your earlier edits" in result.rejected[0].message
+
+
+def test_what_comes_back_to_the_base_is_no_change() -> None:
+    base = view_of({"a.py": b"one = 1\n"})
+    now = {"a.py": Change("a.py", b"one = 2\n")}
+    back = read_reply(fenced_block("a.py", "one = 2\n", "one = 1\n")).edits
+    assert apply_edits(base, now, back).changes == {}
 
 
 def test_a_delete_of_a_file_that_never_was_is_refused_with_the_nearest_name() -> None:
@@ -337,11 +345,14 @@ def test_an_edit_said_again_in_a_later_reply_is_done() -> None:
     assert apply_edits(base, first.changes, again, seen={}).changes == first.changes
 
 
-def test_two_edits_that_share_lines_around_them_are_both_applied() -> None:
+def test_an_edit_whose_lines_around_it_were_changed_before_is_asked_about() -> None:
+    """It may be meant beside the first edit, or in its place."""
     reply = fenced_block("a.txt", "a\nb\nc\n", "A\nb\nc\n") + fenced_block(
         "a.txt", "a\nb\nc\nd\n", "a\nb\nc\nD\n"
     )
-    assert contents_after({"a.txt": "a\nb\nc\nd\n"}, reply) == {"a.txt": b"A\nb\nc\nD\n"}
+    result = apply_reply({"a.txt": "a\nb\nc\nd\n"}, reply)
+    assert result.changes["a.txt"].content == b"A\nb\nc\nd\n"
+    assert "not in the file" in result.rejected[0].message
 
 
 def test_a_heading_that_contradicts_its_number_is_asked_about() -> None:

@@ -40,9 +40,15 @@ def test_a_write_that_drops_most_of_a_large_file_is_refused() -> None:
 def test_a_write_of_an_excerpt_is_refused() -> None:
     excerpt = "".join(f"line {number} of the file\n" for number in range(5, 15))
     content = "".join(LONG.splitlines(keepends=True)[:30])
-    assert contents_after({"a.txt": content}, f"a.txt\n```\n{excerpt}```\n") == {}
-    changed = excerpt.replace("line 9", "line nine")
-    assert "was not written" in rejection_of({"a.txt": content}, f"a.txt\n```\n{changed}```\n")
+    assert "was not written" in rejection_of({"a.txt": content}, f"a.txt\n```\n{excerpt}```\n")
+
+
+def test_an_excerpt_below_an_edit_of_its_file_is_a_quote() -> None:
+    block = fenced_block("a.txt", "line 7 of the file\n", "line seven\n")
+    quote = "a.txt\n```\nline 6 of the file\nline seven\nline 8 of the file\n```\n"
+    assert contents_after({"a.txt": LONG}, block + "\n" + quote) == {
+        "a.txt": LONG.replace("line 7 of the file", "line seven").encode()
+    }
 
 
 def test_a_large_file_may_be_dropped_by_deleting_it_first() -> None:
@@ -104,7 +110,7 @@ def test_a_file_may_become_shorter() -> None:
 @pytest.mark.parametrize("path", ["app.py", "new.py"])
 def test_a_block_with_odd_markers_is_not_the_file(path: str, marker: str) -> None:
     reply = f"{path}\n```python\n{marker}\nimport os\n=======\nimport re\n>>>>>>> updated\n```\n"
-    assert "reads like an edit" in rejection_of({"app.py": APP}, reply)
+    assert "was not written" in rejection_of({"app.py": APP}, reply)
 
 
 def test_a_file_that_begins_with_a_marker_may_go_on_doing_so() -> None:
