@@ -1,10 +1,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install install-dev demo test lint check bench lock clean
+.PHONY: install install-dev install-fuzz demo test lint check bench fuzz lock clean
 
 install: .venv/installed
 install-dev: .venv/installed-dev
+install-fuzz: .venv/installed-fuzz
 
 .venv/installed: requirements.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -13,6 +14,10 @@ install-dev: .venv/installed-dev
 
 .venv/installed-dev: requirements-dev.txt .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	touch $@
+
+.venv/installed-fuzz: requirements-fuzz.txt .venv/installed-dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-fuzz.txt
 	touch $@
 
 demo: install
@@ -33,10 +38,15 @@ check: lint
 bench: install-dev
 	$(BIN)/python -m tests.benchmarks
 
+# Five minutes for each reader of what strangers and models write (CPython 3.11 to 3.13 on Linux).
+fuzz: install-fuzz
+	$(BIN)/python -m tests.fuzz
+
 # Needs uv (https://docs.astral.sh/uv/).
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras --custom-compile-command "make lock" requirements.in -o requirements.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras --custom-compile-command "make lock" requirements-dev.in -o requirements-dev.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras --custom-compile-command "make lock" requirements-fuzz.in -o requirements-fuzz.txt
 
 clean:
 	rm -rf .venv node_modules

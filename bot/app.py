@@ -155,7 +155,7 @@ def build_model(
     from bot.adapters.model import OpenAIModel
 
     key = config.openai_api_key
-    return OpenAIModel(
+    model = OpenAIModel(
         base_url=config.openai_base_url,
         api_key=key.get_secret_value() if key else None,
         model=config.openai_model,
@@ -164,6 +164,11 @@ def build_model(
         metrics=metrics,
         max_limit_wait_s=max_limit_wait_s,
     )
+    if not config.keep_replies:
+        return model
+    from bot.adapters.model.kept_replies import KeptReplies
+
+    return KeptReplies(model, config.data_dir / "replies", make_redactor(config.secrets()))
 
 
 def build_prices(config: Config) -> dict[str, Prices]:

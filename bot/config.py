@@ -127,6 +127,11 @@ class Config(BaseModel):
         0,
         "How long the embedded request log keeps its rows; 0: until you delete them.",
     )
+    keep_replies: bool = _setting(
+        "TINYGEN_KEEP_REPLIES",
+        False,
+        "Whether the models' newest 1,000 replies are kept in the data directory, without secrets.",
+    )
     data_dir: Path = _setting(
         "TINYGEN_DATA_DIR", Path("./data"), "Embedded database and repository cache."
     )
