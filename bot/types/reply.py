@@ -17,10 +17,11 @@ class Edit:
     - write: the whole content of `path` becomes `replace`.
     - delete: `path` is removed; its lines must be those of `search`, unless that is empty.
     - move: `path` is renamed to `to`; edits of `to` may follow.
+    - repeat: like replace, but of a reply that names no file: it must be said before.
     - quote: nothing changes; the reply shows the code `replace`, of `path` unless that is "".
     """
 
-    action: Literal["replace", "write", "delete", "move", "quote"]
+    action: Literal["replace", "write", "delete", "move", "repeat", "quote"]
     path: str
     search: str = ""
     replace: str = ""

@@ -33,6 +33,7 @@ from bot.change.edits.full_file import (
     MIN_KEPT_SHARE,
     find_placeholder,
     full_file_fault,
+    has_line_numbers,
     strip_line_numbers,
 )
 from bot.change.edits.later import Later
@@ -58,6 +59,10 @@ _MIN_TELLING_ALPHANUMERICS = 5
 """The fewest letters and digits of a line of several words by which it is recognized."""
 _MIN_SHARED_LINES = 3
 
+_DEFINITION = re.compile(
+    r"^\s{0,20}(?:export |public |async |pub |static ){0,3}(?:def|class|func|function|fn|interface)\s\w",
+    re.MULTILINE,
+)
 _UNDECODABLE = re.compile("[\udc80-\udcff]")
 """What `surrogateescape` makes of bytes that are not UTF-8."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -107,6 +112,7 @@ class _Applier:
         """Raises EditRefused, with nothing changed, if the edit cannot be applied."""
         actions: dict[str, Callable[[Edit], None]] = {
             "replace": self._replace,
+            "repeat": self._check_repeat,
             "write": self._write,
             "delete": self._delete,
             "move": self._move,
@@ -276,6 +282,14 @@ class _Applier:
             )
         self.files.move(path, to)
 
+    def _check_repeat(self, edit: Edit) -> None:
+        """Raises EditRefused unless the file has the edit's result at its place already."""
+        path = self._resolve(edit.path)
+        if not self.files.exists(path):
+            raise self._no_such_file(path)
+        if self._locate(path, self.files.read_lines(path), edit):
+            raise EditRefused(feedback.no_file_named(edit.search))
+
     def _check_quote(self, edit: Edit) -> None:
         """Raises EditRefused if the quote is in none of the files that the reply names, before or
         after the edits, but shares lines with one or is said to be of one."""
@@ -283,6 +297,9 @@ class _Applier:
         paths = dict.fromkeys([*named, *self.files.edited_paths])
         if not edit.replace.strip() or self._is_quoted(paths, edit.replace):
             return
+        self.files.edited_paths |= dict.fromkeys(named)
+        if not edit.path and _DEFINITION.search(edit.replace):
+            raise EditRefused(feedback.no_file_named(edit.replace))
         quoted = set(filter(_is_telling, map(unindented, edit.replace.split("\n"))))
         for path in paths:
             is_shared = any(
@@ -365,6 +382,8 @@ def _without_copied_signs(edit: Edit) -> Edit:
     search = strip_line_numbers(edit.search)
     if search != edit.search or edit.action == "quote":
         new = strip_line_numbers(new)
+        if has_line_numbers(new) and edit.action != "quote":
+            return edit
     return replace(edit, search=search, replace=new)
 
 

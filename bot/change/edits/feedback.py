@@ -146,6 +146,14 @@ def may_be_other_file(path: str, other: str) -> str:
     )
 
 
+def no_file_named(code: str) -> str:
+    return (
+        f"The code{_beginning(code)} is shown without the path of its file. If it is meant as a"
+        " change, send it as a search/replace block under the file's path; if it is only an example,"
+        " leave it out."
+    )
+
+
 def unclear_quote(path: str, code: str) -> str:
     return (
         f"The code{_beginning(code)} is not in {path} as it stands, and no edit says where it"

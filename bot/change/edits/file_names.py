@@ -85,19 +85,22 @@ class FileNames:
         return _read_info(fence.info, self._known)
 
     def of_block(self, number: int, label: str) -> str | None:
-        """The file of the block at line `number`. The first of these decides: the block's own
-        `label`, the nearest line above that is a path, the nearest sentence above that names one,
-        the file of the last edit."""
+        """The file of the block at line `number`: its own `label`, the one that is named above, or
+        that of the last edit."""
         path = self.read_label(label) if label else None
         if path:
             return path
+        return self.named_above(number) or self.last_path
+
+    def named_above(self, number: int) -> str | None:
+        """The path of the nearest line above that is one, or else of the nearest sentence."""
         above = range(number - 1, max(self.first_line, number - LABEL_REACH_LINES) - 1, -1)
         for read_line in (self._read_line, self.read_sentence):
             for line in above:
                 path = read_line(line)
                 if path:
                     return path
-        return self.last_path
+        return None
 
     def right_above(self, number: int) -> str | None:
         """The path that the nearest line above consists of."""

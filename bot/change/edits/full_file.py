@@ -22,7 +22,7 @@ _COMMENT_ENDS = ("*/}", "*/", "-->", "*)")
 _DOTS = re.compile(r"\.{3,}|…")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _KEYS = frozenset({
-    "existing", "unchanged", "rest", "remaining", "remainder", "omitted", "untouched", "elided",
+    "existing", "unchanged", "continued", "continues", "rest", "remaining", "remainder", "omitted", "untouched", "elided",
     "truncated", "brevity",
 })  # fmt: skip
 _WEAK_KEYS = frozenset({
@@ -59,6 +59,7 @@ _EDIT_MARKER = re.compile(
 """What opens a conflict, or a search/replace block whose marker is bold or escaped."""
 _NUMBERED_LINE = re.compile(r"\s{0,8}L?(\d{1,7})(?:(?:\s?[|:│→]|\t)(.*))?", re.DOTALL)
 """A line that was copied with its number before it."""
+_PATH = re.compile(r"(?:[\w.-]{1,60}/){1,8}[\w.-]{1,60}\.[A-Za-z]{1,5}")
 _PROGRAM_OUTPUT = re.compile(r"Traceback \(most recent call last\):|@@ -\d|diff --git ")
 
 
@@ -73,7 +74,17 @@ def full_file_fault(old: Text, new: Text) -> str | None:
         return "reads like an edit or a program's output, not like a file"
     if closes_reasoning(new.bodies) and not closes_reasoning(old.bodies):
         return "holds the end of your reasoning"
-    return _fault_against(old, new)
+    other = _other_file(new.bodies, old.bodies)
+    return f"goes on with another file ({other})" if other else _fault_against(old, new)
+
+
+def _other_file(lines: Sequence[str], known: Sequence[str]) -> str | None:
+    """A line that is a comment with nothing but a path, as models write above a file."""
+    for line in lines:
+        sign, text = _split_comment(line[:_MAX_PLACEHOLDER_CHARS])
+        if sign and "/" in text and _PATH.fullmatch(text) and line not in known:
+            return text
+    return None
 
 
 def _fault_against(old: Text, new: Text) -> str | None:
@@ -151,6 +162,13 @@ def _reads_like_edit(line: str) -> bool:
 
 def _is_comment(line: str) -> bool:
     return _split_comment(line)[0] not in ("", "*", "'")
+
+
+def has_line_numbers(text: str) -> bool:
+    """Whether a line begins with a number as of a line."""
+    return any(
+        match and match[2] is not None for match in map(_NUMBERED_LINE.fullmatch, text.split("\n"))
+    )
 
 
 def strip_line_numbers(text: str) -> str:

@@ -64,11 +64,18 @@ _INSTRUCTION = re.compile(
 )
 """A sentence that asks for a change."""
 _ASKS = re.compile(
-    r"\b(?:put|replace|change|add|insert|append|remove|delete|set)\b.*:\s*$", re.IGNORECASE
+    r"\b(?:put|replace|change|add|insert|append|remove|delete|set)\b.*:\s*$"
+    r"|^\W*(?:after|new|to|with|into|becomes?|replacement|updated)\b[^.]{0,20}:\W*$",
+    re.IGNORECASE,
 )
+"""A sentence above code by which it is meant as a change."""
+_STAYS = re.compile(
+    r"\(.*\b(?:unchanged|no changes?|existing|current|for reference)\b.*\)", re.IGNORECASE
+)
+"""A path's note by which the file below it is only shown."""
 _OPTIONAL = re.compile(
     r"\s*+(?:if |optional|alternativ|another (?:way|option)|(?:for|as an) (?:example|instance)).*:\s*"
-    r"|(?=.{0,400}\b(?:may|might|could|would|do not|don't|not in this)\b).*:\s*",
+    r"|(?=.{0,400}\b(?:may|might|could|would|do not|don't|not in this|optional|examples?|sketch)\b).*:\s*",
     re.IGNORECASE,
 )
 """A sentence above an edit by which it may not be meant."""
@@ -215,7 +222,7 @@ class _Parser:
     def _read_part(self, number: int) -> int:
         if opens_block(self._lines[number]):
             return self._read_block(number)
-        if diffs.starts_envelope(self._lines, number):
+        if diffs.starts_envelope(self._lines[number]):
             return self._read_envelope(number)
         if diffs.starts_unified_diff(self._lines, number):
             return self._read_bare_diff(number)
@@ -287,7 +294,6 @@ class _Parser:
             self._lines,
             number,
             len(self._lines) if end is None else end,
-            label=None,
             cut=end is None,
             is_fenced=self._wrapper is not None,
         )
@@ -336,12 +342,18 @@ class _Parser:
         return self._finish_part(fence.line, end + 1)
 
     def _read_fenced_diff(self, fence: Fence) -> int:
-        label = self._file_names.of_block(fence.line + 1, "")
+        named = self._file_names.named_above(fence.line + 1)
         close = self._fences.close_of_hunks(fence)
         end = len(self._lines) if close is None else close
         self._dedent(fence, end)
         result = diffs.read_unified_diff(
-            self._lines, fence.line + 1, end, label=label, cut=close is None, is_fenced=True
+            self._lines,
+            fence.line + 1,
+            end,
+            label=named,
+            last_path=self._file_names.last_path,
+            cut=close is None,
+            is_fenced=True,
         )
         result.end = end + 1
         if not result.edits and not result.problems:
@@ -387,7 +399,9 @@ class _Parser:
             )
             return self._finish_part(fence.line, len(self._lines))
         lines = [_dedent(line, fence.indent) for line in self._lines[start:close]]
-        self.edits.append(Edit("write", path, replace=_join(lines)))
+        above = self._file_names.text_above(fence.line)
+        is_quote = above is not None and _STAYS.search(self._lines[above])
+        self.edits.append(Edit("quote" if is_quote else "write", path, replace=_join(lines)))
         self._file_names.last_path = path
         return self._finish_part(fence.line, close + 1)
 
@@ -413,7 +427,7 @@ class _Parser:
             first = self._first_line(first + 1, end)
         if first is None:
             return False
-        if opens_block(self._lines[first]) or diffs.starts_envelope(self._lines, first):
+        if opens_block(self._lines[first]) or diffs.starts_envelope(self._lines[first]):
             return True
         if self._file_names.right_above(number):
             return False
