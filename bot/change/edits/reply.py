@@ -65,7 +65,7 @@ _INSTRUCTION = re.compile(
 """A sentence that asks for a change."""
 _ASKS = re.compile(
     r"\b(?:put|replace|change|add|insert|append|remove|delete|set)\b.*:\s*$"
-    r"|^\W*(?:after|new|to|with|into|becomes?|replacement|updated)\b[^.]{0,20}:\W*$",
+    r"|^\W*(?:after|new|to|with|into|becomes?|replacement|updated)(?: this| code)?\W{0,4}:\W*$",
     re.IGNORECASE,
 )
 """A sentence above code by which it is meant as a change."""
