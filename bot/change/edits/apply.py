@@ -118,6 +118,7 @@ class _Applier:
             "move": self._move,
             "quote": self._check_quote,
         }
+        self.files.charge(len(edit.search) + len(edit.replace))
         actions[edit.action](edit)
 
     def _replace(self, edit: Edit) -> None:
@@ -151,7 +152,6 @@ class _Applier:
         seen = self.files.read_seen_lines(path)
         if seen and seen.bodies == new.bodies:
             raise EditRefused(feedback.undoes_earlier(path))
-        text.spend_scan(2)
         self.files.write(path, _encode(new.render(), self.files.read_text(path)))
 
     def _locate(self, path: str, text: Text, edit: Edit) -> Match | None:
@@ -201,7 +201,6 @@ class _Applier:
         new = split_lines(content)
         if old.bodies == new.bodies:
             return
-        old.spend_scan(8)
         fault = full_file_fault(old, new) or self._undoes_earlier(path, old, new)
         content = replace_all(old, content).render()
         fault = fault or self._syntax_fault(path, old.render(), content)
@@ -251,7 +250,6 @@ class _Applier:
             return None
         for other in others:
             text = self.files.read_lines(other)
-            text.spend_scan(2)
             shared = (Counter(lines) & Counter(map(unindented, text.bodies))).total()
             if shared >= len(lines) * MIN_KEPT_SHARE:
                 return other
@@ -314,7 +312,6 @@ class _Applier:
         quoted = [line for line in map(unindented, code.split("\n")) if line]
         for path in paths if quoted else ():
             for text in self._texts_of(path):
-                text.spend_scan()
                 lines = text_of([line for line in map(unindented, text.bodies) if line])
                 if find_lines(lines, quoted, exact, most=1):
                     return True

@@ -12,7 +12,7 @@ https://github.com/openai/codex/blob/main/codex-rs/apply-patch/apply_patch_tool_
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 

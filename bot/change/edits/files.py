@@ -29,6 +29,8 @@ time, which is often half of that."""
 MAX_HINTS = 20
 """How many rejections of a reply may search for the nearest lines or names."""
 
+_NS_PER_CHAR = 100
+"""What the slowest edits take, of many short lines."""
 _MAX_CACHED_BYTES = 64_000_000
 _MAX_CACHED_TEXTS = 8
 _FILE_MODES = ("100644", "100755")
@@ -121,12 +123,7 @@ class Files:
 
     def resolve(self, path: str) -> str:
         """The path that is meant; raises EditRefused if edits may not name it."""
-        named, path = path, self._tree.resolve(path)
-        if named == path and self._tree.has_unknown_prefix(path):
-            raise EditRefused(
-                f"There is no directory {path[0]}/. "
-                f"Send the path without that prefix, or as `./{path[:200]}` to make it."
-            )
+        path = self._tree.resolve(path)
         fault = path_fault(path)
         if fault:
             raise EditRefused(
@@ -150,9 +147,10 @@ class Files:
             )
         return path
 
-    def spend(self, work_ns: int) -> None:
-        """Adds to the work of this reply; raises EditRefused if that is too much."""
-        self._work_ns += work_ns
+    def charge(self, size_chars: int) -> None:
+        """Adds what an edit of a text of this size may cost, looking at each character a few times;
+        raises EditRefused if the reply's edits cost too much."""
+        self._work_ns += _NS_PER_CHAR * size_chars
         if self._work_ns > MAX_WORK_NS:
             raise EditRefused(
                 "The reply's edits take too much work. Send this one in a later reply."
@@ -186,7 +184,6 @@ class Files:
     def read_text(self, path: str) -> str:
         """The decoded content; raises EditRefused for files that are no text."""
         content = self.read(path)
-        self.spend(len(content))
         if is_binary(content):
             raise EditRefused(f"{path} is a binary file, which edits may not touch.")
         if is_lfs_pointer(content):
@@ -194,6 +191,7 @@ class Files:
         return decode(content)
 
     def read_lines(self, path: str) -> Text:
+        self.charge(len(self.read(path)))
         return self._cached(self._texts, path, lambda: self.read_text(path))
 
     def read_seen_lines(self, path: str) -> Text | None:
@@ -211,9 +209,7 @@ class Files:
         if path not in texts:
             if len(texts) >= _MAX_CACHED_TEXTS:
                 texts.clear()
-            text = split_lines(read(), self.spend)
-            text.spend_scan()
-            texts[path] = text
+            texts[path] = split_lines(read())
         return texts[path]
 
     def write(self, path: str, content: bytes) -> None:
@@ -349,54 +345,31 @@ class _Tree:
         self._changes = changes
         self._names: _NameIndex | None = None
         """Made at first use: most replies change existing files only."""
-        self._diff_prefixes: set[str] = set()
-        """Of `a/` and `b/` those that the reply left on the path of an existing file."""
 
     def has(self, path: str) -> bool:
         change = self._changes.get(path)
         return change.content is not None if change else path in self._blobs
 
     def resolve(self, path: str) -> str:
-        """The path without `./`, without a diff's prefix, and as an existing file spells it.
-
-        `a/x` or `b/x` is taken for `x` if `x` or its top directory exists, or if another path of
-        the reply showed that it leaves that prefix on.
-        """
+        """The path without `./`, with slashes, and without a diff's `a/` or `b/` if that leads to a
+        file. A path that begins with `./` is meant as it is."""
         if path.startswith("./"):
             return path[2:]
-        if "\\" in path:
-            path = self._with_slashes(path)
-        if not self.has_unknown_prefix(path):
-            return path if self.has(path) else self._index().existing_spelling(path)
-        prefix, rest = path[:2], path[2:]
-        if self.has(rest):
-            self._diff_prefixes.add(prefix)
-        is_prefixed = prefix in self._diff_prefixes or self._is_directory(rest.partition("/")[0])
-        return rest if is_prefixed else path
-
-    def _with_slashes(self, path: str) -> str:
-        """A path of Windows as the repository writes it, if the file or its directory exists."""
-        slashed = path.replace("\\", "/").removeprefix("./")
-        exists = self.has(slashed) or self._is_directory(slashed.rpartition("/")[0])
-        return slashed if exists else path
+        slashed = path.replace("\\", "/")
+        if self.has(slashed) or self._is_directory(slashed.rpartition("/")[0]):
+            path = slashed
+        is_prefixed = path.startswith(("a/", "b/")) and not self.has(path)
+        return path[2:] if is_prefixed and self.has(path[2:]) else path
 
     def meant_path(self, path: str) -> str | None:
-        """What is left of a new path without its first directory, if that does not exist and the
-        rest leads into one that does: the repository's own name may stand before it."""
+        """What is left of a new path without its first directory, if that does not exist, and is a
+        diff's prefix or leads into one that does: the repository's own name may stand there."""
         first, slash, rest = path.partition("/")
+        if not slash or first in self._blobs or self._is_directory(first):
+            return None
         directory = rest.rpartition("/")[0]
-        is_known = self._is_directory(first) or not directory
-        return rest if slash and not is_known and self._is_directory(directory) else None
-
-    def has_unknown_prefix(self, path: str) -> bool:
-        """Whether the path begins with `a/` or `b/`, and no such directory exists: it may be a
-        diff's prefix."""
-        if not path.startswith(("a/", "b/")) or len(path) == 2:
-            return False
-        directory = path[0]
-        if self.has(path) or directory in self._blobs:
-            return False
-        return not self._is_directory(directory)
+        is_meant = first in ("a", "b") or (directory and self._is_directory(directory))
+        return rest if is_meant else None
 
     def note_change(self, path: str, *, exists: bool) -> None:
         """To be called before `changes` says so."""
@@ -455,19 +428,6 @@ class _NameIndex:
             if directory not in self.directories:
                 self._by_folded.setdefault(_fold_case(directory), set()).add(directory)
             self.directories[directory] += count
-
-    def existing_spelling(self, path: str) -> str:
-        """The path as an existing file spells it in other code points: macOS decomposes letters
-        that other systems compose."""
-        if path.isascii():
-            return path
-        composed = compose(path)
-        found = [
-            other
-            for other in self._by_folded.get(_fold_case(path), ())
-            if self._files[other] > 0 and compose(other) == composed
-        ]
-        return found[0] if len(found) == 1 else path
 
     def is_directory_without(self, path: str, removed: Collection[str]) -> bool:
         """Whether a directory has files beside the `removed` ones."""

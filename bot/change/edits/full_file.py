@@ -21,24 +21,20 @@ _COMMENT_SIGN = re.compile(r"#+|//+|/\*+|<!--|--|;+|%+|\{/\*|\(\*|\*|'|rem\b", r
 _COMMENT_ENDS = ("*/}", "*/", "-->", "*)")
 _DOTS = re.compile(r"\.{3,}|…")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
-_KEYS = frozenset({
-    "existing", "unchanged", "continued", "continues", "rest", "remaining", "remainder", "omitted", "untouched", "elided",
-    "truncated", "brevity",
-})  # fmt: skip
-_WEAK_KEYS = frozenset({
-    "same", "previous", "original", "other", "keep", "above", "before", "snip", "etc", "more",
-})  # fmt: skip
-_VOCABULARY = _KEYS | _WEAK_KEYS | {
-    "a", "all", "and", "are", "as", "be", "been", "body", "class", "classes", "code", "component",
-    "config", "configuration", "content", "contents", "data", "declarations", "definitions",
-    "elements", "entries", "everything", "exactly", "fields", "file", "files", "for", "from",
-    "function", "functions", "goes", "handlers", "helpers", "here", "identical", "implementation",
-    "implementations", "imports", "in", "is", "it", "items", "lines", "logic", "method", "methods",
-    "module", "no", "not", "of", "options", "part", "parts", "properties", "remain", "remains",
-    "routes", "rules", "script", "section", "sections", "setup", "source", "statements", "stay",
-    "stays", "still", "structure", "tests", "text", "that", "the", "this", "to", "unmodified", "up",
-    "was", "without", "changes", "change", "changed", "modified", "with", "your",
-}  # fmt: skip
+_KEY = re.compile(
+    "existing|unchanged|rest|remaining|remainder|omitted|untouched|elided|truncated|continue[ds]|brevity"
+)
+_WEAK_KEY = re.compile("same|previous|original|other|keep|above|before|snip|etc|more")
+_PLAIN_WORD = re.compile(
+    f"{_KEY.pattern}|{_WEAK_KEY.pattern}|a|all|and|are|as|be|been|body|class(?:es)?|code|component"
+    "|config(?:uration)?|contents?|data|declarations|definitions|elements|entries|everything"
+    "|exactly|fields|files?|for|from|functions?|goes|handlers|helpers|here|identical"
+    "|implementations?|imports|in|is|it|items|lines|logic|methods?|module|no|not|of|options|parts?"
+    "|properties|remains?|routes|rules|script|sections?|setup|source|statements|stays?|still"
+    "|structure|tests|text|that|the|this|to|unmodified|up|was|without|changed?|changes|modified"
+    "|with|your"
+)
+"""What a comment that stands for other lines is made of."""
 _CUT_OFF = re.compile(r"(?:\.{3}|…)\s?[\[(<](?:truncated|omitted|snip|cut|elided|more)\b")
 _UNCHANGED = re.compile(
     r"\b(?:no changes?|unchanged|not changed|as before|(?:stays?|remains?) the same|omitted)\b"
@@ -137,10 +133,11 @@ def _stands_for_lines(line: str, *, loses_lines: bool) -> bool:
         return True
     if _FOREIGN_KEYS.search(text):
         return True
-    is_plain = _VOCABULARY.issuperset(words)
-    if not _KEYS.isdisjoint(words):
+    is_plain = all(map(_PLAIN_WORD.fullmatch, words))
+    if any(map(_KEY.fullmatch, words)):
         return is_plain or is_bracketed or (has_dots and text.startswith((".", "…")))
-    return is_plain and not _WEAK_KEYS.isdisjoint(words) and (has_dots or loses_lines)
+    has_weak_key = any(map(_WEAK_KEY.fullmatch, words))
+    return is_plain and has_weak_key and (has_dots or loses_lines)
 
 
 def _split_comment(line: str) -> tuple[str, str]:

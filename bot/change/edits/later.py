@@ -16,8 +16,6 @@ class Later:
     """Where the lines of a file as the model saw it are now."""
 
     def __init__(self, seen: Text, now: Text) -> None:
-        seen.spend_scan(4)
-        now.spend_scan(4)
         self._now = now
         self._seen = seen
         pairs = align(seen.bodies, now.bodies)

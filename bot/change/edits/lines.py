@@ -14,19 +14,10 @@ from functools import cached_property
 LineKey = Callable[[str], str]
 """Two lines count as equal if their keys are: `exact`, `trimmed`, `unindented`, each more tolerant
 than the one before."""
-Spend = Callable[[int], None]
-"""Is called with the cost of work, in about nanoseconds; it may raise if that was too much."""
 
 _BOM = "\ufeff"
 _MAX_COMBINING_MARKS = 30
 """https://www.unicode.org/reports/tr15/#Stream_Safe_Text_Format"""
-_NS_PER_LINE = 200
-_NS_PER_CHAR = 5
-_BLANK_DEPTH = 1 << 60
-
-
-def _ignore_cost(_work_ns: int) -> None:
-    pass
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,32 +28,28 @@ class Text:
     bom: str
     bodies: list[str]
     ends: list[str]
-    spend: Spend = _ignore_cost
     _by_key: dict[LineKey, str] = field(default_factory=dict, repr=False)
 
     def join_by_key(self, key: LineKey) -> str:
         """The keys of all lines as `join_lines` gives them, so that a run of lines is found as one
         string. Kept for the next call."""
         if key not in self._by_key:
-            self.spend_scan()
             self._by_key[key] = join_lines(map(key, self.bodies))
         return self._by_key[key]
 
-    def spend_scan(self, times: int = 1) -> None:
-        """Spends the cost of looking at every line."""
-        lines_ns = _NS_PER_LINE * len(self.bodies)
-        chars_ns = _NS_PER_CHAR * self._size_chars
-        self.spend(times * (lines_ns + chars_ns))
-
     @cached_property
-    def depths(self) -> list[int]:
-        """The indentation of each line in columns; a blank line's is larger than any other."""
-        self.spend_scan()
-        return [_BLANK_DEPTH if is_blank(body) else _count_columns(body) for body in self.bodies]
-
-    @cached_property
-    def _size_chars(self) -> int:
-        return sum(map(len, self.bodies))
+    def ends_of_spans(self) -> list[int]:
+        """For each line, the next one that is not indented deeper."""
+        ends = [len(self.bodies)] * len(self.bodies)
+        open_lines: list[tuple[int, int]] = []
+        for number, body in enumerate(self.bodies):
+            if is_blank(body):
+                continue
+            depth = _count_columns(body)
+            while open_lines and open_lines[-1][0] >= depth:
+                ends[open_lines.pop()[1]] = number
+            open_lines.append((depth, number))
+        return ends
 
     @cached_property
     def line_end(self) -> str:
@@ -81,7 +68,7 @@ class Text:
         return self.bom + "".join(self.lines_with_ends())
 
 
-def split_lines(text: str, spend: Spend = _ignore_cost) -> Text:
+def split_lines(text: str) -> Text:
     """A line ends at LF or CRLF, or at CR in a file that has no LF at all; never at a form feed or
     U+2028."""
     bom = _BOM if text.startswith(_BOM) else ""
@@ -96,7 +83,7 @@ def split_lines(text: str, spend: Spend = _ignore_cost) -> Text:
     if last:
         bodies.append(last)
         ends.append("")
-    return Text(bom, bodies, ends, spend)
+    return Text(bom, bodies, ends)
 
 
 def text_of(lines: Sequence[str]) -> Text:

@@ -8,8 +8,7 @@ matched by similarity.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -36,8 +35,6 @@ _TOLERANCES: tuple[tuple[LineKey, bool], ...] = (
 _MAX_PLACES = 200
 _MIN_ANCHOR_PREFIX_CHARS = 40
 """An anchor of this length may be only the beginning of its line."""
-_NS_PER_SEARCHED_CHAR = 3
-_NS_PER_DEPTH = 60
 
 _Span = tuple[int, int]
 """0-based lines (first, end) of a file."""
@@ -95,11 +92,9 @@ def find_lines(
 ) -> list[int]:
     """The 0-based lines of the text where `lines` are, compared by `key`; `most` at most."""
     sought, content = join_lines(map(key, lines)), text.join_by_key(key)
-    text.spend(_NS_PER_SEARCHED_CHAR * len(content))
     found: list[int] = []
     position, line = 0, 0
     while len(found) < most:
-        text.spend(_NS_PER_SEARCHED_CHAR * len(sought))
         start = content.find(sought, position)
         if start < 0:
             break
@@ -137,8 +132,13 @@ def _under_anchors(text: Text, matches: Sequence[Match], anchors: Sequence[str])
     it; or, if only one such line exists, those below it."""
     spans: list[_Span] = [(-1, len(text.bodies))]
     for anchor in anchors:
-        lines = _find_anchor(text, anchor)
-        inner = (span for outer in spans for span in _indented_spans(text, lines, outer))
+        lines = _find_anchor(text, anchor)[:_MAX_PLACES]
+        inner = (
+            (line, min(end, text.ends_of_spans[line]))
+            for first, end in spans
+            for line in lines
+            if first < line < end
+        )
         spans = list(islice(inner, _MAX_PLACES))
     inside = [m for m in matches if any(first < m.start < end for first, end in spans)]
     if inside or len(spans) != 1:
@@ -149,7 +149,6 @@ def _under_anchors(text: Text, matches: Sequence[Match], anchors: Sequence[str])
 def _find_anchor(text: Text, anchor: str) -> list[int]:
     """The 0-based lines that equal the anchor, or begin with it if it is long."""
     sought, content = "\n" + unindented(anchor), text.join_by_key(unindented)
-    text.spend(_NS_PER_SEARCHED_CHAR * len(content))
     may_be_prefix = len(sought) > _MIN_ANCHOR_PREFIX_CHARS
     found: list[int] = []
     line, counted_to = 0, 0
@@ -161,16 +160,3 @@ def _find_anchor(text: Text, anchor: str) -> list[int]:
             found.append(line)
         position = content.find(sought, position + 1)
     return found
-
-
-def _indented_spans(text: Text, lines: Sequence[int], outer: _Span) -> Iterator[_Span]:
-    """For each of the lines inside `outer`: the line itself, and the next one that is not indented
-    deeper."""
-    depths = text.depths
-    outer_first, outer_end = outer
-    for first in lines[bisect_right(lines, outer_first) : bisect_left(lines, outer_end)]:
-        end = first + 1
-        while end < outer_end and depths[end] > depths[first]:
-            end += 1
-        text.spend(_NS_PER_DEPTH * (end - first))
-        yield first, end

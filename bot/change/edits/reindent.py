@@ -21,7 +21,6 @@ _SPACES_PER_TAB = (4, 2, 8)
 def replace_match(text: Text, match: Match) -> Text | None:
     """The whole file with the match replaced; None if the indentation of a new line cannot be
     determined."""
-    text.spend_scan()
     old = text.slice(match.start, match.end)
     keeps_ends = _has_line_ends_of_file(match, old)
     kept = {new: old for old, new in _align_sides(match, with_ends=keeps_ends)}

@@ -208,31 +208,22 @@ def test_a_name_that_the_repository_has_may_be_edited_though_none_like_it_is_mad
     }
 
 
-@pytest.mark.parametrize(
-    ("path", "meant"),
-    [
-        ("a/src/app.py", "src/app.py"),
-        ("b/src/new.py", "src/new.py"),
-        ("./a/new.py", "a/new.py"),
-        ("./c/new.py", "c/new.py"),
-    ],
-)
-def test_a_diffs_prefix_is_taken_off_where_the_repository_says_so(path: str, meant: str) -> None:
-    search = "x = 1\n" if meant == "src/app.py" else ""
-    assert contents_after({"src/app.py": "x = 1\n"}, fenced_block(path, search, "y = 1\n")) == {
-        meant: b"y = 1\n"
+@pytest.mark.parametrize("path", ["a/src/app.py", "b/src/app.py", "./src/app.py", "src\\app.py"])
+def test_a_diffs_prefix_is_taken_off_where_the_rest_is_a_file(path: str) -> None:
+    assert contents_after({"src/app.py": "x = 1\n"}, fenced_block(path, "x = 1\n", "y = 1\n")) == {
+        "src/app.py": b"y = 1\n"
     }
 
 
-def test_a_prefix_that_may_be_a_new_directory_is_asked_about() -> None:
-    assert "or as `./a/new.py`" in rejection_of({"app.py": "x\n"}, "a/new.py\n```\ny = 1\n```\n")
+@pytest.mark.parametrize("path", ["a/new.py", "b/src/new.py", "demo/src/new.py"])
+def test_a_new_path_that_may_be_another_is_asked_about(path: str) -> None:
+    block = fenced_block(path, "", "y = 1\n")
+    assert f"under `./{path}`" in rejection_of({"src/app.py": "x\n"}, block)
+    assert contents_after({"src/app.py": "x\n"}, fenced_block(f"./{path}", "", "y = 1\n")) == {
+        path: b"y = 1\n"
+    }
+
+
+def test_a_diff_of_a_directory_named_like_its_prefix_means_that() -> None:
     diff = "```diff\n--- /dev/null\n+++ b/a/new.py\n@@ -0,0 +1 @@\n+y = 1\n```\n"
     assert contents_after({"app.py": "x\n"}, diff) == {"a/new.py": b"y = 1\n"}
-
-
-def test_a_prefix_that_one_path_shows_is_taken_off_the_others() -> None:
-    reply = fenced_block("a/app.py", "x = 1\n", "y = 1\n") + "\na/new.py\n```\nz = 1\n```\n"
-    assert contents_after({"app.py": "x = 1\n"}, reply) == {
-        "app.py": b"y = 1\n",
-        "new.py": b"z = 1\n",
-    }

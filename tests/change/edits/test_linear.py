@@ -177,7 +177,9 @@ def test_edits_are_applied_in_time_linear_in_their_number() -> None:
 def test_all_edits_of_a_reply_share_one_bound_of_work() -> None:
     base = view_of({"a.py": b"a\n"})
     files = Files(base, {}, {}, max_files=1, max_file_bytes=1_000)
-    files.spend(MAX_WORK_NS)
+    files.read_lines("a.py")
+    with pytest.raises(EditRefused, match="too much work"):
+        files.charge(MAX_WORK_NS)
     with pytest.raises(EditRefused, match="too much work"):
         files.read_lines("a.py")
 
