@@ -43,7 +43,7 @@ class Bound:
 
 BOUNDS: Mapping[str, Bound] = {
     "cli/doctor.py:_check_git": Bound(100, "what the operator's own git says of its version"),
-    "change/edits/checks.py:_JSON_WITH_COMMENTS": Bound(
+    "change/checks.py:_JSON_WITH_COMMENTS": Bound(
         1_000, "a path that may be changed", lambda: path_fault("a/" * 501) is not None
     ),
 }
@@ -73,8 +73,8 @@ METHODS: Mapping[str, str] = {
     "change/context/task.py:_BOILERPLATE": "match",
     "change/context/task.py:_HEADING": "match",
     "change/context/task.py:_SURROUNDINGS": "match",
-    "change/edits/checks.py:_SECRETS": "finditer",
-    "change/edits/unsupported.py:_FORMS": "match",
+    "change/checks.py:_SECRETS": "finditer",
+    "change/edits/reply/unsupported.py:_FORMS": "match",
     "thread/settings/globs.py:_compile_name": "match",
     "thread/links.py:_FILE_SIGNATURES": "match",
     "thread/links.py:_attachment_pattern": "fullmatch",
@@ -140,9 +140,9 @@ def test_the_walk_finds_patterns_of_every_kind() -> None:
     found = {use.where: use for use in USES}
     assert found["change/prompts.py:_quoted"].methods == {"search"}
     assert found["thread/markdown.py:_LINK_WITH_TITLE"].methods == {"finditer"}
-    assert found["change/edits/diffs.py:_SECTION"].methods == {"fullmatch"}
+    assert found["change/edits/reply/diffs.py:_SECTION"].methods == {"fullmatch"}
     assert sum(use.where == "change/context/definitions.py:_COMPILED" for use in USES) > 15
-    assert sum(use.where == "change/edits/checks.py:_SECRETS" for use in USES) > 5
+    assert sum(use.where == "change/checks.py:_SECRETS" for use in USES) > 5
 
 
 def test_a_pattern_that_nobody_can_make_is_not_passed_over() -> None:

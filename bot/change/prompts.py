@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from bot.change.edits.fences import Fences
+from bot.change.edits.reply.fences import Fences
 from bot.types import Context, Excerpt, Message, Prompt, ReviewComment, Task
 from bot.types.reply import RejectedEdit
 from bot.types.snapshot import Patch

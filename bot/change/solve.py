@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from bot.change import prompts
+from bot.change.checks import find_problems
 from bot.change.context import answer_requests, choose_context
-from bot.change.edits import NOTHING_SENT, apply_edits, find_problems, no_syntax_checks, read_reply
+from bot.change.edits import NOTHING_SENT, apply_edits, read_reply
 from bot.change.repository import with_changes
 from bot.change.review_context import changed_places
 from bot.errors import ContextTooLong, Damaged, LimitReached, OutsideError, SetupError, Unworkable
@@ -28,6 +29,7 @@ from bot.types import (
     SyntaxChecker,
     Task,
     Verdict,
+    no_syntax_checks,
 )
 from bot.types.reply import ParsedReply, RejectedEdit, Request
 from bot.types.snapshot import Changes, Patch, RepositoryView

@@ -369,6 +369,11 @@ SyntaxChecker = Callable[[Sequence[tuple[str, bytes]]], Sequence[str | None]]
 parses or its language is unknown."""
 
 
+def no_syntax_checks(files: Sequence[tuple[str, bytes]]) -> Sequence[str | None]:
+    """A syntax checker that knows no language."""
+    return [None] * len(files)
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The model's review of a change. `reason` is its prose, shown to people."""

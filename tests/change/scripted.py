@@ -5,9 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Sequence
 
-from bot.change.edits import no_syntax_checks
 from bot.change.solve import solve
-from bot.types import ModelLimits, Prompt, Reply, Solution, SyntaxChecker, Task
+from bot.types import ModelLimits, Prompt, Reply, Solution, SyntaxChecker, Task, no_syntax_checks
 from bot.types.snapshot import Changes, FileStat, Patch, RepositoryView
 from tests.change.snapshots import view_of
 

@@ -9,8 +9,9 @@ from contextlib import suppress
 
 from bot.adapters.model.errors import ErrorAnswer
 from bot.adapters.model.response import read_completion
+from bot.change.checks import find_problems
 from bot.change.context import answer_requests
-from bot.change.edits import apply_edits, find_problems, read_reply
+from bot.change.edits import apply_edits, read_reply
 from bot.errors import TinyGenError
 from bot.thread.commands import parse_command
 from bot.thread.markdown import neutralize, visible_text

@@ -32,7 +32,7 @@ IMPORTS: dict[str, tuple[str, ...]] = {
     ),
     "read_reply": ("bot.core.edits:read_reply", "bot.change.edits.reply:read_reply"),
     "apply_edits": ("bot.core.edits:apply_edits", "bot.change.edits.apply:apply_edits"),
-    "find_problems": ("bot.core.edits:find_problems", "bot.change.edits.checks:find_problems"),
+    "find_problems": ("bot.core.edits:find_problems", "bot.change.checks:find_problems"),
     "Request": ("bot.core.reply:Request", "bot.types.reply:Request"),
     "Blob": ("bot.core.tree:Blob", "bot.types.snapshot:Blob"),
     "Change": ("bot.core.tree:Change", "bot.types.snapshot:Change"),

@@ -23,11 +23,8 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 from bot.change.edits import feedback
-from bot.change.edits.blocks import other_splits
-from bot.change.edits.checks import find_syntax_errors, no_syntax_checks
 from bot.change.edits.files import MAX_FILE_BYTES, MAX_FILES, EditRefused, Files
 from bot.change.edits.full_file import (
     MIN_KEPT_SHARE,
@@ -36,7 +33,6 @@ from bot.change.edits.full_file import (
     has_line_numbers,
     strip_line_numbers,
 )
-from bot.change.edits.later import Later
 from bot.change.edits.lines import (
     Text,
     count_alphanumerics,
@@ -47,9 +43,10 @@ from bot.change.edits.lines import (
     text_of,
     unindented,
 )
-from bot.change.edits.match import Match, choose_match, find_lines, find_matches, is_above_heading
+from bot.change.edits.locate import locate
+from bot.change.edits.match import Match, find_lines
 from bot.change.edits.reindent import replace_all, replace_match
-from bot.types import SyntaxChecker
+from bot.types import SyntaxChecker, no_syntax_checks
 from bot.types.reply import Edit, EditResult, RejectedEdit
 from bot.types.snapshot import Changes, RepositoryView
 
@@ -155,36 +152,14 @@ class _Applier:
         self.files.write(path, _encode(new.render(), self.files.read_text(path)))
 
     def _locate(self, path: str, text: Text, edit: Edit) -> Match | None:
-        """The only place that the edit means, None if its result is there already. Raises
-        EditRefused if there is none, or are several."""
-        edit, here = _choose_split(path, text, edit)
-        trust_line = path not in self.files.misnumbered_paths
-        chosen = choose_match(text, here, edit, trust_line=trust_line)
-        match = chosen or (here[0] if len(here) == 1 else None)
-        if match and is_above_heading(text, match, edit.anchors):
-            raise EditRefused(feedback.wrong_heading(path, edit.anchors[-1]))
-        seen = self.files.read_seen_lines(path)
-        if seen is not None:
-            later = Later(seen, text)
-            there = find_matches(seen, edit)
-            if chosen and trust_line and chosen.start + 1 == edit.line:
-                there = [each for each in there if later.line_of(each.start) == chosen.start]
-            else:
-                meant = choose_match(seen, there, edit, trust_line=False)
-                there = [meant] if meant else there
-            if any(map(later.has_result, there)):
-                return None
-            if len(there) > 1:
-                match, here = None, there
-            elif there and match and later.line_of(there[0].start) != match.start:
-                match = None
-        if match:
-            return match
-        shown = text if self.files.use_hint() else None
-        if len(here) > 1:
-            lines = tuple(each.start + 1 for each in here)
-            raise EditRefused(feedback.ambiguous(path, shown, edit.search, lines))
-        raise EditRefused(feedback.not_found(path, shown, edit.search))
+        return locate(
+            path,
+            text,
+            self.files.read_seen_lines(path),
+            edit,
+            trust_line=path not in self.files.misnumbered_paths,
+            use_hint=self.files.use_hint,
+        )
 
     def _write(self, edit: Edit) -> None:
         path = self.files.resolve(edit.path)
@@ -221,10 +196,10 @@ class _Applier:
         return "lacks what your other edits of it do" if came - Counter(new.bodies) else None
 
     def _syntax_fault(self, path: str, old: str, new: str) -> str | None:
-        after = find_syntax_errors({path: encode(new)}, self.check_syntax)
-        if not after or find_syntax_errors({path: encode(old)}, self.check_syntax):
+        (error,) = self.check_syntax([(path, encode(new))])
+        if error is None or self.check_syntax([(path, encode(old))])[0]:
             return None
-        return f"does not parse, though the file did before ({after[path]})"
+        return f"does not parse, though the file did before ({error})"
 
     def _create(self, path: str, edit: Edit) -> None:
         """Makes a new file. A path that begins with `./` is meant as it is."""
@@ -332,44 +307,6 @@ class _Applier:
             return EditRefused(feedback.removed_file(path))
         paths = self.files.visible_paths() if self.files.use_hint() else ()
         return EditRefused(feedback.missing_file(path, paths))
-
-
-def _choose_split(path: str, text: Text, edit: Edit) -> tuple[Edit, list[Match]]:
-    """The edit and its matches. If a block may be divided at several lines, the longest search that
-    is in the file is meant: a shorter one is its beginning. If the last two searches found differ
-    by the dividing line alone, that is no evidence: then the split is meant whose sides share a
-    first or last line."""
-    first = find_matches(text, edit)
-    splits = [(edit, first)]
-    splits += [(other, find_matches(text, other)) for other in other_splits(edit)]
-    found = [(split, matches) for split, matches in splits if matches]
-    if len(found) < 2:
-        split, matches = found[0] if found else (edit, first)
-        if split.divider and _divides_new_text(split):
-            raise EditRefused(feedback.several_dividers(path))
-        return split, matches
-    (_, shorter), (_, longer) = found[-2:]
-    if len(longer[0].search.bodies) == len(shorter[0].search.bodies) + 1:
-        found = [split for split in found[-2:] if _share_an_end(split[1][0])]
-        if len(found) != 1:
-            raise EditRefused(feedback.several_dividers(path))
-    return found[-1]
-
-
-def _divides_new_text(edit: Edit) -> bool:
-    """Whether the new text has a dividing line that underlines no heading."""
-    lines = edit.replace.split("\n")
-    divider = edit.divider.rstrip()
-    return any(
-        line == divider and len(above.rstrip()) not in range(1, len(divider) + 1)
-        for above, line in pairwise(["", *lines])
-    )
-
-
-def _share_an_end(match: Match) -> bool:
-    """Whether both sides have the same first or last line."""
-    search, new = match.search.bodies, match.replace.bodies
-    return bool(new) and (search[0] == new[0] or search[-1] == new[-1])
 
 
 def _without_copied_signs(edit: Edit) -> Edit:

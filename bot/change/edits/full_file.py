@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from bot.change.edits.align import align
 from bot.change.edits.lines import Text, is_blank
-from bot.change.edits.reasoning import closes_reasoning
+from bot.change.edits.reply.reasoning import closes_reasoning
 
 MIN_KEPT_SHARE = 0.5
 """Of the old file's lines. Of files that commits change, few keep fewer; each costs one question."""

@@ -8,8 +8,7 @@ import pytest
 
 from bot.adapters.syntax import Bounded, Limits
 from bot.adapters.syntax.parsers import find_fault
-from bot.change.edits import find_problems
-from bot.change.edits.checks import MAX_CHECKED_BYTES
+from bot.change.checks import MAX_CHECKED_BYTES, find_problems
 from bot.types.snapshot import Change
 from tests.change.snapshots import view_of
 

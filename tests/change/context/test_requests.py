@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.change.context import Answers, answer_requests
-from bot.change.edits.reply import read_requests
+from bot.change.edits.reply.requests import read_requests
 from bot.change.tokens import estimate_tokens
 from bot.types import ShownFile
 from bot.types.reply import Request

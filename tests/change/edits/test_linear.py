@@ -9,10 +9,11 @@ from unicodedata import normalize
 
 import pytest
 
-from bot.change.edits import apply_edits, find_problems, read_reply
+from bot.change.checks import find_problems
+from bot.change.edits import apply_edits, read_reply
 from bot.change.edits.files import MAX_WORK_NS, EditRefused, Files
 from bot.change.edits.lines import compose
-from bot.change.edits.reply import MAX_REPLY_LINES
+from bot.change.edits.reply.parser import MAX_REPLY_LINES
 from bot.change.review_context import changed_places
 from bot.types.reply import Edit
 from bot.types.snapshot import Change, FileStat, Patch

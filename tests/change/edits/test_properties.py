@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from bot.change.edits import apply_edits, find_problems, read_reply
+from bot.change.checks import find_problems
+from bot.change.edits import apply_edits, read_reply
 from bot.change.edits.align import align
 from bot.change.edits.lines import decode, encode, split_lines
 from bot.types.reply import Edit

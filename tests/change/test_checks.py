@@ -6,7 +6,7 @@ import pytest
 
 from bot.adapters.syntax import Bounded
 from bot.adapters.syntax.parsers import find_fault
-from bot.change.edits import find_problems
+from bot.change.checks import find_problems
 from bot.types import SyntaxChecker
 from bot.types.snapshot import Change
 from tests.change.snapshots import view_of

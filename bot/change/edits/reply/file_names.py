@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterable, Sequence
 
-from bot.change.edits.fences import Fence, Fences
+from bot.change.edits.reply.fences import Fence, Fences
 
 LABEL_REACH_LINES = 12
 """How many lines above a block its path may stand."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 from bot.change.edits.files import MAX_FILE_BYTES
 from bot.change.edits.lines import Text, decode, split_lines
-from bot.types import SyntaxChecker
+from bot.types import SyntaxChecker, no_syntax_checks
 from bot.types.snapshot import Changes, RepositoryView
 from bot.types.text import is_binary
 
@@ -77,11 +77,6 @@ _MIN_DIGITS = 4
 _MIN_DIFFERENT_SIGNS = 12
 
 
-def no_syntax_checks(files: Sequence[tuple[str, bytes]]) -> Sequence[str | None]:
-    """A syntax checker that knows no language."""
-    return [None] * len(files)
-
-
 def find_problems(
     base: RepositoryView, changes: Changes, check_syntax: SyntaxChecker = no_syntax_checks
 ) -> tuple[str, ...]:
@@ -117,13 +112,13 @@ def _new_syntax_errors(
 ) -> dict[str, str]:
     """A sentence for each file that does not parse, unless it did not parse in the base either. The
     base is checked only for files with errors."""
-    errors = find_syntax_errors(files, check_syntax)
+    errors = _find_syntax_errors(files, check_syntax)
     old_files = {}
     for path in errors:
         content = _read_base(base, path)
         if content is not None:
             old_files[path] = content
-    old_errors = find_syntax_errors(old_files, check_syntax)
+    old_errors = _find_syntax_errors(old_files, check_syntax)
     sentences = {}
     for path in errors.keys() - old_errors.keys():
         language = _LANGUAGES[_extension(path)]
@@ -132,7 +127,7 @@ def _new_syntax_errors(
     return sentences
 
 
-def find_syntax_errors(files: Mapping[str, bytes], check_syntax: SyntaxChecker) -> dict[str, str]:
+def _find_syntax_errors(files: Mapping[str, bytes], check_syntax: SyntaxChecker) -> dict[str, str]:
     """The syntax errors by path, of those files whose language is checked."""
     checked = [(path, content) for path, content in files.items() if _is_checked(path, content)]
     if not checked:

@@ -14,30 +14,25 @@ from bisect import bisect_right
 from collections.abc import Container, Sequence
 from itertools import chain
 
-from bot.change.edits import diffs
-from bot.change.edits.blocks import opens_block, read_block
-from bot.change.edits.diffs import DiffEdits
-from bot.change.edits.fences import Fence, Fences
-from bot.change.edits.file_names import (
-    LABEL_REACH_LINES,
-    FileNames,
-    strip_list_mark,
-    strip_quotes,
-)
-from bot.change.edits.reasoning import (
+from bot.change.edits.reply import diffs
+from bot.change.edits.reply.blocks import opens_block, read_block
+from bot.change.edits.reply.diffs import DiffEdits
+from bot.change.edits.reply.fences import Fence, Fences
+from bot.change.edits.reply.file_names import LABEL_REACH_LINES, FileNames
+from bot.change.edits.reply.reasoning import (
     closes_reasoning,
     find_reasoning_end,
     read_reasoning,
     strip_channels,
 )
-from bot.change.edits.unsupported import find_unsupported
+from bot.change.edits.reply.requests import read_requests
+from bot.change.edits.reply.unsupported import find_unsupported
 from bot.types.reply import Edit, ParsedReply, Request
 
 MAX_REPLY_CHARS = 2_000_000
 """The largest output of today's models is about a quarter of this."""
 MAX_REPLY_LINES = 100_000
 _MAX_PROBLEMS = 50
-_MAX_REQUEST_CHARS = 1000
 _MAX_QUOTES = 50
 _MAX_FENCES_BELOW = 50
 """How many fences below a whole file are looked at."""
@@ -89,12 +84,6 @@ NOTHING_SENT = (
     " each edit as the file's path on a line of its own and a search/replace block below it."
 )
 
-_REQUEST = re.compile(r"(read|search|list)(?:\s*:\s*|\s+|$)(.*)", re.IGNORECASE | re.DOTALL)
-_LINE_RANGE = re.compile(
-    r"(?:[:#]|(?<!\s)\s)\s*+(?:lines?\s*+)?L?(\d{1,9})(?:\s*+(?:-|–|:|to|,)\s*+L?(\d{1,9}))?$",
-    re.IGNORECASE,
-)
-
 
 def read_reply(
     text: str, *, known: Container[str] = frozenset(), max_chars: int = MAX_REPLY_CHARS
@@ -118,25 +107,6 @@ def read_reply(
         _limit_problems(parser.problems),
         parser.answer.strip() or answer,
     )
-
-
-def read_requests(lines: Sequence[str]) -> tuple[list[Request], list[str]]:
-    """The requests `read PATH[:START-END]`, `search REGEX` and `list [DIR]`, one a line, and a
-    sentence for each line that is none."""
-    requests, problems = [], []
-    for line in lines:
-        text = line.strip()
-        if not text or text.startswith("#"):
-            continue
-        request = _read_request(text) if len(text) <= _MAX_REQUEST_CHARS else None
-        if request:
-            requests.append(request)
-        else:
-            problems.append(
-                f"The request line {text[:80]!r} is not understood. "
-                "Write `read PATH:START-END`, `search REGEX` or `list DIR`."
-            )
-    return requests, problems
 
 
 def _too_long(limit: str) -> ParsedReply:
@@ -520,28 +490,3 @@ def _dedent(line: str, indent: int) -> str:
     """The line without up to `indent` blank characters at its start."""
     blank_count = len(line) - len(line.lstrip(" \t"))
     return line[min(indent, blank_count) :]
-
-
-def _read_request(text: str) -> Request | None:
-    match = _REQUEST.fullmatch(strip_quotes(strip_list_mark(text)))
-    if match is None:
-        return None
-    kind, argument = match[1].lower(), match[2].strip()
-    if kind == "search":
-        return Request("search", strip_quotes(argument)) if argument else None
-    if kind == "list":
-        path = strip_quotes(argument).removeprefix("./").rstrip("/")
-        return Request("list", "" if path == "." else path)
-    return _read_file_request(argument)
-
-
-def _read_file_request(argument: str) -> Request | None:
-    start = end = None
-    bounds = _LINE_RANGE.search(argument)
-    if bounds:
-        argument = argument[: bounds.start()]
-        start = int(bounds[1])
-        end = int(bounds[2]) if bounds[2] else start
-        start, end = max(1, min(start, end)), max(start, end, 1)
-    path = strip_quotes(argument.strip()).removeprefix("./")
-    return Request("read", path, start, end) if path else None

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from bot.change.edits.file_names import read_label
+from bot.change.edits.reply.file_names import read_label
 from bot.types.reply import Edit
 
 _HUNK_HEADER = re.compile(

@@ -1,0 +1,167 @@
+"""Finds the one place that an edit means: in the file as it is, and in the file as the model saw it, so
+that what is said twice is recognized by what it does at its place, and lands nowhere else."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from bot.change.edits import feedback
+from bot.change.edits.align import align
+from bot.change.edits.files import EditRefused
+from bot.change.edits.lines import Text, exact, text_of
+from bot.change.edits.match import Match, choose_match, find_lines, find_matches, is_above_heading
+from bot.change.edits.reply.blocks import other_splits
+from bot.types.reply import Edit
+
+
+def locate(
+    path: str,
+    text: Text,
+    seen: Text | None,
+    edit: Edit,
+    *,
+    trust_line: bool,
+    use_hint: Callable[[], bool],
+) -> Match | None:
+    """The only place that the edit means, None if its result is there already. Raises EditRefused if
+    there is none, or are several. `seen` are the file's lines as the model saw them, if they were
+    others; `trust_line` whether a diff's line number counts; `use_hint` whether the refusal may show
+    lines of the file."""
+    edit, here = _choose_split(path, text, edit)
+    chosen = choose_match(text, here, edit, trust_line=trust_line)
+    match = chosen or (here[0] if len(here) == 1 else None)
+    if match and is_above_heading(text, match, edit.anchors):
+        raise EditRefused(feedback.wrong_heading(path, edit.anchors[-1]))
+    if seen is not None:
+        later = _Later(seen, text)
+        is_numbered = chosen is not None and trust_line and chosen.start + 1 == edit.line
+        there = _find_as_seen(seen, edit, later, chosen if is_numbered else None)
+        if any(map(later.has_result, there)):
+            return None
+        if len(there) > 1:
+            match, here = None, there
+        elif there and match and later.line_of(there[0].start) != match.start:
+            match = None
+    if match:
+        return match
+    shown = text if use_hint() else None
+    if len(here) > 1:
+        lines = tuple(each.start + 1 for each in here)
+        raise EditRefused(feedback.ambiguous(path, shown, edit.search, lines))
+    raise EditRefused(feedback.not_found(path, shown, edit.search))
+
+
+def _find_as_seen(seen: Text, edit: Edit, later: _Later, numbered: Match | None) -> list[Match]:
+    """The edit's places in the file as the model saw it: only the one that is now at `numbered`, or
+    that the edit's heading means, if there is such a one."""
+    there = find_matches(seen, edit)
+    if numbered:
+        return [each for each in there if later.line_of(each.start) == numbered.start]
+    meant = choose_match(seen, there, edit, trust_line=False)
+    return [meant] if meant else there
+
+
+class _Later:
+    """Where the lines of a file as the model saw it are now."""
+
+    def __init__(self, seen: Text, now: Text) -> None:
+        self._now = now
+        self._seen = seen
+        pairs = align(seen.bodies, now.bodies)
+        self._pairs = [(-1, -1), *pairs, (len(seen.bodies), len(now.bodies))]
+
+    def line_of(self, line: int) -> int | None:
+        """The line's place now; None if it is gone."""
+        found, place = self._pairs[bisect_left(self._pairs, (line, -1))]
+        return place if found == line else None
+
+    def has_result(self, match: Match) -> bool:
+        """Whether the edit's new text stands where its search was; or, if other edits changed lines
+        around, whether the lines that it changes are gone there, and its new ones are there."""
+        if _stripped(self._now_at(match)) == _stripped(match.replace.bodies):
+            return True
+        core = _trim(match)
+        region, new = self._now_at(core), _stripped(core.replace.bodies)
+        if region == self._seen.bodies[core.start : core.end]:
+            return False
+        return bool(
+            find_lines(text_of(_stripped(region)), new, exact, most=1) if new else not region
+        )
+
+    def _now_at(self, match: Match) -> list[str]:
+        start, end = self._now_between(match.start, match.end)
+        return self._now.bodies[start:end]
+
+    def _now_between(self, start: int, end: int) -> tuple[int, int]:
+        """The lines now between the last one above [start, end) and the first one below it that
+        stayed."""
+        above = self._pairs[bisect_left(self._pairs, (start, -1)) - 1][1]
+        below = self._pairs[bisect_left(self._pairs, (end, -1))][1]
+        return above + 1, below
+
+
+def _stripped(lines: Sequence[str]) -> list[str]:
+    return [line.strip() for line in lines]
+
+
+def _trim(match: Match) -> Match:
+    """The match without the lines at its beginning and end that stay, but for one of them if the
+    edit only adds lines."""
+    old, new = match.search.bodies, match.replace.bodies
+    shorter = min(len(old), len(new))
+    top = 0
+    while top < shorter and old[top] == new[top]:
+        top += 1
+    bottom = 0
+    while bottom < shorter - top and old[-1 - bottom] == new[-1 - bottom]:
+        bottom += 1
+    if top + bottom == len(old):
+        top, bottom = (top - 1, bottom) if top else (top, bottom - 1)
+    return replace(
+        match,
+        start=match.start + top,
+        end=match.end - bottom,
+        search=match.search.slice(top, len(old) - bottom),
+        replace=match.replace.slice(top, len(new) - bottom),
+    )
+
+
+def _choose_split(path: str, text: Text, edit: Edit) -> tuple[Edit, list[Match]]:
+    """The edit and its matches. If a block may be divided at several lines, the longest search that
+    is in the file is meant: a shorter one is its beginning. If the last two searches found differ
+    by the dividing line alone, that is no evidence: then the split is meant whose sides share a
+    first or last line."""
+    first = find_matches(text, edit)
+    splits = [(edit, first)]
+    splits += [(other, find_matches(text, other)) for other in other_splits(edit)]
+    found = [(split, matches) for split, matches in splits if matches]
+    if len(found) < 2:
+        split, matches = found[0] if found else (edit, first)
+        if split.divider and _divides_new_text(split):
+            raise EditRefused(feedback.several_dividers(path))
+        return split, matches
+    (_, shorter), (_, longer) = found[-2:]
+    if len(longer[0].search.bodies) == len(shorter[0].search.bodies) + 1:
+        found = [split for split in found[-2:] if _share_an_end(split[1][0])]
+        if len(found) != 1:
+            raise EditRefused(feedback.several_dividers(path))
+    return found[-1]
+
+
+def _divides_new_text(edit: Edit) -> bool:
+    """Whether the new text has a dividing line that underlines no heading."""
+    lines = edit.replace.split("\n")
+    divider = edit.divider.rstrip()
+    return any(
+        line == divider and len(above.rstrip()) not in range(1, len(divider) + 1)
+        for above, line in pairwise(["", *lines])
+    )
+
+
+def _share_an_end(match: Match) -> bool:
+    """Whether both sides have the same first or last line."""
+    search, new = match.search.bodies, match.replace.bodies
+    return bool(new) and (search[0] == new[0] or search[-1] == new[-1])
