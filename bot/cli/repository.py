@@ -180,13 +180,13 @@ def apply(config: Config, options: argparse.Namespace) -> int:
     parts = read_reply(_read_file(options.reply_file), known=view.blobs)
     applied = apply_edits(view, {}, parts.edits, check_syntax=build_syntax_checker())
     print_diff(source.git.diff(source.repo, source.sha, applied.changes).text)
-    if not (parts.edits or parts.problems):
-        print_note("The reply says that nothing needs to change.")
     faults = [
         f"{rejection.edit.path}: {rejection.message}" for rejection in applied.rejected
     ] + list(parts.problems)
     for fault in faults:
         print_note(" ".join(fault.split()))
+    if not (applied.applied or faults):
+        print_note("The reply says that nothing needs to change.")
     return 1 if faults else 0
 
 

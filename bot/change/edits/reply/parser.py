@@ -64,13 +64,13 @@ _ASKS = re.compile(
     re.IGNORECASE,
 )
 """A sentence above code by which it is meant as a change."""
-_STAYS = re.compile(
-    r"\(.*\b(?:unchanged|no changes?|existing|current|for reference)\b.*\)", re.IGNORECASE
-)
+_STAYS = re.compile(r"\(.*\b(?:unchanged|no changes?|for reference)\b.*\)", re.IGNORECASE)
 """A path's note by which the file below it is only shown."""
 _OPTIONAL = re.compile(
-    r"\s*+(?:if |optional|alternativ|another (?:way|option)|(?:for|as an) (?:example|instance)).*:\s*"
-    r"|(?=.{0,400}\b(?:may|might|could|would|do not|don't|not in this|optional|examples?|sketch)\b).*:\s*",
+    r"\s*+(?:if (?:you|on)|optional|alternativ|another (?:way|option)|you (?:may|might|could)"
+    r"|I would|(?:for|as an) (?:example|instance)|example of).*:\s*"
+    r"|(?=.{0,400}(?:\(optional\)|\bdo not (?:apply|create)|\bnot in this repo|\bfor (?:example|instance)"
+    r"|\ban? (?:example|sketch)\b|\bwould (?:then|do)\b|\bmight look\b)).*:\s*",
     re.IGNORECASE,
 )
 """A sentence above an edit by which it may not be meant."""
