@@ -46,6 +46,7 @@ from bot.change.edits.lines import (
 from bot.change.edits.locate import locate
 from bot.change.edits.match import Match, find_lines
 from bot.change.edits.reindent import replace_all, replace_match
+from bot.change.edits.reply.reasoning import holds_reasoning
 from bot.types import SyntaxChecker, no_syntax_checks
 from bot.types.reply import Edit, EditResult, RejectedEdit
 from bot.types.snapshot import Changes, RepositoryView
@@ -139,8 +140,14 @@ class _Applier:
             return
         if edit.line is None or match.start + 1 != edit.line:
             self.files.misnumbered_paths.add(path)
-        omitted = find_placeholder(match.search.bodies, match.replace.bodies, elsewhere=text.bodies)
-        if omitted or strip_line_numbers(edit.replace) != edit.replace:
+        omitted = find_placeholder(
+            match.search.bodies,
+            match.replace.bodies,
+            elsewhere=text.bodies,
+            is_signed=edit.line is not None,
+        )
+        is_numbered = strip_line_numbers(edit.replace) != edit.replace
+        if omitted or is_numbered or holds_reasoning(match.replace.bodies, text.bodies):
             raise EditRefused(feedback.partial_edit(path))
         new = replace_match(text, match)
         if new is None:
@@ -179,7 +186,9 @@ class _Applier:
         fault = full_file_fault(old, new) or self._undoes_earlier(path, old, new)
         content = replace_all(old, content).render()
         fault = fault or self._syntax_fault(path, old.render(), content)
-        if fault and was_edited and self._is_quoted([path], edit.replace):
+        seen = self.files.read_seen_lines(path)
+        is_old = seen is not None and seen.bodies == new.bodies
+        if fault and was_edited and not is_old and self._is_quoted([path], edit.replace):
             return
         if fault or was_edited:
             fault = fault or "differs from what your other edits of it make"

@@ -108,7 +108,8 @@ def other_content(path: str) -> str:
 
 def partial_edit(path: str) -> str:
     return (
-        f"The new text of an edit of {path} leaves lines out, or has line numbers. Send it again"
+        f"The new text of an edit of {path} leaves lines out, or has line numbers or your reasoning"
+        " in it. Send it again"
         " with every line as it is to stand there."
     )
 

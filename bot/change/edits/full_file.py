@@ -20,6 +20,7 @@ _MAX_PLACEHOLDER_CHARS = 120
 _COMMENT_SIGN = re.compile(r"#+|//+|/\*+|<!--|--|;+|%+|\{/\*|\(\*|\*|'|rem\b", re.IGNORECASE)
 _COMMENT_ENDS = ("*/}", "*/", "-->", "*)")
 _DOTS = re.compile(r"\.{3,}|…")
+_ONLY_DOTS = re.compile(r"[\s\[\](){}<>]{0,8}(?:\.{3,8}|…)[\s\[\](){}<>]{0,8}")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _KEY = re.compile(
     "existing|unchanged|rest|remaining|remainder|omitted|untouched|elided|truncated|continue[ds]|brevity"
@@ -100,18 +101,24 @@ def _fault_against(old: Text, new: Text) -> str | None:
 
 
 def find_placeholder(
-    old: Sequence[str], new: Sequence[str], *, elsewhere: Iterable[str] = ()
+    old: Sequence[str],
+    new: Sequence[str],
+    *,
+    elsewhere: Iterable[str] = (),
+    is_signed: bool = False,
 ) -> str | None:
     """A line of `new` that stands for others, such as `# ... rest of the file unchanged ...`, in the
     natural languages that models comment in; or, in any language, a comment in place of the last
-    lines. Lines that are `elsewhere` in the file are none."""
+    lines. Lines that are `elsewhere` in the file are none. `is_signed`: a diff with
+    the right counts says of each line that it is added, so that only words give one away."""
     known = set(map(str.strip, (*old, *elsewhere)))
     before, after = _telling_lines(old), _telling_lines(new)
     loses_lines = (Counter(before) - Counter(after)).total() >= _MIN_LOST_LINES
     for line in after:
-        if line not in known and _stands_for_lines(line, loses_lines=loses_lines):
+        is_known = line in known or (is_signed and _ONLY_DOTS.fullmatch(line))
+        if not is_known and _stands_for_lines(line, loses_lines=loses_lines):
             return line
-    if before and after and after[-1] not in known and _is_comment(after[-1]):
+    if not is_signed and before and after and after[-1] not in known and _is_comment(after[-1]):
         return None if before[-1] in after or _is_comment(before[-1]) else after[-1]
     return None
 
@@ -127,8 +134,8 @@ def _stands_for_lines(line: str, *, loses_lines: bool) -> bool:
     if not (sign or has_dots or is_bracketed):
         return False
     words = _WORD.findall(text)
-    if not words or (sign and _DOTS.match(text)):
-        return has_dots and (bool(sign) or loses_lines)
+    if _ONLY_DOTS.fullmatch(text) or (sign and _DOTS.match(text)):
+        return bool(sign) or loses_lines
     if loses_lines and sign and (_UNCHANGED.search(text) or text[0] in "[<"):
         return True
     if _FOREIGN_KEYS.search(text):

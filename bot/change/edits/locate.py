@@ -11,7 +11,7 @@ from itertools import pairwise
 from bot.change.edits import feedback
 from bot.change.edits.align import align
 from bot.change.edits.files import EditRefused
-from bot.change.edits.lines import Text, exact, text_of
+from bot.change.edits.lines import Text, exact, text_of, unindented
 from bot.change.edits.match import Match, choose_match, find_lines, find_matches, is_above_heading
 from bot.change.edits.reply.blocks import other_splits
 from bot.types.reply import Edit
@@ -39,12 +39,10 @@ def locate(
         later = _Later(seen, text)
         is_numbered = chosen is not None and trust_line and chosen.start + 1 == edit.line
         there = _find_as_seen(seen, edit, later, chosen if is_numbered else None)
-        if any(map(later.has_result, there)):
+        if _is_done(later, match, there):
             return None
-        if len(there) > 1:
-            match, here = None, there
-        elif there and match and later.line_of(there[0].start) != match.start:
-            match = None
+        if there and not (match and later.is_only(there, match)):
+            match, here = None, there if len(there) > 1 else []
     if match:
         return match
     shown = text if use_hint() else None
@@ -52,6 +50,19 @@ def locate(
         lines = tuple(each.start + 1 for each in here)
         raise EditRefused(feedback.ambiguous(path, shown, edit.search, lines))
     raise EditRefused(feedback.not_found(path, shown, edit.search))
+
+
+def _is_done(later: _Later, match: Match | None, there: Sequence[Match]) -> bool:
+    """Whether the file has the edit's result at one of the places that the search had in it. Of
+    several places, only new lines tell the one that was changed."""
+    if match and later.is_only(there, match):
+        # The search is there still. Only an edit that adds lines to it can be done already.
+        return _surrounds(later.now, match) and not _surrounds(later.seen, there[0])
+    return any(
+        later.has_result(each)
+        for each in there
+        if len(there) == 1 or not set(each.replace.bodies).issubset(each.search.bodies)
+    )
 
 
 def _find_as_seen(seen: Text, edit: Edit, later: _Later, numbered: Match | None) -> list[Match]:
@@ -68,10 +79,14 @@ class _Later:
     """Where the lines of a file as the model saw it are now."""
 
     def __init__(self, seen: Text, now: Text) -> None:
-        self._now = now
-        self._seen = seen
+        self.now = now
+        self.seen = seen
         pairs = align(seen.bodies, now.bodies)
         self._pairs = [(-1, -1), *pairs, (len(seen.bodies), len(now.bodies))]
+
+    def is_only(self, there: Sequence[Match], match: Match) -> bool:
+        """Whether the match is where the only place of the search was."""
+        return len(there) == 1 and self.line_of(there[0].start) == match.start
 
     def line_of(self, line: int) -> int | None:
         """The line's place now; None if it is gone."""
@@ -81,19 +96,18 @@ class _Later:
     def has_result(self, match: Match) -> bool:
         """Whether the edit's new text stands where its search was; or, if other edits changed lines
         around, whether the lines that it changes are gone there, and its new ones are there."""
-        if _stripped(self._now_at(match)) == _stripped(match.replace.bodies):
+        key = unindented if match.key is unindented else exact
+        if list(map(key, self._now_at(match))) == list(map(key, match.replace.bodies)):
             return True
         core = _trim(match)
-        region, new = self._now_at(core), _stripped(core.replace.bodies)
-        if region == self._seen.bodies[core.start : core.end]:
+        region, new = self._now_at(core), core.replace.bodies
+        if region == self.seen.bodies[core.start : core.end]:
             return False
-        return bool(
-            find_lines(text_of(_stripped(region)), new, exact, most=1) if new else not region
-        )
+        return bool(find_lines(text_of(region), new, key, most=1)) if new else not region
 
     def _now_at(self, match: Match) -> list[str]:
         start, end = self._now_between(match.start, match.end)
-        return self._now.bodies[start:end]
+        return self.now.bodies[start:end]
 
     def _now_between(self, start: int, end: int) -> tuple[int, int]:
         """The lines now between the last one above [start, end) and the first one below it that
@@ -103,8 +117,13 @@ class _Later:
         return above + 1, below
 
 
-def _stripped(lines: Sequence[str]) -> list[str]:
-    return [line.strip() for line in lines]
+def _surrounds(text: Text, match: Match) -> bool:
+    """Whether the new lines, more than the search has, stand around the match."""
+    new = match.replace.bodies
+    if len(new) <= len(match.search.bodies):
+        return False
+    starts = find_lines(text, new, exact)
+    return any(start <= match.start and match.end <= start + len(new) for start in starts)
 
 
 def _trim(match: Match) -> Match:

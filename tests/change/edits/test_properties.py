@@ -186,9 +186,9 @@ def test_an_edit_of_exact_lines_changes_them_alone_or_is_refused_as_ambiguous(
     content, new = content.replace("\t", " "), [line.replace("\t", " ") for line in new]
     old = content.split("\n")[:-1]
     part = old[start : start + count]
-    assume(
-        "".join(part).strip() and not any("=====" in line or "..." in line for line in part + new)
-    )
+    odd = ("=====", "...", "#")  # a divider, and what may stand for lines that are left out
+    assume("".join(part).strip() and part != new)
+    assume(not any(sign in line for sign in odd for line in part + new))
     replace = "".join(f"{line}\n" for line in new)
     edit = Edit("replace", "a.txt", "".join(f"{line}\n" for line in part), replace)
     result = apply_edits(view_of({"a.txt": content.encode()}), {}, [edit])
@@ -207,7 +207,8 @@ def test_any_reply_is_read_and_applied_without_failing(text: str) -> None:
     parsed = read_reply(text)
     base = view_of({"a.py": b"x = 1\ny = 2\n", "b/c.py": b"x = 1\r\n"})
     result = apply_edits(base, {}, parsed.edits)
-    assert len(result.applied) + len(result.rejected) == len(parsed.edits)
+    done = sum(edit.action != "quote" for edit in parsed.edits)
+    assert len(result.applied) <= done <= len(result.applied) + len(result.rejected)
     find_problems(base, result.changes)
 
 

@@ -65,6 +65,8 @@ def _divide(
     lines: Sequence[str], start: int, dividers: list[int], end: int, *, label: str, length: int
 ) -> Block:
     own = [number for number in dividers if _length(_DIVIDER, lines[number]) == length]
+    indent = _indent(lines[start])
+    own = [number for number in own if _indent(lines[number]) == indent] or own
     if not own and len(dividers) != 1:
         return Block(end + 1, label, fault="has no `=======` line between its two sides")
     middle, *others = own or dividers
@@ -87,6 +89,10 @@ def other_splits(edit: Edit) -> Iterator[Edit]:
     for number in dividers[:_MAX_SPLITS]:
         search = edit.search + edit.divider + "".join(lines[:number])
         yield replace(edit, search=search, replace="".join(lines[number + 1 :]))
+
+
+def _indent(line: str) -> str:
+    return line[: len(line) - len(line.lstrip())]
 
 
 def _length(marker: re.Pattern[str], line: str) -> int:

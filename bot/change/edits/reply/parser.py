@@ -43,6 +43,8 @@ _SHELL_LANGUAGES = frozenset(
 )
 _OUTPUT_LANGUAGES = _SHELL_LANGUAGES | {"text", "txt", "output", "plaintext", "log", "mermaid"}
 """Of fences that are no part of a program."""
+_MAY_HOLD_PROSE = _OUTPUT_LANGUAGES | _DIFF_LANGUAGES | {"", "markdown", "md"}
+"""Of fences in which prose may stand between edits."""
 _NOT_SHELL_FILE = re.compile(
     r".+\.(?:[cm]?[jt]sx?|py|pyi|go|rs|java|kts?|scala|rb|php|cs|c|cc|cpp|h|hpp|m|swift|html?|css"
     r"|json|ya?ml|toml|md|rst)"
@@ -59,21 +61,27 @@ _INSTRUCTION = re.compile(
 )
 """A sentence that asks for a change."""
 _ASKS = re.compile(
-    r"\b(?:put|replace|change|add|insert|append|remove|delete|set)\b.*:\s*$"
-    r"|^\W*(?:after|new|to|with|into|becomes?|replacement|updated)(?: this| code)?\W{0,4}:\W*$",
+    r"\b(?:put|replace|change|add|insert|append|remove|delete|set)\b[^:]{0,200}:\s{0,4}$"
+    r"|^\W{0,8}(?:after|new|to|with|into|becomes?|replacement|updated)(?: this| code)?\W{0,4}:\W{0,8}$",
     re.IGNORECASE,
 )
 """A sentence above code by which it is meant as a change."""
-_STAYS = re.compile(r"\(.*\b(?:unchanged|no changes?|for reference)\b.*\)", re.IGNORECASE)
+_STAYS = re.compile(
+    r"\([^()]{0,60}\b(?:unchanged|no changes?|for reference)\b[^()]{0,60}\)", re.IGNORECASE
+)
 """A path's note by which the file below it is only shown."""
 _OPTIONAL = re.compile(
     r"\s*+(?:if (?:you|on)|optional|alternativ|another (?:way|option)|you (?:may|might|could)"
     r"|I would|(?:for|as an) (?:example|instance)|example of).*:\s*"
     r"|(?=.{0,400}(?:\(optional\)|\bdo not (?:apply|create)|\bnot in this repo|\bfor (?:example|instance)"
-    r"|\ban? (?:example|sketch)\b|\bwould (?:then|do)\b|\bmight look\b)).*:\s*",
+    r"|\ban? (?:example|sketch)\b|\bwould (?:then|do)\b|\bmight look\b|\bcould work\b)).*:\s*",
     re.IGNORECASE,
 )
 """A sentence above an edit by which it may not be meant."""
+_ALTERNATIVE = re.compile(
+    r"\W{0,8}(?:option|alternative|variant|approach|version)\s+(?:[A-D]|\d)\b", re.IGNORECASE
+)
+"""A heading of one of several ways to do it."""
 _NO_CHANGE = re.compile(
     r"\bno (?:code )?(?:changes?|edits?) (?:is |are |was |were )?(?:needed|necessary|required|made)"
     r"|\bnothing (?:needs|has|is|to) (?:to |be )*chang|\[\s*(?:NO CHANGE|CONFIDENT|REVISION\s+NEEDED)\s*\]",
@@ -105,7 +113,7 @@ def read_reply(
         tuple(parser.requests),
         "\n".join(parser.prose).strip(),
         _limit_problems(parser.problems),
-        parser.answer.strip() or answer,
+        parser.answer.strip() or "\n".join(lines),
     )
 
 
@@ -174,6 +182,9 @@ class _Parser:
         while number < len(self._lines):
             number = self._read_part(number)
         self.problems += map(_unsupported_words, find_unsupported(self._shown))
+        if len(list(filter(_ALTERNATIVE.match, self.prose))) > 1 and self.edits:
+            self.problems.append(_unsupported_words("several alternatives"))
+            self.edits = []
         if not (self.edits or self.requests or self.problems):
             if self._dropped_edits:
                 self.problems.append(_unsupported_words("edits in your reasoning alone"))
@@ -203,6 +214,7 @@ class _Parser:
         line = self._lines[number]
         reasoning = read_reasoning(line)
         if reasoning is None:
+            self._check_wrapped(line)
             self.prose.append(line)
             self._shown.append(line)
             return number + 1
@@ -223,6 +235,14 @@ class _Parser:
         self._lines[end] = rest
         self._file_names.first_line = end
         return end
+
+    def _check_wrapped(self, line: str) -> None:
+        """A line of a program that stands in a fence with blocks, and in none of them, may be meant."""
+        wrapper = self._wrapper
+        if wrapper is None or wrapper.language in _MAY_HOLD_PROSE:
+            return
+        if line.strip() and not self._is_head(line) and not line.strip().isalnum():
+            self.problems.append(_unsupported_words("lines in a fence that belong to no block"))
 
     def _forget(self) -> None:
         """Drops all that was read: it was reasoning."""
@@ -420,14 +440,10 @@ class _Parser:
             return True
         if diffs.starts_unified_diff(self._lines, first):
             return path is None or path in self._lines[first]
-        is_hunk = self._lines[first].startswith("@@ ") or (path is not None and path in self._known)
-        return is_hunk and self._is_one_hunk(first, end)
-
-    def _is_one_hunk(self, first: int, end: int) -> bool:
-        """Whether lines are added or removed, and all lines may be a hunk's."""
         lines = self._lines[first:end]
         signs = {line[:1] for line in lines if line and not line.startswith("@@")}
-        return not signs.isdisjoint("+-") and signs.issubset(" +-\\")
+        telling = "+-" if self._lines[first].startswith("@@ ") else "-" * (path in self._known)
+        return not signs.isdisjoint(telling) and signs.issubset(" +-\\")
 
     def _first_line(self, start: int, end: int) -> int | None:
         """The first of the next twelve lines that is not blank."""

@@ -8,7 +8,7 @@ their special tokens or, if a server drops those, without.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 _NAMES = (
@@ -111,6 +111,14 @@ def find_reasoning_end(lines: Sequence[str], start: int) -> tuple[int, str] | No
         if end:
             return number, lines[number][end.end() :]
     return None
+
+
+def holds_reasoning(lines: Sequence[str], known: Container[str]) -> bool:
+    """Whether a line is a wrapper of reasoning, and none of the `known` ones."""
+    return any(
+        line not in known and (_START.fullmatch(line) or _END.fullmatch(line.strip()))
+        for line in lines
+    )
 
 
 def closes_reasoning(lines: Sequence[str]) -> list[int]:

@@ -50,7 +50,7 @@ _FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
         re.compile(
             r"(?:[\s$>#]{0,12}|.{0,200}(?:&&|;|\|)\s{0,4})(?:sudo )?(?:"
             r"sed\s(?:.{0,80}\s)?-\w{0,4}i|perl\s(?:.{0,40}\s)?-\w{0,4}i|awk\s.{0,20}-i inplace"
-            r"|git (?:mv|rm|apply)\b|patch\s+-|(?:mv|cp|rm|touch|truncate|mkdir|chmod)\s+\S"
+            r"|git (?:mv|rm|apply)\b|patch\s+-|(?:mv|cp|rm|touch|truncate|mkdir|chmod|ln)\s+\S"
             rf"|(?:cat|tee|echo|printf)\b[^|]{{0,400}}(?:>{{1,2}}|tee(?: -a)?)\s{{0,4}}{_TARGET}"
             rf"|(?:cat|tee)\b[^<|]{{0,200}}<<-?\s{{0,4}}['\"]?\w{{1,40}}|tee (?:-a )?{_TARGET}"
             r"|ed(?:\s+-s)?\s+\S{1,200}\s*(?:<<.{0,40})?$)"
