@@ -22,12 +22,12 @@ _COMMENT_ENDS = ("*/}", "*/", "-->", "*)")
 _DOTS = re.compile(r"\.{3,}|…")
 _ONLY_DOTS = re.compile(r"[\s\[\](){}<>]{0,8}(?:\.{3,8}|…)[\s\[\](){}<>]{0,8}")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
-_KEY = re.compile(
-    "existing|unchanged|rest|remaining|remainder|omitted|untouched|elided|truncated|continue[ds]|brevity"
-)
-_WEAK_KEY = re.compile("same|previous|original|other|keep|above|before|snip|etc|more")
+_KEYS = "existing|unchanged|rest|remaining|remainder|omitted|untouched|elided|truncated|continue[ds]|brevity"
+_WEAK_KEYS = "same|previous|original|other|keep|above|before|snip|etc|more"
+_KEY = re.compile(_KEYS)
+_WEAK_KEY = re.compile(_WEAK_KEYS)
 _PLAIN_WORD = re.compile(
-    f"{_KEY.pattern}|{_WEAK_KEY.pattern}|a|all|and|are|as|be|been|body|class(?:es)?|code|component"
+    f"{_KEYS}|{_WEAK_KEYS}|a|all|and|are|as|be|been|body|class(?:es)?|code|component"
     "|config(?:uration)?|contents?|data|declarations|definitions|elements|entries|everything"
     "|exactly|fields|files?|for|from|functions?|goes|handlers|helpers|here|identical"
     "|implementations?|imports|in|is|it|items|lines|logic|methods?|module|no|not|of|options|parts?"

@@ -288,3 +288,13 @@ def test_a_request_line_that_is_none_is_reported() -> None:
     parsed = read_reply("```request\nplease show me everything\nread a.py\n```\n")
     assert parsed.requests == (Request("read", "a.py"),)
     assert "please show me everything" in parsed.problems[0]
+
+
+@pytest.mark.parametrize(
+    "line", ["@@@ -1,2 -1,2 +1,3 @@@", "@@@", "*** foo", "--- a", "+++ b", "index 1..2"]
+)
+@pytest.mark.parametrize(
+    "head", ["*** Update File: a.py", "*** Add File: a.py", "*** Delete File: a.py"]
+)
+def test_any_line_in_an_envelope_is_passed(head: str, line: str) -> None:
+    read_reply(f"*** Begin Patch\n{head}\n{line}\n+x\n*** End Patch\n")

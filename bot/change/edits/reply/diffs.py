@@ -241,7 +241,7 @@ class _Reader:
             elif self._read_header(number):
                 number += 2 if _is_file_header(self._lines, number) else 1
             elif self.file.action and line:
-                number = self._read_hunk(_Hunk(), number)
+                number = max(number + 1, self._read_hunk(_Hunk(), number))
             else:
                 number += 1
         return number
@@ -297,7 +297,7 @@ class _Reader:
             file.is_changed = not line.endswith(" 100%")
         file.is_new = file.is_new or line.startswith("new file mode ")
         file.is_deleted = file.is_deleted or line.startswith("deleted file mode ")
-        return line.startswith(("***", "index ", "\\")) or not line
+        return line.startswith(("***", "index ", "\\", "@@")) or not line
 
     def _read_hunk(self, hunk: _Hunk, start: int) -> int:
         """Fills the hunk and returns the line after it: the one that its counts say, if what
