@@ -241,7 +241,8 @@ class _Parser:
         wrapper = self._wrapper
         if wrapper is None or wrapper.language in _MAY_HOLD_PROSE:
             return
-        if line.strip() and not self._is_head(line) and not line.strip().isalnum():
+        is_head = self._is_head(line) or self._file_names.mentions_file(line)
+        if line.strip() and not is_head and not line.strip().isalnum():
             self.problems.append(_unsupported_words("lines in a fence that belong to no block"))
 
     def _forget(self) -> None:
