@@ -478,6 +478,8 @@ class Scene:
         return {row["id"]: dict(row) for row in rows}
 
     def _reply(self, messages: Messages) -> Reply:
+        if not self.replies and "say `[NO CHANGE]`" in json.dumps(messages[-1]):
+            return "[NO CHANGE] It stands."  # what the model says when it is asked whether it is so
         assert self.replies, f"a request beyond the script: {json.dumps(messages)[-2000:]}"
         reply = self.replies.pop(0)
         return reply(messages) if callable(reply) else reply

@@ -113,11 +113,11 @@ class TestEditsThatDoNotMatch:
         assert "must not be sent again" in scene.asked[1]
 
     def test_end_the_job_where_they_never_do(self, scene: Scene) -> None:
-        scene.model_says(*[draft(self.WRONG)] * 3)
+        scene.model_says(*[draft(self.WRONG)] * 2)
         told = scene.tell("/tinygen Louder.")
         assert told.state == "failed"
         assert "did not match" in told.answer
-        assert told.row["model_calls"] == 3
+        assert told.row["model_calls"] == 2
 
     def test_are_named_where_others_did(self, scene: Scene) -> None:
         other = block("more.py", "", "MORE = 1\n")

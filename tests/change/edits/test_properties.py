@@ -186,7 +186,7 @@ def test_an_edit_of_exact_lines_changes_them_alone_or_is_refused_as_ambiguous(
     content, new = content.replace("\t", " "), [line.replace("\t", " ") for line in new]
     old = content.split("\n")[:-1]
     part = old[start : start + count]
-    odd = ("=====", "...", "#")  # a divider, and what may stand for lines that are left out
+    odd = ("=====", "...", "#", "--")  # a divider, and what may stand for lines that are left out
     assume("".join(part).strip() and part != new)
     assume(not any(sign in line for sign in odd for line in part + new))
     replace = "".join(f"{line}\n" for line in new)
