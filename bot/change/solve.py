@@ -245,7 +245,7 @@ class _Conversations:
             elif continuations and cut:
                 continuations -= 1
                 words = prompts.repair_words(failed, len(result.applied), parts.problems, cut=True)
-            elif repairs and (failed or parts.problems or parts.requests):
+            elif repairs and not cut and (failed or parts.problems or parts.requests):
                 repairs -= 1
                 words = prompts.repair_words(failed, len(result.applied), parts.problems, cut=False)
                 words = _joined(words, prompts.NO_MORE_REQUESTS if parts.requests else "")
