@@ -43,7 +43,7 @@ from bot.change.edits.lines import (
     text_of,
     unindented,
 )
-from bot.change.edits.locate import locate
+from bot.change.edits.locate import locate, was_made
 from bot.change.edits.match import Match, find_lines
 from bot.change.edits.reindent import replace_all, replace_match
 from bot.change.edits.reply.reasoning import holds_reasoning
@@ -159,6 +159,10 @@ class _Applier:
         self.files.write(path, _encode(new.render(), self.files.read_text(path)))
 
     def _locate(self, path: str, text: Text, edit: Edit) -> Match | None:
+        """The place of the edit; None if its result is there already."""
+        base = self.files.read_base_lines(path)
+        if base and was_made(base, text, edit):
+            return None
         return locate(
             path,
             text,

@@ -203,6 +203,12 @@ class Files:
         content = seen.content if isinstance(seen, Change) else self._read_base(path)
         return self._cached(self._seen_texts, path, lambda: decode(content or b""))
 
+    def read_base_lines(self, path: str) -> Text | None:
+        """The lines that the file has in the base; None if it has them still, or is new."""
+        if path not in self.changes or path not in self._base.blobs:
+            return None
+        return split_lines(decode(self._read_base(path)))
+
     def _cached(self, texts: dict[str, Text], path: str, read: Callable[[], str]) -> Text:
         """The split text of `read`, made anew only if it is not in `texts`; few are kept there,
         since lines take much memory."""

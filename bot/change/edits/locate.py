@@ -52,6 +52,15 @@ def locate(
     raise EditRefused(feedback.not_found(path, shown, edit.search))
 
 
+def was_made(earlier: Text, now: Text, edit: Edit) -> bool:
+    """Whether the edit means one place in an earlier state of the file, none in it now, and has its
+    result there: it was made before the model saw the file."""
+    there = find_matches(earlier, edit)
+    if len(there) != 1 or find_matches(now, edit):
+        return False
+    return _Later(earlier, now).has_result(there[0])
+
+
 def _is_done(later: _Later, match: Match | None, there: Sequence[Match]) -> bool:
     """Whether the file has the edit's result at one of the places that the search had in it. Of
     several places, only new lines tell the one that was changed."""

@@ -361,3 +361,11 @@ def test_a_heading_that_contradicts_its_number_is_asked_about() -> None:
     assert contents_after({"a.py": TWICE}, f"```diff\n{hunk.format('f')}```\n") == {
         "a.py": TWICE.replace("-", "+", 1).encode()
     }
+
+
+def test_an_edit_that_was_made_before_the_model_saw_the_file_is_done() -> None:
+    """As in a further request of a thread, which goes on from the change so far."""
+    base = view_of({"a.py": TWICE.encode()})
+    edits = read_reply(FIRST).edits
+    first = apply_edits(base, {}, edits)
+    assert apply_edits(base, first.changes, edits) == replace(first, applied=edits)
