@@ -232,11 +232,10 @@ class _Applier:
 
     def _find_similar(self, path: str, content: str) -> str | None:
         """A file with that name or a similar one, if the new one shares most of its lines."""
-        others = feedback.find_similar(path, self.files.visible_paths())
         lines = [line.strip() for line in content.split("\n") if not is_blank(line)]
         if len(lines) < _MIN_SHARED_LINES:
             return None
-        for other in others:
+        for other in self.files.find_similar(path):
             text = self.files.read_lines(other)
             shared = (Counter(lines) & Counter(map(unindented, text.bodies))).total()
             if shared >= len(lines) * MIN_KEPT_SHARE:
@@ -318,8 +317,7 @@ class _Applier:
     def _no_such_file(self, path: str) -> EditRefused:
         if self.files.was_removed(path):
             return EditRefused(feedback.removed_file(path))
-        paths = self.files.visible_paths() if self.files.use_hint() else ()
-        return EditRefused(feedback.missing_file(path, paths))
+        return EditRefused(feedback.missing_file(path, self.files.find_similar(path)))
 
 
 def _without_copied_signs(edit: Edit) -> Edit:

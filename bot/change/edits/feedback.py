@@ -4,17 +4,15 @@ what to send instead."""
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from bot.change.edits.lines import Text, split_lines, unindented
-from bot.types.names import close_names
 
 _MIN_SHOWN_LINES = 4
 _MAX_SHOWN_LINES = 24
 _MAX_SHOWN_CHARS = 200
 _MAX_QUOTED_CHARS = 60
 _MAX_LISTED_PLACES = 8
-_MAX_SIMILAR_PATHS = 3
 
 _MAX_COMPARED_LINES = 20_000
 _MAX_COMPARED_REPEATS = 20
@@ -129,9 +127,8 @@ def partial_file(path: str, fault: str) -> str:
     )
 
 
-def missing_file(path: str, paths: Iterable[str]) -> str:
-    """`paths` are those among which a similar one is searched for."""
-    similar = find_similar(path, paths)
+def missing_file(path: str, similar: Sequence[str]) -> str:
+    """`similar` are paths that may be meant."""
     hint = f" Did you mean {' or '.join(similar)}?" if similar else ""
     return (
         f"There is no file {path}.{hint} Send the edit with an existing path, or with an empty"
@@ -189,20 +186,6 @@ def _numbered(text: Text, start: int, count: int) -> str:
 def _printable(line: str) -> str:
     shown = line if len(line) <= _MAX_SHOWN_CHARS else line[:_MAX_SHOWN_CHARS] + "…"
     return shown.encode("utf-8", "replace").decode("utf-8")
-
-
-def find_similar(path: str, paths: Iterable[str]) -> list[str]:
-    """Up to three of the paths whose file has the same name, or nearly so."""
-    by_name: dict[str, list[str]] = defaultdict(list)
-    for other in paths:
-        by_name[_file_name(other)].append(other)
-    name = _file_name(path)
-    names = [name] if name in by_name else close_names(name, by_name, most=2, least_likeness=0.8)
-    return [other for found in names for other in by_name[found]][:_MAX_SIMILAR_PATHS]
-
-
-def _file_name(path: str) -> str:
-    return path.rsplit("/", 1)[-1].lower()
 
 
 def _find_nearest(text: Text, search: Sequence[str]) -> int | None:

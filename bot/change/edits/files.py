@@ -13,9 +13,11 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from itertools import accumulate
+from functools import cached_property
+from itertools import accumulate, islice
 
 from bot.change.edits.lines import Text, compose, decode, split_lines
+from bot.types.names import close_names
 from bot.types.snapshot import Blob, Change, Changes, RepositoryView
 from bot.types.text import is_binary, is_lfs_pointer
 
@@ -36,6 +38,7 @@ _MAX_CACHED_TEXTS = 8
 _FILE_MODES = ("100644", "100755")
 _LINK_MODES = ("120000", "160000")
 
+_MAX_SIMILAR_PATHS = 3
 _MAX_PATH_BYTES = 1000
 _MAX_NAME_BYTES = 255
 _INVISIBLE_SIGNS = dict.fromkeys(
@@ -172,10 +175,22 @@ class Files:
         """The path that a new one may mean, if its first directory is not the repository's."""
         return self._tree.meant_path(path)
 
-    def visible_paths(self) -> Iterator[str]:
-        """The existing paths that the model may be shown."""
-        paths = {**self._base.visible().blobs, **self.changes}
-        return (path for path in paths if self._tree.has(path))
+    def find_similar(self, path: str) -> list[str]:
+        """Up to three existing paths, of those that the model may be shown, whose file has the same
+        name or nearly so. Names that differ are compared for a few paths of a reply alone."""
+        name = _file_name(path)
+        names = [name] if name in self._visible_by_name else []
+        if not names and self.use_hint():
+            names = close_names(name, self._visible_by_name, most=2, least_likeness=0.8)
+        found = (other for each in names for other in self._visible_by_name[each])
+        return list(islice(filter(self._tree.has, found), _MAX_SIMILAR_PATHS))
+
+    @cached_property
+    def _visible_by_name(self) -> dict[str, list[str]]:
+        by_name: dict[str, list[str]] = {}
+        for path in self._base.visible().blobs:
+            by_name.setdefault(_file_name(path), []).append(path)
+        return by_name
 
     def read(self, path: str) -> bytes:
         change = self.changes.get(path)
@@ -291,6 +306,10 @@ class Files:
 
     def _is_readable(self, blob: Blob) -> bool:
         return blob.mode in _FILE_MODES and blob.size_bytes <= self._max_file_bytes
+
+
+def _file_name(path: str) -> str:
+    return path.rpartition("/")[2].lower()
 
 
 def path_fault(path: str) -> str | None:
