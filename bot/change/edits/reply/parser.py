@@ -14,7 +14,7 @@ from bisect import bisect_right
 from collections.abc import Container, Sequence
 from itertools import chain
 
-from bot.change.edits.reply import diffs
+from bot.change.edits.reply import diffs, sentences
 from bot.change.edits.reply.blocks import opens_block, read_block
 from bot.change.edits.reply.diffs import DiffEdits
 from bot.change.edits.reply.fences import Fence, Fences
@@ -52,40 +52,6 @@ _NOT_SHELL_FILE = re.compile(
 _MAY_HOLD_FENCES = re.compile(r".+\.(?:md|mdx|markdown|rst|txt|adoc)", re.IGNORECASE)
 _HERE_DOCUMENT = re.compile(
     r"\s{0,4}(?:apply_patch|git apply|patch)\b[^<]{0,200}<<-?\s{0,4}['\"]?\w{1,40}['\"]?\s*"
-)
-_INSTRUCTION = re.compile(
-    r"\s{0,8}(?:[-*\d.)]{1,4}\s+)?(?:(?:also|then|next|finally|and|please|now|lastly|additionally"
-    r"|you (?:should|must|need to|have to)|remember to|(?:in|and in) \S{1,200}),?\s+){0,3}"
-    r"(?:rename|move|delete|remove|replace|change|insert|append|add|create|update|edit)\b.*",
-    re.IGNORECASE,
-)
-"""A sentence that asks for a change."""
-_ASKS = re.compile(
-    r"\b(?:put|replace|change|add|insert|append|remove|delete|set)\b[^:]{0,200}:\s{0,4}$"
-    r"|^\W{0,8}(?:after|new|to|with|into|becomes?|replacement|updated)(?: this| code)?\W{0,4}:\W{0,8}$",
-    re.IGNORECASE,
-)
-"""A sentence above code by which it is meant as a change."""
-_STAYS = re.compile(
-    r"\([^()]{0,60}\b(?:unchanged|no changes?|for reference)\b[^()]{0,60}\)", re.IGNORECASE
-)
-"""A path's note by which the file below it is only shown."""
-_OPTIONAL = re.compile(
-    r"\s*+(?:if (?:you|on)|optional|alternativ|another (?:way|option)|you (?:may|might|could)"
-    r"|I would|(?:for|as an) (?:example|instance)|example of).*:\s*"
-    r"|(?=.{0,400}(?:\(optional\)|\bdo not (?:apply|create)|\bnot in this repo|\bfor (?:example|instance)"
-    r"|\ban? (?:example|sketch)\b|\bwould (?:then|do)\b|\bmight look\b|\bcould work\b)).*:\s*",
-    re.IGNORECASE,
-)
-"""A sentence above an edit by which it may not be meant."""
-_ALTERNATIVE = re.compile(
-    r"\W{0,8}(?:option|alternative|variant|approach|version)\s+(?:[A-D]|\d)\b", re.IGNORECASE
-)
-"""A heading of one of several ways to do it."""
-_NO_CHANGE = re.compile(
-    r"\bno (?:code )?(?:changes?|edits?) (?:is |are |was |were )?(?:needed|necessary|required|made)"
-    r"|\bnothing (?:needs|has|is|to) (?:to |be )*chang|\[\s*(?:NO CHANGE|CONFIDENT|REVISION\s+NEEDED)\s*\]",
-    re.IGNORECASE,
 )
 NOTHING_SENT = (
     "The reply holds no edits. If nothing needs to change, say `[NO CHANGE]` and why; otherwise send"
@@ -182,13 +148,13 @@ class _Parser:
         while number < len(self._lines):
             number = self._read_part(number)
         self.problems += map(_unsupported_words, find_unsupported(self._shown))
-        if len(list(filter(_ALTERNATIVE.match, self.prose))) > 1 and self.edits:
+        if self.edits and len(list(filter(sentences.begins_alternative, self.prose))) > 1:
             self.problems.append(_unsupported_words("several alternatives"))
             self.edits = []
         if not (self.edits or self.requests or self.problems):
             if self._dropped_edits:
                 self.problems.append(_unsupported_words("edits in your reasoning alone"))
-            elif not any(map(_NO_CHANGE.search, self.prose)):
+            elif not any(map(sentences.declines, self.prose)):
                 self.problems.append(NOTHING_SENT)
         elif self.edits and any(map(self._is_instruction, self.prose[self._prose_before :])):
             self.problems.append(_unsupported_words("a change that it describes in words"))
@@ -368,7 +334,7 @@ class _Parser:
         path = self._file_names.in_comment(fence.line + 1) or named or ""
         if fence.language == "suggestion":
             self.problems.append(_unsupported_words("a suggestion block"))
-        elif above is not None and not path and _ASKS.search(self._lines[above]):
+        elif above is not None and not path and sentences.introduces_change(self._lines[above]):
             self.problems.append(_unsupported_words("code that is meant as a change of some file"))
         elif fence.language not in (_SHELL_LANGUAGES if path else _OUTPUT_LANGUAGES):
             self._quotes.append(Edit("quote", path, replace=_join(code)))
@@ -391,7 +357,7 @@ class _Parser:
             return self._finish_part(fence.line, len(self._lines))
         lines = [_dedent(line, fence.indent) for line in self._lines[start:close]]
         above = self._file_names.text_above(fence.line)
-        is_quote = above is not None and _STAYS.search(self._lines[above])
+        is_quote = above is not None and sentences.notes_no_change(self._lines[above])
         self.edits.append(Edit("quote" if is_quote else "write", path, replace=_join(lines)))
         self._file_names.last_path = path
         return self._finish_part(fence.line, close + 1)
@@ -470,7 +436,7 @@ class _Parser:
             self.prose.pop()
             if self._shown and self._shown[-1] == line:
                 self._shown.pop()
-        if self.prose and _OPTIONAL.fullmatch(self.prose[-1]):
+        if self.prose and sentences.introduces_option(self.prose[-1]):
             del self.edits[self._edits_before :]
             self.problems.append(_unsupported_words("an edit that may be optional"))
         self._prose_before, self._edits_before = len(self.prose), len(self.edits)
@@ -479,7 +445,7 @@ class _Parser:
 
     def _is_instruction(self, line: str) -> bool:
         """Whether the line asks for a change of a file that it names."""
-        return bool(_INSTRUCTION.fullmatch(line)) and self._file_names.mentions_file(line)
+        return sentences.asks_for_change(line) and self._file_names.mentions_file(line)
 
     def _end_of_wrapper(self) -> int | None:
         return self._fences.close_of_hunks(self._wrapper) if self._wrapper else None
