@@ -32,7 +32,8 @@ MAX_HINTS = 20
 """How many rejections of a reply may search for the nearest lines or names."""
 
 _NS_PER_CHAR = 100
-"""What the slowest edits take, of many short lines."""
+_CHARS_PER_LINE = 5
+"""What a line costs beside its characters. Both are what the slowest edits were measured to take."""
 _MAX_CACHED_BYTES = 64_000_000
 _MAX_CACHED_TEXTS = 8
 _FILE_MODES = ("100644", "100755")
@@ -206,7 +207,8 @@ class Files:
         return decode(content)
 
     def read_lines(self, path: str) -> Text:
-        self.charge(len(self.read(path)))
+        content = self.read(path)
+        self.charge(len(content) + _CHARS_PER_LINE * content.count(b"\n"))
         return self._cached(self._texts, path, lambda: self.read_text(path))
 
     def read_seen_lines(self, path: str) -> Text | None:

@@ -379,6 +379,14 @@ def test_headings_that_stand_everywhere_are_followed_in_bounded_work() -> None:
 
 @pytest.mark.usefixtures("bounded_work")
 @pytest.mark.slow
+def test_edits_of_a_file_of_short_lines_that_others_changed_end_with_the_share_of_work() -> None:
+    base = view_of({"a.py": b"a\n" * 100_000 + b"b0\n"})
+    edits = [edit(f"b{number}\n", f"b{number + 1}\n") for number in range(1_000)]
+    assert "too much work" in apply_edits(base, {}, edits).rejected[-1].message
+
+
+@pytest.mark.usefixtures("bounded_work")
+@pytest.mark.slow
 def test_a_hundred_thousand_files_are_looked_over_in_bounded_work() -> None:
     files = {f"d{number % 997}/f{number}.py": b"" for number in range(100_000)}
     edits = [Edit("write", f"d{number}/new.py", replace="x\n") for number in range(300)]
