@@ -136,7 +136,7 @@ def _stands_for_lines(line: str, *, loses_lines: bool) -> bool:
     words = _WORD.findall(text)
     if _ONLY_DOTS.fullmatch(text) or (sign and _DOTS.match(text)):
         return bool(sign) or loses_lines
-    if loses_lines and sign and (_UNCHANGED.search(text) or text[0] in "[<"):
+    if loses_lines and sign and (_UNCHANGED.search(text) or text.startswith(("[", "<"))):
         return True
     if _FOREIGN_KEYS.search(text):
         return True

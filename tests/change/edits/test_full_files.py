@@ -134,3 +134,12 @@ def test_a_command_below_a_path_is_not_the_file(language: str) -> None:
 
 def test_a_script_may_be_written_in_the_shells_language() -> None:
     assert contents_after({}, "run.sh\n```bash\nmake\n```\n") == {"run.sh": b"make\n"}
+
+
+@pytest.mark.parametrize("sign", ["#", "//", "/* */", "--", "<!-- -->"])
+def test_a_comment_without_words_is_no_placeholder(sign: str) -> None:
+    edit = fenced_block("app.py", "import os\nimport sys\n", f"{sign}\nimport re\n")
+    assert (
+        contents_after({"app.py": APP}, edit)["app.py"]
+        == APP.replace("import os\nimport sys", f"{sign}\nimport re").encode()
+    )
