@@ -482,7 +482,7 @@ def _unescape_path(text: str) -> str:
     if len(text) < 2 or not (text.startswith('"') and text.endswith('"')):
         return text
     # One character stands for one byte while the escapes, which are bytes, are replaced.
-    characters = text[1:-1].encode().decode("latin-1")
+    characters = text[1:-1].encode("utf-8", "surrogatepass").decode("latin-1")
     unescaped = _ESCAPE.sub(_read_escape, characters)
     return unescaped.encode("latin-1", "replace").decode("utf-8", "surrogateescape")
 
