@@ -46,6 +46,8 @@ MAX_SEARCH_STEPS = 4_000_000_000
 """Of one search: characters of text times instructions of the pattern. About a second, seldom
 more."""
 _STEPS_PER_MATCH = 20_000
+_MAX_ESCAPE_CHARS = 4
+"""What one character becomes, as in `\\x00`."""
 
 
 class BadPattern(ValueError):
@@ -82,7 +84,11 @@ class Pattern:
 
 def literal_pattern(text: str) -> Pattern:
     """A pattern that finds the text itself; a long text is cut."""
-    return Pattern(re2.escape(_encodable(text[: MAX_PATTERN_CHARS // 2])))
+    for share in (2, _MAX_ESCAPE_CHARS):
+        escaped = re2.escape(_encodable(text[: MAX_PATTERN_CHARS // share]))
+        if len(escaped) <= MAX_PATTERN_CHARS:
+            break
+    return Pattern(escaped)
 
 
 def _compile(text: str) -> re2._Regexp:

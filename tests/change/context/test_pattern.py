@@ -98,3 +98,10 @@ def test_what_cannot_be_searched_in_linear_time_is_refused(pattern: str) -> None
 def test_a_pattern_has_a_few_thousand_instructions_at_most() -> None:
     assert Pattern("(a+)+$").instructions < 100
     assert Pattern(r"(\w.{200}){2}z").instructions < 10_000
+
+
+@pytest.mark.parametrize("sign", ["a", "(", "\0", "\x7f", "é", "\u2028"])
+def test_a_text_of_any_signs_and_length_is_a_pattern(sign: str) -> None:
+    found = literal_pattern(f"b{sign}").find_lines(f"a\nb{sign}\n")
+    assert [number for number, _line in found] == [2]
+    literal_pattern(sign * 1_000)
