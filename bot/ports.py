@@ -145,8 +145,9 @@ class Git(Protocol):
         """Fetches exactly that commit into the cache of `repo`; nothing is transferred if it is
         there."""
 
-    def snapshot(self, repo: str, sha: str) -> Snapshot:
-        """`sha` "" gives the empty snapshot."""
+    def snapshot(self, repo: str, sha: str, remote: Callable[[], Remote] | None = None) -> Snapshot:
+        """`sha` "" gives the empty snapshot. Its log may fetch earlier contents of a file from the
+        `remote`; without one it has those that are in the cache."""
 
     def diff(self, repo: str, base_sha: str, changes: Changes) -> Patch:
         """The patch from the base to the base with `changes`, proven by applying it to the base

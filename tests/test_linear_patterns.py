@@ -4,7 +4,7 @@ match, so that one slow match stops every thread of a worker, whoever's job they
 Every pattern of `bot` is found by itself and doubled on the inputs that are hardest for it. One
 that is superlinear is listed here with the bound of what it is given, and must be quick at that
 bound. Patterns of two other kinds need none of this: those of pydantic's `Field(pattern=…)` run in
-Rust's engine, and those of `bot.change.context.requests` in RE2; neither backtracks.
+Rust's engine, and those of `bot.change.context.answers` in RE2; neither backtracks.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from bot.adapters.github.attachments import _signed_addresses
 from bot.change.edits.files import path_fault
 from bot.logs import make_redactor
 from bot.thread.links import _attachment_pattern
-from bot.thread.settings.globs import _compile_name
+from bot.types.globs import _compile_name
 from tests.doubling import Growth
 from tests.redos import BOT, UnknownPattern, Use, find_patterns, patterns_in, slowest_at, worst_of
 
@@ -53,7 +53,7 @@ MAKERS: Mapping[str, Callable[[], object]] = {
         _attachment_pattern("https://github.com"),
         _attachment_pattern("https://ghe.example"),
     ],
-    "thread/settings/globs.py:_compile_name": lambda: [
+    "types/globs.py:_compile_name": lambda: [
         _compile_name("*a*b*c"),
         _compile_name("*a?b*?*c.py"),
         _compile_name("*?" * 50 + "x"),
@@ -75,7 +75,7 @@ METHODS: Mapping[str, str] = {
     "change/context/task.py:_SURROUNDINGS": "match",
     "change/checks.py:_SECRETS": "finditer",
     "change/edits/reply/unsupported.py:_FORMS": "match",
-    "thread/settings/globs.py:_compile_name": "match",
+    "types/globs.py:_compile_name": "match",
     "thread/links.py:_FILE_SIGNATURES": "match",
     "thread/links.py:_attachment_pattern": "fullmatch",
     "logs.py:make_redactor": "finditer",

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from bot.change.edits.reply.fences import Fences
-from bot.types import Context, Excerpt, Message, Prompt, ReviewComment, Task
+from bot.types import Context, Excerpt, Message, Prompt, RequestLimits, ReviewComment, Task
 from bot.types.reply import RejectedEdit
 from bot.types.snapshot import Patch
 
@@ -58,9 +58,16 @@ If you must see more of the repository first, send one fence named `request` and
 
 ```request
 read src/greet.py:10-80
-search def greet
+read src/greet.py def greet
+search def \\w*greet in src/*.py
+callers greet
 list src
+log src/greet.py:10-80
 ```
+
+`search` takes a regular expression; ` in ` and a pattern of paths may follow it. `callers` finds every line that says
+the name, `log` the commits that touched the file or the lines. Ask for all that you need at once: you may ask {rounds}
+times, up to {lines} lines each, and one answer holds some {room_tokens} tokens.
 """
 
 _MATERIAL = """\
@@ -73,19 +80,21 @@ _IMAGES = (
     " them."
 )
 
-_GENERATE = f"""\
+_GENERATE = """\
 You change the code of a git repository. You get a task and parts of the repository, and you answer with edits, which a
 program applies exactly as you write them. Nothing is run before people read the result.
 
 Begin your reply with one line that says what the change does, as the title of a commit: imperative, at most 72
 characters. Go on with a few sentences that say what you changed and why. Then write the edits.
+"""
 
-{_FORM}
-{_REQUESTS}
+_RULES = """\
 Do what the task asks, completely, and nothing else: no unasked clean-up, no new dependency where the code has a way
 already. Follow the style of the code around. Where the repository has tests for what you change, change them as well.
 If nothing needs to change, answer with [NO CHANGE] and why, in a few sentences, and send no edits.
 """
+
+_LIMITS = RequestLimits()
 
 _INSTRUCTIONS = """\
 The repository asks the following of whoever changes it. Follow it where it concerns how code, tests and documentation
@@ -106,12 +115,10 @@ Answer with one of:
 - {CONFIDENT} if the change does what the task asks. Say in one or two sentences what you checked, and send no edits.
 - {REVISION_NEEDED} if it does not. Say of each fault where it is (file and line) and what happens that should not, then
   send further edits; they apply on top of the current state, so SEARCH is copied from the places as they now are.
-
-{_FORM}
-{_REQUESTS}"""
+"""
 
 
-def generation_prompt(task: Task, context: Context) -> Prompt:
+def generation_prompt(task: Task, context: Context, limits: RequestLimits = _LIMITS) -> Prompt:
     """The prompt for the change: rules, then the repository, then the thread, then the task."""
     texts = [context.outline, *(excerpt.text for excerpt in context.shown), *_thread_texts(task)]
     tag = _free_tag(texts)
@@ -136,11 +143,13 @@ def generation_prompt(task: Task, context: Context) -> Prompt:
         )
         if part
     )
-    system = _GENERATE + "\n" + _MATERIAL.format(tag=f"<{tag}>")
+    system = _system(_GENERATE, _FORM, _requests(limits), _RULES, _MATERIAL.format(tag=f"<{tag}>"))
     return Prompt("generate", (Message("system", system), Message("user", user, task.images)))
 
 
-def reflection_prompt(task: Task, patch: Patch, places: str, problems: Sequence[str]) -> Prompt:
+def reflection_prompt(
+    task: Task, patch: Patch, places: str, problems: Sequence[str], limits: RequestLimits = _LIMITS
+) -> Prompt:
     """The prompt for the review of a change. `places` are the changed files around the changes, as
     they now are."""
     tag = _free_tag([patch.text, places, *_thread_texts(task)])
@@ -165,8 +174,18 @@ def reflection_prompt(task: Task, patch: Patch, places: str, problems: Sequence[
         )
         if part
     )
-    system = _REFLECT + "\n" + _MATERIAL.format(tag=f"<{tag}>")
+    system = _system(_REFLECT, _FORM, _requests(limits), _MATERIAL.format(tag=f"<{tag}>"))
     return Prompt("reflect", (Message("system", system), Message("user", user, task.images)))
+
+
+def _system(*parts: str) -> str:
+    return "\n".join(parts)
+
+
+def _requests(limits: RequestLimits) -> str:
+    return _REQUESTS.format(
+        rounds=limits.rounds, lines=limits.lines, room_tokens=f"{limits.room_tokens:,}"
+    )
 
 
 def repair_words(
@@ -192,13 +211,18 @@ def repair_words(
     return "\n\n".join(part for part in (done, "\n".join(parts), closing) if part)
 
 
-def more_words(answers: str, held: int) -> str:
-    """The message to the model that answers its requests to see more."""
+def more_words(answers: str, held: int, *, rounds: int, unanswered: int) -> str:
+    """The message to the model that answers its requests to see more. `rounds` is how many times it
+    may still ask, `unanswered` how many requests had no room."""
     tag = _free_tag([answers])
     done = f"{held} of your edits {'was' if held == 1 else 'were'} applied. " if held else ""
+    skipped = (
+        f"\n\nFor the last {unanswered} of your requests there was no room." if unanswered else ""
+    )
+    left = f"You may ask {rounds} more times" if rounds > 1 else "You may ask once more"
     return (
-        f"{done}What you asked for:\n\n{_material(tag, 'answers', answers)}\n\nNow go on with the"
-        " task."
+        f"{done}What you asked for:\n\n{_material(tag, 'answers', answers)}{skipped}\n\n"
+        f"{left if rounds else 'Nothing more can be asked'}. Now go on with the task."
     )
 
 

@@ -23,6 +23,7 @@ from bot.types import (
     ModelLimits,
     Prompt,
     Reply,
+    RequestLimits,
     Revision,
     ShownFile,
     Solution,
@@ -45,8 +46,6 @@ MAX_CONTINUATIONS = 2
 """How often one conversation asks for the rest of a reply that was cut off."""
 _MAX_NAMED = 3
 """How many unread parts of a reply are named to people."""
-MAX_REQUESTS = 3
-"""How often one conversation answers the model's requests to see more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,17 +171,25 @@ class _Conversations:
     check_syntax: SyntaxChecker
     context_tokens: int
 
+    @property
+    def _limits(self) -> RequestLimits:
+        return RequestLimits(room_tokens=self.context_tokens // 2)
+
     def generate(self, start: Changes) -> _Draft:
         """The first draft. A context that the model says is too long is cut by a third, once."""
         now = with_changes(self.base, start)
         words = prompts.task_words(self.task)
         context = choose_context(now, words, budget_tokens=self.context_tokens)
         try:
-            draft = self._converse(prompts.generation_prompt(self.task, context), start)
+            draft = self._converse(
+                prompts.generation_prompt(self.task, context, self._limits), start
+            )
         except ContextTooLong:
             shorter = replace(self, context_tokens=self.context_tokens * 2 // 3)
             context = choose_context(now, words, budget_tokens=shorter.context_tokens)
-            draft = shorter._converse(prompts.generation_prompt(self.task, context), start)
+            draft = shorter._converse(
+                prompts.generation_prompt(self.task, context, self._limits), start
+            )
         return replace(draft, shown=(*_shown(context), *draft.shown))
 
     def reflect(self, now: Revision) -> tuple[Verdict, _Draft]:
@@ -196,7 +203,7 @@ class _Conversations:
             budget_tokens=self.context_tokens,
         )
         found = (*now.problems, *(rejection.message for rejection in now.rejected))
-        prompt = prompts.reflection_prompt(self.task, now.patch, places.text, found)
+        prompt = prompts.reflection_prompt(self.task, now.patch, places.text, found, self._limits)
         draft = self._converse(prompt, now.changes)
         verdicts = [(words, prompts.read_verdicts(words)) for words in draft.prose]
         wants_more = any("REVISION NEEDED" in tokens for _words, tokens in verdicts)
@@ -210,7 +217,7 @@ class _Conversations:
     def _converse(self, prompt: Prompt, start: Changes) -> _Draft:
         """`start` are the changes that the prompt shows."""
         changes = start
-        repairs, continuations, requests = MAX_REPAIRS, MAX_CONTINUATIONS, MAX_REQUESTS
+        repairs, continuations, rounds = MAX_REPAIRS, MAX_CONTINUATIONS, self._limits.rounds
         prose: list[str] = []
         summary = ""
         shown: list[ShownFile] = []
@@ -232,15 +239,23 @@ class _Conversations:
             prose.append(parts.prose)
             summary = summary or (parts.prose if result.applied or not parts.requests else "")
             cut = reply.finish == "length"
-            if parts.requests and requests:
-                requests -= 1
+            if parts.requests and rounds:
+                rounds -= 1
                 answers = answer_requests(
-                    self.base, changes, parts.requests, budget_tokens=self.context_tokens // 2
+                    self.base,
+                    changes,
+                    parts.requests,
+                    budget_tokens=self._limits.room_tokens,
                 )
                 shown += answers.shown
                 words = _joined(
                     prompts.repair_words(failed, 0, parts.problems, cut=cut) if failed else "",
-                    prompts.more_words(answers.text, len(result.applied)),
+                    prompts.more_words(
+                        answers.text,
+                        len(result.applied),
+                        rounds=rounds,
+                        unanswered=answers.unanswered,
+                    ),
                 )
             elif continuations and cut:
                 continuations -= 1

@@ -39,6 +39,7 @@ from bot.thread.settings import (
     repository_policy,
 )
 from bot.types import Context, Prompt, Reply, Solution, Task
+from bot.types.github import Remote
 from bot.types.names import read_repo_url
 from bot.types.snapshot import RepositoryView, Snapshot, view_repository
 
@@ -52,9 +53,11 @@ class Source:
     repo: str
     sha: str
     settings_sha: str
+    remote: Callable[[], Remote] | None = None
+    """Where earlier contents are fetched from, if they are asked for."""
 
     def snapshot(self) -> Snapshot:
-        return self.git.snapshot(self.repo, self.sha)
+        return self.git.snapshot(self.repo, self.sha, self.remote)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,10 +214,10 @@ def _open(config: Config, options: argparse.Namespace) -> Source:
         named = options.ref or ref
         _name, sha = remote.resolve(named)
         settings_sha = remote.resolve(None)[1] if named else sha
-        git = build_git(config)
+        git, fetched_from = build_git(config), remote.remote()
         for needed in dict.fromkeys((sha, settings_sha)):
-            git.fetch(repo, remote.remote(), needed)
-    return Source(git, repo, sha, settings_sha)
+            git.fetch(repo, fetched_from, needed)
+    return Source(git, repo, sha, settings_sha, lambda: fetched_from)
 
 
 def _open_here(config: Config, options: argparse.Namespace) -> Source | None:

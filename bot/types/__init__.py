@@ -364,6 +364,16 @@ class ModelLimits:
     context_tokens: int = 24_000
 
 
+@dataclass(frozen=True, slots=True)
+class RequestLimits:
+    """How often the model may ask to see more, in one conversation: `rounds` times, so many lines
+    each; one answer has at most `room_tokens`."""
+
+    rounds: int = 4
+    lines: int = 12
+    room_tokens: int = 12_000
+
+
 SyntaxChecker = Callable[[Sequence[tuple[str, bytes]]], Sequence[str | None]]
 """Takes (path, content) of files. Returns for each file where and why it does not parse; None if it
 parses or its language is unknown."""

@@ -39,13 +39,20 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The model asks to see more. `start` and `end` are 1-based, inclusive line numbers of a
-    read, or None."""
+    """The model asks to see more: a file or some of its lines (`read`), the lines that match a
+    regular expression (`search`), those that name something (`callers`), a directory (`list`), or
+    the commits that touched a file (`log`). `unknown` is a line that is none of these."""
 
-    kind: Literal["read", "search", "list"]
+    kind: Literal["read", "search", "callers", "list", "log", "unknown"]
     argument: str
+    """A path, a regular expression, a name, a directory, or the line itself."""
     start: int | None = None
+    """Of `read` and `log`: the first and last line, 1-based and inclusive; None for all lines."""
     end: int | None = None
+    name: str = ""
+    """Of `read`: the definition in the file that is meant; "" for all lines."""
+    glob: str = ""
+    """Of `search`: the files that are searched; "" for all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,29 @@ class PastCommit:
 
 
 @dataclass(frozen=True, slots=True)
+class FileCommit:
+    """A commit that touched a file: its date (YYYY-MM-DD), the first line of its message, and what
+    it did to the file, as hunks of a diff."""
+
+    sha: str
+    date: str
+    subject: str
+    diff: str
+
+
+LineRange = tuple[int, int]
+"""First and last line, 1-based and inclusive."""
+ReadLog = Callable[[str, LineRange | None], Sequence[FileCommit]]
+"""Takes a path and some of its lines, or None for all. Returns the commits among the file's last
+`MAX_LOGGED_COMMITS` that touched them, newest first; empty if they cannot be read."""
+MAX_LOGGED_COMMITS = 20
+
+
+def _no_log(_path: str, _lines: LineRange | None) -> Sequence[FileCommit]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Every file of a repository at one commit, readable without a checkout. An empty repository
     has no blobs. Context and edits are given a `RepositoryView` of it, never this."""
@@ -74,6 +97,7 @@ class Snapshot:
     """The newest commits up to this one, newest first, a few hundred at most; empty if only this
     commit is in the cache."""
     index_cache: IndexCache = NO_INDEX_CACHE
+    log: ReadLog = _no_log
 
 
 def _is_never(_path: str) -> bool:
@@ -109,6 +133,7 @@ class RepositoryView:
     read: ReadBlobs
     history: Callable[[], Sequence[PastCommit]]
     index_cache: IndexCache
+    log: ReadLog
     policy: RepositoryPolicy
 
     def hides(self, path: str) -> bool:
@@ -131,6 +156,7 @@ def view_repository(snapshot: Snapshot, policy: RepositoryPolicy) -> RepositoryV
         snapshot.read,
         snapshot.history,
         snapshot.index_cache,
+        snapshot.log,
         policy,
     )
 

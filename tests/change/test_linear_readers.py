@@ -15,7 +15,7 @@ import pytest
 from bot.change.context import answer_requests, choose_context
 from bot.change.context.definitions import MAX_LINE_BYTES, find_definitions, find_names
 from bot.change.context.paths import LANGUAGE_OF
-from bot.change.context.task import find_mentions, read_task
+from bot.change.context.ranking.task import find_mentions, read_task
 from bot.change.prompts import read_verdicts, without_verdict
 from bot.change.repository import read_instructions
 from bot.change.tokens import estimate_tokens
@@ -35,8 +35,8 @@ from bot.thread.markdown import (
 )
 from bot.thread.render import split_summary
 from bot.thread.settings import MAX_FILE_BYTES, read_settings
-from bot.thread.settings.globs import compile_globs
 from bot.types import Message, Prompt, Reply
+from bot.types.globs import compile_globs
 from bot.types.names import close_names, read_repo_url
 from bot.types.reply import Request
 from bot.types.snapshot import RepositoryView

@@ -28,7 +28,7 @@ IMPORTS: dict[str, tuple[str, ...]] = {
     ),
     "answer_requests": (
         "bot.core.context:answer_requests",
-        "bot.change.context.requests:answer_requests",
+        "bot.change.context.answers:answer_requests",
     ),
     "read_reply": ("bot.core.edits:read_reply", "bot.change.edits.reply:read_reply"),
     "apply_edits": ("bot.core.edits:apply_edits", "bot.change.edits.apply:apply_edits"),

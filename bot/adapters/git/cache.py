@@ -24,7 +24,7 @@ from pathlib import Path
 from bot.adapters.git.fetch import Fetcher, WantedCommit
 from bot.adapters.git.index_cache import SqliteIndexCache
 from bot.adapters.git.lock import locked
-from bot.adapters.git.object_store import ObjectStore
+from bot.adapters.git.object_store import MAX_LOG_S, ObjectStore
 from bot.adapters.git.objects import checked_sha, disk_errors_explained, make_bare
 from bot.adapters.git.process import GitFailed, Runner
 from bot.errors import BadRequest, Damaged, OutsideError, TimedOut
@@ -82,8 +82,8 @@ class GitCache:
                     self._make_cache(directory, wanted, lock_fd)
                 self._fetcher.fetch_history(directory / _HISTORY_DIR, wanted, lock_fd)
 
-    def snapshot(self, repo: str, sha: str) -> Snapshot:
-        return self._store(repo, sha).snapshot(sha)
+    def snapshot(self, repo: str, sha: str, remote: Callable[[], Remote] | None = None) -> Snapshot:
+        return self._store(repo, sha, remote).snapshot(sha)
 
     def diff(self, repo: str, base_sha: str, changes: Changes) -> Patch:
         return self._store(repo, base_sha).diff(base_sha, changes)
@@ -177,7 +177,9 @@ class GitCache:
         finally:
             shutil.rmtree(new, ignore_errors=True)
 
-    def _store(self, repo: str, sha: str) -> ObjectStore:
+    def _store(
+        self, repo: str, sha: str, remote: Callable[[], Remote] | None = None
+    ) -> ObjectStore:
         directory = self._directory(repo)
         if sha and not (directory / "refs/tinygen" / checked_sha(sha)).exists():
             raise Damaged(
@@ -185,6 +187,14 @@ class GitCache:
             )
         _mark_used(directory)
         made_at_ns = _made_at_ns(directory)
+
+        def fetch_blobs(oids: list[str]) -> None:
+            if remote is None:
+                return
+            wanted = WantedCommit(repo, remote(), sha)
+            fetcher = replace(self._fetcher, runner=replace(self._runner, timeout_s=MAX_LOG_S))
+            with self._locked(directory, timeout_s=MAX_LOG_S) as lock_fd:
+                fetcher.fetch_blobs(directory / _HISTORY_DIR, wanted, oids, lock_fd)
 
         def on_damage() -> OutsideError:
             with disk_errors_explained(), self._locked(directory):
@@ -199,6 +209,7 @@ class GitCache:
             directory / "objects",
             history_objects=directory / _HISTORY_DIR / "objects",
             index_cache=SqliteIndexCache(directory / _INDEX_FILE),
+            fetch_blobs=fetch_blobs,
             on_damage=on_damage,
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,6 +20,8 @@ from bot.types.snapshot import MAX_PAST_COMMITS
 
 _FETCH_COMMIT = "fetch --depth=1 --no-tags --no-write-fetch-head --quiet --"
 _FETCH_HISTORY = f"fetch --depth={MAX_PAST_COMMITS} --filter=blob:none --no-tags --no-write-fetch-head --quiet --"
+_FETCH_BLOBS = "fetch --filter=blob:none --no-tags --no-write-fetch-head --quiet --"
+_MAX_BLOBS_BYTES = 16 << 20
 _MAX_HISTORY_BYTES = 128 << 20
 """A server that does not know the filter would send every file of all those commits."""
 _RETRY_WAITS_S = (0.5, 2.0)
@@ -107,9 +109,22 @@ class Fetcher:
             )
             shutil.rmtree(git_dir, ignore_errors=True)
 
-    def _run(
-        self, git_dir: Path, command: str, wanted: WantedCommit, lock_fd: int, max_bytes: int
+    def fetch_blobs(
+        self, git_dir: Path, wanted: WantedCommit, oids: list[str], lock_fd: int
     ) -> None:
+        """Blobs of earlier commits, into the repository that `fetch_history` made."""
+        self._run(git_dir, _FETCH_BLOBS, wanted, lock_fd, _MAX_BLOBS_BYTES, oids)
+
+    def _run(
+        self,
+        git_dir: Path,
+        command: str,
+        wanted: WantedCommit,
+        lock_fd: int,
+        max_bytes: int,
+        refs: Sequence[str] = (),
+    ) -> None:
+        """Fetches the wanted commit, or instead of it the `refs`."""
         environment = {"GIT_ALLOW_PROTOCOL": ":".join(self.protocols)}
         environment.update(_token_environment(wanted.remote))
         runner = replace(
@@ -118,7 +133,8 @@ class Fetcher:
             inherited_fds=(lock_fd,),
             environment=environment,
         )
-        runner.run(git_dir, *command.split(), wanted.remote.url, f"+{wanted.sha}:{wanted.ref}")
+        refs = refs or (f"+{wanted.sha}:{wanted.ref}",)
+        runner.run(git_dir, *command.split(), wanted.remote.url, *refs)
 
 
 def _token_environment(remote: Remote) -> dict[str, str]:

@@ -4,6 +4,7 @@ to."""
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -71,7 +72,8 @@ class LocalGit:
                 f"{repo} has no commit {sha[:12]}.", next_step="Fetch it into that directory."
             ) from error
 
-    def snapshot(self, repo: str, sha: str) -> Snapshot:
+    def snapshot(self, repo: str, sha: str, remote: Callable[[], Remote] | None = None) -> Snapshot:
+        del remote
         return self._store(repo).snapshot(sha)
 
     def diff(self, repo: str, base_sha: str, changes: Changes) -> Patch:
@@ -108,6 +110,7 @@ class LocalGit:
             objects,
             history_objects=objects,
             index_cache=self._index_cache(objects),
+            fetch_blobs=_have_all,
             on_damage=on_damage,
         )
 
@@ -146,6 +149,10 @@ class LocalGit:
             return self._lookup_runner.run(git_dir, *arguments)
         except (GitFailed, TimedOut) as error:
             raise _unreadable(git_dir) from error
+
+
+def _have_all(_oids: list[str]) -> None:
+    """A user's repository is complete; of a partial clone nothing is fetched."""
 
 
 def _is_git_dir(path: Path) -> bool:

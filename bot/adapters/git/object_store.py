@@ -5,17 +5,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import structlog
 
+from bot.adapters.git.log import FetchBlobs, read_log
 from bot.adapters.git.objects import checked_sha, list_blobs, read_blobs, read_history, scratch
 from bot.adapters.git.patch import apply_patch, make_patch, merge_patch
 from bot.adapters.git.process import GitFailed, Runner
-from bot.errors import OutsideError
-from bot.types.snapshot import Blob, Changes, IndexCache, PastCommit, Patch, Snapshot
+from bot.errors import LimitReached, OutsideError
+from bot.types.snapshot import (
+    Blob,
+    Changes,
+    FileCommit,
+    IndexCache,
+    LineRange,
+    PastCommit,
+    Patch,
+    Snapshot,
+)
+
+MAX_LOG_S = 10.0
+"""For each of the three commands of git that the log of a file takes."""
+_MAX_LOG_BYTES = 8 << 20
 
 _log = structlog.get_logger()
 
@@ -29,6 +43,8 @@ class ObjectStore:
     history_objects: Path
     """The objects directory that has the earlier commits."""
     index_cache: IndexCache
+    fetch_blobs: FetchBlobs
+    """Fetches earlier contents of a file into `history_objects`."""
     on_damage: Callable[[], OutsideError]
     """Called if git cannot read the objects. Returns the error to raise."""
 
@@ -37,7 +53,14 @@ class ObjectStore:
             return Snapshot("", {}, self.read)
         with self._damage_explained():
             blobs = list_blobs(self.runner, self.objects, checked_sha(sha))
-        return Snapshot(sha, blobs, self.read, partial(self.history, sha), self.index_cache)
+        return Snapshot(
+            sha,
+            blobs,
+            self.read,
+            partial(self.history, sha),
+            self.index_cache,
+            partial(self.log, sha),
+        )
 
     def history(self, sha: str) -> tuple[PastCommit, ...]:
         """Empty if the commits cannot be read: they are a hint, and no job depends on them."""
@@ -46,6 +69,16 @@ class ObjectStore:
                 return read_history(self.runner, git_dir, sha)
         except OutsideError as error:
             _log.warning("the past commits cannot be read", sha=sha, error=error.message)
+            return ()
+
+    def log(self, sha: str, path: str, lines: LineRange | None) -> tuple[FileCommit, ...]:
+        """Empty if the commits cannot be read within `MAX_LOG_S`, as with `history`."""
+        runner = replace(self.runner, timeout_s=MAX_LOG_S, max_output_bytes=_MAX_LOG_BYTES)
+        try:
+            with scratch(self.history_objects) as git_dir:
+                return read_log(runner, git_dir, sha, path, lines, self.fetch_blobs)
+        except (OutsideError, LimitReached) as error:
+            _log.warning("the log of a file cannot be read", sha=sha, error=error.message)
             return ()
 
     def read(self, blobs: Iterable[Blob]) -> Iterator[bytes]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
+from bot.change.context.answers import Answers, answer_requests
 from bot.change.context.choose import choose_context
-from bot.change.context.requests import Answers, answer_requests
 
 __all__ = ["Answers", "answer_requests", "choose_context"]

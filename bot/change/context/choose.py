@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from bot.change.context.paths import is_regular
 from bot.change.context.ranking import MAX_RANKED_FILES, RankedFile, rank_files
-from bot.change.context.segments import Source, find_segment
+from bot.change.context.segments import find_segment
+from bot.change.context.source import Source
 from bot.change.tokens import estimate_tokens
 from bot.types import Context, Excerpt
 from bot.types.snapshot import RepositoryView

@@ -105,6 +105,12 @@ def extension_of(path: str) -> str:
     return name.rpartition(".")[2].lower() if "." in name[1:] else ""
 
 
+def is_known_extension(path: str) -> bool:
+    """Whether the path ends with the extension of a text format."""
+    extension = extension_of(path)
+    return extension in LANGUAGE_OF or extension in _DOCS_EXTENSIONS | _CONFIG_EXTENSIONS
+
+
 def may_be_text(path: str) -> bool:
     """Whether the extension is not that of a binary format."""
     return extension_of(path) not in _BINARY_EXTENSIONS

@@ -95,7 +95,7 @@ class JobRepository:
         return self._context.git.diff(self._key, base_sha, changes)
 
     def _cached(self, sha: str) -> RepositoryView:
-        snapshot = self._context.git.snapshot(self._key, sha)
+        snapshot = self._context.git.snapshot(self._key, sha, lambda: self.github().remote())
         return view_repository(snapshot, repository_policy(self._context.policy.settings))
 
     def _fetch(self, sha: str, github: GitHub) -> None:

@@ -15,9 +15,9 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, with_config
 
-from bot.thread.settings.globs import compile_globs, glob_problem
 from bot.thread.settings.located_yaml import InvalidYaml, Loc, LocatedValue, read_yaml
 from bot.types import MAX_CI_FIXES, PERMISSIONS, Command, Mode, Permission
+from bot.types.globs import compile_globs, glob_problem
 from bot.types.names import close_names, is_branch_name
 from bot.types.snapshot import RepositoryPolicy, Snapshot
 

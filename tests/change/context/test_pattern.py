@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.change.context.requests import BadPattern, Pattern, literal_pattern
+from bot.change.context.answers.pattern import BadPattern, Pattern, literal_pattern
 
 _ATOM = st.sampled_from(
     [

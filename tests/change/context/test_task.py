@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bot.change.context.task import read_task, split_sections
+from bot.change.context.ranking.task import read_task, split_sections
 
 
 @pytest.mark.timeout(20)

@@ -284,10 +284,10 @@ def test_a_request_line_is_read(line: str, request_: Request) -> None:
     assert read_reply(f"```request\n{line}\n```\n").requests == (request_,)
 
 
-def test_a_request_line_that_is_none_is_reported() -> None:
+def test_a_request_line_that_is_none_is_kept_to_be_answered() -> None:
     parsed = read_reply("```request\nplease show me everything\nread a.py\n```\n")
-    assert parsed.requests == (Request("read", "a.py"),)
-    assert "please show me everything" in parsed.problems[0]
+    asked = (Request("unknown", "please show me everything"), Request("read", "a.py"))
+    assert (parsed.requests, parsed.problems) == (asked, ())
 
 
 @pytest.mark.parametrize(

@@ -293,9 +293,7 @@ class _Parser:
                 self._lines[number] = _dedent(self._lines[number], fence.indent)
 
     def _read_requests(self, fence: Fence, end: int) -> int:
-        requests, problems = read_requests(self._lines[fence.line + 1 : end])
-        self.requests += requests
-        self.problems += problems
+        self.requests += read_requests(self._lines[fence.line + 1 : end])
         return self._finish_part(fence.line, end + 1)
 
     def _read_fenced_diff(self, fence: Fence) -> int:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.thread.settings.globs import compile_globs, glob_problem
+from bot.types.globs import compile_globs, glob_problem
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
 
-from bot.change.context.features import (
+from bot.change.context.ranking.features import (
     Candidate,
     FeatureExtractor,
     Features,
     compute_features,
     score_past_commits,
 )
-from bot.change.context.retrieval import (
+from bot.change.context.ranking.retrieval import (
     CorpusStats,
     IndexedFile,
     IndexedRepository,
@@ -25,8 +25,8 @@ from bot.change.context.retrieval import (
     is_readable,
     score_files,
 )
-from bot.change.context.segments import read_source
-from bot.change.context.task import Mention, find_mentions, read_task
+from bot.change.context.ranking.task import Mention, find_mentions, read_task
+from bot.change.context.source import read_source
 from bot.types.snapshot import RepositoryView
 
 MAX_RANKED_FILES = 100

@@ -13,14 +13,15 @@ from itertools import chain, pairwise
 from bot.change.context.definitions import Definition
 from bot.change.context.index import split_path
 from bot.change.context.paths import FileKind, is_framework_test, language_of
-from bot.change.context.retrieval import (
+from bot.change.context.ranking.retrieval import (
     CorpusStats,
     IndexedFile,
     inverse_document_frequency,
     length_norm,
 )
-from bot.change.context.segments import Segment, Source, split_segments
-from bot.change.context.task import Mention, Query, StemPair, find_phrases
+from bot.change.context.ranking.task import Mention, Query, StemPair, find_phrases
+from bot.change.context.segments import Segment, split_segments
+from bot.change.context.source import Source
 from bot.change.context.tokenize import MAX_WORD_CHARS, split_stems, split_terms, split_words
 from bot.types.snapshot import MAX_PAST_COMMITS, PastCommit
 
@@ -99,19 +100,18 @@ class FeatureExtractor:
     def _score_segment(self, source: Source, segment: Segment) -> float:
         words = split_words(source.bytes(segment.start, segment.end))
         uses: dict[str, float] = dict(self._term_counter.count(words))
-        self._add_name(uses, segment.definition, _OWN_NAME_USES)
-        self._add_name(uses, segment.parent, _PARENT_NAME_USES)
+        if segment.extent is not None:
+            self._add_name(uses, segment.extent.definition, _OWN_NAME_USES)
+            if segment.extent.parent is not None:
+                self._add_name(uses, segment.extent.parent.definition, _PARENT_NAME_USES)
         weights = self._stats.weights
         score = sum(weights[term] * count / (count + 1) for term, count in uses.items())
         lines = segment.end - segment.start + 1
         return score / (1 + lines / _HALVING_LINES)
 
-    def _add_name(
-        self, uses: dict[str, float], definition: Definition | None, name_uses: float
-    ) -> None:
-        if definition is not None:
-            for term in self._term_counter.select_terms(definition.name):
-                uses[term] = uses.get(term, 0.0) + name_uses
+    def _add_name(self, uses: dict[str, float], definition: Definition, name_uses: float) -> None:
+        for term in self._term_counter.select_terms(definition.name):
+            uses[term] = uses.get(term, 0.0) + name_uses
 
     def _count_pairs(self, words: list[bytes], distinct: set[bytes]) -> Mapping[StemPair, int]:
         stems_of = self._stems
