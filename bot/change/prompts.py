@@ -120,14 +120,15 @@ Answer with one of:
 
 def generation_prompt(task: Task, context: Context, limits: RequestLimits = _LIMITS) -> Prompt:
     """The prompt for the change: rules, then the repository, then the thread, then the task."""
-    texts = [context.outline, *(excerpt.text for excerpt in context.shown), *_thread_texts(task)]
+    shown = [text for each in context.shown for text in (each.text, each.within)]
+    texts = [context.outline, *shown, *_thread_texts(task)]
     tag = _free_tag(texts)
     user = "\n\n".join(
         part
         for part in (
-            _instructions(tag, task),
+            _instructions(tag, task, (excerpt.path for excerpt in context.shown)),
             _material(tag, "the repository in brief", context.outline),
-            *(_excerpt(tag, excerpt) for excerpt in context.shown),
+            *_files(tag, context.shown),
             _thread(tag, task),
             _material(tag, "the lines that the thread links to", "\n\n".join(task.linked)),
             _earlier(tag, task),
@@ -161,7 +162,7 @@ def reflection_prompt(
     user = "\n\n".join(
         part
         for part in (
-            _instructions(tag, task),
+            _instructions(tag, task, (file.path for file in patch.files)),
             _thread(tag, task),
             _earlier(tag, task),
             _task_section(task),
@@ -318,13 +319,23 @@ def _language(task: Task) -> str:
 def _thread_texts(task: Task) -> list[str]:
     hunks = [comment.hunk for comment in task.remarks]
     said = (task.title, task.body, *task.comments, *task.linked)
-    return [*said, task.instructions, *task.earlier, task.diff, *hunks, *task.failures]
+    nested = [text for _directory, text in task.nested_instructions]
+    return [*said, task.instructions, *nested, *task.earlier, task.diff, *hunks, *task.failures]
 
 
-def _instructions(tag: str, task: Task) -> str:
-    if not task.instructions:
-        return ""
-    return f"{_INSTRUCTIONS}\n{_material(tag, 'what the repository asks', task.instructions)}"
+def _instructions(tag: str, task: Task, paths: Iterable[str]) -> str:
+    """`paths` are the files that the model is shown: of the directories' instructions, the nearest
+    one to each of them counts."""
+    nested = dict.fromkeys(
+        text for path in paths if (text := _nearest(task.nested_instructions, path))
+    )
+    asked = "\n\n".join(part for part in (task.instructions, *nested) if part)
+    return f"{_INSTRUCTIONS}\n{_material(tag, 'what the repository asks', asked)}" if asked else ""
+
+
+def _nearest(nested: Sequence[tuple[str, str]], path: str) -> str:
+    around = [each for each in nested if path.startswith(f"{each[0]}/")]
+    return max(around, key=lambda each: len(each[0]), default=("", ""))[1]
 
 
 def _thread(tag: str, task: Task) -> str:
@@ -344,9 +355,30 @@ def _earlier(tag: str, task: Task) -> str:
     return _material(tag, "what was asked before, and is done", "\n\n".join(asked))
 
 
-def _excerpt(tag: str, excerpt: Excerpt) -> str:
-    name = f"file {_quoted(excerpt.path)}, lines {excerpt.start} to {excerpt.end}"
-    return _material(tag, name, excerpt.text)
+def _files(tag: str, excerpts: Sequence[Excerpt]) -> Iterator[str]:
+    """One block for each file; a line in brackets stands for the lines that are left out."""
+    by_path: dict[str, list[Excerpt]] = {}
+    for excerpt in excerpts:
+        by_path.setdefault(excerpt.path, []).append(excerpt)
+    for path, parts in by_path.items():
+        parts.sort(key=lambda part: part.start)
+        spans = ", ".join(f"{part.start} to {part.end}" for part in parts)
+        text = "".join(
+            _left_out(last, part) + _with_newline(part.text)
+            for last, part in zip([0, *(part.end for part in parts)], parts, strict=False)
+        )
+        yield _material(tag, f"file {_quoted(path)}, lines {spans} of {parts[0].total}", text)
+
+
+def _left_out(last: int, part: Excerpt) -> str:
+    within = f"; the next ones are in: {part.within}" if part.within else ""
+    if part.start == last + 1:
+        return ""
+    return f"[lines {last + 1} to {part.start - 1} are left out{within}]\n"
+
+
+def _with_newline(text: str) -> str:
+    return text if text.endswith("\n") else f"{text}\n"
 
 
 def _material(tag: str, name: str, text: str) -> str:

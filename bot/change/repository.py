@@ -9,50 +9,109 @@ are not read.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from bot.types import Task
 from bot.types.snapshot import Blob, Change, Changes, RepositoryView
 from bot.types.text import read_text
 
-FILES = (
-    "AGENTS.md",
-    ".github/copilot-instructions.md",
-    "CONTRIBUTING.md",
-    ".github/CONTRIBUTING.md",
-    "CONTRIBUTING.rst",
-)
+AGENT_FILES = ("AGENTS.md", ".github/copilot-instructions.md")
 """https://agents.md,
 https://docs.github.com/en/copilot/customizing-copilot/adding-repository-custom-instructions-for-github-copilot"""
-MAX_FILE_CHARS = {"AGENTS.md": 8_000, ".github/copilot-instructions.md": 8_000}
-BRIEF_CHARS = 2_000
-"""The limit of the other files: those are written for people, and mostly not about code."""
+CONTRIBUTOR_FILES = ("CONTRIBUTING.md", ".github/CONTRIBUTING.md", "CONTRIBUTING.rst")
+"""Written for people, and mostly not about code: only the sections that are."""
+MAX_AGENT_CHARS = 8_000
+MAX_CONTRIBUTOR_CHARS = 2_000
+MAX_NESTED_CHARS = 4_000
+MAX_NESTED_FILES = 30
 MAX_BLOB_BYTES = 256_000
+_ABOUT_CODE = re.compile(
+    r"\b(?:tests?|testing|cod(?:e|ing)|style|conventions?|lint(?:ing|ers?)?|format(?:ting)?"
+    r"|change[- ]?logs?|changes|news|commits?)\b(?! of conduct)",
+    re.IGNORECASE,
+)
+_HEADING = re.compile(r"#{1,6}\s+(.*)")
+_UNDERLINE = re.compile(r"([=~^\"'*+#-])\1{2,}\s*$")
 
 
-def prepare_task(task: Task, view: RepositoryView, *, instructions: str | None = None) -> Task:
-    """The task with the repository's instructions and language. `instructions` is the text of its
+@dataclass(frozen=True, slots=True)
+class Instructions:
+    """`general` is for the whole repository. `nested` are directories, with the text for what lies
+    in them: https://agents.md says that the nearest one counts."""
+
+    general: str = ""
+    nested: tuple[tuple[str, str], ...] = ()
+
+
+def prepare_task(
+    task: Task, view: RepositoryView, *, instructions: Instructions | None = None
+) -> Task:
+    """The task with the repository's instructions and language. `instructions` are the texts of its
     instruction files; None reads them from the view."""
     policy = view.policy
-    words = read_instructions(view) if instructions is None else instructions
-    asked = "\n\n".join(part for part in (words, policy.instructions) if part)
-    return replace(task, instructions=asked, language=policy.language)
+    found = read_instructions(view) if instructions is None else instructions
+    asked = "\n\n".join(part for part in (found.general, policy.instructions) if part)
+    return replace(
+        task, instructions=asked, nested_instructions=found.nested, language=policy.language
+    )
 
 
-def read_instructions(view: RepositoryView) -> str:
-    """The instruction files, each under its name and cut to a limit; "" if there are none."""
+def read_instructions(view: RepositoryView) -> Instructions:
+    """The instruction files, each under its name and cut to a limit."""
     visible = view.visible()
-    blobs = [blob for name in FILES if (blob := visible.blobs.get(name)) and _is_readable(blob)]
-    parts = []
-    for blob, content in zip(blobs, visible.read(blobs), strict=True):
-        text = (read_text(content) or "").strip()
-        limit = MAX_FILE_CHARS.get(blob.path, BRIEF_CHARS)
-        if text:
-            parts.append(
-                f"{blob.path}:\n{text[:limit]}{' [cut here]' if len(text) > limit else ''}"
-            )
-    return "\n\n".join(parts)
+    nested = [path for path in visible.blobs if path.endswith("/AGENTS.md")][:MAX_NESTED_FILES]
+    texts = _read_texts(visible, [*AGENT_FILES, *CONTRIBUTOR_FILES, *nested])
+    general = [_under_name(path, texts.get(path, ""), MAX_AGENT_CHARS) for path in AGENT_FILES]
+    general += [
+        _under_name(path, _sections_about_code(texts.get(path, "")), MAX_CONTRIBUTOR_CHARS)
+        for path in CONTRIBUTOR_FILES
+    ]
+    return Instructions(
+        "\n\n".join(part for part in general if part),
+        tuple(
+            (path.removesuffix("/AGENTS.md"), _under_name(path, texts[path], MAX_NESTED_CHARS))
+            for path in nested
+            if texts.get(path)
+        ),
+    )
+
+
+def _read_texts(view: RepositoryView, paths: Sequence[str]) -> dict[str, str]:
+    blobs = [blob for path in paths if (blob := view.blobs.get(path)) and _is_readable(blob)]
+    return {
+        blob.path: (read_text(content) or "").strip()
+        for blob, content in zip(blobs, view.read(blobs), strict=True)
+    }
+
+
+def _under_name(path: str, text: str, max_chars: int) -> str:
+    """The text under its file's name, cut at the end of a line; "" if there is none."""
+    if len(text) > max_chars:
+        end = max(text.rfind("\n", 0, max_chars), 0) or max_chars
+        text = f"{text[:end]}\n[cut here]"
+    return f"{path}:\n{text}" if text else ""
+
+
+def _sections_about_code(text: str) -> str:
+    """The sections whose heading speaks of code, tests or changelogs, in Markdown or
+    reStructuredText."""
+    lines = text.split("\n")
+    kept: list[str] = []
+    is_kept = False
+    for number, line in enumerate(lines):
+        heading = _HEADING.match(line)
+        is_underlined = (
+            number + 1 < len(lines)
+            and bool(line.strip())
+            and _UNDERLINE.match(lines[number + 1]) is not None
+        )
+        if heading or is_underlined:
+            is_kept = _ABOUT_CODE.search(line) is not None
+        if is_kept:
+            kept.append(line)
+    return "\n".join(kept).strip()
 
 
 def _is_readable(blob: Blob) -> bool:

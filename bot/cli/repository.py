@@ -23,7 +23,7 @@ from bot.app import (
 from bot.change.context import choose_context
 from bot.change.edits import apply_edits, read_reply
 from bot.change.prompts import generation_prompt, task_words
-from bot.change.repository import prepare_task, read_instructions
+from bot.change.repository import Instructions, prepare_task, read_instructions
 from bot.change.solve import solve
 from bot.change.tokens import estimate_tokens
 from bot.cli.output import print_diff, print_json, print_line, print_note
@@ -66,7 +66,7 @@ class Opened:
 
     view: RepositoryView
     settings: RepoSettings
-    instructions: str
+    instructions: Instructions
 
     def task(self, repo: str, prompt: str) -> Task:
         return prepare_task(Task(repo, prompt), self.view, instructions=self.instructions)
@@ -160,7 +160,9 @@ def context(config: Config, options: argparse.Namespace) -> int:
     )
     seconds = round(time.monotonic() - began, 3)
     if options.json:
-        print_json(_context_page(chosen, _mapped(chosen, opened.view), tokens, seconds), indent=1)
+        print_json(
+            _context_page(chosen, mapped_files(chosen, opened.view), tokens, seconds), indent=1
+        )
         return 0
     for part in chosen.shown:
         print_line(f"{part.path}:{part.start}-{part.end}  {part.tokens} tokens  {part.why}")
@@ -168,7 +170,7 @@ def context(config: Config, options: argparse.Namespace) -> int:
     return 0
 
 
-def _mapped(chosen: Context, view: RepositoryView) -> list[str]:
+def mapped_files(chosen: Context, view: RepositoryView) -> list[str]:
     """The files that the repository in brief names with their definitions."""
     heads = re.findall(r"^(.+) \(\d+ lines\)$", chosen.outline, re.MULTILINE)
     return [path for path in heads if path in view.blobs]

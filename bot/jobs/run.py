@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from bot.change.repository import prepare_task, read_instructions
+from bot.change.repository import Instructions, prepare_task, read_instructions
 from bot.change.solve import NOTHING_YET, solve
 from bot.errors import (
     BadRequest,
@@ -28,7 +28,7 @@ from bot.jobs.deliver.destination import (
     base_of,
     find_destination,
 )
-from bot.jobs.engine import FLAG, NUMBER, TEXT, Postponed
+from bot.jobs.engine import FLAG, NUMBER, Postponed
 from bot.jobs.policy import JobContext, with_policy
 from bot.jobs.progress import ProgressReporter, run_reporting_errors
 from bot.jobs.task import read_task
@@ -40,7 +40,7 @@ from bot.thread.history import is_request
 from bot.thread.render import render_outsiders_refusal, render_reflection
 from bot.thread.settings import find_misplaced
 from bot.types import Job, Mode, Outsider, Prompt, Reply, Report, Solution, Task, Usage
-from bot.types.serialization import MAYBE_REPORT, REPORTS, Codec, codec_of
+from bot.types.serialization import MAYBE_REPORT, REPORTS, Codec, Json, codec_of
 from bot.types.snapshot import Patch, RepositoryView
 
 BASE_LEFT_OUT = (
@@ -59,6 +59,15 @@ MAX_DIFF_CHARS = 40_000
 
 _REPLY: Codec[Reply] = codec_of(Reply)
 _TASK: Codec[Task] = codec_of(Task)
+
+
+def _load_instructions(json: Json) -> Instructions:
+    """Jobs that older code began have stored a text."""
+    return Instructions(json) if isinstance(json, str) else _STORED_INSTRUCTIONS.load(json)
+
+
+_STORED_INSTRUCTIONS: Codec[Instructions] = codec_of(Instructions)
+_INSTRUCTIONS = Codec(_STORED_INSTRUCTIONS.dump, _load_instructions)
 
 
 def run(context: JobContext, request: RunRequest) -> Postponed | None:
@@ -224,14 +233,16 @@ class _Run:
         report = self._context.reports.load(job_id)
         return lineage(self._context, report) if report else ()
 
-    def _instructions(self, destination: Destination) -> str | None:
+    def _instructions(self, destination: Destination) -> Instructions | None:
         """The instruction files of the default branch, since anybody may have written those of a
         pull request's branch. None if the job's base is the default branch itself."""
         is_default = base_of(self._context, self._job) is None and destination.continues is None
         if destination.push in ("new", "none") and is_default:
             return None
         return self._engine.step(
-            "instructions", lambda: read_instructions(self._repository.default_branch()), TEXT
+            "instructions",
+            lambda: read_instructions(self._repository.default_branch()),
+            _INSTRUCTIONS,
         )
 
     def _solve(

@@ -273,6 +273,8 @@ class Task:
     """The change that they led to. The files that the model is shown include it."""
     instructions: str = ""
     """The repository's instructions for contributors, from its default branch."""
+    nested_instructions: tuple[tuple[str, str], ...] = ()
+    """Those of directories: each directory, and its text."""
     linked: tuple[str, ...] = ()
     """The lines of code that the thread links to, each under a heading with its path."""
     images: tuple[Image, ...] = ()
@@ -300,7 +302,7 @@ class Context:
 @dataclass(frozen=True, slots=True)
 class Excerpt:
     """Part of a file as the model is shown it. `start` and `end` are 1-based, inclusive line
-    numbers; `why` is a few words for people."""
+    numbers of `total`; `why` is a few words for people."""
 
     path: str
     start: int
@@ -308,6 +310,9 @@ class Excerpt:
     text: str
     tokens: int
     why: str
+    total: int = 0
+    within: str = ""
+    """The first line of the definition around it, if that is not shown, and its number."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,12 @@ from bot.types.snapshot import Blob, Snapshot
 
 def open_snapshot(repositories: Path, source: str, sha: str) -> Snapshot:
     """`source` is `owner/name`."""
+    return read_snapshot(find_repository(repositories, source), sha)
+
+
+def find_repository(repositories: Path, source: str) -> Path:
     directory = repositories / source.replace("/", "+")
-    return read_snapshot(directory / "repo" if (directory / "repo").exists() else directory, sha)
+    return directory / "repo" if (directory / "repo").exists() else directory
 
 
 def read_snapshot(directory: Path, sha: str) -> Snapshot:

@@ -1,5 +1,8 @@
 """A source file in lines, with the extent of each of its definitions: from its decorators and
-comments to its last line. Found by indentation, since no parser covers all languages."""
+comments to its last line. Found by indentation, since no parser covers all languages.
+
+Its segments are parts that make sense alone: the file's head, then one for each definition; long
+ones are cut at blank lines. What is shown of a file is made of whole segments."""
 
 from __future__ import annotations
 
@@ -7,9 +10,11 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from bot.change.context.definitions import Definition, find_definitions
 from bot.change.context.paths import language_of
+from bot.types.snapshot import LineRange
 from bot.types.text import read_text
 
 MAX_LINE_CHARS = 2_000
@@ -26,6 +31,19 @@ _CLOSES = re.compile(r"\}|end\b|\);")
 """The last line of a block that is no deeper than its first."""
 _BRACKETS = re.compile(r"\s*[)\]}]+\s*(?:#.*)?$")
 _MAX_DECORATOR_LINES = 30
+_DOCSTRING = re.compile(r"[rRuU]?(\"\"\"|\'\'\')")
+_OVERLOAD = re.compile(r"\s*@(?:\w+\.)?overload\b")
+MIN_FOLDED_LINES = 20
+"""A docstring or comment with this many lines after its first is folded."""
+_KEPT_LINES = 3
+_KEPT_AT_END = 6
+"""Of its beginning, and of its end: where entries such as `.. versionchanged::` are added."""
+MAX_SEGMENT_LINES = 60
+_MIN_SEGMENT_LINES = 25
+"""A long segment is not cut at a blank line before this many lines."""
+_MAX_NESTING = 2
+"""Definitions begin a segment at the top of the file and directly inside one other definition."""
+
 _QUOTES = re.compile(r'"""|\'\'\'')
 
 
@@ -197,3 +215,96 @@ def _decorator_start(lines: Sequence[str], end: int) -> int:
         if _indent_of(lines[line - 1]) <= indent:
             return line if lines[line - 1].lstrip().startswith("@") else 0
     return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Successive lines of a file, 1-based and inclusive."""
+
+    start: int
+    end: int
+    extent: Extent | None = None
+    """The innermost definition that all of the lines are in, of those that begin segments."""
+
+
+def split_segments(source: Source) -> tuple[Segment, ...]:
+    """The whole file as segments, without gaps."""
+    extents = [each for each in find_extents(source) if each.depth < _MAX_NESTING]
+    owners: dict[int, Extent | None] = {1: None}
+    for extent in extents:
+        owners[_after(source, extent.end)] = extent.parent
+    owners.update((extent.start, extent) for extent in extents)
+    bounds = [
+        *sorted(start for start in owners if start <= len(source.lines)),
+        len(source.lines) + 1,
+    ]
+    return tuple(
+        part
+        for start, next_start in pairwise(bounds)
+        for part in _split_long(source, Segment(start, next_start - 1, owners[start]))
+    )
+
+
+def _after(source: Source, end: int) -> int:
+    """The first line below that is not blank."""
+    line = end + 1
+    while line <= len(source.lines) and not source.lines[line - 1].strip():
+        line += 1
+    return line
+
+
+def _split_long(source: Source, segment: Segment) -> Iterator[Segment]:
+    """The segment in chunks of at most `MAX_SEGMENT_LINES`, which end at blank lines if
+    possible."""
+    start = segment.start
+    while segment.end - start >= MAX_SEGMENT_LINES:
+        end = _find_chunk_end(source, start)
+        yield Segment(start, end, segment.extent)
+        start = end + 1
+    yield Segment(start, segment.end, segment.extent)
+
+
+def _find_chunk_end(source: Source, start: int) -> int:
+    last = start + MAX_SEGMENT_LINES - 1
+    for line in range(last, start + _MIN_SEGMENT_LINES, -1):
+        if not source.lines[line - 1].strip():
+            return line
+    return last
+
+
+def find_segment(segments: Sequence[Segment], line: int) -> Segment | None:
+    """The segment that holds the line."""
+    index = bisect_right(segments, line, key=lambda segment: segment.start) - 1
+    return segments[index] if index >= 0 and line <= segments[index].end else None
+
+
+def find_folds(source: Source) -> Iterator[LineRange]:
+    """The lines that say little: the middle of long docstrings and comments, and overloads."""
+    for extent in find_extents(source):
+        above = source.lines[extent.start - 1 : extent.definition.line - 1]
+        if any(_OVERLOAD.match(line) for line in above):
+            yield extent.start, extent.end
+    start, ending, before = 0, "", ""
+    for number, line in enumerate(source.lines, 1):
+        stripped = line.strip()
+        if start:
+            if ending in stripped:
+                if number - start >= MIN_FOLDED_LINES:
+                    yield start + _KEPT_LINES, number - _KEPT_AT_END
+                start = 0
+        elif opening := _opening(source.path, stripped, before):
+            rest = stripped.partition(opening)[2]
+            ending = "*/" if opening == "/*" else opening
+            start = 0 if ending in rest else number
+        before = stripped or before
+
+
+def _opening(path: str, line: str, before: str) -> str:
+    """How the docstring or comment that begins on the line is opened; "" if none does. `before` is
+    the last line that is not blank: a docstring follows the head of a definition."""
+    if line.startswith("/*"):
+        return "/*"
+    if language_of(path) != "python" or not (before.endswith(":") or not before):
+        return ""
+    docstring = _DOCSTRING.match(line)
+    return docstring[1] if docstring else ""

@@ -1,18 +1,18 @@
-"""Measures how well each candidate file fits the task: its text, its best segments, the names it
-defines, what the task mentions of it, the files beside it, and past commits. Each measure is a
-named feature; the ranking gives them weights."""
+"""Measures how well each candidate file fits the task: its best segments, the names it defines, its
+path, what the task mentions of it, and past commits. Each measure is a named feature; the ranking
+gives them weights."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
 
 from bot.change.context.definitions import Definition
 from bot.change.context.index import split_path
-from bot.change.context.paths import FileKind, is_framework_test, language_of
+from bot.change.context.paths import FileKind, language_of
 from bot.change.context.ranking.retrieval import (
     CorpusStats,
     IndexedFile,
@@ -20,8 +20,7 @@ from bot.change.context.ranking.retrieval import (
     length_norm,
 )
 from bot.change.context.ranking.task import Mention, Query, StemPair, find_phrases
-from bot.change.context.segments import Segment, split_segments
-from bot.change.context.source import Source
+from bot.change.context.source import Segment, Source, split_segments
 from bot.change.context.tokenize import MAX_WORD_CHARS, split_stems, split_terms, split_words
 from bot.types.snapshot import MAX_PAST_COMMITS, PastCommit
 
@@ -34,11 +33,17 @@ in the segment. All numbers here were set together with `ranking.WEIGHTS`, on th
 were not measured one by one."""
 _HALVING_LINES = 120
 """The score of a segment with this many lines is halved."""
+_MIN_HIGHEST_PAIRS = 2.0
+"""A file with the most pairs scores 1, unless even that is few."""
 
 _MAX_MESSAGE_CHARS = 3_000
 _MAX_COMMIT_PATHS = 30
 """A commit that touches as many files or more tells nothing of any of them."""
 _MAX_SIMILAR_COMMITS = 60
+
+_ASIDE: frozenset[FileKind] = frozenset({"config", "test", "docs", "generated"})
+"""Kinds of files that a task seldom asks to change; examples and unknown ones are a little
+likelier."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +53,15 @@ class Candidate:
     file: IndexedFile
     source: Source
     segments: tuple[Segment, ...]
-    segment_scores: tuple[float, ...]
-    """One for each of the segments."""
+    scores: tuple[float, ...]
+    """How well each of the segments fits the task."""
+    named: tuple[int, ...]
+    """How many of the task's terms are in the name of each segment's definition."""
     pairs: Mapping[StemPair, int]
     """How often each stem pair of the task occurs."""
     names: frozenset[bytes]
     """The names of the task that are defined here."""
     shared_phrases: int
-    defined_members: int
-    """How many `Class.method` of the task have both names defined here."""
-    imported: bool
-    """Whether a name that the task imports from this module or package is defined here."""
 
     @property
     def path(self) -> str:
@@ -72,38 +75,32 @@ class FeatureExtractor:
         self._query = query
         self._stats = stats
         self._term_counter = _TermCounter(query.terms)
-        self._pairs = query.title_pairs | query.prose_pairs
         self._stems: dict[bytes, tuple[str, ...]] = {}
 
     def extract(self, file: IndexedFile, source: Source) -> Candidate:
-        query = self._query
         words = split_words(source.content)
         distinct = set(words)
         defined = {definition.name.encode() for definition in source.definitions}
         segments = split_segments(source)
-        members = [member for member in query.members if defined.issuperset(member)]
-        imported = any(
-            name in defined and _lies_in(file.blob.path, module) for module, name in query.imports
-        )
         return Candidate(
             file=file,
             source=source,
             segments=segments,
-            segment_scores=tuple(self._score_segment(source, segment) for segment in segments),
+            scores=tuple(self._score_segment(source, segment) for segment in segments),
+            named=tuple(self._count_named(segment) for segment in segments),
             pairs=self._count_pairs(words, distinct),
-            names=frozenset((query.title_names | query.prose_names) & defined),
+            names=frozenset(self._query.names & defined),
             shared_phrases=self._count_phrases(words, distinct),
-            defined_members=len(members),
-            imported=imported,
         )
 
     def _score_segment(self, source: Source, segment: Segment) -> float:
         words = split_words(source.bytes(segment.start, segment.end))
         uses: dict[str, float] = dict(self._term_counter.count(words))
-        if segment.extent is not None:
-            self._add_name(uses, segment.extent.definition, _OWN_NAME_USES)
-            if segment.extent.parent is not None:
-                self._add_name(uses, segment.extent.parent.definition, _PARENT_NAME_USES)
+        extent = segment.extent
+        if extent is not None:
+            self._add_name(uses, extent.definition, _OWN_NAME_USES)
+            if extent.parent is not None:
+                self._add_name(uses, extent.parent.definition, _PARENT_NAME_USES)
         weights = self._stats.weights
         score = sum(weights[term] * count / (count + 1) for term, count in uses.items())
         lines = segment.end - segment.start + 1
@@ -113,12 +110,17 @@ class FeatureExtractor:
         for term in self._term_counter.select_terms(definition.name):
             uses[term] = uses.get(term, 0.0) + name_uses
 
+    def _count_named(self, segment: Segment) -> int:
+        if segment.extent is None:
+            return 0
+        return len(self._term_counter.select_terms(segment.extent.definition.name))
+
     def _count_pairs(self, words: list[bytes], distinct: set[bytes]) -> Mapping[StemPair, int]:
         stems_of = self._stems
         for word in distinct - stems_of.keys():
             stems_of[word] = split_stems(word.decode("utf-8", "replace"))
         stems = chain.from_iterable(map(stems_of.__getitem__, words))
-        return Counter(filter(self._pairs.__contains__, pairwise(stems)))
+        return Counter(filter(self._query.pairs.__contains__, pairwise(stems)))
 
     def _count_phrases(self, words: list[bytes], distinct: set[bytes]) -> int:
         possible = {phrase for phrase in self._query.phrases if distinct.issuperset(phrase)}
@@ -156,168 +158,72 @@ class _TermCounter:
                 self._terms[word] = terms
 
 
-def _lies_in(path: str, module: str) -> bool:
-    return f"/{module}/" in f"/{path.rpartition('.')[0]}/"
-
-
 def compute_features(
     candidates: Sequence[Candidate],
-    query: Query,
     stats: CorpusStats,
-    mentions: Sequence[Mention],
+    mentions: Iterable[Mention],
     commit_scores: Mapping[str, float],
 ) -> list[Features]:
     """The features of each candidate. `commit_scores` are those of `score_past_commits`."""
-    text_features = [_text_features(candidate, stats) for candidate in candidates]
-    _add_neighbours(candidates, text_features)
-    best_segment = max((each["best segment"] for each in text_features), default=0.0) or 1.0
-    pair_idf = _pair_idf(candidates)
-    weights_by_path = _mention_weights(mentions)
-    features: list[Features] = []
-    for candidate, of_text in zip(candidates, text_features, strict=True):
-        mentioned = weights_by_path[candidate.path]
-        features.append(
-            {
-                **{name: value / best_segment for name, value in of_text.items()},
-                "title pairs": _score_pairs(candidate, query.title_pairs, pair_idf),
-                "prose pairs": _score_pairs(candidate, query.prose_pairs, pair_idf),
-                **_name_features(candidate, query, stats),
-                "path": mentioned.get("path", 0.0),
-                "deepest frame": mentioned.get("deepest frame", 0.0),
-                "module": mentioned.get("module", 0.0),
-                "past commits": math.log(1 + commit_scores.get(candidate.path, 0.0)),
-                **_path_features(candidate),
-            }
-        )
-    for name in ("title pairs", "prose pairs"):
-        highest = max((each[name] for each in features), default=0.0)
-        for each in features:
-            each[name] /= max(highest, 2.0)
-    _add_nearby_commits(candidates, features, commit_scores)
-    return features
+    best_segment = max((max(each.scores, default=0.0) for each in candidates), default=0.0) or 1.0
+    pair_scores = _score_pairs(candidates)
+    named_paths: dict[str, float] = defaultdict(float)
+    for mention in mentions:
+        if mention.kind == "path":
+            named_paths[mention.path] = max(named_paths[mention.path], mention.weight)
+    return [
+        {
+            **_text_features(candidate, stats, best_segment),
+            "pairs": pair_score,
+            "names": _score_names(candidate, stats),
+            "phrases": math.log(1 + candidate.shared_phrases),
+            "path": named_paths[candidate.path],
+            "past commits": math.log(1 + commit_scores.get(candidate.path, 0.0)),
+            **_kind_features(candidate),
+        }
+        for candidate, pair_score in zip(candidates, pair_scores, strict=True)
+    ]
 
 
-def _text_features(candidate: Candidate, stats: CorpusStats) -> Features:
-    file, weights = candidate.file, stats.weights
-    best, *next_best = sorted(candidate.segment_scores, reverse=True)[:3] or [0.0]
+def _text_features(candidate: Candidate, stats: CorpusStats, unit: float) -> Features:
+    """In units of the best segment of all candidates."""
+    weights = stats.weights
+    best, *next_best = sorted(candidate.scores, reverse=True)[:3] or [0.0]
     stems = split_path(candidate.path)
     return {
-        "text": sum(
-            weights[term] * stats.saturate(count, file.length_words)
-            for term, count in file.body.items()
-        ),
-        "definitions": sum(
-            weights[term] * count / (count + 1) for term, count in file.defined.items()
-        ),
-        "best segment": best,
-        "next segments": sum(next_best) / 2,
-        "name": sum(weights.get(stem, 0.0) for stem in stems.name),
-        "directory": sum(weights.get(stem, 0.0) for stem in stems.directories),
+        "best segment": best / unit,
+        "next segments": sum(next_best) / 2 / unit,
+        "name": sum(weights.get(stem, 0.0) for stem in stems.name) / unit,
+        "directory": sum(weights.get(stem, 0.0) for stem in stems.directories) / unit,
     }
 
 
-def _add_neighbours(candidates: Sequence[Candidate], text_features: Sequence[Features]) -> None:
-    """Adds to source files the mean score of the best three other source files of the directory,
-    and the score of the best test that is named after the file."""
-    sources: dict[str, list[tuple[float, str]]] = defaultdict(list)
-    tests: dict[str, float] = defaultdict(float)
-    for candidate, features in zip(candidates, text_features, strict=True):
-        score = features["best segment"] + 0.5 * features["text"]
-        if candidate.file.kind == "source":
-            sources[_directory_of(candidate.path)].append((score, candidate.path))
-        elif candidate.file.kind == "test":
-            subject = _strip_test_affixes(split_path(candidate.path).file_stem)
-            tests[subject] = max(tests[subject], score)
-    for scored in sources.values():
-        scored.sort(reverse=True)
-    for candidate, features in zip(candidates, text_features, strict=True):
-        features["siblings"] = features["its test"] = 0.0
-        if candidate.file.kind == "source":
-            best = sources[_directory_of(candidate.path)][:4]
-            others = [score for score, path in best if path != candidate.path]
-            features["siblings"] = sum(others[:3]) / 3
-            file_stem = split_path(candidate.path).file_stem.strip("_")
-            features["its test"] = tests.get(file_stem, 0.0)
+def _score_pairs(candidates: Sequence[Candidate]) -> list[float]:
+    """The pairs of each candidate, rare ones more; relative to the highest score."""
+    frequency = Counter(pair for candidate in candidates for pair in candidate.pairs)
+    rareness = {pair: math.log(1 + len(candidates) / count) for pair, count in frequency.items()}
+    scores = [
+        sum(rareness[pair] * count / (count + 1) for pair, count in each.pairs.items())
+        for each in candidates
+    ]
+    highest = max([_MIN_HIGHEST_PAIRS, *scores])
+    return [score / highest for score in scores]
 
 
-def _directory_of(path: str) -> str:
-    return path.rpartition("/")[0]
-
-
-def _strip_test_affixes(file_stem: str) -> str:
-    """The name of the file that a test is for: `test_views` gives `views`."""
-    file_stem = file_stem.removeprefix("test_").removeprefix("tests_")
-    for ending in ("_test", "_spec", ".test", ".spec", "tests", "test"):
-        file_stem = file_stem.removesuffix(ending)
-    return file_stem
-
-
-def _pair_idf(candidates: Sequence[Candidate]) -> dict[StemPair, float]:
-    """How rare each pair is among the candidates."""
-    document_frequency = Counter(pair for candidate in candidates for pair in candidate.pairs)
-    return {
-        pair: math.log(1 + len(candidates) / count) for pair, count in document_frequency.items()
-    }
-
-
-def _score_pairs(
-    candidate: Candidate, wanted: Collection[StemPair], pair_idf: Mapping[StemPair, float]
-) -> float:
-    counts = candidate.pairs
-    return sum(
-        pair_idf[pair] * counts[pair] / (counts[pair] + 1) for pair in counts.keys() & wanted
-    )
-
-
-def _name_features(candidate: Candidate, query: Query, stats: CorpusStats) -> Features:
+def _score_names(candidate: Candidate, stats: CorpusStats) -> float:
+    """The names of the task that a source file defines: one that few files define counts more."""
     if candidate.file.kind != "source":
-        return {}
-    rareness: dict[bytes, float] = {}
-    for name in candidate.names:
-        term = f"={name.decode('utf-8', 'replace').lower().strip('_')}"
-        rareness[name] = 1 / max(1, stats.definition_counts.get(term, 1))
-    return {
-        "title names": sum(rareness[name] for name in candidate.names & query.title_names),
-        "prose names": sum(rareness[name] for name in candidate.names & query.prose_names),
-        "members": float(min(2, candidate.defined_members)),
-        "imported": float(candidate.imported),
-        "phrases": math.log(1 + candidate.shared_phrases),
-    }
+        return 0.0
+    terms = (f"={name.decode('utf-8', 'replace').lower().strip('_')}" for name in candidate.names)
+    return sum(1 / max(1, stats.definition_counts.get(term, 1)) for term in terms)
 
 
-def _mention_weights(mentions: Sequence[Mention]) -> Mapping[str, Features]:
-    """By path and kind of mention: the highest weight."""
-    by_path: dict[str, Features] = defaultdict(dict)
-    for mention in mentions:
-        weights = by_path[mention.path]
-        weights[mention.kind] = max(weights.get(mention.kind, 0.0), mention.weight)
-    return by_path
-
-
-def _path_features(candidate: Candidate) -> Features:
-    kind: FileKind = candidate.file.kind
-    features = {
-        "depth": float(candidate.path.count("/")),
-        "framework": float(is_framework_test(candidate.path, kind)),
-    }
-    if kind != "source":
-        return {kind: 1.0, **features}
-    # Languages without patterns of their own (styles, templates, queries) are not counted as code.
-    is_code = language_of(candidate.path) != "other"
-    return {"code": 1.0, **features} if is_code else features
-
-
-def _add_nearby_commits(
-    candidates: Sequence[Candidate],
-    features: Sequence[Features],
-    commit_scores: Mapping[str, float],
-) -> None:
-    by_directory: dict[str, float] = defaultdict(float)
-    for path, score in commit_scores.items():
-        by_directory[_directory_of(path)] += score
-    highest = max(by_directory.values(), default=1.0)
-    for candidate, each in zip(candidates, features, strict=True):
-        each["past commits nearby"] = by_directory[_directory_of(candidate.path)] / highest
+def _kind_features(candidate: Candidate) -> Features:
+    kind = candidate.file.kind
+    if kind == "source":
+        # Languages without patterns of their own (styles, templates, queries) are not code.
+        return {"code": float(language_of(candidate.path) != "other")}
+    return {"aside": 1.0} if kind in _ASIDE else {"other": 1.0}
 
 
 def score_past_commits(

@@ -67,14 +67,11 @@ _KIND_FACTORS: dict[FileKind, float] = {
 
 @dataclass(frozen=True, slots=True)
 class IndexedFile:
-    """How often a file has each of the task's terms, in its text and among the names it defines.
-    The length is 0 if the content was not read."""
+    """How often a file has each of the task's terms in its text."""
 
     blob: Blob
     kind: FileKind
-    length_words: int
     body: Mapping[str, int]
-    defined: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,22 +89,12 @@ class IndexedRepository:
 
     def file(self, path: str) -> IndexedFile:
         doc_id = self.content_ids.get(path)
-        return IndexedFile(
-            self.blobs[path],
-            self.kinds[path],
-            0 if doc_id is None else self.contents.doc_infos[doc_id],
-            self._term_frequencies(BODY, doc_id),
-            self._term_frequencies(DEFINED, doc_id),
-        )
-
-    def _term_frequencies(self, field: str, doc_id: int | None) -> dict[str, int]:
-        if doc_id is None:
-            return {}
-        frequencies: dict[str, int] = {}
-        for term in self.contents.terms:
-            if count := self.contents.frequencies(field, term).get(doc_id, 0):
-                frequencies[term] = count
-        return frequencies
+        body: dict[str, int] = {}
+        if doc_id is not None:
+            for term in self.contents.terms:
+                if count := self.contents.frequencies(BODY, term).get(doc_id, 0):
+                    body[term] = count
+        return IndexedFile(self.blobs[path], self.kinds[path], body)
 
 
 def index_repository(snapshot: RepositoryView, terms: Collection[str]) -> IndexedRepository:
@@ -220,12 +207,6 @@ class CorpusStats:
     average_length_words: float
     definition_counts: Mapping[str, int]
     """By term: how many files define it."""
-
-    def saturate(self, count: float, length_words: int) -> float:
-        """BM25's weight of a term's frequency, from 0 to 1: the first uses count most, and a use in
-        a long file counts less."""
-        share = count / length_norm(length_words, self.average_length_words)
-        return share / (1 + share)
 
 
 def inverse_document_frequency(document_frequency: int, documents: int) -> float:

@@ -1,5 +1,5 @@
 """Reads a task's text as a query to the repository: weighted terms, pairs of words and names to
-look for, and the files that the text mentions by path, stack frame or module name.
+look for, and the files that the text mentions by path or in a stack frame.
 
 People say what they mean in the title and in prose, and paste the rest (code, stack traces, the
 environment, templates). So the text is first split into sections of different weight.
@@ -14,14 +14,12 @@ from dataclasses import dataclass
 from itertools import islice, pairwise
 from typing import Literal
 
-from bot.change.context.paths import extension_of, language_of
 from bot.change.context.tokenize import (
     MAX_WORD_CHARS,
     is_common,
     is_identifier,
     is_stop_word,
     split_stems,
-    word_set,
 )
 
 MAX_TASK_CHARS = 48_000
@@ -92,8 +90,6 @@ _PHRASE_WORDS = 5
 
 _WORD = re.compile(r"[^\W\d]\w*")
 _NAME = re.compile(r"(?<!\w)(?P<name>[A-Za-z_]\w{0,80})\.?(?P<call>\(?)")
-_MEMBER = re.compile(r"(?<!\w)([A-Za-z_]\w{0,80})(?=(?:\(\))?(?:\.|::|#)([A-Za-z_]\w{0,80}))")
-_FROM_IMPORT = re.compile(r"^[\s>.]{0,40}from\s+([\w.]{1,200})\s+import\s+\(?([\w ,]{1,500})", re.M)
 _SENTENCE_END = re.compile(r"[.;:()]\s|\n")
 
 # How files are mentioned.
@@ -104,9 +100,6 @@ _MAX_MENTIONS = 500
 """Of each way of mentioning."""
 _MAX_PATH_PARTS = 16
 """Parts of a path that are compared, from its end: as many as `_PATH` matches."""
-_DIRECTORY_MODULES = word_set("__init__ index mod")
-"""Files that a module name means by their directory."""
-
 _EXTENSION = r"\.[A-Za-z]\w{0,9}\b"
 _PATH = re.compile(
     r"(?<![\w/\\.-])(?P<path>(?:[\w@+~.-]{0,60}+[/\\]){0,15}[\w@+~.-]{0,80}[\w-]"
@@ -118,18 +111,13 @@ _FRAME = re.compile(
     rf"|^[\s>E]{{0,20}}(?P<other>[^\s:()]{{1,300}}{_EXTENSION}):(?P<other_line>\d{{1,7}})",
     re.M,
 )
-_TRACE_HEADING = re.compile(
-    r"Traceback \(most recent call last\)|^_{5,}|Caused by|During handling of", re.M
-)
-_DOTTED_NAME = re.compile(r"(?<![\w.])[^\W\d]\w{0,60}(?:(?:\.|::)[^\W\d]\w{0,60}){1,10}")
-_IMPORT_LINE = re.compile(r"^[\s>.]{0,20}(?:from|import)\s.{0,300}", re.M)
 
 StemPair = tuple[str, str]
 Phrase = tuple[bytes, ...]
 
-MentionKind = Literal["path", "name", "deepest frame", "frame", "module"]
+MentionKind = Literal["path", "name", "frame"]
 """`path`: a directory and a name at least, or a name in the title; `name`: a file's name alone,
-which is as likely a file of the asker as one of the repository."""
+which is as likely a file of the asker as one of the repository; `frame`: in a stack trace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,17 +139,11 @@ class Query:
 
     terms: Mapping[str, float]
     """Weights by term: stems, and whole words in lower case as `=word`."""
-    title_pairs: frozenset[StemPair]
-    """Stems of words that stand side by side; stop words are skipped."""
-    prose_pairs: frozenset[StemPair]
+    pairs: frozenset[StemPair]
+    """Stems of words that stand side by side in title and prose; stop words are skipped."""
     phrases: frozenset[Phrase]
     """Every five successive words of title and prose: a file that has them quotes the same text."""
-    title_names: frozenset[bytes]
-    prose_names: frozenset[bytes]
-    members: frozenset[tuple[bytes, bytes]]
-    """`Class.method`."""
-    imports: tuple[tuple[str, bytes], ...]
-    """Module, as a path without extension, and the name that is imported from it."""
+    names: frozenset[bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,21 +161,12 @@ def read_task(text: str) -> Query:
     """The task as a query."""
     sections = split_sections(text)
     prose = f"{sections.title}\n{sections.prose}"
-    everything = f"{prose}\n{sections.code}\n{sections.error}"
-    members = _MEMBER.findall(everything)
-    prose_names = {
-        *_find_names(sections.prose),
-        *_find_names(sections.code_spans, keep_common=True),
-    }
+    names = {*_find_names(prose), *_find_names(sections.code_spans, keep_common=True)}
     return Query(
         terms=_weigh_terms(sections),
-        title_pairs=frozenset(_find_pairs(sections.title)),
-        prose_pairs=frozenset(_find_pairs(sections.prose)),
+        pairs=frozenset(_find_pairs(prose)),
         phrases=find_phrases([word.encode() for word in re.findall(r"\w+", prose)]),
-        title_names=frozenset(_find_names(sections.title)),
-        prose_names=frozenset(prose_names),
-        members=frozenset((owner.encode(), member.encode()) for owner, member in members),
-        imports=tuple(_find_imports(everything)),
+        names=frozenset(names),
     )
 
 
@@ -341,14 +314,6 @@ def _find_names(text: str, *, keep_common: bool = False) -> Iterator[bytes]:
             yield name.encode()
 
 
-def _find_imports(text: str) -> Iterator[tuple[str, bytes]]:
-    for module, names in _FROM_IMPORT.findall(text):
-        for name in names.split(","):
-            words = name.split()  # `name as other`
-            if words:
-                yield module.replace(".", "/"), words[0].encode()
-
-
 def find_mentions(text: str, paths: Iterable[str]) -> tuple[Mention, ...]:
     """Every mention of one of the `paths` in the task's text; a file may be mentioned
     repeatedly."""
@@ -356,22 +321,12 @@ def find_mentions(text: str, paths: Iterable[str]) -> tuple[Mention, ...]:
     frames = list(islice(_FRAME.finditer(text), _MAX_MENTIONS))
     without_frames = _FRAME.sub(" ", text)
     path_matches = list(islice(_PATH.finditer(without_frames), _MAX_MENTIONS))
-    dotted_names = _DOTTED_NAME.findall(_IMPORT_LINE.sub("", without_frames))
-    modules = [re.split(r"\.|::", name) for name in dotted_names[:_MAX_MENTIONS]]
     file_names: set[str] = set()
     for match in (*frames, *path_matches):
         file_names.update(part.lower() for part in _path_parts(match)[-1:])
-    lookup = _PathLookup(
-        paths,
-        file_names=file_names,
-        modules={name for parts in modules for name in parts[1:]},
-    )
+    lookup = _PathLookup(paths, file_names)
     title_end = len(without_frames.strip().partition("\n")[0])
-    return (
-        *_find_frames(text, frames, lookup),
-        *_find_paths(path_matches, title_end, lookup),
-        *_find_modules(modules, lookup),
-    )
+    return (*_find_frames(frames, lookup), *_find_paths(path_matches, title_end, lookup))
 
 
 def _path_parts(match: re.Match[str]) -> tuple[str, ...]:
@@ -382,20 +337,15 @@ def _path_parts(match: re.Match[str]) -> tuple[str, ...]:
 
 
 class _PathLookup:
-    """Finds files by the last parts of their path, and by module name. Only files with one of the
-    `file_names` (in lower case) or `modules` are kept."""
+    """Finds files by the last parts of their path. Only files with one of the names (in lower case)
+    are kept."""
 
-    def __init__(self, paths: Iterable[str], *, file_names: set[str], modules: set[str]) -> None:
+    def __init__(self, paths: Iterable[str], file_names: set[str]) -> None:
         self._by_suffix: dict[str, list[str]] = defaultdict(list)
-        self._by_module: dict[str, list[str]] = defaultdict(list)
         for path in paths:
             if path.rpartition("/")[2].lower() in file_names:
                 for suffix in _path_suffixes(path.lower()):
                     self._by_suffix[suffix].append(path)
-            module = _module_of(path, modules)
-            if module.rpartition("/")[2] in modules:
-                for suffix in _path_suffixes(module):
-                    self._by_module[suffix].append(path)
 
     def find_path(self, parts: Sequence[str]) -> tuple[int, list[str]]:
         """How many of the last parts agree with a file's path, at most, and the files with which so
@@ -405,27 +355,6 @@ class _PathLookup:
             if found:
                 return depth, found
         return 0, []
-
-    def find_module(self, parts: Sequence[str]) -> list[str]:
-        """The files of the module that a dotted name begins with: the longest one, of two parts at
-        least."""
-        for length in range(len(parts), 1, -1):
-            found = self._by_module.get("/".join(parts[:length]))
-            if found:
-                return found
-        return []
-
-
-def _module_of(path: str, modules: set[str]) -> str:
-    """The path that the module name stands for; "" if it cannot be one of `modules`."""
-    file_stem = path.rpartition("/")[2].rpartition(".")[0]
-    stands_for_directory = file_stem in _DIRECTORY_MODULES
-    if file_stem not in modules and not (modules and stands_for_directory):
-        return ""
-    if language_of(path) is None:
-        return ""
-    module = path[: -len(extension_of(path)) - 1]
-    return module.rpartition("/")[0] if stands_for_directory else module
 
 
 def _path_suffixes(path: str) -> Iterator[str]:
@@ -438,40 +367,14 @@ def _path_suffixes(path: str) -> Iterator[str]:
             break
 
 
-def _find_frames(
-    text: str, frames: Sequence[re.Match[str]], lookup: _PathLookup
-) -> Iterator[Mention]:
-    """The repository's frames of each stack trace, deepest first."""
-    for trace in _group_by_trace(text, frames):
-        if trace[0]["python"]:  # Python prints the deepest frame last, others print it first
-            trace.reverse()
-        seen: set[str] = set()
-        for frame in trace:
-            line = int(frame["python_line"] or frame["java_line"] or frame["other_line"])
-            for path in _find_frame_file(_path_parts(frame), lookup):
-                is_deepest = not seen - {path}
-                yield Mention(path, "deepest frame" if is_deepest else "frame", line=line)
-                seen.add(path)
-
-
-def _group_by_trace(text: str, frames: Sequence[re.Match[str]]) -> list[list[re.Match[str]]]:
-    """The frames between two headings of stack traces belong together."""
-    headings = [match.start() for match in _TRACE_HEADING.finditer(text)]
-    traces: list[list[re.Match[str]]] = []
-    last_start = -1
+def _find_frames(frames: Iterable[re.Match[str]], lookup: _PathLookup) -> Iterator[Mention]:
+    """The frames that are in one file of the repository, and in no other."""
     for frame in frames:
-        if not traces or any(last_start < heading < frame.start() for heading in headings):
-            traces.append([])
-        traces[-1].append(frame)
-        last_start = frame.start()
-    return traces
-
-
-def _find_frame_file(parts: Sequence[str], lookup: _PathLookup) -> list[str]:
-    """The one file that a frame is in; empty if it is in none of the repository, or not clear."""
-    depth, found = lookup.find_path(parts)
-    is_clear = len(found) == 1 and depth >= min(2, len(parts))
-    return found if is_clear else []
+        parts = _path_parts(frame)
+        depth, found = lookup.find_path(parts)
+        if len(found) == 1 and depth >= min(2, len(parts)):
+            line = int(frame["python_line"] or frame["java_line"] or frame["other_line"])
+            yield Mention(found[0], "frame", line=line)
 
 
 def _find_paths(
@@ -489,11 +392,3 @@ def _find_paths(
         line = int(match["line"]) if match["line"] else None
         for path in found:
             yield Mention(path, "path" if is_path else "name", 1 / len(found), line)
-
-
-def _find_modules(modules: Sequence[Sequence[str]], lookup: _PathLookup) -> Iterator[Mention]:
-    for parts in modules:
-        found = lookup.find_module(parts)
-        if len(found) <= _MAX_FILES_PER_MENTION:
-            for path in found:
-                yield Mention(path, "module", 1 / len(found))

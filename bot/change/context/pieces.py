@@ -1,0 +1,220 @@
+"""Chooses pieces of the likeliest files: those that are likely to be needed for their size."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from bot.change.context.ranking import RankedFile
+from bot.change.context.source import Extent, Segment, Source, find_folds, find_segment
+from bot.change.tokens import estimate_tokens
+from bot.types import Excerpt
+from bot.types.snapshot import LineRange
+
+PIECE_WEIGHTS: Mapping[str, float] = {
+    "file's chance": 0.47,
+    "file's rank": -0.63,
+    "score": 2.81,
+    "share of the file's scores": 1.84,
+    "score beside it": 0.39,
+    "named": 0.31,
+    "head": 1.62,
+    "source": 2.41,
+    "pieces of the file": -0.45,
+    "size": 0.34,
+    "share of the file": -1.36,
+}
+"""By feature: the parameters of a logistic regression, fitted on 323 real changes (the pieces that
+each of them touched)."""
+_BIAS = -7.03
+_MENTIONED_CHANCE = 0.5
+"""The least chance of a piece with a line that the task mentions."""
+_MIN_FILE_CHANCE = 1e-4
+_MAX_NAMED = 3
+
+_SIZE_EXPONENT = 0.5
+"""How much a piece's size counts against it: 0 not at all, 1 in proportion."""
+_MIN_VALUE = 0.0008
+"""A piece is not shown if its chance, divided by its size in tokens to that power, is less. It
+decides how much is shown of a repository: see DECISIONS.md."""
+_HEADING_TOKENS = 12
+"""What the prompt adds to each excerpt, besides its path."""
+_MAX_SIGNATURE_CHARS = 100
+_MAX_GAP_LINES = 8
+"""A gap of so many lines between two excerpts is shown too: one excerpt reads better than two."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A segment of a file: its lines are shown together or not at all."""
+
+    file: int
+    """The position of the file among the ranked ones."""
+    start: int
+    end: int
+    extent: Extent | None
+    tokens: int
+    chance: float
+    """That a change for the task touches it."""
+
+    @property
+    def value(self) -> float:
+        return self.chance / math.pow(self.tokens, _SIZE_EXPONENT)
+
+
+def weigh_pieces(files: Sequence[RankedFile]) -> list[Piece]:
+    """The pieces of the files, best value first. A file with very long lines, which is data or
+    minified, has none."""
+    readable = [
+        (n, each) for n, each in enumerate(files) if not each.candidate.source.has_long_lines
+    ]
+    best = max((max(each.candidate.scores, default=0.0) for _, each in readable), default=0.0)
+    pieces = [piece for n, each in readable for piece in _weigh_file(n, each, best or 1.0)]
+    return sorted(pieces, key=lambda piece: (-piece.value, piece.file, piece.start))
+
+
+def _weigh_file(number: int, ranked: RankedFile, best: float) -> Iterator[Piece]:
+    candidate, source = ranked.candidate, ranked.candidate.source
+    tokens = [
+        max(1, estimate_tokens(source.text(each.start, each.end))) for each in candidate.segments
+    ]
+    squares = [score**2 for score in candidate.scores]
+    mentioned = {find_segment(candidate.segments, line) for line in ranked.lines}
+    for n, segment in enumerate(candidate.segments):
+        beside = (*candidate.scores[max(0, n - 1) : n], *candidate.scores[n + 1 : n + 2])
+        features = {
+            "file's chance": math.log(max(_MIN_FILE_CHANCE, ranked.chance)),
+            "file's rank": math.log(1 + number),
+            "score": candidate.scores[n] / best,
+            "share of the file's scores": squares[n] / (sum(squares) or 1.0),
+            "score beside it": max(beside, default=0.0) / best,
+            "named": min(_MAX_NAMED, candidate.named[n]),
+            "head": float(n == 0),
+            "source": float(candidate.file.kind == "source"),
+            "pieces of the file": math.log(len(tokens)),
+            "size": math.log(1 + tokens[n]),
+            "share of the file": tokens[n] / sum(tokens),
+        }
+        logit = _BIAS + sum(PIECE_WEIGHTS[name] * value for name, value in features.items())
+        chance = 1 / (1 + math.exp(-logit))
+        if segment in mentioned:
+            chance = max(chance, _MENTIONED_CHANCE)
+        yield Piece(number, segment.start, segment.end, segment.extent, tokens[n], chance)
+
+
+def pack_pieces(
+    files: Sequence[RankedFile],
+    pieces: Sequence[Piece],
+    *,
+    budget_tokens: int,
+    keep_docs: bool = False,
+) -> tuple[Excerpt, ...]:
+    """Excerpts of the pieces that are worth their size, as far as they fit: in the order of the
+    files and of their lines. Long docstrings and comments are left out, unless `keep_docs`."""
+    heading_tokens = [_HEADING_TOKENS + estimate_tokens(ranked.path) for ranked in files]
+    chosen, left_tokens = _choose(pieces, heading_tokens, budget_tokens)
+    excerpts: list[Excerpt] = []
+    for number in sorted(chosen):
+        source = files[number].candidate.source
+        ranked, heading = files[number], heading_tokens[number]
+        ranges, left_tokens = _fill_gaps(source, merge_ranges(chosen[number]), left_tokens)
+        if not keep_docs:
+            ranges = _fold(source, ranges, ranked.lines)
+        excerpts += make_excerpts(source, ranked.candidate.segments, ranges, ranked.why, heading)
+    return tuple(excerpts)
+
+
+def make_excerpts(
+    source: Source,
+    segments: Sequence[Segment],
+    ranges: Sequence[LineRange],
+    why: str,
+    heading_tokens: int,
+) -> list[Excerpt]:
+    """Excerpts of the lines; `heading_tokens` is what the prompt adds to each."""
+    excerpts = []
+    for start, end in ranges:
+        text, within = source.text(start, end), _within(segments, ranges, start)
+        tokens = estimate_tokens(text) + estimate_tokens(within) + heading_tokens
+        excerpts.append(
+            Excerpt(source.path, start, end, text, tokens, why, len(source.lines), within)
+        )
+    return excerpts
+
+
+def _within(segments: Sequence[Segment], ranges: Sequence[LineRange], line: int) -> str:
+    """The definition around the line, unless it begins in the ranges."""
+    segment = find_segment(segments, line)
+    extent = segment.extent if segment else None
+    if extent is not None and extent.start == line:
+        extent = extent.parent
+    if extent is None:
+        return ""
+    head = extent.definition
+    is_shown = any(start <= head.line <= end for start, end in ranges)
+    return "" if is_shown else f"{head.signature[:_MAX_SIGNATURE_CHARS]} (line {head.line})"
+
+
+def _choose(
+    pieces: Sequence[Piece], heading_tokens: Sequence[int], budget_tokens: int
+) -> tuple[dict[int, list[LineRange]], int]:
+    """The lines of the pieces that fit, by file; and the tokens that are left. A piece that touches
+    a chosen one shares its heading."""
+    chosen: dict[int, list[LineRange]] = defaultdict(list)
+    starts: set[LineRange] = set()
+    ends: set[LineRange] = set()
+    left_tokens = budget_tokens
+    for piece in pieces:
+        if piece.value < _MIN_VALUE and chosen:
+            break
+        touched = ((piece.file, piece.start - 1) in ends) + ((piece.file, piece.end + 1) in starts)
+        cost = piece.tokens + heading_tokens[piece.file] * (1 - touched)
+        if cost <= left_tokens:
+            chosen[piece.file].append((piece.start, piece.end))
+            starts.add((piece.file, piece.start))
+            ends.add((piece.file, piece.end))
+            left_tokens -= cost
+    return chosen, left_tokens
+
+
+def merge_ranges(ranges: Sequence[LineRange]) -> list[LineRange]:
+    """The ranges in order; those that touch become one."""
+    merged: list[LineRange] = []
+    for start, end in sorted(ranges):
+        if merged and start <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _fold(source: Source, ranges: Sequence[LineRange], mentioned: Sequence[int]) -> list[LineRange]:
+    """The ranges without the folds that hold none of the mentioned lines."""
+    for fold_start, fold_end in find_folds(source):
+        if any(fold_start <= line <= fold_end for line in mentioned):
+            continue
+        kept: list[LineRange] = []
+        for start, end in ranges:
+            parts = ((start, min(end, fold_start - 1)), (max(start, fold_end + 1), end))
+            is_apart = end < fold_start or start > fold_end
+            kept += [(start, end)] if is_apart else [each for each in parts if each[0] <= each[1]]
+        ranges = kept
+    return list(ranges)
+
+
+def _fill_gaps(
+    source: Source, ranges: list[LineRange], left_tokens: int
+) -> tuple[list[LineRange], int]:
+    """The ranges with short gaps filled as far as the tokens go; and the tokens that are left."""
+    filled = ranges[:1]
+    for start, end in ranges[1:]:
+        last_start, last_end = filled[-1]
+        cost = estimate_tokens(source.text(last_end + 1, start - 1))
+        if start - last_end - 1 <= _MAX_GAP_LINES and cost <= left_tokens:
+            filled[-1] = (last_start, end)
+            left_tokens -= cost
+        else:
+            filled.append((start, end))
+    return filled, left_tokens
