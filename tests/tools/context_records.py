@@ -39,7 +39,8 @@ def record_task(made: Made, name: str, task: Task, *, brief: bool = False) -> st
 
 
 def _ranking(snapshot: Any, task: Task) -> str:
-    ranked, others = load("rank_files")(snapshot, task.text)
+    found = load("rank_files")(snapshot, task.text)
+    ranked, others = found if isinstance(found, tuple) else (found.files, found.others)
     lines = [f"  {field(each, 'chance'):.6g} {field(each, 'path')}" for each in ranked]
     by_words = [f"  {path!r}" for path in others]
     return f"ranking: score, path\n{_block(lines)}\nranked by words alone\n{_block(by_words)}"

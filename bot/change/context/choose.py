@@ -37,7 +37,8 @@ def choose_context(view: RepositoryView, task: str, *, budget_tokens: int) -> Co
     view = view.visible()
     ranking = rank_files(view, task)
     files = _without_needless_docs(ranking.files, task)[:_MAX_WEIGHED_FILES]
-    pieces = weigh_pieces(files)
+    is_about_docs = _DOCS_WORDS.search(task) is not None
+    pieces = weigh_pieces(files, is_about_docs=is_about_docs)
     map_tokens, tests_tokens, changelog_tokens = (
         int(share * budget_tokens) for share in (_MAP_SHARE, _TESTS_SHARE, _CHANGELOG_SHARE)
     )
@@ -46,7 +47,7 @@ def choose_context(view: RepositoryView, task: str, *, budget_tokens: int) -> Co
         files,
         [piece for piece in pieces if piece.file < _MAX_SHOWN_FILES],
         budget_tokens=min(pieces_tokens, _MAX_PIECES_TOKENS),
-        keep_docs=_DOCS_WORDS.search(task) is not None,
+        keep_docs=is_about_docs,
     )
     shown += choose_tests(ranking.files, pieces, shown, budget_tokens=tests_tokens)
     shown += choose_changelog(view, ranking.repository, shown, budget_tokens=changelog_tokens)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.change.context.ranking import RankedFile
+from bot.change.context.paths import FileKind
+from bot.change.context.ranking import NAMED, RankedFile
 from bot.change.context.source import Extent, Segment, Source, find_folds, find_segment
 from bot.change.tokens import estimate_tokens
 from bot.types import Excerpt
@@ -42,6 +43,8 @@ decides how much is shown of a repository: see DECISIONS.md."""
 _HEADING_TOKENS = 12
 """What the prompt adds to each excerpt, besides its path."""
 _MAX_SIGNATURE_CHARS = 100
+_GAPS_SHARE = 0.05
+"""Of the budget, kept for short gaps."""
 _MAX_GAP_LINES = 8
 """A gap of so many lines between two excerpts is shown too: one excerpt reads better than two."""
 
@@ -64,18 +67,21 @@ class Piece:
         return self.chance / math.pow(self.tokens, _SIZE_EXPONENT)
 
 
-def weigh_pieces(files: Sequence[RankedFile]) -> list[Piece]:
+def weigh_pieces(files: Sequence[RankedFile], *, is_about_docs: bool) -> list[Piece]:
     """The pieces of the files, best value first. A file with very long lines, which is data or
-    minified, has none."""
+    minified, has none. `is_about_docs`: documentation counts as much as source."""
     readable = [
         (n, each) for n, each in enumerate(files) if not each.candidate.source.has_long_lines
     ]
+    kinds: tuple[FileKind, ...] = ("source", "docs") if is_about_docs else ("source",)
     best = max((max(each.candidate.scores, default=0.0) for _, each in readable), default=0.0)
-    pieces = [piece for n, each in readable for piece in _weigh_file(n, each, best or 1.0)]
+    pieces = [piece for n, each in readable for piece in _weigh_file(n, each, best or 1.0, kinds)]
     return sorted(pieces, key=lambda piece: (-piece.value, piece.file, piece.start))
 
 
-def _weigh_file(number: int, ranked: RankedFile, best: float) -> Iterator[Piece]:
+def _weigh_file(
+    number: int, ranked: RankedFile, best: float, kinds: Collection[FileKind]
+) -> Iterator[Piece]:
     candidate, source = ranked.candidate, ranked.candidate.source
     tokens = [
         max(1, estimate_tokens(source.text(each.start, each.end))) for each in candidate.segments
@@ -92,7 +98,7 @@ def _weigh_file(number: int, ranked: RankedFile, best: float) -> Iterator[Piece]
             "score beside it": max(beside, default=0.0) / best,
             "named": min(_MAX_NAMED, candidate.named[n]),
             "head": float(n == 0),
-            "source": float(candidate.file.kind == "source"),
+            "source": float(candidate.file.kind in kinds or ranked.why == NAMED),
             "pieces of the file": math.log(len(tokens)),
             "size": math.log(1 + tokens[n]),
             "share of the file": tokens[n] / sum(tokens),
@@ -114,7 +120,9 @@ def pack_pieces(
     """Excerpts of the pieces that are worth their size, as far as they fit: in the order of the
     files and of their lines. Long docstrings and comments are left out, unless `keep_docs`."""
     heading_tokens = [_HEADING_TOKENS + estimate_tokens(ranked.path) for ranked in files]
-    chosen, left_tokens = _choose(pieces, heading_tokens, budget_tokens)
+    gaps_tokens = int(_GAPS_SHARE * budget_tokens)
+    chosen, left_tokens = _choose(pieces, heading_tokens, budget_tokens - gaps_tokens)
+    left_tokens += gaps_tokens
     excerpts: list[Excerpt] = []
     for number in sorted(chosen):
         source = files[number].candidate.source

@@ -122,4 +122,4 @@ def test_a_request_never_takes_more_of_a_real_vocabulary_than_its_budget() -> No
             for each, with_context, without in zip(chosen, full, bare, strict=True)
         ]
         assert not [f"{each.name}: {tokens}" for each, tokens in used if tokens > each.budget]
-        assert min(tokens / each.budget for each, tokens in used if each.is_own) > 0.5
+        assert min(tokens for each, tokens in used if each.is_own) > min(BUDGETS) / 2

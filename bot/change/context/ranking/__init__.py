@@ -36,6 +36,8 @@ the changed lines are shown (SWE-bench Lite); with 80, 0.8 points more, but one 
 the first five."""
 _COMMIT_CANDIDATES = 15
 """Candidates that past commits may add."""
+NAMED = "named in the request"
+"""The reason for a file that the task names by its path."""
 _MAX_REASONS = 3
 """Names or terms that are given as the reason for a file."""
 
@@ -166,7 +168,7 @@ def _explain(
 ) -> str:
     """The main reason for the file, in words for people and for the model."""
     if features["path"]:
-        return "named in the request"
+        return NAMED
     if is_in_trace:
         return "in the stack trace"
     if candidate.names and candidate.file.kind == "source":
