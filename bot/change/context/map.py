@@ -17,6 +17,8 @@ _MAX_TOP_ENTRIES = 40
 _MAX_FILES = 30
 _MAX_DEFINITIONS = 3
 """Of each file."""
+_MIN_SCORE = 0.25
+"""Of a definition, relative to the best one of its file."""
 _MAX_SIGNATURE_CHARS = 80
 
 
@@ -68,7 +70,9 @@ def _render_file(ranked: RankedFile, pieces: Sequence[Piece], shown: Sequence[Ex
     hidden = dict.fromkeys(
         piece.extent
         for piece in pieces
-        if piece.extent and not _is_within(ranges, piece.extent.definition.line)
+        if piece.extent
+        and piece.score >= _MIN_SCORE
+        and not _is_within(ranges, piece.extent.definition.line)
     )
     likeliest = sorted(list(hidden)[:_MAX_DEFINITIONS], key=lambda each: each.definition.line)
     named = "".join(

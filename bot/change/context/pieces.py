@@ -59,6 +59,8 @@ class Piece:
     end: int
     extent: Extent | None
     tokens: int
+    score: float
+    """How well it fits the task; 1 is the best piece of the file."""
     chance: float
     """That a change for the task touches it."""
 
@@ -86,6 +88,7 @@ def _weigh_file(
     tokens = [
         max(1, estimate_tokens(source.text(each.start, each.end))) for each in candidate.segments
     ]
+    highest = max(candidate.scores, default=0.0) or 1.0
     squares = [score**2 for score in candidate.scores]
     mentioned = {find_segment(candidate.segments, line) for line in ranked.lines}
     for n, segment in enumerate(candidate.segments):
@@ -107,7 +110,8 @@ def _weigh_file(
         chance = 1 / (1 + math.exp(-logit))
         if segment in mentioned:
             chance = max(chance, _MENTIONED_CHANCE)
-        yield Piece(number, segment.start, segment.end, segment.extent, tokens[n], chance)
+        score = candidate.scores[n] / highest
+        yield Piece(number, segment.start, segment.end, segment.extent, tokens[n], score, chance)
 
 
 def pack_pieces(

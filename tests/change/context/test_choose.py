@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.change.context import choose_context
 from bot.change.tokens import estimate_tokens
 from bot.types import Context
+from bot.types.snapshot import PastCommit
 from tests.change.snapshots import view_of
 
 _SHOP = {
@@ -193,3 +198,109 @@ def test_every_kind_of_file_can_be_ranked() -> None:
     )
     files = dict.fromkeys(names, b"greet the name\n")
     assert _choose(files, "greet the name").ranking[0] == "a.py"
+
+
+def _functions(count: int, lines: int) -> str:
+    return "\n".join(
+        f"def step_{n}(x):\n" + "    x = x + 1\n" * lines + "    return x\n" for n in range(count)
+    )
+
+
+def test_more_is_not_shown_than_the_task_is_likely_to_need() -> None:
+    files = {f"pack/part_{n}.py": _functions(40, 20).encode() for n in range(40)}
+    files["pack/mail.py"] = b"def send_receipt(address):\n    return address\n"
+    context = _choose(files, "send_receipt in pack/mail.py loses its address", 24_000)
+    assert context.shown[0].path == "pack/mail.py"
+    assert context.tokens < 4_000
+
+
+def test_the_tests_that_say_what_may_change_are_shown_with_their_head() -> None:
+    tests = (
+        "import shop\n\n\n"
+        + "".join(f"def test_other_{n}():\n    assert shop.other({n})\n\n\n" for n in range(60))
+        + "def test_receipt():\n    assert shop.send_receipt('a') == 'a'\n"
+    )
+    files = {
+        "shop.py": b"def send_receipt(address):\n    return address\n\n\ndef other(n):\n    return n\n",
+        "tests/test_shop.py": tests.encode(),
+        "tests/test_else.py": b"import other\n\n\ndef test_else():\n    pass\n",
+    }
+    shown = _choose(files, "send_receipt loses the address", 8_000).shown
+    (head, last) = [each for each in shown if each.path == "tests/test_shop.py"]
+    assert head.text.startswith("import shop\n")
+    assert "def test_receipt" in last.text
+    assert head.why == "tests of what may change"
+
+
+@pytest.mark.parametrize("path", ["CHANGES.rst", "CHANGELOG.md", "docs/changelog.txt", "NEWS"])
+def test_the_head_of_the_changelog_is_shown(path: str) -> None:
+    log = b"Version 2\n---------\n\n-   One.\n" + b"-   Another one.\n" * 300
+    shown = _choose({**_SHOP, path: log}, "add_item loses items", 8_000).shown[-1]
+    assert (shown.path, shown.start, shown.why) == (path, 1, "the changelog")
+    assert shown.text.startswith("Version 2\n")
+    assert shown.tokens <= 100
+
+
+def test_a_changelog_that_no_commit_touched_of_late_is_not_shown() -> None:
+    view = view_of({**_SHOP, "CHANGES": b"Version 1\n", "HISTORY.md": b"1\n"})
+    for path, expected in (("CHANGES", 1), ("shop/mail.py", 0)):
+        past = replace(view, history=partial(tuple, [PastCommit("Change", (path,))]))
+        shown = choose_context(past, "add_item loses items", budget_tokens=8_000).shown
+        assert sum(each.why == "the changelog" for each in shown) == expected
+
+
+_DOCUMENTED = (
+    "class Shop:\n"
+    '    """Sells.\n' + "    It sells a lot.\n" * 40 + "    .. versionchanged:: 2\n"
+    '    """\n\n'
+    "    def send_receipt(self, address):\n        return address\n"
+)
+
+
+def test_long_docstrings_are_left_out_but_for_their_ends() -> None:
+    files = {"shop.py": _DOCUMENTED.encode()}
+    first, second = _choose(files, "send_receipt loses the address", 8_000).shown
+    assert first.text == "class Shop:\n" + '    """Sells.\n' + "    It sells a lot.\n" * 2
+    assert second.text.startswith("    It sells a lot.\n")
+    assert "versionchanged:: 2\n" in second.text
+    assert second.text.endswith("return address\n")
+    (whole,) = _choose(files, "Document send_receipt and its address", 8_000).shown
+    assert whole.text == _DOCUMENTED
+
+
+def test_overloads_are_left_out() -> None:
+    overload = "@overload\ndef send_receipt(address: int) -> int: ...\n\n\n"
+    content = f"import typing\n\n\n{overload * 3}def send_receipt(address):\n    return address\n"
+    shown = _choose({"shop.py": content.encode()}, "send_receipt loses the address", 8_000).shown
+    assert "overload" not in "".join(each.text for each in shown)
+    assert "def send_receipt(address):" in shown[-1].text
+
+
+def test_a_piece_names_the_definition_around_it_if_that_is_not_shown() -> None:
+    methods = "".join(
+        f"    def step_{n}(self):\n" + "        self.n += 1\n" * 30 + "\n" for n in range(40)
+    )
+    wanted = "    def send_receipt(self, address):\n        return address\n"
+    content = f"import shop\n\n\nclass Shop(Base):\n    '''Sells.'''\n\n{methods}{wanted}"
+    (piece,) = [
+        each
+        for each in _choose({"shop.py": content.encode()}, "send_receipt loses it", 600).shown
+        if "def send_receipt" in each.text
+    ]
+    assert piece.within in ("class Shop(Base): (line 4)", "")
+    assert piece.total == content.count("\n")
+
+
+def test_the_map_names_the_likely_files_with_the_definitions_that_fit() -> None:
+    files = {
+        f"pack/part_{n}.py": (
+            _functions(20, 5) + f"\n\ndef receipt_{n}(address):\n" + "    address += 1\n" * 90
+        ).encode()
+        for n in range(12)
+    }
+    outline = _choose(files, "Every receipt loses its address", 6_000).outline
+    assert outline.startswith("12 files: pack/ (12)\npack/part_")
+    assert re.search(
+        r"^pack/part_(\d+)\.py \(252 lines\)\n  162: def receipt_\1\(address\):$", outline, re.M
+    )
+    assert "step_" not in outline
