@@ -90,7 +90,8 @@ characters. Go on with a few sentences that say what you changed and why. Then w
 
 _RULES = """\
 Do what the task asks, completely, and nothing else: no unasked clean-up, no new dependency where the code has a way
-already. Follow the style of the code around. Where the repository has tests for what you change, change them as well.
+already. Follow the style of the code around. Where the repository has tests or documentation of what you change, or
+keeps a changelog, change them as well.
 If nothing needs to change, answer with [NO CHANGE] and why, in a few sentences, and send no edits.
 """
 

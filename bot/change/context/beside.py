@@ -27,7 +27,7 @@ _MAX_WEIGHED_TESTS = 12
 _FILE_SHARES = (0.6, 0.4)
 """Of the tokens for tests: that of the best file, and of the next."""
 _MAX_HEAD_LINES = 30
-_NAMED_AFTER = 1.0
+_NAMED_AFTER = 1.5
 """What it adds to the logarithm of a test file's chance that it is named after a likely file."""
 _EXERCISES = 1.0
 """What it adds that the file says all the names that are likely to change."""

@@ -20,7 +20,7 @@ _MAX_SHOWN_FILES = 20
 _MAX_PIECES_TOKENS = 7_000
 """Also of a larger budget: where the ranking is unsure, the map and one question find the rest for
 less."""
-_MAP_SHARE = 0.05
+_MAP_SHARE = 0.06
 _TESTS_SHARE = 0.05
 _CHANGELOG_SHARE = 0.0125
 """Shares of the budget. What they leave is for the pieces, which seldom need all of it."""

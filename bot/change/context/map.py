@@ -1,31 +1,46 @@
-"""The map of a repository: its top directory, and the files that are likely to matter with the
-definitions that fit the task best, so that one question of the model finds the rest."""
+"""The map of a repository, by which one question of the model finds what is not shown: its top
+directory, what the shown code calls and who calls it, and the files that are likely to matter with
+the definitions that fit the task best.
+
+Calls are resolved by name alone, and only among the candidates: a name that several of them define
+stands for all of these."""
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 
+from bot.change.context.definitions import Definition
 from bot.change.context.pieces import Piece
 from bot.change.context.ranking import RankedFile
+from bot.change.context.source import Extent, Source, find_segment
 from bot.change.tokens import estimate_tokens
 from bot.types import Excerpt
 from bot.types.snapshot import LineRange
 
 _MAX_TOP_ENTRIES = 40
 _MAX_FILES = 30
+_MAX_DETAILED = 10
+"""Files whose definitions are named, of so many each."""
 _MAX_DEFINITIONS = 3
-"""Of each file."""
-_MIN_SCORE = 0.25
+_MIN_SCORE = 0.4
 """Of a definition, relative to the best one of its file."""
 _MAX_SIGNATURE_CHARS = 80
+_MAX_SUBJECTS = 6
+"""Shown definitions whose calls are looked up."""
+_MAX_HOMONYMS = 3
+_MAX_CALLED = 12
+_MAX_CALLERS = 8
+_MAX_CALLERS_OF_ONE = 5
+_CALL = re.compile(rb"\b([A-Za-z_]\w{2,60})\(")
 
 
 def render_map(
     paths: Sequence[str],
     files: Sequence[RankedFile],
-    pieces: Iterable[Piece],
+    pieces: Sequence[Piece],
     shown: Sequence[Excerpt],
     *,
     budget_tokens: int,
@@ -37,8 +52,9 @@ def render_map(
     text = ""
     for block in (
         _render_top(paths),
+        *_render_calls(files, pieces, shown),
         *(
-            _render_file(each, by_file.get(number, ()), shown)
+            _render_file(each, by_file.get(number, ()) if number < _MAX_DETAILED else (), shown)
             for number, each in enumerate(files[:_MAX_FILES])
         ),
     ):
@@ -61,6 +77,90 @@ def _render_top(paths: Sequence[str]) -> str:
     return f"{len(paths)} files: {', '.join(entries[:_MAX_TOP_ENTRIES])}{more}\n"
 
 
+def _render_calls(
+    files: Sequence[RankedFile], pieces: Sequence[Piece], shown: Sequence[Excerpt]
+) -> Iterator[str]:
+    """What the likeliest shown definitions call, and who calls them: lines for what is not shown."""
+    subjects = [piece for piece in pieces if piece.extent and _is_shown(files, piece, shown)]
+    subjects = subjects[:_MAX_SUBJECTS]
+    definitions = _find_definitions(files)
+    called = Counter(
+        name
+        for piece in subjects
+        for name in set(
+            _CALL.findall(files[piece.file].candidate.source.bytes(piece.start, piece.end))
+        )
+    )
+    by_rareness = sorted(called, key=lambda name: (len(definitions.get(name, ())), name))
+    lines = [
+        line
+        for name in by_rareness
+        if len(definitions.get(name, ())) <= _MAX_HOMONYMS
+        for line in _render_places(definitions.get(name, ()), shown)
+    ]
+    if lines:
+        yield "Called in what is shown, and defined elsewhere:\n" + "".join(lines[:_MAX_CALLED])
+    names = dict.fromkeys(piece.extent.definition.name for piece in subjects if piece.extent)
+    callers = [line for name in names for line in _render_callers(name, files, shown)]
+    if callers:
+        yield "Callers of what is shown:\n" + "".join(callers[:_MAX_CALLERS])
+
+
+Place = tuple[Source, Definition]
+
+
+def _find_definitions(files: Sequence[RankedFile]) -> dict[bytes, list[Place]]:
+    """By name: where the source files define it."""
+    found: dict[bytes, list[Place]] = {}
+    for each in files:
+        if each.candidate.file.kind == "source":
+            for definition in each.candidate.source.definitions:
+                place = (each.candidate.source, definition)
+                found.setdefault(definition.name.encode(), []).append(place)
+    return found
+
+
+def _is_shown(files: Sequence[RankedFile], piece: Piece, shown: Sequence[Excerpt]) -> bool:
+    return _shows(shown, files[piece.file].path, piece.start)
+
+
+def _shows(shown: Sequence[Excerpt], path: str, line: int) -> bool:
+    return any(each.path == path and each.start <= line <= each.end for each in shown)
+
+
+def _render_places(places: Sequence[Place], shown: Sequence[Excerpt]) -> list[str]:
+    """Nothing if one of the places is shown."""
+    if any(_shows(shown, source.path, definition.line) for source, definition in places):
+        return []
+    return [
+        f"  {source.path}:{definition.line}: {definition.signature[:_MAX_SIGNATURE_CHARS]}\n"
+        for source, definition in places
+    ]
+
+
+def _render_callers(
+    name: str, files: Sequence[RankedFile], shown: Sequence[Excerpt]
+) -> Iterator[str]:
+    """One line for each definition that calls it; none if they are many."""
+    pattern = re.compile(rb"(?<![\w])" + re.escape(name.encode()) + rb"\(")
+    lines: dict[str, None] = {}
+    for each in files:
+        source = each.candidate.source
+        if each.candidate.file.kind != "source" or source.has_long_lines:
+            continue
+        defined = {each.line for each in source.definitions if each.name == name}
+        for match in pattern.finditer(source.content):
+            line = bisect_right(source.offsets, match.start())
+            segment = find_segment(each.candidate.segments, line)
+            if line in defined or _shows(shown, source.path, line):
+                continue
+            within = f" in {segment.extent.name}" if segment and segment.extent else ""
+            lines[f"  {name}: {source.path}:{line}{within}\n"] = None
+            if len(lines) > _MAX_CALLERS_OF_ONE:
+                return
+    yield from lines
+
+
 def _render_file(ranked: RankedFile, pieces: Sequence[Piece], shown: Sequence[Excerpt]) -> str:
     """The file's likeliest definitions that no excerpt shows; "" if the whole file is shown."""
     source = ranked.candidate.source
@@ -76,10 +176,15 @@ def _render_file(ranked: RankedFile, pieces: Sequence[Piece], shown: Sequence[Ex
     )
     likeliest = sorted(list(hidden)[:_MAX_DEFINITIONS], key=lambda each: each.definition.line)
     named = "".join(
-        f"  {each.definition.line}: {each.definition.signature[:_MAX_SIGNATURE_CHARS]}\n"
+        f"  {each.definition.line}: {_signature(each)[:_MAX_SIGNATURE_CHARS]}\n"
         for each in likeliest
     )
     return f"{source.path} ({len(source.lines)} lines)\n{named}"
+
+
+def _signature(extent: Extent) -> str:
+    own = extent.definition.signature
+    return own if extent.parent is None else f"{extent.parent.definition.name}: {own}"
 
 
 def _is_within(ranges: Sequence[LineRange], line: int) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.change.context.paths import FileKind
 from bot.change.context.ranking import NAMED, RankedFile
 from bot.change.context.source import Extent, Segment, Source, find_folds, find_segment
+from bot.change.context.tokenize import split_words
 from bot.change.tokens import estimate_tokens
 from bot.types import Excerpt
 from bot.types.snapshot import LineRange
@@ -32,12 +33,19 @@ each of them touched)."""
 _BIAS = -7.03
 _MENTIONED_CHANCE = 0.5
 """The least chance of a piece with a line that the task mentions."""
+_NAMED_CHANCE = 0.15
+"""The least chance of the beginning of a definition that the task names, if hardly any other has
+that name; and of the constructor of a class that it names."""
+_MAX_HOMONYMS = 2
+_CONSTRUCTORS = ("__init__", "constructor", "initialize", "new")
 _MIN_FILE_CHANCE = 1e-4
 _MAX_NAMED = 3
 
 _SIZE_EXPONENT = 0.5
 """How much a piece's size counts against it: 0 not at all, 1 in proportion."""
-_MIN_VALUE = 0.0008
+_MIN_SIZE = 100
+"""In tokens: a smaller piece counts as this large, since scraps of code are hard to read."""
+_MIN_VALUE = 0.0007
 """A piece is not shown if its chance, divided by its size in tokens to that power, is less. It
 decides how much is shown of a repository: see DECISIONS.md."""
 _HEADING_TOKENS = 12
@@ -66,7 +74,7 @@ class Piece:
 
     @property
     def value(self) -> float:
-        return self.chance / math.pow(self.tokens, _SIZE_EXPONENT)
+        return self.chance / math.pow(max(self.tokens, _MIN_SIZE), _SIZE_EXPONENT)
 
 
 def weigh_pieces(files: Sequence[RankedFile], *, is_about_docs: bool) -> list[Piece]:
@@ -76,13 +84,20 @@ def weigh_pieces(files: Sequence[RankedFile], *, is_about_docs: bool) -> list[Pi
         (n, each) for n, each in enumerate(files) if not each.candidate.source.has_long_lines
     ]
     kinds: tuple[FileKind, ...] = ("source", "docs") if is_about_docs else ("source",)
+    names = _find_distinct_names(files)
     best = max((max(each.candidate.scores, default=0.0) for _, each in readable), default=0.0)
-    pieces = [piece for n, each in readable for piece in _weigh_file(n, each, best or 1.0, kinds)]
+    pieces = [
+        piece for n, each in readable for piece in _weigh_file(n, each, best or 1.0, kinds, names)
+    ]
     return sorted(pieces, key=lambda piece: (-piece.value, piece.file, piece.start))
 
 
 def _weigh_file(
-    number: int, ranked: RankedFile, best: float, kinds: Collection[FileKind]
+    number: int,
+    ranked: RankedFile,
+    best: float,
+    kinds: Collection[FileKind],
+    names: Collection[bytes],
 ) -> Iterator[Piece]:
     candidate, source = ranked.candidate, ranked.candidate.source
     tokens = [
@@ -110,8 +125,32 @@ def _weigh_file(
         chance = 1 / (1 + math.exp(-logit))
         if segment in mentioned:
             chance = max(chance, _MENTIONED_CHANCE)
+        if _is_named(segment, names):
+            chance = max(chance, _NAMED_CHANCE)
         score = candidate.scores[n] / highest
         yield Piece(number, segment.start, segment.end, segment.extent, tokens[n], score, chance)
+
+
+def _find_distinct_names(files: Sequence[RankedFile]) -> frozenset[bytes]:
+    """The task's names that hardly any source file defines more than once."""
+    counts = Counter(
+        definition.name.encode()
+        for each in files
+        if each.candidate.file.kind == "source"
+        for definition in each.candidate.source.definitions
+        if definition.name.encode() in each.candidate.names
+    )
+    return frozenset(name for name, count in counts.items() if count <= _MAX_HOMONYMS)
+
+
+def _is_named(segment: Segment, names: Collection[bytes]) -> bool:
+    """Whether the segment begins a definition that is named, or the constructor of one."""
+    extent = segment.extent
+    if extent is None or extent.start != segment.start:
+        return False
+    is_constructor = extent.definition.name in _CONSTRUCTORS and extent.parent is not None
+    named = extent.parent if is_constructor else extent
+    return named is not None and named.definition.name.encode() in names
 
 
 def pack_pieces(
@@ -133,7 +172,7 @@ def pack_pieces(
         ranked, heading = files[number], heading_tokens[number]
         ranges, left_tokens = _fill_gaps(source, merge_ranges(chosen[number]), left_tokens)
         if not keep_docs:
-            ranges = _fold(source, ranges, ranked.lines)
+            ranges = _fold(ranked, ranges)
         excerpts += make_excerpts(source, ranked.candidate.segments, ranges, ranked.why, heading)
     return tuple(excerpts)
 
@@ -202,10 +241,13 @@ def merge_ranges(ranges: Sequence[LineRange]) -> list[LineRange]:
     return merged
 
 
-def _fold(source: Source, ranges: Sequence[LineRange], mentioned: Sequence[int]) -> list[LineRange]:
-    """The ranges without the folds that hold none of the mentioned lines."""
+def _fold(ranked: RankedFile, ranges: Sequence[LineRange]) -> list[LineRange]:
+    """The ranges without the folds, except those that the task mentions by a line or a name."""
+    source = ranked.candidate.source
     for fold_start, fold_end in find_folds(source):
-        if any(fold_start <= line <= fold_end for line in mentioned):
+        words = split_words(source.bytes(fold_start, fold_end))
+        is_mentioned = any(fold_start <= line <= fold_end for line in ranked.lines)
+        if is_mentioned or not ranked.candidate.names.isdisjoint(words):
             continue
         kept: list[LineRange] = []
         for start, end in ranges:

@@ -43,6 +43,10 @@ _MIN_SEGMENT_LINES = 25
 """A long segment is not cut at a blank line before this many lines."""
 _MAX_NESTING = 2
 """Definitions begin a segment at the top of the file and directly inside one other definition."""
+_HAS_MEMBERS = re.compile(
+    r"\b(?:class|interface|enum|struct|union|trait|impl|record|module|mod|namespace|object|protocol"
+    r"|extension|mixin|defmodule|defprotocol|defimpl)\b"
+)
 
 _QUOTES = re.compile(r'"""|\'\'\'')
 
@@ -116,7 +120,7 @@ def find_extents(source: Source) -> tuple[Extent, ...]:
     ends: list[int] = []
     last = 0
     for number, line in _code_lines(source):
-        definition = definitions.get(number)
+        definition = definitions.get(number) if line else None  # an example in a docstring is none
         if line:
             _close(open_, ends, number, line, last, is_definition=definition is not None)
         if definition is not None:
@@ -229,7 +233,7 @@ class Segment:
 
 def split_segments(source: Source) -> tuple[Segment, ...]:
     """The whole file as segments, without gaps."""
-    extents = [each for each in find_extents(source) if each.depth < _MAX_NESTING]
+    extents = [each for each in find_extents(source) if _begins_segment(each)]
     owners: dict[int, Extent | None] = {1: None}
     for extent in extents:
         owners[_after(source, extent.end)] = extent.parent
@@ -242,6 +246,16 @@ def split_segments(source: Source) -> tuple[Segment, ...]:
         part
         for start, next_start in pairwise(bounds)
         for part in _split_long(source, Segment(start, next_start - 1, owners[start]))
+    )
+
+
+def _begins_segment(extent: Extent) -> bool:
+    """Whether it is at the top of the file, or a member of what is; a function in a function is a
+    part of that."""
+    if extent.parent is None:
+        return True
+    return extent.depth < _MAX_NESTING and bool(
+        _HAS_MEMBERS.search(extent.parent.definition.signature)
     )
 
 

@@ -125,7 +125,7 @@ def test_lines_that_lie_near_are_one_place_and_many_stand_alone() -> None:
 
 def test_a_search_is_limited_to_the_files_of_a_pattern() -> None:
     text = _answer(Request("search", r"add\(", glob="src/**")).text
-    assert "search add\\( in src/**: 2 lines in 2 files." in text
+    assert "search add\\( in src/** (3 files): 2 lines in 2 files." in text
     assert "tests/" not in text
     text = _answer(Request("search", "add", glob="../x")).text
     assert "the pattern of paths has a part `.` or `..`" in text

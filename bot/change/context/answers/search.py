@@ -40,6 +40,7 @@ def answer_search(tree: WorkingTree, request: Request) -> Answer:
         if problem := glob_problem(request.glob):
             return say(f"{title}: the pattern of paths {problem}.")
         is_wanted = compile_globs([request.glob])
+        title += f" ({tree.count_files(is_wanted)} files)"
     if not request.argument:
         return say(
             "search: there is nothing to search for. Write `search REGEX` or `search REGEX in GLOB`."

@@ -53,6 +53,9 @@ class WorkingTree:
         (content,) = self.view.read([blob])
         return read_source(path, content)
 
+    def count_files(self, is_wanted: Callable[[str], bool]) -> int:
+        return sum(map(is_wanted, self._blobs))
+
     def read_texts(self, is_wanted: Callable[[str], bool]) -> Iterator[tuple[str, str]]:
         """Path and text of every wanted text file: changed ones first, then source before the
         rest."""

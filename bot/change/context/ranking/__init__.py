@@ -5,6 +5,8 @@ odds that the file must be changed."""
 from __future__ import annotations
 
 import math
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
@@ -38,6 +40,10 @@ _COMMIT_CANDIDATES = 15
 """Candidates that past commits may add."""
 NAMED = "named in the request"
 """The reason for a file that the task names by its path."""
+_TESTED_FILES = 10
+"""Of the best source files, how many get the tests that are named after them as candidates."""
+_MAX_TESTS_OF_A_NAME = 2
+_TEST_AFFIXES = re.compile(r"^tests?_|[._-]?(?:tests?|spec)$")
 _MAX_REASONS = 3
 """Names or terms that are given as the reason for a file."""
 
@@ -120,8 +126,28 @@ def _choose_candidates(
     existing = {path: score for path, score in commit_scores.items() if path in repository.blobs}
     added = {mention.path for mention in mentions}
     added.update(_highest(existing, _COMMIT_CANDIDATES))
+    added.update(_find_own_tests(repository, retrieved))
     paths = dict.fromkeys((*retrieved[:_RETRIEVED_CANDIDATES], *sorted(added)))
     return [repository.file(path) for path in paths if is_readable(repository.blobs[path])]
+
+
+def _find_own_tests(repository: IndexedRepository, retrieved: Sequence[str]) -> Iterator[str]:
+    """Test files that are named after one of the best source files: `test_views` after `views`."""
+    kinds = repository.kinds
+    sources = [path for path in retrieved if kinds[path] == "source"][:_TESTED_FILES]
+    wanted = {_stem(path) for path in sources}
+    found: Counter[str] = Counter()
+    for path, kind in kinds.items():
+        subject = _TEST_AFFIXES.sub("", _stem(path)) if kind == "test" else ""
+        if subject in wanted and found[subject] < _MAX_TESTS_OF_A_NAME:
+            found[subject] += 1
+            yield path
+
+
+def _stem(path: str) -> str:
+    """The file's name in lower case, without its last extension."""
+    name = path.rpartition("/")[2].lower()
+    return name.rpartition(".")[0] or name
 
 
 def _read_candidates(
