@@ -70,9 +70,9 @@ MAKERS: Mapping[str, Callable[[], object]] = {
 
 METHODS: Mapping[str, str] = {
     "change/context/definitions.py:_COMPILED": "finditer",
-    "change/context/task.py:_BOILERPLATE": "match",
-    "change/context/task.py:_HEADING": "match",
-    "change/context/task.py:_SURROUNDINGS": "match",
+    "change/context/ranking/task.py:_BOILERPLATE": "match",
+    "change/context/ranking/task.py:_HEADING": "match",
+    "change/context/ranking/task.py:_SURROUNDINGS": "match",
     "change/checks.py:_SECRETS": "finditer",
     "change/edits/reply/unsupported.py:_FORMS": "match",
     "types/globs.py:_compile_name": "match",

@@ -27,7 +27,7 @@ shape: https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing,
 https://www.unicode.org/reports/tr39/"""
 _IMAGE = re.compile(r"!\[[^\]\n]{0,2000}+\](?:\([^)\n]{0,2000}+\)|\[[^\]\n]{0,200}+\])?")
 _LINK_WITH_TITLE = re.compile(
-    r"(\[[^\]\n]{1,500}+\]\(\s*+(?:<?[^\s)>]{0,2000}+>?(?=\s))?)\s*+(?<=\s)"
+    r"(\[[^\]\n]{1,500}+\]\(\s*+(?:<?[^\s)>]{0,1000}+>?(?=\s))?)\s*+(?<=\s)"
     r"(?:\"[^\"\n]*+\"|'[^'\n]*+'|\((?:[^()\\\n]|\\.)*+\))\s*+\)"
 )
 _LINK_DEFINITION = re.compile(r"^ {0,3}\[[^\]\n]{1,500}+\]:[^\n]*$", re.MULTILINE)

@@ -141,24 +141,33 @@ def _render_places(places: Sequence[Place], shown: Sequence[Excerpt]) -> list[st
 def _render_callers(
     name: str, files: Sequence[RankedFile], shown: Sequence[Excerpt]
 ) -> Iterator[str]:
-    """One line for each definition that calls it; none if they are many."""
-    pattern = re.compile(rb"(?<![\w])" + re.escape(name.encode()) + rb"\(")
-    lines: dict[str, None] = {}
+    """One line for each place that calls it; none if they are many."""
+    lines: list[str] = []
     for each in files:
         source = each.candidate.source
         if each.candidate.file.kind != "source" or source.has_long_lines:
             continue
         defined = {each.line for each in source.definitions if each.name == name}
-        for match in pattern.finditer(source.content):
-            line = bisect_right(source.offsets, match.start())
-            segment = find_segment(each.candidate.segments, line)
+        for line in _find_calls(source, name):
             if line in defined or _shows(shown, source.path, line):
                 continue
+            segment = find_segment(each.candidate.segments, line)
             within = f" in {segment.extent.name}" if segment and segment.extent else ""
-            lines[f"  {name}: {source.path}:{line}{within}\n"] = None
+            lines.append(f"  {name}: {source.path}:{line}{within}\n")
             if len(lines) > _MAX_CALLERS_OF_ONE:
                 return
     yield from lines
+
+
+def _find_calls(source: Source, name: str) -> Iterator[int]:
+    """The lines with the name and a bracket behind it."""
+    content, wanted = source.content, f"{name}(".encode()
+    at = content.find(wanted)
+    while at >= 0:
+        before = content[at - 1 : at]
+        if not (before.isalnum() or before == b"_"):
+            yield bisect_right(source.offsets, at)
+        at = content.find(wanted, at + 1)
 
 
 def _render_file(ranked: RankedFile, pieces: Sequence[Piece], shown: Sequence[Excerpt]) -> str:

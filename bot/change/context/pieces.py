@@ -9,7 +9,14 @@ from dataclasses import dataclass
 
 from bot.change.context.paths import FileKind
 from bot.change.context.ranking import NAMED, RankedFile
-from bot.change.context.source import Extent, Segment, Source, find_folds, find_segment
+from bot.change.context.source import (
+    Extent,
+    Segment,
+    Source,
+    find_long_docs,
+    find_overloads,
+    find_segment,
+)
 from bot.change.context.tokenize import split_words
 from bot.change.tokens import estimate_tokens
 from bot.types import Excerpt
@@ -242,20 +249,30 @@ def merge_ranges(ranges: Sequence[LineRange]) -> list[LineRange]:
 
 
 def _fold(ranked: RankedFile, ranges: Sequence[LineRange]) -> list[LineRange]:
-    """The ranges without the folds, except those that the task mentions by a line or a name."""
-    source = ranked.candidate.source
-    for fold_start, fold_end in find_folds(source):
-        words = split_words(source.bytes(fold_start, fold_end))
-        is_mentioned = any(fold_start <= line <= fold_end for line in ranked.lines)
-        if is_mentioned or not ranked.candidate.names.isdisjoint(words):
-            continue
-        kept: list[LineRange] = []
-        for start, end in ranges:
-            parts = ((start, min(end, fold_start - 1)), (max(start, fold_end + 1), end))
-            is_apart = end < fold_start or start > fold_end
-            kept += [(start, end)] if is_apart else [each for each in parts if each[0] <= each[1]]
-        ranges = kept
-    return list(ranges)
+    """The ranges without overloads, and without long docstrings and comments that say none of the
+    task's names; but with the lines that the task mentions."""
+    source, names = ranked.candidate.source, ranked.candidate.names
+    long_docs = [
+        each
+        for each in find_long_docs(source)
+        if names.isdisjoint(split_words(source.bytes(*each)))
+    ]
+    kept = list(ranges)
+    for start, end in (*find_overloads(source), *long_docs):
+        if not any(start <= line <= end for line in ranked.lines):
+            kept = [part for each in kept for part in _without(each, start, end)]
+    return kept
+
+
+def _without(lines: LineRange, start: int, end: int) -> Iterator[LineRange]:
+    first, last = lines
+    if end < first or start > last:
+        yield lines
+        return
+    if first < start:
+        yield first, start - 1
+    if last > end:
+        yield end + 1, last
 
 
 def _fill_gaps(

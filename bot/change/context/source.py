@@ -292,12 +292,16 @@ def find_segment(segments: Sequence[Segment], line: int) -> Segment | None:
     return segments[index] if index >= 0 and line <= segments[index].end else None
 
 
-def find_folds(source: Source) -> Iterator[LineRange]:
-    """The lines that say little: the middle of long docstrings and comments, and overloads."""
+def find_overloads(source: Source) -> Iterator[LineRange]:
+    """The signatures that Python's type checkers read beside the definition itself."""
     for extent in find_extents(source):
         above = source.lines[extent.start - 1 : extent.definition.line - 1]
         if any(_OVERLOAD.match(line) for line in above):
             yield extent.start, extent.end
+
+
+def find_long_docs(source: Source) -> Iterator[LineRange]:
+    """The middle of long docstrings and comments."""
     start, ending, before = 0, "", ""
     for number, line in enumerate(source.lines, 1):
         stripped = line.strip()
