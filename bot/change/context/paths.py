@@ -121,11 +121,6 @@ def is_regular(blob: Blob) -> bool:
     return blob.mode.startswith("100") and blob.path.isprintable()
 
 
-def is_framework_test(path: str, kind: FileKind) -> bool:
-    """Whether the file is source that helps users to test: `pkg/test/client.py`."""
-    return kind == "source" and "/test/" in f"/{path}"
-
-
 def classify_paths(paths: Iterable[str]) -> dict[str, FileKind]:
     """The kind of each path, with regard to the files beside it."""
     known = list(paths)
