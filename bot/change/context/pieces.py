@@ -112,6 +112,7 @@ def _weigh_file(
     ]
     highest = max(candidate.scores, default=0.0) or 1.0
     squares = [score**2 for score in candidate.scores]
+    all_squares, all_tokens = sum(squares) or 1.0, sum(tokens)
     mentioned = {find_segment(candidate.segments, line) for line in ranked.lines}
     for n, segment in enumerate(candidate.segments):
         beside = (*candidate.scores[max(0, n - 1) : n], *candidate.scores[n + 1 : n + 2])
@@ -119,14 +120,14 @@ def _weigh_file(
             "file's chance": math.log(max(_MIN_FILE_CHANCE, ranked.chance)),
             "file's rank": math.log(1 + number),
             "score": candidate.scores[n] / best,
-            "share of the file's scores": squares[n] / (sum(squares) or 1.0),
+            "share of the file's scores": squares[n] / all_squares,
             "score beside it": max(beside, default=0.0) / best,
             "named": min(_MAX_NAMED, candidate.named[n]),
             "head": float(n == 0),
             "source": float(candidate.file.kind in kinds or ranked.why == NAMED),
             "pieces of the file": math.log(len(tokens)),
             "size": math.log(1 + tokens[n]),
-            "share of the file": tokens[n] / sum(tokens),
+            "share of the file": tokens[n] / all_tokens,
         }
         logit = _BIAS + sum(PIECE_WEIGHTS[name] * value for name, value in features.items())
         chance = 1 / (1 + math.exp(-logit))
