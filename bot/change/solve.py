@@ -185,7 +185,7 @@ class _Conversations:
                 prompts.generation_prompt(self.task, context, self._limits), start
             )
         except ContextTooLong:
-            shorter = replace(self, context_tokens=self.context_tokens * 2 // 3)
+            shorter = replace(self, context_tokens=context.tokens * 2 // 3)
             context = choose_context(now, words, budget_tokens=shorter.context_tokens)
             draft = shorter._converse(
                 prompts.generation_prompt(self.task, context, self._limits), start

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -258,7 +259,7 @@ class BrokenGit:
     def fetch(self, repo: str, remote: Remote, sha: str) -> None:
         return None
 
-    def snapshot(self, repo: str, sha: str) -> Snapshot:
+    def snapshot(self, repo: str, sha: str, remote: Callable[[], Remote] | None = None) -> Snapshot:
         raise ZeroDivisionError("division by zero")
 
     def diff(self, repo: str, base_sha: str, changes: Changes) -> Patch:
