@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from heapq import nlargest
 
 from bot.change.context.index import split_path
-from bot.change.context.pieces import Piece, make_excerpts, merge_ranges
+from bot.change.context.pieces import Piece, fit_excerpts, make_excerpts, merge_ranges
 from bot.change.context.ranking import RankedFile
 from bot.change.context.ranking.retrieval import IndexedRepository, is_readable
 from bot.change.context.source import Segment, Source, read_source
@@ -64,7 +64,7 @@ def choose_tests(
     excerpts: list[Excerpt] = []
     for each, share in zip(best, _FILE_SHARES, strict=False):
         excerpts += _excerpt_tests(each, subjects, shown, int(share * budget_tokens))
-    return tuple(excerpts)
+    return fit_excerpts(excerpts, budget_tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,8 @@ def choose_changelog(
             break
         lines = line
     ranges = [(1, lines)] if lines else []
-    return tuple(make_excerpts(source, (), ranges, "the changelog", _HEADING_TOKENS))
+    excerpts = make_excerpts(source, (), ranges, "the changelog", _HEADING_TOKENS)
+    return fit_excerpts(excerpts, budget_tokens)
 
 
 def _find_changelog(paths: Iterable[str]) -> str | None:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from bot.change.context.definitions import Definition
-from bot.change.context.pieces import Piece
+from bot.change.context.pieces import Piece, merge_ranges
 from bot.change.context.ranking import RankedFile
 from bot.change.context.source import Extent, Source, find_segment
 from bot.change.tokens import estimate_tokens
@@ -37,6 +37,11 @@ _MAX_CALLERS_OF_ONE = 5
 _CALL = re.compile(rb"\b([A-Za-z_]\w{2,60})\(")
 
 
+ShownLines = Mapping[str, Sequence[LineRange]]
+"""By path: the lines that are shown, in order; no two ranges touch."""
+Place = tuple[Source, Definition]
+
+
 def render_map(
     paths: Sequence[str],
     files: Sequence[RankedFile],
@@ -46,15 +51,16 @@ def render_map(
     budget_tokens: int,
 ) -> str:
     """Whole lines only, `budget_tokens` at most. `pieces` are those of the files, best first."""
+    lines = _shown_lines(shown)
     by_file: dict[int, list[Piece]] = {}
     for piece in pieces:
         by_file.setdefault(piece.file, []).append(piece)
     text = ""
     for block in (
         _render_top(paths),
-        *_render_calls(files, pieces, shown),
+        *_render_calls(files, pieces, lines),
         *(
-            _render_file(each, by_file.get(number, ()) if number < _MAX_DETAILED else (), shown)
+            _render_file(each, by_file.get(number, ()) if number < _MAX_DETAILED else (), lines)
             for number, each in enumerate(files[:_MAX_FILES])
         ),
     ):
@@ -78,11 +84,14 @@ def _render_top(paths: Sequence[str]) -> str:
 
 
 def _render_calls(
-    files: Sequence[RankedFile], pieces: Sequence[Piece], shown: Sequence[Excerpt]
+    files: Sequence[RankedFile], pieces: Sequence[Piece], shown: ShownLines
 ) -> Iterator[str]:
     """What the likeliest shown definitions call, and who calls them: lines for what is not shown."""
-    subjects = [piece for piece in pieces if piece.extent and _is_shown(files, piece, shown)]
-    subjects = subjects[:_MAX_SUBJECTS]
+    subjects = [
+        piece
+        for piece in pieces
+        if piece.extent and _shows(shown, files[piece.file].path, piece.start)
+    ][:_MAX_SUBJECTS]
     definitions = _find_definitions(files)
     called = Counter(
         name
@@ -106,9 +115,6 @@ def _render_calls(
         yield "Callers of what is shown:\n" + "".join(callers[:_MAX_CALLERS])
 
 
-Place = tuple[Source, Definition]
-
-
 def _find_definitions(files: Sequence[RankedFile]) -> dict[bytes, list[Place]]:
     """By name: where the source files define it."""
     found: dict[bytes, list[Place]] = {}
@@ -120,15 +126,20 @@ def _find_definitions(files: Sequence[RankedFile]) -> dict[bytes, list[Place]]:
     return found
 
 
-def _is_shown(files: Sequence[RankedFile], piece: Piece, shown: Sequence[Excerpt]) -> bool:
-    return _shows(shown, files[piece.file].path, piece.start)
+def _shown_lines(shown: Sequence[Excerpt]) -> ShownLines:
+    ranges: dict[str, list[LineRange]] = {}
+    for each in shown:
+        ranges.setdefault(each.path, []).append((each.start, each.end))
+    return {path: merge_ranges(of_file) for path, of_file in ranges.items()}
 
 
-def _shows(shown: Sequence[Excerpt], path: str, line: int) -> bool:
-    return any(each.path == path and each.start <= line <= each.end for each in shown)
+def _shows(shown: ShownLines, path: str, line: int) -> bool:
+    ranges = shown.get(path, ())
+    index = bisect_right(ranges, line, key=lambda each: each[0]) - 1
+    return index >= 0 and line <= ranges[index][1]
 
 
-def _render_places(places: Sequence[Place], shown: Sequence[Excerpt]) -> list[str]:
+def _render_places(places: Sequence[Place], shown: ShownLines) -> list[str]:
     """Nothing if one of the places is shown."""
     if any(_shows(shown, source.path, definition.line) for source, definition in places):
         return []
@@ -138,9 +149,7 @@ def _render_places(places: Sequence[Place], shown: Sequence[Excerpt]) -> list[st
     ]
 
 
-def _render_callers(
-    name: str, files: Sequence[RankedFile], shown: Sequence[Excerpt]
-) -> Iterator[str]:
+def _render_callers(name: str, files: Sequence[RankedFile], shown: ShownLines) -> Iterator[str]:
     """One line for each place that calls it; none if they are many."""
     lines: list[str] = []
     for each in files:
@@ -170,18 +179,17 @@ def _find_calls(source: Source, name: str) -> Iterator[int]:
         at = content.find(wanted, at + 1)
 
 
-def _render_file(ranked: RankedFile, pieces: Sequence[Piece], shown: Sequence[Excerpt]) -> str:
+def _render_file(ranked: RankedFile, pieces: Sequence[Piece], shown: ShownLines) -> str:
     """The file's likeliest definitions that no excerpt shows; "" if the whole file is shown."""
     source = ranked.candidate.source
-    ranges = sorted((each.start, each.end) for each in shown if each.path == source.path)
-    if ranges and ranges[0] == (1, len(source.lines)):
+    if shown.get(source.path) == [(1, len(source.lines))]:
         return ""
     hidden = dict.fromkeys(
         piece.extent
         for piece in pieces
         if piece.extent
         and piece.score >= _MIN_SCORE
-        and not _is_within(ranges, piece.extent.definition.line)
+        and not _shows(shown, source.path, piece.extent.definition.line)
     )
     likeliest = sorted(list(hidden)[:_MAX_DEFINITIONS], key=lambda each: each.definition.line)
     named = "".join(
@@ -194,9 +202,3 @@ def _render_file(ranked: RankedFile, pieces: Sequence[Piece], shown: Sequence[Ex
 def _signature(extent: Extent) -> str:
     own = extent.definition.signature
     return own if extent.parent is None else f"{extent.parent.definition.name}: {own}"
-
-
-def _is_within(ranges: Sequence[LineRange], line: int) -> bool:
-    """`ranges` are in order and do not overlap."""
-    index = bisect_right(ranges, line, key=lambda each: each[0]) - 1
-    return index >= 0 and line <= ranges[index][1]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, takewhile
 
 from bot.change.context.paths import FileKind
 from bot.change.context.ranking import NAMED, RankedFile
@@ -180,9 +182,9 @@ def pack_pieces(
         ranked, heading = files[number], heading_tokens[number]
         ranges, left_tokens = _fill_gaps(source, merge_ranges(chosen[number]), left_tokens)
         if not keep_docs:
-            ranges = _fold(ranked, ranges)
+            ranges = list(_fold(ranked, ranges))
         excerpts += make_excerpts(source, ranked.candidate.segments, ranges, ranked.why, heading)
-    return tuple(excerpts)
+    return fit_excerpts(excerpts, budget_tokens)
 
 
 def make_excerpts(
@@ -201,6 +203,14 @@ def make_excerpts(
             Excerpt(source.path, start, end, text, tokens, why, len(source.lines), within)
         )
     return excerpts
+
+
+def fit_excerpts(excerpts: Sequence[Excerpt], budget_tokens: int) -> tuple[Excerpt, ...]:
+    """The first excerpts that fit together. What is left out between the lines of a file takes a
+    few tokens of its own, which were not counted when the lines were chosen."""
+    totals = accumulate(excerpt.tokens for excerpt in excerpts)
+    fitting = sum(1 for _ in takewhile(lambda total: total <= budget_tokens, totals))
+    return tuple(excerpts[:fitting])
 
 
 def _within(segments: Sequence[Segment], ranges: Sequence[LineRange], line: int) -> str:
@@ -249,7 +259,7 @@ def merge_ranges(ranges: Sequence[LineRange]) -> list[LineRange]:
     return merged
 
 
-def _fold(ranked: RankedFile, ranges: Sequence[LineRange]) -> list[LineRange]:
+def _fold(ranked: RankedFile, ranges: Sequence[LineRange]) -> Iterator[LineRange]:
     """The ranges without overloads, and without long docstrings and comments that say none of the
     task's names; but with the lines that the task mentions."""
     source, names = ranked.candidate.source, ranked.candidate.names
@@ -258,22 +268,22 @@ def _fold(ranked: RankedFile, ranges: Sequence[LineRange]) -> list[LineRange]:
         for each in find_long_docs(source)
         if names.isdisjoint(split_words(source.bytes(*each)))
     ]
-    kept = list(ranges)
-    for start, end in (*find_overloads(source), *long_docs):
-        if not any(start <= line <= end for line in ranked.lines):
-            kept = [part for each in kept for part in _without(each, start, end)]
-    return kept
-
-
-def _without(lines: LineRange, start: int, end: int) -> Iterator[LineRange]:
-    first, last = lines
-    if end < first or start > last:
-        yield lines
-        return
-    if first < start:
-        yield first, start - 1
-    if last > end:
-        yield end + 1, last
+    mentioned = sorted(ranked.lines)
+    folds = [
+        (start, end)
+        for start, end in merge_ranges([*find_overloads(source), *long_docs])
+        if bisect_left(mentioned, start) == bisect_right(mentioned, end)
+    ]
+    for start, end in ranges:
+        first = bisect_left(folds, start, key=lambda fold: fold[1])
+        after = bisect_right(folds, end, key=lambda fold: fold[0])
+        rest = start
+        for fold_start, fold_end in folds[first:after]:
+            if fold_start > rest:
+                yield rest, fold_start - 1
+            rest = fold_end + 1
+        if rest <= end:
+            yield rest, end
 
 
 def _fill_gaps(

@@ -27,7 +27,7 @@ _LABEL = re.compile(r"\w+:\s*$")
 _LABELLED = ("c", "go")
 _CONTINUES = re.compile(r"[)\]{]|\}?\s*(?:->|:)|(?:then|do|begin|where)\b")
 """The end of a definition's head over several lines: `) -> int:`, or a brace of its own line."""
-_CLOSES = re.compile(r"\}|end\b|\);")
+_CLOSES = re.compile(r"\}|end\b")
 """The last line of a block that is no deeper than its first."""
 _BRACKETS = re.compile(r"\s*[)\]}]+\s*(?:#.*)?$")
 _MAX_DECORATOR_LINES = 30

@@ -304,3 +304,17 @@ def test_the_map_names_the_likely_files_with_the_definitions_that_fit() -> None:
         r"^pack/part_(\d+)\.py \(252 lines\)\n  162: def receipt_\1\(address\):$", outline, re.M
     )
     assert "step_" not in outline
+
+
+_DOCS = "".join(
+    f'def f{n}():\n    """\n' + "    x\n" * 22 + '    """\n    receipt = 1\n' for n in range(30)
+)
+
+
+@given(st.integers(0, 4_000))
+def test_what_is_left_out_between_lines_counts_in_the_budget(budget: int) -> None:
+    content = "import x\n\n\nclass Receipt:\n" + "".join(
+        f"    {line}\n" for line in _DOCS.split("\n")
+    )
+    context = _choose({"shop.py": content.encode()}, "Receipt receipt f1 f2", budget)
+    assert context.tokens <= budget

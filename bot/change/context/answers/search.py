@@ -95,6 +95,7 @@ class _FileHits:
 
     path: str
     text: str
+    """"" if the file is only named: a search may find something in every file."""
     lines: tuple[int, ...]
 
 
@@ -116,7 +117,7 @@ def _find_hits(tree: WorkingTree, pattern: Pattern, is_wanted: Callable[[str], b
     """All lines that match in the wanted files."""
     left_steps = MAX_SEARCH_STEPS
     files: list[_FileHits] = []
-    in_data = 0
+    count = in_data = 0
     for path, text in tree.read_texts(is_wanted):
         left_steps -= len(text) * pattern.instructions
         lines: list[int] = []
@@ -128,7 +129,8 @@ def _find_hits(tree: WorkingTree, pattern: Pattern, is_wanted: Callable[[str], b
         if lines and _is_data(text):
             in_data += len(lines)
         elif lines:
-            files.append(_FileHits(path, text, tuple(lines)))
+            files.append(_FileHits(path, text if count < MAX_HITS else "", tuple(lines)))
+            count += len(lines)
         if left_steps < 0:
             return _Found(tuple(files), in_data, is_complete=False)
     return _Found(tuple(files), in_data, is_complete=True)
