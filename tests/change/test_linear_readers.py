@@ -215,7 +215,9 @@ def test_context_is_chosen_in_time_linear_in_a_hostile_file(extension: str) -> N
         files = {f"a.{extension}": content.encode(), "b.py": b"def b(): pass\n"}
         choose_context(view_of(files), _TASK, budget_tokens=24_000)
 
-    _check(choose, ("a ", "a\n", "\n\n", *_CODE_UNITS))
+    long_doc = "def a():\n" + '    """\n' + "    a\n" * 22 + '    """\n'
+    units = ("@overload\ndef a(): ...\n", "def a(): a()\n", "class A:\n def a(): A()\n", long_doc)
+    _check(choose, ("a ", "a\n", "\n\n", *units, *_CODE_UNITS))
 
 
 def test_one_file_of_stars_does_not_hold_the_worker() -> None:

@@ -155,6 +155,18 @@ def test_a_request_for_more_is_answered(scene: Scene) -> None:
     assert "HELLO" in told.diff
 
 
+def test_the_log_of_a_file_is_fetched_and_shown(scene: Scene) -> None:
+    scene.repo.git.commit({"notes.txt": b"one\n"}, branch="main")
+    scene.repo.git.commit({"notes.txt": b"one\ntwo\n"}, branch="main")
+    scene.model_says("```request\nlog notes.txt:2\nlog greet.py\n```\n", LOUDER, CONFIDENT)
+    told = scene.tell("/tinygen Louder.")
+    answered = scene.asked[1].rpartition("```request")[2]
+    assert "log notes.txt:2-2: 1 of the last 20 commits of the file" in answered
+    assert "@@ -1,0 +2 @@" in answered
+    assert "+two" in answered
+    assert "HELLO" in told.diff
+
+
 def test_requests_come_to_an_end(scene: Scene) -> None:
     scene.model_says(*["```request\nread greet.py\n```\n"] * 10)
     told = scene.tell("/tinygen Louder.")

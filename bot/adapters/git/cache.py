@@ -24,7 +24,7 @@ from pathlib import Path
 from bot.adapters.git.fetch import Fetcher, WantedCommit
 from bot.adapters.git.index_cache import SqliteIndexCache
 from bot.adapters.git.lock import locked
-from bot.adapters.git.object_store import MAX_LOG_S, ObjectStore
+from bot.adapters.git.object_store import FETCH_BLOBS_S, ObjectStore
 from bot.adapters.git.objects import checked_sha, disk_errors_explained, make_bare
 from bot.adapters.git.process import GitFailed, Runner
 from bot.errors import BadRequest, Damaged, OutsideError, TimedOut
@@ -34,6 +34,8 @@ from bot.types.snapshot import Changes, Patch, Snapshot
 
 _REPO_ID = re.compile(r"[0-9]{1,20}")
 _MAX_PACKS = 50
+_LOCK_FOR_LOG_S = 1.0
+"""How long the log of a file waits for whoever fetches a commit."""
 _USED_MARK = "used"
 """An empty file in each cache. The time of its last change is when the cache was last used."""
 _HISTORY_DIR = "past"
@@ -189,11 +191,11 @@ class GitCache:
         made_at_ns = _made_at_ns(directory)
 
         def fetch_blobs(oids: list[str]) -> None:
-            if remote is None:
+            if remote is None or not oids:
                 return
             wanted = WantedCommit(repo, remote(), sha)
-            fetcher = replace(self._fetcher, runner=replace(self._runner, timeout_s=MAX_LOG_S))
-            with self._locked(directory, timeout_s=MAX_LOG_S) as lock_fd:
+            fetcher = replace(self._fetcher, runner=replace(self._runner, timeout_s=FETCH_BLOBS_S))
+            with self._locked(directory, timeout_s=_LOCK_FOR_LOG_S) as lock_fd:
                 fetcher.fetch_blobs(directory / _HISTORY_DIR, wanted, oids, lock_fd)
 
         def on_damage() -> OutsideError:

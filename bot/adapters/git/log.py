@@ -7,7 +7,7 @@ those of one path at `MAX_LOGGED_COMMITS` commits, and no more.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -36,25 +36,43 @@ FetchBlobs = Callable[[list[str]], None]
 """Makes sure that the blobs with these ids are there."""
 
 
-def read_log(
+@dataclass(frozen=True, slots=True)
+class TouchingCommit:
+    """A commit that touched the file, and the ids of its contents before and after."""
+
+    sha: str
+    blobs: tuple[str, ...]
+
+
+def find_commits(runner: Runner, git_dir: Path, sha: str, path: str) -> tuple[TouchingCommit, ...]:
+    """The last commits up to `sha` that touched the file, newest first. A commit whose parent is not
+    here is left out, since it seems to add the whole file. GitFailed if a tree is missing."""
+    output = runner.run(git_dir, *_FIND.split(), sha, "--", _literal(path))
+    found = _FOUND.findall(output.decode("utf-8", "replace"))
+    return tuple(
+        TouchingCommit(commit, tuple(oid for oid in (old, new) if oid != _NO_OID))
+        for commit, parents, old, new in found
+        if parents
+    )
+
+
+def show_commits(
     runner: Runner,
     git_dir: Path,
-    sha: str,
+    commits: Sequence[TouchingCommit],
     path: str,
     lines: LineRange | None,
-    fetch_blobs: FetchBlobs,
 ) -> tuple[FileCommit, ...]:
-    """The commits up to `sha`, newest first. A commit whose parent is not here is left out, since
-    it seems to add the whole file. GitFailed if an object is missing."""
-    literal = f":(literal,top){path}"
-    found = runner.run(git_dir, *_FIND.split(), sha, "--", literal)
-    commits = [match for match in _FOUND.findall(found.decode("utf-8", "replace")) if match[1]]
+    """What each commit did to the file, or to the lines. GitFailed if a blob is missing."""
     if not commits:
         return ()
-    fetch_blobs([oid for *_, old, new in commits for oid in (old, new) if oid != _NO_OID])
-    shas = [match[0] for match in commits]
-    output = runner.run(git_dir, *_SHOW.split(), *shas, "--", literal)
+    shas = [commit.sha for commit in commits]
+    output = runner.run(git_dir, *_SHOW.split(), *shas, "--", _literal(path))
     return tuple(_parse(output.decode("utf-8", "replace").split("\0"), lines or _ALL_LINES))
+
+
+def _literal(path: str) -> str:
+    return f":(literal,top){path}"
 
 
 def _parse(fields: list[str], lines: LineRange) -> Iterator[FileCommit]:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import structlog
 
-from bot.adapters.git.log import FetchBlobs, read_log
+from bot.adapters.git.log import FetchBlobs, find_commits, show_commits
 from bot.adapters.git.objects import checked_sha, list_blobs, read_blobs, read_history, scratch
 from bot.adapters.git.patch import apply_patch, make_patch, merge_patch
 from bot.adapters.git.process import GitFailed, Runner
-from bot.errors import LimitReached, OutsideError
+from bot.errors import AskerError, OutsideError
 from bot.types.snapshot import (
     Blob,
     Changes,
@@ -27,8 +27,11 @@ from bot.types.snapshot import (
     Snapshot,
 )
 
-MAX_LOG_S = 10.0
-"""For each of the three commands of git that the log of a file takes."""
+FIND_COMMITS_S = 2.0
+FETCH_BLOBS_S = 5.0
+SHOW_COMMITS_S = 2.0
+"""The most that each part of a file's log may take. With the wait for the lock these are ten
+seconds together: a job waits for it, on the word of a model."""
 _MAX_LOG_BYTES = 8 << 20
 
 _log = structlog.get_logger()
@@ -72,12 +75,15 @@ class ObjectStore:
             return ()
 
     def log(self, sha: str, path: str, lines: LineRange | None) -> tuple[FileCommit, ...]:
-        """Empty if the commits cannot be read within `MAX_LOG_S`, as with `history`."""
-        runner = replace(self.runner, timeout_s=MAX_LOG_S, max_output_bytes=_MAX_LOG_BYTES)
+        """Empty if the commits cannot be read in time, as with `history`."""
+        runner = replace(self.runner, max_output_bytes=_MAX_LOG_BYTES)
+        find, show = (replace(runner, timeout_s=s) for s in (FIND_COMMITS_S, SHOW_COMMITS_S))
         try:
             with scratch(self.history_objects) as git_dir:
-                return read_log(runner, git_dir, sha, path, lines, self.fetch_blobs)
-        except (OutsideError, LimitReached) as error:
+                commits = find_commits(find, git_dir, sha, path)
+                self.fetch_blobs([oid for commit in commits for oid in commit.blobs])
+                return show_commits(show, git_dir, commits, path, lines)
+        except (OutsideError, AskerError) as error:  # no job fails for want of a log
             _log.warning("the log of a file cannot be read", sha=sha, error=error.message)
             return ()
 

@@ -11,6 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.change.context import Answers, answer_requests
+from bot.change.context.answers.pattern import Pattern
+from bot.change.context.answers.search import MAX_HITS, _find_hits
+from bot.change.context.answers.tree import WorkingTree
 from bot.change.edits.reply.requests import read_requests
 from bot.change.tokens import estimate_tokens
 from bot.types import ShownFile
@@ -221,6 +224,22 @@ def test_a_short_answer_leaves_its_room_to_a_long_one() -> None:
     answers = _answer(*requests, files=files, budget_tokens=2_400)
     assert answers.shown[0] == ShownFile("long.py", 1, 300, "the model asked for it")
     assert len(answers.shown) == 6
+
+
+def test_three_logs_are_read_at_once_since_each_may_take_seconds() -> None:
+    view = replace(view_of(_FILES), log=lambda *_: (FileCommit("ab" * 20, "", "Add it", "+b"),))
+    requests = [Request("log", "add.py", n, n) for n in range(1, 6)]
+    answers = answer_requests(view, {}, [*requests, Request("list", "")], budget_tokens=2_000)
+    assert answers.text.count("Add it") == 3
+    assert "The top directory" in answers.text
+    assert answers.unanswered == 2
+
+
+def test_a_search_keeps_the_text_of_no_more_files_than_it_shows() -> None:
+    files = {f"{n:04}.txt": b"add\n" + b"x" * 1_000 for n in range(500)}
+    found = _find_hits(WorkingTree(view_of(files), {}), Pattern("add"), lambda _path: True)
+    assert sum(bool(each.text) for each in found.files) == MAX_HITS
+    assert found.count == 500
 
 
 def test_requests_beyond_the_limit_are_counted() -> None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.change.context.answers.answer import Answer, say, shorten
+from bot.change.context.answers.answer import (
+    Answer,
+    count_fitting,
+    render,
+    say,
+    shorten,
+    tokens_up_to,
+)
 from bot.change.context.answers.files import answer_list, answer_log, answer_read
 from bot.change.context.answers.search import answer_callers, answer_search
 from bot.change.context.answers.tree import WorkingTree
@@ -17,6 +23,8 @@ from bot.types.snapshot import Changes, RepositoryView
 
 _HEADING_TOKENS = 60
 """Reserved in each answer for its heading and fences."""
+_MAX_LOGS = 3
+"""Each may take ten seconds."""
 _FORMS = (
     "`read PATH`, `read PATH:START-END`, `read PATH def NAME`, `search REGEX`,"
     " `search REGEX in GLOB`, `callers NAME`, `list DIR`, `log PATH` or `log PATH:START-END`"
@@ -40,13 +48,13 @@ def answer_requests(
     An answer that is cut says so, and how to ask for the rest."""
     tree = WorkingTree(view, changes)
     asked = list(dict.fromkeys(requests))
-    answers = [_answer(tree, request) for request in asked[: RequestLimits().lines]]
+    answers = [_answer(tree, request) for request in _limit(asked)]
     texts: list[str] = []
     shown: list[ShownFile] = []
     left_tokens = budget_tokens
     for answer, room_tokens in zip(answers, _share(answers, budget_tokens), strict=True):
-        count = _count_fitting(answer.parts, room_tokens - _HEADING_TOKENS)
-        block = _render(answer, count)
+        count = count_fitting(answer.parts, room_tokens - _HEADING_TOKENS)
+        block = render(answer, count)
         left_tokens -= estimate_tokens(block)
         if left_tokens < 0:
             break
@@ -57,43 +65,21 @@ def answer_requests(
     return Answers("".join(texts), tuple(shown), len(asked) - len(texts))
 
 
+def _limit(asked: Sequence[Request]) -> list[Request]:
+    """The first ones: so many in all, and so many of those that may wait for another server."""
+    logs = [request for request in asked if request.kind == "log"][_MAX_LOGS:]
+    return [request for request in asked if request not in logs][: RequestLimits().lines]
+
+
 def _share(answers: Sequence[Answer], budget_tokens: int) -> list[int]:
     """The room of each answer. A short answer leaves what it does not need to the long ones."""
-    needs = [_HEADING_TOKENS + _tokens_up_to(answer.parts, budget_tokens) for answer in answers]
+    needs = [_HEADING_TOKENS + tokens_up_to(answer.parts, budget_tokens) for answer in answers]
     rooms = [0] * len(answers)
     shortest_first = sorted(range(len(answers)), key=lambda number: needs[number])
     for done, number in enumerate(shortest_first):
         rooms[number] = min(needs[number], budget_tokens // (len(answers) - done))
         budget_tokens -= rooms[number]
     return rooms
-
-
-def _tokens_up_to(parts: Sequence[str], limit_tokens: int) -> int:
-    """The tokens of the parts, counted no further than the limit."""
-    tokens = 0
-    for part in parts:
-        tokens += estimate_tokens(part)
-        if tokens >= limit_tokens:
-            return limit_tokens
-    return tokens
-
-
-def _count_fitting(parts: Sequence[str], room_tokens: int) -> int:
-    for count, part in enumerate(parts):
-        room_tokens -= estimate_tokens(part)
-        if room_tokens < 0:
-            return count
-    return len(parts)
-
-
-def _render(answer: Answer, count: int) -> str:
-    heading, body = answer.heading(count), "".join(answer.parts[:count])
-    if not body:
-        return f"{heading}\n\n"
-    longest_run = max((len(run) for run in re.findall(r"`+", body)), default=0)
-    fence = "`" * max(3, 1 + longest_run)
-    end = "" if body.endswith("\n") else "\n"
-    return f"{heading}\n{fence}\n{body}{end}{fence}\n\n"
 
 
 def _answer(tree: WorkingTree, request: Request) -> Answer:
