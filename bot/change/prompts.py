@@ -122,13 +122,13 @@ Answer with one of:
 def generation_prompt(task: Task, context: Context, limits: RequestLimits = _LIMITS) -> Prompt:
     """The prompt for the change: rules, then the repository, then the thread, then the task."""
     shown = [text for each in context.shown for text in (each.text, each.within)]
-    texts = [context.outline, *shown, *_thread_texts(task)]
+    texts = [context.map, *shown, *_thread_texts(task)]
     tag = _free_tag(texts)
     user = "\n\n".join(
         part
         for part in (
             _instructions(tag, task, (excerpt.path for excerpt in context.shown)),
-            _material(tag, "the repository in brief", context.outline),
+            _material(tag, "the repository in brief", context.map),
             *_files(tag, context.shown),
             _thread(tag, task),
             _material(tag, "the lines that the thread links to", "\n\n".join(task.linked)),

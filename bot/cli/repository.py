@@ -172,7 +172,7 @@ def context(config: Config, options: argparse.Namespace) -> int:
 
 def mapped_files(chosen: Context, view: RepositoryView) -> list[str]:
     """The files that the repository in brief names with their definitions."""
-    heads = re.findall(r"^(.+) \(\d+ lines\)$", chosen.outline, re.MULTILINE)
+    heads = re.findall(r"^(.+) \(\d+ lines\)$", chosen.map, re.MULTILINE)
     return [path for path in heads if path in view.blobs]
 
 

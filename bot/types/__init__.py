@@ -290,13 +290,13 @@ class Task:
 @dataclass(frozen=True, slots=True)
 class Context:
     """The part of a repository that the model is shown. `ranking` holds at most 100 paths, best
-    first; `outline` is a short map of the repository."""
+    first; `map` is what it can ask from."""
 
     ranking: tuple[str, ...]
     shown: tuple[Excerpt, ...]
-    outline: str
+    map: str
     tokens: int
-    """The estimate for `shown` and `outline` together; never above the given budget."""
+    """The estimate for `shown` and `map` together; never above the given budget."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ IMPORTS: dict[str, tuple[str, ...]] = {
 """`module:name` by what it is called in the recorders. Values are made with positional arguments
 only."""
 
-FIELDS: dict[str, tuple[str, ...]] = {"chance": ("chance", "score")}
+FIELDS: dict[str, tuple[str, ...]] = {"chance": ("chance", "score"), "map": ("map", "outline")}
 """Names of an attribute, where it has had more than its own."""
 
 

@@ -53,7 +53,7 @@ def _first_request(snapshot: Any, task: Task) -> str:
     )
     shown = f"shown: {field(context, 'tokens')} of {task.budget_tokens} tokens"
     excerpts = [_excerpt(each) for each in context.shown]
-    return f"{told}\n{shown}\n{_block(excerpts)}\noutline\n{_indented(context.outline)}"
+    return f"{told}\n{shown}\n{_block(excerpts)}\noutline\n{_indented(field(context, 'map'))}"
 
 
 def _answers(made: Made, snapshot: Any, dice: Dice, budget_tokens: int, *, brief: bool) -> str:

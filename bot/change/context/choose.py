@@ -7,10 +7,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from bot.change.context.beside import choose_changelog, choose_tests
 from bot.change.context.map import render_map
 from bot.change.context.pieces import pack_pieces, weigh_pieces
 from bot.change.context.ranking import MAX_RANKED_FILES, RankedFile, rank_files
+from bot.change.context.related import choose_changelog, choose_tests
 from bot.change.tokens import estimate_tokens
 from bot.types import Context
 from bot.types.snapshot import RepositoryView
@@ -51,12 +51,12 @@ def choose_context(view: RepositoryView, task: str, *, budget_tokens: int) -> Co
     )
     shown += choose_tests(ranking.files, pieces, shown, budget_tokens=tests_tokens)
     shown += choose_changelog(view, ranking.repository, shown, budget_tokens=changelog_tokens)
-    outline = render_map(
+    rendered = render_map(
         list(ranking.repository.blobs), files, pieces, shown, budget_tokens=map_tokens
     )
     ordered = (*(each.path for each in ranking.files), *ranking.others)[:MAX_RANKED_FILES]
-    tokens = sum(excerpt.tokens for excerpt in shown) + estimate_tokens(outline)
-    return Context(ordered, shown, outline, tokens)
+    tokens = sum(excerpt.tokens for excerpt in shown) + estimate_tokens(rendered)
+    return Context(ordered, shown, rendered, tokens)
 
 
 def _without_needless_docs(ranked: Sequence[RankedFile], task: str) -> Sequence[RankedFile]:

@@ -126,7 +126,7 @@ def test_a_file_that_is_not_text_is_never_shown() -> None:
 @given(_FILES, _TASKS, st.integers(0, 3000))
 def test_the_budget_is_never_exceeded(files: dict[str, bytes], task: str, budget: int) -> None:
     context = _choose(files, task, budget)
-    texts = "".join(excerpt.text for excerpt in context.shown) + context.outline
+    texts = "".join(excerpt.text for excerpt in context.shown) + context.map
     assert estimate_tokens(texts) <= context.tokens <= budget
 
 
@@ -146,7 +146,7 @@ def test_excerpts_are_the_files_own_lines(files: dict[str, bytes], task: str) ->
 def test_documentation_is_not_shown_unless_the_request_is_about_it() -> None:
     chosen = _choose(_GREETING, "greet drops the name")
     assert [part.path for part in chosen.shown] == ["greet.py"]
-    assert "README.md" in chosen.outline
+    assert "README.md" in chosen.map
     for task in (
         "greet drops the name, say so in the README",
         "Document greet and its name",
@@ -298,7 +298,7 @@ def test_the_map_names_the_likely_files_with_the_definitions_that_fit() -> None:
         ).encode()
         for n in range(12)
     }
-    outline = _choose(files, "Every receipt loses its address", 6_000).outline
+    outline = _choose(files, "Every receipt loses its address", 6_000).map
     assert outline.startswith("12 files: pack/ (12)\npack/part_")
     assert re.search(
         r"^pack/part_(\d+)\.py \(252 lines\)\n  162: def receipt_\1\(address\):$", outline, re.M

@@ -1,5 +1,5 @@
-"""What a change needs besides the code that it changes: the tests that exercise it, and the head of
-the changelog."""
+"""What is related to the code that a task changes: the tests that exercise it, and the head of the
+changelog."""
 
 from __future__ import annotations
 
