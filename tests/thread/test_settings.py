@@ -22,6 +22,7 @@ from bot.thread.settings import (
     render_schema,
     repository_policy,
 )
+from bot.thread.settings.located_yaml import InvalidYaml, read_yaml
 from bot.types import Command
 from bot.types.snapshot import view_repository
 from tests import ROOT
@@ -265,3 +266,9 @@ def test_a_settings_file_that_is_not_read_is_told(path: str) -> None:
 )
 def test_other_files_are_no_misplaced_settings(path: str) -> None:
     assert find_misplaced([path]) == ()
+
+
+def test_a_file_with_too_many_values_is_left_before_all_of_it_is_parsed() -> None:
+    with pytest.raises(InvalidYaml, match="more than 2000 values") as raised:
+        read_yaml(b"a:\n" * 5_000 + b"[", max_bytes=32_000)  # what follows is no YAML
+    assert raised.value.line == 1_000

@@ -79,11 +79,19 @@ def read_yaml(content: bytes, *, max_bytes: int) -> LocatedValue:
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses a file that is nested too deeply."""
+    """Refuses a file that is nested too deeply or holds too many values, before all of it is
+    parsed."""
 
     _depth = 0
+    _nodes = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        self._nodes += 1
+        if self._nodes > _MAX_NODES:
+            line: int = self.line + 1
+            raise InvalidYaml(
+                f"The file holds more than {_MAX_NODES} values; make it smaller.", line
+            )
         if self._depth >= _MAX_DEPTH:
             raise InvalidYaml("The file is nested too deeply; make it flat.")
         self._depth += 1
@@ -104,10 +112,6 @@ class _Reader:
         if id(node) in self._seen:
             raise InvalidYaml("Aliases (`*name`) are not read here; write the value again.", line)
         self._seen.add(id(node))
-        if len(self._seen) > _MAX_NODES:
-            raise InvalidYaml(
-                f"The file holds more than {_MAX_NODES} values; make it smaller.", line
-            )
         self._lines.setdefault(loc, line)
         if isinstance(node, yaml.MappingNode):
             return self._read_mapping(node, loc)
