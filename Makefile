@@ -37,6 +37,7 @@ check: lint
 
 bench: install-dev
 	$(BIN)/python -m tests.benchmarks
+	$(BIN)/python -m pytest -n 2 tests/benchmarks/growth
 
 # Five minutes for each reader of what strangers and models write (CPython 3.11 to 3.13 on Linux).
 fuzz: install-fuzz

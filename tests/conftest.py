@@ -3,6 +3,7 @@ installed."""
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,9 @@ IN_CI = os.environ.get("CI") == "true"
 # How fast the machine is today is no property; and CI tries the same examples for the same code.
 settings.register_profile("tinygen", deadline=None, derandomize=IN_CI)
 settings.load_profile("tinygen")
+
+# What is imported stays: the garbage collector need not look at it again and again.
+gc.set_threshold(50_000, 20, 50)
 
 # No test speaks TLS with a public server, and to load all public authorities for each client takes a
 # sixth of the time of a job.

@@ -13,7 +13,7 @@ def poll(
     look: Callable[[], Value | None],
     *,
     within_s: float,
-    pause_s: float = 0.02,
+    pause_s: float = 0.05,
     is_hopeless: Callable[[], bool] = lambda: False,
 ) -> Value | None:
     """The first true value that `look` returns; None after `within_s` seconds, or where waiting

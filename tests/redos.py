@@ -534,11 +534,29 @@ def worst_of(pattern: Pattern, method: str, *, most: int = 120_000) -> Worst:
             )
         timed.append((seconds, shape))
     found: list[Worst] = []
+    start = max(1_000, 2 * _largest_bound(pattern))
     for shape in trial.steepest_and_dearest(_screened(timed)):
-        found.append(trial.grow(shape, 1_000))
+        found.append(trial.grow(shape, min(start, most // FACTOR)))
         if not found[-1].growth.is_linear:
             return found[-1]
     return max((*found, *trial.grown_late(found)), key=_badness)
+
+
+def _largest_bound(pattern: Pattern) -> int:
+    """How often a repeat may repeat that has an end: on shorter inputs, it grows like one without
+    an end."""
+    found = [0]
+
+    def walk(value: Any) -> None:
+        if isinstance(value, tuple) and str(value[0]).endswith("_REPEAT"):
+            most = int(value[1][1])
+            found.append(most if most < _parser.MAXREPEAT else 0)
+        if isinstance(value, tuple | list | _parser.SubPattern):
+            for part in value:
+                walk(part)
+
+    walk(_parser.parse(pattern.pattern, pattern.flags & ~re.DEBUG))
+    return max(found)
 
 
 @dataclass(frozen=True, slots=True)

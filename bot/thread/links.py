@@ -21,7 +21,7 @@ MAX_LINES = 80
 MAX_LINES_CHARS = 4_000
 
 _IMAGE = re.compile(
-    r"!\[[^\]\n]{0,2000}+\]\(\s*+<?(?P<markdown>[^\s)>]{1,2000})"
+    r"!\[[^\]\n]{0,500}+\]\(\s*+<?(?P<markdown>[^\s)>]{1,2000})"
     r"|<img\b[^<>]{0,4000}?\ssrc\s*=\s*(?P<quote>[\"']?)(?P<tag>[^\s\"'<>]{1,2000})(?P=quote)",
     re.IGNORECASE,
 )

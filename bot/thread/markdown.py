@@ -25,7 +25,7 @@ _INVISIBLE = re.compile(
 """Controls, zero-width, direction-changing, tag and variation characters, and letters without a
 shape: https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing,
 https://www.unicode.org/reports/tr39/"""
-_IMAGE = re.compile(r"!\[[^\]\n]{0,2000}+\](?:\([^)\n]{0,2000}+\)|\[[^\]\n]{0,200}+\])?")
+_IMAGE = re.compile(r"!\[[^\]\n]{0,500}+\](?:\([^)\n]{0,2000}+\)|\[[^\]\n]{0,200}+\])?")
 _LINK_WITH_TITLE = re.compile(
     r"(\[[^\]\n]{1,500}+\]\(\s*+(?:<?[^\s)>]{0,1000}+>?(?=\s))?)\s*+(?<=\s)"
     r"(?:\"[^\"\n]*+\"|'[^'\n]*+'|\((?:[^()\\\n]|\\.)*+\))\s*+\)"

@@ -2,7 +2,7 @@
 linear in them.
 
 Each reader is doubled on the same few characters again and again, the shapes that are nested or
-that rise and fall among them; see tests/test_linear_patterns.py for the regular expressions inside.
+that rise and fall among them; see test_patterns.py for the regular expressions inside.
 """
 
 from __future__ import annotations
@@ -42,8 +42,6 @@ from bot.types.reply import Request
 from bot.types.snapshot import RepositoryView
 from tests.change.snapshots import view_of
 from tests.doubling import FACTOR, Growth, cpu_seconds, growth_of
-
-pytestmark = pytest.mark.slow
 
 MOST_S_PER_MILLION = 25.0
 """The dearest is a Markdown parser: some 8 s for a million characters, of which it is given 262,144
