@@ -68,8 +68,9 @@ _SLOW: tuple[tuple[str, str], ...] = (
 
 
 @pytest.mark.parametrize(("text", "method"), _SLOW)
-def test_a_superlinear_pattern_is_found(text: str, method: str) -> None:
-    assert not worst_of(re.compile(text), method).growth.is_linear
+def test_a_slow_pattern_is_found(text: str, method: str) -> None:
+    growth = worst_of(re.compile(text), method).growth
+    assert not growth.is_linear or growth.seconds_per_million > MOST_S_PER_MILLION
 
 
 @pytest.mark.parametrize(
