@@ -159,6 +159,7 @@ def build_model(
         base_url=config.openai_base_url,
         api_key=key.get_secret_value() if key else None,
         model=config.openai_model,
+        scout_model=config.scout_model.name if config.scout_model else None,
         max_reply_tokens=config.max_reply_tokens,
         prices=build_prices(config),
         metrics=metrics,

@@ -75,6 +75,12 @@ class Config(BaseModel):
         "Comma-separated models that a repository's .github/tinygen.yml may choose instead; prices"
         " may follow, as in NAME=IN/OUT or NAME=IN/OUT/CACHED (see TINYGEN_PRICE_INPUT).",
     )
+    scout_model: OfferedModel | None = _setting(
+        "TINYGEN_SCOUT_MODEL",
+        None,
+        "A cheaper model that chooses, from a map, what the first request shows; prices may follow"
+        " as above. Without it the job's own model chooses.",
+    )
     vision: tuple[str, ...] = _setting(
         "TINYGEN_VISION",
         (),
@@ -278,6 +284,11 @@ class Config(BaseModel):
             return value
         return tuple(_parse_model(text) for text in _split_commas(value))
 
+    @field_validator("scout_model", mode="before")
+    @classmethod
+    def _parse_scout_model(cls, value: object) -> object:
+        return _parse_model(value.strip()) if isinstance(value, str) else value
+
     @field_validator("github_private_key")
     @classmethod
     def _read_key(cls, key: SecretStr | None) -> SecretStr | None:
@@ -314,8 +325,9 @@ class Config(BaseModel):
         return (self.openai_model, *(model.name for model in self.models))
 
     def model_prices(self) -> dict[str, tuple[float, ...]]:
-        """The prices of those of TINYGEN_MODELS that have some, by name."""
-        return {model.name: model.prices for model in self.models if model.prices}
+        """The prices of those of TINYGEN_MODELS and TINYGEN_SCOUT_MODEL that have some, by name."""
+        named = (*self.models, *((self.scout_model,) if self.scout_model else ()))
+        return {model.name: model.prices for model in named if model.prices}
 
     def triggers(self) -> Triggers:
         label = "" if self.label == "off" else self.label

@@ -216,3 +216,9 @@ def test_who_can_see_is_one_of_the_models() -> None:
     assert config.vision == ("large",)
     with pytest.raises(SetupError, match="TINYGEN_VISION names a model that is neither"):
         load_config({"TINYGEN_MODELS": "small", "TINYGEN_VISION": "larg"}, None)
+
+
+def test_the_model_that_chooses_may_have_prices_of_its_own() -> None:
+    config = load_config({"TINYGEN_SCOUT_MODEL": "small = 0.1/0.4"}, None)
+    assert config.model_prices() == {"small": (0.1, 0.4)}
+    assert config.model_names() == (config.openai_model,)

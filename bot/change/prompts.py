@@ -80,6 +80,20 @@ _IMAGES = (
     " them."
 )
 
+_CHOOSE = """\
+You choose what a programmer is shown of a git repository before changing it. You get a task and a map: the likeliest
+files, with some of their definitions and the line that each begins at. Answer with one fence named `request`:
+
+```request
+read src/greet.py def greet
+read src/names.py
+```
+
+First what has to be changed, then what must be known to change it, {lines} lines at most. Name the definition where you
+can: a line without one shows the likeliest parts of the file. Tests and the changelog are found without you. Ask for
+little: all that is shown costs, and more can be asked for later.
+"""
+
 _GENERATE = """\
 You change the code of a git repository. You get a task and parts of the repository, and you answer with edits, which a
 program applies exactly as you write them. Nothing is run before people read the result.
@@ -119,31 +133,32 @@ Answer with one of:
 """
 
 
+def choice_prompt(task: Task, wide_map: str, limits: RequestLimits = _LIMITS) -> Prompt:
+    """The prompt for the choice of what the model is shown at first."""
+    tag = _free_tag([wide_map, *_thread_texts(task)])
+    user = _joined(
+        _material(tag, "the map", wide_map),
+        *_words_of_thread(tag, task),
+        _task_section(task),
+    )
+    system = _system(_CHOOSE.format(lines=limits.lines), _MATERIAL.format(tag=f"<{tag}>"))
+    return Prompt("choose", (Message("system", system), Message("user", user)))
+
+
 def generation_prompt(task: Task, context: Context, limits: RequestLimits = _LIMITS) -> Prompt:
     """The prompt for the change: rules, then the repository, then the thread, then the task."""
     shown = [text for each in context.shown for text in (each.text, each.within)]
     texts = [context.map, *shown, *_thread_texts(task)]
     tag = _free_tag(texts)
-    user = "\n\n".join(
-        part
-        for part in (
-            _instructions(tag, task, (excerpt.path for excerpt in context.shown)),
-            _material(tag, "the repository in brief", context.map),
-            *_files(tag, context.shown),
-            _thread(tag, task),
-            _material(tag, "the lines that the thread links to", "\n\n".join(task.linked)),
-            _earlier(tag, task),
-            *(_hunk(tag, comment) for comment in task.remarks),
-            *(
-                _material(tag, "what failed, and the end of its log", failure)
-                for failure in task.failures
-            ),
-            _material(tag, "the change so far, which the files above are shown with", task.diff),
-            _IMAGES if task.images else "",
-            _language(task),
-            _task_section(task),
-        )
-        if part
+    user = _joined(
+        _instructions(tag, task, (excerpt.path for excerpt in context.shown)),
+        _material(tag, "the repository in brief", context.map),
+        *_files(tag, context.shown),
+        *_words_of_thread(tag, task),
+        _material(tag, "the change so far, which the files above are shown with", task.diff),
+        _IMAGES if task.images else "",
+        _language(task),
+        _task_section(task),
     )
     system = _system(_GENERATE, _FORM, _requests(limits), _RULES, _MATERIAL.format(tag=f"<{tag}>"))
     return Prompt("generate", (Message("system", system), Message("user", user, task.images)))
@@ -160,21 +175,17 @@ def reflection_prompt(
         if problems
         else ""
     )
-    user = "\n\n".join(
-        part
-        for part in (
-            _instructions(tag, task, (file.path for file in patch.files)),
-            _thread(tag, task),
-            _earlier(tag, task),
-            _task_section(task),
-            _material(tag, "the change", patch.text),
-            _material(tag, "the changed places as they now are", places),
-            found,
-            _IMAGES if task.images else "",
-            _language(task),
-            f"Answer with {CONFIDENT} or {REVISION_NEEDED}.",
-        )
-        if part
+    user = _joined(
+        _instructions(tag, task, (file.path for file in patch.files)),
+        _thread(tag, task),
+        _earlier(tag, task),
+        _task_section(task),
+        _material(tag, "the change", patch.text),
+        _material(tag, "the changed places as they now are", places),
+        found,
+        _IMAGES if task.images else "",
+        _language(task),
+        f"Answer with {CONFIDENT} or {REVISION_NEEDED}.",
     )
     system = _system(_REFLECT, _FORM, _requests(limits), _MATERIAL.format(tag=f"<{tag}>"))
     return Prompt("reflect", (Message("system", system), Message("user", user, task.images)))
@@ -182,6 +193,20 @@ def reflection_prompt(
 
 def _system(*parts: str) -> str:
     return "\n".join(parts)
+
+
+def _joined(*parts: str) -> str:
+    return "\n\n".join(part for part in parts if part)
+
+
+def _words_of_thread(tag: str, task: Task) -> Iterator[str]:
+    """What the thread says, what it links to, what was asked before, and what failed."""
+    yield _thread(tag, task)
+    yield _material(tag, "the lines that the thread links to", "\n\n".join(task.linked))
+    yield _earlier(tag, task)
+    yield from (_hunk(tag, comment) for comment in task.remarks)
+    for failure in task.failures:
+        yield _material(tag, "what failed, and the end of its log", failure)
 
 
 def _requests(limits: RequestLimits) -> str:

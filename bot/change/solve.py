@@ -12,7 +12,14 @@ from dataclasses import dataclass, replace
 
 from bot.change import prompts
 from bot.change.checks import find_problems
-from bot.change.context import answer_requests, choose_context
+from bot.change.context import (
+    Weighed,
+    answer_requests,
+    choose_pieces,
+    is_worth_a_choice,
+    render_wide_map,
+    weigh_repository,
+)
 from bot.change.edits import NOTHING_SENT, apply_edits, read_reply
 from bot.change.repository import with_changes
 from bot.change.review_context import changed_places
@@ -61,6 +68,8 @@ class _Draft:
     """The prose of each reply."""
     unfinished: str = ""
     """What is unfinished after the last reply, in words for people; "" if nothing is."""
+    notes: tuple[str, ...] = ()
+    """What else people are told."""
 
 
 class _LimitedModel:
@@ -113,7 +122,7 @@ def solve(
     if is_idle and (draft.rejected or draft.unfinished):
         raise _no_change(draft)
     report_step("reflect")
-    notes = [draft.unfinished] if draft.unfinished else []
+    notes = [*draft.notes, *((draft.unfinished,) if draft.unfinished else ())]
     if is_idle and revisions[0].patch.text:
         notes.append("The model changed nothing further: this is the change as it was.")
     shown = list(draft.shown)
@@ -178,19 +187,33 @@ class _Conversations:
     def generate(self, start: Changes) -> _Draft:
         """The first draft. A context that the model says is too long is cut by a third, once."""
         now = with_changes(self.base, start)
-        words = prompts.task_words(self.task)
-        context = choose_context(now, words, budget_tokens=self.context_tokens)
+        weighed = weigh_repository(now, prompts.task_words(self.task))
+        wanted, notes = self._choose(weighed) if is_worth_a_choice(weighed) else ((), ())
+        context = choose_pieces(weighed, budget_tokens=self.context_tokens, wanted=wanted)
         try:
             draft = self._converse(
                 prompts.generation_prompt(self.task, context, self._limits), start
             )
         except ContextTooLong:
             shorter = replace(self, context_tokens=context.tokens * 2 // 3)
-            context = choose_context(now, words, budget_tokens=shorter.context_tokens)
+            context = choose_pieces(weighed, budget_tokens=shorter.context_tokens, wanted=wanted)
             draft = shorter._converse(
                 prompts.generation_prompt(self.task, context, self._limits), start
             )
-        return replace(draft, shown=(*_shown(context), *draft.shown))
+        return replace(draft, shown=(*_shown(context), *draft.shown), notes=notes)
+
+    def _choose(self, weighed: Weighed) -> tuple[Sequence[Request], tuple[str, ...]]:
+        """What the model wants to see at first, if its reply says so; and notes for people."""
+        wide_map = render_wide_map(weighed, budget_tokens=self.context_tokens)
+        try:
+            reply = self.ask(prompts.choice_prompt(self.task, wide_map, self._limits))
+        except ContextTooLong:
+            return (), ()
+        except (SetupError, Unworkable) as error:
+            # Another model than that of the change may have been asked.
+            return (), (f"The model did not choose what it was shown at first: {error.message}",)
+        requests = read_reply(reply.text, known=self.base.blobs).requests
+        return [each for each in requests if each.kind == "read"][: self._limits.lines], ()
 
     def reflect(self, now: Revision) -> tuple[Verdict, _Draft]:
         """The model's verdict on the current revision, and a draft with its further edits. Edits

@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from bot.app import build_database, build_github, build_model, build_supabase, set_up_logs
@@ -242,10 +242,21 @@ def _check_model(config: Config, services: Services) -> Iterator[Finding]:
     if config.openai_api_key is None and config.openai_base_url == openai_url:
         step = "Set it in .env, or set OPENAI_BASE_URL to a server that wants no key."
         raise SetupError("OPENAI_API_KEY is not set.", next_step=step)
+    yield _ask_model(config, services, "generate", "model")
+    if config.scout_model is not None:
+        yield _ask_model(config, services, "choose", "scout model")
+
+
+def _ask_model(
+    config: Config, services: Services, purpose: Literal["generate", "choose"], subject: str
+) -> Finding:
     messages = (Message("system", "Answer with one word."), Message("user", "Say ready."))
-    prompt = Prompt("generate", messages)
-    reply = services.model(config).ask(prompt, stop=lambda: False, deadline_s=MODEL_TIMEOUT_S)
-    yield Finding("model", True, f"{reply.model} answered in {reply.seconds:.1f} s.")
+    prompt = Prompt(purpose, messages)
+    try:
+        reply = services.model(config).ask(prompt, stop=lambda: False, deadline_s=MODEL_TIMEOUT_S)
+    except TinyGenError as error:
+        return Finding(subject, False, error.message, error.next_step)
+    return Finding(subject, True, f"{reply.model} answered in {reply.seconds:.1f} s.")
 
 
 def _check_supabase(config: Config, services: Services) -> Iterator[Finding]:

@@ -337,7 +337,7 @@ class Message:
 class Prompt:
     """The messages of one call: a system message first, then user and assistant in turn."""
 
-    purpose: Literal["generate", "repair", "more", "reflect"]
+    purpose: Literal["choose", "generate", "repair", "more", "reflect"]
     messages: tuple[Message, ...]
 
 

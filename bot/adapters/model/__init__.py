@@ -79,7 +79,8 @@ class Prices:
 class OpenAIModel:
     """Implements `bot.ports.Model`. Usable from any thread that runs no event loop of its own.
 
-    `base_url` None is OpenAI. `max_reply_tokens` None leaves the reply's length to the server.
+    `base_url` None is OpenAI. `scout_model` is asked what the first request shows, whatever model a
+    job names; None: the job's. `max_reply_tokens` None leaves the reply's length to the server.
     `prices` are by the model's name. `read_timeout_s` limits each wait for bytes: a large model on
     a small machine reads its prompt for minutes. `usage_wait_s` limits the wait for the usage after
     the reply. `max_limit_wait_s` is the longest rate limit that a call itself waits for; a longer
@@ -92,6 +93,7 @@ class OpenAIModel:
         api_key: str | None,
         model: str,
         *,
+        scout_model: str | None = None,
         max_reply_tokens: int | None = None,
         prices: Mapping[str, Prices] = MappingProxyType({}),
         read_timeout_s: float = 600.0,
@@ -104,6 +106,7 @@ class OpenAIModel:
         self._base_url = base_url or OPENAI_URL
         self._api_key = api_key or None
         self._model = model
+        self._scout_model = scout_model
         self._max_reply_tokens = max_reply_tokens
         self._prices = prices
         self._read_timeout_s = read_timeout_s
@@ -127,6 +130,8 @@ class OpenAIModel:
         """One reply; see `bot.ports.Model`. ContextTooLong if the prompt has too many tokens for
         the model."""
         self._check_key()
+        if prompt.purpose == "choose":
+            model = self._scout_model or model
         request = SentRequest(
             server=_host_and_port(self._base_url),
             model=model or self._model,

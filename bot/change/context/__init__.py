@@ -3,6 +3,22 @@
 from __future__ import annotations
 
 from bot.change.context.answers import Answers, answer_requests
-from bot.change.context.choose import choose_context
+from bot.change.context.choose import (
+    Weighed,
+    choose_context,
+    choose_pieces,
+    is_worth_a_choice,
+    render_wide_map,
+    weigh_repository,
+)
 
-__all__ = ["Answers", "answer_requests", "choose_context"]
+__all__ = [
+    "Answers",
+    "Weighed",
+    "answer_requests",
+    "choose_context",
+    "choose_pieces",
+    "is_worth_a_choice",
+    "render_wide_map",
+    "weigh_repository",
+]

@@ -1,18 +1,24 @@
 """Chooses what the model is shown of a repository at first: the pieces that a task most likely
 changes, the tests that exercise them, the head of the changelog, and a map from which the model can
-ask for more."""
+ask for more.
+
+Where there is much code, the model chooses from a larger map first (`render_wide_map`); what it
+names is then likelier than anything else."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from bot.change.context.map import render_map
-from bot.change.context.pieces import pack_pieces, weigh_pieces
-from bot.change.context.ranking import MAX_RANKED_FILES, RankedFile, rank_files
+from bot.change.context.chosen import find_chosen, prefer, put_first
+from bot.change.context.map import WIDE, render_map
+from bot.change.context.pieces import Piece, pack_pieces, weigh_pieces
+from bot.change.context.ranking import MAX_RANKED_FILES, RankedFile, Ranking, rank_files
 from bot.change.context.related import choose_changelog, choose_tests
 from bot.change.tokens import estimate_tokens
 from bot.types import Context
+from bot.types.reply import Request
 from bot.types.snapshot import RepositoryView
 
 _MAX_WEIGHED_FILES = 30
@@ -24,6 +30,9 @@ _MAP_SHARE = 0.06
 _TESTS_SHARE = 0.05
 _CHANGELOG_SHARE = 0.0125
 """Shares of the budget. What they leave is for the pieces, which seldom need all of it."""
+_WIDE_MAP_SHARE = 0.125
+_MIN_CHOICE_TOKENS = 8_000
+"""Of less code, the model need not choose: nearly all of it can be shown."""
 _DOCS_WORDS = re.compile(
     r"\b(read-?me|docs?|documentation|document(ed|ing)?|change-?log|changes file|tutorial|guide"
     r"|manual|typo|spelling|wording|markdown|rst|licen[cs]e|contributing)\b",
@@ -32,13 +41,42 @@ _DOCS_WORDS = re.compile(
 """Documentation is shown for a task with one of these words."""
 
 
-def choose_context(view: RepositoryView, task: str, *, budget_tokens: int) -> Context:
-    """What the task most likely needs, best file first."""
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """A repository weighed for a task: its likeliest files, and their pieces."""
+
+    view: RepositoryView
+    ranking: Ranking
+    files: Sequence[RankedFile]
+    pieces: Sequence[Piece]
+    is_about_docs: bool
+
+
+def weigh_repository(view: RepositoryView, task: str) -> Weighed:
     view = view.visible()
     ranking = rank_files(view, task)
-    files = _without_needless_docs(ranking.files, task)[:_MAX_WEIGHED_FILES]
     is_about_docs = _DOCS_WORDS.search(task) is not None
+    files = ranking.files if is_about_docs else _without_needless_docs(ranking.files)
+    files = files[:_MAX_WEIGHED_FILES]
     pieces = weigh_pieces(files, is_about_docs=is_about_docs)
+    return Weighed(view, ranking, files, pieces, is_about_docs)
+
+
+def choose_context(view: RepositoryView, task: str, *, budget_tokens: int) -> Context:
+    """What the task most likely needs, without a question to the model."""
+    return choose_pieces(weigh_repository(view, task), budget_tokens=budget_tokens)
+
+
+def choose_pieces(
+    weighed: Weighed, *, budget_tokens: int, wanted: Sequence[Request] = ()
+) -> Context:
+    """What the task most likely needs, best file first. `wanted` is what the model asked to read
+    before."""
+    ranked, files, pieces = weighed.ranking.files, weighed.files, weighed.pieces
+    if chosen := find_chosen(ranked, wanted):
+        ranked, files = put_first(chosen, ranked), put_first(chosen, files)[:_MAX_WEIGHED_FILES]
+        pieces = weigh_pieces(files, is_about_docs=weighed.is_about_docs)
+        pieces = prefer(pieces, files, wanted)
     map_tokens, tests_tokens, changelog_tokens = (
         int(share * budget_tokens) for share in (_MAP_SHARE, _TESTS_SHARE, _CHANGELOG_SHARE)
     )
@@ -47,10 +85,13 @@ def choose_context(view: RepositoryView, task: str, *, budget_tokens: int) -> Co
         files,
         [piece for piece in pieces if piece.file < _MAX_SHOWN_FILES],
         budget_tokens=min(pieces_tokens, _MAX_PIECES_TOKENS),
-        keep_docs=is_about_docs,
+        keep_docs=weighed.is_about_docs,
     )
-    shown += choose_tests(ranking.files, pieces, shown, budget_tokens=tests_tokens)
-    shown += choose_changelog(view, ranking.repository, shown, budget_tokens=changelog_tokens)
+    ranking = weighed.ranking
+    shown += choose_tests(ranked, pieces, shown, budget_tokens=tests_tokens)
+    shown += choose_changelog(
+        weighed.view, ranking.repository, shown, budget_tokens=changelog_tokens
+    )
     rendered = render_map(
         list(ranking.repository.blobs), files, pieces, shown, budget_tokens=map_tokens
     )
@@ -59,11 +100,27 @@ def choose_context(view: RepositoryView, task: str, *, budget_tokens: int) -> Co
     return Context(ordered, shown, rendered, tokens)
 
 
-def _without_needless_docs(ranked: Sequence[RankedFile], task: str) -> Sequence[RankedFile]:
-    """Without documentation, unless the task is about it or mentions the file, or nothing else is
-    ranked."""
-    if _DOCS_WORDS.search(task):
-        return ranked
+def is_worth_a_choice(weighed: Weighed) -> bool:
+    """Whether it pays to let the model choose from the map before it is shown anything. How sure the
+    ranking is of itself says little: see DECISIONS.md."""
+    return sum(piece.tokens for piece in weighed.pieces) > _MIN_CHOICE_TOKENS
+
+
+def render_wide_map(weighed: Weighed, *, budget_tokens: int) -> str:
+    """The map from which the model chooses what it is shown: the likeliest files with their
+    likeliest definitions. `budget_tokens` is that of the context."""
+    return render_map(
+        list(weighed.ranking.repository.blobs),
+        weighed.files,
+        weighed.pieces,
+        (),
+        budget_tokens=int(_WIDE_MAP_SHARE * budget_tokens),
+        detail=WIDE,
+    )
+
+
+def _without_needless_docs(ranked: Sequence[RankedFile]) -> Sequence[RankedFile]:
+    """Without documentation, unless the task mentions the file or nothing else is ranked."""
     others = [
         each
         for each in ranked

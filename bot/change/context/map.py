@@ -11,6 +11,7 @@ import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from bot.change.context.definitions import Definition
 from bot.change.context.pieces import Piece, merge_ranges
@@ -22,9 +23,6 @@ from bot.types.snapshot import LineRange
 
 _MAX_TOP_ENTRIES = 40
 _MAX_FILES = 30
-_MAX_DETAILED = 10
-"""Files whose definitions are named, of so many each."""
-_MAX_DEFINITIONS = 3
 _MIN_SCORE = 0.4
 """Of a definition, relative to the best one of its file."""
 _MAX_SIGNATURE_CHARS = 80
@@ -36,6 +34,17 @@ _MAX_CALLERS = 8
 _MAX_CALLERS_OF_ONE = 5
 _CALL = re.compile(rb"\b([A-Za-z_]\w{2,60})\(")
 
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """Of how many files definitions are named, and how many of each."""
+
+    files: int
+    definitions: int
+
+
+BRIEF = Detail(10, 3)
+WIDE = Detail(30, 16)
 
 ShownLines = Mapping[str, Sequence[LineRange]]
 """By path: the lines that are shown, in order; no two ranges touch."""
@@ -49,6 +58,7 @@ def render_map(
     shown: Sequence[Excerpt],
     *,
     budget_tokens: int,
+    detail: Detail = BRIEF,
 ) -> str:
     """Whole lines only, `budget_tokens` at most. `pieces` are those of the files, best first."""
     lines = _shown_lines(shown)
@@ -60,7 +70,12 @@ def render_map(
         _render_top(paths),
         *_render_calls(files, pieces, lines),
         *(
-            _render_file(each, by_file.get(number, ()) if number < _MAX_DETAILED else (), lines)
+            _render_file(
+                each,
+                by_file.get(number, ()) if number < detail.files else (),
+                lines,
+                detail.definitions,
+            )
             for number, each in enumerate(files[:_MAX_FILES])
         ),
     ):
@@ -179,7 +194,9 @@ def _find_calls(source: Source, name: str) -> Iterator[int]:
         at = content.find(wanted, at + 1)
 
 
-def _render_file(ranked: RankedFile, pieces: Sequence[Piece], shown: ShownLines) -> str:
+def _render_file(
+    ranked: RankedFile, pieces: Sequence[Piece], shown: ShownLines, most_definitions: int
+) -> str:
     """The file's likeliest definitions that no excerpt shows; "" if the whole file is shown."""
     source = ranked.candidate.source
     if shown.get(source.path) == [(1, len(source.lines))]:
@@ -191,7 +208,7 @@ def _render_file(ranked: RankedFile, pieces: Sequence[Piece], shown: ShownLines)
         and piece.score >= _MIN_SCORE
         and not _shows(shown, source.path, piece.extent.definition.line)
     )
-    likeliest = sorted(list(hidden)[:_MAX_DEFINITIONS], key=lambda each: each.definition.line)
+    likeliest = sorted(list(hidden)[:most_definitions], key=lambda each: each.definition.line)
     named = "".join(
         f"  {each.definition.line}: {_signature(each)[:_MAX_SIGNATURE_CHARS]}\n"
         for each in likeliest

@@ -280,3 +280,18 @@ def test_an_option_refused_twice_is_an_error_and_no_endless_loop() -> None:
 
 def bodies(double: ModelDouble) -> list[dict[str, Any]]:
     return [request.body for request in double.requests]
+
+
+def test_what_is_shown_first_is_asked_of_the_model_for_that() -> None:
+    settings = {
+        "OPENAI_API_KEY": KEY,
+        "OPENAI_MODEL": "large",
+        "TINYGEN_SCOUT_MODEL": "small=0.1/0.4",
+    }
+    choice = Prompt("choose", PROMPT.messages)
+    with ModelDouble(["x"] * 4) as double:
+        model = build_model(load_config({**settings, "OPENAI_BASE_URL": double.url}, None))
+        for prompt, named in ((choice, None), (choice, "other"), (PROMPT, None), (PROMPT, "other")):
+            model.ask(prompt, stop=lambda: False, deadline_s=10.0, model=named)
+    asked = [request.body["model"] for request in double.requests]
+    assert asked == ["small", "small", "large", "other"]
