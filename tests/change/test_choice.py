@@ -59,7 +59,7 @@ def test_the_model_chooses_from_a_map_what_it_is_shown() -> None:
 def test_a_choice_that_names_nothing_leaves_things_as_without_it(said: str) -> None:
     script, other = (
         Script(said, EDIT, CONFIDENT),
-        Script(ContextTooLong("Too long."), EDIT, CONFIDENT),
+        Script(ContextTooLong("", next_step=""), EDIT, CONFIDENT),
     )
     assert not _play(script).notes
     _play(other)

@@ -1,6 +1,7 @@
 """Which lines two texts have in common, in order, by Bram Cohen's patience diff: equal lines at both
-ends first, then the lines that occur once in each text, then what is between them. Its time is
-near-linear in the length of the texts; difflib's is cubic at worst, and replies may be hostile.
+ends first, then the lines that occur once in each text, then what is between them; where no line
+occurs once, and they are few, a longest common subsequence. Its time is near-linear in the length of
+the texts; difflib's is cubic at worst, and replies may be hostile.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ Pair = tuple[int, int]
 _MAX_PASSES = 8
 """How often each line is looked at for anchors, on average: between anchors further lines become
 unique, and hostile text could make that go on."""
+_MAX_COMPARED = 2_500
+"""Pairs of lines, of two parts without a line that occurs once."""
 
 
 def align(old: Sequence[str], new: Sequence[str]) -> list[Pair]:
@@ -32,8 +35,11 @@ def align(old: Sequence[str], new: Sequence[str]) -> list[Pair]:
         lines_left -= old_end - old_start + new_end - new_start
         if lines_left < 0:
             continue
-        found = _find_anchors(old[old_start:old_end], new[new_start:new_end])
+        old_part, new_part = old[old_start:old_end], new[new_start:new_end]
+        found = _find_anchors(old_part, new_part)
         if not found:
+            common = _common_subsequence(old_part, new_part)
+            pairs.extend((old_start + i, new_start + j) for i, j in common)
             continue
         anchors = [(old_start + i, new_start + j) for i, j in found]
         pairs.extend(anchors)
@@ -56,6 +62,30 @@ def _find_anchors(old: Sequence[str], new: Sequence[str]) -> list[Pair]:
         if old_counts[line] == 1 and line in new_places
     ]
     return _longest_ascending(unique)
+
+
+def _common_subsequence(old: Sequence[str], new: Sequence[str]) -> list[Pair]:
+    """The longest one; none of texts that are long."""
+    if len(old) * len(new) > _MAX_COMPARED:
+        return []
+    lengths = [[0] * (len(new) + 1) for _ in range(len(old) + 1)]
+    for i in reversed(range(len(old))):
+        for j in reversed(range(len(new))):
+            lengths[i][j] = (
+                lengths[i + 1][j + 1] + 1
+                if old[i] == new[j]
+                else max(lengths[i + 1][j], lengths[i][j + 1])
+            )
+    pairs, i, j = [], 0, 0
+    while i < len(old) and j < len(new):
+        if old[i] == new[j]:
+            pairs.append((i, j))
+            i, j = i + 1, j + 1
+        elif lengths[i + 1][j] >= lengths[i][j + 1]:
+            i += 1
+        else:
+            j += 1
+    return pairs
 
 
 def _longest_ascending(pairs: list[Pair]) -> list[Pair]:

@@ -141,6 +141,12 @@ def test_trailing_spaces_that_the_search_lost_stay_in_the_file() -> None:
     }
 
 
+def test_trailing_spaces_stay_where_no_line_is_the_only_one_of_its_kind() -> None:
+    before = "a\na\na\n\n  \na\n"
+    edit = fenced_block("a.txt", "a\na\na\n\n\na", "a\nb\na\na\n\n\n")
+    assert contents_after({"a.txt": before}, edit) == {"a.txt": b"a\nb\na\na\n\n  \n"}
+
+
 def test_indentation_may_be_lost_throughout() -> None:
     reply = fenced_block(
         "src/app.py", "if a:\n    return a\n", "if a:\n    for x in a:\n        return x\n"
