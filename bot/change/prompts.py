@@ -81,17 +81,21 @@ _IMAGES = (
 )
 
 _CHOOSE = """\
-You choose what a programmer is shown of a git repository before changing it. You get a task and a map: the likeliest
-files, with some of their definitions and the line that each begins at. Answer with one fence named `request`:
+You will change the code of a git repository. First choose what you must see for it. You get the task and a map: the
+likeliest files, with some of their definitions and the line that each begins at. Answer with one fence named `request`:
 
 ```request
 read src/greet.py def greet
-read src/names.py
+read src/names.py:10-40
+search greet in docs/**/*.md
+callers greet
 ```
 
-First what has to be changed, then what must be known to change it, {lines} lines at most. Name the definition where you
-can: a line without one shows the likeliest parts of the file. Tests and the changelog are found without you. Ask for
-little: all that is shown costs, and more can be asked for later.
+Ask for what has to be changed, for what must be known to change it, and for the tests and the documentation that change
+with it: for all of it now, since each later question costs much more, and for nothing else, since all that is shown
+costs. {lines} lines at most. Name the definition where you can (`Greeter.greet` of a class): a line with neither name
+nor lines shows the likeliest parts of the file. `search` takes a regular expression; ` in ` and a pattern of paths may
+follow it. The head of the changelog and of the nearest test file, and a smaller map, are shown without being asked for.
 """
 
 _GENERATE = """\
@@ -148,12 +152,13 @@ def choice_prompt(task: Task, wide_map: str, limits: RequestLimits = _LIMITS) ->
 def generation_prompt(task: Task, context: Context, limits: RequestLimits = _LIMITS) -> Prompt:
     """The prompt for the change: rules, then the repository, then the thread, then the task."""
     shown = [text for each in context.shown for text in (each.text, each.within)]
-    texts = [context.map, *shown, *_thread_texts(task)]
+    texts = [context.map, context.answers, *shown, *_thread_texts(task)]
     tag = _free_tag(texts)
     user = _joined(
         _instructions(tag, task, (excerpt.path for excerpt in context.shown)),
         _material(tag, "the repository in brief", context.map),
         *_files(tag, context.shown),
+        _material(tag, "what else you asked for", context.answers),
         *_words_of_thread(tag, task),
         _material(tag, "the change so far, which the files above are shown with", task.diff),
         _IMAGES if task.images else "",

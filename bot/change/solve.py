@@ -213,7 +213,7 @@ class _Conversations:
             # Another model than that of the change may have been asked.
             return (), (f"The model did not choose what it was shown at first: {error.message}",)
         requests = read_reply(reply.text, known=self.base.blobs).requests
-        return [each for each in requests if each.kind == "read"][: self._limits.lines], ()
+        return requests[: self._limits.lines], ()
 
     def reflect(self, now: Revision) -> tuple[Verdict, _Draft]:
         """The model's verdict on the current revision, and a draft with its further edits. Edits
@@ -347,7 +347,8 @@ def _revision(
 
 
 def _shown(context: Context) -> tuple[ShownFile, ...]:
-    return tuple(ShownFile(part.path, part.start, part.end, part.why) for part in context.shown)
+    excerpts = (ShownFile(part.path, part.start, part.end, part.why) for part in context.shown)
+    return (*excerpts, *context.answered)
 
 
 def _notes_on_result(last: Revision) -> tuple[str, ...]:

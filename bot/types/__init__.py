@@ -296,7 +296,11 @@ class Context:
     shown: tuple[Excerpt, ...]
     map: str
     tokens: int
-    """The estimate for `shown` and `map` together; never above the given budget."""
+    """The estimate for all of it; never above the given budget."""
+    answers: str = ""
+    """To what the model asked for beside the files that are shown."""
+    answered: tuple[ShownFile, ...] = ()
+    """The lines in these answers."""
 
 
 @dataclass(frozen=True, slots=True)

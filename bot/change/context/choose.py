@@ -11,7 +11,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.change.context.chosen import find_chosen, prefer, put_first
+from bot.change.context.answers import Answers, answer_requests
+from bot.change.context.chosen import prefer, put_first, sort_requests
 from bot.change.context.map import WIDE, render_map
 from bot.change.context.pieces import Piece, pack_pieces, weigh_pieces
 from bot.change.context.ranking import MAX_RANKED_FILES, RankedFile, Ranking, rank_files
@@ -31,6 +32,7 @@ _TESTS_SHARE = 0.05
 _CHANGELOG_SHARE = 0.0125
 """Shares of the budget. What they leave is for the pieces, which seldom need all of it."""
 _WIDE_MAP_SHARE = 0.125
+_ANSWERS_SHARE = 0.125
 _MIN_CHOICE_TOKENS = 8_000
 """Of less code, the model need not choose: nearly all of it can be shown."""
 _DOCS_WORDS = re.compile(
@@ -70,13 +72,20 @@ def choose_context(view: RepositoryView, task: str, *, budget_tokens: int) -> Co
 def choose_pieces(
     weighed: Weighed, *, budget_tokens: int, wanted: Sequence[Request] = ()
 ) -> Context:
-    """What the task most likely needs, best file first. `wanted` is what the model asked to read
+    """What the task most likely needs, best file first. `wanted` is what the model asked for
     before."""
     ranked, files, pieces = weighed.ranking.files, weighed.files, weighed.pieces
-    if chosen := find_chosen(ranked, wanted):
-        ranked, files = put_first(chosen, ranked), put_first(chosen, files)[:_MAX_WEIGHED_FILES]
+    choice = sort_requests(ranked, wanted)
+    if choice.files:
+        ranked = put_first(choice.files, ranked)
+        files = put_first(choice.files, files)[:_MAX_WEIGHED_FILES]
         pieces = weigh_pieces(files, is_about_docs=weighed.is_about_docs)
-        pieces = prefer(pieces, files, wanted)
+        pieces = prefer(pieces, files, choice.requests)
+    answers = Answers("", ())
+    if choice.others:
+        answers_tokens = int(_ANSWERS_SHARE * budget_tokens)
+        answers = answer_requests(weighed.view, {}, choice.others, budget_tokens=answers_tokens)
+        budget_tokens -= answers_tokens
     map_tokens, tests_tokens, changelog_tokens = (
         int(share * budget_tokens) for share in (_MAP_SHARE, _TESTS_SHARE, _CHANGELOG_SHARE)
     )
@@ -96,8 +105,8 @@ def choose_pieces(
         list(ranking.repository.blobs), files, pieces, shown, budget_tokens=map_tokens
     )
     ordered = (*(each.path for each in ranking.files), *ranking.others)[:MAX_RANKED_FILES]
-    tokens = sum(excerpt.tokens for excerpt in shown) + estimate_tokens(rendered)
-    return Context(ordered, shown, rendered, tokens)
+    tokens = sum(excerpt.tokens for excerpt in shown) + estimate_tokens(rendered + answers.text)
+    return Context(ordered, shown, rendered, tokens, answers.text, answers.shown)
 
 
 def is_worth_a_choice(weighed: Weighed) -> bool:

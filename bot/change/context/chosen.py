@@ -4,8 +4,8 @@ before it writes the change."""
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from bot.change.context.pieces import Piece
 from bot.change.context.ranking import RankedFile
@@ -15,22 +15,40 @@ from bot.types.reply import Request
 CHOSEN = "the model asked for it"
 """The reason for a file that the model chose."""
 _CHOSEN_CHANCE = 0.95
-_WHOLE_TOKENS = 1_500
-"""A chosen file or class of this size is shown whole."""
-_LIFTED = 3.0
-"""How much likelier the pieces of a larger one become: the task's words choose among them."""
-_MIN_LIFTED_CHANCE = 0.12
-"""Of each piece of a larger class."""
+_MAX_DEFINITION_TOKENS = 2_500
+_MAX_FILE_TOKENS = 1_500
+"""Of a larger definition or file, the pieces that fit the task best are shown."""
 _NOT_CHOSEN = 0.1
 """How much less likely what the model knew of and did not choose becomes. Measured on 48 tasks: with
 0.5, 900 tokens more for no line more."""
 
 
-def find_chosen(files: Iterable[RankedFile], wanted: Sequence[Request]) -> list[RankedFile]:
-    """Those of the files that the requests name, in the order of the requests."""
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the model asked for: ranked files, in the order of the requests for them, and whatever
+    else."""
+
+    files: Sequence[RankedFile]
+    requests: Sequence[Request]
+    others: Sequence[Request]
+
+
+def sort_requests(files: Iterable[RankedFile], wanted: Iterable[Request]) -> Choice:
+    """Of a line that says more than a form has, the path counts."""
     by_path = {each.path: each for each in files}
-    paths = dict.fromkeys(request.argument for request in wanted)
-    return [replace(by_path[path], why=CHOSEN) for path in paths if path in by_path]
+    chosen: dict[str, RankedFile] = {}
+    known: list[Request] = []
+    others: list[Request] = []
+    for request in wanted:
+        path = request.argument
+        if path not in by_path:
+            path = path.partition(" ")[0]
+        if request.kind == "read" and path in by_path:
+            chosen[path] = replace(by_path[path], why=CHOSEN)
+            known.append(replace(request, argument=path))
+        elif request.kind != "unknown":
+            others.append(request)
+    return Choice(list(chosen.values()), known, others)
 
 
 def put_first(chosen: Sequence[RankedFile], files: Sequence[RankedFile]) -> list[RankedFile]:
@@ -42,52 +60,68 @@ def prefer(
     pieces: Iterable[Piece], files: Sequence[RankedFile], wanted: Sequence[Request]
 ) -> list[Piece]:
     """The pieces with the chances that the requests give them, best value first."""
-    names: dict[str, set[str]] = {}
-    for request in wanted:
-        names.setdefault(request.argument, set()).add(_own_name(request.name))
     by_file: dict[int, list[Piece]] = {}
     for piece in pieces:
         by_file.setdefault(piece.file, []).append(piece)
-    weighed = [
-        each
-        for number, of_file in by_file.items()
-        for each in _weigh(of_file, names.get(files[number].path, set()))
-    ]
+    weighed: list[Piece] = []
+    for number, of_file in by_file.items():
+        asked = [each for each in wanted if each.argument == files[number].path]
+        weighed += _weigh(of_file, asked)
     return sorted(weighed, key=lambda piece: (-piece.value, piece.file, piece.start))
 
 
-def _own_name(name: str) -> str:
-    """`parse` of `Parser.parse` and `Parser::parse`."""
-    return re.split(r"[.:#]", name)[-1]
-
-
-def _weigh(pieces: Sequence[Piece], names: Collection[str]) -> list[Piece]:
-    """The pieces of one file, of which definitions of these names are wanted; "" is all of it."""
-    if not names:
-        return [replace(piece, chance=piece.chance * _NOT_CHOSEN) for piece in pieces]
-    is_small = sum(piece.tokens for piece in pieces) <= _WHOLE_TOKENS
-    sizes: dict[Extent, int] = {}
+def _weigh(pieces: Sequence[Piece], asked: Sequence[Request]) -> Iterable[Piece]:
+    """The pieces of one file. The file's head and those of the classes around what is chosen stay as
+    likely as they were."""
+    chosen = {piece for request in asked for piece in _select(pieces, request)}
+    heads = {extent.start for piece in chosen for extent in _around(piece)} | {1}
     for piece in pieces:
-        for extent in _around(piece):
-            sizes[extent] = sizes.get(extent, 0) + piece.tokens
+        if piece in chosen:
+            yield replace(piece, chance=_CHOSEN_CHANCE)
+        elif asked and piece.start in heads:
+            yield piece
+        else:
+            yield replace(piece, chance=piece.chance * _NOT_CHOSEN)
+
+
+def _select(pieces: Sequence[Piece], request: Request) -> Sequence[Piece]:
+    """The pieces of the file that a request means."""
+    if request.start:
+        end = request.end or request.start
+        return [each for each in pieces if each.start <= end and request.start <= each.end]
+    extents = dict.fromkeys(extent for piece in pieces for extent in _around(piece))
+    named = _find_named(extents, request.name) if request.name else []
+    if not named:
+        return _best(pieces, _MAX_FILE_TOKENS)
     return [
-        replace(piece, chance=_chance(piece, names, sizes, is_small=is_small)) for piece in pieces
+        piece
+        for extent in named
+        for piece in _best(
+            [each for each in pieces if extent in _around(each)], _MAX_DEFINITION_TOKENS
+        )
     ]
 
 
-def _chance(
-    piece: Piece, names: Collection[str], sizes: dict[Extent, int], *, is_small: bool
-) -> float:
-    if is_small and "" in names:
-        return _CHOSEN_CHANCE
-    lifted = min(_CHOSEN_CHANCE, _LIFTED * piece.chance)
-    for extent in _around(piece):
-        if extent.definition.name not in names:
-            continue
-        if sizes[extent] <= _WHOLE_TOKENS or extent is piece.extent:
-            return _CHOSEN_CHANCE
-        return max(lifted, _MIN_LIFTED_CHANCE)
-    return lifted if "" in names else piece.chance
+def _find_named(extents: Iterable[Extent], name: str) -> list[Extent]:
+    """The definitions of that name; of `Parser.parse` those in `Parser`, if there is one."""
+    *around, own = re.split(r"\.|::|#", name)
+    found = [extent for extent in extents if extent.definition.name == own]
+    inside = [
+        extent
+        for extent in found
+        if around and extent.parent and extent.parent.definition.name == around[-1]
+    ]
+    return inside or found
+
+
+def _best(pieces: Sequence[Piece], most_tokens: int) -> list[Piece]:
+    """Those that fit the task best, as far as the tokens go; one at least."""
+    best: list[Piece] = []
+    for piece in sorted(pieces, key=lambda each: (-each.score, each.start)):
+        most_tokens -= piece.tokens
+        if most_tokens >= 0 or not best:
+            best.append(piece)
+    return best
 
 
 def _around(piece: Piece) -> list[Extent]:

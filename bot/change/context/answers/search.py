@@ -40,7 +40,7 @@ def answer_search(tree: WorkingTree, request: Request) -> Answer:
         if problem := glob_problem(request.glob):
             return say(f"{title}: the pattern of paths {problem}.")
         is_wanted = compile_globs([request.glob])
-        title += f" ({tree.count_files(is_wanted)} files)"
+        title += f" ({tree.count_files(is_wanted)} files{_say_depth(request.glob)})"
     if not request.argument:
         return say(
             "search: there is nothing to search for. Write `search REGEX` or `search REGEX in GLOB`."
@@ -51,6 +51,13 @@ def answer_search(tree: WorkingTree, request: Request) -> Answer:
         pattern = literal_pattern(request.argument)
         title += f" (the pattern {bad}: searched for literally)"
     return _answer_hits(tree, title, pattern, is_wanted)
+
+
+def _say_depth(glob: str) -> str:
+    """What people forget of `src/*.py`."""
+    folder, slash, name = glob.rpartition("/")
+    is_flat = slash and "*" in name and "**" not in glob
+    return f"; `{folder}/**/{name}` would look below as well" if is_flat else ""
 
 
 def _is_any(_path: str) -> bool:

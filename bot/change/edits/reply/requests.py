@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bot.change.context.paths import is_known_extension
 from bot.change.edits.reply.file_names import strip_list_mark, strip_quotes
@@ -18,7 +19,10 @@ _LINE_RANGE = re.compile(
     r"(?:[:#]|(?<!\s)\s)\s*+(?:lines?\s*+)?L?(\d{1,9})(?:\s*+(?:-|–|:|to|,)\s*+L?(\d{1,9}))?$",
     re.IGNORECASE,
 )
-_DEFINITION = re.compile(r"(.*\S)\s+(?:def|class|function|func|fn)\s+([\w$.:#?!]+)(?:\(\))?")
+_NAME = r"[\w$.:#?!]+(?:\(\))?"
+_DEFINITIONS = re.compile(
+    rf"(.*\S)\s+(?:def|class|function|func|fn)\s+({_NAME}(?:(?:\s*,\s*|\s+and\s+){_NAME})*)"
+)
 _IN_GLOB = re.compile(r"(.*\S)\s+in\s+(\S+)")
 _QUOTED = re.compile(r"(?P<sign>[`\"'])(?P<inner>.*)(?P=sign)(?:\s+in\s+(?P<glob>\S+))?")
 
@@ -27,7 +31,21 @@ def read_requests(lines: Sequence[str]) -> list[Request]:
     """The requests, one a line: see `bot.change.prompts` for their form. A line that is none of
     them is an `unknown` one, so that each line is answered."""
     asked = (line.strip() for line in lines)
-    return [_read_request(line) for line in asked if line and not line.startswith("#")]
+    return [
+        request
+        for line in asked
+        if line and not line.startswith("#")
+        for request in _read_line(line)
+    ]
+
+
+def _read_line(line: str) -> list[Request]:
+    """One request, or one for each definition that is named."""
+    request = _read_request(line)
+    if not request.name:
+        return [request]
+    names = re.split(r"\s*,\s*|\s+and\s+", request.name)
+    return [replace(request, name=name.removesuffix("()")) for name in names]
 
 
 def _read_request(line: str) -> Request:
@@ -62,7 +80,7 @@ def _read_file_request(is_log: bool, argument: str) -> Request | None:
     start = end = None
     name = ""
     bounds = _LINE_RANGE.search(argument)
-    definition = None if is_log else _DEFINITION.fullmatch(argument)
+    definition = None if is_log else _DEFINITIONS.fullmatch(argument)
     if definition:
         argument, name = definition[1], definition[2]
     elif bounds:
