@@ -44,6 +44,7 @@ def greet(name: str) -> str:
 - SEARCH is whole lines, copied exactly from the file with their indentation, and enough of them to occur only once.
 - Several changes are several blocks, in the order in which they apply; keep each one small.
 - An empty SEARCH makes a new file of what REPLACE holds.
+- A text that has fences of its own goes into a fence of more backticks.
 - To delete or rename a file:
 
 *** Begin Patch

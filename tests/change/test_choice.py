@@ -50,8 +50,7 @@ def test_the_model_chooses_from_a_map_what_it_is_shown() -> None:
     [
         "",
         "I would look at the totals.",
-        "```request\nread nowhere.py\n```",
-        "```request\nsearch total\n```",
+        "```request\nthe totals\n```",
         EDIT,
         "[NO CHANGE]",
     ],
@@ -64,6 +63,24 @@ def test_a_choice_that_names_nothing_leaves_things_as_without_it(said: str) -> N
     assert not _play(script).notes
     _play(other)
     assert script.prompts[1] == other.prompts[1]
+
+
+def test_a_search_is_answered_with_the_first_request() -> None:
+    script = Script("```request\nsearch def zone_order_3\\d in shop/*.py\n```", EDIT, CONFIDENT)
+    solution = _play(script)
+    assert "def zone_order_37(order):" in script.asked(1)
+    assert not solution.notes
+
+
+def test_a_file_that_is_not_there_is_told_with_the_first_request() -> None:
+    script = Script("```request\nread shop/toll.py\n```", EDIT, CONFIDENT)
+    _play(script)
+    assert "shop/toll.py" in script.asked(1)
+
+
+def test_of_a_line_that_says_too_much_the_path_counts() -> None:
+    script = Script("```request\nread shop/zone.py ZONES, rates\n```", EDIT, CONFIDENT)
+    assert _play(script).shown[0].path == "shop/zone.py"
 
 
 def test_a_model_that_cannot_be_asked_is_done_without_and_that_is_told() -> None:

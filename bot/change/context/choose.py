@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 from bot.change.context.answers import Answers, answer_requests
 from bot.change.context.chosen import prefer, put_first, sort_requests
-from bot.change.context.map import WIDE, render_map
+from bot.change.context.map import BRIEF, NONE, WIDE, render_map
 from bot.change.context.pieces import Piece, pack_pieces, weigh_pieces
 from bot.change.context.ranking import MAX_RANKED_FILES, RankedFile, Ranking, rank_files
-from bot.change.context.related import choose_changelog, choose_tests
+from bot.change.context.related import choose_changelog, choose_tests, find_tests
 from bot.change.tokens import estimate_tokens
 from bot.types import Context
 from bot.types.reply import Request
@@ -32,8 +32,11 @@ _TESTS_SHARE = 0.05
 _CHANGELOG_SHARE = 0.0125
 """Shares of the budget. What they leave is for the pieces, which seldom need all of it."""
 _WIDE_MAP_SHARE = 0.125
-_ANSWERS_SHARE = 0.125
-_MIN_CHOICE_TOKENS = 8_000
+_ANSWERS_SHARE = 0.25
+_FIRST_IN_MAP = 10
+_TESTS_IN_MAP = 4
+_DOCS_IN_MAP = 4
+_MIN_CHOICE_TOKENS = 4_000
 """Of less code, the model need not choose: nearly all of it can be shown."""
 _DOCS_WORDS = re.compile(
     r"\b(read-?me|docs?|documentation|document(ed|ing)?|change-?log|changes file|tutorial|guide"
@@ -97,12 +100,18 @@ def choose_pieces(
         keep_docs=weighed.is_about_docs,
     )
     ranking = weighed.ranking
-    shown += choose_tests(ranked, pieces, shown, budget_tokens=tests_tokens)
+    if not any(each.candidate.file.kind == "test" for each in choice.files):
+        shown += choose_tests(ranked, pieces, shown, budget_tokens=tests_tokens)
     shown += choose_changelog(
         weighed.view, ranking.repository, shown, budget_tokens=changelog_tokens
     )
     rendered = render_map(
-        list(ranking.repository.blobs), files, pieces, shown, budget_tokens=map_tokens
+        list(ranking.repository.blobs),
+        files,
+        pieces,
+        shown,
+        budget_tokens=map_tokens,
+        detail=NONE if choice.files else BRIEF,
     )
     ordered = (*(each.path for each in ranking.files), *ranking.others)[:MAX_RANKED_FILES]
     tokens = sum(excerpt.tokens for excerpt in shown) + estimate_tokens(rendered + answers.text)
@@ -118,14 +127,23 @@ def is_worth_a_choice(weighed: Weighed) -> bool:
 def render_wide_map(weighed: Weighed, *, budget_tokens: int) -> str:
     """The map from which the model chooses what it is shown: the likeliest files with their
     likeliest definitions. `budget_tokens` is that of the context."""
+    files = _files_of_wide_map(weighed)
     return render_map(
         list(weighed.ranking.repository.blobs),
-        weighed.files,
-        weighed.pieces,
+        files,
+        weigh_pieces(files, is_about_docs=weighed.is_about_docs),
         (),
         budget_tokens=int(_WIDE_MAP_SHARE * budget_tokens),
         detail=WIDE,
     )
+
+
+def _files_of_wide_map(weighed: Weighed) -> list[RankedFile]:
+    """With the tests and the documentation that likely change with the first files."""
+    ranked, first = weighed.ranking.files, weighed.files[:_FIRST_IN_MAP]
+    tests = find_tests(ranked, weighed.pieces, most=_TESTS_IN_MAP)
+    docs = [each for each in ranked if each.candidate.file.kind == "docs"][:_DOCS_IN_MAP]
+    return put_first(put_first(first, [*tests, *docs]), weighed.files)
 
 
 def _without_needless_docs(ranked: Sequence[RankedFile]) -> Sequence[RankedFile]:

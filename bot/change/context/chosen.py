@@ -26,7 +26,7 @@ _NOT_CHOSEN = 0.1
 @dataclass(frozen=True, slots=True)
 class Choice:
     """What the model asked for: ranked files, in the order of the requests for them, and whatever
-    else."""
+    else, which is answered as it is."""
 
     files: Sequence[RankedFile]
     requests: Sequence[Request]
@@ -43,7 +43,7 @@ def sort_requests(files: Iterable[RankedFile], wanted: Iterable[Request]) -> Cho
         path = request.argument
         if path not in by_path:
             path = path.partition(" ")[0]
-        if request.kind == "read" and path in by_path:
+        if request.kind == "read" and path in by_path and not request.start:
             chosen[path] = replace(by_path[path], why=CHOSEN)
             known.append(replace(request, argument=path))
         elif request.kind != "unknown":
@@ -86,9 +86,6 @@ def _weigh(pieces: Sequence[Piece], asked: Sequence[Request]) -> Iterable[Piece]
 
 def _select(pieces: Sequence[Piece], request: Request) -> Sequence[Piece]:
     """The pieces of the file that a request means."""
-    if request.start:
-        end = request.end or request.start
-        return [each for each in pieces if each.start <= end and request.start <= each.end]
     extents = dict.fromkeys(extent for piece in pieces for extent in _around(piece))
     named = _find_named(extents, request.name) if request.name else []
     if not named:

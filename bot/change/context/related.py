@@ -8,7 +8,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from heapq import nlargest
 
 from bot.change.context.index import split_path
 from bot.change.context.pieces import Piece, fit_excerpts, make_excerpts, merge_ranges
@@ -51,6 +50,24 @@ def choose_tests(
     budget_tokens: int,
 ) -> tuple[Excerpt, ...]:
     """The heads and the nearest tests of the files that likely exercise what the task changes."""
+    best, subjects = _rank_tests(files, pieces)
+    excerpts: list[Excerpt] = []
+    for each, share in zip(best, _FILE_SHARES, strict=False):
+        excerpts += _excerpt_tests(each, subjects, shown, int(share * budget_tokens))
+    return fit_excerpts(excerpts, budget_tokens)
+
+
+def find_tests(
+    files: Sequence[RankedFile], pieces: Sequence[Piece], *, most: int
+) -> list[RankedFile]:
+    """The test files that likely exercise what the task changes, the likeliest first."""
+    return [tests.ranked for tests in _rank_tests(files, pieces)[0][:most]]
+
+
+def _rank_tests(
+    files: Sequence[RankedFile], pieces: Sequence[Piece]
+) -> tuple[list[_Tests], Mapping[bytes, float]]:
+    """The test files, best first; and the names by which they were weighed."""
     tests = [
         _Tests(each, frozenset(split_words(each.candidate.source.content)))
         for each in files
@@ -60,11 +77,7 @@ def choose_tests(
     stems = [split_path(each.path).name for each in files if each.candidate.file.kind == "source"][
         :_MAX_SUBJECT_FILES
     ]
-    best = nlargest(len(_FILE_SHARES), tests, key=lambda each: _fit(each, subjects, stems))
-    excerpts: list[Excerpt] = []
-    for each, share in zip(best, _FILE_SHARES, strict=False):
-        excerpts += _excerpt_tests(each, subjects, shown, int(share * budget_tokens))
-    return fit_excerpts(excerpts, budget_tokens)
+    return sorted(tests, key=lambda each: -_fit(each, subjects, stems)), subjects
 
 
 @dataclass(frozen=True, slots=True)

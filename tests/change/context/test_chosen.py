@@ -64,8 +64,10 @@ def test_without_a_choice_the_ranking_chooses(weighed: Weighed) -> None:
     assert _choose(weighed, ()) == alone
 
 
-def test_a_path_that_is_not_there_changes_nothing(weighed: Weighed) -> None:
-    assert _choose(weighed, [Request("read", "shop/none.py", name="f")]) == _choose(weighed, ())
+def test_a_path_that_is_not_there_is_answered_so(weighed: Weighed) -> None:
+    context = _choose(weighed, [Request("read", "shop/none.py", name="f")])
+    assert context.shown == _choose(weighed, ()).shown
+    assert "shop/none.py" in context.answers
 
 
 def test_a_definition_that_is_chosen_is_shown_whole_and_first(weighed: Weighed) -> None:
@@ -86,6 +88,19 @@ def test_what_was_not_chosen_gives_way(weighed: Weighed) -> None:
 def test_a_name_may_say_what_it_is_in(weighed: Weighed, name: str) -> None:
     context = _choose(weighed, [Request("read", "shop/rate.py", name=name)])
     assert "def part_7(self):\n" + "        self.step()\n" * 20 in _shown(context, "shop/rate.py")
+
+
+def test_a_method_is_that_of_the_class_that_is_named() -> None:
+    files = {"a.py": ("".join(map(_one_method, "ABCDE")) + _function("total_order")).encode()}
+    weighed = weigh_repository(view_of(files), TASK)
+    text = _shown(_choose(weighed, [Request("read", "a.py", name="C.part")]), "a.py")
+    assert "self.c()" in text
+    assert "self.b()" not in text
+
+
+def _one_method(name: str) -> str:
+    body = f"        self.{name.lower()}()\n" * 90
+    return f"class {name}:\n    def part(self):\n{body}\n\n"
 
 
 def test_a_small_class_is_shown_whole_and_of_a_large_one_its_beginning(weighed: Weighed) -> None:

@@ -338,3 +338,15 @@ def test_many_requests_cost_no_more_than_those_that_are_answered() -> None:
         most=20_000,
     )
     assert growth.is_linear, growth
+
+
+def test_a_line_may_name_several_definitions() -> None:
+    assert read_requests(["read a.py def f, g and C.h()"]) == [
+        Request("read", "a.py", name=name) for name in ("f", "g", "C.h")
+    ]
+
+
+def test_a_pattern_of_paths_that_does_not_reach_below_says_so() -> None:
+    (request,) = read_requests(["search add in src/*.py"])
+    text = _answer(request, files=_FILES).text
+    assert "`src/**/*.py` would look below as well" in text
