@@ -76,7 +76,7 @@ FILES = {"greet.py": GREET.encode(), "README.md": b"# Greeter\n\nIt greets.\n"}
 CONFIDENT = "[CONFIDENT] The greeting is as asked."
 QUIET_S = 60.0
 DRAIN_S = 5.0
-POLL_S = 0.05
+POLL_S = 0.1
 
 
 def draft(

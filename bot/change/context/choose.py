@@ -32,7 +32,7 @@ _TESTS_SHARE = 0.05
 _CHANGELOG_SHARE = 0.0125
 """Shares of the budget. What they leave is for the pieces, which seldom need all of it."""
 _WIDE_MAP_SHARE = 0.125
-_ANSWERS_SHARE = 0.25
+_ANSWERS_SHARE = 0.5
 _FIRST_IN_MAP = 10
 _TESTS_IN_MAP = 4
 _DOCS_IN_MAP = 4
@@ -79,11 +79,11 @@ def choose_pieces(
     before."""
     ranked, files, pieces = weighed.ranking.files, weighed.files, weighed.pieces
     choice = sort_requests(ranked, wanted)
-    if choice.files:
+    if choice:
         ranked = put_first(choice.files, ranked)
         files = put_first(choice.files, files)[:_MAX_WEIGHED_FILES]
         pieces = weigh_pieces(files, is_about_docs=weighed.is_about_docs)
-        pieces = prefer(pieces, files, choice.requests)
+        pieces = prefer(pieces, files, choice)
     answers = Answers("", ())
     if choice.others:
         answers_tokens = int(_ANSWERS_SHARE * budget_tokens)
@@ -111,7 +111,7 @@ def choose_pieces(
         pieces,
         shown,
         budget_tokens=map_tokens,
-        detail=NONE if choice.files else BRIEF,
+        detail=NONE if choice else BRIEF,
     )
     ordered = (*(each.path for each in ranking.files), *ranking.others)[:MAX_RANKED_FILES]
     tokens = sum(excerpt.tokens for excerpt in shown) + estimate_tokens(rendered + answers.text)

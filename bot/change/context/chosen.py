@@ -4,7 +4,7 @@ before it writes the change."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from bot.change.context.pieces import Piece
@@ -32,23 +32,33 @@ class Choice:
     requests: Sequence[Request]
     others: Sequence[Request]
 
+    def __bool__(self) -> bool:
+        return bool(self.files or self.others)
 
-def sort_requests(files: Iterable[RankedFile], wanted: Iterable[Request]) -> Choice:
-    """Of a line that says more than a form has, the path counts."""
+
+def sort_requests(files: Iterable[RankedFile], wanted: Sequence[Request]) -> Choice:
+    """Lines of which none is a request ask for nothing. Of `read PATH` and further words, these may
+    be the name of a definition."""
+    if all(request.kind == "unknown" for request in wanted):
+        return Choice((), (), ())
     by_path = {each.path: each for each in files}
     chosen: dict[str, RankedFile] = {}
     known: list[Request] = []
     others: list[Request] = []
-    for request in wanted:
-        path = request.argument
-        if path not in by_path:
-            path = path.partition(" ")[0]
-        if request.kind == "read" and path in by_path and not request.start:
-            chosen[path] = replace(by_path[path], why=CHOSEN)
-            known.append(replace(request, argument=path))
-        elif request.kind != "unknown":
+    for request in (_split_name(each, by_path) for each in wanted):
+        if request.kind == "read" and request.argument in by_path and not request.start:
+            chosen[request.argument] = replace(by_path[request.argument], why=CHOSEN)
+            known.append(request)
+        else:
             others.append(request)
     return Choice(list(chosen.values()), known, others)
+
+
+def _split_name(request: Request, known: Collection[str]) -> Request:
+    if request.kind != "read" or request.argument in known:
+        return request
+    path, _, name = request.argument.partition(" ")
+    return replace(request, argument=path, name=request.name or name)
 
 
 def put_first(chosen: Sequence[RankedFile], files: Sequence[RankedFile]) -> list[RankedFile]:
@@ -56,18 +66,26 @@ def put_first(chosen: Sequence[RankedFile], files: Sequence[RankedFile]) -> list
     return [*chosen, *(each for each in files if each.path not in paths)]
 
 
-def prefer(
-    pieces: Iterable[Piece], files: Sequence[RankedFile], wanted: Sequence[Request]
-) -> list[Piece]:
-    """The pieces with the chances that the requests give them, best value first."""
+def prefer(pieces: Iterable[Piece], files: Sequence[RankedFile], choice: Choice) -> list[Piece]:
+    """The pieces with the chances that the choice gives them, best value first."""
     by_file: dict[int, list[Piece]] = {}
     for piece in pieces:
         by_file.setdefault(piece.file, []).append(piece)
     weighed: list[Piece] = []
     for number, of_file in by_file.items():
-        asked = [each for each in wanted if each.argument == files[number].path]
-        weighed += _weigh(of_file, asked)
+        path = files[number].path
+        asked = [each for each in choice.requests if each.argument == path]
+        answered = [each for each in choice.others if each.start and each.argument == path]
+        weighed += (each for each in _weigh(of_file, asked) if not _is_answered(each, answered))
     return sorted(weighed, key=lambda piece: (-piece.value, piece.file, piece.start))
+
+
+def _is_answered(piece: Piece, ranges: Iterable[Request]) -> bool:
+    """Whether lines that are read as they are hold the piece: nothing is shown twice."""
+    return any(
+        (each.start or 0) <= piece.start and piece.end <= (each.end or each.start or 0)
+        for each in ranges
+    )
 
 
 def _weigh(pieces: Sequence[Piece], asked: Sequence[Request]) -> Iterable[Piece]:

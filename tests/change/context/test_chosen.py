@@ -126,3 +126,19 @@ def test_where_little_is_left_out_nothing_need_be_chosen(weighed: Weighed) -> No
     small = {"a.py": _module("total_order", 3)}
     assert is_worth_a_choice(weighed)
     assert not is_worth_a_choice(weigh_repository(view_of(small), TASK))
+
+
+def test_lines_are_answered_as_they_are_and_not_shown_twice(weighed: Weighed) -> None:
+    whole = Request("read", "shop/rate.py", 1, 2_000)
+    context = _choose(weighed, [whole, Request("read", "shop/rate.py", name="Rate")])
+    assert "class Rate:" in context.answers
+    assert not _shown(context, "shop/rate.py")
+
+
+def test_lines_that_are_no_requests_change_nothing(weighed: Weighed) -> None:
+    assert _choose(weighed, [Request("unknown", "the totals")]).shown == _choose(weighed, ()).shown
+
+
+def test_a_name_may_follow_the_path_alone(weighed: Weighed) -> None:
+    context = _choose(weighed, [Request("read", "shop/tax.py tax_order_31")])
+    assert _function("tax_order_31").rstrip() in _shown(context, "shop/tax.py")

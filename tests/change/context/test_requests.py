@@ -350,3 +350,15 @@ def test_a_pattern_of_paths_that_does_not_reach_below_says_so() -> None:
     (request,) = read_requests(["search add in src/*.py"])
     text = _answer(request, files=_FILES).text
     assert "`src/**/*.py` would look below as well" in text
+
+
+@pytest.mark.parametrize("glob", ["src/{app,math/add}.py", "{src,docs}/**/{a,b}*.{js,py}"])
+def test_a_pattern_of_paths_may_have_alternatives(glob: str) -> None:
+    text = _answer(Request("search", r"add\(", glob=glob), files=_FILES).text
+    assert "src/app.py" in text
+    assert "tests/test_add.py" not in text
+
+
+def test_a_pattern_with_too_many_alternatives_is_taken_as_it_stands() -> None:
+    text = _answer(Request("search", "add", glob="{a,b}" * 12), files=_FILES).text
+    assert "(0 files" in text

@@ -30,6 +30,8 @@ MAX_SEARCH_STEPS = 4_000_000_000
 more."""
 _STEPS_PER_HIT = 20_000
 _MAX_SHOWN_LINE_CHARS = 300
+_BRACES = re.compile(r"([^{}]*+)\{([^{}]*+)\}(.*)")
+_MAX_ALTERNATIVES = 20
 
 
 def answer_search(tree: WorkingTree, request: Request) -> Answer:
@@ -39,7 +41,7 @@ def answer_search(tree: WorkingTree, request: Request) -> Answer:
         title += f" in {shorten(request.glob)}"
         if problem := glob_problem(request.glob):
             return say(f"{title}: the pattern of paths {problem}.")
-        is_wanted = compile_globs([request.glob])
+        is_wanted = compile_globs(_expand_braces(request.glob))
         title += f" ({tree.count_files(is_wanted)} files{_say_depth(request.glob)})"
     if not request.argument:
         return say(
@@ -51,6 +53,19 @@ def answer_search(tree: WorkingTree, request: Request) -> Answer:
         pattern = literal_pattern(request.argument)
         title += f" (the pattern {bad}: searched for literally)"
     return _answer_hits(tree, title, pattern, is_wanted)
+
+
+def _expand_braces(glob: str) -> list[str]:
+    """`src/*.{js,ts}` as one pattern for each alternative; as it is beyond `_MAX_ALTERNATIVES`."""
+    patterns = [glob]
+    while (found := _BRACES.fullmatch(patterns[0])) and len(patterns) <= _MAX_ALTERNATIVES:
+        patterns = [
+            f"{match[1]}{alternative}{match[3]}"
+            for match in map(_BRACES.fullmatch, patterns)
+            if match
+            for alternative in found[2].split(",")
+        ]
+    return patterns if len(patterns) <= _MAX_ALTERNATIVES else [glob]
 
 
 def _say_depth(glob: str) -> str:
