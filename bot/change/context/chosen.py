@@ -18,6 +18,8 @@ _CHOSEN_CHANCE = 0.95
 _MAX_DEFINITION_TOKENS = 2_500
 _MAX_FILE_TOKENS = 1_500
 """Of a larger definition or file, the pieces that fit the task best are shown."""
+_MAX_NAMESAKES = 8
+"""Definitions of one name in a file that are shown."""
 _NOT_CHOSEN = 0.1
 """How much less likely what the model knew of and did not choose becomes. Measured on 48 tasks: with
 0.5, 900 tokens more for no line more."""
@@ -55,9 +57,9 @@ def sort_requests(files: Iterable[RankedFile], wanted: Sequence[Request]) -> Cho
 
 
 def _split_name(request: Request, known: Collection[str]) -> Request:
-    if request.kind != "read" or request.argument in known:
-        return request
     path, _, name = request.argument.partition(" ")
+    if request.kind != "read" or request.argument in known or path not in known:
+        return request
     return replace(request, argument=path, name=request.name or name)
 
 
@@ -126,7 +128,7 @@ def _find_named(extents: Iterable[Extent], name: str) -> list[Extent]:
         for extent in found
         if around and extent.parent and extent.parent.definition.name == around[-1]
     ]
-    return inside or found
+    return (inside or found)[:_MAX_NAMESAKES]
 
 
 def _best(pieces: Sequence[Piece], most_tokens: int) -> list[Piece]:

@@ -12,7 +12,13 @@ from functools import partial
 
 import pytest
 
-from bot.change.context import answer_requests, choose_context
+from bot.change.context import (
+    answer_requests,
+    choose_context,
+    choose_pieces,
+    render_wide_map,
+    weigh_repository,
+)
 from bot.change.context.definitions import MAX_LINE_BYTES, find_definitions, find_names
 from bot.change.context.paths import LANGUAGE_OF
 from bot.change.context.ranking.task import find_mentions, read_task
@@ -216,6 +222,20 @@ def test_context_is_chosen_in_time_linear_in_a_hostile_file(extension: str) -> N
     long_doc = "def a():\n" + '    """\n' + "    a\n" * 22 + '    """\n'
     units = ("@overload\ndef a(): ...\n", "def a(): a()\n", "class A:\n def a(): A()\n", long_doc)
     _check(choose, ("a ", "a\n", "\n\n", *units, *_CODE_UNITS))
+
+
+@pytest.mark.parametrize("extension", ["c", "py", "js", "md"])
+def test_what_was_chosen_is_found_in_time_linear_in_a_hostile_file(extension: str) -> None:
+    wanted = [Request("read", f"a.{extension}", name=name) for name in ("a", "A.a", "A", "b")] * 3
+
+    def choose(content: str) -> None:
+        files = {f"a.{extension}": content.encode(), "b.py": b"def b(): pass\n"}
+        weighed = weigh_repository(view_of(files), _TASK)
+        render_wide_map(weighed, budget_tokens=24_000)
+        choose_pieces(weighed, budget_tokens=24_000, wanted=wanted)
+
+    units = ("def a(): a()\n", "class A:\n def a(): A()\n", "def a():\n    pass\n\n\n")
+    _check(choose, ("a ", "a\n", *units))
 
 
 def test_one_file_of_stars_does_not_hold_the_worker() -> None:
