@@ -546,6 +546,7 @@ def _model(config: Config, meter: MetricsBuffer) -> OpenAIModel:
         config.openai_base_url,
         key.get_secret_value() if key else None,
         config.openai_model,
+        scout_model=config.scout_model.name if config.scout_model else None,
         prices=build_prices(config),
         sleep=sleep,
         metrics=meter,

@@ -24,6 +24,7 @@ from tests.jobs.conftest import SetScene
 from tests.scene import (
     BYE,
     CONFIDENT,
+    FILES,
     GREET,
     HELLO,
     LOUD_BYE,
@@ -271,3 +272,32 @@ def test_the_generation_request_holds_no_verdict_and_the_reflection_both(scene: 
     assert '+    return "HELLO, "' in reflection
     assert [request.messages[0]["role"] for request in scene.model.requests] == ["system", "system"]
     assert GREET.splitlines()[4] in reflection
+
+
+MUCH = {
+    f"parts/part_{number}.py": "".join(
+        f"def part_{number}_{each}(name: str) -> str:\n" + "    name = name.strip()\n" * 30 + "\n\n"
+        for each in range(10)
+    ).encode()
+    for number in range(12)
+}
+
+
+class TestAChoiceFromMuchCode:
+    def test_is_asked_of_a_model_of_its_own_and_told(self, set_scene: SetScene) -> None:
+        scene = set_scene(files={**FILES, **MUCH}, settings={"TINYGEN_SCOUT_MODEL": "small"})
+        scene.model_says("```request\nread greet.py def greet\n```", LOUDER, CONFIDENT)
+        told = scene.tell("/tinygen Greet louder, whatever the name of the part.")
+        models = [request.body["model"] for request in scene.model.requests]
+        assert models[0] == "small"
+        assert "small" not in models[1:]
+        assert "HELLO" in told.diff
+        assert "`greet.py` 1–7: the model asked for it" in told.answer
+        assert told.report.usage.calls == 3
+
+    def test_that_cannot_be_made_is_done_without(self, set_scene: SetScene) -> None:
+        scene = set_scene(files={**FILES, **MUCH}, settings={"TINYGEN_SCOUT_MODEL": "small"})
+        scene.model_says(no_such_model(), LOUDER, CONFIDENT)
+        told = scene.tell("/tinygen Greet louder, whatever the name of the part.")
+        assert "HELLO" in told.diff
+        assert "did not choose what it was shown" in told.answer
