@@ -44,7 +44,7 @@ def _read_line(line: str) -> list[Request]:
     request = _read_request(line)
     if not request.name:
         return [request]
-    names = re.split(r"\s*,\s*|\s+and\s+", request.name)
+    names = [word for word in re.split(r"[\s,]+", request.name) if word != "and"]
     return [replace(request, name=name.removesuffix("()")) for name in names]
 
 
