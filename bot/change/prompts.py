@@ -160,6 +160,7 @@ def generation_prompt(task: Task, context: Context, limits: RequestLimits = _LIM
         _material(tag, "the repository in brief", context.map),
         *_files(tag, context.shown),
         _material(tag, "what else you asked for", context.answers),
+        _no_room(context.unanswered),
         *_words_of_thread(tag, task),
         _material(tag, "the change so far, which the files above are shown with", task.diff),
         _IMAGES if task.images else "",
@@ -249,14 +250,17 @@ def more_words(answers: str, held: int, *, rounds: int, unanswered: int) -> str:
     may still ask, `unanswered` how many requests had no room."""
     tag = _free_tag([answers])
     done = f"{held} of your edits {'was' if held == 1 else 'were'} applied. " if held else ""
-    skipped = (
-        f"\n\nFor the last {unanswered} of your requests there was no room." if unanswered else ""
-    )
     left = f"You may ask {rounds} more times" if rounds > 1 else "You may ask once more"
-    return (
-        f"{done}What you asked for:\n\n{_material(tag, 'answers', answers)}{skipped}\n\n"
-        f"{left if rounds else 'Nothing more can be asked'}. Now go on with the task."
+    return _joined(
+        f"{done}What you asked for:",
+        _material(tag, "answers", answers),
+        _no_room(unanswered),
+        f"{left if rounds else 'Nothing more can be asked'}. Now go on with the task.",
     )
+
+
+def _no_room(unanswered: int) -> str:
+    return f"For the last {unanswered} of your requests there was no room." if unanswered else ""
 
 
 NO_MORE_REQUESTS = "No further requests can be answered. Send the edits with what you have seen."

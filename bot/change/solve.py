@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from bot.change import prompts
 from bot.change.checks import find_problems
 from bot.change.context import (
-    Weighed,
+    WeighedRepository,
     answer_requests,
-    choose_pieces,
+    build_context,
     is_worth_a_choice,
     render_wide_map,
     weigh_repository,
@@ -189,20 +189,20 @@ class _Conversations:
         now = with_changes(self.base, start)
         weighed = weigh_repository(now, prompts.task_words(self.task))
         wanted, notes = self._choose(weighed) if is_worth_a_choice(weighed) else ((), ())
-        context = choose_pieces(weighed, budget_tokens=self.context_tokens, wanted=wanted)
+        context = build_context(weighed, budget_tokens=self.context_tokens, wanted=wanted)
         try:
             draft = self._converse(
                 prompts.generation_prompt(self.task, context, self._limits), start
             )
         except ContextTooLong:
             shorter = replace(self, context_tokens=context.tokens * 2 // 3)
-            context = choose_pieces(weighed, budget_tokens=shorter.context_tokens, wanted=wanted)
+            context = build_context(weighed, budget_tokens=shorter.context_tokens, wanted=wanted)
             draft = shorter._converse(
                 prompts.generation_prompt(self.task, context, self._limits), start
             )
         return replace(draft, shown=(*_shown(context), *draft.shown), notes=notes)
 
-    def _choose(self, weighed: Weighed) -> tuple[Sequence[Request], tuple[str, ...]]:
+    def _choose(self, weighed: WeighedRepository) -> tuple[Sequence[Request], tuple[str, ...]]:
         """What the model wants to see at first, if its reply says so; and notes for people."""
         wide_map = render_wide_map(weighed, budget_tokens=self.context_tokens)
         try:
@@ -213,7 +213,7 @@ class _Conversations:
             # Another model than that of the change may have been asked.
             return (), (f"The model did not choose what it was shown at first: {error.message}",)
         requests = read_reply(reply.text, known=self.base.blobs).requests
-        return requests[: self._limits.lines], ()
+        return requests, ()
 
     def reflect(self, now: Revision) -> tuple[Verdict, _Draft]:
         """The model's verdict on the current revision, and a draft with its further edits. Edits

@@ -81,8 +81,11 @@ def _add_repository_commands(commands: argparse._SubParsersAction[argparse.Argum
     )
     context = commands.add_parser(
         "context",
-        help="what the model would be shown",
-        description="Prints what the model would be shown, and why.",
+        help="what the ranking alone would show the model",
+        description=(
+            "Prints what the ranking alone would show the model, and why. Of much code, a job's"
+            " model chooses first."
+        ),
     )
     apply = commands.add_parser(
         "apply",

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
-from bot.thread.markdown import prose_parts
+from bot.thread.markdown import IMAGE_ALT, prose_parts
 from bot.types.text import read_text, split_keeping_ends
 
 MAX_IMAGES = 4
@@ -21,7 +21,7 @@ MAX_LINES = 80
 MAX_LINES_CHARS = 4_000
 
 _IMAGE = re.compile(
-    r"!\[[^\]\n]{0,500}+\]\(\s*+<?(?P<markdown>[^\s)>]{1,2000})"
+    IMAGE_ALT + r"\(\s*+<?(?P<markdown>[^\s)>]{1,2000})"
     r"|<img\b[^<>]{0,4000}?\ssrc\s*=\s*(?P<quote>[\"']?)(?P<tag>[^\s\"'<>]{1,2000})(?P=quote)",
     re.IGNORECASE,
 )

@@ -25,7 +25,10 @@ _INVISIBLE = re.compile(
 """Controls, zero-width, direction-changing, tag and variation characters, and letters without a
 shape: https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing,
 https://www.unicode.org/reports/tr39/"""
-_IMAGE = re.compile(r"!\[[^\]\n]{0,500}+\](?:\([^)\n]{0,2000}+\)|\[[^\]\n]{0,200}+\])?")
+IMAGE_ALT = r"!\[(?:[^\[\]\n]++|\[[^\[\]\n]*+\])*+\]"
+"""The beginning of an image. Its alternative text may hold brackets, in pairs; a page does not show
+it, however long it is."""
+_IMAGE = re.compile(IMAGE_ALT + r"(?:\([^)\n]{0,2000}+\)|\[[^\]\n]{0,200}+\])?")
 _LINK_WITH_TITLE = re.compile(
     r"(\[[^\]\n]{1,500}+\]\(\s*+(?:<?[^\s)>]{0,1000}+>?(?=\s))?)\s*+(?<=\s)"
     r"(?:\"[^\"\n]*+\"|'[^'\n]*+'|\((?:[^()\\\n]|\\.)*+\))\s*+\)"

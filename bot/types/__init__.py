@@ -301,6 +301,8 @@ class Context:
     """To what the model asked for beside the files that are shown."""
     answered: tuple[ShownFile, ...] = ()
     """The lines in these answers."""
+    unanswered: int = 0
+    """How many of its last requests had no room."""
 
 
 @dataclass(frozen=True, slots=True)

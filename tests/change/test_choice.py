@@ -78,6 +78,13 @@ def test_a_file_that_is_not_there_is_told_with_the_first_request() -> None:
     assert "shop/toll.py" in script.asked(1)
 
 
+def test_what_had_no_room_is_told_with_the_first_request() -> None:
+    lines = "".join(f"search zone_order_{number}\n" for number in range(15))
+    script = Script(f"```request\n{lines}```", EDIT, CONFIDENT)
+    _play(script)
+    assert "For the last 3 of your requests there was no room." in script.asked(1)
+
+
 def test_of_a_line_that_says_too_much_the_path_counts() -> None:
     script = Script("```request\nread shop/zone.py ZONES, rates\n```", EDIT, CONFIDENT)
     assert _play(script).shown[0].path == "shop/zone.py"

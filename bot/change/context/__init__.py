@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from bot.change.context.answers import Answers, answer_requests
 from bot.change.context.choose import (
-    Weighed,
+    WeighedRepository,
+    build_context,
     choose_context,
-    choose_pieces,
     is_worth_a_choice,
     render_wide_map,
     weigh_repository,
@@ -14,10 +14,10 @@ from bot.change.context.choose import (
 
 __all__ = [
     "Answers",
-    "Weighed",
+    "WeighedRepository",
     "answer_requests",
+    "build_context",
     "choose_context",
-    "choose_pieces",
     "is_worth_a_choice",
     "render_wide_map",
     "weigh_repository",

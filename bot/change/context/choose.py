@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.change.context.answers import Answers, answer_requests
-from bot.change.context.chosen import prefer, put_first, sort_requests
-from bot.change.context.map import BRIEF, NONE, WIDE, render_map
+from bot.change.context.map import BRIEF, PATHS_ONLY, WIDE, render_map
+from bot.change.context.model_choice import prefer, put_first, sort_requests
 from bot.change.context.pieces import Piece, pack_pieces, weigh_pieces
 from bot.change.context.ranking import MAX_RANKED_FILES, RankedFile, Ranking, rank_files
 from bot.change.context.related import choose_changelog, choose_tests, find_tests
 from bot.change.tokens import estimate_tokens
-from bot.types import Context
+from bot.types import Context, RequestLimits
 from bot.types.reply import Request
 from bot.types.snapshot import RepositoryView
 
@@ -33,9 +33,11 @@ _CHANGELOG_SHARE = 0.0125
 """Shares of the budget. What they leave is for the pieces, which seldom need all of it."""
 _WIDE_MAP_SHARE = 0.125
 _ANSWERS_SHARE = 0.5
+"""For what the model chose and no piece is: searches, callers, ranges of lines."""
 _FIRST_IN_MAP = 10
 _TESTS_IN_MAP = 4
 _DOCS_IN_MAP = 4
+"""In the wide map, tests and documentation stand behind so many of the likeliest files."""
 _MIN_CHOICE_TOKENS = 4_000
 """Of less code, the model need not choose: nearly all of it can be shown."""
 _DOCS_WORDS = re.compile(
@@ -47,7 +49,7 @@ _DOCS_WORDS = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Weighed:
+class WeighedRepository:
     """A repository weighed for a task: its likeliest files, and their pieces."""
 
     view: RepositoryView
@@ -57,29 +59,30 @@ class Weighed:
     is_about_docs: bool
 
 
-def weigh_repository(view: RepositoryView, task: str) -> Weighed:
+def weigh_repository(view: RepositoryView, task: str) -> WeighedRepository:
     view = view.visible()
     ranking = rank_files(view, task)
     is_about_docs = _DOCS_WORDS.search(task) is not None
     files = ranking.files if is_about_docs else _without_needless_docs(ranking.files)
     files = files[:_MAX_WEIGHED_FILES]
     pieces = weigh_pieces(files, is_about_docs=is_about_docs)
-    return Weighed(view, ranking, files, pieces, is_about_docs)
+    return WeighedRepository(view, ranking, files, pieces, is_about_docs)
 
 
 def choose_context(view: RepositoryView, task: str, *, budget_tokens: int) -> Context:
     """What the task most likely needs, without a question to the model."""
-    return choose_pieces(weigh_repository(view, task), budget_tokens=budget_tokens)
+    return build_context(weigh_repository(view, task), budget_tokens=budget_tokens)
 
 
-def choose_pieces(
-    weighed: Weighed, *, budget_tokens: int, wanted: Sequence[Request] = ()
+def build_context(
+    weighed: WeighedRepository, *, budget_tokens: int, wanted: Sequence[Request] = ()
 ) -> Context:
     """What the task most likely needs, best file first. `wanted` is what the model asked for
     before."""
     ranked, files, pieces = weighed.ranking.files, weighed.files, weighed.pieces
-    choice = sort_requests(ranked, wanted)
-    if choice:
+    limit = RequestLimits().lines
+    choice = sort_requests(ranked, wanted[:limit])
+    if not choice.is_empty:
         ranked = put_first(choice.files, ranked)
         files = put_first(choice.files, files)[:_MAX_WEIGHED_FILES]
         pieces = weigh_pieces(files, is_about_docs=weighed.is_about_docs)
@@ -89,6 +92,7 @@ def choose_pieces(
         answers_tokens = int(_ANSWERS_SHARE * budget_tokens)
         answers = answer_requests(weighed.view, {}, choice.others, budget_tokens=answers_tokens)
         budget_tokens -= answers_tokens
+    unanswered = answers.unanswered + max(0, len(wanted) - limit)
     map_tokens, tests_tokens, changelog_tokens = (
         int(share * budget_tokens) for share in (_MAP_SHARE, _TESTS_SHARE, _CHANGELOG_SHARE)
     )
@@ -111,20 +115,20 @@ def choose_pieces(
         pieces,
         shown,
         budget_tokens=map_tokens,
-        detail=NONE if choice else BRIEF,
+        detail=BRIEF if choice.is_empty else PATHS_ONLY,
     )
     ordered = (*(each.path for each in ranking.files), *ranking.others)[:MAX_RANKED_FILES]
     tokens = sum(excerpt.tokens for excerpt in shown) + estimate_tokens(rendered + answers.text)
-    return Context(ordered, shown, rendered, tokens, answers.text, answers.shown)
+    return Context(ordered, shown, rendered, tokens, answers.text, answers.shown, unanswered)
 
 
-def is_worth_a_choice(weighed: Weighed) -> bool:
+def is_worth_a_choice(weighed: WeighedRepository) -> bool:
     """Whether it pays to let the model choose from the map before it is shown anything. How sure the
     ranking is of itself says little: see DECISIONS.md."""
     return sum(piece.tokens for piece in weighed.pieces) > _MIN_CHOICE_TOKENS
 
 
-def render_wide_map(weighed: Weighed, *, budget_tokens: int) -> str:
+def render_wide_map(weighed: WeighedRepository, *, budget_tokens: int) -> str:
     """The map from which the model chooses what it is shown: the likeliest files with their
     likeliest definitions. `budget_tokens` is that of the context."""
     files = _files_of_wide_map(weighed)
@@ -138,7 +142,7 @@ def render_wide_map(weighed: Weighed, *, budget_tokens: int) -> str:
     )
 
 
-def _files_of_wide_map(weighed: Weighed) -> list[RankedFile]:
+def _files_of_wide_map(weighed: WeighedRepository) -> list[RankedFile]:
     """With the tests and the documentation that likely change with the first files."""
     ranked, first = weighed.ranking.files, weighed.files[:_FIRST_IN_MAP]
     tests = find_tests(ranked, weighed.pieces, most=_TESTS_IN_MAP)

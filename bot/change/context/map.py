@@ -43,7 +43,7 @@ class Detail:
     definitions: int
 
 
-NONE = Detail(0, 0)
+PATHS_ONLY = Detail(0, 0)
 BRIEF = Detail(10, 3)
 WIDE = Detail(30, 16)
 

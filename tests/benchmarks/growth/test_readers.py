@@ -14,8 +14,8 @@ import pytest
 
 from bot.change.context import (
     answer_requests,
+    build_context,
     choose_context,
-    choose_pieces,
     render_wide_map,
     weigh_repository,
 )
@@ -232,7 +232,7 @@ def test_what_was_chosen_is_found_in_time_linear_in_a_hostile_file(extension: st
         files = {f"a.{extension}": content.encode(), "b.py": b"def b(): pass\n"}
         weighed = weigh_repository(view_of(files), _TASK)
         render_wide_map(weighed, budget_tokens=24_000)
-        choose_pieces(weighed, budget_tokens=24_000, wanted=wanted)
+        build_context(weighed, budget_tokens=24_000, wanted=wanted)
 
     units = ("def a(): a()\n", "class A:\n def a(): A()\n", "def a():\n    pass\n\n\n")
     _check(choose, ("a ", "a\n", *units))

@@ -362,3 +362,10 @@ def test_a_pattern_of_paths_may_have_alternatives(glob: str) -> None:
 def test_a_pattern_with_too_many_alternatives_is_taken_as_it_stands() -> None:
     text = _answer(Request("search", "add", glob="{a,b}" * 12), files=_FILES).text
     assert "(0 files" in text
+
+
+def test_braces_without_alternatives_are_part_of_a_path() -> None:
+    files = {"{name}/a.py": b"add\n", "name/a.py": b"add\n"}
+    text = _answer(Request("search", "add", glob="{name}/*.py"), files=files).text
+    assert "(1 files" in text
+    assert "{name}/a.py" in text

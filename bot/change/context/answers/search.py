@@ -58,7 +58,10 @@ def answer_search(tree: WorkingTree, request: Request) -> Answer:
 def _expand_braces(glob: str) -> list[str]:
     """`src/*.{js,ts}` as one pattern for each alternative; as it is beyond `_MAX_ALTERNATIVES`."""
     patterns = [glob]
-    while (found := _BRACES.fullmatch(patterns[0])) and len(patterns) <= _MAX_ALTERNATIVES:
+    while len(patterns) <= _MAX_ALTERNATIVES:
+        found = _BRACES.fullmatch(patterns[0])
+        if found is None or "," not in found[2]:
+            break
         patterns = [
             f"{match[1]}{alternative}{match[3]}"
             for match in map(_BRACES.fullmatch, patterns)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import pytest
 
 from bot.change.context import (
-    Weighed,
+    WeighedRepository,
+    build_context,
     choose_context,
-    choose_pieces,
     is_worth_a_choice,
     render_wide_map,
     weigh_repository,
@@ -47,37 +47,37 @@ FILES = {
 
 
 @pytest.fixture(scope="module")
-def weighed() -> Weighed:
+def weighed() -> WeighedRepository:
     return weigh_repository(view_of(FILES), TASK)
 
 
-def _choose(weighed: Weighed, wanted: Sequence[Request]) -> Context:
-    return choose_pieces(weighed, budget_tokens=24_000, wanted=wanted)
+def _choose(weighed: WeighedRepository, wanted: Sequence[Request]) -> Context:
+    return build_context(weighed, budget_tokens=24_000, wanted=wanted)
 
 
 def _shown(context: Context, path: str) -> str:
     return "".join(part.text for part in context.shown if part.path == path)
 
 
-def test_without_a_choice_the_ranking_chooses(weighed: Weighed) -> None:
+def test_without_a_choice_the_ranking_chooses(weighed: WeighedRepository) -> None:
     alone = choose_context(view_of(FILES), TASK, budget_tokens=24_000)
     assert _choose(weighed, ()) == alone
 
 
-def test_a_path_that_is_not_there_is_answered_so(weighed: Weighed) -> None:
+def test_a_path_that_is_not_there_is_answered_so(weighed: WeighedRepository) -> None:
     context = _choose(weighed, [Request("read", "shop/none.py", name="f")])
     assert context.shown == _choose(weighed, ()).shown
     assert "shop/none.py" in context.answers
 
 
-def test_a_definition_that_is_chosen_is_shown_whole_and_first(weighed: Weighed) -> None:
+def test_a_definition_that_is_chosen_is_shown_whole_and_first(weighed: WeighedRepository) -> None:
     context = _choose(weighed, [Request("read", "shop/tax.py", name="tax_order_31")])
     assert _function("tax_order_31").rstrip() in _shown(context, "shop/tax.py")
     assert context.shown[0].path == "shop/tax.py"
     assert context.shown[0].why == "the model asked for it"
 
 
-def test_what_was_not_chosen_gives_way(weighed: Weighed) -> None:
+def test_what_was_not_chosen_gives_way(weighed: WeighedRepository) -> None:
     context = _choose(weighed, [Request("read", "shop/tax.py", name="tax_order_31")])
     assert len(_shown(context, "shop/total.py")) < len(
         _shown(_choose(weighed, ()), "shop/total.py")
@@ -85,7 +85,7 @@ def test_what_was_not_chosen_gives_way(weighed: Weighed) -> None:
 
 
 @pytest.mark.parametrize("name", ["Table.part_7", "Table::part_7", "Table#part_7"])
-def test_a_name_may_say_what_it_is_in(weighed: Weighed, name: str) -> None:
+def test_a_name_may_say_what_it_is_in(weighed: WeighedRepository, name: str) -> None:
     context = _choose(weighed, [Request("read", "shop/rate.py", name=name)])
     assert "def part_7(self):\n" + "        self.step()\n" * 20 in _shown(context, "shop/rate.py")
 
@@ -103,7 +103,9 @@ def _one_method(name: str) -> str:
     return f"class {name}:\n    def part(self):\n{body}\n\n"
 
 
-def test_a_small_class_is_shown_whole_and_of_a_large_one_its_beginning(weighed: Weighed) -> None:
+def test_a_small_class_is_shown_whole_and_of_a_large_one_its_beginning(
+    weighed: WeighedRepository,
+) -> None:
     small = _choose(weighed, [Request("read", "shop/rate.py", name="Rate")])
     assert _class("Rate", 2).rstrip() in _shown(small, "shop/rate.py")
     large = _choose(weighed, [Request("read", "shop/rate.py", name="Table")])
@@ -111,34 +113,36 @@ def test_a_small_class_is_shown_whole_and_of_a_large_one_its_beginning(weighed: 
     assert large.tokens < 9_000
 
 
-def test_a_small_file_is_shown_whole_without_a_name(weighed: Weighed) -> None:
+def test_a_small_file_is_shown_whole_without_a_name(weighed: WeighedRepository) -> None:
     context = _choose(weighed, [Request("read", "shop/zone.py")])
     assert _shown(context, "shop/zone.py").encode() == FILES["shop/zone.py"]
 
 
-def test_the_wide_map_names_more_than_the_other_and_stays_in_its_share(weighed: Weighed) -> None:
+def test_the_wide_map_names_more_than_the_other_and_stays_in_its_share(
+    weighed: WeighedRepository,
+) -> None:
     wide = render_wide_map(weighed, budget_tokens=24_000)
     assert wide.count("def total_order_") > _choose(weighed, ()).map.count("def total_order_")
     assert len(wide) / 3 < 24_000 / 8 * 1.5
 
 
-def test_where_little_is_left_out_nothing_need_be_chosen(weighed: Weighed) -> None:
+def test_where_little_is_left_out_nothing_need_be_chosen(weighed: WeighedRepository) -> None:
     small = {"a.py": _module("total_order", 3)}
     assert is_worth_a_choice(weighed)
     assert not is_worth_a_choice(weigh_repository(view_of(small), TASK))
 
 
-def test_lines_are_answered_as_they_are_and_not_shown_twice(weighed: Weighed) -> None:
+def test_lines_are_answered_as_they_are_and_not_shown_twice(weighed: WeighedRepository) -> None:
     whole = Request("read", "shop/rate.py", 1, 2_000)
     context = _choose(weighed, [whole, Request("read", "shop/rate.py", name="Rate")])
     assert "class Rate:" in context.answers
     assert not _shown(context, "shop/rate.py")
 
 
-def test_lines_that_are_no_requests_change_nothing(weighed: Weighed) -> None:
+def test_lines_that_are_no_requests_change_nothing(weighed: WeighedRepository) -> None:
     assert _choose(weighed, [Request("unknown", "the totals")]).shown == _choose(weighed, ()).shown
 
 
-def test_a_name_may_follow_the_path_alone(weighed: Weighed) -> None:
+def test_a_name_may_follow_the_path_alone(weighed: WeighedRepository) -> None:
     context = _choose(weighed, [Request("read", "shop/tax.py tax_order_31")])
     assert _function("tax_order_31").rstrip() in _shown(context, "shop/tax.py")

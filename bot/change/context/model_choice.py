@@ -1,5 +1,5 @@
-"""Weighs the pieces of a repository again, once the model has said from the map what it must see
-before it writes the change."""
+"""What the model chose from the map, before it writes the change: its requests, and how they make
+the pieces of the repository likelier or less likely to be shown."""
 
 from __future__ import annotations
 
@@ -34,8 +34,9 @@ class Choice:
     requests: Sequence[Request]
     others: Sequence[Request]
 
-    def __bool__(self) -> bool:
-        return bool(self.files or self.others)
+    @property
+    def is_empty(self) -> bool:
+        return not (self.files or self.others)
 
 
 def sort_requests(files: Iterable[RankedFile], wanted: Sequence[Request]) -> Choice:
