@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tests import ROOT
 from tests.doubles.model import Messages, ModelDouble
+from tests.doubles.reviews import choice
 from tests.stage import Stage, state_of
 
 REPO = "octocat/greeter"
@@ -36,14 +37,27 @@ greeter/greet.py
     return "Hello, " + name.capitalize() + "!"
 =======
     """A greeting for `name`; ValueError where it is empty."""
-    if not name.strip():
+    if not name:
         raise ValueError("a name is needed")
     return "Hello, " + " ".join(part.capitalize() for part in name.split()) + "!"
 >>>>>>> REPLACE
 ```
 '''
 REVISION = """\
-[REVISION NEEDED] The behaviour is right, but nothing tests it.
+[REVISION NEEDED] A name of spaces alone is empty too, and nothing tests either case.
+
+Input: greet(" ")
+Place: greeter/greet.py:6
+Result: it returns "Hello, !" where it should raise ValueError
+
+greeter/greet.py
+```python
+<<<<<<< SEARCH
+    if not name:
+=======
+    if not name.strip():
+>>>>>>> REPLACE
+```
 
 tests/test_greet.py
 ```python
@@ -73,12 +87,15 @@ def test_an_empty_name_is_refused() -> None:
 >>>>>>> REPLACE
 ```
 """
+COMPARISON = "Traced it: only the other version lets a name of spaces through."
 VERDICT = "[CONFIDENT] Both cases of the issue are handled and tested; `farewell` is as it was."
 
 
 def scripted(messages: Messages) -> str:
     """The reply to a request, by what it asks."""
     asked = "\n".join(str(message["content"]) for message in messages)
+    if "[A]" in asked:
+        return choice(asked, "    if not name.strip():", COMPARISON)
     if "[REVISION NEEDED]" not in asked:
         return DRAFT
     return VERDICT if "test_an_empty_name_is_refused" in asked else REVISION

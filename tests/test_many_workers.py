@@ -134,8 +134,8 @@ def test_a_killed_workers_job_goes_on_in_another(postgres_url: str, tmp_path: Pa
             second.wait()
         assert state_of(body) == "done"
         assert len(stage.bot_comments(REPO, issue.number)) == 1
-        assert len(asked) == 4, (
-            "the draft, the revision, the verdict that hung, and that verdict again"
+        assert len(asked) == 5, (
+            "the draft, the revision, the comparison, the verdict that hung, and that verdict again"
         )
 
 

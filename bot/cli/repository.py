@@ -8,7 +8,7 @@ import re
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bot.app import (
@@ -98,9 +98,10 @@ def run(config: Config, options: argparse.Namespace) -> int:
         calls.append((prompt, reply))
         if options.transcript:
             _write_file(options.transcript, render_transcript(calls))
+        cached = f" ({reply.cached_tokens} cached)" if reply.cached_tokens else ""
         print_note(
-            f"  {prompt.purpose}: {reply.prompt_tokens} tokens in, {reply.completion_tokens} out,"
-            f" {reply.seconds:.1f} s"
+            f"  {prompt.purpose}: {reply.prompt_tokens} tokens in{cached},"
+            f" {reply.completion_tokens} out, {reply.seconds:.1f} s"
         )
         return reply
 
@@ -112,6 +113,7 @@ def run(config: Config, options: argparse.Namespace) -> int:
         limits=build_limits(config),
         report_step=print_note,
         syntax_checker=build_syntax_checker(),
+        seed=source.sha,
     )
     last = solution.revisions[-1]
     print_note(last.summary)
@@ -267,9 +269,7 @@ def _solution_page(source: Source, solution: Solution, replies: list[Reply]) -> 
         "base_sha": source.sha,
         "summary": last.summary,
         "reflections": [
-            {"confident": revision.verdict.confident, "reason": revision.verdict.reason}
-            for revision in solution.revisions
-            if revision.verdict
+            asdict(revision.verdict) for revision in solution.revisions if revision.verdict
         ],
         "notes": list(solution.notes),
         "shown": [
@@ -279,6 +279,7 @@ def _solution_page(source: Source, solution: Solution, replies: list[Reply]) -> 
         "usage": {
             "calls": len(replies),
             "prompt_tokens": sum(reply.prompt_tokens for reply in replies),
+            "cached_tokens": sum(reply.cached_tokens for reply in replies),
             "completion_tokens": sum(reply.completion_tokens for reply in replies),
         },
     }

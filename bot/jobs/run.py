@@ -258,6 +258,7 @@ class _Run:
             report_step=self._reporter.begin,
             start=git.apply(key, pending)[0] if pending else NOTHING_YET,
             syntax_checker=self._context.syntax_checker,
+            seed=self._job.id,
         )
 
     def _ask(self, prompt: Prompt) -> Reply:
@@ -304,9 +305,13 @@ class _Run:
             for revision in solution.revisions
             if revision.verdict
         )
-        last = solution.revisions[-1]
+        first, last = solution.revisions[0], solution.revisions[-1]
         self._reporter.update(
-            patch=last.patch, summary=last.summary, reflections=reflections, shown=solution.shown
+            patch=last.patch,
+            summary=last.summary,
+            reflections=reflections,
+            first_patch=first.patch if first is not last else None,
+            shown=solution.shown,
         )
         self._reporter.note(*solution.notes)
 

@@ -321,6 +321,8 @@ def _provenance(report: Report) -> str:
             for number, text in enumerate(report.reflections, 1)
         ]
         sections.append("**What reflection found**\n\n" + "\n".join(found))
+    if report.first_patch is not None:
+        sections.append(f"**The first version**\n\n{_first_version(report.first_patch)}")
     if report.state == "done" and report.patch and report.patch.text:
         sections.append(f"**Checked**\n\n{_CHECKED}")
     if report.shown:
@@ -330,6 +332,13 @@ def _provenance(report: Report) -> str:
     sections.append(f"**What it took**\n\n{_usage(report)}")
     sections.append("</details>")
     return _paragraphs(sections)
+
+
+def _first_version(patch: Patch) -> str:
+    if len(patch.text) <= MAX_SHORT_CHARS:
+        # "patch" is coloured like "diff", by which programs find the comment's one result.
+        return fence(patch.text, "patch")
+    return f"Its diff is too long to be shown here: {len(patch.text):,} characters."
 
 
 def _shown_rows(report: Report) -> list[str]:
@@ -414,7 +423,11 @@ def render_status_line(report: Report) -> str:
 
 
 def render_reflection(verdict: Verdict) -> str:
-    return f"**{'Confident' if verdict.confident else 'Revised'}.** {verdict.reason}".strip()
+    """What a review found, and what came of it."""
+    outcome = {"taken": "Revised", "kept": "Not revised", "": "A revision was asked for"}
+    heading = "Confident" if verdict.confident else outcome[verdict.decision]
+    why = f"{verdict.why} {verdict.comparison}".strip()
+    return "\n\n".join(part for part in (f"**{heading}.** {verdict.reason}".strip(), why) if part)
 
 
 def render_mode_note(wanted: Mode, reason: str) -> str:

@@ -285,6 +285,8 @@ class Task:
     """The language of answers to people; "" leaves it to the model."""
     rests_on: tuple[Outsider, ...] = ()
     """The outsiders whose words are in the task. The model is not given these names."""
+    number: int | None = None
+    """Of the issue or pull request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,7 +345,7 @@ class Message:
 class Prompt:
     """The messages of one call: a system message first, then user and assistant in turn."""
 
-    purpose: Literal["choose", "generate", "repair", "more", "reflect"]
+    purpose: Literal["choose", "generate", "repair", "more", "reflect", "compare"]
     messages: tuple[Message, ...]
 
 
@@ -396,11 +398,29 @@ def no_syntax_checks(files: Sequence[tuple[str, bytes]]) -> Sequence[str | None]
 
 
 @dataclass(frozen=True, slots=True)
+class Counterexample:
+    """A fault of a change as a review shows it: for which input, at which place (`path:line`), and
+    what happens there that should not. In the model's words."""
+
+    input: str
+    place: str
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """The model's review of a change. `reason` is its prose, shown to people."""
 
     confident: bool
     reason: str
+    counterexamples: tuple[Counterexample, ...] = ()
+    decision: Literal["", "taken", "kept"] = ""
+    """Whether the edits that the review sent were taken, or the change was kept as it was; "" if it
+    sent none."""
+    why: str = ""
+    """Why so, in a sentence for people."""
+    comparison: str = ""
+    """The model's prose where it compared the change with and without these edits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -494,7 +514,9 @@ class Report:
     """Set as soon as there is a result; its text is "" if no change is needed."""
     summary: str = ""
     reflections: tuple[str, ...] = ()
-    """What each review by the model found, in order."""
+    """What each review by the model found, in order, and what came of it."""
+    first_patch: Patch | None = None
+    """The change as it was first written, if a review led to another one."""
     notes: tuple[str, ...] = ()
     """Sentences for people: what could not be done as asked, and why."""
     shown: tuple[ShownFile, ...] = ()

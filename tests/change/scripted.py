@@ -9,6 +9,7 @@ from bot.change.solve import solve
 from bot.types import ModelLimits, Prompt, Reply, Solution, SyntaxChecker, Task, no_syntax_checks
 from bot.types.snapshot import Changes, FileStat, Patch, RepositoryView
 from tests.change.snapshots import view_of
+from tests.doubles.reviews import choice, fault
 
 FILES = {"app.py": b"def add(a, b):\n    return a - b\n", "other.py": b"x = 1\ny = 2\n"}
 TASK = Task("o/r", "Mend add.")
@@ -22,18 +23,28 @@ app.py
     return a + b
 >>>>>>> REPLACE
 """
+FAULT = fault("add(1, 2)", "app.py:2", "it gives what it should not.")
+Said = str | Callable[[str], str]
+
+
+def chooses(line: str) -> Callable[[str], str]:
+    """The reply to a comparison: the version that has the line."""
+    return lambda asked: choice(asked, line)
 
 
 class Script:
-    """Says these replies in turn; keeps the prompts. An exception in the list is raised."""
+    """Says these replies in turn; keeps the prompts. An exception in the list is raised, a function
+    is given the prompt's last message."""
 
-    def __init__(self, *replies: str | Exception, finish: Sequence[str] = ()) -> None:
+    def __init__(self, *replies: Said | Exception, finish: Sequence[str] = ()) -> None:
         self.replies, self.finish = list(replies), list(finish)
         self.prompts: list[Prompt] = []
 
     def __call__(self, prompt: Prompt) -> Reply:
         self.prompts.append(prompt)
         said = self.replies.pop(0)
+        if callable(said):
+            said = said(prompt.messages[-1].text)
         if isinstance(said, Exception):
             raise said
         cut = bool(self.finish) and self.finish.pop(0) == "length"
@@ -61,8 +72,16 @@ def diff_of(base: RepositoryView) -> Callable[[Changes], Patch]:
     return diff
 
 
-def play(script: Script, judge: SyntaxChecker = no_syntax_checks, **limits: int) -> Solution:
+def play(
+    script: Script, judge: SyntaxChecker = no_syntax_checks, *, seed: str = "", **limits: int
+) -> Solution:
     base = view_of(FILES)
     return solve(
-        TASK, base, script, diff_of(base), limits=ModelLimits(**limits), syntax_checker=judge
+        TASK,
+        base,
+        script,
+        diff_of(base),
+        limits=ModelLimits(**limits),
+        syntax_checker=judge,
+        seed=seed,
     )

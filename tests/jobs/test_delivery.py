@@ -10,6 +10,8 @@ import pytest
 from tests.doubles.edit_blocks import block
 from tests.doubles.github import Repository
 from tests.doubles.github.apps import DEFAULT_PERMISSIONS
+from tests.doubles.model import Messages
+from tests.doubles.reviews import choice, fault
 from tests.jobs.conftest import SetScene
 from tests.scene import CONFIDENT, GREET, HELLO, LOUD_HELLO, LOUDER, REPO, Scene, draft, fences
 
@@ -215,13 +217,46 @@ def test_backticks_in_the_diff_do_not_end_its_fence(scene: Scene) -> None:
     assert "\n`````diff\n" in told.answer
 
 
-def test_the_reflection_that_asks_for_a_revision_gets_one(scene: Scene) -> None:
-    softer = block("greet.py", LOUD_HELLO, '    return "Hello, " + name.upper() + "!"\n')
-    scene.model_says(
-        LOUDER, f"[REVISION NEEDED] The name should be loud, not the hello.\n\n{softer}", CONFIDENT
-    )
+SOFT_HELLO = '    return "Hello, " + name.upper() + "!"\n'
+SOFTER = block("greet.py", LOUD_HELLO, SOFT_HELLO)
+FAULT = fault("greet('ada')", "greet.py:5", "it shouts the hello, where the name should be loud")
+
+
+def test_a_revision_that_a_comparison_prefers_is_the_result_and_the_first_version_is_shown(
+    scene: Scene,
+) -> None:
+    def choose(messages: Messages) -> str:
+        return choice(str(messages[-1]["content"]), SOFT_HELLO, "Only one is soft.")
+
+    scene.model_says(LOUDER, f"[REVISION NEEDED]\n{FAULT}\n{SOFTER}", choose, CONFIDENT)
     told = scene.tell("/tinygen Louder.")
     assert '+    return "Hello, " + name.upper()' in told.diff
     assert "HELLO" not in told.diff
-    assert "The name should be loud, not the hello." in told.answer
-    assert told.row["model_calls"] == 3
+    found, first = told.answer.partition("**What reflection found**")[2].split(
+        "**The first version**"
+    )
+    assert "1. **Revised.**" in found
+    assert "it shouts the hello" in found
+    assert "A comparison of both versions chose it. Only one is soft." in found
+    assert "2. **Confident.**" in found
+    assert '+    return "HELLO, "' in first
+    assert told.row["model_calls"] == 4
+
+
+@pytest.mark.parametrize(
+    ("review", "comparison", "why"),
+    [
+        (f"[REVISION NEEDED] I would whisper.\n\n{SOFTER}", (), "named no input"),
+        (f"[REVISION NEEDED]\n{FAULT}\n{SOFTER}", ("I cannot tell.",), "no clear result"),
+    ],
+)
+def test_else_the_first_version_stands_and_the_remark_is_reported(
+    scene: Scene, review: str, comparison: tuple[str, ...], why: str
+) -> None:
+    scene.model_says(LOUDER, review, *comparison)
+    told = scene.tell("/tinygen Louder.")
+    assert '+    return "HELLO, "' in told.diff
+    assert "1. **Not revised.**" in told.answer
+    assert why in told.answer
+    assert "The first version" not in told.answer
+    assert told.row["model_calls"] == 2 + len(comparison)

@@ -7,6 +7,7 @@ import pytest
 from tests.doubles.edit_blocks import block
 from tests.doubles.model import (
     Fault,
+    Messages,
     bad_key,
     cut,
     dropped,
@@ -20,6 +21,7 @@ from tests.doubles.model import (
     server_error,
     too_long,
 )
+from tests.doubles.reviews import choice, fault
 from tests.jobs.conftest import SetScene
 from tests.scene import (
     BYE,
@@ -243,17 +245,28 @@ class TestLimits:
         scene.model_says(hang(60))
         assert scene.tell("/tinygen Louder.").state == "failed"
 
-    def test_of_revisions_end_the_reflection(self, set_scene: SetScene) -> None:
-        scene = set_scene(settings={"TINYGEN_MAX_REVISIONS": "1"})
-        again = draft(block("greet.py", LOUD_HELLO, LOUD_HELLO.replace("HELLO", "HEY")))
-        scene.model_says(LOUDER, f"[REVISION NEEDED] Shorter.\n{again}")
-        told = scene.tell("/tinygen Louder.")
-        assert '+    return "HEY, "' in told.diff
+    @pytest.mark.parametrize("limit", [0, 1])
+    def test_of_revisions_end_with_a_review_that_only_reports(
+        self, set_scene: SetScene, limit: int
+    ) -> None:
+        scene = set_scene(settings={"TINYGEN_MAX_REVISIONS": str(limit)})
+        found = fault("greet()", "greet.py:5", "it is too long")
+        shorter = LOUD_HELLO.replace("HELLO", "HEY")
+        longer = LOUD_HELLO.replace("HELLO", "HEYHEY")
 
-    def test_of_no_revision_skip_the_reflection(self, set_scene: SetScene) -> None:
-        scene = set_scene(settings={"TINYGEN_MAX_REVISIONS": "0"})
-        scene.model_says(LOUDER)
-        assert "HELLO" in scene.tell("/tinygen Louder.").diff
+        def choose(messages: Messages) -> str:
+            return choice(str(messages[-1]["content"]), shorter)
+
+        first = f"[REVISION NEEDED]\n{found}\n{block('greet.py', LOUD_HELLO, shorter)}"
+        second = f"[REVISION NEEDED]\n{found}\n{block('greet.py', shorter, longer)}"
+        if limit:
+            scene.model_says(LOUDER, first, choose, second)
+        else:
+            scene.model_says(LOUDER, first)
+        told = scene.tell("/tinygen Louder.")
+        assert f'+    return "{"HEY" if limit else "HELLO"}, "' in told.diff
+        assert "still there, at greet.py:5: it is too long" in told.answer
+        assert "TINYGEN_MAX_REVISIONS" in told.answer
 
 
 def test_calls_tokens_and_model_are_in_the_row(scene: Scene) -> None:

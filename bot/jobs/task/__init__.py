@@ -65,6 +65,7 @@ def read_task(context: JobContext, job: Job, images: ImageLoader) -> Task:
         failures=job.check.failures if job.check else (),
         images=shown,
         left_out=(*comments.left_out, *taken_out, *unseen, *kept_back),
+        number=target.issue_number,
     )
     linked = dict(_linked_lines(context, github, task))
     followed = find_permalinks(by_insiders, context.policy.server_url, target.repo)

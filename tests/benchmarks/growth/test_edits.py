@@ -11,7 +11,7 @@ import pytest
 from bot.change.checks import find_problems
 from bot.change.edits import apply_edits, read_reply
 from bot.change.edits.lines import compose
-from bot.change.review_context import changed_places
+from bot.change.review.diff import widen_diff, widen_difference
 from bot.types.reply import Edit
 from bot.types.snapshot import Change, FileStat, Patch
 from tests.change.snapshots import view_of
@@ -190,7 +190,12 @@ def test_the_places_of_a_change_are_found_in_time_linear_in_it(line: str) -> Non
             "a": Change("a", content.encode())
         }
 
-    growth = growth_of(lambda made: changed_places(*made), change, start=200, most=6_000)
+    def widen(made: tuple[Patch, dict[str, Change]]) -> None:
+        patch, changes = made
+        widen_diff(patch, changes, budget_tokens=1_000_000)
+        widen_difference(view_of({}), {}, changes, budget_tokens=1_000_000)
+
+    growth = growth_of(widen, change, start=200, most=6_000)
     assert growth.is_linear, growth
 
 

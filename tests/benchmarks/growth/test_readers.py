@@ -22,8 +22,8 @@ from bot.change.context import (
 from bot.change.context.definitions import MAX_LINE_BYTES, find_definitions, find_names
 from bot.change.context.paths import LANGUAGE_OF
 from bot.change.context.ranking.task import find_mentions, read_task
-from bot.change.prompts import read_verdicts, without_verdict
 from bot.change.repository import read_instructions
+from bot.change.review.verdict import read_counterexamples, read_verdicts, without_verdict
 from bot.change.tokens import estimate_tokens
 from bot.cli.transcript import render_transcript
 from bot.errors import BadRequest
@@ -181,6 +181,10 @@ _READERS: dict[str, Callable[[str], object]] = {
     ),
     "read_verdicts": read_verdicts,
     "without_verdict": without_verdict,
+    "read_counterexamples": lambda text: read_counterexamples(text, ("a.py",)),
+    "read_counterexamples below a label": lambda text: read_counterexamples(
+        f"Input: {text}\nPlace: {text}\nResult: {text}", ("a.py",)
+    ),
     "read_repo_url": _read_url,
     "hidden in logs": lambda text: redact_value(text, _hide),
     "render_transcript": _render,

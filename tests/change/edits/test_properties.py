@@ -132,7 +132,7 @@ def _is_exact_or_refused(change: FileChange, text: str | None, *, may_refuse: bo
     )
     assert text is not None
     result = apply_reply({change.path: change.old or ""}, text)
-    if result.rejected or read_reply(text).problems:
+    if result.rejected or read_reply(text, known=(change.path,)).problems:
         assert may_refuse, [rejection.message for rejection in result.rejected]
         return
     assert result.changes[change.path].content == (change.new or "").encode()

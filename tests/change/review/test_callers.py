@@ -1,0 +1,90 @@
+"""The lines elsewhere that name what a change touches."""
+
+from __future__ import annotations
+
+from bot.change.review.callers import list_callers
+from bot.change.review.definitions import find_touched
+from bot.types.snapshot import Change, Changes
+from tests.change.snapshots import view_of
+
+SHOP = b"""\
+class Basket:
+    def __init__(self, lines):
+        self.lines = lines
+
+    def total_price(self):
+        return sum(self.lines)
+
+
+def parse_order(text):
+    return Basket(text.split())
+"""
+MAIN = b"""\
+from shop import parse_order
+
+
+def main():
+    order = parse_order("1 2")
+    print(order.total_price())
+"""
+FILES = {"shop.py": SHOP, "main.py": MAIN, "README.md": b"Call parse_order.\n"}
+
+
+def changed(old: str, new: str, path: str = "shop.py") -> Changes:
+    return {path: Change(path, FILES[path].decode().replace(old, new).encode())}
+
+
+def callers(changes: Changes, **shown: list[tuple[int, int]]) -> str:
+    return list_callers(view_of(FILES), changes, {f"{k}.py": spans for k, spans in shown.items()})
+
+
+def test_each_line_is_given_with_its_place_and_the_definition_around_it() -> None:
+    listed = callers(changed("def parse_order(text):", "def parse_order(text, sep):"))
+    assert listed == (
+        "parse_order\n"
+        "  main.py:1: from shop import parse_order\n"
+        '  main.py:5 in main: order = parse_order("1 2")\n'
+        "  README.md:1: Call parse_order.\n"
+    )
+
+
+def test_a_line_that_the_review_shows_anyway_is_left_out() -> None:
+    changes = changed("sum(self.lines)", "max(self.lines)")
+    assert "main.py:6 in main" in callers(changes)
+    assert callers(changes, main=[(4, 6)]) == ""
+
+
+def test_who_uses_what_is_gone_is_listed_and_comes_first() -> None:
+    removed = changed("    def total_price(self):\n        return sum(self.lines)\n", "")
+    assert callers(removed).startswith("total_price\n  main.py:6 in main")
+    both = {"shop.py": Change("shop.py", b"class Basket:\n    def __init__(self):\n        pass\n")}
+    kinds = [(each.name, each.kind) for each in find_touched(view_of(FILES), both)]
+    assert kinds == [("total_price", "removed"), ("parse_order", "removed"), ("Basket", "head")]
+
+
+def test_the_users_of_a_constructor_are_those_of_its_class() -> None:
+    files = {**FILES, "more.py": b"from shop import Basket\n\nEMPTY = Basket([])\n"}
+    changes = changed("def __init__(self, lines):", "def __init__(self, *lines):")
+    assert "  more.py:3: EMPTY = Basket([])\n" in list_callers(view_of(files), changes, {})
+
+
+def test_new_definitions_and_tests_have_no_callers_to_look_at() -> None:
+    assert (
+        callers(changed("def parse_order", "def other_thing():\n    1\n\n\ndef parse_order")) == ""
+    )
+    test = {"test_shop.py": Change("test_shop.py", b"def test_total_price(x):\n    pass\n")}
+    files = {**FILES, "test_shop.py": b"def test_total_price():\n    pass\n"}
+    assert list_callers(view_of(files), test, {}) == ""
+
+
+def test_a_name_that_everybody_says_is_counted_only() -> None:
+    files = {**FILES, **{f"m{n}.py": b"parse_order\n" for n in range(70)}}
+    changes = changed("text.split()", "text.split(',')")
+    assert list_callers(view_of(files), changes, {}) == "parse_order: said in 73 files\n"
+
+
+def test_further_lines_are_counted() -> None:
+    files = {**FILES, "many.py": b"parse_order(1)\n" * 20}
+    listed = list_callers(view_of(files), changed("text.split()", "text.split(',')"), {})
+    assert listed.count("many.py") == 4
+    assert listed.endswith("  … 17 more\n")
