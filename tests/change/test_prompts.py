@@ -96,7 +96,7 @@ def test_the_review_holds_task_explanation_change_callers_and_findings() -> None
         Task("o/r", "Do it.", "A title", "A body"),
         "Did it, since it was asked.",
         "diff --git a/x b/x\n",
-        callers="x\n  y.py:1: x()\n",
+        elsewhere="x\n  y.py:1: x()\n",
         findings=("x.py: no",),
     )
     system, user = (part.text for part in prompt.messages)
@@ -144,7 +144,7 @@ def test_no_words_of_a_review_close_its_tags(hostile: str) -> None:
     task = Task("o/r", "Do it.", body=hostile)
     for prompt in (
         prompts.review_prompt(
-            task, hostile, hostile, callers=hostile, findings=(hostile,), mended=(fault,)
+            task, hostile, hostile, elsewhere=hostile, findings=(hostile,), mended=(fault,)
         ),
         prompts.comparison_prompt(task, hostile, hostile, (fault,)),
     ):

@@ -26,12 +26,14 @@ from bot.types import Counterexample, Message, Prompt, RequestLimits, Task
 
 _REVIEW = f"""\
 You review a change to a git repository before people see it. You get the task, the author's explanation, the change as
-a diff with the code around it, the lines elsewhere that name what it changes, and what checks found. Nothing was run.
+a diff with the code around it, the lines elsewhere that name what it changes or declare what it calls, and what checks
+found. Nothing was run.
 
 Trace an ordinary and an extreme input through every changed line: is each condition, operator, index, argument and
 error what the task and the code around need? Is the task done in full, and nothing unasked? Do the callers still fit?
 A fault counts if you can show it: with an input or a state, and what the code then does wrong. What you cannot show is
-a remark; what you must see to be sure, ask for. Taste is no fault.
+a remark; what you must see to be sure, ask for. Taste is no fault, and neither is what was so before and is not asked
+for.
 
 Answer with one of:
 - {CONFIDENT} if you can show no fault. Say in one or two sentences what you checked; remarks for people may follow.
@@ -64,7 +66,7 @@ def review_prompt(
     explanation: str,
     diff: str,
     *,
-    callers: str = "",
+    elsewhere: str = "",
     findings: Sequence[str] = (),
     mended: Sequence[Counterexample] = (),
     limits: RequestLimits = _LIMITS,
@@ -72,13 +74,13 @@ def review_prompt(
     """The prompt for the review of a change. If `mended` are faults of an earlier version, the diff
     is only what was changed since."""
     faults = render_counterexamples(mended)
-    tag = free_tag([explanation, diff, callers, faults, *findings, *thread_texts(task)])
+    tag = free_tag([explanation, diff, elsewhere, faults, *findings, *thread_texts(task)])
     what = "what was changed since, and is to be reviewed" if faults else "the change"
     user = joined(
         *_task_before_change(tag, task, explanation),
         material(tag, "what was shown to be wrong with the change before", faults),
         material(tag, what, diff),
-        material(tag, "lines elsewhere that name what is changed", callers),
+        material(tag, "lines elsewhere that name what is changed", elsewhere),
         material(tag, "what checks of the change found", _bullets(findings)),
         language(task),
         f"Answer with {CONFIDENT} or {REVISION_NEEDED}.",

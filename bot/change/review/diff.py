@@ -58,10 +58,12 @@ class _ChangedFile:
 
 @dataclass(frozen=True, slots=True)
 class WideDiff:
-    """`shown` are the lines of the new files that the text holds, by path."""
+    """`shown` are the lines of the new files that the text holds, by path; `added` is the text of
+    those that are new."""
 
     text: str
     shown: Mapping[str, Sequence[LineRange]]
+    added: str
 
 
 def widen_diff(patch: Patch, changes: Changes, *, budget_tokens: int) -> WideDiff:
@@ -102,7 +104,7 @@ def _widen(
     budget_tokens: int,
     signs: tuple[str, str] = ("-", "+"),
 ) -> WideDiff:
-    text, left = "", budget_tokens
+    text, added, left = "", "", budget_tokens
     shown: dict[str, list[LineRange]] = {}
     for number, file in enumerate(files):
         for block, span in _render_file(file, signs):
@@ -110,11 +112,16 @@ def _widen(
             if tokens > left:
                 rest = ", ".join(paths[number:][:_MAX_NAMED_FILES])
                 text += f"[The rest is left out, since it is too long. Read it in: {rest}]\n"
-                return WideDiff(text, shown)
+                return WideDiff(text, shown, added)
             text, left = text + block, left - tokens
             if span is not None:
                 shown.setdefault(file.path, []).append(span)
-    return WideDiff(text, shown)
+                added += "".join(
+                    line[len(signs[1]) :]
+                    for line in block.splitlines(keepends=True)
+                    if line.startswith(signs[1])
+                )
+    return WideDiff(text, shown, added)
 
 
 def _content(base: RepositoryView, changes: Changes, path: str) -> bytes | None:

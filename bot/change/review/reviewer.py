@@ -10,8 +10,8 @@ from bot.change.conversation import Conversation, Draft
 from bot.change.edits import read_reply
 from bot.change.prompts import comparison_prompt, review_prompt
 from bot.change.repository import with_changes
-from bot.change.review.callers import list_callers
 from bot.change.review.diff import WideDiff, widen_diff, widen_difference
+from bot.change.review.elsewhere import describe_elsewhere
 from bot.change.review.verdict import (
     read_choice,
     read_counterexamples,
@@ -42,12 +42,12 @@ class Reviewer:
         holds an edit or asks for a revision.
         """
         base = self.conversation.base
-        diff, callers, mended = self._show(now, before)
+        diff, elsewhere, mended = self._show(now, before)
         prompt = review_prompt(
             self.task,
             now.summary,
             diff.text,
-            callers=callers,
+            elsewhere=elsewhere,
             findings=(*now.problems, *(each.message for each in now.rejected)),
             mended=mended,
             limits=self.conversation.limits,
@@ -95,7 +95,7 @@ class Reviewer:
     def _show(
         self, now: Revision, before: Revision | None
     ) -> tuple[WideDiff, str, tuple[Counterexample, ...]]:
-        """What a review shows: a diff, the callers of what is changed in it, and the faults that
+        """What a review shows: a diff, what stands elsewhere about it, and the faults that
         were mended since the last review if the diff is only what was changed since."""
         base = self.conversation.base
         whole = widen_diff(now.patch, now.changes, budget_tokens=self.context_tokens)
@@ -105,9 +105,9 @@ class Reviewer:
             )
             if len(since.text) <= _SMALL * len(whole.text):
                 earlier = with_changes(base, before.changes)
-                callers = list_callers(earlier, now.changes, since.shown)
-                return since, callers, before.verdict.counterexamples
-        return whole, list_callers(base, now.changes, whole.shown), ()
+                elsewhere = describe_elsewhere(earlier, now.changes, since)
+                return since, elsewhere, before.verdict.counterexamples
+        return whole, describe_elsewhere(base, now.changes, whole), ()
 
 
 def _is_same(now: Changes, new: Changes, path: str) -> bool:
