@@ -3,6 +3,7 @@ calls is declared. Both are found by name alone, so a line may be about somethin
 
 from __future__ import annotations
 
+import builtins
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ _MAX_DECLARATIONS = 2
 _MAX_HEAD_LINES = 6
 
 _CALLED = re.compile(r"(?<!\w)([A-Za-z_]\w{2,60})(?:::<[^<>()]{1,40}>)?!?\(")
+_BUILT_IN = frozenset(dir(builtins))
+_COMMENT = re.compile(r"\s*(?:#|//|/?\*|--\s|<!--)")
 _DECLARING = re.compile(r"(?:def|class|func|fn|function|new)\s{1,4}\Z")
 
 
@@ -55,7 +58,10 @@ def describe_elsewhere(base: RepositoryView, changes: Changes, diff: WideDiff) -
 
 
 def _is_telling(name: str) -> bool:
-    return len(name) > 2 and not is_common(name.lower())
+    """Operators (`__mul__`) and what Python has built in are not called by the name's owner
+    alone."""
+    is_special = name.startswith("__") and name.endswith("__")
+    return len(name) > 2 and not (is_special or name in _BUILT_IN or is_common(name.lower()))
 
 
 def _find_called(added: str) -> list[str]:
@@ -93,7 +99,8 @@ class _Names:
 
     def find_declarations(self, name: str) -> list[str]:
         """The first lines of its definitions; none if it has too many."""
-        paths = self._find_files(DEFINED, name)
+        kinds = self.repository.kinds
+        paths = [path for path in self._find_files(DEFINED, name) if kinds[path] == "source"]
         if len(paths) > _MAX_DECLARATIONS:
             return []
         found = [
@@ -123,7 +130,9 @@ class _Names:
         extents = find_extents(source)
         defined = {each.line for each in source.definitions if each.name == name}
         for number, line in enumerate(source.lines, 1):
-            if number in defined or self._is_shown(source.path, number) or not says.search(line):
+            if number in defined or not says.search(line) or _COMMENT.match(line):
+                continue
+            if self._is_shown(source.path, number):
                 continue
             extent = enclosing_extent(extents, number)
             within = f" in {extent.name}" if extent and extent.start < number else ""
