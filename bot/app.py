@@ -23,9 +23,11 @@ from bot.config import Config
 from bot.errors import SetupError
 from bot.logs import configure_logs, make_redactor
 from bot.metrics import MetricsBuffer
-from bot.types import ModelLimits
+from bot.types import ModelLimits, Parsers
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flask import Flask
 
     from bot.adapters.database import Database
@@ -38,7 +40,6 @@ if TYPE_CHECKING:
     from bot.jobs.worker import Worker
     from bot.jobs.worker.maintenance import PeriodicTask
     from bot.ports import MetricsSink, Model
-    from bot.types import SyntaxChecker
 
 LONE_EXECUTOR = "local"
 WORKER_WAIT_S = 30.0
@@ -140,11 +141,18 @@ def build_git(config: Config) -> GitCache:
     )
 
 
-def build_syntax_checker() -> SyntaxChecker:
-    from bot.adapters.syntax import Bounded
+def build_parsers() -> Parsers:
+    from bot.adapters.syntax import Bounded, Limits
+    from bot.adapters.syntax.names import read_names
     from bot.adapters.syntax.parsers import find_fault
+    from bot.types.source_names import SourceNames, make_source_names
 
-    return Bounded(find_fault)
+    read = Bounded(read_names, Limits(output_bytes=16 << 20))
+
+    def read_source_names(files: Sequence[tuple[str, bytes]]) -> list[SourceNames | None]:
+        return [make_source_names(each) if each else None for each in read(files)]
+
+    return Parsers(Bounded(find_fault), read_source_names)
 
 
 def build_model(
@@ -255,7 +263,7 @@ def build_worker(config: Config) -> Worker:
         outbox=database.outbox if remote_log else None,
         now=lambda: datetime.now(UTC),
         clean=clean,
-        syntax_checker=build_syntax_checker(),
+        parsers=build_parsers(),
         policy=build_policy(config),
     )
     lost = PeriodicTask("close lost jobs", LOST_S, lambda: find_lost(context))

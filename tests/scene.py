@@ -47,7 +47,7 @@ from bot.logs import make_redactor
 from bot.metrics import MetricsBuffer
 from bot.ports import Git, RequestLog
 from bot.thread.webhooks import EVENTS
-from bot.types import FINAL_STATES, Report
+from bot.types import FINAL_STATES, Parsers, Report
 from bot.web import create_app
 from tests.doubles.edit_blocks import block
 from tests.doubles.github import GitHubDouble, Repository
@@ -251,7 +251,7 @@ class Scene:
             outbox=self.database.outbox if self.remote_log else None,
             now=lambda: datetime.now(UTC),
             clean=make_redactor(config.secrets()),
-            syntax_checker=lambda files: [find_fault(path, content) for path, content in files],
+            parsers=Parsers(lambda files: [find_fault(path, content) for path, content in files]),
             policy=build_policy(config),
         )
 

@@ -26,8 +26,10 @@ from bot.change.review.decision import decide
 from bot.change.review.reviewer import Reviewer
 from bot.errors import ContextTooLong, Damaged, LimitReached, OutsideError, SetupError, Unworkable
 from bot.types import (
+    NO_PARSERS,
     Context,
     ModelLimits,
+    Parsers,
     Prompt,
     Reply,
     RequestLimits,
@@ -36,7 +38,6 @@ from bot.types import (
     Solution,
     SyntaxChecker,
     Task,
-    no_syntax_checks,
 )
 from bot.types.reply import Request
 from bot.types.snapshot import Changes, Patch, RepositoryView
@@ -79,7 +80,7 @@ def solve(
     limits: ModelLimits,
     report_step: ReportStep = lambda _step: None,
     start: Changes = NOTHING_YET,
-    syntax_checker: SyntaxChecker = no_syntax_checks,
+    parsers: Parsers = NO_PARSERS,
     seed: str = "",
 ) -> Solution:
     """The revisions that the model made of the task, best last; each was reviewed. `start` are
@@ -94,11 +95,11 @@ def solve(
     context_tokens = limits.context_tokens
 
     def revision(draft: Draft) -> Revision:
-        problems = find_problems(base, draft.changes, syntax_checker)
+        problems = find_problems(base, draft.changes, parsers)
         return Revision(diff(draft.changes), draft.changes, draft.summary, draft.rejected, problems)
 
     report_step("generate")
-    author = _Author(task, base, model, syntax_checker, context_tokens)
+    author = _Author(task, base, model, parsers.check_syntax, context_tokens)
     draft, notes = author.generate(start)
     first = revision(draft)
     is_idle = not first.patch.text or draft.changes == start

@@ -16,7 +16,7 @@ from bot.app import (
     build_github,
     build_limits,
     build_model,
-    build_syntax_checker,
+    build_parsers,
     set_up_logs,
     words_dir,
 )
@@ -112,7 +112,7 @@ def run(config: Config, options: argparse.Namespace) -> int:
         lambda changes: source.git.diff(source.repo, source.sha, changes),
         limits=build_limits(config),
         report_step=print_note,
-        syntax_checker=build_syntax_checker(),
+        parsers=build_parsers(),
         seed=source.sha,
     )
     last = solution.revisions[-1]
@@ -185,7 +185,7 @@ def apply(config: Config, options: argparse.Namespace) -> int:
     source = _open(config, options)
     view = _view(config, source, shows=False).view
     parts = read_reply(_read_file(options.reply_file), known=view.blobs)
-    applied = apply_edits(view, {}, parts.edits, check_syntax=build_syntax_checker())
+    applied = apply_edits(view, {}, parts.edits, check_syntax=build_parsers().check_syntax)
     print_diff(source.git.diff(source.repo, source.sha, applied.changes).text)
     faults = [
         f"{rejection.edit.path}: {rejection.message}" for rejection in applied.rejected

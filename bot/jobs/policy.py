@@ -38,8 +38,8 @@ from bot.types import (
     Mode,
     ModelLimits,
     Outsiders,
+    Parsers,
     Permission,
-    SyntaxChecker,
     Target,
 )
 from bot.types.quota import Quota
@@ -114,7 +114,7 @@ class JobContext:
     now: Callable[[], datetime]
     clean: Callable[[str], str]
     """Takes this installation's secrets out of a text."""
-    syntax_checker: SyntaxChecker
+    parsers: Parsers
     policy: JobPolicy
 
     def github(self, target: Target) -> GitHub:

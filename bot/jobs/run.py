@@ -257,7 +257,7 @@ class _Run:
             limits=self._policy.limits,
             report_step=self._reporter.begin,
             start=git.apply(key, pending)[0] if pending else NOTHING_YET,
-            syntax_checker=self._context.syntax_checker,
+            parsers=self._context.parsers,
             seed=self._job.id,
         )
 

@@ -18,6 +18,7 @@ from typing import Literal
 from bot.errors import AskerError, TinyGenError
 from bot.types.reply import RejectedEdit
 from bot.types.snapshot import Changes, Patch
+from bot.types.source_names import NameReader, read_no_names
 
 Mode = Literal["diff", "pr"]
 Source = Literal["comment", "review_comment", "run"]
@@ -395,6 +396,18 @@ parses or its language is unknown."""
 def no_syntax_checks(files: Sequence[tuple[str, bytes]]) -> Sequence[str | None]:
     """A syntax checker that knows no language."""
     return [None] * len(files)
+
+
+@dataclass(frozen=True, slots=True)
+class Parsers:
+    """What reads the files of a repository by the grammar of their language. The defaults know no
+    language."""
+
+    check_syntax: SyntaxChecker = no_syntax_checks
+    read_names: NameReader = read_no_names
+
+
+NO_PARSERS = Parsers()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,16 @@ import difflib
 from collections.abc import Callable, Sequence
 
 from bot.change.solve import solve
-from bot.types import ModelLimits, Prompt, Reply, Solution, SyntaxChecker, Task, no_syntax_checks
+from bot.types import (
+    ModelLimits,
+    Parsers,
+    Prompt,
+    Reply,
+    Solution,
+    SyntaxChecker,
+    Task,
+    no_syntax_checks,
+)
 from bot.types.snapshot import Changes, FileStat, Patch, RepositoryView
 from tests.change.snapshots import view_of
 from tests.doubles.reviews import choice, fault
@@ -82,6 +91,6 @@ def play(
         script,
         diff_of(base),
         limits=ModelLimits(**limits),
-        syntax_checker=judge,
+        parsers=Parsers(judge),
         seed=seed,
     )

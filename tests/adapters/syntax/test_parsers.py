@@ -8,7 +8,9 @@ import pytest
 
 from bot.adapters.syntax import Bounded, Limits
 from bot.adapters.syntax.parsers import find_fault
-from bot.change.checks import MAX_CHECKED_BYTES, find_problems
+from bot.change.checks import find_problems
+from bot.change.checks.syntax import MAX_CHECKED_BYTES
+from bot.types import Parsers
 from bot.types.snapshot import Change
 from tests.change.snapshots import view_of
 
@@ -118,7 +120,7 @@ def test_a_file_made_to_exhaust_its_parser_takes_no_other_files_verdict(
 def test_only_what_parsed_before_is_the_changes_fault() -> None:
     base = view_of({"a.go": b"package a\n", "b.go": b"package (\n"})
     changes = {path: Change(path, b"package a\n\nfunc {\n") for path in ("a.go", "b.go", "c.go")}
-    assert set(find_problems(base, changes, check_syntax)) == {
+    assert set(find_problems(base, changes, Parsers(check_syntax))) == {
         "a.go does not parse as Go, though it did before: line 3: a syntax error.",
         "c.go does not parse as Go: line 3: a syntax error.",
     }
@@ -138,6 +140,8 @@ def test_only_files_of_a_known_language_and_size_are_checked() -> None:
         "tsconfig.json": 1,
     }
     find_problems(
-        view_of({}), {path: Change(path, b"a" * size) for path, size in sizes.items()}, check
+        view_of({}),
+        {path: Change(path, b"a" * size) for path, size in sizes.items()},
+        Parsers(check),
     )
     assert checked == ["a.js"]

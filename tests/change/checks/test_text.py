@@ -7,7 +7,7 @@ import pytest
 from bot.adapters.syntax import Bounded
 from bot.adapters.syntax.parsers import find_fault
 from bot.change.checks import find_problems
-from bot.types import SyntaxChecker
+from bot.types import Parsers, SyntaxChecker
 from bot.types.snapshot import Change
 from tests.change.snapshots import view_of
 
@@ -19,7 +19,7 @@ TOKEN = "ghp_" + "a1B2" * 9
 def problems(path: str, before: str | bytes | None, after: str | bytes) -> tuple[str, ...]:
     old, new = (side.encode() if isinstance(side, str) else side for side in (before, after))
     base = view_of({} if old is None else {path: old})
-    return find_problems(base, {path: Change(path, new)}, CHECK_SYNTAX)
+    return find_problems(base, {path: Change(path, new)}, Parsers(CHECK_SYNTAX))
 
 
 BROKEN = {
@@ -133,7 +133,9 @@ def test_deleted_and_binary_files_are_not_checked() -> None:
     base = view_of({"a.py": b"x = 1\n", "b.py": b"\0"})
     assert (
         find_problems(
-            base, {"a.py": Change("a.py", None), "b.py": Change("b.py", b"\0(\n")}, CHECK_SYNTAX
+            base,
+            {"a.py": Change("a.py", None), "b.py": Change("b.py", b"\0(\n")},
+            Parsers(CHECK_SYNTAX),
         )
         == ()
     )
@@ -145,7 +147,9 @@ def test_symlinks_and_submodules_of_the_base_are_not_read() -> None:
     )
     assert (
         find_problems(
-            base, {path: Change(path, b"{}") for path in ("a.json", "b.json")}, CHECK_SYNTAX
+            base,
+            {path: Change(path, b"{}") for path in ("a.json", "b.json")},
+            Parsers(CHECK_SYNTAX),
         )
         == ()
     )

@@ -1,9 +1,5 @@
-"""What is wrong with a change, found without running anything: syntax errors, conflict markers,
-secrets, lost encodings. The sentences go to the model's review and into the report.
-
-Only new faults count: a file that did not parse before, and markers and secrets that were there
-already, are not the change's doing.
-"""
+"""What is wrong with the text of changed files, line by line: conflict markers, secrets, mixed line
+ends, lost encodings, signs that turn the direction of text."""
 
 from __future__ import annotations
 
@@ -12,34 +8,18 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 
-from bot.change.edits.files import MAX_FILE_BYTES
+from bot.change.checks.versions import read_base
 from bot.change.edits.lines import Text, decode, split_lines
-from bot.types import SyntaxChecker, no_syntax_checks
 from bot.types.snapshot import Changes, RepositoryView
 from bot.types.text import is_binary
 
-MAX_CHECKED_BYTES = 1_000_000
-"""Larger files are not parsed: that would take long, and they are generated."""
 MAX_WORK_BYTES = 40_000_000
 """How much of the changed files, before and after, is searched line by line: a few seconds of
 work."""
 
-_MAX_PROBLEMS = 50
 _MAX_LISTED_FILES = 3
 _COST_OF_LINE_BYTES = 40
 """What a line costs, however short it is."""
-_LANGUAGES = {
-    "py": "Python", "pyi": "Python", "json": "JSON", "toml": "TOML", "yaml": "YAML", "yml": "YAML",
-    "xml": "XML", "svg": "XML", "xsd": "XML", "csproj": "XML",
-    "js": "JavaScript", "jsx": "JavaScript", "mjs": "JavaScript", "cjs": "JavaScript",
-    "ts": "TypeScript", "mts": "TypeScript", "cts": "TypeScript", "tsx": "TypeScript",
-    "go": "Go", "rs": "Rust", "java": "Java", "rb": "Ruby", "php": "PHP",
-    "sh": "shell", "bash": "shell",
-}  # fmt: skip
-"""By file extension."""
-_JSON_WITH_COMMENTS = re.compile(
-    r"(?:^|/)(?:[jt]sconfig[^/]*\.json|\.(?:vscode|devcontainer)/.*|\.?[a-z]*rc\.json|.*\.code-.*)$"
-)
 _MAX_CONFLICT_MARKER_CHARS = 300
 _CONFLICT_MARKER = re.compile(r"(?:<{7}|>{7}|\|{7})(?: .{0,200})?")
 _DIRECTION_SIGNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
@@ -77,74 +57,15 @@ _MIN_DIGITS = 4
 _MIN_DIFFERENT_SIGNS = 12
 
 
-def find_problems(
-    base: RepositoryView, changes: Changes, check_syntax: SyntaxChecker = no_syntax_checks
-) -> tuple[str, ...]:
-    """One sentence for each new fault of the changed files; fifty at most."""
-    files = {
-        path: change.content
-        for path, change in sorted(changes.items())
-        if change.content is not None and not is_binary(change.content)
-    }
-    syntax_errors = _new_syntax_errors(base, files, check_syntax)
+def scan_texts(
+    base: RepositoryView, changes: Changes, files: Mapping[str, bytes]
+) -> Iterator[tuple[str, str]]:
+    """(path, sentence) for each new fault of the changed files; the path is "" for what could not
+    be searched."""
     scanner = _Scanner(base, changes)
-    problems: list[str] = []
     for path, content in files.items():
-        if path in syntax_errors:
-            problems.append(syntax_errors[path])
-        problems += scanner.scan(path, content)
-        if len(problems) >= _MAX_PROBLEMS:
-            return tuple(problems[:_MAX_PROBLEMS])
-    return (*problems, *scanner.describe_skipped())
-
-
-def _read_base(base: RepositoryView, path: str) -> bytes | None:
-    """The file's content in the base; None if it is new, not a regular file, or too large to be
-    edited."""
-    blob = base.blobs.get(path)
-    if blob is None or blob.mode not in ("100644", "100755") or blob.size_bytes > MAX_FILE_BYTES:
-        return None
-    return next(iter(base.read([blob])))
-
-
-def _new_syntax_errors(
-    base: RepositoryView, files: Mapping[str, bytes], check_syntax: SyntaxChecker
-) -> dict[str, str]:
-    """A sentence for each file that does not parse, unless it did not parse in the base either. The
-    base is checked only for files with errors."""
-    errors = _find_syntax_errors(files, check_syntax)
-    old_files = {}
-    for path in errors:
-        content = _read_base(base, path)
-        if content is not None:
-            old_files[path] = content
-    old_errors = _find_syntax_errors(old_files, check_syntax)
-    sentences = {}
-    for path in errors.keys() - old_errors.keys():
-        language = _LANGUAGES[_extension(path)]
-        before = ", though it did before" if path in old_files else ""
-        sentences[path] = f"{path} does not parse as {language}{before}: {errors[path]}."
-    return sentences
-
-
-def _find_syntax_errors(files: Mapping[str, bytes], check_syntax: SyntaxChecker) -> dict[str, str]:
-    """The syntax errors by path, of those files whose language is checked."""
-    checked = [(path, content) for path, content in files.items() if _is_checked(path, content)]
-    if not checked:
-        return {}
-    errors = zip(checked, check_syntax(checked), strict=True)
-    return {path: error for (path, _), error in errors if error}
-
-
-def _is_checked(path: str, content: bytes) -> bool:
-    extension = _extension(path)
-    if extension == "json" and _JSON_WITH_COMMENTS.search(path):
-        return False
-    return extension in _LANGUAGES and len(content) <= MAX_CHECKED_BYTES
-
-
-def _extension(path: str) -> str:
-    return path.rpartition(".")[2].lower()
+        yield from ((path, problem) for problem in scanner.scan(path, content))
+    yield from (("", problem) for problem in scanner.describe_skipped())
 
 
 class _Scanner:
@@ -157,7 +78,7 @@ class _Scanner:
         self._skipped: list[str] = []
 
     def scan(self, path: str, content: bytes) -> Iterator[str]:
-        before = _read_base(self._base, path) or b""
+        before = read_base(self._base, path) or b""
         if not (self._spend(before) and self._spend(content)):
             self._skipped.append(path)
             return
@@ -206,7 +127,7 @@ class _Scanner:
         when the first secret is found, which few changes have."""
         found: set[str] = set()
         for path in self._changes:
-            content = _read_base(self._base, path) or b""
+            content = read_base(self._base, path) or b""
             if is_binary(content) or not self._spend(content):
                 continue
             for line in split_lines(decode(content)).bodies:

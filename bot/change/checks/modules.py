@@ -1,0 +1,147 @@
+"""Which file an import means, if it means one of the repository."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Collection, Iterator, Sequence
+
+from bot.types.source_names import Import
+
+_SCRIPTS = (
+    "", ".js", ".jsx", ".ts", ".tsx", ".mjs", ".cjs", ".mts", ".cts", ".d.ts", ".json", ".vue",
+    ".svelte", ".css", ".node", ".wasm", ".svg", ".png",
+)  # fmt: skip
+_GENERATED = ("version", "_pb2", "generated", "_build", "dist")
+"""Parts of the names of files that a build makes: they are in no commit."""
+
+
+class ModuleFinder:
+    def __init__(self, paths: Collection[str]) -> None:
+        self._paths = paths
+        self._folders = set(_parents(paths))
+        self._stems: dict[str, list[str]] = {}
+        """Paths without extension, for Python's modules of any kind (`.py`, `.pyx`, `.so`)."""
+        for path in paths:
+            folder, _, name = path.rpartition("/")
+            stem = f"{folder}/{name.partition('.')[0]}".lstrip("/")
+            self._stems.setdefault(stem, []).append(path)
+        self._names: frozenset[str] | None = None
+
+    def find(self, path: str, each: Import) -> list[str] | None:
+        """The files that may be meant; empty if the repository should have one and has none; None
+        if that is not sure, or the import is of something else."""
+        if path.endswith((".py", ".pyi")):
+            found = self._find_python(path, each)
+        elif path.endswith(".rs"):
+            found = self._find_rust(path, each)
+        elif path.endswith(".go"):
+            found = None
+        else:
+            found = self._find_script(path, each)
+        is_made = found == [] and any(part in each.module.lower() for part in _GENERATED)
+        return None if is_made else found
+
+    def has_submodule(self, files: Sequence[str], name: str) -> bool:
+        """Whether `from package import name` may mean a module of the package."""
+        folders = [path.rpartition("/")[0] for path in files if "/__init__." in f"/{path}"]
+        return any(
+            f"{folder}/{name}".lstrip("/") in self._stems
+            or f"{folder}/{name}".lstrip("/") in self._folders
+            for folder in folders
+        )
+
+    def has_name(self, name: str) -> bool:
+        """Whether any file or folder is called so."""
+        if self._names is None:
+            words = (part.partition(".")[0] for path in self._paths for part in path.split("/"))
+            self._names = frozenset(words)
+        return name.partition(".")[0] in self._names
+
+    def name_of(self, path: str) -> str:
+        """The word that an import of the file says."""
+        folder, _, name = path.rpartition("/")
+        stem = name.partition(".")[0]
+        return folder.rpartition("/")[2] if stem in ("__init__", "index", "mod") else stem
+
+    def _find_python(self, path: str, each: Import) -> list[str] | None:
+        folder = path.rpartition("/")[0]
+        if each.level:
+            parts = folder.split("/") if folder else []
+            if each.level - 1 > len(parts):
+                return None
+            parts = parts[: len(parts) - each.level + 1]
+            module = [part for part in each.module.split(".") if part]
+            return self._python_files("/".join([*parts, *module])) or []
+        module = each.module.split(".")
+        roots = list(self._python_roots(path, module[0]))
+        if not roots or each.is_optional:
+            return None
+        found = [
+            file
+            for root in roots
+            for file in self._python_files("/".join([*([root] if root else []), *module])) or ()
+        ]
+        if found:
+            return found
+        # A namespace package has folders alone.
+        tail = "/".join(module)
+        if any(f"{root}/{tail}".lstrip("/") in self._folders for root in roots):
+            return None
+        return []
+
+    def _python_roots(self, path: str, top: str) -> Iterator[str]:
+        """The folders from which the top package can be imported: the file's own ones upwards, and
+        `src`; only packages with an `__init__`, since others may be anything."""
+        parts = path.split("/")[:-1]
+        folders = ["/".join(parts[:count]) for count in range(len(parts), -1, -1)]
+        for folder in dict.fromkeys((*folders, "src", "lib", "python")):
+            inside = f"{folder}/{top}".lstrip("/")
+            is_package = f"{folder}/__init__.py".lstrip("/") in self._paths
+            if f"{inside}/__init__.py" in self._paths and not is_package:
+                yield folder
+
+    def _python_files(self, stem: str) -> list[str] | None:
+        files = [
+            *self._stems.get(f"{stem}/__init__", ()),
+            *self._stems.get(stem, ()),
+        ]
+        if files:
+            return files
+        return None
+
+    def _find_script(self, path: str, each: Import) -> list[str] | None:
+        if not each.module.startswith(("./", "../")) or any(sign in each.module for sign in "?!*"):
+            return None
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(path), each.module))
+        if target.startswith(".."):
+            return None
+        stems = [target]
+        for made, written in ((".js", ""), (".jsx", ""), (".mjs", ""), (".cjs", "")):
+            if target.endswith(made):
+                stems.append(target.removesuffix(made) + written)
+        tried = [f"{stem}{end}" for stem in stems for end in _SCRIPTS]
+        tried += [f"{target}/index{end}" for end in _SCRIPTS]
+        found = [each for each in tried if each in self._paths]
+        if found:
+            return found[:1]
+        is_package = f"{target}/package.json" in self._paths or target in self._folders
+        is_outside = posixpath.dirname(target) not in self._folders and "/" in target
+        return None if is_package or is_outside else []
+
+    def _find_rust(self, path: str, each: Import) -> list[str] | None:
+        if not each.module.startswith("mod ") or each.is_optional:
+            return None
+        folder, _, name = path.rpartition("/")
+        stem = name.removesuffix(".rs")
+        inside = folder if stem in ("mod", "lib", "main") else f"{folder}/{stem}"
+        own = each.module.removeprefix("mod ").removeprefix("r#")
+        tried = [f"{base}/{own}{end}" for base in (inside, folder) for end in (".rs", "/mod.rs")]
+        return [found for found in (each.lstrip("/") for each in tried) if found in self._paths]
+
+
+def _parents(paths: Collection[str]) -> Iterator[str]:
+    for path in paths:
+        folder = path
+        while folder:
+            folder = folder.rpartition("/")[0]
+            yield folder

@@ -1,0 +1,280 @@
+"""Whether the names of a change still lead somewhere: undefined names, imports inside the
+repository, functions that are gone or called with other arguments than they take.
+
+Nothing is run, and a name is judged only where its meaning is sure; only what is new is reported.
+Parsers read the changed files, those that they import from, and those that import from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from bot.change.checks.modules import ModuleFinder
+from bot.change.context.index import BODY
+from bot.change.context.paths import language_of
+from bot.change.context.ranking.retrieval import index_repository
+from bot.change.repository import with_changes
+from bot.types.snapshot import Changes, RepositoryView
+from bot.types.source_names import Call, Import, NameReader, Parameters, SourceNames
+
+LANGUAGES = frozenset({"python", "javascript", "typescript", "go", "rust"})
+MAX_FILE_BYTES = 500_000
+MAX_CHANGED_FILES = 100
+_MAX_IMPORTED_FILES = 60
+_MAX_USERS = 40
+"""Files that say a name that is gone or takes other arguments."""
+_MAX_NAMES = 20
+_MAX_PACKAGE_FILES = 60
+
+
+def find_broken_references(
+    base: RepositoryView, changes: Changes, read_names: NameReader
+) -> Iterator[str]:
+    """One sentence for each."""
+    paths = [
+        path
+        for path, change in sorted(changes.items())
+        if language_of(path) in LANGUAGES and len(change.content or b"") <= MAX_FILE_BYTES
+    ][:MAX_CHANGED_FILES]
+    if not paths:
+        return
+    before = _Version(base, read_names)
+    after = _Version(with_changes(base, changes), read_names)
+    before.read(paths)
+    after.read(paths)
+    yield from _find_undefined(before, after, paths)
+    yield from _find_lost_imports(before, after, paths)
+    yield from _find_misfits(before, after, paths)
+
+
+@dataclass(slots=True)
+class _Version:
+    """The repository before or after the change, with the names of the files that were read."""
+
+    view: RepositoryView
+    read_names: NameReader
+    names: dict[str, SourceNames | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.modules = ModuleFinder(self.view.blobs)
+
+    modules: ModuleFinder = field(init=False)
+
+    def read(self, paths: Iterable[str]) -> None:
+        blobs = [
+            blob
+            for path in dict.fromkeys(paths)
+            if path not in self.names
+            and (blob := self.view.blobs.get(path)) is not None
+            and blob.mode.startswith("100")
+            and blob.size_bytes <= MAX_FILE_BYTES
+        ]
+        if blobs:
+            files = [blob.path for blob in blobs]
+            contents = self.view.read(blobs)
+            found = self.read_names(list(zip(files, contents, strict=True)))
+            self.names.update(zip(files, found, strict=True))
+
+    def of(self, path: str) -> SourceNames | None:
+        return self.names.get(path)
+
+    def targets(self, path: str) -> Iterator[tuple[Import, list[str]]]:
+        """The imports of a file from inside the repository, each with the files that may be meant;
+        none if nothing is there."""
+        names = self.of(path)
+        for each in names.imports if names else ():
+            found = self.modules.find(path, each)
+            if found is not None:
+                yield each, found
+
+
+def _find_undefined(before: _Version, after: _Version, paths: Sequence[str]) -> Iterator[str]:
+    for path in paths:
+        new, old = after.of(path), before.of(path)
+        known = {name for name, _line in old.undefined} if old else set()
+        if new is None or (old is None and path in before.view.blobs):
+            continue
+        for name, line in dict.fromkeys(new.undefined):
+            if name not in known:
+                known.add(name)
+                yield f"{path}:{line} uses `{name}`, which is not defined."
+
+
+def _find_lost_imports(before: _Version, after: _Version, paths: Sequence[str]) -> Iterator[str]:
+    """New imports of what is not there, and imports elsewhere of what is there no more."""
+    users = _find_users(before, after, paths)
+    after.read(users)
+    before.read(users)
+    for version in (before, after):
+        imported = (
+            target
+            for path in (*paths, *users)
+            for _each, found in version.targets(path)
+            for target in found
+        )
+        version.read(list(dict.fromkeys(imported))[:_MAX_IMPORTED_FILES])
+    for path in (*paths, *users):
+        known = {(each.module, each.name, each.level) for each in _lost(before, path)}
+        for each in _lost(after, path):
+            key = (each.module, each.name, each.level)
+            if key not in known:
+                known.add(key)
+                name = f"`{each.name}` from " if each.name else ""
+                module = "." * each.level + each.module
+                yield f"{path}:{each.line} imports {name}`{module}`, which is not in the repository."
+
+
+def _lost(version: _Version, path: str) -> Iterator[Import]:
+    """The imports of a file whose module is not there, or does not have the name."""
+    for each, found in version.targets(path):
+        if not found:
+            yield each
+            continue
+        if not each.name or each.name in ("*", "default"):
+            continue
+        if version.modules.has_submodule(found, each.name):
+            continue
+        exports = [names.exports if (names := version.of(target)) else None for target in found]
+        if all(known is not None and each.name not in known for known in exports):
+            yield each
+
+
+def _find_users(before: _Version, after: _Version, paths: Sequence[str]) -> list[str]:
+    """Unchanged files that may use what is gone from the changed ones, or takes other
+    arguments."""
+    names: list[str] = []
+    for path in paths:
+        old, new = before.of(path), after.of(path)
+        if old is None:
+            continue
+        if path not in after.view.blobs:
+            names.append(before.modules.name_of(path))
+        if new is None:
+            continue
+        if old.exports is not None and new.exports is not None:
+            names += sorted(old.exports - new.exports)
+        names += [
+            name
+            for name, parameters in old.functions.items()
+            if "." not in name and name in new.functions and parameters != new.functions[name]
+        ]
+    wanted = [name for name in dict.fromkeys(names) if len(name) > 1][:_MAX_NAMES]
+    if not wanted:
+        return []
+    view = after.view
+    terms = {name: f"={name.lower().strip('_')}" for name in wanted}
+    index = index_repository(view, sorted(set(terms.values())))
+    said = {number for term in terms.values() for number in index.contents.frequencies(BODY, term)}
+    changed = set(paths)
+    found = [
+        path
+        for path, number in index.content_ids.items()
+        if number in said and path not in changed and language_of(path) in LANGUAGES
+    ]
+    return found[:_MAX_USERS]
+
+
+def _find_misfits(before: _Version, after: _Version, paths: Sequence[str]) -> Iterator[str]:
+    """Calls with arguments that the function does not take, and of functions that are gone."""
+    users = [path for path in after.names if path not in paths and path in before.names]
+    packages = _read_packages(before, after, paths)
+    for path in (*paths, *users, *(each for each in packages if each not in paths)):
+        known = {(call.name, misfit) for call, misfit in _misfits(before, path)}
+        for call, misfit in _misfits(after, path):
+            if (call.name, misfit) not in known:
+                known.add((call.name, misfit))
+                name = call.name.rpartition(".")[2]
+                yield f"{path}:{call.line} calls `{name}` {misfit}."
+        for call in _gone(before, after, path):
+            yield f"{path}:{call.line} calls `{call.name}`, which is not defined any more."
+
+
+def _read_packages(before: _Version, after: _Version, paths: Sequence[str]) -> list[str]:
+    """The other files of the changed packages of Go, where all files share their names."""
+    folders = {path.rpartition("/")[0] for path in paths if path.endswith(".go")}
+    found = [
+        path
+        for path in after.view.blobs
+        if path.endswith(".go") and path.rpartition("/")[0] in folders
+    ][:_MAX_PACKAGE_FILES]
+    before.read(found)
+    after.read(found)
+    return found
+
+
+def _misfits(version: _Version, path: str) -> Iterator[tuple[Call, str]]:
+    names = version.of(path)
+    if names is None:
+        return
+    functions = dict(_known_functions(version, path, names))
+    for call in names.calls:
+        parameters = functions.get(call.name)
+        misfit = _describe_misfit(call, parameters) if parameters else ""
+        if misfit:
+            yield call, misfit
+
+
+def _known_functions(
+    version: _Version, path: str, names: SourceNames
+) -> Iterator[tuple[str, Parameters | None]]:
+    """What the bare names of a file's calls mean, where that is sure."""
+    if path.endswith(".go"):
+        for file in version.names:
+            found = version.of(file) if _is_same_package(file, path) else None
+            if found is not None:
+                yield from found.functions.items()
+        return
+    if not path.endswith((".py", ".pyi")):
+        yield from (each for each in names.functions.items() if path.endswith(".rs"))
+        return
+    for each, targets in version.targets(path):
+        found = version.of(targets[0]) if len(targets) == 1 else None
+        if found is not None and each.name in found.functions and each.name not in names.functions:
+            yield each.name, found.functions[each.name]
+    yield from names.functions.items()
+
+
+def _is_same_package(path: str, other: str) -> bool:
+    return path.endswith(".go") and path.rpartition("/")[0] == other.rpartition("/")[0]
+
+
+def _describe_misfit(call: Call, takes: Parameters) -> str:
+    """What does not fit, or ""."""
+    if call.is_open:
+        return ""
+    most = len(takes.positional)
+    if call.given > most and not takes.takes_more:
+        return f"with {call.given} arguments, but it takes {most}"
+    allowed = {*takes.positional, *takes.keywords}
+    unknown = [name for name in call.keywords if name not in allowed]
+    if unknown and not takes.takes_keywords:
+        return f"with `{unknown[0]}`, which it does not take"
+    needed = [*takes.positional[call.given : takes.needed], *takes.needed_keywords]
+    missing = [name for name in needed if name not in call.keywords]
+    if missing:
+        name = "" if missing[0].isdigit() else f" `{missing[0]}`"
+        return (
+            f"without its argument{name}" if name else f"with {call.given} of its {most} arguments"
+        )
+    return ""
+
+
+def _gone(before: _Version, after: _Version, path: str) -> Iterator[Call]:
+    """Calls of functions of the same file (in Go, of the same package) that the change removed,
+    where the file says the name in no other way."""
+    names = after.of(path)
+    if names is None or path.endswith((".py", ".pyi")) or names.exports is None:
+        return
+    files = [path]
+    if path.endswith(".go"):
+        files = [each for each in after.names if _is_same_package(each, path)]
+    was = _functions_of(before, files if path.endswith(".go") else [path])
+    now = _functions_of(after, files)
+    said = {name for each in files if (found := after.of(each)) for name in found.others}
+    removed = was - now - said
+    yield from {call.name: call for call in names.calls if call.name in removed}.values()
+
+
+def _functions_of(version: _Version, paths: Sequence[str]) -> set[str]:
+    return {name for path in paths if (found := version.of(path)) for name in found.functions}

@@ -1,0 +1,26 @@
+"""The checks of references on files held in memory, with the parsers called in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from bot.adapters.syntax.names import read_names
+from bot.types.snapshot import Change, Changes, RepositoryView
+from bot.types.source_names import NameReader, SourceNames, make_source_names
+from tests.change.snapshots import view_of
+
+Find = Callable[[RepositoryView, Changes, NameReader], Iterator[str]]
+
+
+def read(files: Sequence[tuple[str, bytes]]) -> list[SourceNames | None]:
+    answers = [read_names(path, content) for path, content in files]
+    return [make_source_names(answer) if answer else None for answer in answers]
+
+
+def found(find: Find, old: Mapping[str, str], new: Mapping[str, str | None]) -> list[str]:
+    """What is found where the files of `new` replace those of `old`; None deletes one."""
+    base = view_of({path: text.encode() for path, text in old.items()})
+    changes = {
+        path: Change(path, None if text is None else text.encode()) for path, text in new.items()
+    }
+    return list(find(base, changes, read))
