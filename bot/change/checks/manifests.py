@@ -160,8 +160,8 @@ def _is_declared(language: str, package: str, texts: str) -> bool:
     if language == "go":
         parts = package.split("/")
         return any(
-            re.search(rf"(?<![\w./-]){re.escape('/'.join(parts[:count]))}(?![\w.-])", texts)
-            for count in range(1, len(parts) + 1)
+            re.search(rf"(?<![\w./-]){re.escape('/'.join(parts[:count]))}(?![\w./-])", texts)
+            for count in range(2, len(parts) + 1)
         )
     spelled = re.escape(package).replace("_", "[-_.]").replace(r"\-", "[-_.]")
     return re.search(rf"(?<![\w@/-]){spelled}(?![\w/-])", texts, re.IGNORECASE) is not None
@@ -169,7 +169,8 @@ def _is_declared(language: str, package: str, texts: str) -> bool:
 
 def _is_said(view: RepositoryView, package: str, own: Sequence[str]) -> bool:
     """Whether another file says the package's name."""
-    word = max(re.split(r"\W+", package), key=len)
+    words = [word for word in re.split(r"\W+", package) if not re.fullmatch(r"v\d+|", word)]
+    word = words[-1] if words else package
     term = f"={word.lower().strip('_')}"
     index = index_repository(view, [term])
     said = index.contents.frequencies(BODY, term)
