@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Collection, Iterator, Sequence
 
 from bot.types.source_names import Import
@@ -113,20 +114,21 @@ class ModuleFinder:
         if not each.module.startswith(("./", "../")) or any(sign in each.module for sign in "?!*"):
             return None
         target = posixpath.normpath(posixpath.join(posixpath.dirname(path), each.module))
-        if target.startswith(".."):
+        target = "" if target == "." else target
+        if target.startswith("..") or f"{target}/package.json".lstrip("/") in self._paths:
+            # Outside, or a package whose manifest says what is meant.
             return None
-        stems = [target]
-        for made, written in ((".js", ""), (".jsx", ""), (".mjs", ""), (".cjs", "")):
-            if target.endswith(made):
-                stems.append(target.removesuffix(made) + written)
+        stems = [
+            target,
+            re.sub(r"\.[mc]?jsx?$", "", target),
+        ]  # TypeScript names what it is compiled to
         tried = [f"{stem}{end}" for stem in stems for end in _SCRIPTS]
-        tried += [f"{target}/index{end}" for end in _SCRIPTS]
+        tried += [f"{target}/index{end}".lstrip("/") for end in _SCRIPTS]
         found = [each for each in tried if each in self._paths]
         if found:
             return found[:1]
-        is_package = f"{target}/package.json" in self._paths or target in self._folders
-        is_outside = posixpath.dirname(target) not in self._folders and "/" in target
-        return None if is_package or is_outside else []
+        is_made = posixpath.dirname(target) not in self._folders
+        return None if is_made or target in self._folders else []
 
     def _find_rust(self, path: str, each: Import) -> list[str] | None:
         if not each.module.startswith("mod ") or each.is_optional:
