@@ -194,7 +194,9 @@ class Config(BaseModel):
         "How often a failed check of TinyGen's own pull request is worked on: 0, 1 or 2.",
     )
     max_revisions: Annotated[int, Field(ge=0, le=10)] = _setting(
-        "TINYGEN_MAX_REVISIONS", 2, "Reflection rounds that may change the result."
+        "TINYGEN_MAX_REVISIONS",
+        2,
+        "Revisions of a change after reviews; each is reviewed too. 0: the review only reports.",
     )
     context_tokens: Annotated[int, Field(ge=1000)] = _setting(
         "TINYGEN_CONTEXT_TOKENS", 24000, "Budget for repository text in the first request."

@@ -69,7 +69,8 @@ _STEP_SUFFIX: dict[StepState, str] = {
 }
 _CHECKED = (
     "Nothing was run. The diff was applied to its base again and gave the same files; what parsed"
-    " before still parses, unless a note says otherwise."
+    " before still parses, and no new name, import or call leads nowhere as far as a parser can"
+    " tell, unless a note says otherwise."
 )
 _WITHHELD = "Not in it, to be applied by hand:"
 _SHOWS = "shows the change as a diff"
@@ -317,7 +318,7 @@ def _provenance(report: Report) -> str:
     sections = ["<details><summary>How this came about</summary>"]
     if report.reflections:
         found = [
-            f"{number}. {neutralize(text) or 'Nothing was found wrong.'}"
+            f"{number}. {_in_list(neutralize(text)) or 'Nothing was found wrong.'}"
             for number, text in enumerate(report.reflections, 1)
         ]
         sections.append("**What reflection found**\n\n" + "\n".join(found))
@@ -332,6 +333,11 @@ def _provenance(report: Report) -> str:
     sections.append(f"**What it took**\n\n{_usage(report)}")
     sections.append("</details>")
     return _paragraphs(sections)
+
+
+def _in_list(text: str) -> str:
+    """Its further lines indented, as those of a numbered list are."""
+    return re.sub(r"\n(?=[^\n])", "\n   ", text)
 
 
 def _first_version(patch: Patch) -> str:

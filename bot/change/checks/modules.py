@@ -111,7 +111,9 @@ class ModuleFinder:
         return None
 
     def _find_script(self, path: str, each: Import) -> list[str] | None:
-        if not each.module.startswith(("./", "../")) or any(sign in each.module for sign in "?!*"):
+        is_relative = each.module.startswith(("./", "../"))
+        is_declaration = ".d." in posixpath.basename(path)
+        if not is_relative or is_declaration or any(sign in each.module for sign in "?!*"):
             return None
         target = posixpath.normpath(posixpath.join(posixpath.dirname(path), each.module))
         target = "" if target == "." else target

@@ -8,7 +8,7 @@ Parsers read the changed files, those that they import from, and those that impo
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bot.change.checks.modules import ModuleFinder
 from bot.change.context.index import BODY
@@ -25,6 +25,7 @@ _MAX_IMPORTED_FILES = 60
 _MAX_USERS = 40
 """Files that say a name that is gone or takes other arguments."""
 _MAX_NAMES = 20
+_MAX_LOST = 5
 _MAX_PACKAGE_FILES = 60
 
 
@@ -116,20 +117,32 @@ def _find_lost_imports(before: _Version, after: _Version, paths: Sequence[str]) 
         version.read(list(dict.fromkeys(imported))[:_MAX_IMPORTED_FILES])
     for path in (*paths, *users):
         known = {(each.module, each.name, each.level) for each in _lost(before, path)}
+        names: dict[tuple[str, int], list[str]] = {}
         for each in _lost(after, path):
-            key = (each.module, each.name, each.level)
-            if key not in known:
-                known.add(key)
-                name = f"`{each.name}` from " if each.name else ""
-                module = "." * each.level + each.module
-                yield f"{path}:{each.line} imports {name}`{module}`, which is not in the repository."
+            if (each.module, each.name, each.level) not in known:
+                at = ("." * each.level + each.module, each.line)
+                names.setdefault(at, []).append(each.name)
+        yield from (
+            _describe_lost(f"{path}:{line}", module, sorted(set(missing)))
+            for (module, line), missing in names.items()
+        )
+
+
+def _describe_lost(place: str, module: str, names: Sequence[str]) -> str:
+    """`names` are those that the module does not have; of a module that is not there, some are
+    "", or all are."""
+    if "" in names:
+        return f"{place} imports `{module}`, which is not in the repository."
+    named = ", ".join(f"`{name}`" for name in names[:_MAX_LOST])
+    more = f" and {len(names) - _MAX_LOST} more" if len(names) > _MAX_LOST else ""
+    return f"{place} imports {named}{more} from `{module}`, which does not have that."
 
 
 def _lost(version: _Version, path: str) -> Iterator[Import]:
     """The imports of a file whose module is not there, or does not have the name."""
     for each, found in version.targets(path):
         if not found:
-            yield each
+            yield replace(each, name="")
             continue
         if not each.name or each.name in ("*", "default"):
             continue

@@ -87,13 +87,16 @@ class _Names:
     shown: Mapping[str, Sequence[LineRange]]
 
     def render_users(self, touched: TouchedDefinition) -> str:
-        """The lines that say its name, under the name."""
+        """The lines that say its name, under the name; "" if too many say it, or others have it
+        too."""
         name = touched.name
         paths = self._find_files(BODY, name)
-        if len(paths) > _MAX_FILES:
+        is_body = touched.kind == "body"
+        is_shared = is_body and len(self._find_files(DEFINED, name)) > _MAX_DECLARATIONS
+        if is_shared or len(paths) > _MAX_FILES:
             return ""
         lines = [line for source in self._read(paths, name) for line in self._users(source, name)]
-        most = _MAX_LINES // 2 if touched.kind == "body" else _MAX_LINES
+        most = _MAX_LINES // 2 if is_body else _MAX_LINES
         more = f"  … {len(lines) - most} more\n" if len(lines) > most else ""
         return f"{name}\n" + "".join(lines[:most]) + more if lines else ""
 

@@ -48,9 +48,9 @@ def edited(files: Mapping[str, str], path: str, old: str, new: str) -> list[str]
     ("path", "old", "new", "said"),
     [
         ("shop/order.py", "return start", "return strat", "order.py:13 uses `strat`, which is not"),
-        ("shop/main.py", "order import Order", "odrer import Order", "imports `Order` from `shop.odrer`"),
-        ("shop/main.py", "Order, total", "Ordre, total", "imports `Ordre` from `shop.order`"),
-        ("shop/main.py", "from shop.order", "from .ordre", "imports `Order` from `.ordre`"),
+        ("shop/main.py", "order import Order", "odrer import Order", "main.py:1 imports `shop.odrer`, which is not in"),
+        ("shop/main.py", "Order, total", "Ordre, total", "imports `Ordre` from `shop.order`, which does not have"),
+        ("shop/main.py", "from shop.order", "from .ordre", "main.py:1 imports `.ordre`, which is not in"),
         ("shop/main.py", "total([Order([])])", "total()", "calls `total` without its argument `orders`"),
         ("shop/main.py", "total([Order", "total(1, 2, [Order", "with 3 arguments, but it takes 2"),
         ("shop/main.py", "Order([])", "Order([], fee=1)", "with `fee`, which it does not take"),
