@@ -13,6 +13,7 @@ from tests.benchmarks import (
     hostile,
     job,
     resume,
+    review,
     throughput,
     webhook,
 )
@@ -24,6 +25,7 @@ def main() -> int:
         ("busy", busy.run),
         ("job", job.run),
         ("context", context_cost.run),
+        ("review", review.run),
         ("edits", partial(edits.run, commits=12)),
         ("fairness", fairness.run),
         ("hostile", hostile.run),

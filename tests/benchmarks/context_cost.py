@@ -37,7 +37,7 @@ def run() -> Iterator[Row]:
     for name, count, cold_target, warm_target in SIZES:
         with tempfile.TemporaryDirectory() as directory:
             repo, data = Path(directory, "repo"), Path(directory, "data")
-            _make(repo, count)
+            make_repository(repo, count)
             cold = _context(repo, data)
             _commit(repo, [("src/more.py", _file(random.Random(0)))], parent=True)
             after, again = _context(repo, data), _context(repo, data)
@@ -75,7 +75,7 @@ def _measure(module: list[str], settings: dict[str, str]) -> tuple[float, int]:
         return json.load(output)["seconds"], usage.ru_maxrss >> 10
 
 
-def _make(repo: Path, count: int) -> None:
+def make_repository(repo: Path, count: int) -> None:
     subprocess.run(["git", "init", "-q", "--bare", "-b", "main", str(repo)], check=True)
     chance = random.Random(count)
     _commit(

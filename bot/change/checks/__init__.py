@@ -14,6 +14,7 @@ from bot.change.checks.manifests import find_undeclared
 from bot.change.checks.references import find_broken_references
 from bot.change.checks.syntax import find_syntax_errors
 from bot.change.checks.text import scan_texts
+from bot.change.checks.versions import Versions
 from bot.types import NO_PARSERS, Parsers
 from bot.types.snapshot import Changes, RepositoryView
 from bot.types.text import is_binary
@@ -36,10 +37,10 @@ def find_problems(
     # By file; what could not be searched comes last.
     problems.sort(key=lambda each: (not each[0], each[0], each not in syntax_errors.items()))
     found = [sentence for _path, sentence in problems]
-    if len(found) < MAX_PROBLEMS:
-        found += islice(
-            find_broken_references(base, changes, parsers.read_names), MAX_PROBLEMS - len(found)
-        )
-        found += find_undeclared(base, changes, parsers.read_names)
+    left = MAX_PROBLEMS - len(found)
+    if left > 0:
+        versions = Versions(base, changes, parsers.read_names)
+        found += islice(find_broken_references(versions, changes), left)
+        found += find_undeclared(versions, changes)
         found += find_lock_changes(base, changes)
     return tuple(found[:MAX_PROBLEMS])

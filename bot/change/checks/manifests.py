@@ -7,13 +7,13 @@ import re
 from collections.abc import Iterator, Sequence
 
 from bot.change.checks.modules import ModuleFinder
+from bot.change.checks.versions import Versions
 from bot.change.context.index import BODY
 from bot.change.context.paths import classify_path
 from bot.change.context.ranking.retrieval import index_repository
 from bot.change.edits.files import MAX_FILE_BYTES
-from bot.change.repository import with_changes
 from bot.types.snapshot import Changes, RepositoryView
-from bot.types.source_names import Import, NameReader
+from bot.types.source_names import Import
 
 _MANIFESTS = {
     "py": re.compile(
@@ -82,17 +82,14 @@ _RUST = frozenset(["std", "core", "alloc", "crate", "self", "super", "proc_macro
 _PACKAGE = re.compile(r"(@[\w.-]+/[\w.-]+|[A-Za-z][\w.-]*)(?:/.*)?")
 
 
-def find_undeclared(
-    base: RepositoryView, changes: Changes, read_names: NameReader
-) -> Iterator[str]:
+def find_undeclared(versions: Versions, changes: Changes) -> Iterator[str]:
     """One sentence for each package that a changed file now imports, though no manifest and no
     other file names it. A change of the manifests themselves is trusted."""
-    after = with_changes(base, changes)
+    after = versions.after.view
     files = [
         (path, language)
         for path, change in sorted(changes.items())
         if change.content is not None
-        and len(change.content) <= MAX_FILE_BYTES
         and (language := _LANGUAGE.get(path.rpartition(".")[2].lower()))
         and classify_path(path) == "source"
     ]
@@ -102,7 +99,7 @@ def find_undeclared(
             continue
         texts = _read_texts(after, manifests[:_MAX_MANIFESTS])
         own = [path for path, of in files if of == language]
-        imported = list(_new_imports(base, after, own, read_names))[:_MAX_IMPORTS]
+        imported = list(_new_imports(versions, own))[:_MAX_IMPORTS]
         for path, each, package in imported:
             if not _is_declared(language, package, texts) and not _is_said(after, package, own):
                 yield f"{path}:{each.line} imports `{package}`, which no manifest names."
@@ -113,26 +110,20 @@ def _read_texts(view: RepositoryView, paths: Sequence[str]) -> str:
     return "\n".join(content.decode("utf-8", "replace") for content in view.read(blobs))
 
 
-def _new_imports(
-    base: RepositoryView, after: RepositoryView, paths: Sequence[str], read_names: NameReader
-) -> Iterator[tuple[str, Import, str]]:
+def _new_imports(versions: Versions, paths: Sequence[str]) -> Iterator[tuple[str, Import, str]]:
     """(path, import, package) for what is imported from outside and was not before."""
-    old = [path for path in paths if path in base.blobs]
-    had: dict[str, set[str]] = {}
-    found = read_names(list(zip(old, base.read([base.blobs[path] for path in old]), strict=True)))
-    for path, names in zip(old, found, strict=True):
-        had[path] = {_package(path, each) for each in names.imports} if names else {"*"}
-    modules = ModuleFinder(after.blobs)
-    new = read_names(
-        list(zip(paths, after.read([after.blobs[path] for path in paths]), strict=True))
-    )
-    for path, names in zip(paths, new, strict=True):
-        seen = set(had.get(path, ()))
-        for each in names.imports if names and "*" not in seen else ():
+    versions.read(paths)
+    before, after = versions.before, versions.after
+    for path in paths:
+        old, new = before.of(path), after.of(path)
+        if new is None or (old is None and path in before.view.blobs):
+            continue
+        seen = {_package(path, each) for each in old.imports} if old else set()
+        for each in new.imports:
             package = _package(path, each)
             if package and package not in seen and not each.is_optional:
                 seen.add(package)
-                if not _is_inside(modules, path, each, package):
+                if not _is_inside(after.modules, path, each, package):
                     yield path, each, package
 
 

@@ -8,18 +8,16 @@ Parsers read the changed files, those that they import from, and those that impo
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-from bot.change.checks.modules import ModuleFinder
+from bot.change.checks.versions import Version, Versions
 from bot.change.context.index import BODY
 from bot.change.context.paths import language_of
 from bot.change.context.ranking.retrieval import index_repository
-from bot.change.repository import with_changes
-from bot.types.snapshot import Changes, RepositoryView
-from bot.types.source_names import Call, Import, NameReader, Parameters, SourceNames
+from bot.types.snapshot import Changes
+from bot.types.source_names import Call, Import, Parameters, SourceNames
 
 LANGUAGES = frozenset({"python", "javascript", "typescript", "go", "rust"})
-MAX_FILE_BYTES = 500_000
 MAX_CHANGED_FILES = 100
 _MAX_IMPORTED_FILES = 60
 _MAX_USERS = 40
@@ -29,68 +27,23 @@ _MAX_LOST = 5
 _MAX_PACKAGE_FILES = 60
 
 
-def find_broken_references(
-    base: RepositoryView, changes: Changes, read_names: NameReader
-) -> Iterator[str]:
+def find_broken_references(versions: Versions, changes: Changes) -> Iterator[str]:
     """One sentence for each."""
-    paths = [
-        path
-        for path, change in sorted(changes.items())
-        if language_of(path) in LANGUAGES and len(change.content or b"") <= MAX_FILE_BYTES
-    ][:MAX_CHANGED_FILES]
+    before, after = versions.before, versions.after
+    paths = [path for path in sorted(changes) if language_of(path) in LANGUAGES][:MAX_CHANGED_FILES]
     if not paths:
         return
-    before = _Version(base, read_names)
-    after = _Version(with_changes(base, changes), read_names)
-    before.read(paths)
-    after.read(paths)
+    versions.read(paths)
     yield from _find_undefined(before, after, paths)
-    yield from _find_lost_imports(before, after, paths)
-    yield from _find_misfits(before, after, paths)
+    users = _find_users(before, after, paths)
+    packages = _find_packages(after, paths)
+    versions.read((*users, *packages))
+    versions.read_imported((*paths, *users), _MAX_IMPORTED_FILES)
+    yield from _find_lost_imports(before, after, (*paths, *users))
+    yield from _find_misfits(before, after, dict.fromkeys((*paths, *users, *packages)))
 
 
-@dataclass(slots=True)
-class _Version:
-    """The repository before or after the change, with the names of the files that were read."""
-
-    view: RepositoryView
-    read_names: NameReader
-    names: dict[str, SourceNames | None] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.modules = ModuleFinder(self.view.blobs)
-
-    modules: ModuleFinder = field(init=False)
-
-    def read(self, paths: Iterable[str]) -> None:
-        blobs = [
-            blob
-            for path in dict.fromkeys(paths)
-            if path not in self.names
-            and (blob := self.view.blobs.get(path)) is not None
-            and blob.mode.startswith("100")
-            and blob.size_bytes <= MAX_FILE_BYTES
-        ]
-        if blobs:
-            files = [blob.path for blob in blobs]
-            contents = self.view.read(blobs)
-            found = self.read_names(list(zip(files, contents, strict=True)))
-            self.names.update(zip(files, found, strict=True))
-
-    def of(self, path: str) -> SourceNames | None:
-        return self.names.get(path)
-
-    def targets(self, path: str) -> Iterator[tuple[Import, list[str]]]:
-        """The imports of a file from inside the repository, each with the files that may be meant;
-        none if nothing is there."""
-        names = self.of(path)
-        for each in names.imports if names else ():
-            found = self.modules.find(path, each)
-            if found is not None:
-                yield each, found
-
-
-def _find_undefined(before: _Version, after: _Version, paths: Sequence[str]) -> Iterator[str]:
+def _find_undefined(before: Version, after: Version, paths: Sequence[str]) -> Iterator[str]:
     for path in paths:
         new, old = after.of(path), before.of(path)
         known = {name for name, _line in old.undefined} if old else set()
@@ -102,20 +55,9 @@ def _find_undefined(before: _Version, after: _Version, paths: Sequence[str]) -> 
                 yield f"{path}:{line} uses `{name}`, which is not defined."
 
 
-def _find_lost_imports(before: _Version, after: _Version, paths: Sequence[str]) -> Iterator[str]:
+def _find_lost_imports(before: Version, after: Version, paths: Iterable[str]) -> Iterator[str]:
     """New imports of what is not there, and imports elsewhere of what is there no more."""
-    users = _find_users(before, after, paths)
-    after.read(users)
-    before.read(users)
-    for version in (before, after):
-        imported = (
-            target
-            for path in (*paths, *users)
-            for _each, found in version.targets(path)
-            for target in found
-        )
-        version.read(list(dict.fromkeys(imported))[:_MAX_IMPORTED_FILES])
-    for path in (*paths, *users):
+    for path in paths:
         known = {(each.module, each.name, each.level) for each in _lost(before, path)}
         names: dict[tuple[str, int], list[str]] = {}
         for each in _lost(after, path):
@@ -138,7 +80,7 @@ def _describe_lost(place: str, module: str, names: Sequence[str]) -> str:
     return f"{place} imports {named}{more} from `{module}`, which does not have that."
 
 
-def _lost(version: _Version, path: str) -> Iterator[Import]:
+def _lost(version: Version, path: str) -> Iterator[Import]:
     """The imports of a file whose module is not there, or does not have the name."""
     for each, found in version.targets(path):
         if not found:
@@ -153,7 +95,7 @@ def _lost(version: _Version, path: str) -> Iterator[Import]:
             yield each
 
 
-def _find_users(before: _Version, after: _Version, paths: Sequence[str]) -> list[str]:
+def _find_users(before: Version, after: Version, paths: Sequence[str]) -> list[str]:
     """Unchanged files that may use what is gone from the changed ones, or takes other
     arguments."""
     names: list[str] = []
@@ -188,11 +130,9 @@ def _find_users(before: _Version, after: _Version, paths: Sequence[str]) -> list
     return found[:_MAX_USERS]
 
 
-def _find_misfits(before: _Version, after: _Version, paths: Sequence[str]) -> Iterator[str]:
+def _find_misfits(before: Version, after: Version, paths: Iterable[str]) -> Iterator[str]:
     """Calls with arguments that the function does not take, and of functions that are gone."""
-    users = [path for path in after.names if path not in paths and path in before.names]
-    packages = _read_packages(before, after, paths)
-    for path in (*paths, *users, *(each for each in packages if each not in paths)):
+    for path in paths:
         known = {(call.name, misfit) for call, misfit in _misfits(before, path)}
         for call, misfit in _misfits(after, path):
             if (call.name, misfit) not in known:
@@ -203,20 +143,17 @@ def _find_misfits(before: _Version, after: _Version, paths: Sequence[str]) -> It
             yield f"{path}:{call.line} calls `{call.name}`, which is not defined any more."
 
 
-def _read_packages(before: _Version, after: _Version, paths: Sequence[str]) -> list[str]:
-    """The other files of the changed packages of Go, where all files share their names."""
+def _find_packages(after: Version, paths: Sequence[str]) -> list[str]:
+    """The files of the changed packages of Go, where all files share their names."""
     folders = {path.rpartition("/")[0] for path in paths if path.endswith(".go")}
-    found = [
+    return [
         path
         for path in after.view.blobs
         if path.endswith(".go") and path.rpartition("/")[0] in folders
     ][:_MAX_PACKAGE_FILES]
-    before.read(found)
-    after.read(found)
-    return found
 
 
-def _misfits(version: _Version, path: str) -> Iterator[tuple[Call, str]]:
+def _misfits(version: Version, path: str) -> Iterator[tuple[Call, str]]:
     names = version.of(path)
     if names is None:
         return
@@ -229,11 +166,11 @@ def _misfits(version: _Version, path: str) -> Iterator[tuple[Call, str]]:
 
 
 def _known_functions(
-    version: _Version, path: str, names: SourceNames
+    version: Version, path: str, names: SourceNames
 ) -> Iterator[tuple[str, Parameters | None]]:
     """What the bare names of a file's calls mean, where that is sure."""
     if path.endswith(".go"):
-        for file in version.names:
+        for file in version.read_paths():
             found = version.of(file) if _is_same_package(file, path) else None
             if found is not None:
                 yield from found.functions.items()
@@ -273,7 +210,7 @@ def _describe_misfit(call: Call, takes: Parameters) -> str:
     return ""
 
 
-def _gone(before: _Version, after: _Version, path: str) -> Iterator[Call]:
+def _gone(before: Version, after: Version, path: str) -> Iterator[Call]:
     """Calls of functions of the same file (in Go, of the same package) that the change removed,
     where the file says the name in no other way."""
     names = after.of(path)
@@ -281,7 +218,7 @@ def _gone(before: _Version, after: _Version, path: str) -> Iterator[Call]:
         return
     files = [path]
     if path.endswith(".go"):
-        files = [each for each in after.names if _is_same_package(each, path)]
+        files = [each for each in after.read_paths() if _is_same_package(each, path)]
     was = _functions_of(before, files if path.endswith(".go") else [path])
     now = _functions_of(after, files)
     said = {name for each in files if (found := after.of(each)) for name in found.others}
@@ -289,5 +226,5 @@ def _gone(before: _Version, after: _Version, path: str) -> Iterator[Call]:
     yield from {call.name: call for call in names.calls if call.name in removed}.values()
 
 
-def _functions_of(version: _Version, paths: Sequence[str]) -> set[str]:
+def _functions_of(version: Version, paths: Sequence[str]) -> set[str]:
     return {name for path in paths if (found := version.of(path)) for name in found.functions}

@@ -1,9 +1,90 @@
-"""The content of a file before the change."""
+"""The repository before and after a change, with the names in the files of both that were read."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from bot.change.checks.modules import ModuleFinder
 from bot.change.edits.files import MAX_FILE_BYTES
-from bot.types.snapshot import RepositoryView
+from bot.change.repository import with_changes
+from bot.types.snapshot import Blob, Changes, RepositoryView
+from bot.types.source_names import Import, NameReader, SourceNames
+
+MAX_PARSED_BYTES = 500_000
+
+_Key = tuple[str, str]
+"""A path and the id of its content."""
+
+
+class Versions:
+    """Both sides of a change. A content that both have is parsed once."""
+
+    def __init__(self, base: RepositoryView, changes: Changes, read_names: NameReader) -> None:
+        self._read_names = read_names
+        self._names: dict[_Key, SourceNames | None] = {}
+        self.before = Version(base, self._names)
+        self.after = Version(with_changes(base, changes), self._names)
+
+    def read(self, paths: Iterable[str]) -> None:
+        """Parses these files, before and after, in one go."""
+        self._read((version, path) for path in paths for version in (self.before, self.after))
+
+    def read_imported(self, paths: Iterable[str], most: int) -> None:
+        """Parses what these files import from the repository."""
+        wanted = {
+            (version, target): None
+            for path in paths
+            for version in (self.before, self.after)
+            for _each, found in version.targets(path)
+            for target in found
+        }
+        self._read(list(wanted)[:most])
+
+    def _read(self, wanted: Iterable[tuple[Version, str]]) -> None:
+        blobs: dict[_Key, tuple[Version, Blob]] = {}
+        for version, path in wanted:
+            blob = version.view.blobs.get(path)
+            if blob is not None and _is_readable(blob) and (path, blob.oid) not in self._names:
+                blobs[path, blob.oid] = version, blob
+        files = [
+            (path, next(iter(version.view.read([blob]))))
+            for (path, _), (version, blob) in blobs.items()
+        ]
+        if files:
+            self._names.update(zip(blobs, self._read_names(files), strict=True))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Version:
+    view: RepositoryView
+    _names: dict[_Key, SourceNames | None]
+    modules: ModuleFinder = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "modules", ModuleFinder(self.view.blobs))
+
+    def of(self, path: str) -> SourceNames | None:
+        """None if the file was not read, does not parse, or is not there."""
+        blob = self.view.blobs.get(path)
+        return self._names.get((path, blob.oid)) if blob is not None else None
+
+    def read_paths(self) -> list[str]:
+        """The files that were read in this version."""
+        return [path for path, oid in self._names if self._has(path, oid)]
+
+    def targets(self, path: str) -> Iterator[tuple[Import, list[str]]]:
+        """The imports of a file from inside the repository, each with the files that may be meant;
+        none if nothing is there."""
+        names = self.of(path)
+        for each in names.imports if names else ():
+            found = self.modules.find(path, each)
+            if found is not None:
+                yield each, found
+
+    def _has(self, path: str, oid: str) -> bool:
+        blob = self.view.blobs.get(path)
+        return blob is not None and blob.oid == oid
 
 
 def read_base(base: RepositoryView, path: str) -> bytes | None:
@@ -13,3 +94,7 @@ def read_base(base: RepositoryView, path: str) -> bytes | None:
     if blob is None or blob.mode not in ("100644", "100755") or blob.size_bytes > MAX_FILE_BYTES:
         return None
     return next(iter(base.read([blob])))
+
+
+def _is_readable(blob: Blob) -> bool:
+    return blob.mode.startswith("100") and blob.size_bytes <= MAX_PARSED_BYTES

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from bot.adapters.syntax.names import read_names
-from bot.types.snapshot import Change, Changes, RepositoryView
-from bot.types.source_names import NameReader, SourceNames, make_source_names
+from bot.change.checks.versions import Versions
+from bot.types.snapshot import Change, Changes
+from bot.types.source_names import SourceNames, make_source_names
 from tests.change.snapshots import view_of
 
-Find = Callable[[RepositoryView, Changes, NameReader], Iterator[str]]
+Find = Callable[[Versions, Changes], Iterator[str]]
 
 
 def read(files: Sequence[tuple[str, bytes]]) -> list[SourceNames | None]:
@@ -23,4 +24,4 @@ def found(find: Find, old: Mapping[str, str], new: Mapping[str, str | None]) -> 
     changes = {
         path: Change(path, None if text is None else text.encode()) for path, text in new.items()
     }
-    return list(find(base, changes, read))
+    return list(find(Versions(base, changes, read), changes))

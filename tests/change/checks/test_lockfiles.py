@@ -7,17 +7,17 @@ from collections.abc import Iterator
 import pytest
 
 from bot.change.checks.lockfiles import find_lock_changes
-from bot.types.snapshot import Changes, RepositoryView
-from bot.types.source_names import NameReader
+from bot.change.checks.versions import Versions
+from bot.types.snapshot import Changes
 from tests.change.checks.names import found
 
 
-def _find(base: RepositoryView, changes: Changes, _read: NameReader) -> Iterator[str]:
-    return find_lock_changes(base, changes)
+def _find_in(versions: Versions, changes: Changes) -> Iterator[str]:
+    return find_lock_changes(versions.before.view, changes)
 
 
 def changed(path: str, old: str | None, new: str) -> list[str]:
-    return found(_find, {} if old is None else {path: old}, {path: new})
+    return found(_find_in, {} if old is None else {path: old}, {path: new})
 
 
 def npm(*hosts: str) -> str:
