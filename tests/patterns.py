@@ -30,7 +30,7 @@ class Bound:
 
 BOUNDS: Mapping[str, Bound] = {
     "cli/doctor.py:_check_git": Bound(100, "what the operator's own git says of its version"),
-    "change/checks.py:_JSON_WITH_COMMENTS": Bound(
+    "change/checks/syntax.py:_JSON_WITH_COMMENTS": Bound(
         1_000, "a path that may be changed", lambda: path_fault("a/" * 501) is not None
     ),
 }
@@ -60,7 +60,7 @@ METHODS: Mapping[str, str] = {
     "change/context/ranking/task.py:_BOILERPLATE": "match",
     "change/context/ranking/task.py:_HEADING": "match",
     "change/context/ranking/task.py:_SURROUNDINGS": "match",
-    "change/checks.py:_SECRETS": "finditer",
+    "change/checks/text.py:_SECRETS": "finditer",
     "change/edits/reply/unsupported.py:_FORMS": "match",
     "types/globs.py:_compile_name": "match",
     "thread/links.py:_FILE_SIGNATURES": "match",

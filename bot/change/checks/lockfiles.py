@@ -7,48 +7,22 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+from bot.change.checks.manifests import is_requirements
 from bot.change.checks.versions import read_base
+from bot.change.context.tokenize import word_set
 from bot.change.edits.files import MAX_FILE_BYTES
 from bot.types.snapshot import Changes, RepositoryView
 
-_LOCKS = frozenset(
-    [
-        "package-lock.json",
-        "npm-shrinkwrap.json",
-        "yarn.lock",
-        "pnpm-lock.yaml",
-        "bun.lock",
-        "poetry.lock",
-        "uv.lock",
-        "pdm.lock",
-        "Pipfile.lock",
-        "Cargo.lock",
-        "composer.lock",
-        "Gemfile.lock",
-        "mix.lock",
-    ]
+_LOCKS = word_set(
+    """package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml bun.lock poetry.lock uv.lock
+    pdm.lock Pipfile.lock Cargo.lock composer.lock Gemfile.lock mix.lock"""
 )
-_REQUIREMENTS = re.compile(r"(?:^|/)(?:[\w.-]*requirements[\w.-]*|requirements/[^/]+)\.txt$")
 _HOST = re.compile(r"\b(?:https?|git|ssh)://(?:[^\s/@\"']{1,200}@)?([A-Za-z0-9.-]{1,253})")
 _PINNED = re.compile(r"\s*([A-Za-z0-9][\w.-]{0,99})(?:\[[^\]]{0,200}\])?\s*(===?)?")
-_REGISTRIES = frozenset(
-    [
-        "registry.npmjs.org",
-        "registry.yarnpkg.com",
-        "files.pythonhosted.org",
-        "pypi.org",
-        "pypi.python.org",
-        "github.com",
-        "index.crates.io",
-        "static.crates.io",
-        "rubygems.org",
-        "repo.packagist.org",
-        "api.github.com",
-        "codeload.github.com",
-        "opencollective.com",
-        "hex.pm",
-        "npm.pkg.github.com",
-    ]
+_REGISTRIES = word_set(
+    """registry.npmjs.org registry.yarnpkg.com files.pythonhosted.org pypi.org pypi.python.org
+    github.com index.crates.io static.crates.io rubygems.org repo.packagist.org api.github.com
+    codeload.github.com opencollective.com hex.pm npm.pkg.github.com"""
 )
 """Hosts that a new lock file may name without a word."""
 _MAX_HOSTS = 5
@@ -65,7 +39,7 @@ def find_lock_changes(base: RepositoryView, changes: Changes) -> Iterator[str]:
         new = change.content.decode("utf-8", "replace")
         if path.rpartition("/")[2] in _LOCKS:
             yield from _new_hosts(path, old, new)
-        elif _REQUIREMENTS.search(path) and old:
+        elif is_requirements(path) and old:
             yield from _unpinned(path, old, new)
 
 

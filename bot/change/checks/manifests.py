@@ -11,74 +11,34 @@ from bot.change.checks.versions import Versions
 from bot.change.context.index import BODY
 from bot.change.context.paths import classify_path
 from bot.change.context.ranking.retrieval import index_repository
-from bot.change.edits.files import MAX_FILE_BYTES
+from bot.change.context.tokenize import word_set
 from bot.types.snapshot import Changes, RepositoryView
 from bot.types.source_names import Import
 
 _MANIFESTS = {
-    "py": re.compile(
-        r"(?:^|/)(?:[\w.-]*requirements[\w.-]*\.(?:txt|in)|requirements/[^/]+|pyproject\.toml"
-        r"|setup\.(?:py|cfg)|Pipfile|environment[\w.-]*\.ya?ml|tox\.ini)$"
-    ),
-    "js": re.compile(r"(?:^|/)(?:package\.json|deno\.jsonc?|jsr\.json|import_map\.json)$"),
-    "go": re.compile(r"(?:^|/)go\.mod$"),
-    "rs": re.compile(r"(?:^|/)Cargo\.toml$"),
+    "py": word_set("pyproject.toml setup.py setup.cfg Pipfile tox.ini environment.yml"),
+    "js": word_set("package.json deno.json deno.jsonc jsr.json import_map.json"),
+    "go": word_set("go.mod"),
+    "rs": word_set("Cargo.toml"),
 }
 _LANGUAGE = {
     "py": "py", "js": "js", "jsx": "js", "mjs": "js", "cjs": "js", "ts": "js", "tsx": "js",
     "mts": "js", "cts": "js", "go": "go", "rs": "rs",
 }  # fmt: skip
-_MAX_MANIFESTS = 60
+_MAX_MANIFEST_BYTES = 2_000_000
+"""Of all manifests; of more, nothing is said."""
+_MAX_PACKAGE_CHARS = 200
 _MAX_IMPORTS = 40
-_NODE = frozenset(
-    [
-        "assert",
-        "async_hooks",
-        "buffer",
-        "child_process",
-        "cluster",
-        "console",
-        "constants",
-        "crypto",
-        "dgram",
-        "diagnostics_channel",
-        "dns",
-        "domain",
-        "events",
-        "fs",
-        "http",
-        "http2",
-        "https",
-        "inspector",
-        "module",
-        "net",
-        "os",
-        "path",
-        "perf_hooks",
-        "process",
-        "punycode",
-        "querystring",
-        "readline",
-        "repl",
-        "stream",
-        "string_decoder",
-        "sys",
-        "test",
-        "timers",
-        "tls",
-        "trace_events",
-        "tty",
-        "url",
-        "util",
-        "v8",
-        "vm",
-        "wasi",
-        "worker_threads",
-        "zlib",
-    ]
+_NODE = word_set(
+    """assert async_hooks buffer child_process cluster console constants crypto dgram
+    diagnostics_channel dns domain events fs http http2 https inspector module net os path
+    perf_hooks process punycode querystring readline repl stream string_decoder sys test timers
+    tls trace_events tty url util v8 vm wasi worker_threads zlib"""
 )
 """https://nodejs.org/api/modules.html#built-in-modules"""
-_RUST = frozenset(["std", "core", "alloc", "crate", "self", "super", "proc_macro", "test", "Self"])
+_RUST = word_set("std core alloc crate self super proc_macro test Self")
+_NAME = re.compile(r"@?[\w][\w./-]*")
+_SEPARATOR = re.compile(r"[-_.]+")
 _PACKAGE = re.compile(r"(@[\w.-]+/[\w.-]+|[A-Za-z][\w.-]*)(?:/.*)?")
 
 
@@ -94,20 +54,43 @@ def find_undeclared(versions: Versions, changes: Changes) -> Iterator[str]:
         and classify_path(path) == "source"
     ]
     for language in dict.fromkeys(language for _path, language in files):
-        manifests = [path for path in after.blobs if _MANIFESTS[language].search(path)]
+        manifests = [
+            path
+            for path, blob in after.blobs.items()
+            if blob.mode.startswith("100") and _is_manifest(path, language)
+        ]
         if not manifests or any(path in changes for path in manifests):
             continue
-        texts = _read_texts(after, manifests[:_MAX_MANIFESTS])
+        if sum(after.blobs[path].size_bytes for path in manifests) > _MAX_MANIFEST_BYTES:
+            continue
+        declared = _read_names(after, manifests)
         own = [path for path, of in files if of == language]
         imported = list(_new_imports(versions, own))[:_MAX_IMPORTS]
         for path, each, package in imported:
-            if not _is_declared(language, package, texts) and not _is_said(after, package, own):
+            if not _is_declared(language, package, declared) and not _is_said(after, package, own):
                 yield f"{path}:{each.line} imports `{package}`, which no manifest names."
 
 
-def _read_texts(view: RepositoryView, paths: Sequence[str]) -> str:
-    blobs = [view.blobs[path] for path in paths if view.blobs[path].size_bytes <= MAX_FILE_BYTES]
-    return "\n".join(content.decode("utf-8", "replace") for content in view.read(blobs))
+def is_requirements(path: str) -> bool:
+    """Whether it is one of the files that pip's `-r` reads, by its name."""
+    folder, _, name = path.rpartition("/")
+    is_named = "requirements" in name or folder.rpartition("/")[2] == "requirements"
+    return is_named and name.endswith((".txt", ".in"))
+
+
+def _is_manifest(path: str, language: str) -> bool:
+    is_named = path.rpartition("/")[2] in _MANIFESTS[language]
+    return is_named or (language == "py" and is_requirements(path))
+
+
+def _read_names(view: RepositoryView, paths: Sequence[str]) -> frozenset[str]:
+    """All words that may be names of packages."""
+    blobs = [view.blobs[path] for path in paths]
+    return frozenset(
+        name
+        for content in view.read(blobs)
+        for name in _NAME.findall(content.decode("utf-8", "replace"))
+    )
 
 
 def _new_imports(versions: Versions, paths: Sequence[str]) -> Iterator[tuple[str, Import, str]]:
@@ -129,6 +112,8 @@ def _new_imports(versions: Versions, paths: Sequence[str]) -> Iterator[tuple[str
 
 def _package(path: str, each: Import) -> str:
     """The package that the import is from; "" if it is of the standard library or a path."""
+    if len(each.module) > _MAX_PACKAGE_CHARS:
+        return ""
     suffix = path.rpartition(".")[2].lower()
     if suffix == "py":
         top = each.module.partition(".")[0]
@@ -147,15 +132,16 @@ def _is_inside(modules: ModuleFinder, path: str, each: Import, package: str) -> 
     return modules.find(path, each) is not None or modules.has_name(package)
 
 
-def _is_declared(language: str, package: str, texts: str) -> bool:
+def _is_declared(language: str, package: str, names: frozenset[str]) -> bool:
+    """Whether one of the names in the manifests may be meant. Of Python and Rust a name may have
+    further parts: `dateutil` is in `python-dateutil`."""
     if language == "go":
         parts = package.split("/")
-        return any(
-            re.search(rf"(?<![\w./-]){re.escape('/'.join(parts[:count]))}(?![\w./-])", texts)
-            for count in range(2, len(parts) + 1)
-        )
-    spelled = re.escape(package).replace("_", "[-_.]").replace(r"\-", "[-_.]")
-    return re.search(rf"(?<![\w@/-]){spelled}(?![\w/-])", texts, re.IGNORECASE) is not None
+        return any("/".join(parts[:count]) in names for count in range(2, len(parts) + 1))
+    if language == "js":
+        return package in names
+    spelled = f"-{_SEPARATOR.sub('-', package.lower())}-"
+    return any(spelled in f"-{_SEPARATOR.sub('-', name.lower())}-" for name in names)
 
 
 def _is_said(view: RepositoryView, package: str, own: Sequence[str]) -> bool:

@@ -40,7 +40,9 @@ def find_broken_references(versions: Versions, changes: Changes) -> Iterator[str
     versions.read((*users, *packages))
     versions.read_imported((*paths, *users), _MAX_IMPORTED_FILES)
     yield from _find_lost_imports(before, after, (*paths, *users))
-    yield from _find_misfits(before, after, dict.fromkeys((*paths, *users, *packages)))
+    # Of a file that may not be shown, nothing is told either.
+    told = [path for path in (*paths, *users, *packages) if path in after.view.shown]
+    yield from _find_misfits(before, after, dict.fromkeys(told))
 
 
 def _find_undefined(before: Version, after: Version, paths: Sequence[str]) -> Iterator[str]:
@@ -117,7 +119,7 @@ def _find_users(before: Version, after: Version, paths: Sequence[str]) -> list[s
     wanted = [name for name in dict.fromkeys(names) if len(name) > 1][:_MAX_NAMES]
     if not wanted:
         return []
-    view = after.view
+    view = after.view.visible()
     terms = {name: f"={name.lower().strip('_')}" for name in wanted}
     index = index_repository(view, sorted(set(terms.values())))
     said = {number for term in terms.values() for number in index.contents.frequencies(BODY, term)}

@@ -35,6 +35,7 @@ _MAX_HEAD_LINES = 6
 _CALLED = re.compile(r"(?<!\w)([A-Za-z_]\w{2,60})(?:::<[^<>()]{1,40}>)?!?\(")
 _BUILT_IN = frozenset(dir(builtins))
 _COMMENT = re.compile(r"\s*(?:#|//|/?\*|--\s|<!--)")
+_WORD = re.compile(r"\w+")
 _DECLARING = re.compile(r"(?:def|class|func|fn|function|new)\s{1,4}\Z")
 
 
@@ -129,11 +130,12 @@ class _Names:
                 yield source
 
     def _users(self, source: Source, name: str) -> Iterator[str]:
-        says = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
         extents = find_extents(source)
         defined = {each.line for each in source.definitions if each.name == name}
         for number, line in enumerate(source.lines, 1):
-            if number in defined or not says.search(line) or _COMMENT.match(line):
+            if name not in line or name not in _WORD.findall(line):
+                continue
+            if number in defined or _COMMENT.match(line):
                 continue
             if self._is_shown(source.path, number):
                 continue
