@@ -95,8 +95,9 @@ def solve(
     context_tokens = limits.context_tokens
 
     def revision(draft: Draft) -> Revision:
+        patch = diff(draft.changes)
         problems = find_problems(base, draft.changes, parsers)
-        return Revision(diff(draft.changes), draft.changes, draft.summary, draft.rejected, problems)
+        return Revision(patch, draft.changes, draft.summary, draft.rejected, problems)
 
     report_step("generate")
     author = _Author(task, base, model, parsers.check_syntax, context_tokens)

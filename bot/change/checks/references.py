@@ -145,12 +145,12 @@ def _find_misfits(before: Version, after: Version, paths: Iterable[str]) -> Iter
             yield f"{path}:{call.line} calls `{call.name}`, which is not defined any more."
 
 
-def _find_packages(after: Version, paths: Sequence[str]) -> list[str]:
+def _find_packages(version: Version, paths: Sequence[str]) -> list[str]:
     """The files of the changed packages of Go, where all files share their names."""
     folders = {path.rpartition("/")[0] for path in paths if path.endswith(".go")}
     return [
         path
-        for path in after.view.blobs
+        for path in version.view.blobs
         if path.endswith(".go") and path.rpartition("/")[0] in folders
     ][:_MAX_PACKAGE_FILES]
 
@@ -218,15 +218,12 @@ def _gone(before: Version, after: Version, path: str) -> Iterator[Call]:
     names = after.of(path)
     if names is None or path.endswith((".py", ".pyi")) or names.exports is None:
         return
-    files = [path]
-    if path.endswith(".go"):
-        files = [each for each in after.read_paths() if _is_same_package(each, path)]
-    was = _functions_of(before, files if path.endswith(".go") else [path])
-    now = _functions_of(after, files)
-    said = {name for each in files if (found := after.of(each)) for name in found.others}
-    removed = was - now - said
+    files = _find_packages(after, [path]) if path.endswith(".go") else [path]
+    now = [after.of(each) for each in files]
+    if None in now or len(files) == _MAX_PACKAGE_FILES:
+        return
+    declared = {name for found in now if found for name in (*found.functions, *found.others)}
+    old = _find_packages(before, [path]) if path.endswith(".go") else [path]
+    was = {name for each in old if (found := before.of(each)) for name in found.functions}
+    removed = was - declared
     yield from {call.name: call for call in names.calls if call.name in removed}.values()
-
-
-def _functions_of(version: Version, paths: Sequence[str]) -> set[str]:
-    return {name for path in paths if (found := version.of(path)) for name in found.functions}
