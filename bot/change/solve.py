@@ -140,12 +140,12 @@ def _review(
             break
         shown += draft.shown
         notes += [draft.unfinished] if draft.unfinished else []
-        new = make_revision(draft)
+        new = now if draft.changes == now.changes else make_revision(draft)
         is_last = len(revisions) > max_revisions
         verdict, note = decide(reviewer, verdict, revisions, new, is_last=is_last)
         notes += [note] if note else []
         if verdict.decision != "taken":
-            left = tuple(dict.fromkeys((*now.rejected, *new.rejected)))
+            left = tuple(dict.fromkeys((*now.rejected, *draft.rejected)))
             revisions[-1] = replace(now, verdict=verdict, rejected=left)
             break
         revisions[-1] = replace(now, verdict=verdict)

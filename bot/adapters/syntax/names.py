@@ -34,7 +34,7 @@ _PYTHON_2 = frozenset({
 })  # fmt: skip
 """Names and modules that only Python 2 has, or only Windows: code for several of them asks which it
 runs on."""
-_DYNAMIC = ("globals()", "sys.modules[", "vars()", "__getattr__", "lazy")
+_DYNAMIC = ("globals()", "sys.modules[", "vars()", "lazy_loader", "LazyModule")
 """What a module says that may give it names in other ways than by declaring them."""
 
 
@@ -62,11 +62,12 @@ def _read_python(path: str, content: bytes) -> Answer:
     text = content.decode("utf-8", "replace")
     reader = _PythonReader()
     reader.read(tree)
-    is_dynamic = reader.has_star or any(words in text for words in _DYNAMIC)
+    own = frozenset(_module_names(tree.body))
+    is_dynamic = reader.has_star or "__getattr__" in own or any(each in text for each in _DYNAMIC)
     return {
         "undefined": [] if path.endswith(".pyi") else _find_undefined(tree),
         "imports": reader.imports,
-        "exports": None if is_dynamic else sorted(_module_names(tree.body)),
+        "exports": None if is_dynamic else sorted(own),
         "functions": reader.functions,
         "calls": [call for call in reader.calls if call[0] not in reader.rebound],
         "others": [],

@@ -103,6 +103,21 @@ def test_who_imports_a_file_that_goes_is_found(files: Mapping[str, str], gone: s
     assert broken(files, {gone: None, moved: files[gone]})
 
 
+def test_only_a_modules_own_getattr_may_give_it_other_names() -> None:
+    lazy = (
+        PACKAGE["shop/order.py"]
+        + "\n\nclass Lazy:\n    def __getattr__(self, name):\n        return 1\n"
+    )
+    assert edited(
+        {**PACKAGE, "shop/order.py": lazy}, "shop/main.py", "Order, total", "Order, sum_up"
+    )
+
+
+def test_a_package_of_go_with_a_file_that_does_not_parse_is_not_judged() -> None:
+    files = {**GO, "odd.go": "package shop\n\nfunc round( {\n"}
+    assert edited(files, "order.go", "func round", "func roundUp") == []
+
+
 @pytest.mark.parametrize("files", [PACKAGE, SCRIPTS, GO, RUST])
 def test_what_holds_gives_no_sentence(files: Mapping[str, str]) -> None:
     assert broken({}, files) == []
