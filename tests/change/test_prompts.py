@@ -115,6 +115,13 @@ def test_the_review_holds_task_explanation_change_callers_and_findings() -> None
     assert all(label in system for label in ("Input:", "Place:", "Result:", "[CONFIDENT]"))
 
 
+def test_in_another_language_the_labels_of_a_counterexample_stay() -> None:
+    task = Task("o/r", "Do it.", language="German")
+    user = prompts.review_prompt(task, "", "d").messages[1].text
+    assert "in German" in user
+    assert "`Input:`, `Place:` and `Result:` stay" in user
+
+
 def test_the_review_of_a_revision_says_what_was_mended() -> None:
     fault = Counterexample("add(1, 2)", "app.py:2", "gives -1")
     user = prompts.review_prompt(Task("o/r", "Do it."), "", "d", mended=(fault,)).messages[1].text

@@ -148,9 +148,8 @@ def test_instructions_and_language_reach_the_model(set_scene: SetScene) -> None:
     scene = settled(set_scene, "instructions: Two blank lines, always.\nlanguage: German\n")
     scene.tell("/tinygen Louder.")
     assert len(scene.asked) == 2
-    for asked in scene.asked:
-        assert "Two blank lines, always." in asked
-        assert "in German" in asked
+    assert ["Two blank lines, always." in asked for asked in scene.asked] == [True, False]
+    assert all("in German" in asked for asked in scene.asked)
 
 
 def test_a_protected_path_is_left_as_it_is_and_told(set_scene: SetScene) -> None:

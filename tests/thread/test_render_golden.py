@@ -8,8 +8,25 @@ from pathlib import Path
 
 import pytest
 
-from bot.thread.render import MAX_OPEN_LINES, render_comment, render_help, render_pull_body
-from bot.types import Command, Failure, Job, Report, ShownFile, Step, Target, Usage
+from bot.thread.render import (
+    MAX_OPEN_LINES,
+    render_comment,
+    render_help,
+    render_pull_body,
+    render_reflection,
+)
+from bot.types import (
+    Command,
+    Counterexample,
+    Failure,
+    Job,
+    Report,
+    ShownFile,
+    Step,
+    Target,
+    Usage,
+    Verdict,
+)
 from bot.types.snapshot import FileStat, Patch
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -72,10 +89,32 @@ BROKEN = Failure(
 )
 PULL = "https://github.com/octocat/greeter/pull/4"
 HELP = Report(replace(JOB, command=Command("help")), "done")
+FAULT = Counterexample("greet('ada')", "greet.py:5", 'it says "HEY", not "HELLO"')
+TAKEN = Verdict(
+    confident=False,
+    reason='Input: greet(\'ada\')\nPlace: greet.py:5\nResult: it says "HEY", not "HELLO"',
+    counterexamples=(FAULT,),
+    decision="taken",
+    why="A comparison of both versions chose it.",
+    comparison="Only one of them says HELLO.",
+)
+KEPT = Verdict(
+    confident=False,
+    reason="I would whisper.\n\n- and\n- shout",
+    decision="kept",
+    why="Its edits were not used: it named no input, place and wrong result.",
+)
 ENDINGS = {
     "queued": replace(DONE, state="queued", steps=STEPS, usage=Usage(), notes=()),
     "running": replace(DONE, state="running", steps=STEPS, reflections=(), notes=()),
     "diff": DONE,
+    "revised": replace(
+        DONE,
+        reflections=tuple(
+            map(render_reflection, (TAKEN, KEPT, Verdict(confident=True, reason="It is loud.")))
+        ),
+        first_patch=Patch(BASE, ONE.replace("HELLO", "HEY"), STATS[:1]),
+    ),
     "long_diff": replace(DONE, patch=Patch(BASE, LONG, STATS)),
     "pull_request": replace(DONE, mode="pr", patch=Patch(BASE, ONE, STATS), pull_request_url=PULL),
     "commit": replace(

@@ -58,6 +58,7 @@ the fault cannot happen, or happens in both, the one that does nothing unasked. 
 end with [A] or [B].
 """
 
+_LABELS = "The words `Input:`, `Place:` and `Result:` stay as they are."
 _LIMITS = RequestLimits()
 
 
@@ -82,7 +83,7 @@ def review_prompt(
         material(tag, what, diff),
         material(tag, "lines elsewhere that name what is changed", elsewhere),
         material(tag, "what checks of the change found", _bullets(findings)),
-        language(task),
+        joined(language(task), _LABELS if task.language else ""),
         f"Answer with {CONFIDENT} or {REVISION_NEEDED}.",
     )
     system = system_message(tag, _REVIEW, FORM, request_form(limits))
