@@ -7,9 +7,11 @@ The answer has the fields of `bot.types.source_names.SourceNames`.
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from importlib import import_module
+from itertools import chain
 from typing import Any
 
 GRAMMARS = {
@@ -28,12 +30,14 @@ GRAMMARS = {
 Answer = dict[str, Any]
 _PYTHON_2 = frozenset({
     "ConfigParser", "Cookie", "HTMLParser", "Queue", "StringIO", "Tkinter", "WindowsError",
-    "__builtin__", "basestring", "cPickle", "cStringIO", "cmp", "commands", "cookielib",
-    "dummy_thread", "execfile", "file", "httplib", "long", "raw_input", "reduce", "reload",
-    "thread", "unichr", "unicode", "urllib2", "urlparse", "xrange", "xmlrpclib",
+    "__builtin__", "basestring", "cPickle", "cStringIO", "cookielib",
+    "dummy_thread", "execfile", "httplib", "long", "raw_input", "reload",
+    "unichr", "unicode", "urllib2", "urlparse", "xrange", "xmlrpclib",
 })  # fmt: skip
 """Names and modules that only Python 2 has, or only Windows: code for several of them asks which it
 runs on."""
+_PLAIN_BASES = ("object", "Exception", "ValueError", "TypeError", "RuntimeError")
+"""Bases that leave it to the class what it is called with; others may have a metaclass."""
 _DYNAMIC = ("globals()", "sys.modules[", "vars()", "lazy_loader", "LazyModule")
 """What a module says that may give it names in other ways than by declaring them."""
 
@@ -62,23 +66,28 @@ def _read_python(path: str, content: bytes) -> Answer:
     text = content.decode("utf-8", "replace")
     reader = _PythonReader()
     reader.read(tree)
-    own = frozenset(_module_names(tree.body))
+    by_functions = (each.names for each in ast.walk(tree) if isinstance(each, ast.Global))
+    own = frozenset((*_module_names(tree.body), *chain.from_iterable(by_functions)))
     is_dynamic = reader.has_star or "__getattr__" in own or any(each in text for each in _DYNAMIC)
     return {
-        "undefined": [] if path.endswith(".pyi") else _find_undefined(tree),
+        "undefined": _find_undefined(path, tree, is_dynamic=is_dynamic),
         "imports": reader.imports,
         "exports": None if is_dynamic else sorted(own),
         "functions": reader.functions,
-        "calls": [call for call in reader.calls if call[0] not in reader.rebound],
-        "others": [],
+        "calls": [
+            call for call in reader.calls if call[0].rpartition(".")[2] not in reader.rebound
+        ],
+        "others": sorted(reader.rebound),
     }
 
 
-def _find_undefined(tree: ast.Module) -> list[list[Any]]:
+def _find_undefined(path: str, tree: ast.Module, *, is_dynamic: bool) -> list[list[Any]]:
     from pyflakes import checker, messages
 
-    found = checker.Checker(tree).messages
-    kinds = (messages.UndefinedName, messages.UndefinedExport)
+    found = checker.Checker(tree, filename=path).messages
+    kinds = (messages.UndefinedName, *(() if is_dynamic else (messages.UndefinedExport,)))
+    if path.endswith(".pyi"):
+        return []
     return [
         [str(message.message_args[0]), message.lineno]
         for message in found
@@ -95,12 +104,25 @@ def _module_names(body: list[ast.stmt]) -> Iterator[str]:
             yield from (alias.asname or alias.name.partition(".")[0] for alias in statement.names)
         else:
             for node in ast.walk(statement):
-                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                    yield node.id
+                yield from _bound_by(node)
             for inner in ("body", "orelse", "finalbody", "handlers", "cases"):
                 for each in getattr(statement, inner, ()):
                     is_clause = isinstance(each, ast.ExceptHandler | ast.match_case)
                     yield from _module_names(each.body if is_clause else [each])
+
+
+def _bound_by(node: ast.AST) -> Iterator[str]:
+    """The names that a node itself binds, but for definitions and imports."""
+    if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+        yield node.id
+    elif isinstance(node, ast.arg):
+        yield node.arg
+    elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar):
+        yield from (node.name,) if node.name else ()
+    elif isinstance(node, ast.MatchMapping):
+        yield from (node.rest,) if node.rest else ()
+    elif isinstance(node, ast.Global):
+        yield from node.names
 
 
 class _PythonReader:
@@ -115,21 +137,33 @@ class _PythonReader:
         self.has_star = False
 
     def read(self, tree: ast.Module) -> None:
-        stack: list[tuple[ast.AST, str, str, bool]] = [(tree, "", "", False)]
+        stack: list[tuple[ast.AST, str, str, bool, bool]] = [(tree, "", "", False, False)]
         while stack:
-            node, owner, around, is_optional = stack.pop()
-            self._read_node(node, owner, around, is_optional)
+            node, owner, around, is_optional, fails = stack.pop()
+            self._read_node(node, owner, around, is_optional=is_optional, is_expected_to_fail=fails)
             inner_owner, inner = owner, around
             if isinstance(node, ast.ClassDef):
                 inner_owner, inner = node.name, "class"
             elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
                 inner = "function"
-            is_optional = is_optional or inner == "function" or isinstance(node, ast.Try | ast.If)
+            fails = fails or _expects_failure(node)
+            is_optional = (
+                is_optional or fails or inner == "function" or isinstance(node, ast.Try | ast.If)
+            )
             stack += [
-                (child, inner_owner, inner, is_optional) for child in ast.iter_child_nodes(node)
+                (child, inner_owner, inner, is_optional, fails)
+                for child in ast.iter_child_nodes(node)
             ]
 
-    def _read_node(self, node: ast.AST, owner: str, around: str, is_optional: bool) -> None:
+    def _read_node(
+        self,
+        node: ast.AST,
+        owner: str,
+        around: str,
+        *,
+        is_optional: bool,
+        is_expected_to_fail: bool,
+    ) -> None:
         if isinstance(node, ast.Import):
             self._add_import(node, is_optional)
         elif isinstance(node, ast.ImportFrom):
@@ -139,11 +173,12 @@ class _PythonReader:
         elif isinstance(node, ast.ClassDef):
             self._add_class(node, around)
         elif isinstance(node, ast.Call):
-            self._add_call(node, owner)
-        elif isinstance(node, ast.arg):
-            self.rebound.add(node.arg)
-        elif isinstance(node, ast.Name):
-            self.rebound |= set() if isinstance(node.ctx, ast.Load) else {node.id}
+            if not is_expected_to_fail:
+                self._add_call(node, owner)
+        elif isinstance(node, ast.Attribute):
+            self.rebound |= set() if isinstance(node.ctx, ast.Load) else {node.attr}
+        else:
+            self.rebound |= set(_bound_by(node))
 
     def _add_import(self, node: ast.Import, is_optional: bool) -> None:
         for alias in node.names:
@@ -183,6 +218,7 @@ class _PythonReader:
             len(init) == 1
             and not around
             and not (node.decorator_list or node.keywords or init[0].decorator_list)
+            and all(getattr(base, "id", "") in _PLAIN_BASES for base in node.bases)
             and node.name not in self.functions
         )
         parameters = _parameters(init[0].args, is_method=True) if is_known else None
@@ -205,6 +241,14 @@ class _PythonReader:
         keywords = [each.arg for each in node.keywords]
         is_open = is_open or None in keywords
         self.calls.append([name, len(node.args), keywords, is_open, node.lineno])
+
+
+def _expects_failure(node: ast.AST) -> bool:
+    """Whether it is `with raises(...)` or `with suppress(...)`."""
+    items = node.items if isinstance(node, ast.With | ast.AsyncWith) else []
+    called = [each.context_expr.func for each in items if isinstance(each.context_expr, ast.Call)]
+    names = [getattr(each, "attr", getattr(each, "id", "")) for each in called]
+    return any(name.lower().endswith(("raises", "suppress", "warns")) for name in names)
 
 
 def _is_standard(module: str) -> bool:
@@ -246,11 +290,25 @@ _IDENTIFIERS = {
     "jsx_identifier",
     "package_identifier",
 }
+_MAX_TOP_DEPTH = 2
+"""How deep a function at the top of a file stands: JavaScript's may be in an `export`."""
+_MAX_TEXT_BYTES = 5_000
+"""Of a node whose text is looked at."""
 _FUNCTIONS = {
     "function_declaration",
     "generator_function_declaration",
     "function_item",
 }
+_RUST_TYPES = {"enum_item", "struct_item", "trait_item", "type_item", "union_item"}
+_RUST_ITEMS = {"mod_item", "use_declaration", "extern_crate_declaration", *_RUST_TYPES}
+_PLAIN_ARGUMENTS = {
+    "identifier", "interpreted_string_literal", "raw_string_literal", "int_literal",
+    "float_literal", "true", "false", "nil", "integer_literal", "string_literal", "boolean_literal",
+    "reference_expression", "selector_expression", "field_expression", "binary_expression",
+}  # fmt: skip
+_SAYS_EXPORTS = re.compile(rb"\b(?:module\.exports|exports|__exportStar)\b|\bexport import\b")
+"""CommonJS, and what else gives a module names in a way that is not read."""
+_PACKAGE = re.compile(r"^package (\w+)", re.MULTILINE)
 _OPTIONAL = {"try_statement", "if_statement", "conditional_type"}
 
 
@@ -263,7 +321,13 @@ def _read_by_grammar(suffix: str, content: bytes) -> Answer | None:
     if root.has_error:
         return None
     reader = _GrammarReader(suffix)
+    reader.is_dynamic = suffix not in ("go", "rs") and _SAYS_EXPORTS.search(content) is not None
     reader.read(root)
+    if suffix == "go":
+        reader.exports = set(_PACKAGE.findall(content.decode("utf-8", "replace"))[:1])
+        reader.is_dynamic = reader.is_dynamic or b"//go:build" in content or b"+build" in content
+    if suffix == "rs":
+        reader.imports = [each for each in reader.imports if each[0] not in reader.declared]
     return {
         "undefined": [],
         "imports": reader.imports,
@@ -283,6 +347,9 @@ class _GrammarReader:
         self.calls: list[list[Any]] = []
         self.others: set[str] = set()
         self.is_dynamic = False
+        self.declared: set[str] = set()
+        """Of Rust: modules, types and what `use` brings, which the first part of a path may
+        mean."""
 
     def read(self, root: Any) -> None:
         stack = [(root, False, 0)]
@@ -306,12 +373,8 @@ class _GrammarReader:
         elif kind in ("import_statement", "import_spec", "export_statement"):
             self._add_import(node, is_optional)
             self._add_exports(node)
-        elif kind in ("mod_item", "use_declaration", "extern_crate_declaration"):
-            self._add_rust(node)
-        elif kind == "assignment_expression":
-            left = node.child_by_field_name("left")
-            if _text(left).startswith(("module.exports", "exports.")):
-                self.is_dynamic = True
+        elif kind in _RUST_ITEMS:
+            self._add_rust(node, depth)
         return set()
 
     def _add_call(self, node: Any, is_optional: bool) -> set[int]:
@@ -321,23 +384,27 @@ class _GrammarReader:
             return set()
         given = [each for each in arguments.named_children if each.type != "comment"]
         if called.type == "import" or _text(called) == "require":
+            is_optional = is_optional or called.type == "import"
             if len(given) == 1 and given[0].type == "string":
                 self.imports.append([_unquoted(given[0]), "", 0, _line(node), is_optional])
             return set()
         if called.type != "identifier":
             return set()
-        is_open = _text(arguments).rstrip(") \n\t,").endswith("...") or any(
-            each.type in ("spread_element", "variadic_argument") for each in given
-        )
+        types = {each.type for each in arguments.children}
+        is_open = bool(types & {"spread_element", "variadic_argument", "..."})
         # In Go, one call may give all arguments.
-        is_open = is_open or (len(given) == 1 and given[0].type == "call_expression")
+        is_open = is_open or (len(given) == 1 and given[0].type not in _PLAIN_ARGUMENTS)
         self.calls.append([_text(called), len(given), [], is_open, _line(node)])
         return {called.start_byte}
 
     def _add_function(self, node: Any, depth: int) -> set[int]:
         name = node.child_by_field_name("name")
-        if name is None or depth > 2:
+        if name is None:
             return set()
+        if depth > _MAX_TOP_DEPTH:
+            # It is not of the whole file: its name may mean something else there.
+            self.others.add(_text(name))
+            return {name.start_byte}
         known = None
         parameters = node.child_by_field_name("parameters")
         is_typed = self._suffix in ("go", "rs") and parameters is not None
@@ -377,22 +444,34 @@ class _GrammarReader:
             else:
                 self.exports |= set(_declared(each))
 
-    def _add_rust(self, node: Any) -> None:
-        text = " ".join(_text(node).split())
-        if node.type == "mod_item":
+    def _add_rust(self, node: Any, depth: int) -> None:
+        if node.type in _RUST_TYPES:
+            self.declared.add(_text(node.child_by_field_name("name")))
+        elif node.type == "mod_item":
+            name = _text(node.child_by_field_name("name"))
+            self.declared.add(name)
             if node.child_by_field_name("body") is None:
-                name = _text(node.child_by_field_name("name"))
-                is_odd = node.prev_named_sibling is not None and (
-                    node.prev_named_sibling.type == "attribute_item"
-                )
+                is_odd = depth > 1 or _has_attribute(node)
                 self.imports.append([f"mod {name}", "", 0, _line(node), is_odd])
-            return
-        self.is_dynamic = self.is_dynamic or "*" in text
+        else:
+            self._add_use(node)
+
+    def _add_use(self, node: Any) -> None:
+        text = _text(node)
+        self.is_dynamic = self.is_dynamic or "*" in text or not text
         path = node.child_by_field_name("argument") or node.child_by_field_name("name")
         if path is not None:
             first = _text(path).lstrip(":").partition("::")[0].partition(" ")[0]
+            self.declared |= {name for name in re.findall(r"\w+", text) if name != first}
             if first.isidentifier():
                 self.imports.append([first, "", 0, _line(node), False])
+
+
+def _has_attribute(node: Any) -> bool:
+    before = node.prev_named_sibling
+    while before is not None and before.type.endswith("comment"):
+        before = before.prev_named_sibling
+    return before is not None and before.type == "attribute_item"
 
 
 def _count_parameters(parameters: Any) -> list[Any] | None:
@@ -434,7 +513,10 @@ def _descend(node: Any) -> Iterator[Any]:
 
 
 def _text(node: Any) -> str:
-    return node.text.decode("utf-8", "replace") if node is not None else ""
+    """ "" for a long one: looking at the text of each of many nested nodes takes long."""
+    if node is None or node.end_byte - node.start_byte > _MAX_TEXT_BYTES:
+        return ""
+    return str(node.text.decode("utf-8", "replace"))
 
 
 def _unquoted(node: Any) -> str:

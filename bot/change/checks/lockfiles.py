@@ -17,7 +17,9 @@ _LOCKS = word_set(
     """package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml bun.lock poetry.lock uv.lock
     pdm.lock Pipfile.lock Cargo.lock composer.lock Gemfile.lock mix.lock"""
 )
-_HOST = re.compile(r"\b(?:https?|git|ssh)://(?:[^\s/@\"']{1,200}@)?([A-Za-z0-9.-]{1,253})")
+_ADDRESS = re.compile(r"(?:https?|git|ssh)://([^\s/\"'#?\\]{1,300})", re.IGNORECASE)
+_SOURCE = re.compile(r"\b(?:resolved|resolution|tarball|registry|remote|source|url|index)\b")
+_ARCHIVE = re.compile(r"\.(?:git|zip|tgz|tar\.gz|whl|crate)\b|/(?:zipball|tarball|simple)\b")
 _PINNED = re.compile(r"\s*([A-Za-z0-9][\w.-]{0,99})(?:\[[^\]]{0,200}\])?\s*(===?)?")
 _REGISTRIES = word_set(
     """registry.npmjs.org registry.yarnpkg.com files.pythonhosted.org pypi.org pypi.python.org
@@ -41,12 +43,12 @@ def find_lock_changes(base: RepositoryView, changes: Changes) -> Iterator[str]:
             yield from _new_hosts(path, old, new)
         elif is_requirements(path) and old:
             yield from _unpinned(path, old, new)
+            yield from _new_hosts(path, _options(old), _options(new))
 
 
 def _new_hosts(path: str, old: str, new: str) -> Iterator[str]:
-    before = _count_hosts(old)
-    known = set(before) if old else set(_REGISTRIES)
-    after = _count_hosts(new)
+    before, after = _count_hosts(old), _count_hosts(new)
+    known = set(before) or _REGISTRIES
     hosts = [host for host in after if host not in known][:_MAX_HOSTS]
     if hosts:
         named = ", ".join(f"{host} ({after[host]} of {after.total()})" for host in hosts)
@@ -54,15 +56,15 @@ def _new_hosts(path: str, old: str, new: str) -> Iterator[str]:
 
 
 def _count_hosts(text: str) -> Counter[str]:
-    """How many lines name each host first; addresses of funding pages and the like are of no
-    package."""
+    """How many lines name each host as the source of a package. JSON's `"url"` is of other things
+    too: it counts with the address of an archive."""
     counts: Counter[str] = Counter()
-    for line in text.split("\n"):
-        if '"url"' in line or "funding" in line or "homepage" in line:
+    for line in text.replace("\\/", "/").split("\n"):
+        if not _SOURCE.search(line):
             continue
-        match = _HOST.search(line[:2_000])
-        if match:
-            counts[match[1].lower()] += 1
+        hosts = {found.rpartition("@")[2].lower() for found in _ADDRESS.findall(line)}
+        if '"url"' not in line or _ARCHIVE.search(line):
+            counts.update(hosts)
     return counts
 
 
@@ -75,11 +77,16 @@ def _unpinned(path: str, old: str, new: str) -> Iterator[str]:
         yield f"{path} does not fix the version of {', '.join(loose[:_MAX_HOSTS])}, as it does of others."
 
 
+def _options(text: str) -> str:
+    """The lines of options, such as `--extra-index-url`, as sources."""
+    return "\n".join(f"source {line}" for line in text.split("\n") if line.startswith("-"))
+
+
 def _read_pins(text: str) -> dict[str, bool]:
     """Whether each requirement is fixed to a version or an address."""
     pins: dict[str, bool] = {}
     for line in text.split("\n"):
         match = _PINNED.match(line[:2_000])
-        if match and not line.lstrip().startswith(("#", "-")):
-            pins[match[1].lower()] = bool(match[2]) or " @ " in line
+        if match and not line.lstrip().startswith(("#", "-")) and "://" not in line:
+            pins[match[1].lower()] = bool(match[2]) and "*" not in line
     return pins

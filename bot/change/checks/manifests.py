@@ -4,7 +4,7 @@ file of the repository names."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from bot.change.checks.modules import ModuleFinder
 from bot.change.checks.versions import Versions
@@ -36,6 +36,16 @@ _NODE = word_set(
     tls trace_events tty url util v8 vm wasi worker_threads zlib"""
 )
 """https://nodejs.org/api/modules.html#built-in-modules"""
+_INSTALLERS = word_set("pip pkg_resources setuptools")
+_DISTRIBUTIONS = {
+    "PIL": "pillow", "cv2": "opencv", "bs4": "beautifulsoup4", "sklearn": "scikit-learn",
+    "skimage": "scikit-image", "attr": "attrs", "jwt": "pyjwt", "git": "gitpython",
+    "serial": "pyserial", "Crypto": "pycryptodome", "MySQLdb": "mysqlclient", "yaml": "pyyaml",
+    "rest_framework": "djangorestframework", "win32api": "pywin32", "win32con": "pywin32",
+    "psycopg2": "psycopg2-binary", "dotenv": "python-dotenv", "magic": "python-magic",
+    "OpenSSL": "pyopenssl", "docx": "python-docx", "fitz": "pymupdf", "md5": "md-5",
+}  # fmt: skip
+"""Packages that are published under another name than they are imported by."""
 _RUST = word_set("std core alloc crate self super proc_macro test Self")
 _NAME = re.compile(r"@?[\w][\w./-]*")
 _SEPARATOR = re.compile(r"[-_.]+")
@@ -65,9 +75,12 @@ def find_undeclared(versions: Versions, changes: Changes) -> Iterator[str]:
             continue
         declared = _read_names(after, manifests)
         own = [path for path, of in files if of == language]
+        versions.read(changes)
+        had = _imported_before(versions, changes)
         imported = list(_new_imports(versions, own))[:_MAX_IMPORTS]
         for path, each, package in imported:
-            if not _is_declared(language, package, declared) and not _is_said(after, package, own):
+            is_known = package in had or _is_declared(language, package, declared)
+            if not is_known and not _is_said(after, package, own):
                 yield f"{path}:{each.line} imports `{package}`, which no manifest names."
 
 
@@ -110,6 +123,12 @@ def _new_imports(versions: Versions, paths: Sequence[str]) -> Iterator[tuple[str
                     yield path, each, package
 
 
+def _imported_before(versions: Versions, paths: Iterable[str]) -> set[str]:
+    """By any of the changed files: what they import may move from one to another."""
+    found = ((path, versions.before.of(path)) for path in paths)
+    return {_package(path, each) for path, names in found if names for each in names.imports}
+
+
 def _package(path: str, each: Import) -> str:
     """The package that the import is from; "" if it is of the standard library or a path."""
     if len(each.module) > _MAX_PACKAGE_CHARS:
@@ -117,7 +136,7 @@ def _package(path: str, each: Import) -> str:
     suffix = path.rpartition(".")[2].lower()
     if suffix == "py":
         top = each.module.partition(".")[0]
-        return "" if each.level else top
+        return "" if each.level or top in _INSTALLERS else top
     if suffix == "go":
         return each.module if "." in each.module.partition("/")[0] else ""
     if suffix == "rs":
@@ -129,7 +148,8 @@ def _package(path: str, each: Import) -> str:
 
 def _is_inside(modules: ModuleFinder, path: str, each: Import, package: str) -> bool:
     """Whether the repository itself may have a module of this name, wherever it stands."""
-    return modules.find(path, each) is not None or modules.has_name(package)
+    parts = package.removeprefix("@").split("/")
+    return modules.find(path, each) is not None or any(map(modules.has_name, parts[:2]))
 
 
 def _is_declared(language: str, package: str, names: frozenset[str]) -> bool:
@@ -140,8 +160,12 @@ def _is_declared(language: str, package: str, names: frozenset[str]) -> bool:
         return any("/".join(parts[:count]) in names for count in range(2, len(parts) + 1))
     if language == "js":
         return package in names
-    spelled = f"-{_SEPARATOR.sub('-', package.lower())}-"
-    return any(spelled in f"-{_SEPARATOR.sub('-', name.lower())}-" for name in names)
+    spelled = [
+        f"-{_SEPARATOR.sub('-', each.lower())}-"
+        for each in (package, _DISTRIBUTIONS.get(package, package))
+    ]
+    written = [f"-{_SEPARATOR.sub('-', name.lower())}-" for name in names]
+    return any(each in name for each in spelled for name in written)
 
 
 def _is_said(view: RepositoryView, package: str, own: Sequence[str]) -> bool:

@@ -10,9 +10,9 @@ from bot.types.source_names import Import
 
 _SCRIPTS = (
     "", ".js", ".jsx", ".ts", ".tsx", ".mjs", ".cjs", ".mts", ".cts", ".d.ts", ".json", ".vue",
-    ".svelte", ".css", ".node", ".wasm", ".svg", ".png",
+    ".svelte", ".d.mts", ".d.cts", ".css", ".node", ".wasm", ".svg", ".png",
 )  # fmt: skip
-_GENERATED = ("version", "_pb2", "generated", "_build", "dist")
+_GENERATED = ("version", "_pb2", "generated", "_build", "dist", "__about__", "$", ".gen")
 """Parts of the names of files that a build makes: they are in no commit."""
 
 
@@ -39,7 +39,8 @@ class ModuleFinder:
             found = None
         else:
             found = self._find_script(path, each)
-        is_made = found == [] and any(part in each.module.lower() for part in _GENERATED)
+        words = f"{each.module} {each.name}".lower()
+        is_made = found == [] and any(part in words for part in _GENERATED)
         return None if is_made else found
 
     def has_submodule(self, files: Sequence[str], name: str) -> bool:
@@ -72,7 +73,11 @@ class ModuleFinder:
                 return None
             parts = parts[: len(parts) - each.level + 1]
             module = [part for part in each.module.split(".") if part]
-            return self._python_files("/".join([*parts, *module])) or []
+            inside = "/".join([*parts, *module])
+            # A package without `__init__` has a folder alone, a compiled module a name like `_core`.
+            is_unknown = inside in self._folders or inside in self._paths or each.is_optional
+            is_unknown = is_unknown or (module[-1:] or [""])[0].startswith("_")
+            return self._python_files(inside) or (None if is_unknown else [])
         module = each.module.split(".")
         roots = list(self._python_roots(path, module[0]))
         if not roots or each.is_optional:
@@ -91,15 +96,19 @@ class ModuleFinder:
         return []
 
     def _python_roots(self, path: str, top: str) -> Iterator[str]:
-        """The folders from which the top package can be imported: the file's own ones upwards, and
-        `src`; only packages with an `__init__`, since others may be anything."""
-        parts = path.split("/")[:-1]
-        folders = ["/".join(parts[:count]) for count in range(len(parts), -1, -1)]
-        for folder in dict.fromkeys((*folders, "src", "lib", "python")):
-            inside = f"{folder}/{top}".lstrip("/")
-            is_package = f"{folder}/__init__.py".lstrip("/") in self._paths
-            if f"{inside}/__init__.py" in self._paths and not is_package:
-                yield folder
+        """The folders that have the top package or module: the one that the file's own package is
+        in, the repository's, and `src`; only packages with an `__init__`, since others may be
+        anything."""
+        folder = path.rpartition("/")[0]
+        while folder and self._is_package(folder):
+            folder = folder.rpartition("/")[0]
+        for root in dict.fromkeys((folder, "", "src", "lib", "python")):
+            inside = f"{root}/{top}".lstrip("/")
+            if self._is_package(inside) or f"{inside}.py" in self._paths:
+                yield root
+
+    def _is_package(self, folder: str) -> bool:
+        return f"{folder}/__init__.py" in self._paths
 
     def _python_files(self, stem: str) -> list[str] | None:
         files = [
@@ -111,7 +120,7 @@ class ModuleFinder:
         return None
 
     def _find_script(self, path: str, each: Import) -> list[str] | None:
-        is_relative = each.module.startswith(("./", "../"))
+        is_relative = each.module.startswith(("./", "../")) and not each.is_optional
         is_declaration = ".d." in posixpath.basename(path)
         if not is_relative or is_declaration or any(sign in each.module for sign in "?!*"):
             return None
@@ -120,17 +129,18 @@ class ModuleFinder:
         if target.startswith("..") or f"{target}/package.json".lstrip("/") in self._paths:
             # Outside, or a package whose manifest says what is meant.
             return None
-        stems = [
-            target,
-            re.sub(r"\.[mc]?jsx?$", "", target),
-        ]  # TypeScript names what it is compiled to
+        # TypeScript names what a file is compiled to.
+        stems = [target, re.sub(r"\.[mc]?jsx?$", "", target)]
         tried = [f"{stem}{end}" for stem in stems for end in _SCRIPTS]
         tried += [f"{target}/index{end}".lstrip("/") for end in _SCRIPTS]
         found = [each for each in tried if each in self._paths]
         if found:
-            return found[:1]
+            # Declarations beside a script say what it exports.
+            return [each for each in found if ".d." in each] or found[:1]
         is_made = posixpath.dirname(target) not in self._folders
-        return None if is_made or target in self._folders else []
+        # `b.ios.ts` for `./b`, and languages that are compiled to scripts.
+        is_special = any(stem in self._stems for stem in stems)
+        return None if is_made or is_special or target in self._folders else []
 
     def _find_rust(self, path: str, each: Import) -> list[str] | None:
         if not each.module.startswith("mod ") or each.is_optional:

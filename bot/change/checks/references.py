@@ -7,13 +7,15 @@ Parsers read the changed files, those that they import from, and those that impo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from bot.change.checks.versions import Version, Versions
 from bot.change.context.index import BODY
 from bot.change.context.paths import language_of
 from bot.change.context.ranking.retrieval import index_repository
+from bot.change.context.tokenize import word_set
 from bot.types.snapshot import Changes
 from bot.types.source_names import Call, Import, Parameters, SourceNames
 
@@ -25,6 +27,12 @@ _MAX_USERS = 40
 _MAX_NAMES = 20
 _MAX_LOST = 5
 _MAX_PACKAGE_FILES = 60
+_BUILT_IN = word_set(
+    """append cap clear close complex copy delete imag len make max min new panic print println real
+    recover drop fetch structuredClone parseInt parseFloat isNaN setTimeout clearTimeout setInterval
+    clearInterval queueMicrotask atob btoa alert confirm prompt require"""
+)
+"""Of Go, Rust and JavaScript: what is meant where a function of that name is gone."""
 
 
 def find_broken_references(versions: Versions, changes: Changes) -> Iterator[str]:
@@ -36,7 +44,12 @@ def find_broken_references(versions: Versions, changes: Changes) -> Iterator[str
     versions.read(paths)
     yield from _find_undefined(before, after, paths)
     users = _find_users(before, after, paths)
-    packages = _find_packages(after, paths)
+    packages = [
+        file
+        for path in paths
+        if path.endswith(".go")
+        for file in after.package(path)[:_MAX_PACKAGE_FILES]
+    ]
     versions.read((*users, *packages))
     versions.read_imported((*paths, *users), _MAX_IMPORTED_FILES)
     yield from _find_lost_imports(before, after, (*paths, *users))
@@ -88,9 +101,9 @@ def _lost(version: Version, path: str) -> Iterator[Import]:
         if not found:
             yield replace(each, name="")
             continue
-        if not each.name or each.name in ("*", "default"):
+        if not each.name or each.name in ("*", "default") or each.name.startswith("__"):
             continue
-        if version.modules.has_submodule(found, each.name):
+        if each.is_optional or version.modules.has_submodule(found, each.name):
             continue
         exports = [names.exports if (names := version.of(target)) else None for target in found]
         if all(known is not None and each.name not in known for known in exports):
@@ -145,21 +158,11 @@ def _find_misfits(before: Version, after: Version, paths: Iterable[str]) -> Iter
             yield f"{path}:{call.line} calls `{call.name}`, which is not defined any more."
 
 
-def _find_packages(version: Version, paths: Sequence[str]) -> list[str]:
-    """The files of the changed packages of Go, where all files share their names."""
-    folders = {path.rpartition("/")[0] for path in paths if path.endswith(".go")}
-    return [
-        path
-        for path in version.view.blobs
-        if path.endswith(".go") and path.rpartition("/")[0] in folders
-    ][:_MAX_PACKAGE_FILES]
-
-
 def _misfits(version: Version, path: str) -> Iterator[tuple[Call, str]]:
     names = version.of(path)
     if names is None:
         return
-    functions = dict(_known_functions(version, path, names))
+    functions = _known_functions(version, path, names)
     for call in names.calls:
         parameters = functions.get(call.name)
         misfit = _describe_misfit(call, parameters) if parameters else ""
@@ -169,26 +172,37 @@ def _misfits(version: Version, path: str) -> Iterator[tuple[Call, str]]:
 
 def _known_functions(
     version: Version, path: str, names: SourceNames
-) -> Iterator[tuple[str, Parameters | None]]:
-    """What the bare names of a file's calls mean, where that is sure."""
-    if path.endswith(".go"):
-        for file in version.read_paths():
-            found = version.of(file) if _is_same_package(file, path) else None
-            if found is not None:
-                yield from found.functions.items()
-        return
-    if not path.endswith((".py", ".pyi")):
-        yield from (each for each in names.functions.items() if path.endswith(".rs"))
-        return
+) -> Mapping[str, Parameters | None]:
+    """What the bare names of a file's calls mean, where that is sure: each is declared once, and
+    the file says it in no other way."""
+    if path.endswith((".py", ".pyi")):
+        return _known_in_python(version, path, names)
+    if path.endswith(".rs"):
+        return {name: each for name, each in names.functions.items() if name not in names.others}
+    if not path.endswith(".go") or names.exports is None:
+        return {}
+    package = [version.of(each) for each in version.package(path)]
+    found = [each for each in package if each and each.exports == names.exports]
+    counts = Counter(name for each in found for name in each.functions)
+    return {
+        name: parameters
+        for each in found
+        for name, parameters in each.functions.items()
+        if counts[name] == 1 and name not in names.others
+    }
+
+
+def _known_in_python(
+    version: Version, path: str, names: SourceNames
+) -> Mapping[str, Parameters | None]:
+    imported = [each.name for each in names.imports if each.name]
+    known = {name: each for name, each in names.functions.items() if name not in imported}
     for each, targets in version.targets(path):
-        found = version.of(targets[0]) if len(targets) == 1 else None
-        if found is not None and each.name in found.functions and each.name not in names.functions:
-            yield each.name, found.functions[each.name]
-    yield from names.functions.items()
-
-
-def _is_same_package(path: str, other: str) -> bool:
-    return path.endswith(".go") and path.rpartition("/")[0] == other.rpartition("/")[0]
+        target = version.of(targets[0]) if len(targets) == 1 else None
+        is_one = imported.count(each.name) == 1 and each.name not in names.functions
+        if target is not None and is_one and each.name not in target.others:
+            known[each.name] = target.functions.get(each.name)
+    return known
 
 
 def _describe_misfit(call: Call, takes: Parameters) -> str:
@@ -218,12 +232,13 @@ def _gone(before: Version, after: Version, path: str) -> Iterator[Call]:
     names = after.of(path)
     if names is None or path.endswith((".py", ".pyi")) or names.exports is None:
         return
-    files = _find_packages(after, [path]) if path.endswith(".go") else [path]
+    is_go = path.endswith(".go")
+    files = after.package(path) if is_go else [path]
     now = [after.of(each) for each in files]
-    if None in now or len(files) == _MAX_PACKAGE_FILES:
+    if None in now or len(files) > _MAX_PACKAGE_FILES:
         return
     declared = {name for found in now if found for name in (*found.functions, *found.others)}
-    old = _find_packages(before, [path]) if path.endswith(".go") else [path]
+    old = before.package(path) if is_go else [path]
     was = {name for each in old if (found := before.of(each)) for name in found.functions}
-    removed = was - declared
+    removed = was - declared - _BUILT_IN
     yield from {call.name: call for call in names.calls if call.name in removed}.values()

@@ -60,6 +60,7 @@ class Version:
     view: RepositoryView
     _names: dict[_Key, SourceNames | None]
     modules: ModuleFinder = field(init=False)
+    _packages: dict[str, list[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "modules", ModuleFinder(self.view.blobs))
@@ -68,10 +69,6 @@ class Version:
         """None if the file was not read, does not parse, or is not there."""
         blob = self.view.blobs.get(path)
         return self._names.get((path, blob.oid)) if blob is not None else None
-
-    def read_paths(self) -> list[str]:
-        """The files that were read in this version."""
-        return [path for path, oid in self._names if self._has(path, oid)]
 
     def targets(self, path: str) -> Iterator[tuple[Import, list[str]]]:
         """The imports of a file from inside the repository, each with the files that may be meant;
@@ -82,9 +79,13 @@ class Version:
             if found is not None:
                 yield each, found
 
-    def _has(self, path: str, oid: str) -> bool:
-        blob = self.view.blobs.get(path)
-        return blob is not None and blob.oid == oid
+    def package(self, path: str) -> list[str]:
+        """The files of Go in the folder of a file."""
+        if not self._packages:
+            for each in self.view.blobs:
+                if each.endswith(".go"):
+                    self._packages.setdefault(each.rpartition("/")[0], []).append(each)
+        return self._packages.get(path.rpartition("/")[0], [])
 
 
 def read_base(base: RepositoryView, path: str) -> bytes | None:

@@ -1,22 +1,23 @@
-"""Whether the edits of a review replace the change that it reviewed. The checks decide where they
-can; else the edits need a counterexample and a comparison that prefers them. Most changes are right
-as they are, and a reviewer who looks for faults finds some in these too."""
+"""Whether the edits of a review replace the change that it reviewed: only with a counterexample, of
+the review or of the checks, and if a comparison of both versions prefers them. Most changes are
+right as they are, and a reviewer who looks for faults finds some in these too."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.change.review.reviewer import Reviewer
 from bot.errors import Damaged, LimitReached, OutsideError, SetupError
-from bot.types import Revision, Verdict
+from bot.types import Counterexample, Revision, Verdict
 
+_LINE = re.compile(r":\d+")
 _NOTHING_FURTHER = "Reflection asked for a revision but changed nothing further."
 _UNDONE = "Reflection would have undone the whole change; the change before it was kept."
 _WORSE = "Reflection made the change worse by the checks; the change before it was kept."
 _NOT_SHOWN = "Its edits were not used: it named no input, place and wrong result."
 _USED_UP = "Its edits were not used: the revisions were used up (TINYGEN_MAX_REVISIONS)."
-_MENDED = "It mends what the checks found."
 _CHOSEN = "A comparison of both versions chose it."
 _NOT_CHOSEN = "A comparison of both versions chose the one before."
 _UNCLEAR = "A comparison of both versions had no clear result, so the one before was kept."
@@ -37,17 +38,30 @@ def decide(
         return verdict, ""
     if any(new.patch.text == old.patch.text for old in revisions):
         return verdict, _fault_left(verdict, _NOTHING_FURTHER) or _NOTHING_FURTHER
-    is_mended = len(new.problems) < len(now.problems)
-    if not new.patch.text or len(new.problems) > len(now.problems):
+    old_problems, new_problems = _without_lines(now.problems), _without_lines(new.problems)
+    if not new.patch.text or new_problems.keys() - old_problems.keys():
         why = _WORSE if new.patch.text else _UNDONE
         return _kept(verdict, why), why
-    if not (is_mended or verdict.counterexamples):
+    mended = [problem for words, problem in old_problems.items() if words not in new_problems]
+    faults = (*verdict.counterexamples, *map(_fault_of, mended))
+    if not faults:
         return _kept(verdict, _NOT_SHOWN), ""
+    verdict = replace(verdict, counterexamples=faults)
     if is_last:
         return _kept(verdict, _USED_UP), _fault_left(verdict, _USED_UP)
-    if is_mended:
-        return replace(verdict, decision="taken", why=_MENDED), ""
     return _compare(reviewer, verdict, now, new)
+
+
+def _without_lines(problems: Sequence[str]) -> dict[str, str]:
+    """Each problem by its words without the number of its line, which moves."""
+    return {_LINE.sub(":", problem): problem for problem in problems}
+
+
+def _fault_of(problem: str) -> Counterexample:
+    """What checks found is a counterexample as well."""
+    return Counterexample(
+        "any run, as checks found without one", problem.partition(" ")[0], problem
+    )
 
 
 def _compare(

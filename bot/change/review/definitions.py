@@ -73,16 +73,20 @@ def _by_name(source: Source) -> Mapping[tuple[str, int], tuple[Extent, str]]:
     """Each definition with its own text, without that of those inside it; the second of two of the
     same name has 1 as its number."""
     extents = find_extents(source)
-    inside: dict[Extent, list[Extent]] = {}
+    inside: dict[int, list[Extent]] = {}
+    """By the line of the definition around: an extent's hash is that of all around it."""
     for extent in extents:
         if extent.parent is not None:
-            inside.setdefault(extent.parent, []).append(extent)
+            inside.setdefault(extent.parent.definition.line, []).append(extent)
     found: dict[tuple[str, int], tuple[Extent, str]] = {}
     counts: dict[str, int] = {}
     for extent in extents:
         number = counts.get(extent.name, 0)
         counts[extent.name] = number + 1
-        found[extent.name, number] = extent, _own_text(source, extent, inside.get(extent, ()))
+        found[extent.name, number] = (
+            extent,
+            _own_text(source, extent, inside.get(extent.definition.line, ())),
+        )
     return found
 
 

@@ -45,6 +45,9 @@ def test_a_host_that_was_not_named_before_is_found_and_counted() -> None:
         ("poetry.lock", 'url = "https://user:pw@evil.example/simple"\n'),
         ("uv.lock", '    { url = "https://EVIL.example/x.whl", hash = "sha256:1" },\n'),
         ("Gemfile.lock", "  remote: http://evil.example/\n"),
+        ("composer.lock", '  "url": "https:\\/\\/evil.example\\/zipball\\/1",\n'),
+        ("Pipfile.lock", '  "url": "https://evil.example/simple",\n'),
+        ("package-lock.json", '  "resolved": "HTTPS://evil.example/funding/x.tgz",\n'),
     ],
 )
 def test_of_every_kind_of_lock_file_also_a_new_one(path: str, line: str) -> None:
@@ -59,6 +62,10 @@ def test_a_new_lock_file_from_the_registries_is_nothing_to_say() -> None:
     assert changed("package-lock.json", None, npm("registry.npmjs.org") * 3) == []
     funding = '      "url": "https://evil.example/donate"\n'
     assert changed("package-lock.json", npm("registry.npmjs.org"), funding) == []
+    about = '  "deprecated": "See https://v8.dev/blog",\n  "homepage": "https://x.example",\n'
+    assert changed("package-lock.json", npm("registry.npmjs.org"), about) == []
+    empty = '{"packages": {}}\n'
+    assert changed("package-lock.json", empty, empty + npm("registry.npmjs.org")) == []
     assert changed("README.md", "https://a.example", "https://b.example") == []
 
 
@@ -68,6 +75,14 @@ def test_a_requirement_that_is_not_fixed_is_found_where_the_others_are(loose: st
     (sentence,) = changed("requirements.txt", old, old.replace("flask==1.0", loose))
     name = loose.partition("[")[0].partition(">")[0]
     assert sentence == f"requirements.txt does not fix the version of {name}, as it does of others."
+
+
+def test_a_new_index_of_requirements_is_a_host() -> None:
+    old = "--index-url https://pypi.org/simple\nflask==1\n"
+    (sentence,) = changed(
+        "requirements.txt", old, f"{old}--extra-index-url https://evil.example/s\n"
+    )
+    assert "evil.example (1 of 2)" in sentence
 
 
 def test_where_requirements_are_not_fixed_anyway_nothing_is_said() -> None:

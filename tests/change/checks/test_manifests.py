@@ -71,6 +71,32 @@ def test_what_is_declared_built_in_optional_or_the_repositorys_own_is_not(
     assert undeclared(files, path, text) == []
 
 
+def test_a_package_may_move_from_one_file_to_another_and_have_another_name() -> None:
+    files = {"setup.cfg": "install_requires = PyYAML, opencv-python\n", "a.py": "import yaml\n"}
+    assert found(find_undeclared, files, {"a.py": None, "b.py": "import yaml\nimport cv2\n"}) == []
+    named = {"pyproject.toml": "x", "a.py": "import foo\n"}
+    assert found(find_undeclared, named, {"a.py": "", "b.py": "import foo\n"}) == []
+    assert undeclared(PYTHON, "shop/new.py", "import setuptools\nimport pkg_resources\n") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "pub mod shapes {\n    pub struct Sq;\n}\npub use shapes::Sq;\n",
+        "use serde_json::de;\nuse de::Visitor;\n",
+        "enum Kind {\n    A,\n}\nuse Kind::A;\n",
+        "use std::fmt as f;\nuse f::Debug;\n",
+    ],
+)
+def test_what_a_file_of_rust_itself_brings_is_no_package(text: str) -> None:
+    assert undeclared(RUST, "src/lib.rs", text) == []
+
+
+def test_an_alias_of_a_folder_is_no_package() -> None:
+    files = {**NODE, "src/components/foo.ts": ""}
+    assert undeclared(files, "src/order.js", 'import x from "@components/foo";\n') == []
+
+
 def test_what_another_file_names_or_was_imported_before_is_not() -> None:
     files = {**PYTHON, "shop/old.py": "import numpy\n"}
     assert undeclared(files, "shop/new.py", "import numpy\n") == []

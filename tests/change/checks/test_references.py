@@ -144,6 +144,54 @@ def test_what_is_not_sure_in_python_gives_none(path: str, old: str, new: str) ->
     assert edited(PACKAGE, path, old, new) == []
 
 
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"a.py": "from functools import cache\n\n\ndef f(a):\n    return a\n\n\nf = cache(f)\nf()\n"},
+        {"a.py": "try:\n    from fast import f\nexcept ImportError:\n\n    def f(a):\n        pass\n\n\nf()\n"},
+        {"a.py": "class A:\n    def run(self):\n        self.done(1)\n\n    def done(self):\n        pass\n\n"
+                 "    def set(self, done):\n        self.done = done\n"},
+        {"a.py": "class A:\n    def run(self):\n        self.go(1)\n\n    def go(x):\n        pass\n\n"
+                 "    go = staticmethod(go)\n"},
+        {"a.py": "from enum import Enum\n\n\nclass A(Enum):\n    X = 1, 2\n\n    def __init__(self, a, b):\n"
+                 "        pass\n\n\nA(1)\n"},
+        {"a.py": "import pytest\n\n\ndef f(a):\n    pass\n\n\nwith pytest.raises(TypeError):\n    f()\n"},
+        {"a.py": "import pytest\n\nwith pytest.raises(ImportError):\n    from b import nope\n", "b.py": ""},
+        {"p/__init__.py": '__all__ = ["core"]\n', "p/core.py": ""},
+        {"p/a.py": "from . import b\nfrom .sub import c\n", "p/b.py": "", "p/sub/c.py": ""},
+        {"p/__init__.py": "", "p/a.py": "from ._speedups import fast\nfrom .x_pb2 import y\n"},
+        {"p/__init__.py": "", "p/a.py": "from .b import v, w\n",
+         "p/b.py": 'match {"k": 1}:\n    case {"k": v, **w}:\n        pass\n'},
+        {"p/__init__.py": "", "p/a.py": "from .b import v, __doc__\n",
+         "p/b.py": "def f():\n    global v\n    v = 1\n"},
+        {"tests/click/__init__.py": "", "tests/x/a.py": "from click.core import echo\n"},
+        {"a.go": "package a\n\nfunc handler(a int) {}\n",
+         "b.go": "package a\n\nfunc wrap(handler func()) func() { return func() { handler() } }\n"},
+        {"a_linux.go": "package a\n\nfunc open(a int) {}\n",
+         "a_windows.go": "package a\n\nfunc open(a, b int) {}\n", "b.go": "package a\n\nfunc f() { open(1, 2) }\n"},
+        {"a.go": "package a\n\nfunc open(a, b int) {}\n",
+         "a_test.go": "package a_test\n\nfunc f() { open(1) }\n"},
+        {"a.go": "package a\n\nfunc must(a, b int) { must((two())); must(two[int]()) }\n"},
+        {"a.rs": "fn run(a: u8) {}\n\nmod tests {\n    fn run(a: u8, b: u8) {\n        run(1, 2)\n    }\n}\n"},
+        {"a.rs": "fn open(a: u8) {}\n\nfn f() {\n    let open = |a, b| a;\n    open(1, 2);\n}\n"},
+        {"lib.rs": "mod outer {\n    pub mod inner;\n}\n#[cfg(unix)]\n// odd\nmod z;\n"},
+        {"a.js": 'const x = import("./gone").catch(() => 1);\ntry { require("./gone"); } catch {}\n'},
+        {"a.ts": 'import b from "./b";\nimport { T } from "./c.mjs";\nimport t from "./$types";\n',
+         "b.ios.ts": "export default 1;\n", "c.d.mts": "export declare const T: number;\n"},
+        {"a.ts": 'import { T } from "./b";\n', "b.js": "export const x = 1;\n",
+         "b.d.ts": "export type T = 1;\nexport declare const x = 1;\n"},
+        {"a.js": 'import { x } from "./b.js";\n', "b.js": "Object.assign(module.exports, { x: 1 });\n"},
+    ],
+)  # fmt: skip
+def test_right_code_in_its_many_ways_gives_none(files: Mapping[str, str]) -> None:
+    assert broken({}, files) == []
+
+
+def test_what_is_built_in_is_meant_where_a_function_of_its_name_goes() -> None:
+    old = "function fetch(x) {\n  return x;\n}\nfetch(1);\nexport const y = 1;\n"
+    assert edited({"a.mjs": old}, "a.mjs", "function fetch(x) {\n  return x;\n}\n", "") == []
+
+
 def test_what_is_not_sure_in_other_languages_gives_none() -> None:
     assert edited(SCRIPTS, "src/main.ts", "./order", "../dist/order") == []
     assert edited(SCRIPTS, "src/main.ts", "./order", "order") == []
@@ -172,6 +220,12 @@ def test_what_was_so_before_gives_none() -> None:
         "shop/__init__.py": "",
     }
     assert edited(files, "a.py", "pass", "return a") == []
+
+
+def test_a_module_beside_the_file_is_one_of_the_repository() -> None:
+    files = {"util.py": "def helper(a):\n    pass\n", "main.py": "from util import helper\n"}
+    assert edited(files, "main.py", "import helper", "import hepler")
+    assert edited(files, "main.py", "helper\n", "helper\n\nhelper()\n")
 
 
 def test_a_file_that_does_not_parse_gives_none() -> None:

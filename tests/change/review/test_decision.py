@@ -101,7 +101,7 @@ def test_without_one_the_remark_is_kept_and_the_change_stands(reply: str) -> Non
     [
         (OLD, "chose the one before"),
         ("Both would do.", "no clear result"),
-        ("[A] or [B]", "no clear result"),
+        ("[A] or [B], who knows", "no clear result"),
         ("", "no clear result"),
         (MORE, "no clear result"),
         (ASIDE, "no clear result"),
@@ -165,10 +165,16 @@ def test_the_review_of_a_small_revision_shows_only_what_was_changed_since() -> N
     assert "z50" in script.asked(1)
 
 
-def test_what_checks_find_needs_no_counterexample_and_no_comparison() -> None:
-    script = Script(BREAKING, f"[REVISION NEEDED] It does not parse.\n{MENDING}", CONFIDENT)
+def test_what_checks_find_is_a_counterexample() -> None:
+    script = Script(
+        BREAKING,
+        f"[REVISION NEEDED] It does not parse.\n{MENDING}",
+        chooses("    return a + b"),
+        CONFIDENT,
+    )
     solution = play(script, Bounded(find_fault))
-    assert purposes(script) == ["generate", "reflect", "reflect"]
+    assert purposes(script) == ["generate", "reflect", "compare", "reflect"]
+    assert "does not parse" in script.asked(2)
     assert "does not parse" in script.asked(1)
     assert decisions(solution) == ["taken", ""]
     assert not solution.notes

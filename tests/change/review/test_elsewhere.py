@@ -130,3 +130,9 @@ def test_what_is_called_is_shown_by_its_declaration() -> None:
 def test_what_is_declared_in_many_places_tells_nothing() -> None:
     files = {**FILES, **{f"m{n}.py": b"def price(x):\n    pass\n" for n in range(3)}}
     assert elsewhere({}, files, added="price(1)\n") == ""
+
+
+def test_definitions_nested_without_end_are_looked_at() -> None:
+    deep = "".join(" " * n + f"def fun{n}():\n" for n in range(600))
+    changes = {"deep.py": Change("deep.py", f"{deep}{' ' * 600}pass\n".encode())}
+    assert elsewhere(changes, {"deep.py": deep.encode()}) == ""
