@@ -35,7 +35,7 @@ def test_a_running_bot_is_ready_counts_and_lists_its_jobs(tmp_path: Path) -> Non
         stage.finished(REPO, issue.number)
         assert get(stage, "/readyz") == (200, '{"status":"ready","workers":1}\n')
         stage.wait(
-            lambda: "tinygen_model_calls_total 3.0" in get(stage, "/metrics")[1],
+            lambda: "tinygen_model_calls_total 4.0" in get(stage, "/metrics")[1],
             "the worker's figures",
         )
         assert "tinygen_workers 1.0" in get(stage, "/metrics")[1]

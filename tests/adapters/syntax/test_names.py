@@ -19,7 +19,7 @@ from .order import Order as O
 
 def f(a, /, b=1, *, c): return g(a, *b, d)
 
-class A(Base):
+class A(Exception):
     def __init__(self, x): self.m(1, y=2)
     def m(self, a): pass
 """
@@ -29,7 +29,7 @@ class A(Base):
         Import("order", "Order", 1, 2, is_optional=False),
         Import("numpy", "", 0, 1, is_optional=False),
     )
-    assert {name for name, _line in names.undefined} == {"g", "d", "Base"}
+    assert {name for name, _line in names.undefined} == {"g", "d"}
     assert names.exports == frozenset({"os", "numpy", "O", "f", "A"})
     assert names.functions["f"] == Parameters(("a", "b"), 1, ("c",), ("c",), False, False)
     assert names.functions["A"] == Parameters(("x",), 1, (), (), False, False)
