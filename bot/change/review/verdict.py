@@ -95,27 +95,30 @@ def _labelled(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
     line. A fence below a label belongs to it; a fence that has labels itself is read like the
     rest."""
     fences, number = Fences(lines), 0
-    label, text = "", list[str]()
+    label, text, has_text = "", list[str](), False
     while number < len(lines):
         fence = fences.at(number)
         close = fences.close(fence) if fence else None
         if close is not None and (label or not _has_label(lines[number + 1 : close])):
             text += lines[number : close + 1]
+            has_text = True
             number = close + 1
             continue
         line = "" if fence else lines[number]
         number += 1
         is_end = label == "result" and (
-            (not line.strip() and any(each.strip() for each in text)) or _VERDICT.search(line)
+            (has_text and not line.strip()) or _VERDICT.search(line) is not None
         )
         begins = None if line.lstrip().startswith(">") else _LABEL.fullmatch(line)
         if label and (begins or is_end):
             yield label, _joined(text)
-            label, text = "", []
+            label, text, has_text = "", [], False
         if begins:
             label, text = begins[1].lower(), [begins[2]]
+            has_text = bool(begins[2].strip())
         elif label:
             text.append(line)
+            has_text = has_text or bool(line.strip())
     if label:
         yield label, _joined(text)
 
