@@ -48,7 +48,11 @@ def upgrade(old_root: Path, settings: Mapping[str, str]) -> int:
     def reply(messages: Messages) -> Reply:
         if not is_upgraded.is_set():
             return hang(600)
-        return CONFIDENT if "[CONFIDENT]" in str(messages) else LOUDER
+        asked = str(messages)
+        if "[CONFIDENT]" in asked:
+            return CONFIDENT
+        # The second command of a thread goes on from what the first one did.
+        return "[NO CHANGE] It is loud already." if "what was asked before" in asked else LOUDER
 
     with (
         tempfile.TemporaryDirectory() as folder,
