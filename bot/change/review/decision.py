@@ -39,10 +39,12 @@ def decide(
     if any(new.patch.text == old.patch.text for old in revisions):
         return verdict, _fault_left(verdict, _NOTHING_FURTHER) or _NOTHING_FURTHER
     old_problems, new_problems = _without_lines(now.problems), _without_lines(new.problems)
-    if not new.patch.text or new_problems.keys() - old_problems.keys():
+    mended = [problem for words, problem in old_problems.items() if words not in new_problems]
+    # A file that parses again may show further problems: then the comparison decides.
+    is_worse = not mended and bool(new_problems.keys() - old_problems.keys())
+    if is_worse or not new.patch.text:
         why = _WORSE if new.patch.text else _UNDONE
         return _kept(verdict, why), why
-    mended = [problem for words, problem in old_problems.items() if words not in new_problems]
     faults = (*verdict.counterexamples, *map(_fault_of, mended))
     if not faults:
         return _kept(verdict, _NOT_SHOWN), ""

@@ -3,15 +3,29 @@ change that is delivered was reviewed."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
 
 from bot.adapters.syntax import Bounded
 from bot.adapters.syntax.parsers import find_fault
+from bot.change.solve import solve
 from bot.errors import ContextTooLong, LimitReached, OutsideError, SetupError
-from bot.types import Counterexample, Solution
-from tests.change.scripted import FAULT, GOOD, Said, Script, chooses, play
+from bot.types import Counterexample, ModelLimits, Parsers, Solution
+from bot.types.source_names import SourceNames
+from tests.change.scripted import (
+    FAULT,
+    FILES,
+    GOOD,
+    TASK,
+    Said,
+    Script,
+    chooses,
+    diff_of,
+    play,
+)
+from tests.change.snapshots import view_of
 from tests.doubles.edit_blocks import block
 
 CONFIDENT = "[CONFIDENT] It adds."
@@ -178,6 +192,33 @@ def test_what_checks_find_is_a_counterexample() -> None:
     assert "does not parse" in script.asked(1)
     assert decisions(solution) == ["taken", ""]
     assert not solution.notes
+
+
+def test_what_parses_again_may_show_further_problems() -> None:
+    def check(files: Sequence[tuple[str, bytes]]) -> list[str | None]:
+        return ["it is odd" if b"(a + b" in content else None for _path, content in files]
+
+    def read(files: Sequence[tuple[str, bytes]]) -> list[SourceNames | None]:
+        return [_undefined("b" if b" a + b" in content else "") for _path, content in files]
+
+    base = view_of(FILES)
+    replies = (BREAKING, f"[REVISION NEEDED] It does not parse.\n{MENDING}")
+    script = Script(*replies, chooses("    return a + b"), CONFIDENT)
+    solution = solve(
+        TASK,
+        base,
+        script,
+        diff_of(base),
+        limits=ModelLimits(),
+        parsers=Parsers(check, read),
+    )
+    assert decisions(solution) == ["taken", ""]
+    assert "app.py:2 uses `b`, which is not defined." in solution.notes
+
+
+def _undefined(name: str) -> SourceNames:
+    undefined = ((name, 2),) if name else ()
+    return SourceNames(undefined, (), frozenset(), {}, (), frozenset())
 
 
 def test_a_round_that_breaks_what_parsed_is_not_taken() -> None:
