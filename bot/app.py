@@ -143,14 +143,21 @@ def build_git(config: Config) -> GitCache:
 
 def build_parsers() -> Parsers:
     from bot.adapters.syntax import Bounded, Limits
-    from bot.adapters.syntax.names import read_names
+    from bot.adapters.syntax.grammar_names import read_grammar_names
     from bot.adapters.syntax.parsers import find_fault
+    from bot.adapters.syntax.python_names import read_python_names
     from bot.types.source_names import SourceNames, make_source_names
 
-    read = Bounded(read_names, Limits(output_bytes=16 << 20))
+    limits = Limits(output_bytes=16 << 20)
+    read_python = Bounded(read_python_names, limits)
+    read_others = Bounded(read_grammar_names, limits)
 
     def read_source_names(files: Sequence[tuple[str, bytes]]) -> list[SourceNames | None]:
-        return [make_source_names(each) if each else None for each in read(files)]
+        python = [file for file in files if file[0].endswith((".py", ".pyi"))]
+        others = [file for file in files if not file[0].endswith((".py", ".pyi"))]
+        answers = [*read_python(python), *read_others(others)]
+        found = dict(zip((*python, *others), answers, strict=True))
+        return [make_source_names(answer) if (answer := found[file]) else None for file in files]
 
     return Parsers(Bounded(find_fault), read_source_names)
 

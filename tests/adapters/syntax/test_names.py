@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bot.adapters.syntax import Bounded, Limits
-from bot.adapters.syntax.names import GRAMMARS, read_names
+from bot.adapters.syntax.grammar_names import GRAMMARS, read_grammar_names
+from bot.adapters.syntax.python_names import read_python_names
 from bot.app import build_parsers
 from bot.types.source_names import Call, Import, Parameters
 
@@ -63,7 +64,10 @@ def test_every_language_reads_an_empty_file_and_refuses_a_broken_one(suffix: str
     ],
 )
 def test_a_file_made_to_exhaust_it_takes_no_other_files_answer(path: str, content: bytes) -> None:
-    read = Bounded(read_names, Limits(cpu_s=2, output_bytes=16 << 20))
-    answers = read([(path, content), ("b.py", b"x = 1\n")])
+    limits = Limits(cpu_s=2, output_bytes=16 << 20)
+    is_python = path.endswith(".py")
+    read = Bounded(read_python_names if is_python else read_grammar_names, limits)
+    other = ("b.py", b"x = 1\n") if is_python else ("b.ts", b"export const x = 1;\n")
+    answers = read([(path, content), other])
     assert answers[1] is not None
     assert answers[1]["exports"] == ["x"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from bot.adapters.syntax.names import read_names
+from bot.adapters.syntax.grammar_names import read_grammar_names
+from bot.adapters.syntax.python_names import read_python_names
 from bot.change.checks.versions import Versions
 from bot.types.snapshot import Change, Changes
 from bot.types.source_names import SourceNames, make_source_names
@@ -14,7 +15,7 @@ Find = Callable[[Versions, Changes], Iterator[str]]
 
 
 def read(files: Sequence[tuple[str, bytes]]) -> list[SourceNames | None]:
-    answers = [read_names(path, content) for path, content in files]
+    answers = [read_python_names(*file) or read_grammar_names(*file) for file in files]
     return [make_source_names(answer) if answer else None for answer in answers]
 
 
