@@ -49,7 +49,7 @@ class Conversation:
     limits: RequestLimits
 
     def hold(self, prompt: Prompt, start: Changes) -> Draft:
-        """`start` are the changes that the prompt shows."""
+        """All that the replies come to. `start` are the changes that the prompt shows."""
         changes = start
         repairs, continuations, rounds = MAX_REPAIRS, MAX_CONTINUATIONS, self.limits.rounds
         prose: list[str] = []
@@ -79,8 +79,10 @@ class Conversation:
                     self.base, changes, parts.requests, budget_tokens=self.limits.room_tokens
                 )
                 shown += answers.shown
+                open_problems = tuple(each for each in parts.problems if each != NOTHING_SENT)
+                is_open = failed or open_problems or cut
                 words = prompts.joined(
-                    prompts.repair_words(failed, 0, parts.problems, cut=cut) if failed else "",
+                    prompts.repair_words(failed, 0, open_problems, cut=cut) if is_open else "",
                     prompts.more_words(
                         answers.text,
                         len(result.applied),

@@ -446,7 +446,7 @@ class Revision:
     """The model's own prose about it."""
     rejected: tuple[RejectedEdit, ...] = ()
     problems: tuple[str, ...] = ()
-    """What the syntax checks found wrong with it. Nothing is executed."""
+    """What checks found wrong with it. Nothing is executed."""
     verdict: Verdict | None = None
     """The model's review of it; None if there was no review."""
 

@@ -50,9 +50,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class SourceNames:
-    """`undefined` are (name, line), of Python alone. `exports` are the names at the top of the
-    module; None if they cannot be known. `functions` have None if their parameters cannot be known.
-    `others` are all names beside the called ones, of the other languages alone."""
+    """`undefined` are (name, line), of Python alone. `exports` are the names at the top of a module,
+    in Go that of the package; None if they cannot be known. `functions` have None if their
+    parameters cannot be known. `others` are the names that mean something else somewhere in the
+    file, or may: what Python binds anew, and in other languages all but the called ones."""
 
     undefined: tuple[tuple[str, int], ...]
     imports: tuple[Import, ...]

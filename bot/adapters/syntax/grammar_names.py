@@ -51,6 +51,7 @@ _PLAIN_ARGUMENTS = {
 _SAYS_EXPORTS = re.compile(rb"\b(?:module\.exports|exports|__exportStar)\b|\bexport import\b")
 """CommonJS, and what else gives a module names in a way that is not read."""
 _PACKAGE = re.compile(r"^package (\w+)", re.MULTILINE)
+_FOR_TYPES = re.compile(r"(?:import|export)\s{1,9}type\s{1,9}(?!from\b)")
 _OPTIONAL = {"try_statement", "if_statement", "conditional_type"}
 
 
@@ -171,7 +172,7 @@ class _Reader:
         if node.type == "import_spec":
             alias = node.child_by_field_name("name")
             self.is_dynamic = self.is_dynamic or (alias is not None and _text(alias) == ".")
-        is_type = _text(node).startswith(("import type", "export type"))
+        is_type = _FOR_TYPES.match(_text(node)) is not None
         for name in names:
             self.imports.append([module, name, 0, _line(node), is_optional or is_type])
 

@@ -61,10 +61,10 @@ def _read(path: str, content: bytes) -> Answer:
 def _find_undefined(path: str, tree: ast.Module, *, is_dynamic: bool) -> list[list[Any]]:
     from pyflakes import checker, messages
 
-    found = checker.Checker(tree, filename=path).messages
-    kinds = (messages.UndefinedName, *(() if is_dynamic else (messages.UndefinedExport,)))
     if path.endswith(".pyi"):
         return []
+    found = checker.Checker(tree, filename=path).messages
+    kinds = (messages.UndefinedName, *(() if is_dynamic else (messages.UndefinedExport,)))
     return [
         [str(message.message_args[0]), message.lineno]
         for message in found

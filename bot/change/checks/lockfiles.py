@@ -37,11 +37,14 @@ def find_lock_changes(base: RepositoryView, changes: Changes) -> Iterator[str]:
     for path, change in sorted(changes.items()):
         if change.content is None or len(change.content) > MAX_FILE_BYTES:
             continue
+        is_lock = path.rpartition("/")[2] in _LOCKS
+        if not (is_lock or is_requirements(path)):
+            continue
         old = (read_base(base, path) or b"").decode("utf-8", "replace")
         new = change.content.decode("utf-8", "replace")
-        if path.rpartition("/")[2] in _LOCKS:
+        if is_lock:
             yield from _new_hosts(path, old, new)
-        elif is_requirements(path) and old:
+        else:
             yield from _unpinned(path, old, new)
             yield from _new_hosts(path, _options(old), _options(new))
 
@@ -78,8 +81,10 @@ def _unpinned(path: str, old: str, new: str) -> Iterator[str]:
 
 
 def _options(text: str) -> str:
-    """The lines of options, such as `--extra-index-url`, as sources."""
-    return "\n".join(f"source {line}" for line in text.split("\n") if line.startswith("-"))
+    """The options, such as `--extra-index-url`, and the addresses of single packages."""
+    return "\n".join(
+        f"source {line}" for line in text.split("\n") if line.startswith("-") or "://" in line
+    )
 
 
 def _read_pins(text: str) -> dict[str, bool]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from bot.change.checks.modules import ModuleFinder
-from bot.change.checks.versions import Versions
+from bot.change.checks.versions import MAX_CHANGED_FILES, Versions
 from bot.change.context.index import BODY
 from bot.change.context.paths import classify_path
 from bot.change.context.ranking.retrieval import index_repository
@@ -42,8 +42,7 @@ _DISTRIBUTIONS = {
     "skimage": "scikit-image", "attr": "attrs", "jwt": "pyjwt", "git": "gitpython",
     "serial": "pyserial", "Crypto": "pycryptodome", "MySQLdb": "mysqlclient", "yaml": "pyyaml",
     "rest_framework": "djangorestframework", "win32api": "pywin32", "win32con": "pywin32",
-    "psycopg2": "psycopg2-binary", "dotenv": "python-dotenv", "magic": "python-magic",
-    "OpenSSL": "pyopenssl", "docx": "python-docx", "fitz": "pymupdf", "md5": "md-5",
+    "OpenSSL": "pyopenssl", "fitz": "pymupdf", "md5": "md-5",
 }  # fmt: skip
 """Packages that are published under another name than they are imported by."""
 _RUST = word_set("std core alloc crate self super proc_macro test Self")
@@ -75,12 +74,12 @@ def find_undeclared(versions: Versions, changes: Changes) -> Iterator[str]:
             continue
         declared = _read_names(after, manifests)
         own = [path for path, of in files if of == language]
-        versions.read(changes)
+        versions.read(sorted(changes)[:MAX_CHANGED_FILES])
         had = _imported_before(versions, changes)
         imported = list(_new_imports(versions, own))[:_MAX_IMPORTS]
         for path, each, package in imported:
             is_known = package in had or _is_declared(language, package, declared)
-            if not is_known and not _is_said(after, package, own):
+            if not is_known and not _is_said(after, package, changes):
                 yield f"{path}:{each.line} imports `{package}`, which no manifest names."
 
 
@@ -168,11 +167,11 @@ def _is_declared(language: str, package: str, names: frozenset[str]) -> bool:
     return any(each in name for each in spelled for name in written)
 
 
-def _is_said(view: RepositoryView, package: str, own: Sequence[str]) -> bool:
+def _is_said(view: RepositoryView, package: str, changes: Changes) -> bool:
     """Whether another file says the package's name."""
     words = [word for word in re.split(r"\W+", package) if not re.fullmatch(r"v\d+|", word)]
     word = words[-1] if words else package
     term = f"={word.lower().strip('_')}"
     index = index_repository(view, [term])
     said = index.contents.frequencies(BODY, term)
-    return any(number in said for path, number in index.content_ids.items() if path not in own)
+    return any(number in said for path, number in index.content_ids.items() if path not in changes)

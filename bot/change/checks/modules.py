@@ -12,7 +12,7 @@ _SCRIPTS = (
     "", ".js", ".jsx", ".ts", ".tsx", ".mjs", ".cjs", ".mts", ".cts", ".d.ts", ".json", ".vue",
     ".svelte", ".d.mts", ".d.cts", ".css", ".node", ".wasm", ".svg", ".png",
 )  # fmt: skip
-_GENERATED = ("version", "_pb2", "generated", "_build", "dist", "__about__", "$", ".gen")
+_GENERATED = frozenset(("version", "pb2", "generated", "build", "dist", "about", "gen"))
 """Parts of the names of files that a build makes: they are in no commit."""
 
 
@@ -39,9 +39,9 @@ class ModuleFinder:
             found = None
         else:
             found = self._find_script(path, each)
-        words = f"{each.module} {each.name}".lower()
-        is_made = found == [] and any(part in words for part in _GENERATED)
-        return None if is_made else found
+        words = re.split(r"[._/ -]+", f"{each.module} {each.name}".lower())
+        is_made = "$" in each.module or not _GENERATED.isdisjoint(words)
+        return None if is_made and not found else found
 
     def has_submodule(self, files: Sequence[str], name: str) -> bool:
         """Whether `from package import name` may mean a module of the package."""

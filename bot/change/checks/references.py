@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from bot.change.checks.versions import Version, Versions
+from bot.change.checks.versions import MAX_CHANGED_FILES, Version, Versions
 from bot.change.context.index import BODY
 from bot.change.context.paths import language_of
 from bot.change.context.ranking.retrieval import index_repository
@@ -20,7 +20,6 @@ from bot.types.snapshot import Changes
 from bot.types.source_names import Call, Import, Parameters, SourceNames
 
 LANGUAGES = frozenset({"python", "javascript", "typescript", "go", "rust"})
-MAX_CHANGED_FILES = 100
 _MAX_IMPORTED_FILES = 60
 _MAX_USERS = 40
 """Files that say a name that is gone or takes other arguments."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from bot.change.checks.modules import ModuleFinder
 from bot.change.edits.files import MAX_FILE_BYTES
@@ -12,6 +11,9 @@ from bot.types.snapshot import Blob, Changes, RepositoryView
 from bot.types.source_names import Import, NameReader, SourceNames
 
 MAX_PARSED_BYTES = 500_000
+"""Larger files are generated, and parsing them takes seconds."""
+MAX_CHANGED_FILES = 100
+"""Of a change, so many files are parsed at most."""
 
 _Key = tuple[str, str]
 """A path and the id of its content."""
@@ -42,28 +44,33 @@ class Versions:
         self._read(list(wanted)[:most])
 
     def _read(self, wanted: Iterable[tuple[Version, str]]) -> None:
-        blobs: dict[_Key, tuple[Version, Blob]] = {}
+        files: list[tuple[str, bytes]] = []
+        keys: list[_Key] = []
+        paths_of: dict[Version, list[str]] = {self.before: [], self.after: []}
         for version, path in wanted:
-            blob = version.view.blobs.get(path)
-            if blob is not None and _is_readable(blob) and (path, blob.oid) not in self._names:
-                blobs[path, blob.oid] = version, blob
-        files = [
-            (path, next(iter(version.view.read([blob]))))
-            for (path, _), (version, blob) in blobs.items()
-        ]
+            paths_of[version].append(path)
+        for version, paths in paths_of.items():
+            found = (version.view.blobs.get(path) for path in dict.fromkeys(paths))
+            blobs = [blob for blob in found if blob is not None and self._is_to_be_read(blob, keys)]
+            keys += ((blob.path, blob.oid) for blob in blobs)
+            files += zip((blob.path for blob in blobs), version.view.read(blobs), strict=True)
         if files:
-            self._names.update(zip(blobs, self._read_names(files), strict=True))
+            self._names.update(zip(keys, self._read_names(files), strict=True))
+
+    def _is_to_be_read(self, blob: Blob, keys: Collection[_Key]) -> bool:
+        key = (blob.path, blob.oid)
+        is_small = blob.mode.startswith("100") and blob.size_bytes <= MAX_PARSED_BYTES
+        return is_small and key not in self._names and key not in keys
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Version:
-    view: RepositoryView
-    _names: dict[_Key, SourceNames | None]
-    modules: ModuleFinder = field(init=False)
-    _packages: dict[str, list[str]] = field(default_factory=dict)
+    """One side of a change. `modules` finds the file that an import means."""
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "modules", ModuleFinder(self.view.blobs))
+    def __init__(self, view: RepositoryView, names: Mapping[_Key, SourceNames | None]) -> None:
+        self.view = view
+        self.modules = ModuleFinder(view.blobs)
+        self._names = names
+        self._packages: dict[str, list[str]] = {}
 
     def of(self, path: str) -> SourceNames | None:
         """None if the file was not read, does not parse, or is not there."""
@@ -95,7 +102,3 @@ def read_base(base: RepositoryView, path: str) -> bytes | None:
     if blob is None or blob.mode not in ("100644", "100755") or blob.size_bytes > MAX_FILE_BYTES:
         return None
     return next(iter(base.read([blob])))
-
-
-def _is_readable(blob: Blob) -> bool:
-    return blob.mode.startswith("100") and blob.size_bytes <= MAX_PARSED_BYTES

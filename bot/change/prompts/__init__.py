@@ -1,9 +1,10 @@
-"""The prompts for the model: all words that it reads of us, but those about rejected edits.
+"""The prompts for the model. What it reads about rejected edits is in `bot.change.edits.feedback`,
+what checks found in `bot.change.checks`.
 
-What stays the same comes first, so that servers can cache it; the task comes last. Only the task
-instructs the model: all text from the repository or the thread is wrapped as material, in tags that
-it cannot contain. Our own words in a generation prompt never hold the verdict tokens, so a reply to
-it cannot be mistaken for a verdict.
+What stays the same comes first, so that servers can cache it. Text from the repository or the
+thread is wrapped as material, in tags that it cannot contain: it instructs the model only where our
+own words outside say so. Our own words in a generation prompt never hold the verdict tokens, so a
+reply to it cannot be mistaken for a verdict.
 """
 
 from bot.change.prompts.change import (

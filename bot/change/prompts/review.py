@@ -14,12 +14,10 @@ from bot.change.prompts.parts import (
 )
 from bot.change.prompts.task import (
     IMAGES,
-    earlier,
-    failures,
     language,
     task_section,
-    thread,
     thread_texts,
+    words_of_thread,
 )
 from bot.change.review.verdict import CONFIDENT, REVISION_NEEDED
 from bot.types import Counterexample, Message, Prompt, RequestLimits, Task
@@ -49,15 +47,14 @@ Result: what happens there, and what should happen
 """
 
 _COMPARE = """\
-A change to a git repository has two versions. You get the task, the places in which they differ, and a fault that was
-said of one of them: a line that begins with A is only in version A, one with B only in version B, the others in both.
-Nothing was run, and what was said of a fault may be wrong.
+A change to a git repository has two versions. You get the task, the places in which they differ (a line that begins
+with A is only in version A, one with B only in version B, the others are in both), and the faults that a review or a
+check reported of one of them. Nothing was run, and a report may be wrong.
 
-Trace the fault's input through both versions. Choose the version that does what the task asks and breaks nothing; if
-the fault cannot happen, or happens in both, the one that does nothing unasked. Say why in two or three sentences, and
-end with [A] or [B].
+Trace each input through both versions. Choose the version that does what the task asks and breaks nothing; if the
+faults cannot happen, or happen in both, the one that does nothing unasked. Say why in two or three sentences, and end
+with [A] or [B].
 """
-
 _LABELS = "The words `Input:`, `Place:` and `Result:` stay as they are."
 _LIMITS = RequestLimits()
 
@@ -100,7 +97,7 @@ def comparison_prompt(
     user = joined(
         *_task_before_change(tag, task, explanation),
         material(tag, "the places in which versions A and B differ", difference),
-        material(tag, "the fault that was said of one of them", faults),
+        material(tag, "the faults that were reported of one of them", faults),
         language(task),
         "Why, in two or three sentences, then [A] or [B].",
     )
@@ -110,9 +107,7 @@ def comparison_prompt(
 def _task_before_change(tag: str, task: Task, explanation: str) -> tuple[str, ...]:
     """What all reviews of a job begin with."""
     return (
-        thread(tag, task),
-        earlier(tag, task),
-        failures(tag, task),
+        *words_of_thread(tag, task),
         IMAGES if task.images else "",
         task_section(task),
         material(tag, "the author's explanation of the change", explanation),

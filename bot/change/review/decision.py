@@ -5,6 +5,7 @@ right as they are, and a reviewer who looks for faults finds some in these too."
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -12,8 +13,9 @@ from bot.change.review.reviewer import Reviewer
 from bot.errors import Damaged, LimitReached, OutsideError, SetupError
 from bot.types import Counterexample, Revision, Verdict
 
-_LINE = re.compile(r":\d+")
+_NUMBER = re.compile(r"\d+")
 _NOTHING_FURTHER = "Reflection asked for a revision but changed nothing further."
+_BACK = "Reflection would have gone back to an earlier version; the newest one was kept."
 _UNDONE = "Reflection would have undone the whole change; the change before it was kept."
 _WORSE = "Reflection made the change worse by the checks; the change before it was kept."
 _NOT_SHOWN = "Its edits were not used: it named no input, place and wrong result."
@@ -36,12 +38,18 @@ def decide(
     now = revisions[-1]
     if verdict.confident:
         return verdict, ""
-    if any(new.patch.text == old.patch.text for old in revisions):
+    if new.patch.text == now.patch.text:
         return verdict, _fault_left(verdict, _NOTHING_FURTHER) or _NOTHING_FURTHER
-    old_problems, new_problems = _without_lines(now.problems), _without_lines(new.problems)
-    mended = [problem for words, problem in old_problems.items() if words not in new_problems]
+    if any(new.patch.text == old.patch.text for old in revisions):
+        return _kept(verdict, _BACK), _BACK
+    old_problems, new_problems = _count(now.problems), _count(new.problems)
+    mended = [
+        problem
+        for problem in now.problems
+        if old_problems[_key(problem)] > new_problems[_key(problem)]
+    ]
     # A file that parses again may show further problems: then the comparison decides.
-    is_worse = not mended and bool(new_problems.keys() - old_problems.keys())
+    is_worse = not mended and bool(new_problems - old_problems)
     if is_worse or not new.patch.text:
         why = _WORSE if new.patch.text else _UNDONE
         return _kept(verdict, why), why
@@ -54,15 +62,19 @@ def decide(
     return _compare(reviewer, verdict, now, new)
 
 
-def _without_lines(problems: Sequence[str]) -> dict[str, str]:
-    """Each problem by its words without the number of its line, which moves."""
-    return {_LINE.sub(":", problem): problem for problem in problems}
+def _count(problems: Sequence[str]) -> Counter[str]:
+    return Counter(map(_key, problems))
+
+
+def _key(problem: str) -> str:
+    """A problem without its numbers: lines move."""
+    return _NUMBER.sub("0", problem)
 
 
 def _fault_of(problem: str) -> Counterexample:
     """What checks found is a counterexample as well."""
     return Counterexample(
-        "any run, as checks found without one", problem.partition(" ")[0], problem
+        "none is needed: a check of the text found it", problem.partition(" ")[0], problem
     )
 
 
@@ -91,4 +103,5 @@ def _fault_left(verdict: Verdict, why: str) -> str:
     if not verdict.counterexamples:
         return ""
     fault = verdict.counterexamples[0]
-    return f"A review found a fault that is still there, at {fault.place}: {fault.result} {why}"
+    result = fault.result.rstrip(".")
+    return f"A review reported a fault that is still there, at {fault.place}: {result}. {why}"

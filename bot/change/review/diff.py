@@ -74,7 +74,7 @@ def widen_diff(patch: Patch, changes: Changes, *, budget_tokens: int) -> WideDif
         _read_section(file.path, section, changes.get(file.path))
         for file, section in zip(patch.files, sections, strict=False)
     )
-    return _widen(files, [file.path for file in patch.files], budget_tokens)
+    return _widen(files, budget_tokens)
 
 
 def widen_difference(
@@ -90,29 +90,29 @@ def widen_difference(
     paths = [
         path
         for path in sorted({*before, *after})
-        if _content(base, before, path) != _content(base, after, path)
+        if content_of(base, before, path) != content_of(base, after, path)
     ]
     files = (
-        _compare(path, _content(base, before, path), _content(base, after, path)) for path in paths
+        _compare(path, content_of(base, before, path), content_of(base, after, path))
+        for path in paths
     )
-    return _widen(files, paths, budget_tokens, signs)
+    return _widen(files, budget_tokens, signs)
 
 
 def _widen(
     files: Iterable[_ChangedFile],
-    paths: Sequence[str],
     budget_tokens: int,
     signs: tuple[str, str] = ("-", "+"),
 ) -> WideDiff:
     text, added, left = "", "", budget_tokens
+    left_out: dict[str, None] = {}
     shown: dict[str, list[LineRange]] = {}
-    for number, file in enumerate(files):
+    for file in files:
         for block, span in _render_file(file, signs):
             tokens = estimate_tokens(block)
             if tokens > left:
-                rest = ", ".join(paths[number:][:_MAX_NAMED_FILES])
-                text += f"[The rest is left out, since it is too long. Read it in: {rest}]\n"
-                return WideDiff(text, shown, added)
+                left_out[file.path] = None
+                continue
             text, left = text + block, left - tokens
             if span is not None:
                 shown.setdefault(file.path, []).append(span)
@@ -121,10 +121,13 @@ def _widen(
                     for line in block.splitlines(keepends=True)
                     if line.startswith(signs[1])
                 )
+    if left_out:
+        named = ", ".join(list(left_out)[:_MAX_NAMED_FILES])
+        text += f"[Some places are left out, since they are too long. They are in: {named}]\n"
     return WideDiff(text, shown, added)
 
 
-def _content(base: RepositoryView, changes: Changes, path: str) -> bytes | None:
+def content_of(base: RepositoryView, changes: Changes, path: str) -> bytes | None:
     """The file in a version of the change; None if there is none."""
     if path in changes:
         return changes[path].content
@@ -310,7 +313,8 @@ def _render(file: _Lines, span: LineRange, hunks: Sequence[_Hunk], signs: tuple[
 def _find_heads(file: _Lines, first: int) -> list[str]:
     """The lines above that open the blocks which the first line is in, outermost first."""
     heads: list[str] = []
-    depth = file.depth(first) if first <= len(file) else 0
+    below = (file.depth(number) for number in range(first, min(len(file), first + 20) + 1))
+    depth = next((each for each in below if each != math.inf), 0)
     for number in range(first - 1, max(0, first - _MAX_LINES_TO_HEAD), -1):
         if not depth or len(heads) == _MAX_HEADS:
             break

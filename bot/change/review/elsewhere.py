@@ -42,10 +42,11 @@ _DECLARING = re.compile(r"(?:def|class|func|fn|function|new)\s{1,4}\Z")
 def describe_elsewhere(base: RepositoryView, changes: Changes, diff: WideDiff) -> str:
     """The lines that say the name of a definition that the changes touch, and the first lines of
     the definitions that the added lines call, without what the diff shows; "" if there are none."""
-    touched = {
-        each.name: each for each in reversed(find_touched(base, changes)) if _is_telling(each.name)
-    }
-    used = list(reversed(touched.values()))[:_MAX_NAMES]
+    touched: dict[str, TouchedDefinition] = {}
+    for each in find_touched(base, changes):
+        if _is_telling(each.name):
+            touched.setdefault(each.name, each)
+    used = list(touched.values())[:_MAX_NAMES]
     called = [name for name in _find_called(diff.added) if name not in touched][:_MAX_CALLED]
     if not used and not called:
         return ""

@@ -10,19 +10,21 @@ from bot.change.conversation import Conversation, Draft
 from bot.change.edits import read_reply
 from bot.change.prompts import comparison_prompt, review_prompt
 from bot.change.repository import with_changes
-from bot.change.review.diff import WideDiff, widen_diff, widen_difference
+from bot.change.review.diff import WideDiff, content_of, widen_diff, widen_difference
 from bot.change.review.elsewhere import describe_elsewhere
 from bot.change.review.verdict import (
     read_choice,
     read_counterexamples,
     read_verdicts,
+    without_choice,
     without_verdict,
 )
 from bot.types import Counterexample, Revision, Task, Verdict
-from bot.types.snapshot import Changes
+from bot.types.snapshot import Change, Changes
 
 _SMALL = 0.5
-"""A revision is reviewed alone if what it changes is at most this part of the whole change."""
+"""A revision is reviewed alone if what it changes is at most this part of the whole change: of a
+larger one, showing the whole again costs little more. Set by hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +75,9 @@ class Reviewer:
     def compare(
         self, now: Revision, new: Revision, counterexamples: Sequence[Counterexample]
     ) -> tuple[Revision | None, str]:
-        """The one of two revisions that the model chooses, and its reasons; None if its reply names
-        neither or both. Which of them is shown as A depends on the seed alone."""
+        """The one of two revisions that the model chooses, and its reasons; None if its reply leaves
+        that open. Which of them is shown as A depends on the seed and the change, so that the same
+        job asks the same again."""
         is_new_first = (
             sha256(f"{self.seed} {now.patch.text}".encode(errors="replace")).digest()[0] % 2
         )
@@ -90,7 +93,7 @@ class Reviewer:
         reply = self.conversation.ask(prompt)
         prose = read_reply(reply.text, known=self.conversation.base.blobs).prose
         chosen = {"A": a, "B": b, None: None}[read_choice(prose)]
-        return chosen, without_verdict(prose)
+        return chosen, without_choice(prose)
 
     def _show(
         self, now: Revision, before: Revision | None
@@ -105,7 +108,11 @@ class Reviewer:
             )
             if len(since.text) <= _SMALL * len(whole.text):
                 earlier = with_changes(base, before.changes)
-                elsewhere = describe_elsewhere(earlier, now.changes, since)
+                back = {
+                    path: Change(path, content_of(base, {}, path))
+                    for path in before.changes.keys() - now.changes.keys()
+                }
+                elsewhere = describe_elsewhere(earlier, {**back, **now.changes}, since)
                 return since, elsewhere, before.verdict.counterexamples
         return whole, describe_elsewhere(base, now.changes, whole), ()
 

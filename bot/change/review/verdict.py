@@ -17,7 +17,7 @@ REVISION_NEEDED = "[REVISION NEEDED]"
 _SAID = r"\[[*_`\s]{0,9}(CONFIDENT|REVISION[\s_-]{1,9}NEEDED)[*_`\s]{0,9}\]"
 _VERDICT = re.compile(_SAID, re.IGNORECASE)
 _MARKED_VERDICT = re.compile(
-    rf"(?<![*_`])[*_`]*+(?:{_SAID}|\[\s*(?:NO CHANGE|[AB])\s*\])[*_`]*:?", re.IGNORECASE
+    rf"(?<![*_`])[*_`]*+(?:{_SAID}|\[\s*NO CHANGE\s*\])[*_`]*:?", re.IGNORECASE
 )
 _CHOICE = re.compile(r"\[\s{0,9}([AB])\s{0,9}\]")
 _FINAL_CHOICE = re.compile(r"\[\s{0,9}([AB])\s{0,9}\][*_`.!\s]{0,9}\Z")
@@ -31,8 +31,8 @@ _LABEL = re.compile(
 _NOTHING = frozenset(
     ("", "-", "none", "n/a", "nothing", "the call, the file or the state that shows it")
 )
-_LINE_NUMBER = re.compile(r"[\s,(]{0,4}(?::|#L|\blines?\b|\bL(?=\d))")
-_PATH_ENDS = "`'\"*()[]<>,.;: \t"
+_LINE_NUMBER = re.compile(r"[\s,(]{0,4}(?::(?=\s?\d)|#L)|[\s,(]{1,4}(?:lines?|L(?=\d))\b|^lines?\b")
+_PATH_ENDS = "`'\"*()[]<>,;: \t"
 _MAX_COUNTEREXAMPLES = 10
 _MAX_PART_CHARS = 1_000
 _MAX_LABEL_LINES = 40
@@ -50,7 +50,8 @@ def read_verdicts(prose: str) -> frozenset[str]:
 
 
 def read_choice(prose: str) -> Literal["A", "B"] | None:
-    """The version that the prose ends with, or the only one that it names; else None."""
+    """The version that the prose ends with; else the only one that it names; None if it names
+    neither or both."""
     said = "\n".join(_unquoted(prose.split("\n"))).rstrip()
     final = _FINAL_CHOICE.search(said, max(0, len(said) - 40))
     named = {final[1]} if final else {found[1] for found in _CHOICE.finditer(said)}
@@ -61,6 +62,11 @@ def read_choice(prose: str) -> Literal["A", "B"] | None:
             return "B"
         case _:
             return None
+
+
+def without_choice(prose: str) -> str:
+    """The prose before the choice that it ends with, for people."""
+    return re.sub(r"[*_`]{0,3}\[\s{0,9}[AB]\s{0,9}\][*_`.!\s]{0,9}\Z", "", prose).strip()
 
 
 def without_verdict(prose: str) -> str:
@@ -139,7 +145,7 @@ def _names_file(place: str, known: Mapping[str, Sequence[str]]) -> bool:
     before = _LINE_NUMBER.split(first, maxsplit=1)[0].strip(_PATH_ENDS)
     words = (word.strip(_PATH_ENDS) for word in _LINE_NUMBER.sub(" ", first).split())
     candidates = (before, *(word for word in words if "." in word or "/" in word))
-    return any(_is_path(path.lstrip("./"), known) for path in candidates)
+    return any(_is_path(path.removeprefix("./").rstrip("."), known) for path in candidates)
 
 
 def _is_path(path: str, known: Mapping[str, Sequence[str]]) -> bool:

@@ -83,9 +83,12 @@ def test_a_new_index_of_requirements_is_a_host() -> None:
         "requirements.txt", old, f"{old}--extra-index-url https://evil.example/s\n"
     )
     assert "evil.example (1 of 2)" in sentence
+    for new in ("flask @ https://evil.example/f.whl\n", "-f https://evil.example/\n"):
+        assert "evil.example" in changed("requirements.txt", None, new)[0]
 
 
 def test_where_requirements_are_not_fixed_anyway_nothing_is_said() -> None:
     assert changed("requirements.txt", "flask\nrequests==2\n", "flask\nrequests\n") == []
-    assert changed("requirements.txt", "flask==1\n", "flask @ https://x.example/f.whl\n") == []
+    address = "flask @ https://github.com/f.whl\n"
+    assert changed("requirements.txt", "flask==1\n", address) == []
     assert changed("requirements.txt", None, "flask\n") == []

@@ -170,7 +170,7 @@ def test_what_has_no_room_is_named() -> None:
     new = {path: text.replace("0\n", "0 = 1\n", 1) for path, text in old.items()}
     wide = widened(old, new, budget_tokens=400)
     assert list(wide.shown) == ["a.py"]
-    assert wide.text.endswith("too long. Read it in: b.py, c.py]\n")
+    assert wide.text.endswith("too long. They are in: b.py, c.py]\n")
 
 
 def test_a_long_line_is_cut() -> None:

@@ -10,11 +10,12 @@ from bot.change.review.verdict import (
     read_choice,
     read_counterexamples,
     read_verdicts,
+    without_choice,
     without_verdict,
 )
 from bot.types import Counterexample
 
-PATHS = ("app.py", "src/my shop/cart.ts", "Makefile")
+PATHS = (".github/workflows/ci.yml", "src/line.py", "app.py", "src/my shop/cart.ts", "Makefile")
 ADD = Counterexample("add(1, 2)", "app.py:2", "it gives -1, not 3")
 
 
@@ -45,6 +46,8 @@ def test_the_verdicts_are_the_tokens_that_are_said_and_not_quoted(
 
 
 def test_people_read_the_reason_without_the_token() -> None:
+    assert without_verdict("Fix the lookup of `d[a]`") == "Fix the lookup of `d[a]`"
+    assert without_choice("`d[A]` is read. **[B]**") == "`d[A]` is read."
     assert without_verdict("**[REVISION NEEDED]**: the test is missing") == "the test is missing"
 
 
@@ -104,6 +107,9 @@ def test_one_that_lacks_a_part_or_names_no_file_is_none(said: str) -> None:
         "b/app.py:2-4",
         "src/my shop/cart.ts:10",
         "./Makefile: 3",
+        ".github/workflows/ci.yml:3",
+        "src/line.py:3",
+        "line 3 of src/line.py",
     ],
 )
 def test_a_place_names_a_file_in_any_usual_way(place: str) -> None:
