@@ -20,7 +20,7 @@ from tests.doubles.github.faults import (
     unauthorized,
     unavailable,
 )
-from tests.doubles.model import hang, server_error
+from tests.doubles.model import Messages, hang, server_error
 from tests.fakes import RemoteLog
 from tests.jobs.conftest import SetScene
 from tests.scene import CONFIDENT, GREET, LOUDER, REPO, Scene
@@ -66,11 +66,19 @@ class TestGitHubAway:
 
     def test_at_the_end_is_waited_for(self, scene: Scene) -> None:
         """The comment does not stay at `running` for ever."""
+        is_away = threading.Event()
+
+        def review(_messages: Messages) -> str:
+            is_away.wait(30)
+            return CONFIDENT
+
+        scene.model_says(LOUDER, review)
         told = scene.say("/tinygen Louder.")
-        scene.wait(lambda: len(scene.asked) == 2, "the reflection")
+        scene.wait(lambda: len(scene.model.requests) == 2, "the reflection")
         order = scene.github.faults.add(
             bad_gateway(), method="PATCH", path=r"/issues/comments/", times=AWAY
         )
+        is_away.set()
         scene.ended(told)
         scene.wait(lambda: order.met >= 4, "the last edit to be tried")
         scene.github.faults.clear()
