@@ -73,8 +73,15 @@ def read_no_names(files: Sequence[tuple[str, bytes]]) -> Sequence[SourceNames | 
     return [None] * len(files)
 
 
-def make_source_names(answer: Mapping[str, Any]) -> SourceNames:
-    """From lists, as JSON holds them."""
+MAX_IMPORTS = 1_000
+MAX_CALLS = 20_000
+"""Of one file: one with more is made by a program, or to keep the checks busy."""
+
+
+def make_source_names(answer: Mapping[str, Any]) -> SourceNames | None:
+    """From lists in the order of the fields, as JSON holds them; None if they are too many."""
+    if len(answer["imports"]) > MAX_IMPORTS or len(answer["calls"]) > MAX_CALLS:
+        return None
     exports = answer["exports"]
     return SourceNames(
         undefined=tuple((name, line) for name, line in answer["undefined"]),

@@ -22,6 +22,7 @@ GRAMMARS = {
     "go": ("tree_sitter_go", "language"),
     "rs": ("tree_sitter_rust", "language"),
 }
+"""As in `parsers`: what runs in the child process imports nothing of ours."""
 
 Answer = dict[str, Any]
 _IDENTIFIERS = {
@@ -262,7 +263,7 @@ def _descend(node: Any) -> Iterator[Any]:
 
 
 def _text(node: Any) -> str:
-    """ "" for a long one: looking at the text of each of many nested nodes takes long."""
+    """Empty for a long one: looking at the text of each of many nested nodes takes long."""
     if node is None or node.end_byte - node.start_byte > _MAX_TEXT_BYTES:
         return ""
     return str(node.text.decode("utf-8", "replace"))

@@ -4,14 +4,14 @@ file of the repository names."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from bot.change.checks.modules import ModuleFinder
 from bot.change.checks.versions import MAX_CHANGED_FILES, Versions
 from bot.change.context.index import BODY
-from bot.change.context.paths import classify_path
+from bot.change.context.paths import classify_path, extension_of
 from bot.change.context.ranking.retrieval import index_repository
-from bot.change.context.tokenize import word_set
+from bot.change.context.tokenize import whole_word_term, word_set
 from bot.types.snapshot import Changes, RepositoryView
 from bot.types.source_names import Import
 
@@ -59,7 +59,7 @@ def find_undeclared(versions: Versions, changes: Changes) -> Iterator[str]:
         (path, language)
         for path, change in sorted(changes.items())
         if change.content is not None
-        and (language := _LANGUAGE.get(path.rpartition(".")[2].lower()))
+        and (language := _LANGUAGE.get(extension_of(path)))
         and classify_path(path) == "source"
     ]
     for language in dict.fromkeys(language for _path, language in files):
@@ -72,14 +72,18 @@ def find_undeclared(versions: Versions, changes: Changes) -> Iterator[str]:
             continue
         if sum(after.blobs[path].size_bytes for path in manifests) > _MAX_MANIFEST_BYTES:
             continue
-        declared = _read_names(after, manifests)
+        declared = _read_names(after, manifests, language)
         own = [path for path, of in files if of == language]
         versions.read(sorted(changes)[:MAX_CHANGED_FILES])
         had = _imported_before(versions, changes)
-        imported = list(_new_imports(versions, own))[:_MAX_IMPORTS]
+        imported = [
+            (path, each, package)
+            for path, each, package in _new_imports(versions, own)
+            if package not in had and not _is_declared(language, package, declared)
+        ][:_MAX_IMPORTS]
+        said = _find_said(after, {package for _path, _each, package in imported}, changes)
         for path, each, package in imported:
-            is_known = package in had or _is_declared(language, package, declared)
-            if not is_known and not _is_said(after, package, changes):
+            if package not in said:
                 yield f"{path}:{each.line} imports `{package}`, which no manifest names."
 
 
@@ -95,14 +99,21 @@ def _is_manifest(path: str, language: str) -> bool:
     return is_named or (language == "py" and is_requirements(path))
 
 
-def _read_names(view: RepositoryView, paths: Sequence[str]) -> frozenset[str]:
-    """All words that may be names of packages."""
+def _read_names(view: RepositoryView, paths: Sequence[str], language: str) -> frozenset[str]:
+    """All words that may be names of packages; of Python and Rust in the spelling of `_spell`."""
     blobs = [view.blobs[path] for path in paths]
-    return frozenset(
+    names = frozenset(
         name
         for content in view.read(blobs)
         for name in _NAME.findall(content.decode("utf-8", "replace"))
     )
+    return frozenset(map(_spell, names)) if language in ("py", "rs") else names
+
+
+def _spell(name: str) -> str:
+    """With `-` around each part, in which registries do not tell `-`, `_`, `.` and case apart:
+    https://packaging.python.org/en/latest/specifications/name-normalization/"""
+    return f"-{_SEPARATOR.sub('-', name.lower())}-"
 
 
 def _new_imports(versions: Versions, paths: Sequence[str]) -> Iterator[tuple[str, Import, str]]:
@@ -132,7 +143,7 @@ def _package(path: str, each: Import) -> str:
     """The package that the import is from; "" if it is of the standard library or a path."""
     if len(each.module) > _MAX_PACKAGE_CHARS:
         return ""
-    suffix = path.rpartition(".")[2].lower()
+    suffix = extension_of(path)
     if suffix == "py":
         top = each.module.partition(".")[0]
         return "" if each.level or top in _INSTALLERS else top
@@ -159,19 +170,23 @@ def _is_declared(language: str, package: str, names: frozenset[str]) -> bool:
         return any("/".join(parts[:count]) in names for count in range(2, len(parts) + 1))
     if language == "js":
         return package in names
-    spelled = [
-        f"-{_SEPARATOR.sub('-', each.lower())}-"
-        for each in (package, _DISTRIBUTIONS.get(package, package))
-    ]
-    written = [f"-{_SEPARATOR.sub('-', name.lower())}-" for name in names]
-    return any(each in name for each in spelled for name in written)
+    spelled = (_spell(package), _spell(_DISTRIBUTIONS.get(package, package)))
+    return any(each in name for name in names for each in spelled)
 
 
-def _is_said(view: RepositoryView, package: str, changes: Changes) -> bool:
-    """Whether another file says the package's name."""
+def _find_said(view: RepositoryView, packages: Collection[str], changes: Changes) -> set[str]:
+    """Those of the packages whose name a file says that is not changed."""
+    terms = {package: whole_word_term(_last_word(package)) for package in packages}
+    index = index_repository(view, sorted(set(terms.values())))
+    ids = {number for path, number in index.content_ids.items() if path not in changes}
+    return {
+        package
+        for package, term in terms.items()
+        if not ids.isdisjoint(index.contents.frequencies(BODY, term))
+    }
+
+
+def _last_word(package: str) -> str:
+    """Without a version, as Go's paths end with."""
     words = [word for word in re.split(r"\W+", package) if not re.fullmatch(r"v\d+|", word)]
-    word = words[-1] if words else package
-    term = f"={word.lower().strip('_')}"
-    index = index_repository(view, [term])
-    said = index.contents.frequencies(BODY, term)
-    return any(number in said for path, number in index.content_ids.items() if path not in changes)
+    return words[-1] if words else package

@@ -15,7 +15,7 @@ from bot.change.checks.versions import MAX_CHANGED_FILES, Version, Versions
 from bot.change.context.index import BODY
 from bot.change.context.paths import language_of
 from bot.change.context.ranking.retrieval import index_repository
-from bot.change.context.tokenize import word_set
+from bot.change.context.tokenize import whole_word_term, word_set
 from bot.types.snapshot import Changes
 from bot.types.source_names import Call, Import, Parameters, SourceNames
 
@@ -132,9 +132,9 @@ def _find_users(before: Version, after: Version, paths: Sequence[str]) -> list[s
     if not wanted:
         return []
     view = after.view.visible()
-    terms = {name: f"={name.lower().strip('_')}" for name in wanted}
-    index = index_repository(view, sorted(set(terms.values())))
-    said = {number for term in terms.values() for number in index.contents.frequencies(BODY, term)}
+    terms = sorted(set(map(whole_word_term, wanted)))
+    index = index_repository(view, terms)
+    said = {number for term in terms for number in index.contents.frequencies(BODY, term)}
     changed = set(paths)
     found = [
         path
@@ -194,11 +194,11 @@ def _known_functions(
 def _known_in_python(
     version: Version, path: str, names: SourceNames
 ) -> Mapping[str, Parameters | None]:
-    imported = [each.name for each in names.imports if each.name]
+    imported = Counter(each.name for each in names.imports if each.name)
     known = {name: each for name, each in names.functions.items() if name not in imported}
     for each, targets in version.targets(path):
         target = version.of(targets[0]) if len(targets) == 1 else None
-        is_one = imported.count(each.name) == 1 and each.name not in names.functions
+        is_one = imported[each.name] == 1 and each.name not in names.functions
         if target is not None and is_one and each.name not in target.others:
             known[each.name] = target.functions.get(each.name)
     return known

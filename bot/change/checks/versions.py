@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from bot.change.checks.modules import ModuleFinder
 from bot.change.edits.files import MAX_FILE_BYTES
@@ -71,20 +71,23 @@ class Version:
         self.modules = ModuleFinder(view.blobs)
         self._names = names
         self._packages: dict[str, list[str]] = {}
+        self._targets: dict[str, list[tuple[Import, list[str]]]] = {}
 
     def of(self, path: str) -> SourceNames | None:
         """None if the file was not read, does not parse, or is not there."""
         blob = self.view.blobs.get(path)
         return self._names.get((path, blob.oid)) if blob is not None else None
 
-    def targets(self, path: str) -> Iterator[tuple[Import, list[str]]]:
+    def targets(self, path: str) -> Sequence[tuple[Import, list[str]]]:
         """The imports of a file from inside the repository, each with the files that may be meant;
         none if nothing is there."""
         names = self.of(path)
-        for each in names.imports if names else ():
-            found = self.modules.find(path, each)
-            if found is not None:
-                yield each, found
+        if names is None:
+            return ()
+        if path not in self._targets:
+            found = ((each, self.modules.find(path, each)) for each in names.imports)
+            self._targets[path] = [(each, files) for each, files in found if files is not None]
+        return self._targets[path]
 
     def package(self, path: str) -> list[str]:
         """The files of Go in the folder of a file."""

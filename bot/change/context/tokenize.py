@@ -56,10 +56,15 @@ def split_words(content: bytes) -> list[bytes]:
     return content.translate(_WORD_BYTES).split()
 
 
+def whole_word_term(word: str) -> str:
+    """The term for a word as a whole, whatever its case and underscores at its ends."""
+    return f"={word.lower().strip('_')}"
+
+
 def split_terms(word: str) -> tuple[str, ...]:
     """The terms that a word is indexed under: the whole word as `=name`, and the stems of its
     parts."""
-    return (f"={word.lower().strip('_')}", *split_stems(word))
+    return (whole_word_term(word), *split_stems(word))
 
 
 @lru_cache(maxsize=1 << 16)

@@ -128,11 +128,13 @@ def _widen(
 
 
 def content_of(base: RepositoryView, changes: Changes, path: str) -> bytes | None:
-    """The file in a version of the change; None if there is none."""
+    """The file in a version of the change; None if there is none, or no content (a submodule)."""
     if path in changes:
         return changes[path].content
     blob = base.blobs.get(path)
-    return next(iter(base.read([blob]))) if blob is not None else None
+    if blob is None or blob.mode == "160000":
+        return None
+    return next(iter(base.read([blob])))
 
 
 def _read_section(path: str, section: str, change: Change | None) -> _ChangedFile:

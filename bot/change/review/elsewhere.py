@@ -7,12 +7,13 @@ import builtins
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from bot.change.context.index import BODY, DEFINED
 from bot.change.context.paths import FILE_KINDS
 from bot.change.context.ranking.retrieval import IndexedRepository, index_repository
 from bot.change.context.source import Source, enclosing_extent, find_extents, read_source
-from bot.change.context.tokenize import is_common
+from bot.change.context.tokenize import is_common, whole_word_term
 from bot.change.repository import with_changes
 from bot.change.review.definitions import TouchedDefinition, find_touched
 from bot.change.review.diff import WideDiff
@@ -24,6 +25,8 @@ _MAX_LINES = 6
 """Of one name; half of them if only a body was changed."""
 _MAX_FILES = 20
 """A name that more files say is a word, or belongs to several things."""
+_MAX_FILE_BYTES = 200_000
+"""A larger file is passed over: twenty of them would be read for each of many names."""
 _MAX_LINE_CHARS = 160
 _MAX_CALLED = 60
 """Names that are called in the added lines and looked up."""
@@ -51,11 +54,11 @@ def describe_elsewhere(base: RepositoryView, changes: Changes, diff: WideDiff) -
     if not used and not called:
         return ""
     view = with_changes(base, changes).visible()
-    terms = {_term(name) for name in (*touched, *called)}
+    terms = {whole_word_term(name) for name in (*touched, *called)}
     names = _Names(view, index_repository(view, sorted(terms)), diff.shown)
     users = "".join(names.render_users(each) for each in used)
-    declared = [line for name in called for line in names.find_declarations(name)]
-    heads = "".join(declared[:_MAX_DECLARED])
+    declared = (line for name in called for line in names.find_declarations(name))
+    heads = "".join(islice(declared, _MAX_DECLARED))
     return users + (f"declared elsewhere, and called here:\n{heads}" if heads else "")
 
 
@@ -73,11 +76,6 @@ def _find_called(added: str) -> list[str]:
         if not _DECLARING.search(added, max(0, match.start() - 16), match.start())
     )
     return [name for name in dict.fromkeys(found) if _is_telling(name)]
-
-
-def _term(name: str) -> str:
-    """Under which the index has it: see `split_terms`."""
-    return f"={name.lower().strip('_')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +116,14 @@ class _Names:
 
     def _find_files(self, field: str, name: str) -> list[str]:
         """Source first."""
-        frequencies = self.repository.contents.frequencies(field, _term(name))
+        frequencies = self.repository.contents.frequencies(field, whole_word_term(name))
         ids = self.repository.content_ids.items()
         paths = [path for path, number in ids if number in frequencies]
         return sorted(paths, key=lambda path: FILE_KINDS.index(self.repository.kinds[path]))
 
     def _read(self, paths: Iterable[str], name: str) -> Iterator[Source]:
         blobs = [self.view.blobs[path] for path in paths]
+        blobs = [blob for blob in blobs if blob.size_bytes <= _MAX_FILE_BYTES]
         for blob, content in zip(blobs, self.view.read(blobs), strict=True):
             source = read_source(blob.path, content) if name.encode() in content else None
             if source is not None and not source.has_long_lines:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from bot.adapters.syntax import Bounded, Limits
+from bot.adapters.syntax import Bounded, Limits, parsers
 from bot.adapters.syntax.grammar_names import GRAMMARS, read_grammar_names
 from bot.adapters.syntax.python_names import read_python_names
 from bot.app import build_parsers
-from bot.types.source_names import Call, Import, Parameters
+from bot.types.source_names import MAX_CALLS, MAX_IMPORTS, Call, Import, Parameters
 
 READ = build_parsers().read_names
 
@@ -36,6 +36,16 @@ class A(Exception):
     assert names.functions["A"] == Parameters(("x",), 1, (), (), False, False)
     assert Call("A.m", 1, ("y",), False, 7) in names.calls
     assert Call("g", 3, (), True, 4) in names.calls
+
+
+def test_both_modules_of_the_child_know_the_same_grammars() -> None:
+    assert {suffix: parsers.GRAMMARS[suffix] for suffix in GRAMMARS} == GRAMMARS
+
+
+def test_a_file_of_very_many_imports_or_calls_is_not_judged() -> None:
+    imports = b"".join(b"import a%d\n" % number for number in range(MAX_IMPORTS + 1))
+    calls = b"f()\n" * (MAX_CALLS + 1)
+    assert READ([("a.py", imports), ("b.py", calls)]) == [None, None]
 
 
 @pytest.mark.parametrize("suffix", ["py", "pyi", *GRAMMARS])
