@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
 
 from bot.change.checks.modules import ModuleFinder
 from bot.change.checks.versions import MAX_CHANGED_FILES, Versions
@@ -78,9 +79,9 @@ def find_undeclared(versions: Versions, changes: Changes) -> Iterator[str]:
         had = _imported_before(versions, changes)
         imported = [
             (path, each, package)
-            for path, each, package in _new_imports(versions, own)
+            for path, each, package in islice(_new_imports(versions, own), _MAX_IMPORTS)
             if package not in had and not _is_declared(language, package, declared)
-        ][:_MAX_IMPORTS]
+        ]
         said = _find_said(after, {package for _path, _each, package in imported}, changes)
         for path, each, package in imported:
             if package not in said:
@@ -99,15 +100,17 @@ def _is_manifest(path: str, language: str) -> bool:
     return is_named or (language == "py" and is_requirements(path))
 
 
-def _read_names(view: RepositoryView, paths: Sequence[str], language: str) -> frozenset[str]:
-    """All words that may be names of packages; of Python and Rust in the spelling of `_spell`."""
+def _read_names(view: RepositoryView, paths: Sequence[str], language: str) -> str:
+    """All words that may be names of packages, a line each; of Python and Rust in the spelling of
+    `_spell`. As one text, in which a name is looked for faster than in each word."""
     blobs = [view.blobs[path] for path in paths]
-    names = frozenset(
+    names = {
         name
         for content in view.read(blobs)
         for name in _NAME.findall(content.decode("utf-8", "replace"))
-    )
-    return frozenset(map(_spell, names)) if language in ("py", "rs") else names
+    }
+    spelled = map(_spell, names) if language in ("py", "rs") else names
+    return "\n".join(("", *spelled, ""))
 
 
 def _spell(name: str) -> str:
@@ -162,16 +165,15 @@ def _is_inside(modules: ModuleFinder, path: str, each: Import, package: str) -> 
     return modules.find(path, each) is not None or any(map(modules.has_name, parts[:2]))
 
 
-def _is_declared(language: str, package: str, names: frozenset[str]) -> bool:
+def _is_declared(language: str, package: str, names: str) -> bool:
     """Whether one of the names in the manifests may be meant. Of Python and Rust a name may have
     further parts: `dateutil` is in `python-dateutil`."""
     if language == "go":
         parts = package.split("/")
-        return any("/".join(parts[:count]) in names for count in range(2, len(parts) + 1))
+        return any(f"\n{'/'.join(parts[:n])}\n" in names for n in range(2, len(parts) + 1))
     if language == "js":
-        return package in names
-    spelled = (_spell(package), _spell(_DISTRIBUTIONS.get(package, package)))
-    return any(each in name for name in names for each in spelled)
+        return f"\n{package}\n" in names
+    return _spell(package) in names or _spell(_DISTRIBUTIONS.get(package, package)) in names
 
 
 def _find_said(view: RepositoryView, packages: Collection[str], changes: Changes) -> set[str]:

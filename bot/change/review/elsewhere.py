@@ -6,13 +6,13 @@ from __future__ import annotations
 import builtins
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 
 from bot.change.context.index import BODY, DEFINED
 from bot.change.context.paths import FILE_KINDS
 from bot.change.context.ranking.retrieval import IndexedRepository, index_repository
-from bot.change.context.source import Source, enclosing_extent, find_extents, read_source
+from bot.change.context.source import Extent, Source, enclosing_extent, find_extents, read_source
 from bot.change.context.tokenize import is_common, whole_word_term
 from bot.change.repository import with_changes
 from bot.change.review.definitions import TouchedDefinition, find_touched
@@ -26,7 +26,9 @@ _MAX_LINES = 6
 _MAX_FILES = 20
 """A name that more files say is a word, or belongs to several things."""
 _MAX_FILE_BYTES = 200_000
-"""A larger file is passed over: twenty of them would be read for each of many names."""
+_MAX_READ_FILES = 80
+"""Larger and further files are passed over: a repository may be made to have many that say each of
+the names."""
 _MAX_LINE_CHARS = 160
 _MAX_CALLED = 60
 """Names that are called in the added lines and looked up."""
@@ -80,11 +82,14 @@ def _find_called(added: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Names:
-    """Looks up names in a repository; `shown` are the lines that are left out."""
+    """Looks up names in a repository; `shown` are the lines that are left out, `sources` the files
+    that were read, `extents` those of their definitions."""
 
     view: RepositoryView
     repository: IndexedRepository
     shown: Mapping[str, Sequence[LineRange]]
+    sources: dict[str, Source | None] = field(default_factory=dict)
+    extents: dict[str, tuple[Extent, ...]] = field(default_factory=dict)
 
     def render_users(self, touched: TouchedDefinition) -> str:
         """The lines that say its name, under the name; "" if too many say it, or others have it
@@ -122,15 +127,28 @@ class _Names:
         return sorted(paths, key=lambda path: FILE_KINDS.index(self.repository.kinds[path]))
 
     def _read(self, paths: Iterable[str], name: str) -> Iterator[Source]:
-        blobs = [self.view.blobs[path] for path in paths]
-        blobs = [blob for blob in blobs if blob.size_bytes <= _MAX_FILE_BYTES]
-        for blob, content in zip(blobs, self.view.read(blobs), strict=True):
-            source = read_source(blob.path, content) if name.encode() in content else None
-            if source is not None and not source.has_long_lines:
+        for path in paths:
+            source = self._source(path)
+            if source is not None and name.encode() in source.content:
                 yield source
 
+    def _source(self, path: str) -> Source | None:
+        """None if it is no text, too large, or one file too many."""
+        blob = self.view.blobs[path]
+        is_allowed = blob.size_bytes <= _MAX_FILE_BYTES and len(self.sources) < _MAX_READ_FILES
+        if path not in self.sources and is_allowed:
+            source = read_source(path, next(iter(self.view.read([blob]))))
+            has_lines = source is not None and not source.has_long_lines
+            self.sources[path] = source if has_lines else None
+        return self.sources.get(path)
+
+    def _extents(self, source: Source) -> tuple[Extent, ...]:
+        if source.path not in self.extents:
+            self.extents[source.path] = find_extents(source)
+        return self.extents[source.path]
+
     def _users(self, source: Source, name: str) -> Iterator[str]:
-        extents = find_extents(source)
+        extents = self._extents(source)
         defined = {each.line for each in source.definitions if each.name == name}
         for number, line in enumerate(source.lines, 1):
             if name not in line or name not in _WORD.findall(line):
