@@ -15,6 +15,8 @@ class MemoryInbox:
 
     def __init__(self) -> None:
         self.jobs: dict[str, Job] = {}
+        self.asker_keys: dict[str, str] = {}
+        """Where it is not the job's id, as it is for calls of /run that wait."""
         self.is_away = False
 
     def accept(self, job: Job) -> None:
@@ -24,7 +26,12 @@ class MemoryInbox:
 
     def waiting(self, limit: int, choose: ChooseWaiting | None = None) -> Sequence[Job]:
         waits = [
-            WaitingJob(job.id, job.id, job.target.repository_key, job.account)
+            WaitingJob(
+                job.id,
+                self.asker_keys.get(job.id, job.id),
+                job.target.repository_key,
+                job.account,
+            )
             for job in self.jobs.values()
         ]
         chosen = {each.id for each in waits} if choose is None else choose(waits)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bot.jobs.engine import FLAG, NOTHING, RESUME, Engine, Resumption, Workflow
 from bot.jobs.workflows import CANCEL, JobReference
+from tests.polling import poll
 
 Body = Callable[[Engine, list[str]], None]
 
@@ -92,3 +93,21 @@ def test_a_job_of_the_same_steps_goes_on_after_the_last(tmp_path: Path) -> None:
 def test_a_job_of_other_steps_goes_on_from_where_they_differ(tmp_path: Path) -> None:
     assert killed_after(tmp_path, steps("read", "ask", "tell")) == ["read", "ask", "tell"]
     assert gone_on(tmp_path, steps("read", "ask", "check", "tell")) == ["check", "tell"]
+
+
+def test_a_workflow_in_flight_is_known_as_in_progress_also_after_a_restart(tmp_path: Path) -> None:
+    """An asker's next command must not pass it."""
+    leave = threading.Event()
+
+    def wait(engine: Engine, _done: list[str]) -> None:
+        engine.step("wait", lambda: leave.wait(20), FLAG)
+
+    with running(tmp_path, wait, []) as engine:
+        assert engine.in_progress(RUN, 60) == ()
+        engine.start(RUN, "job", JobReference("job"))
+        assert engine.in_progress(RUN, 60) == ((JobReference("job"), True),)
+        assert engine.in_progress(RUN, -60) == ()
+    with running(tmp_path, wait, []) as engine:
+        assert [job for job, _is_here in engine.in_progress(RUN, 60)] == [JobReference("job")]
+        leave.set()
+        assert poll(lambda: not engine.in_progress(RUN, 60), within_s=20)

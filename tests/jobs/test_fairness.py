@@ -106,17 +106,17 @@ def test_of_one_asker_one_command_is_accepted_at_a_time() -> None:
         waiting("b", "mona", "1", "i"),
         waiting("c", "mona", "2", "i"),
     ]
-    assert choose_starting(here, []) == ("a", "c")
-    assert choose_starting(here[1:], here[:1]) == ("c",)
+    assert choose_starting(here, [], MAX_STARTING) == ("a", "c")
+    assert choose_starting(here[1:], here[:1], MAX_STARTING) == ("c",)
 
 
 def test_of_one_repository_and_one_account_only_some() -> None:
     here = [waiting(f"{number}", f"p{number}", f"{number // 3}", "i") for number in range(12)]
-    assert choose_starting(here, []) == ("0", "1", "3", "4")
-    assert choose_starting([waiting("x", "p", "9", "other")], here[:4]) == ("x",)
+    assert choose_starting(here, [], MAX_STARTING) == ("0", "1", "3", "4")
+    assert choose_starting([waiting("x", "p", "9", "other")], here[:4], 1) == ("x",)
 
 
 def test_in_all_only_as_many_as_there_are_threads_for() -> None:
     here = [waiting(f"{number}", "p", f"{number}", f"{number}") for number in range(40)]
-    assert len(choose_starting(here, [])) == MAX_STARTING
-    assert choose_starting(here[MAX_STARTING:], here[:MAX_STARTING]) == ()
+    assert len(choose_starting(here, [], MAX_STARTING)) == MAX_STARTING
+    assert choose_starting(here[MAX_STARTING:], here[:MAX_STARTING], 0) == ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 from bot.errors import OutsideError
@@ -18,6 +19,8 @@ class FakeEngine:
 
     def __init__(self, *failures: Exception) -> None:
         self.failures, self.started = list(failures), list[str]()
+        self.others: tuple[tuple[Job, bool], ...] = ()
+        """The commands that any worker is accepting, and whether it is this one."""
 
     def register(self, workflow: Any, body: Callable[[Any], Any]) -> None: ...
 
@@ -28,8 +31,8 @@ class FakeEngine:
 
     def release_held(self, cap: int) -> None: ...
 
-    def state(self, workflow_id: str) -> str:
-        return "running" if workflow_id in self.started else "unknown"
+    def in_progress(self, workflow: Any, within_s: float) -> tuple[tuple[Job, bool], ...]:
+        return self.others
 
 
 class FakePolicy:
@@ -104,3 +107,14 @@ def test_a_job_that_cannot_be_started_does_not_stop_those_behind_it() -> None:
     worker(engine, inbox).take_in_until_stopped()
     assert engine.started == ["a", "b"]
     assert list(inbox.jobs) == ["odd"]
+
+
+def test_a_later_command_of_an_asker_waits_while_any_worker_accepts_the_earlier_one() -> None:
+    engine, inbox = FakeEngine(), StopAfter(2)
+    inbox.accept(job("later"))
+    inbox.accept(job("another's"))
+    earlier = replace(job("earlier"), target=job("later").target)
+    engine.others = ((earlier, False),)
+    inbox.asker_keys["later"] = earlier.asker_key
+    worker(engine, inbox).take_in_until_stopped()
+    assert engine.started == ["another's"]

@@ -56,6 +56,8 @@ from bot.types.serialization import JOB, REPORT
 
 CLAIM_S = 5.0
 """How long jobs that `waiting` gave to one worker are kept from the others."""
+IN_LINE_S = 60.0
+"""How long a job that one worker was given keeps the later ones of its asker waiting."""
 
 KEEP_S = 30 * 86_400.0
 """How long a job's id is remembered. GitHub redelivers what is at most three days old:
@@ -139,12 +141,14 @@ class Database:
         # A claim that ends later than any made now was made by another clock, or before this one
         # was set back: it does not count.
         is_free = and_(_IS_WAITING, ~jobs.c.claimed_until.between(now, now + CLAIM_S))
+        # What could not be started for so long stops no later command of its asker.
+        is_in_line = or_(is_free, and_(_IS_WAITING, jobs.c.accepted_at > now - IN_LINE_S))
         is_chosen = is_free
         with reading(self._engine) as connection:
             if connection.execute(select(jobs.c.id).where(is_free).limit(1)).first() is None:
                 return ()
             if choose is not None:
-                ids = choose(list_candidates(connection, is_free, MAX_CANDIDATES))
+                ids = choose(list_candidates(connection, is_in_line, is_free, MAX_CANDIDATES))
                 if not ids:  # none may start now: the write lock is not worth taking
                     return ()
                 is_chosen = and_(is_free, jobs.c.id.in_(ids))

@@ -21,25 +21,32 @@ _FIRST_OF = (
 )
 """How many jobs of each group are looked at: at least as many as may start at the same time."""
 
-_COLUMNS = ("id", "asker_key", "repository_key", "account", "accepted_at")
+_COLUMNS = tuple(
+    jobs.c[name] for name in ("id", "asker_key", "repository_key", "account", "accepted_at")
+)
 
 
 def list_candidates(
-    connection: Connection, is_free: ColumnElement[bool], limit: int
+    connection: Connection,
+    is_in_line: ColumnElement[bool],
+    is_free: ColumnElement[bool],
+    limit: int,
 ) -> Sequence[WaitingJob]:
     """The oldest job of each asker in a repository, of these the oldest of each repository, of
-    these the oldest of each account. Oldest first."""
-    found = select(*(jobs.c[name] for name in _COLUMNS)).where(is_free).subquery()
+    these the oldest of each account: those that are free, oldest first. One that is in line and not
+    free is about to start elsewhere, and none of its asker's passes it meanwhile."""
+    found = select(*_COLUMNS, is_free.label("is_free")).where(is_in_line).subquery()
     for group, count in _FIRST_OF:
         nth = func.row_number().over(
             partition_by=[found.c[name] for name in group],
             order_by=(found.c.accepted_at, found.c.id),
         )
-        ranked = select(*(found.c[name] for name in _COLUMNS), nth.label("nth")).subquery()
-        first = select(*(ranked.c[name] for name in _COLUMNS)).where(ranked.c.nth <= count)
-        found = first.subquery()
-    oldest = select(found).order_by(found.c.accepted_at, found.c.id).limit(limit)
+        ranked = select(found, nth.label("nth")).subquery()
+        columns = [column for column in ranked.c if column.name != "nth"]
+        found = select(*columns).where(ranked.c.nth <= count).subquery()
+    oldest = select(found).where(found.c.is_free)
+    ordered = oldest.order_by(found.c.accepted_at, found.c.id).limit(limit)
     return tuple(
         WaitingJob(row.id, row.asker_key, row.repository_key, row.account)
-        for row in connection.execute(oldest)
+        for row in connection.execute(ordered)
     )

@@ -15,7 +15,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
@@ -143,6 +143,7 @@ class Engine:
         metrics: MetricsSink | None = None,
     ) -> None:
         self._concurrency, self._poll_s, self._clean = concurrency, poll_s, clean
+        self._executor_id = executor_id
         self._metrics = metrics or NoMetrics()
         self._queueing = threading.Lock()
         self._workflows: dict[str, Callable[[Json], Json]] = {}
@@ -303,6 +304,24 @@ class Engine:
         if found[0].status in ("ENQUEUED", "DELAYED"):
             return "queued"
         return "running" if found[0].status == "PENDING" else "ended"
+
+    def in_progress(self, workflow: Workflow[P], within_s: float) -> tuple[tuple[P, bool], ...]:
+        """The payloads of the workflows of this kind that have not ended in any worker, and whether
+        they run here: of those begun in the last `within_s`, since an older one may have ended
+        unnoticed. After a restart they wait to be continued."""
+        since = datetime.fromtimestamp(time.time() - within_s, UTC)
+        found = self._client.list_workflows(
+            name=workflow.name,
+            status=list(_OPEN),
+            start_time=since.isoformat(),
+            limit=MANY,
+            load_output=False,
+        )
+        return tuple(
+            (workflow.payload.load(each.input["args"][0]), each.executor_id == self._executor_id)
+            for each in found
+            if each.input
+        )
 
     def is_alive(self, workflow_id: str) -> bool:
         """Whether the workflow has work left. A postponed workflow has, as long as its RESUME

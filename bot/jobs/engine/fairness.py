@@ -46,17 +46,17 @@ class QueueSlot:
 
 
 def choose_starting(
-    waiting: Iterable[WaitingJob], starting: Iterable[WaitingJob]
+    waiting: Iterable[WaitingJob], starting: Iterable[WaitingJob], room: int
 ) -> tuple[str, ...]:
-    """The ids of the waiting commands to start now, in their order. `starting` are the commands in
-    progress."""
+    """The ids of the waiting commands to start now, in their order: `room` of them at most.
+    `starting` are the commands in progress, in all workers."""
     taken: Counter[tuple[str, ...]] = Counter()
     for command in starting:
         taken.update(dict.fromkeys(_limits(command), 1))
     chosen: list[str] = []
     for command in waiting:
         limits = _limits(command)
-        if all(taken[name] < limit for name, limit in limits.items()):
+        if len(chosen) < room and all(taken[name] < limit for name, limit in limits.items()):
             taken.update(dict.fromkeys(limits, 1))
             chosen.append(command.id)
     return tuple(chosen)
@@ -66,7 +66,6 @@ def _limits(command: WaitingJob) -> dict[tuple[str, ...], int]:
     """How many commands may be in progress at once, for each thing that they share with this
     one."""
     return {
-        (): MAX_STARTING,
         ("account", command.account): MAX_OF_ACCOUNT,
         ("repository", command.repository): MAX_OF_REPOSITORY,
         ("asker", command.repository, command.asker): 1,

@@ -13,7 +13,7 @@ import structlog
 
 from bot.errors import OutsideError
 from bot.jobs.accept import accept, refused_again
-from bot.jobs.engine import RESUME, Postponed
+from bot.jobs.engine import RESUME
 from bot.jobs.engine.fairness import MAX_STARTING, choose_starting
 from bot.jobs.policy import JobContext, kind_of
 from bot.jobs.progress import report_end, resume
@@ -64,10 +64,8 @@ class Worker:
         self._intake = threading.Thread(
             target=self.take_in_until_stopped, name="intake", daemon=True
         )
-        self._starting: dict[str, tuple[WaitingJob, float]] = {}
-        """The commands that are being accepted here, and since when."""
         engine = context.engine
-        engine.register(ACCEPT, self._accept)
+        engine.register(ACCEPT, partial(accept, context))
         engine.register(RUN, partial(run, context))
         engine.register(REPORT_END, partial(report_end, context))
         engine.register(RESUME, partial(resume, context))
@@ -138,26 +136,16 @@ class Worker:
                 report = refused_again(context, job, standing)
                 self._inbox.refuse(report, ship=context.outbox is not None)
                 return
-        if context.engine.state(job.id) == "unknown":
-            # A job that was started before is in progress in another worker, or has ended.
-            waiting = WaitingJob(job.id, job.asker_key, job.target.repository_key, job.account)
-            self._starting[job.id] = (waiting, time.monotonic())
-        try:
-            context.engine.start(ACCEPT, job.id, job, account=job.account)
-        except BaseException:
-            self._starting.pop(job.id, None)
-            raise
+        context.engine.start(ACCEPT, job.id, job, account=job.account)
         self._inbox.taken(job.id)
 
-    def _accept(self, job: Job) -> Postponed | None:
-        try:
-            return accept(self._context, job)
-        finally:
-            self._starting.pop(job.id, None)
-
     def _choose(self, waiting: Sequence[WaitingJob]) -> Sequence[str]:
-        since = time.monotonic() - ACCEPT_S
-        for job_id, (_, began) in tuple(self._starting.items()):
-            if began < since:
-                self._starting.pop(job_id, None)
-        return choose_starting(waiting, [each for each, _ in tuple(self._starting.values())])
+        """Looked up after the waiting jobs were, since a job is started before it is taken from
+        them: one that is in neither was accepted."""
+        starting = self._context.engine.in_progress(ACCEPT, ACCEPT_S)
+        room = MAX_STARTING - sum(is_here for _, is_here in starting)
+        others = [
+            WaitingJob(job.id, job.asker_key, job.target.repository_key, job.account)
+            for job, _ in starting
+        ]
+        return choose_starting(waiting, others, room)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.adapters.database import Database
+from bot.adapters.database import CLAIM_S, IN_LINE_S, Database
 from bot.types import WaitingJob
 from tests.adapters.database.stored import job_by
 from tests.doubles.clock import ManualClock
@@ -57,3 +57,26 @@ def test_what_is_chosen_is_given_out_once(database: Database) -> None:
     database.accept(job_by("b", person=2))
     assert [each.id for each in database.waiting(10, lambda _waiting: ("b",))] == ["b"]
     assert line(database) == ["a"]
+
+
+def test_a_command_about_to_start_elsewhere_is_not_passed_by_the_next_of_its_asker(
+    database: Database, clock: ManualClock
+) -> None:
+    database.accept(job_by("first", person=1))
+    clock.now_s += 1
+    database.accept(job_by("second", person=1))
+    database.accept(job_by("other", person=2))
+    database.waiting(10, lambda _waiting: ("first",))
+    assert line(database) == ["other"]
+    clock.now_s += CLAIM_S + 1
+    assert line(database) == ["first", "other"]
+
+
+def test_a_command_that_nobody_can_start_stops_the_next_of_its_asker_only_for_a_while(
+    database: Database, clock: ManualClock
+) -> None:
+    database.accept(job_by("odd", person=1))
+    database.accept(job_by("second", person=1))
+    clock.now_s += IN_LINE_S
+    database.waiting(10, lambda _waiting: ("odd",))
+    assert line(database) == ["second"]

@@ -61,7 +61,8 @@ class Plans:
 
 def choose(engine: Engine) -> None:
     with reading(engine) as connection:
-        list_candidates(connection, jobs.c.taken_at.is_(None), 10)
+        is_waiting = jobs.c.taken_at.is_(None)
+        list_candidates(connection, is_waiting, is_waiting & (jobs.c.claimed_until < 0), 10)
 
 
 @pytest.mark.parametrize(
