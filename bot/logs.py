@@ -12,6 +12,8 @@ from typing import Literal
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from bot.types.characters import escape_unseen
+
 HIDDEN = "[hidden]"
 _MIN_SECRET_CHARS = 6
 """A shorter value would hide parts of ordinary words."""
@@ -81,8 +83,9 @@ def configure_logs(form: Literal["text", "json"], level: str, redact: Callable[[
 
 
 def redact_value(value: object, redact: Callable[[str], str]) -> object:
-    """The value as text without known secrets and without whatever looks like one; numbers and None
-    unchanged."""
+    """The value as text without known secrets and without whatever looks like one, and with
+    characters escaped that a reader would not see; numbers and None unchanged."""
     if isinstance(value, int | float | None):
         return value
-    return _SECRET_FORMS.sub(HIDDEN, redact(value if isinstance(value, str) else str(value)))
+    text = redact(value if isinstance(value, str) else str(value))
+    return escape_unseen(_SECRET_FORMS.sub(HIDDEN, text))

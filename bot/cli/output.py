@@ -10,6 +10,8 @@ import io
 import json
 import sys
 
+from bot.types.characters import escape_unseen
+
 
 def prepare_output() -> None:
     """Makes stdout and stderr print characters that their encoding lacks as escapes, as Python does
@@ -44,11 +46,11 @@ def print_diff(text: str) -> None:
 
 
 def escape_controls(text: str) -> str:
-    r"""The text with control and format characters, which a reader would not see, as `\x1b`. Line
-    ends and tabs stay."""
-    if text.isprintable():
+    r"""The text with all characters that a terminal obeys or does not show as `\x1b`. Line ends and
+    tabs stay."""
+    if text.isascii() and text.isprintable():
         return text
-    return "".join(map(_escape, text))
+    return "".join(map(_escape, escape_unseen(text)))
 
 
 def _escape(character: str) -> str:

@@ -1,5 +1,5 @@
 """What is wrong with the text of changed files, line by line: conflict markers, secrets, mixed line
-ends, lost encodings, signs that turn the direction of text."""
+ends, lost encodings, characters that deceive a reader."""
 
 from __future__ import annotations
 
@@ -7,9 +7,16 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from itertools import islice
 
 from bot.change.checks.versions import read_base
 from bot.change.edits.lines import Text, decode, split_lines
+from bot.types.characters import (
+    find_look_alikes,
+    find_unseen,
+    name_character,
+    turns_direction,
+)
 from bot.types.snapshot import Changes, RepositoryView
 from bot.types.text import is_binary
 
@@ -22,7 +29,12 @@ _COST_OF_LINE_BYTES = 40
 """What a line costs, however short it is."""
 _MAX_CONFLICT_MARKER_CHARS = 300
 _CONFLICT_MARKER = re.compile(r"(?:<{7}|>{7}|\|{7})(?: .{0,200})?")
-_DIRECTION_SIGNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_ASCII_WORD = re.compile(r"[A-Za-z_]\w{0,99}", re.ASCII)
+_UNSEEN = "which a reader does not see"
+_TURNS = "which turns the direction of text: what is read there is not what runs"
+_LOOKS_ALIKE = "a word with letters that look like others"
+_MAX_DECEPTIVE = 5
+"""Of the kinds of deceptive characters and words in a file, so many are named."""
 
 _MAX_SCANNED_CHARS = 4000
 """Of a line: longer ones are generated."""
@@ -90,7 +102,7 @@ class _Scanner:
             yield f"{path} now mixes line ends, which it did not before."
         if old.bodies and _is_utf8(before) and not _is_utf8(content):
             yield f"{path} is no longer UTF-8."
-        yield from _find_direction_signs(path, decode(before), decode(content))
+        yield from _find_deceptive(path, old, new)
 
     def describe_skipped(self) -> Iterator[str]:
         if self._skipped:
@@ -182,12 +194,29 @@ def _is_utf8(content: bytes) -> bool:
     return True
 
 
-def _find_direction_signs(path: str, old: str, new: str) -> Iterator[str]:
-    """Signs that make a reader see other code than the one that runs: https://trojansource.codes"""
-    added = Counter(_DIRECTION_SIGNS.findall(new)) - Counter(_DIRECTION_SIGNS.findall(old))
-    if added:
-        signs = ", ".join(sorted(f"U+{ord(sign):04X}" for sign in added))
-        yield (
-            f"{path} now has signs that turn the direction of text ({signs}): what is read there is"
-            " not what runs."
-        )
+def _find_deceptive(path: str, old: Text, new: Text) -> Iterator[str]:
+    """What the added lines hold that a reader does not see, or takes for something else."""
+    if "\r" in new.ends and "\r" not in old.ends:
+        yield f"{path} now has lone carriage returns, which git does not count as line ends."
+    known = set(old.bodies)
+    added = [(number, line) for number, line in enumerate(new.bodies, 1) if line not in known]
+    places: dict[str, list[int]] = {}
+    for number, line in added:
+        for _index, character in find_unseen(line):
+            why = _TURNS if turns_direction(character) else _UNSEEN
+            places.setdefault(f"{name_character(character)}, {why}", []).append(number)
+    if not all(line.isascii() for _number, line in added):
+        words = {word for text in (old, new) for line in text.bodies for word in _words(line)}
+        before = {word for line in old.bodies for word in find_look_alikes(line, words)}
+        for number, line in added:
+            for word in set(find_look_alikes(line, words)) - before:
+                places.setdefault(f"{word}, {_LOOKS_ALIKE}", []).append(number)
+    for what, numbers in islice(places.items(), _MAX_DECEPTIVE):
+        more = f" (and {len(numbers) - 1} more)" if len(numbers) > 1 else ""
+        yield f"{path}:{numbers[0]}{more} now has {what}."
+    if len(places) > _MAX_DECEPTIVE:
+        yield f"{path} has {len(places) - _MAX_DECEPTIVE} more kinds of such characters and words."
+
+
+def _words(line: str) -> list[str]:
+    return _ASCII_WORD.findall(line)

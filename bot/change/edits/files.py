@@ -18,6 +18,7 @@ from itertools import accumulate, islice
 
 from bot.change.edits.lines import Text, compose, decode, split_lines
 from bot.types.names import close_names
+from bot.types.characters import find_look_alikes, find_unseen, name_character
 from bot.types.snapshot import Blob, Change, Changes, RepositoryView
 from bot.types.text import is_binary, is_lfs_pointer
 
@@ -351,7 +352,7 @@ def _part_fault(part: str) -> str | None:
 
 def new_path_fault(path: str) -> str | None:
     """Why no edit may create `path`, as the end of a sentence: names that Windows cannot hold, and
-    signs that make a name look like another. A repository that has such a file may keep it."""
+    characters that make a name look like another. A repository that has such a file may keep it."""
     for part in path.split("/"):
         if _WINDOWS_RESERVED.fullmatch(part):
             return f"has the name {part!r}, which Windows reserves"
@@ -359,8 +360,10 @@ def new_path_fault(path: str) -> str | None:
             return "has a part that begins with a space or ends in a dot or a space"
         if _WINDOWS_FORBIDDEN.intersection(part):
             return "has a character that Windows forbids in names"
-        if part != part.translate(_INVISIBLE_SIGNS):
-            return "has invisible characters"
+    for _index, character in find_unseen(path):
+        return f"has {name_character(character)}, which people do not see"
+    for word in find_look_alikes(path):
+        return f"has the word {word!r}, with letters that look like others"
     return None
 
 

@@ -155,13 +155,54 @@ def test_symlinks_and_submodules_of_the_base_are_not_read() -> None:
     )
 
 
-def test_new_signs_that_turn_the_direction_of_text_are_reported() -> None:
-    base = view_of({"old.py": "# \u202e\n".encode()})
-    changes = {
-        "new.py": Change("new.py", "ok = 1  # \u202e eurt \u2066\n".encode()),
-        "old.py": Change("old.py", "# \u202e!\n".encode()),
-    }
-    (problem,) = find_problems(base, changes)
-    assert problem.startswith(
-        "new.py now has signs that turn the direction of text (U+202E, U+2066)"
-    )
+def problems_of(new: str, old: str = "", path: str = "a.py") -> list[str]:
+    base = view_of({path: old.encode()} if old else {})
+    return list(find_problems(base, {path: Change(path, new.encode())}))
+
+
+@pytest.mark.parametrize(
+    ("new", "told"),
+    [
+        ("ok = 1  # \u202e eurt\n", "a.py:1 now has U+202E (right-to-left override), which turns"),
+        ("a\u200bb = 1\n", "a.py:1 now has U+200B (zero width space), which a reader"),
+        ("x = 1\ny = '\u3164'\n", "a.py:2 now has U+3164 (hangul filler), which"),
+        ("x = '\U000e0041'\n", "a.py:1 now has U+E0041 (tag latin capital letter a), which"),
+        ("x = 'a\ufe0f'\n", "a.py:1 now has U+FE0F (variation selector-16), which"),
+        ("x = '\x1b[31m'\n", "a.py:1 now has U+001B (escape), which"),
+        ("x = 'a\u2028b'\n", "a.py:1 now has U+2028 (line separator), which"),
+        ("x = 1\ry = 2\n", "a.py:1 now has U+000D (carriage return), which"),
+        ("x = 1\ry = 2\r", "a.py now has lone carriage returns"),
+        (
+            "is_\u0430dmin = True\n",
+            "a.py:1 now has is_\u0430dmin, a word with letters that look like",
+        ),
+        ("\u0441\u043e\u0440 = 1\ncop = 2\n", "a.py:1 now has \u0441\u043e\u0440, a word with"),
+        ("\U0001d42celf = 1\n", "a.py:1 now has \U0001d42celf, a word with letters that look like"),
+    ],
+)
+def test_what_a_reader_does_not_see_or_mistakes_is_named_with_its_line(new: str, told: str) -> None:
+    (problem,) = problems_of(new)
+    assert problem.startswith(told)
+
+
+@pytest.mark.parametrize(
+    "new",
+    [
+        "# \U0001f469\u200d\U0001f4bb \u2764\ufe0f 1\ufe0f\u20e3 \u05e2\u05d1\u200f!\n",
+        "# \u043f\u0440\u0438\u0432\u0435\u0442, \u0441\u043e\u0440, na\u00efve, 5 \u03bcs, \u0394x, x\u00b2\n",
+        "# \u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 \u0915\u094d\u200d\u0937 \uff21\uff30\uff29\n",
+        "\ufeffx = 1\n",
+    ],
+)
+def test_what_writing_needs_is_no_deception(new: str) -> None:
+    assert problems_of(new) == []
+
+
+def test_lines_and_words_that_were_there_before_are_not_named() -> None:
+    old = "# \u202e\n\u0430dmin = 1\n"
+    assert problems_of(old + "x = \u0430dmin\n", old) == []
+
+
+def test_of_many_kinds_only_some_are_named() -> None:
+    kinds = "".join(f"x{number} = '{chr(0xE0041 + number)}'\n" for number in range(9))
+    assert problems_of(kinds)[-1] == "a.py has 4 more kinds of such characters and words."

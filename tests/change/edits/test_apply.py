@@ -329,6 +329,12 @@ def test_what_is_said_twice_is_applied_once_and_nowhere_else(again: str) -> None
     }
 
 
+def test_a_hunk_that_is_sent_twice_is_applied_once_where_all_lines_are_alike() -> None:
+    hunk = "@@ -2,3 +2,4 @@\n alpha\n alpha\n alpha\n+alpha\n"
+    text = f"```diff\n--- a/a.txt\n+++ b/a.txt\n{hunk}{hunk}```\n"
+    assert contents_after({"a.txt": "alpha\n" * 4}, text) == {"a.txt": b"alpha\n" * 5}
+
+
 def test_a_place_that_is_one_of_several_as_the_model_saw_them_is_asked_about() -> None:
     """Another change of the place that the first edit left is no evidence that it is meant."""
     result = apply_reply(
