@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
 
@@ -32,7 +32,6 @@ _CONFLICT_MARKER = re.compile(r"(?:<{7}|>{7}|\|{7})(?: .{0,200})?")
 _ASCII_WORD = re.compile(r"[A-Za-z_]\w{0,99}", re.ASCII)
 _UNSEEN = "which a reader does not see"
 _TURNS = "which turns the direction of text: what is read there is not what runs"
-_LOOKS_ALIKE = "a word with letters that look like others"
 _MAX_DECEPTIVE = 5
 """Of the kinds of deceptive characters and words in a file, so many are named."""
 
@@ -201,21 +200,33 @@ def _find_deceptive(path: str, old: Text, new: Text) -> Iterator[str]:
     known = set(old.bodies)
     added = [(number, line) for number, line in enumerate(new.bodies, 1) if line not in known]
     places: dict[str, list[int]] = {}
-    for number, line in added:
-        for _index, character in find_unseen(line):
-            why = _TURNS if turns_direction(character) else _UNSEEN
-            places.setdefault(f"{name_character(character)}, {why}", []).append(number)
-    if not all(line.isascii() for _number, line in added):
-        words = {word for text in (old, new) for line in text.bodies for word in _words(line)}
-        before = {word for line in old.bodies for word in find_look_alikes(line, words)}
-        for number, line in added:
-            for word in set(find_look_alikes(line, words)) - before:
-                places.setdefault(f"{word}, {_LOOKS_ALIKE}", []).append(number)
+    for number, what in (*_unseen(added), *_look_alikes(old, new, added)):
+        places.setdefault(what, []).append(number)
     for what, numbers in islice(places.items(), _MAX_DECEPTIVE):
         more = f" (and {len(numbers) - 1} more)" if len(numbers) > 1 else ""
         yield f"{path}:{numbers[0]}{more} now has {what}."
     if len(places) > _MAX_DECEPTIVE:
         yield f"{path} has {len(places) - _MAX_DECEPTIVE} more kinds of such characters and words."
+
+
+def _unseen(added: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    for number, line in added:
+        for _index, character in find_unseen(line):
+            why = _TURNS if turns_direction(character) else _UNSEEN
+            yield number, f"{name_character(character)}, {why}"
+
+
+def _look_alikes(
+    old: Text, new: Text, added: Sequence[tuple[int, str]]
+) -> Iterator[tuple[int, str]]:
+    if all(line.isascii() for _number, line in added):
+        return
+    words = {word for text in (old, new) for line in text.bodies for word in _words(line)}
+    before = {word for line in old.bodies for word in find_look_alikes(line, words)}
+    for number, line in added:
+        for word in dict.fromkeys(find_look_alikes(line, words)):
+            if word not in before:
+                yield number, f"{word}, a word with letters that look like others"
 
 
 def _words(line: str) -> list[str]:

@@ -86,7 +86,7 @@ def apply_edits(
     files.expect_removal(edit.path for edit in considered if edit.action in ("delete", "move"))
     applier = _Applier(files, check_syntax)
     applied: list[Edit] = []
-    numbered: set[Edit] = set()
+    replaced: set[Edit] = set()
     rejected: list[RejectedEdit] = []
     for number, edit in enumerate(edits):
         try:
@@ -94,11 +94,10 @@ def apply_edits(
                 raise EditRefused(
                     f"The reply has more than {max_edits} edits. Send this one in a later reply."
                 )
-            # A hunk that is sent again with its line number means the same lines, wherever else its
-            # search may stand by now.
-            if edit.line is None or edit not in numbered:
+            # The same words again mean the same place, wherever else they would fit by now.
+            if edit.action != "replace" or edit not in replaced:
                 applier.apply(_without_copied_signs(edit))
-                numbered.add(edit)
+                replaced.add(edit)
             applied.append(edit)
         except EditRefused as refusal:
             rejected.append(RejectedEdit(edit, str(refusal), refusal.is_final))

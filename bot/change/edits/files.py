@@ -17,8 +17,8 @@ from functools import cached_property
 from itertools import accumulate, islice
 
 from bot.change.edits.lines import Text, compose, decode, split_lines
-from bot.types.names import close_names
 from bot.types.characters import find_look_alikes, find_unseen, name_character
+from bot.types.names import close_names
 from bot.types.snapshot import Blob, Change, Changes, RepositoryView
 from bot.types.text import is_binary, is_lfs_pointer
 

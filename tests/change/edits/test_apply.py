@@ -335,6 +335,13 @@ def test_a_hunk_that_is_sent_twice_is_applied_once_where_all_lines_are_alike() -
     assert contents_after({"a.txt": "alpha\n" * 4}, text) == {"a.txt": b"alpha\n" * 5}
 
 
+def test_a_block_with_several_dividing_lines_that_is_sent_twice_is_divided_once() -> None:
+    old, new = "alpha\nbeta\n=======\nalpha\n", "alpha\nbeta\nbeta\n=======\nalpha\n"
+    assert contents_after({"a.txt": old}, 2 * fenced_block("a.txt", old, new)) == {
+        "a.txt": new.encode()
+    }
+
+
 def test_a_place_that_is_one_of_several_as_the_model_saw_them_is_asked_about() -> None:
     """Another change of the place that the first edit left is no evidence that it is meant."""
     result = apply_reply(
