@@ -47,6 +47,8 @@ class Conversation:
     ask: Ask
     check_syntax: SyntaxChecker
     limits: RequestLimits
+    tag: str
+    """Of material, as the prompts have it."""
 
     def hold(self, prompt: Prompt, start: Changes) -> Draft:
         """All that the replies come to. `start` are the changes that the prompt shows."""
@@ -82,8 +84,11 @@ class Conversation:
                 open_problems = tuple(each for each in parts.problems if each != NOTHING_SENT)
                 is_open = failed or open_problems or cut
                 words = prompts.joined(
-                    prompts.repair_words(failed, 0, open_problems, cut=cut) if is_open else "",
+                    prompts.repair_words(self.tag, failed, 0, open_problems, cut=cut)
+                    if is_open
+                    else "",
                     prompts.more_words(
+                        self.tag,
                         answers.text,
                         len(result.applied),
                         rounds=rounds,
@@ -92,10 +97,14 @@ class Conversation:
                 )
             elif continuations and cut:
                 continuations -= 1
-                words = prompts.repair_words(failed, len(result.applied), parts.problems, cut=True)
+                words = prompts.repair_words(
+                    self.tag, failed, len(result.applied), parts.problems, cut=True
+                )
             elif repairs and not cut and (failed or parts.problems or parts.requests):
                 repairs -= 1
-                words = prompts.repair_words(failed, len(result.applied), parts.problems, cut=False)
+                words = prompts.repair_words(
+                    self.tag, failed, len(result.applied), parts.problems, cut=False
+                )
                 words = prompts.joined(words, prompts.NO_MORE_REQUESTS if parts.requests else "")
             else:
                 return Draft(

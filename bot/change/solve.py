@@ -184,7 +184,8 @@ class _Author:
     def conversation(self, context_tokens: int) -> Conversation:
         """One in which answers to the model's requests have half the room of what it is shown."""
         limits = RequestLimits(room_tokens=context_tokens // 2)
-        return Conversation(self.base, self.ask, self.check_syntax, limits)
+        tag = prompts.tag_of(self.task)
+        return Conversation(self.base, self.ask, self.check_syntax, limits, tag)
 
     def generate(self, start: Changes) -> tuple[Draft, list[str]]:
         """The first draft, and notes for people. A context that the model says is too long is cut

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import codecs
 import re
+import secrets
 import sys
 import time
 from collections.abc import Callable
@@ -69,7 +70,11 @@ class Opened:
     instructions: Instructions
 
     def task(self, repo: str, prompt: str) -> Task:
-        return prepare_task(Task(repo, prompt), self.view, instructions=self.instructions)
+        return prepare_task(
+            Task(repo, prompt, nonce=secrets.token_hex(4)),
+            self.view,
+            instructions=self.instructions,
+        )
 
 
 def _view(config: Config, source: Source, *, shows: bool) -> Opened:

@@ -16,8 +16,8 @@ from bot.jobs.engine import TEXTS
 from bot.jobs.policy import JobContext, Refusal, authorize, with_policy
 from bot.jobs.thread_jobs import opener
 from bot.thread.ci_logs import fingerprint, tail_of
-from bot.thread.markdown import visible_text
 from bot.types import Command, FailedCheck, Job, Report
+from bot.types.characters import escape_unseen
 from bot.types.serialization import Codec, codec_of
 
 MAX_FAILED_JOBS = 3
@@ -112,4 +112,4 @@ def _on_behalf_of_asker(
 def _read_failures(context: JobContext, job: Job, check: FailedCheck) -> tuple[str, ...]:
     failed = context.github(job.target).failed_jobs(check.run_id)[:MAX_FAILED_JOBS]
     words = (f"{each.name}, {each.step}:\n\n{tail_of(each.log)}".strip() for each in failed)
-    return tuple(map(visible_text, words))
+    return tuple(map(escape_unseen, words))

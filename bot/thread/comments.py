@@ -11,9 +11,10 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from bot.thread.commands import parse_command
-from bot.thread.markdown import has_hidden_text, visible_text
+from bot.thread.markdown.page import Page, read_page
 from bot.types import Job, ReviewComment
 from bot.types.github import Comment, LineComment
+from bot.types.names import quoted_path
 
 MAX_COMMENTS_CHARS = 20_000
 """How much of the comments before the command is shown, the newest first."""
@@ -30,15 +31,11 @@ class ThreadComments:
 
     words: tuple[str, ...]
     """The texts as the model is shown them."""
-    bodies: tuple[str, ...]
-    """The same comments as their `authors` wrote them."""
+    pages: tuple[Page, ...]
+    """The same comments, by `authors`."""
     authors: tuple[str, ...]
     left_out: tuple[str, ...]
     """How many are not shown, and why, in sentences."""
-
-    def with_hidden_text(self) -> int:
-        """How many of them hold text that a reader of the page does not see."""
-        return sum(map(has_hidden_text, self.bodies))
 
 
 def written_before(comments: Iterable[AnyComment], job: Job) -> list[AnyComment]:
@@ -71,8 +68,7 @@ def choose_comments(
     unresolved = in_open_threads(written, resolved)
     by_authors = [each for each in unresolved if each.author in authors]
     unchanged = [each for each in by_authors if not _was_changed(each, job)]
-    words = _newest([_words(each) for each in unchanged], MAX_COMMENTS_CHARS)
-    shown = unchanged[len(unchanged) - len(words) :]
+    shown, words, pages = _newest(unchanged, MAX_COMMENTS_CHARS)
     counts = {
         "in review threads that are resolved": len(written) - len(unresolved),
         "by people without a say in this repository": len(unresolved) - len(by_authors),
@@ -82,18 +78,17 @@ def choose_comments(
     left_out = tuple(
         f"Comments {why} that were not shown: {count}." for why, count in counts.items() if count
     )
-    bodies = tuple(each.body for each in shown)
-    return ThreadComments(words, bodies, tuple(each.author for each in shown), left_out)
+    return ThreadComments(words, pages, tuple(each.author for each in shown), left_out)
 
 
-def _words(comment: AnyComment) -> str:
+def _words(comment: AnyComment, page: Page) -> str:
     if isinstance(comment, Comment):
-        return f"{comment.author} wrote:\n{visible_text(comment.body)}"
-    path = " ".join(comment.path.split())
+        return f"{comment.author} wrote:\n{page.text}"
+    path = quoted_path(" ".join(comment.path.split()))
     place = f"lines of {path} that have changed since"
     if comment.line:
         place = f"line {comment.line} of {path}"
-    return f"{comment.author} wrote on {place}:\n{visible_text(comment.body)}"
+    return f"{comment.author} wrote on {place}:\n{page.text}"
 
 
 def _is_material(comment: AnyComment, job: Job) -> bool:
@@ -102,25 +97,35 @@ def _is_material(comment: AnyComment, job: Job) -> bool:
         return False
     if parse_command(comment.body) is not None:
         return False
-    if job.given_at:
-        return comment.created_at <= job.given_at
+    if job.given_at and comment.created_at != job.given_at:
+        return comment.created_at < job.given_at
+    # Of what was written in the command's own second, the ids tell the order.
     return job.target.comment_id is None or comment.id < job.target.comment_id
 
 
 def _was_changed(comment: AnyComment, job: Job) -> bool:
-    """Whether the comment was edited after the command was given."""
-    return bool(job.given_at) and comment.updated_at > job.given_at
+    """Whether the comment may have been edited after the command was given: GitHub's times are
+    whole seconds, so an edit in the command's own second counts."""
+    is_edited = comment.updated_at != comment.created_at
+    return bool(job.given_at) and is_edited and comment.updated_at >= job.given_at
 
 
-def _newest(comments: Sequence[str], limit_chars: int) -> tuple[str, ...]:
-    """The newest comments that fit within the limit together, in their order."""
-    kept: list[str] = []
+def _newest(
+    comments: Sequence[AnyComment], limit_chars: int
+) -> tuple[Sequence[AnyComment], tuple[str, ...], tuple[Page, ...]]:
+    """The newest comments that fit within the limit together, in their order: as they are, as words
+    for the model, and as pages."""
+    words: list[str] = []
+    pages: list[Page] = []
     for comment in reversed(comments):
-        limit_chars -= len(comment)
+        page = read_page(comment.body)
+        said = _words(comment, page)
+        limit_chars -= len(said)
         if limit_chars < 0:
             break
-        kept.insert(0, comment)
-    return tuple(kept)
+        words.insert(0, said)
+        pages.insert(0, page)
+    return comments[len(comments) - len(words) :], tuple(words), tuple(pages)
 
 
 def review_commands(comments: Iterable[LineComment], job: Job) -> tuple[ReviewComment, ...]:
@@ -138,8 +143,12 @@ def review_commands(comments: Iterable[LineComment], job: Job) -> tuple[ReviewCo
 
 
 def _review_command(comment: LineComment, job: Job) -> ReviewComment | None:
-    """The command in a comment; None if it asks for no change, or if the comment's author is not
-    the job's asker. An edited comment may have another author than the review."""
+    """The command in a comment; None if it asks for no change, if the comment's author is not the
+    job's asker, or if it was edited: somebody else may have done that, and the edit has a delivery
+    of its own."""
+    is_edited = comment.updated_at != comment.created_at
+    if is_edited and comment.id != job.target.comment_id:
+        return None
     command = parse_command(comment.body)
     if command is None or command.verb != "solve" or command.problem:
         return None
@@ -164,6 +173,7 @@ def with_commands(job: Job, comments: tuple[ReviewComment, ...]) -> Job:
         return job
     prompts = []
     for comment in comments:
-        place = f"{comment.path}:{comment.line}" if comment.line else comment.path
+        path = quoted_path(comment.path)
+        place = f"{path}:{comment.line}" if comment.line else path
         prompts.append(f"{place}: {comment.words}")
     return replace(job, remarks=comments, command=replace(job.command, prompt="\n\n".join(prompts)))

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from bot.errors import BadRequest
-from bot.thread.markdown import code_span
+from bot.thread.markdown.quote import code_span
 from bot.types import Job, Report
 from bot.types.names import short_id
 

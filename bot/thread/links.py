@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
-from bot.thread.markdown import IMAGE_ALT, prose_parts
+from bot.thread.markdown.page import Page
+from bot.types.names import is_plain_path
 from bot.types.text import read_text, split_keeping_ends
 
 MAX_IMAGES = 4
@@ -20,11 +21,6 @@ MAX_CODE_LINKS = 5
 MAX_LINES = 80
 MAX_LINES_CHARS = 4_000
 
-_IMAGE = re.compile(
-    IMAGE_ALT + r"\(\s*+<?(?P<markdown>[^\s)>]{1,2000})"
-    r"|<img\b[^<>]{0,4000}?\ssrc\s*=\s*(?P<quote>[\"']?)(?P<tag>[^\s\"'<>]{1,2000})(?P=quote)",
-    re.IGNORECASE,
-)
 _UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _ATTACHMENT_PATH = (
     rf"/(?:user-attachments/assets|[\w.-]+/[\w.-]+/assets/\d+|storage/user/\d+/files)/{_UUID}"
@@ -67,13 +63,9 @@ class Permalink:
     last: int
 
 
-def find_images(texts: Iterable[str], server_url: str) -> ImageUrls:
-    """The images that a reader of the texts sees. `server_url` is the GitHub server's."""
-    urls: dict[str, None] = {}
-    for text in texts:
-        for prose in prose_parts(text):
-            for image in _IMAGE.finditer(prose):
-                urls[image["markdown"] or image["tag"]] = None
+def find_images(pages: Iterable[Page], server_url: str) -> ImageUrls:
+    """The images that a reader of the pages sees. `server_url` is the GitHub server's."""
+    urls = dict.fromkeys(url for page in pages for url in page.images)
     is_attached = _attachment_pattern(server_url).fullmatch
     attached = tuple(url for url in urls if is_attached(url))
     return ImageUrls(attached, tuple(url for url in urls if url not in attached))
@@ -100,17 +92,20 @@ def media_type(content: bytes) -> str | None:
     return None
 
 
-def find_permalinks(texts: Iterable[str], server_url: str, repo: str) -> tuple[Permalink, ...]:
-    """The first few different links to lines of this repository."""
+def find_permalinks(pages: Iterable[Page], server_url: str, repo: str) -> tuple[Permalink, ...]:
+    """The first few different links to lines of this repository. One whose path is not that of a
+    file as git names it leads elsewhere, and is none."""
     links: dict[Permalink, None] = {}
-    for text in texts:
-        for found in _PERMALINK.finditer(text):
-            if found["server"] != server_url or found["repo"].lower() != repo.lower():
+    for page in pages:
+        for found in _PERMALINK.finditer("\n".join((page.text, *page.links))):
+            path = unquote(found["path"])
+            is_here = found["server"] == server_url and found["repo"].lower() == repo.lower()
+            if not is_here or not is_plain_path(path):
                 continue
             first = max(1, int(found["first"]))
             last = max(first, int(found["last"] or first))
             last = min(last, first + MAX_LINES - 1)
-            links[Permalink(found["sha"], unquote(found["path"]), first, last)] = None
+            links[Permalink(found["sha"], path, first, last)] = None
     return tuple(links)[:MAX_CODE_LINKS]
 
 

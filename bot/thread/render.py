@@ -13,7 +13,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Literal
 
-from bot.thread.markdown import code_span, fence, neutralize, shorten
+from bot.thread.markdown.quote import code_span, fence, neutralize, plain_words, shorten
 from bot.thread.settings import Action
 from bot.types import (
     WORK,
@@ -48,6 +48,7 @@ MAX_SHOWN_RANGES = 20
 MAX_OUTSIDERS = 5
 """Further outsiders are counted, not named."""
 
+_LOGIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _STATUS_MARKER = "<!-- tinygen:status -->"
 STEPS = {
     "read": "Read the task and the repository",
@@ -445,7 +446,7 @@ def render_mode_note(wanted: Mode, reason: str) -> str:
 def render_title(summary: str, task: Task) -> str:
     """The title of the commit and the pull request: the model's, else the thread's."""
     title = split_summary(summary)[0] or task.title or task.prompt.strip().partition("\n")[0]
-    return shorten(neutralize(title or "Change by TinyGen"), MAX_TITLE_CHARS)
+    return shorten(plain_words(title or "Change by TinyGen"), MAX_TITLE_CHARS)
 
 
 def render_commit_message(report: Report, title: str, *, server_host: str) -> str:
@@ -453,8 +454,8 @@ def render_commit_message(report: Report, title: str, *, server_host: str) -> st
     https://docs.github.com/en/pull-requests/committing-changes-to-your-project/creating-and-editing-commits
     """
     job = report.job
-    parts = [title, neutralize(split_summary(report.summary)[1])]
-    if job.actor and job.actor_id:
+    parts = [title, plain_words(split_summary(report.summary)[1])]
+    if job.actor_id and _LOGIN.fullmatch(job.actor or ""):
         email = f"{job.actor_id}+{job.actor}@users.noreply.{server_host}"
         parts.append(f"Co-authored-by: {job.actor} <{email}>")
     return _paragraphs(parts) + "\n"

@@ -6,6 +6,7 @@ https://docs.github.com/en/pull-requests/collaborating-with-pull-requests/review
 from __future__ import annotations
 
 from bot.types import ReviewComment
+from bot.types.characters import find_unseen
 from bot.types.text import read_text, split_keeping_ends
 
 MAX_SMALL_LINES = 12
@@ -14,7 +15,8 @@ MAX_SMALL_LINES = 12
 
 def suggest(comment: ReviewComment, old: bytes, new: bytes) -> str | None:
     """The text that replaces the commented lines to give `new`; None if the change also touches
-    other lines, or if a suggestion block cannot hold it. `old` is the commented file."""
+    other lines, if a suggestion block cannot hold it, or if a reader would not see all of it. `old`
+    is the commented file."""
     before, after = read_text(old), read_text(new)
     if before is None or after is None or "\r" in before + after:
         return None
@@ -29,7 +31,9 @@ def suggest(comment: ReviewComment, old: bytes, new: bytes) -> str | None:
         return None
     if new_lines[:first] != lines[:first] or new_lines[new_last:] != rest:
         return None
-    return "".join(new_lines[first:new_last])
+    suggestion = "".join(new_lines[first:new_last])
+    # One click would take what nobody has seen.
+    return None if any(find_unseen(suggestion)) else suggestion
 
 
 def is_small_suggestion(suggestion: str) -> bool:

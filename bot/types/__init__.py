@@ -263,7 +263,7 @@ class Task:
     title: str = ""
     body: str = ""
     comments: tuple[str, ...] = ()
-    """The comments before the command, each beginning with its author."""
+    """The comments before the command, each below a line that names its author and ends in `:`."""
     remarks: tuple[ReviewComment, ...] = ()
     """The lines that the prompt is about."""
     failures: tuple[str, ...] = ()
@@ -288,6 +288,11 @@ class Task:
     """The outsiders whose words are in the task. The model is not given these names."""
     number: int | None = None
     """Of the issue or pull request."""
+    author: str | None = None
+    """Of title and body."""
+    nonce: str = ""
+    """Random hexadecimal digits, which no text of the task can have foreseen: the tags around
+    material in prompts hold them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ branches that TinyGen makes, and suggestions for a misspelt name.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterable
 from difflib import SequenceMatcher
@@ -14,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from bot.errors import BadRequest
 from bot.types import Job
+from bot.types.characters import escape_unseen, find_unseen
 
 REPO_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}/(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,100}")
 """`owner/name`, for `fullmatch`. Such a name is safe as part of a path. The owner may hold `_`, as
@@ -30,6 +32,8 @@ _BRANCH_NAME = re.compile(
 )
 """A part of what `git check-ref-format --branch` accepts.
 https://git-scm.com/docs/git-check-ref-format"""
+
+_NOT_PLAIN = re.compile(r'[\s"<>]')
 
 OWN_BRANCH = re.compile(r"tinygen/issue-(\d{1,18})-[0-9a-f]{8}")
 """The form of `branch_name`; its group is the number of the thread."""
@@ -79,8 +83,23 @@ def _split_url(text: str) -> tuple[str, str]:
 
 
 def is_branch_name(name: str) -> bool:
-    """Whether git accepts `name` as the name of a branch."""
-    return _BRANCH_NAME.fullmatch(name) is not None
+    """Whether git accepts `name` as the name of a branch, and people can see all of it."""
+    return _BRANCH_NAME.fullmatch(name) is not None and not any(find_unseen(name))
+
+
+def is_plain_path(path: str) -> bool:
+    """Whether `path` can be a file's in git: without parts that lead elsewhere (`..`), and without
+    characters that people do not see."""
+    return "\\" not in path and all(
+        part not in ("", ".", "..") and not any(find_unseen(part)) for part in path.split("/")
+    )
+
+
+def quoted_path(path: str) -> str:
+    """The path within words: in quotes if it could be taken for more than one word, or for a tag.
+    Characters that people do not see are escaped."""
+    path = escape_unseen(path)
+    return json.dumps(path, ensure_ascii=False) if _NOT_PLAIN.search(path) else path
 
 
 def branch_name(job: Job) -> str:

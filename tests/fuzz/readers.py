@@ -14,7 +14,8 @@ from bot.change.context import answer_requests
 from bot.change.edits import apply_edits, read_reply
 from bot.errors import TinyGenError
 from bot.thread.commands import parse_command
-from bot.thread.markdown import neutralize, visible_text
+from bot.thread.markdown.page import read_page
+from bot.thread.markdown.quote import neutralize, plain_words
 from bot.thread.settings import read_settings
 from tests.change.edits.odd_replies import outcomes
 from tests.change.snapshots import view_of
@@ -55,8 +56,9 @@ def command(data: bytes) -> None:
 
 def markdown(data: bytes) -> None:
     text = _decode(data)
-    visible_text(text)
+    read_page(text)
     neutralize(text)
+    plain_words(text)
 
 
 def settings(data: bytes) -> None:

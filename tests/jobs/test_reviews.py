@@ -39,7 +39,7 @@ class TestOnALine:
     def test_the_model_gets_the_file_the_hunk_and_the_lines(self, scene: Scene) -> None:
         pull = pull_of_greet(scene)
         scene.remark("/tinygen Louder.", on=pull, line=HELLO_LINE, start_line=4)
-        assert '+    return "Hello, " + name + "!"\n</material>' in scene.asked[0]
+        assert '+    return "Hello, " + name + "!"\n</material-' in scene.asked[0]
         assert "In greet.py, lines 4 to 5:\n\nLouder." in scene.asked[0]
 
     def test_the_answer_goes_into_its_thread(self, scene: Scene) -> None:
@@ -196,7 +196,7 @@ class TestWhatWasSaid:
             pull.number, "octocat", "Elsewhere.", path="greet.py", line=BYE_LINE
         )
         scene.remark("/tinygen Mend this.", on=pull, line=HELLO_LINE, reply_to=above)
-        assert "octocat wrote on line 5 of greet.py:\nWhispers." in scene.asked[0]
+        assert "octocat wrote on line 5 of greet.py\nWhispers." in scene.asked[0]
         assert "Elsewhere." not in scene.asked[0]
 
     def test_a_command_in_the_conversation_sees_what_reviews_left_open(self, scene: Scene) -> None:
@@ -206,7 +206,7 @@ class TestWhatWasSaid:
             pull.number, "mona", "Whispers.", path="greet.py", line=HELLO_LINE
         )
         scene.tell("/tinygen Do what the review asks.", on=pull)
-        assert "mona wrote on line 5 of greet.py:\nWhispers." in scene.asked[0]
+        assert "mona wrote on line 5 of greet.py\nWhispers." in scene.asked[0]
 
     def test_what_is_resolved_is_left_out_and_told(self, scene: Scene) -> None:
         pull = pull_of_greet(scene)
@@ -242,7 +242,7 @@ class TestWhatWasSaid:
         said.is_outdated = True
         scene.tell("/tinygen Do what the review asks.", on=pull)
         assert (
-            "octocat wrote on lines of greet.py that have changed since:\nWhispers."
+            "octocat wrote on lines of greet.py that have changed since\nWhispers."
             in scene.asked[0]
         )
 

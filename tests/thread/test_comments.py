@@ -60,6 +60,25 @@ def test_each_comment_that_is_not_shown_is_counted_once_with_its_reason() -> Non
     )
 
 
+NOW = JOB.given_at
+
+
+def test_what_was_written_in_the_commands_own_second_counts_by_its_id() -> None:
+    earlier, later = comment(899), comment(901)
+    written = [replace(each, created_at=NOW, updated_at=NOW) for each in (earlier, later)]
+    assert [each.id for each in written_before(written, JOB)] == [899]
+
+
+def test_what_was_changed_in_the_commands_own_second_is_not_shown() -> None:
+    changed = replace(comment(1), updated_at=NOW)
+    fresh = replace(comment(2), created_at=NOW, updated_at=NOW)
+    chosen = choose_comments([changed, fresh], JOB, resolved=(), authors={"mona"})
+    assert len(chosen.words) == 1
+    assert chosen.left_out == (
+        "Comments changed since the command was given that were not shown: 1.",
+    )
+
+
 def test_whoever_wrote_only_in_resolved_threads_takes_no_place_among_the_authors() -> None:
     crowd = [line_comment(n, 1, author=f"person-{n}") for n in range(2, 2 + MAX_AUTHORS)]
     written: list[AnyComment] = [comment(1, author="mona"), *crowd]

@@ -12,6 +12,7 @@ from bot.thread.links import (
     media_type,
     render_lines,
 )
+from bot.thread.markdown.page import read_page
 
 SHA = "a" * 40
 UUID = "0b3a1c5e-1f2d-4c3b-8a9e-0123456789ab"
@@ -31,10 +32,10 @@ GITHUB, OWN = "https://github.com", "https://git.example.org"
     ],
 )
 @pytest.mark.parametrize(
-    "form", ["![alt]({})", "![]( <{}> 'title')", '<img src="{}">', "<IMG width=2 SRC={} />"]
+    "form", ["![alt]({})", "![]( <{}> 'title')", '<img src="{}">', "<IMG width=2 SRC='{}' />"]
 )
 def test_what_is_attached_at_the_server_is_found(url: str, server_url: str, form: str) -> None:
-    found = find_images([form.format(url)], server_url)
+    found = find_images([read_page(form.format(url))], server_url)
     assert (found.attached, found.elsewhere) == ((url,), ())
 
 
@@ -53,23 +54,26 @@ def test_what_is_attached_at_the_server_is_found(url: str, server_url: str, form
         f"https://media.github.com.example.org/user/5/files/{UUID}",
         f"{OWN}/user-attachments/assets/{UUID}",
         "http://169.254.169.254/latest/meta-data",
-        "file:///etc/passwd",
     ],
 )
 def test_nothing_else_is(url: str) -> None:
-    found = find_images([f"![]({url}) and ![]({GITHUB}/user-attachments/assets/{UUID})"], GITHUB)
+    found = find_images(
+        [read_page(f"![]({url}) and ![]({GITHUB}/user-attachments/assets/{UUID})")], GITHUB
+    )
     assert found.attached == (f"{GITHUB}/user-attachments/assets/{UUID}",)
     assert found.elsewhere == (url,)
 
 
 def test_the_hosts_of_github_com_are_not_those_of_another_server() -> None:
     url = f"https://user-images.githubusercontent.com/583231/{UUID}.png"
-    assert find_images([f"![]({url})"], OWN).elsewhere == (url,)
+    assert find_images([read_page(f"![]({url})")], OWN).elsewhere == (url,)
 
 
 def test_an_image_that_is_shown_twice_is_one() -> None:
     url = f"{GITHUB}/user-attachments/assets/{UUID}"
-    assert find_images([f"![a]({url})", f'<img src="{url}">'], GITHUB).attached == (url,)
+    assert find_images(
+        [read_page(f"![a]({url})"), read_page(f'<img src="{url}">')], GITHUB
+    ).attached == (url,)
 
 
 @pytest.mark.parametrize(
@@ -91,9 +95,9 @@ def test_an_image_is_what_its_first_bytes_say(content: bytes, kind: str | None) 
 
 def test_a_link_to_lines_of_this_repository_is_found() -> None:
     url = f"https://github.com/O/r/blob/{SHA}/src/a%20b.py?plain=1#L3-L5"
-    assert find_permalinks([f"See ({url}), and {url}"], "https://github.com", "o/R") == (
-        Permalink(SHA, "src/a b.py", 3, 5),
-    )
+    assert find_permalinks(
+        [read_page(f"See ({url}), and [here]({url})")], "https://github.com", "o/R"
+    ) == (Permalink(SHA, "src/a b.py", 3, 5),)
 
 
 @pytest.mark.parametrize(
@@ -103,15 +107,24 @@ def test_a_link_to_lines_of_this_repository_is_found() -> None:
         f"https://evil.example/o/r/blob/{SHA}/a.py#L3",
         "https://github.com/o/r/blob/main/a.py#L3",
         f"https://github.com/o/r/blob/{SHA}/a.py",
+        f"https://github.com/o/r/blob/{SHA}/docs/../private/a.py#L1",
+        f"https://github.com/o/r/blob/{SHA}/docs/%2e%2e/private/a.py#L1",
+        f"https://github.com/o/r/blob/{SHA}/./a.py#L1",
+        f"https://github.com/o/r/blob/{SHA}/%2e%2e%2fcontents%2fa.py#L1",
+        f"https://github.com/o/r/blob/{SHA}/x%2f..%2fa.py#L1",
+        f"https://github.com/o/r/blob/{SHA}//a.py#L1",
+        f"https://github.com/o/r/blob/{SHA}/a/#L1",
+        f"https://github.com/o/r/blob/{SHA}/a%5cb.py#L1",
+        f"https://github.com/o/r/blob/{SHA}/a%00.py#L1",
     ],
 )
 def test_other_links_are_only_links(url: str) -> None:
-    assert find_permalinks([url], "https://github.com", "o/r") == ()
+    assert find_permalinks([read_page(url)], "https://github.com", "o/r") == ()
 
 
 def test_few_lines_of_few_links_are_shown() -> None:
     urls = [f"https://github.com/o/r/blob/{SHA}/{n}.py#L1-L9999999" for n in range(50)]
-    links = find_permalinks(urls, "https://github.com", "o/r")
+    links = find_permalinks(map(read_page, urls), "https://github.com", "o/r")
     assert len(links) == 5
     assert links[0].last == MAX_LINES
 

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from bot.thread.commands import parse_command
-from bot.thread.markdown import neutralize
 from bot.thread.render import (
     MAX_COMMENT_CHARS,
     fits_comment,
@@ -160,26 +159,6 @@ def test_the_limit_counts_as_github_might() -> None:
     assert not fits_comment(replace(DONE, patch=Patch("b" * 40, "😀" * (room // 2 + 2) + "\n")))
 
 
-@pytest.mark.parametrize(
-    "loud",
-    [
-        "@ada", "@org/team", "fixes #12", "closes GH-12", "resolves o/r#12", "fixes https://github.com/o/r/issues/12",
-        "![i](https://x/y.png)", "[l](https://x)", "[a]: https://x", "<img src=x>", "<!-- x", "</details>", "www.x.org",
-        "```\nopen fence", "~~~\nopen",
-    ],
-)  # fmt: skip
-def test_nothing_in_prose_acts_on_github(loud: str) -> None:
-    body = render_comment(
-        replace(DONE, summary=f"Title\n\n{loud} end", reflections=(loud,), notes=(loud,))
-    )
-    assert loud not in neutralize(loud)
-    rendered = MarkdownIt("gfm-like", {"linkify": False}).render(body)
-    assert "<img" not in rendered
-    assert "<a " not in rendered
-    assert body.count("</details>") == 1
-    assert len([t for t in MarkdownIt().parse(body) if t.type == "fence"]) == 1
-
-
 @given(st.text(max_size=200))
 def test_prose_never_breaks_out_of_its_place(prose: str) -> None:
     body = render_comment(replace(DONE, summary=prose, reflections=(prose,), notes=(prose,)))
@@ -252,19 +231,6 @@ def test_the_pull_request_says_what_asked_for_it(trigger: Trigger, words: str) -
     check = FailedCheck(1, "unit *tests*", "a" * 40) if trigger == "failed check" else None
     body = render_pull_body(replace(DONE, job=replace(JOB, trigger=trigger, check=check)))
     assert words in body.splitlines()
-
-
-@pytest.mark.parametrize("sign", ["\0", "\x1b", "\x7f", "\ud800"])
-def test_what_is_no_text_reaches_no_comment_and_no_commit(sign: str) -> None:
-    report = replace(
-        DONE, summary=f"Mend {sign}it\n\nBecause {sign}it broke.", notes=(f"A {sign}note.",)
-    )
-    title = render_title(report.summary, Task("o/r", "x"))
-    texts = (render_comment(report), render_short_comment(report), render_pull_body(report), title)
-    assert not any(
-        sign in words for words in (*texts, render_commit_message(report, title, server_host="h"))
-    )
-    assert all("\ufffd" in words for words in texts)
 
 
 def test_the_short_comment_fits_whatever_the_report_holds() -> None:

@@ -2,8 +2,8 @@
 what checks found in `bot.change.checks`.
 
 What stays the same comes first, so that servers can cache it. Text from the repository or the
-thread is wrapped as material, in tags that it cannot contain: it instructs the model only where our
-own words outside say so. Our own words in a generation prompt never hold the verdict tokens, so a
+thread is wrapped as material, in tags that nobody could foresee: it instructs the model only where
+our own words outside say so. Our own words in a generation prompt never hold the verdict tokens, so a
 reply to it cannot be mistaken for a verdict.
 """
 
@@ -14,7 +14,7 @@ from bot.change.prompts.change import (
     more_words,
     repair_words,
 )
-from bot.change.prompts.parts import joined
+from bot.change.prompts.parts import joined, tag_of
 from bot.change.prompts.review import comparison_prompt, review_prompt
 from bot.change.prompts.task import task_words
 
@@ -27,5 +27,6 @@ __all__ = [
     "more_words",
     "repair_words",
     "review_prompt",
+    "tag_of",
     "task_words",
 ]

@@ -3,11 +3,7 @@ material."""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterable
-
-from bot.types import Message, RequestLimits
+from bot.types import Message, RequestLimits, Task
 
 FORM = """\
 Write each edit as the file's path on a line of its own, then one block in a fence:
@@ -79,15 +75,7 @@ def material(tag: str, name: str, text: str) -> str:
     return f"<{tag}> {name}\n{text.removesuffix(chr(10))}\n</{tag}>" if text else ""
 
 
-def quoted(path: str) -> str:
-    return json.dumps(path, ensure_ascii=False) if re.search(r'[\s"<>]', path) else path
-
-
-def free_tag(texts: Iterable[str]) -> str:
-    """A tag that occurs in none of the texts, so that none of them can close it."""
-    taken = [
-        int(number or 1)
-        for text in texts
-        for number in re.findall(r"material(?:-(\d{1,18}))?>", text)
-    ]
-    return f"material-{max(taken) + 1}" if taken else "material"
+def tag_of(task: Task) -> str:
+    """The tag around material in all prompts of the task's job. Nobody whose words stand in it can
+    have known it."""
+    return f"material-{task.nonce}" if task.nonce else "material"

@@ -6,17 +6,16 @@ from collections.abc import Sequence
 
 from bot.change.prompts.parts import (
     FORM,
-    free_tag,
     joined,
     material,
     request_form,
     system_message,
+    tag_of,
 )
 from bot.change.prompts.task import (
     IMAGES,
     language,
     task_section,
-    thread_texts,
     words_of_thread,
 )
 from bot.change.review.verdict import CONFIDENT, REVISION_NEEDED
@@ -72,7 +71,7 @@ def review_prompt(
     """The prompt for the review of a change. If `mended` are faults of an earlier version, the diff
     is only what was changed since."""
     faults = render_counterexamples(mended)
-    tag = free_tag([explanation, diff, elsewhere, faults, *findings, *thread_texts(task)])
+    tag = tag_of(task)
     what = "what was changed since, and is to be reviewed" if faults else "the change"
     user = joined(
         *_task_before_change(tag, task, explanation),
@@ -93,7 +92,7 @@ def comparison_prompt(
     """The prompt for the choice between two versions of a change. The lines of `difference` that
     only one of them has begin with A or B."""
     faults = render_counterexamples(counterexamples)
-    tag = free_tag([explanation, difference, faults, *thread_texts(task)])
+    tag = tag_of(task)
     user = joined(
         *_task_before_change(tag, task, explanation),
         material(tag, "the places in which versions A and B differ", difference),

@@ -17,7 +17,7 @@ from bot.jobs.deliver.destination import Destination, JobRepository
 from bot.jobs.engine import FLAG, TEXT, TEXTS
 from bot.jobs.policy import JobContext
 from bot.jobs.progress import ProgressReporter
-from bot.thread.markdown import code_span
+from bot.thread.markdown.quote import code_span
 from bot.thread.render import (
     fits_comment,
     render_commit_message,

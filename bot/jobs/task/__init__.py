@@ -3,6 +3,7 @@ given in."""
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
@@ -15,11 +16,12 @@ from bot.jobs.task.images import ImageLoader
 from bot.jobs.task.outsiders import author_permissions, merged
 from bot.ports import GitHub
 from bot.thread.links import Permalink, find_permalinks, render_lines
-from bot.thread.markdown import has_hidden_text, visible_text
+from bot.thread.markdown.page import Page, join_kinds, read_line, read_page
 from bot.thread.settings import may_show
 from bot.types import Job, Outsider, ReviewComment, Task
 
 MAX_LINKED_BYTES = 1_000_000
+NONCE_BYTES = 4
 COMMENTS = "comments"
 
 _log = structlog.get_logger()
@@ -34,7 +36,8 @@ def read_task(context: JobContext, job: Job, images: ImageLoader) -> Task:
     """
     target = job.target
     if target.issue_number is None:
-        return Task(target.repo, job.command.prompt)
+        nonce = secrets.token_hex(NONCE_BYTES)
+        return Task(target.repo, job.command.prompt, nonce=nonce)
     github = context.github(target)
     if context.policy.authors is None and job.command.verb == "solve":
         # An older version accepted the job, without looking up the permissions of the authors.
@@ -47,27 +50,30 @@ def read_task(context: JobContext, job: Job, images: ImageLoader) -> Task:
     else:
         (title, body), author = job.thread, job.opened_by
     comments = read_comments(context, job, github, target.issue_number)
-    written = ((author, body), *zip(comments.authors, comments.bodies, strict=True))
-    by_insiders = [words for login, words in written if not context.policy.is_outsider(login)]
-    by_outsiders = [words for login, words in written if context.policy.is_outsider(login)]
-    by_insiders.insert(0, job.command.prompt)
+    asked, heading, text = read_page(job.command.prompt), read_line(title), read_page(body)
+    written = ((author, text), *zip(comments.authors, comments.pages, strict=True))
+    by_insiders = [page for login, page in written if not context.policy.is_outsider(login)]
+    by_outsiders = [page for login, page in written if context.policy.is_outsider(login)]
+    by_insiders.insert(0, asked)
     shown, unseen = images.collect(by_insiders, by_outsiders)
     review_comments, kept_back = _review_comments(context, job)
-    hidden = has_hidden_text(title) + has_hidden_text(body) + comments.with_hidden_text()
-    taken_out = (f"Texts from which hidden parts were taken: {hidden}.",) if hidden else ()
+    hidden = _describe_hidden(asked, (heading, text, *comments.pages))
+    linked = dict(_linked_lines(context, github, target.repo, (asked, text, *comments.pages)))
     task = Task(
         target.repo,
         job.command.prompt,
-        visible_text(title),
-        visible_text(body),
+        heading.text,
+        text.text,
         comments.words,
         review_comments,
         failures=job.check.failures if job.check else (),
+        linked=tuple(linked.values()),
         images=shown,
-        left_out=(*comments.left_out, *taken_out, *unseen, *kept_back),
+        left_out=(*comments.left_out, *hidden, *unseen, *kept_back),
         number=target.issue_number,
+        author=author,
+        nonce=secrets.token_hex(NONCE_BYTES),
     )
-    linked = dict(_linked_lines(context, github, task))
     followed = find_permalinks(by_insiders, context.policy.server_url, target.repo)
     commits = dict.fromkeys(link.sha for link in followed if link in linked)
     authors = context.policy.authors
@@ -80,7 +86,17 @@ def read_task(context: JobContext, job: Job, images: ImageLoader) -> Task:
         ),
         tuple(_unknown_commits(github, job, commits)),
     )
-    return replace(task, linked=tuple(linked.values()), rests_on=rests_on)
+    return replace(task, rests_on=rests_on)
+
+
+def _describe_hidden(asked: Page, pages: Iterable[Page]) -> tuple[str, ...]:
+    """What the model is not shown of the thread, and is shown of the request though its page does
+    not show it."""
+    kinds, own = join_kinds(pages), asked.left_out
+    return (
+        *((f"What the thread's page does not show either: {', '.join(kinds)}.",) if kinds else ()),
+        *((f"The request was shown whole, also {', '.join(own)}.",) if own else ()),
+    )
 
 
 def _review_comments(
@@ -98,17 +114,17 @@ def _review_comments(
 
 
 def _linked_lines(
-    context: JobContext, github: GitHub, task: Task
+    context: JobContext, github: GitHub, repo: str, pages: Iterable[Page]
 ) -> Iterator[tuple[Permalink, str]]:
-    """The lines that the thread links to, as they were at that commit. A link to nothing is
-    left out."""
-    texts = (task.prompt, task.body, *task.comments)
-    for link in find_permalinks(texts, context.policy.server_url, task.repo):
+    """The lines that the pages link to, as they were at that commit. A link to nothing, and one
+    that GitHub does not answer, is left out: anybody can write one."""
+    for link in find_permalinks(pages, context.policy.server_url, repo):
         if not may_show(context.policy.settings, link.path):
             continue
         try:
             content = github.file(link.path, max_bytes=MAX_LINKED_BYTES, ref=link.sha)
-        except AskerError:
+        except (AskerError, OutsideError) as error:
+            _log.warning("linked lines could not be read", error=error.message)
             continue
         lines = render_lines(link, content) if content else ""
         if lines:

@@ -11,6 +11,7 @@ import structlog
 from bot.errors import BadRequest, TinyGenError
 from bot.jobs.policy import JobContext
 from bot.thread.links import MAX_IMAGE_BYTES, MAX_IMAGES, find_images, media_type
+from bot.thread.markdown.page import Page
 from bot.types import Image, Job, Prompt
 
 _log = structlog.get_logger()
@@ -26,15 +27,15 @@ class ImageLoader:
         """Whether the model refused images."""
 
     def collect(
-        self, texts: Sequence[str], outsiders: Sequence[str] = ()
+        self, pages: Sequence[Page], outsiders: Sequence[Page] = ()
     ) -> tuple[tuple[Image, ...], tuple[str, ...]]:
-        """The images that the texts show; and sentences about the images, also of the outsiders'
-        texts, that the model is not shown."""
+        """The images that the pages show; and sentences about the images, also of the outsiders'
+        pages, that the model is not shown."""
         server_url = self._context.policy.server_url
         if not self._context.policy.can_see:
-            attached = find_images((*texts, *outsiders), server_url).attached
+            attached = find_images((*pages, *outsiders), server_url).attached
             return (), _sentences({"since the model is not set as one that sees": len(attached)})
-        found, theirs = find_images(texts, server_url), find_images(outsiders, server_url)
+        found, theirs = find_images(pages, server_url), find_images(outsiders, server_url)
         only_theirs = {*theirs.attached, *theirs.elsewhere} - {*found.attached, *found.elsewhere}
         first = found.attached[:MAX_IMAGES]
         images = [image for url in first if (image := self._fetch(url))]

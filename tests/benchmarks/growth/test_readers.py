@@ -30,18 +30,13 @@ from bot.errors import BadRequest
 from bot.logs import make_redactor, redact_value
 from bot.thread.ci_logs import fingerprint, tail_of
 from bot.thread.commands import MAX_BODY_CHARS, parse_command
-from bot.thread.links import find_images, find_permalinks
-from bot.thread.markdown import (
-    code_span,
-    fence,
-    has_hidden_text,
-    neutralize,
-    prose_parts,
-    visible_text,
-)
+from bot.thread.links import find_permalinks
+from bot.thread.markdown.page import Page
+from bot.thread.markdown.quote import code_span, fence, neutralize, plain_words
 from bot.thread.render import split_summary
 from bot.thread.settings import MAX_FILE_BYTES, read_settings
 from bot.types import Message, Prompt, Reply
+from bot.types.characters import find_look_alikes, find_unseen
 from bot.types.globs import compile_globs
 from bot.types.names import close_names, read_repo_url
 from bot.types.reply import Request
@@ -160,11 +155,10 @@ def _render(text: str) -> str:
 _hide = make_redactor(["a secret value", "another secret\nof two lines"])
 
 _READERS: dict[str, Callable[[str], object]] = {
-    "visible_text": visible_text,
-    "has_hidden_text": has_hidden_text,
-    "prose_parts": prose_parts,
-    "find_images": lambda text: find_images([text], "https://github.com"),
-    "find_permalinks": lambda text: find_permalinks([text], "https://github.com", "a/b"),
+    "find_permalinks": lambda text: find_permalinks([Page(text)], "https://github.com", "a/b"),
+    "find_unseen": lambda text: list(find_unseen(text)),
+    "find_look_alikes": lambda text: list(find_look_alikes(text)),
+    "plain_words": plain_words,
     "parse_command below": lambda text: parse_command(f"{text}\n\n/tinygen a"[-MAX_BODY_CHARS:]),
     "parse_command above": lambda text: parse_command(f"a\n/tinygen {text}"[:MAX_BODY_CHARS]),
     "parse_command alone": lambda text: parse_command(f"/tinygen {text}"[:MAX_BODY_CHARS]),
