@@ -38,9 +38,13 @@ class GitHub(Protocol):
 
     def permission(self, login: str) -> Permission: ...
 
-    def file(self, path: str, *, max_bytes: int, ref: str | None = None) -> bytes | None:
-        """The content of a file on the default branch, or at `ref`; None if there is none.
-        BadRequest if it is larger."""
+    def file(self, path: str, *, max_bytes: int) -> bytes | None:
+        """The content of a file on the default branch; None if there is none. BadRequest if it is
+        larger."""
+
+    def file_at(self, sha: str, path: str, *, max_bytes: int) -> bytes | None:
+        """The content of a file at a commit; None if there is none, or if a link stands there or
+        above: it would lead to another file than the path says. BadRequest if it is larger."""
 
     def in_history(self, sha: str, branch: str | None = None) -> bool:
         """Whether the commit is in the history of the branch; of the default branch if none is
@@ -95,6 +99,10 @@ class GitHub(Protocol):
 
     def may_write_workflows(self) -> bool:
         """Whether the installation lets this App change `.github/workflows/`."""
+
+    def why_not_push(self, branch: str) -> str:
+        """Why an existing branch takes no commits of ours, as the end of a sentence: it is the
+        default branch, or protected. "" if it may be pushed to."""
 
     def push(
         self,

@@ -108,8 +108,9 @@ class ProgressReporter:
         steps = tuple(replace(step, state="done") for step in self.report.steps)
         self._end(**changes, state="done", steps=steps)
 
-    def fail(self, error: TinyGenError | Cancelled) -> None:
-        """Ends the job as failed, or as cancelled."""
+    def fail(self, error: TinyGenError | Cancelled, *, may_retry: bool = False) -> None:
+        """Ends the job as failed, or as cancelled. `may_retry`: the same command may succeed later,
+        though the error's class does not say so."""
         steps = tuple(
             replace(step, state="failed") if step.state == "running" else step
             for step in self.report.steps
@@ -117,7 +118,9 @@ class ProgressReporter:
         if isinstance(error, Cancelled):
             self._end(state="cancelled", steps=steps)
         else:
-            self._end(state="failed", steps=steps, failure=Failure.of(error))
+            failure = Failure.of(error)
+            failure = replace(failure, retryable=failure.retryable or may_retry)
+            self._end(state="failed", steps=steps, failure=failure)
 
     def fail_by_defect(self) -> None:
         """Ends the job as failed by a defect of TinyGen. If the report itself causes an error, it

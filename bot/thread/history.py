@@ -31,7 +31,17 @@ def is_request(report: Report) -> bool:
 
 
 def has_diff(report: Report) -> bool:
-    return report.state == "done" and report.patch is not None and report.patch.text != ""
+    """Whether the job's comment shows a diff, or links to the change made of it. A job that failed
+    while it delivered its change shows it as well."""
+    if report.patch is None or not report.patch.text:
+        return False
+    return report.state == "done" or is_undelivered(report)
+
+
+def is_undelivered(report: Report) -> bool:
+    """Whether the job made a change, and failed only afterwards."""
+    is_new = report.job.command.verb != "apply"
+    return report.state == "failed" and is_new and bool(report.patch and report.patch.text)
 
 
 def pull_number(lineage: Sequence[Report]) -> int | None:

@@ -13,6 +13,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Literal
 
+from bot.thread.history import is_undelivered
 from bot.thread.markdown.quote import code_span, fence, neutralize, plain_words, shorten
 from bot.thread.settings import Action
 from bot.types import (
@@ -113,6 +114,9 @@ def render_comment(report: Report, *, with_diff: bool = True) -> str:
     if report.state in ("queued", "running"):
         parts.append(_steps(report))
     if report.state == "done":
+        parts.extend(_result(report, with_diff=with_diff))
+    elif is_undelivered(report):
+        parts.append("The change itself was made, and is kept:")
         parts.extend(_result(report, with_diff=with_diff))
     parts.append(_notes(report))
     if report.usage.calls:

@@ -53,6 +53,17 @@ class TestGitHubAway:
         assert told.reactions[-1] == "confused"
         assert told.row["state"] == "failed"
 
+    @pytest.mark.parametrize("path", [r"/git/trees$", r"/git/refs$", r"/pulls$"])
+    def test_while_it_delivers_leaves_the_diff_for_apply(self, scene: Scene, path: str) -> None:
+        scene.github.faults.add(bad_gateway(), method="POST", path=path, times=AWAY)
+        told = scene.tell("/tinygen --pr Louder.")
+        assert "The change itself was made, and is kept:" in told.answer
+        assert "HELLO" in told.diff
+        paid = len(scene.asked)
+        scene.github.faults.clear()
+        assert scene.tell("/tinygen apply").state == "done"
+        assert (len(scene.repo.pulls), len(scene.asked)) == (1, paid)
+
     def test_when_its_comment_is_posted_still_ends_in_one(self, scene: Scene) -> None:
         order = scene.github.faults.add(
             bad_gateway(), method="POST", path=r"/issues/1/comments$", times=AWAY
@@ -163,8 +174,8 @@ def test_a_branch_whose_move_does_not_go_with_the_change_keeps_what_it_got(scene
 
     scene.model_says(LOUDER, move)
     told = scene.tell("/tinygen --pr Louder.", on=pull)
-    assert told.state == "failed"
-    assert "greet.py" in told.answer
+    assert "no longer goes with it in: greet.py" in told.answer
+    assert "HELLO" in told.diff
     assert scene.repo.git.file("refs/heads/topic", "greet.py") == theirs
 
 

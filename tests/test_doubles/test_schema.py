@@ -123,6 +123,8 @@ def call_routes_of_apps(
     as_bot("GET", "/repos/octocat/hello/collaborators/alice/permission")
     as_bot("GET", "/repos/octocat/hello/contents/src/b.py")
     as_bot("GET", "/repos/octocat/hello/contents/none", status=404)
+    as_bot("GET", "/repos/octocat/hello/branches/main")
+    as_bot("GET", "/repos/octocat/hello/branches/none", status=404)
     CheckedClient(as_app.http, github.add_token("alice"))("GET", "/user")
 
 
@@ -134,6 +136,9 @@ def call_routes_of_git(as_bot: CheckedClient) -> None:
     blob = as_bot("POST", f"{git}/blobs", {"content": "/w==", "encoding": "base64"}, status=201)[
         "sha"
     ]
+    as_bot("GET", f"{git}/blobs/{blob}")
+    as_bot("GET", f"{git}/trees/{tree}")
+    as_bot("GET", f"{git}/trees/{blob}", status=404)
     changes = [
         {"path": "bin", "mode": "100755", "type": "blob", "sha": blob},
         {"path": "a.py", "mode": "100644", "type": "blob", "content": "print(2)\n"},

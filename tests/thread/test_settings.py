@@ -198,12 +198,19 @@ def test_a_bare_command_is_what_the_mode_makes_of_it() -> None:
     assert action_of(Command("apply"), "diff") == "apply"
 
 
-def test_where_anything_is_protected_the_file_itself_is() -> None:
+@pytest.mark.parametrize(
+    "path", [".github/tinygen.yml", ".github/TINYGEN.yml", ".GitHub/tinygen.yaml"]
+)
+def test_the_file_itself_is_always_protected(path: str) -> None:
+    assert is_protected(RepoSettings(), path)
+    assert not is_protected(RepoSettings(), f"docs/{path}")
+
+
+def test_what_is_protected_is() -> None:
     settings = read_settings(b"protected: [secret/]").settings
     assert is_protected(settings, "secret/key")
     assert is_protected(settings, ".github/tinygen.yml")
     assert not is_protected(settings, "src/a.py")
-    assert not is_protected(RepoSettings(), ".github/tinygen.yml")
 
 
 def test_a_snapshot_shows_what_the_file_lets_be_shown() -> None:

@@ -1,4 +1,5 @@
-"""Pushes commits with GitHub's git-data API: blobs, trees, a commit, and a branch at that commit.
+"""GitHub's git-data API: pushes commits (blobs, trees, a commit, and a branch at that commit), and
+reads a file at a commit.
 
 The API keeps file modes, and GitHub signs the commit if an App makes it without naming an author.
 Blobs, trees and commits that nothing points at do no harm, so their requests may be repeated; a
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from bot.adapters.github.client import ApiClient, ApiRequest
-from bot.adapters.github.schemas import Commit, GitObject, GitRef
+from bot.adapters.github.schemas import BlobContent, Commit, GitObject, GitRef, Tree, TreeEntry
 from bot.errors import BadRequest, BranchMoved, NotFound, OutsideError, Unworkable
 from bot.types.snapshot import Change, Changes
 
@@ -24,7 +25,7 @@ _MAX_INLINE_BYTES = 100_000
 """Longer content travels as a blob, in base64."""
 _WORKFLOWS = ".github/workflows/"
 
-_TreeEntry = dict[str, str | None]
+_NewEntry = dict[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,10 @@ class Push:
         """Whether an attempt at this push made the commit."""
         parents = [parent.sha for parent in commit.parents]
         return commit.tree.sha == self.tree_sha and parents == [self.base_sha]
+
+
+def too_large(path: str, max_bytes: int) -> BadRequest:
+    return BadRequest(f"`{path}` is larger than {max_bytes} bytes.", next_step="Make it smaller.")
 
 
 def touches_workflows(changes: Changes) -> bool:
@@ -72,6 +77,34 @@ class GitDatabase:
     def fetch_commit(self, sha: str) -> Commit:
         path = f"{self._path}/commits/{sha}"
         return self._api.read(Commit, ApiRequest("GET", path, f"read commit {sha} of {self._repo}"))
+
+    def fetch_file(self, sha: str, path: str, *, max_bytes: int) -> bytes | None:
+        """See `bot.ports.GitHub.file_at`. https://docs.github.com/en/rest/git/trees#get-a-tree"""
+        *directories, name = path.split("/")
+        tree = sha
+        for directory in directories:
+            entry = self._fetch_entry(tree, directory)
+            if entry is None or entry.mode != "040000":
+                return None
+            tree = entry.sha
+        entry = self._fetch_entry(tree, name)
+        if entry is None or entry.mode not in ("100644", "100755"):
+            return None
+        if (entry.size or 0) > max_bytes:
+            raise too_large(path, max_bytes)
+        request = ApiRequest(
+            "GET", f"{self._path}/blobs/{entry.sha}", f"read {path} in {self._repo}"
+        )
+        return self._api.read(BlobContent, request).content
+
+    def _fetch_entry(self, tree_sha: str, name: str) -> TreeEntry | None:
+        path = f"{self._path}/trees/{tree_sha}"
+        request = ApiRequest("GET", path, f"read a directory of {self._repo}")
+        try:
+            entries = self._api.read(Tree, request).tree
+        except NotFound:
+            return None
+        return next((entry for entry in entries if entry.path == name), None)
 
     def push(self, push: Push, changes: Changes) -> str:
         """The sha of the commit, made now or by an earlier call. See `bot.ports.GitHub.push`."""
@@ -115,9 +148,9 @@ class GitDatabase:
                 tree = self._create("trees", purpose, {"base_tree": tree, "tree": entries})
         return tree
 
-    def _build_entry(self, change: Change) -> _TreeEntry:
+    def _build_entry(self, change: Change) -> _NewEntry:
         """https://docs.github.com/en/rest/git/trees#create-a-tree"""
-        entry: _TreeEntry = {"path": change.path, "mode": change.mode, "type": "blob"}
+        entry: _NewEntry = {"path": change.path, "mode": change.mode, "type": "blob"}
         if change.content is None:
             return {**entry, "sha": None}
         text = _inline_text(change.content)
@@ -149,6 +182,12 @@ class GitDatabase:
                 return head
             if not push.create and head != push.base_sha:
                 raise _branch_moved(push) from refusal
+            above = push.branch.partition("/")[0]
+            if push.create and above != push.branch and self.fetch_head(above) is not None:
+                message = (
+                    f"{self._repo} has a branch {above}, so git allows none named {push.branch}."
+                )
+                raise Unworkable(message, next_step="Rename that branch.") from refusal
             raise Unworkable(refusal.message, next_step=refusal.next_step) from refusal
         return sha
 
@@ -216,8 +255,8 @@ def _directories(path: str) -> list[str]:
     return [path[:index] for index, char in enumerate(path) if char == "/"]
 
 
-def _split_entries(entries: Iterable[_TreeEntry]) -> Iterator[list[_TreeEntry]]:
-    chunk: list[_TreeEntry] = []
+def _split_entries(entries: Iterable[_NewEntry]) -> Iterator[list[_NewEntry]]:
+    chunk: list[_NewEntry] = []
     chunk_bytes = 0
     for entry in entries:
         size_bytes = len((entry.get("content") or "").encode())

@@ -21,9 +21,10 @@ from bot.adapters.github.auth import (
 )
 from bot.adapters.github.client import ApiClient, ApiRequest, Transport
 from bot.adapters.github.errors import UnclearOutcome
-from bot.adapters.github.push import GitDatabase, Push, touches_workflows
+from bot.adapters.github.push import GitDatabase, Push, too_large, touches_workflows
 from bot.adapters.github.review_threads import fetch_resolved_threads
 from bot.adapters.github.schemas import (
+    Branch,
     Collaborator,
     CommentPage,
     Comparison,
@@ -112,13 +113,12 @@ class Repository:
         api = ApiClient(self._transport, self._identity.credentials(ACTIONS_PERMISSIONS))
         return fetch_failed_jobs(self._transport, api, self._repo, run_id)
 
-    def file(self, path: str, *, max_bytes: int, ref: str | None = None) -> bytes | None:
+    def file(self, path: str, *, max_bytes: int) -> bytes | None:
         """https://docs.github.com/en/rest/repos/contents#get-repository-content"""
         request = ApiRequest(
             "GET",
             f"{self._path}/contents/{quote(path)}",
             f"read {path} in {self._repo}",
-            params={"ref": ref} if ref else {},
         )
         try:
             found = self._api.read(Contents, request).root
@@ -127,9 +127,12 @@ class Repository:
         if isinstance(found, list) or found.type != "file":
             return None
         if max(found.size, len(found.content)) > max_bytes:
-            message = f"`{path}` is larger than {max_bytes} bytes."
-            raise BadRequest(message, next_step="Make it smaller.")
+            raise too_large(path, max_bytes)
         return found.content
+
+    def file_at(self, sha: str, path: str, *, max_bytes: int) -> bytes | None:
+        """Part by part, since the request above would follow links."""
+        return GitDatabase(self._api, self._repo).fetch_file(sha, path, max_bytes=max_bytes)
 
     def in_history(self, sha: str, branch: str | None = None) -> bool:
         branch = branch or self._fetch_default_branch()
@@ -235,6 +238,18 @@ class Repository:
 
     def may_write_workflows(self) -> bool:
         return self._identity.may_write_workflows()
+
+    def why_not_push(self, branch: str) -> str:
+        """A ruleset counts as protection too:
+        https://docs.github.com/en/rest/branches/branches#get-a-branch"""
+        if branch == self._fetch_default_branch():
+            return "is the default branch"
+        path = f"{self._path}/branches/{quote(branch, safe='')}"
+        request = ApiRequest("GET", path, f"read the branch {branch} of {self._repo}")
+        try:
+            return "is protected" if self._api.read(Branch, request).protected else ""
+        except NotFound:
+            return ""  # the push says that it is gone
 
     def push(
         self,

@@ -184,6 +184,25 @@ class GitRef(BaseModel):
     object: GitObject
 
 
+class BlobContent(BaseModel):
+    content: Base64Bytes
+
+
+class TreeEntry(BaseModel):
+    path: str
+    mode: Name
+    sha: Sha
+    size: Id | None = None
+
+
+class Tree(BaseModel):
+    tree: list[TreeEntry]
+
+
+class Branch(BaseModel):
+    protected: bool = False
+
+
 class Commit(BaseModel):
     sha: Sha
     tree: GitObject

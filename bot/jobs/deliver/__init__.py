@@ -11,7 +11,15 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from bot.errors import AskerError, BranchMoved, Cancelled, NotPermitted, Unworkable
+from bot.errors import (
+    AskerError,
+    BranchMoved,
+    Cancelled,
+    Conflict,
+    NotPermitted,
+    SetupError,
+    Unworkable,
+)
 from bot.jobs.cancel import is_cancelled
 from bot.jobs.deliver.destination import Destination, JobRepository
 from bot.jobs.engine import FLAG, TEXT, TEXTS
@@ -27,7 +35,7 @@ from bot.thread.render import (
 )
 from bot.thread.settings import is_protected
 from bot.thread.suggestion import is_small_suggestion, suggest
-from bot.types import Task
+from bot.types import Failure, Task
 from bot.types.names import branch_name
 from bot.types.serialization import Codec, codec_of
 from bot.types.snapshot import Patch
@@ -92,15 +100,15 @@ class _Delivery:
         elif wants_commit and why_not_write:
             self._as_diff(why_not_write)
         elif wants_commit and push != "none":
-            self._push()
+            self._push_or_show()
         elif push in ("none", "fork") or why_not_write or self._fits():
             self._finish(mode="diff")
         else:
             # Also on a pull request: nobody asked for a commit on its branch.
             self._reporter.update(mode="pr")
             self._reporter.note(render_mode_note("diff", "it is too long for a comment."))
-            self._destination = replace(self._destination, push="new")
-            self._push()
+            self._destination = replace(self._destination, push="new", why_new="")
+            self._push_or_show()
 
     def _why_not_write(self) -> str:
         """Why the change may not become a commit; "" if it may. A change that depends on outsiders'
@@ -152,6 +160,20 @@ class _Delivery:
         self._reporter.note(render_mode_note("pr", reason))
         self._finish(mode="diff")
 
+    def _push_or_show(self) -> None:
+        """Pushes the change. If that is refused, the diff is shown with the reason: nothing that
+        was paid for is lost, and `apply` delivers it as soon as it may."""
+        try:
+            self._push()
+        except (AskerError, SetupError) as refusal:
+            if self._job.command.verb != "apply":
+                self._reporter.update(failure=Failure.of(refusal))
+                self._as_diff(f"it could not be pushed. {refusal.message} {refusal.next_step}")
+            elif isinstance(refusal, Conflict):
+                raise
+            else:
+                self._reporter.fail(refusal, may_retry=True)
+
     def _push(self, rebases_left: int = MAX_REBASES) -> None:
         """Makes the commit, and a pull request if the branch is new."""
         self._reporter.begin("deliver")
@@ -161,9 +183,9 @@ class _Delivery:
             return
         if withheld.text:
             self._reporter.update(withheld=withheld)
-            if WORKFLOWS_WITHHELD not in self._reporter.report.notes:
-                self._reporter.note(WORKFLOWS_WITHHELD)
+            self._note_once(WORKFLOWS_WITHHELD)
         destination, is_new = self._destination, self._destination.push == "new"
+        self._note_once(destination.why_new)
         title = render_title(self._reporter.report.summary, self._task)
         branch = branch_name(destination.branch_of) if is_new else destination.base_ref
         try:
@@ -181,15 +203,25 @@ class _Delivery:
             url = f"{self._policy.server_url}/{self._job.target.repo}/commit/{sha}"
             self._finish(mode="pr", commit_url=url)
             return
-        url = self._engine.step(
-            "open pull request",
-            lambda: self._open_pull_request(branch, destination.base_ref, title),
-            TEXT,
-        )
+        url = self._open(branch, title)
         if self._policy.settings.labels or self._policy.settings.reviewers:
             problems = self._engine.step("label", lambda: self._label(url), TEXTS)
             self._reporter.note(*problems)
         self._finish(mode="pr", pull_request_url=url)
+
+    def _open(self, branch: str, title: str) -> str:
+        base_ref = self._destination.base_ref
+        try:
+            return self._engine.step(
+                "open pull request", lambda: self._open_pull_request(branch, base_ref, title), TEXT
+            )
+        except (AskerError, SetupError):
+            self._reporter.note(f"The commit is on the branch {code_span(branch)}.")
+            raise
+
+    def _note_once(self, sentence: str) -> None:
+        if sentence and sentence not in self._reporter.report.notes:
+            self._reporter.note(sentence)
 
     def _rebase_onto_head(self) -> None:
         """Rebases the change onto the branch's new head."""
@@ -234,6 +266,11 @@ class _Delivery:
         context, target = self._context, self._job.target
         if is_cancelled(context, self._job.id):
             raise Cancelled
+        why_not = "" if create else context.github(target).why_not_push(branch)
+        if why_not:
+            raise NotPermitted(
+                f"{code_span(branch)} {why_not}.", next_step="Ask in a thread of another branch."
+            )
         changes, tree_sha = context.git.apply(self._key, patch)
         protected = [path for path in changes if is_protected(self._policy.settings, path)]
         if protected:

@@ -103,8 +103,8 @@ def _destination(
     github, target = repository.github(), job.target
     if target.is_pull and target.issue_number is not None:
         pull = github.pull(target.issue_number)
-        return replace(on_pull_request(pull, job), branch_of=shown.job)
+        return replace(on_pull_request(github, pull, job), branch_of=shown.job)
     own = own_pull(context, github, shown)
     if own and own.head_ref == shown.base_ref:
-        return on_pull_request(own, job, is_own=True)
+        return on_pull_request(github, own, job, is_own=True)
     return replace(on_branch(github, job, shown.base_ref), branch_of=shown.job)

@@ -13,6 +13,7 @@ from bot.jobs.task.outsiders import outsiders_of_pull
 from bot.jobs.thread_jobs import latest, lineage, opener
 from bot.ports import GitHub
 from bot.thread.history import has_diff, pull_number
+from bot.thread.markdown.quote import code_span
 from bot.thread.settings import repository_policy
 from bot.types import Job, Outsider, Report
 from bot.types.github import PullRequest
@@ -39,6 +40,8 @@ class Destination:
     """Whether TinyGen opened the pull request."""
     rests_on: tuple[Outsider, ...] = ()
     """The outsiders whose words the earlier change depends on."""
+    why_new: str = ""
+    """Why a change of a pull request's branch goes into a branch of its own, for people."""
 
 
 DESTINATION: Codec[Destination] = codec_of(Destination)
@@ -114,10 +117,10 @@ def find_destination(context: JobContext, job: Job, repeats: Report | None) -> D
     earlier = _earlier(context, job, repeats, opened)
     own = own_pull(context, github, earlier) if earlier else None
     if own and earlier and own.state == "open":
-        found = on_pull_request(own, job, continues=earlier.job.id, is_own=True)
+        found = on_pull_request(github, own, job, continues=earlier.job.id, is_own=True)
     elif pull:
         continues = earlier.job.id if earlier and not own else None
-        found = on_pull_request(pull, job, continues=continues, is_own=opened is not None)
+        found = on_pull_request(github, pull, job, continues=continues, is_own=opened is not None)
     elif own or earlier is None:
         found = on_branch(github, job, base_of(context, job))
     else:
@@ -128,13 +131,25 @@ def find_destination(context: JobContext, job: Job, repeats: Report | None) -> D
 
 
 def on_pull_request(
-    pull: PullRequest, job: Job, *, continues: str | None = None, is_own: bool = False
+    github: GitHub,
+    pull: PullRequest,
+    job: Job,
+    *,
+    continues: str | None = None,
+    is_own: bool = False,
 ) -> Destination:
-    """On a pull request's own branch. BadRequest if it is closed."""
+    """On a pull request's own branch or, if nothing may be pushed there, on a new one that goes
+    into it. BadRequest if it is closed."""
     if pull.state == "closed":
         raise BadRequest("This pull request is closed.", next_step="Reopen it, or ask on an issue.")
-    push: Literal["head", "fork"] = "head" if pull.is_within(job.target.repo) else "fork"
-    return Destination(pull.head_ref, pull.head_sha, push, job, continues, is_own)
+    found = Destination(pull.head_ref, pull.head_sha, "head", job, continues, is_own)
+    if not pull.is_within(job.target.repo):
+        return replace(found, push="fork")
+    why = "" if is_own else github.why_not_push(pull.head_ref)
+    if why:
+        why_new = f"{code_span(pull.head_ref)} {why}, so the change has a branch of its own."
+        return replace(found, push="new", why_new=why_new)
+    return found
 
 
 def on_branch(

@@ -122,7 +122,7 @@ def _linked_lines(
         if not may_show(context.policy.settings, link.path):
             continue
         try:
-            content = github.file(link.path, max_bytes=MAX_LINKED_BYTES, ref=link.sha)
+            content = github.file_at(link.sha, link.path, max_bytes=MAX_LINKED_BYTES)
         except (AskerError, OutsideError) as error:
             _log.warning("linked lines could not be read", error=error.message)
             continue

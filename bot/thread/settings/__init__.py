@@ -22,6 +22,8 @@ from bot.types.names import close_names, is_branch_name
 from bot.types.snapshot import RepositoryPolicy, Snapshot
 
 SETTINGS_FILE = ".github/tinygen.yml"
+ALWAYS_PROTECTED = (f"/{SETTINGS_FILE}", "/.github/tinygen.yaml")
+"""Patterns of what TinyGen never changes: what it may do is for people to decide."""
 _LIKE_SETTINGS_FILE = re.compile(r"(?:\.?github/|\.config/|docs/)?\.?tinygen\.ya?ml", re.IGNORECASE)
 MAX_FILE_BYTES = 32_000
 MAX_MISTAKES = 5
@@ -122,9 +124,7 @@ class RepoSettings:
     context: Annotated[Shown, Field(description="What the model may be shown.")] = field(
         default_factory=Shown
     )
-    protected: Annotated[
-        Globs, Field(description="Never changed. Where anything is, neither is this file.")
-    ] = ()
+    protected: Annotated[Globs, Field(description="Never changed; nor is this file itself.")] = ()
     instructions: Annotated[
         str,
         Field(max_length=8000, description="How code, tests and documentation are written here."),
@@ -283,7 +283,7 @@ def _guards_in_text(content: bytes) -> tuple[Guard, ...]:
 
 def repository_policy(settings: RepoSettings) -> RepositoryPolicy:
     """What the settings say about the repository's files."""
-    protected = (*settings.protected, SETTINGS_FILE) if settings.protected else ()
+    protected = (*settings.protected, *ALWAYS_PROTECTED)
     instructions = settings.instructions.strip()
     return RepositoryPolicy(
         may_show=_shown_filter(settings.context),

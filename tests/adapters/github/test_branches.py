@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from bot.errors import NotFound, Unworkable
+from bot.errors import BadRequest, NotFound, Unworkable
 from tests.adapters.github.conftest import InstalledApp
 from tests.doubles.github import faults
 from tests.doubles.github.faults import Fault
@@ -85,7 +85,7 @@ def test_what_only_a_fork_holds_is_in_no_history(installed: InstalledApp) -> Non
         {"a": b"evil"}, branch="topic"
     )
     installed.repo.open_pull("mallory", "Mine", head="mallory:topic")
-    assert installed.connect().file("a", max_bytes=9, ref=sha) == b"evil"
+    assert installed.connect().file_at(sha, "a", max_bytes=9) == b"evil"
     assert not installed.connect().in_history(sha)
 
 
@@ -258,3 +258,37 @@ def test_a_pull_request_whose_fork_is_gone_has_no_repository(installed: Installe
 def test_an_issue_is_no_pull_request(installed: InstalledApp) -> None:
     with pytest.raises(NotFound, match="read pull request octocat/hello#1"):
         installed.connect().pull(1)
+
+
+def test_a_file_at_a_commit_is_itself_and_never_what_a_link_leads_to(
+    installed: InstalledApp,
+) -> None:
+    git = installed.repo.git
+    git.commit({"private/k.txt": b"key\n", "docs/a.md": b"words\n"}, branch="main")
+    link = git.write("blob", b"private/k.txt")
+    folder = git.write("blob", b"private")
+    for name, oid in (("link.txt", link), ("folder", folder)):
+        git.run("update-index", "--add", "--cacheinfo", f"120000,{oid},{name}")
+    tree = git.run("write-tree").decode().strip()
+    who = "a <a@example.org> 0 +0000"
+    words = f"tree {tree}\nauthor {who}\ncommitter {who}\n\nLinks\n"
+    sha = git.write("commit", words.encode())
+    repository = installed.connect()
+    assert repository.file_at(sha, "link.txt", max_bytes=99) is None
+    assert repository.file_at(sha, "folder/k.txt", max_bytes=99) is None
+    main = git.branch("main") or ""
+    assert repository.file_at(main, "docs/a.md", max_bytes=99) == b"words\n"
+    assert repository.file_at(main, "docs/none.md", max_bytes=99) is None
+    assert repository.file_at("0123456789" * 4, "docs/a.md", max_bytes=99) is None
+    with pytest.raises(BadRequest, match="larger than 3 bytes"):
+        repository.file_at(main, "docs/a.md", max_bytes=3)
+
+
+def test_the_default_branch_and_protected_ones_take_no_commits(installed: InstalledApp) -> None:
+    installed.repo.git.commit({"a": b"1"}, branch="release/1")
+    repository = installed.connect()
+    assert repository.why_not_push("main") == "is the default branch"
+    assert repository.why_not_push("release/1") == ""
+    installed.repo.protected.add("release/1")
+    assert repository.why_not_push("release/1") == "is protected"
+    assert repository.why_not_push("gone") == ""

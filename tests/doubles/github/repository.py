@@ -46,6 +46,8 @@ class Repository:
     permissions: dict[str, Role] = field(default_factory=dict)
     parent: Repository | None = None
     archived: bool = False
+    protected: set[str] = field(default_factory=set)
+    """The names of protected branches."""
     has_issues: bool = True
     has_drafts: bool = True
     """False where the account's plan has no draft pull requests."""

@@ -120,6 +120,35 @@ def _tree(call: Call, tree: str, *, recursive: bool = False) -> Json:
     }
 
 
+@route("GET", "/repos/{owner}/{repo}/git/blobs/{sha}", "contents:read")
+def get_blob(call: Call) -> Response:
+    """https://docs.github.com/en/rest/git/blobs#get-a-blob"""
+    found = call.repo.git.read_kind(call.parts["sha"], "blob")
+    if found is None:
+        raise not_found()
+    return respond(
+        {
+            "sha": found.oid,
+            "node_id": payloads.node_id("B", found.oid),
+            "size": len(found.content),
+            "url": _url(call, "blobs", found.oid),
+            "content": base64.encodebytes(found.content).decode(),
+            "encoding": "base64",
+        }
+    )
+
+
+@route("GET", "/repos/{owner}/{repo}/git/trees/{sha}", "contents:read")
+def get_tree(call: Call) -> Response:
+    """Of a tree or of a commit. https://docs.github.com/en/rest/git/trees#get-a-tree"""
+    git = call.repo.git
+    commit = git.read_kind(call.parts["sha"], "commit")
+    tree = commit.content.split()[1].decode() if commit else call.parts["sha"]
+    if git.read_kind(tree, "tree") is None:
+        raise not_found()
+    return respond(_tree(call, tree))
+
+
 @route("POST", "/repos/{owner}/{repo}/git/trees", "contents:write")
 def create_tree(call: Call) -> Response:
     """https://docs.github.com/en/rest/git/trees#create-a-tree"""

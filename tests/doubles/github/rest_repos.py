@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from urllib.parse import unquote
 
 from tests.doubles.github import payloads, payloads_pulls
 from tests.doubles.github.git import EMPTY_TREE, is_ref_name
@@ -89,6 +90,26 @@ def get_contents(call: Call) -> Response:
         "_links": {"self": links["url"], "git": links["git_url"], "html": links["html_url"]},
     }
     return respond(answer)
+
+
+@route("GET", "/repos/{owner}/{repo}/branches/{branch:path}", "contents:read")
+def get_branch(call: Call) -> Response:
+    """https://docs.github.com/en/rest/branches/branches#get-a-branch"""
+    repo, name = call.repo, unquote(call.parts["branch"])
+    sha = repo.git.branch(name)
+    if sha is None:
+        raise Refused(404, "Branch not found")
+    url = f"{call.world.api_url}/repos/{repo.full_name}/branches/{name}"
+    return respond(
+        {
+            "name": name,
+            "commit": _commit(repo, sha),
+            "_links": {"self": url, "html": f"{call.world.url}/{repo.full_name}/tree/{name}"},
+            "protected": name in repo.protected,
+            "protection": {},
+            "protection_url": f"{url}/protection",
+        }
+    )
 
 
 def find_commit(repo: Repository, name: str) -> str | None:
