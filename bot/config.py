@@ -161,6 +161,11 @@ class Config(BaseModel):
         "Comma-separated bearer keys for /run and the job pages. Without any, only callers on"
         " loopback are answered.",
     )
+    operator_keys: tuple[SecretStr, ...] = _setting(
+        "TINYGEN_OPERATOR_KEYS",
+        (),
+        "Comma-separated bearer keys that also read all jobs, not only those that they asked for.",
+    )
     run_wait_s: Count = _setting(
         "TINYGEN_RUN_WAIT_SECONDS", 600, "How long /run waits for its diff before it answers 504."
     )
@@ -274,7 +279,7 @@ class Config(BaseModel):
             )
         return permission
 
-    @field_validator("api_keys", "vision", mode="before")
+    @field_validator("api_keys", "operator_keys", "vision", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return _split_commas(value) if isinstance(value, str) else value
@@ -320,7 +325,8 @@ class Config(BaseModel):
     def secrets(self) -> tuple[str, ...]:
         """All secret values, to be kept out of logs and of all that is sent."""
         single = [value.get_secret_value() for _, value in self if isinstance(value, SecretStr)]
-        return (*single, *(key.get_secret_value() for key in self.api_keys))
+        keys = (*self.api_keys, *self.operator_keys)
+        return (*single, *(key.get_secret_value() for key in keys))
 
     def model_names(self) -> tuple[str, ...]:
         """The models that a repository may choose from, the operator's own first."""

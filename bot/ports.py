@@ -215,8 +215,8 @@ class Inbox(Protocol):
     """The jobs that the web part accepted and no worker has taken yet."""
 
     def accept(self, job: Job) -> None:
-        """Stores the job before it returns. A job id that is already known is no error and starts
-        nothing."""
+        """Stores the job before it returns. A job id or an event (`Job.event_key`) that is already
+        known is no error and starts nothing."""
 
     def waiting(self, limit: int, choose: ChooseWaiting | None = None) -> Sequence[Job]:
         """The oldest jobs, or the oldest of those chosen. They are reserved for the caller for some

@@ -37,6 +37,7 @@ from tests.strategies import JSON
 
 SECRET = "hush-hush-secret"
 KEYS = ("key-of-the-first", "key-of-the-second")
+OPERATOR_KEY = "key-of-an-operator"
 REPO_URL = "https://github.com/octocat/greeter"
 DIFF = "diff --git a/a b/a\n--- a/a\n+++ b/a\n@@ -1 +1 @@\n-a\n+é\n"
 COMMENT: dict[str, Any] = {
@@ -119,7 +120,7 @@ def web() -> Web:
 
 @pytest.fixture
 def keyed() -> Web:
-    return Web({"TINYGEN_API_KEYS": ",".join(KEYS)})
+    return Web({"TINYGEN_API_KEYS": ",".join(KEYS), "TINYGEN_OPERATOR_KEYS": OPERATOR_KEY})
 
 
 class TestWebhook:
@@ -651,7 +652,7 @@ class TestWhoMayCall:
         }
         problem(keyed.client.get("/jobs/x", headers=headers), 404)
 
-    @pytest.mark.parametrize("path", ["/healthz", "/metrics", "/docs/openapi.json"])
+    @pytest.mark.parametrize("path", ["/healthz", "/docs/openapi.json"])
     def test_what_needs_no_key_is_for_any_host(self, web: Web, path: str) -> None:
         headers = {"Host": "bot.example.com", "Origin": "https://a.example"}
         assert web.client.get(path, headers=headers).status_code == 200
@@ -659,12 +660,41 @@ class TestWhoMayCall:
     def test_the_key_is_asked_before_the_body_is_read(self, keyed: Web) -> None:
         problem(keyed.client.post("/run", data=b"{", content_type="application/json"), 401)
 
-    @pytest.mark.parametrize("path", ["/healthz", "/metrics", "/docs/openapi.json"])
+    @pytest.mark.parametrize("path", ["/healthz", "/docs/openapi.json"])
     def test_what_tells_nothing_needs_no_key(self, keyed: Web, path: str) -> None:
         assert (
             keyed.client.get(path, environ_overrides={"REMOTE_ADDR": "203.0.113.9"}).status_code
             == 200
         )
+
+    def test_metrics_are_for_this_machine_or_a_key(self, keyed: Web) -> None:
+        far = {"REMOTE_ADDR": "203.0.113.9"}
+        key = {"Authorization": f"Bearer {KEYS[0]}"}
+        assert keyed.client.get("/metrics").status_code == 200
+        problem(keyed.client.get("/metrics", environ_overrides=far), 401)
+        problem(keyed.client.get("/metrics", headers={"X-Forwarded-For": "203.0.113.9"}), 401)
+        assert keyed.client.get("/metrics", headers=key, environ_overrides=far).status_code == 200
+
+    def test_a_key_reads_the_jobs_that_it_asked_for_and_operators_keys_all(
+        self, keyed: Web
+    ) -> None:
+        jobs = {}
+        for key in KEYS:
+            answer = keyed.run(Authorization=f"Bearer {key}", Prefer="respond-async")
+            jobs[key] = json.loads(answer.data)["job"]
+        for job in keyed.inbox.jobs.values():
+            keyed.reports.save(Report(job, "done", patch=Patch("b" * 40, "")))
+        theirs = replace(report().job, id="of-a-comment")
+        keyed.reports.save(replace(report(), job=theirs))
+        for key in KEYS:
+            headers = {"Authorization": f"Bearer {key}"}
+            for other, job_id in (*jobs.items(), ("", "of-a-comment")):
+                for path in (f"/jobs/{job_id}", f"/jobs/{job_id}.diff"):
+                    status = keyed.client.get(path, headers=headers).status_code
+                    assert status == (200 if other == key else 404)
+        operator = {"Authorization": f"Bearer {OPERATOR_KEY}"}
+        for job_id in (*jobs.values(), "of-a-comment"):
+            assert keyed.client.get(f"/jobs/{job_id}", headers=operator).status_code == 200
 
 
 def report(state: State = "done", **of: Any) -> Report:

@@ -1,20 +1,24 @@
 """Cancels jobs: on a command, when the comment that asked for the job is deleted, or when the issue
 is closed.
 
-For a deleted comment or a closed issue TinyGen checks no permission: GitHub has checked its own,
-and cancelling a job changes nothing in the repository.
+Whoever may cancel here stops all jobs so; everybody else only those that they asked for. GitHub lets
+the author of an issue close it, who may be anybody.
 """
 
 from __future__ import annotations
 
-from bot.errors import Cancelled
-from bot.jobs.engine import TEXTS
-from bot.jobs.policy import JobContext
+import structlog
+
+from bot.errors import Cancelled, TinyGenError
+from bot.jobs.engine import FLAG, TEXTS
+from bot.jobs.policy import Authorization, JobContext, authorize
 from bot.jobs.progress import ProgressReporter
 from bot.jobs.thread_jobs import open_in_thread
 from bot.jobs.workflows import CANCEL, JobReference, cancel_id, run_id
 from bot.types import FINAL_STATES, Job, Report, Target
 from bot.types.serialization import MAYBE_REPORT
+
+_log = structlog.get_logger()
 
 
 def is_cancelled(context: JobContext, job_id: str) -> bool:
@@ -24,15 +28,18 @@ def is_cancelled(context: JobContext, job_id: str) -> bool:
 def is_deleted(context: JobContext, job: Job) -> bool:
     """Whether GitHub reported that the job's comment was deleted. That delivery may arrive before
     the delivery of the comment itself."""
-    has_comment = job.target.comment_id is not None
-    return has_comment and context.engine.state(_deletion_id(job.target)) != "unknown"
+    if job.target.comment_id is None:
+        return False
+    ids = (_deletion_id(job.target), _deletion_id(job.target, by=job.asker_key))
+    return any(context.engine.state(each) != "unknown" for each in ids)
 
 
-def _deletion_id(target: Target) -> str:
-    """The id of the workflow whose existence records that a comment was deleted. It names the kind
-    of the comment, because an issue comment and a review comment may have the same id."""
+def _deletion_id(target: Target, *, by: str = "") -> str:
+    """The id of the workflow whose existence records that a comment was deleted, by somebody who
+    may cancel or `by` another. It names the kind of the comment, because an issue comment and a
+    review comment may have the same id."""
     kind = "comment" if target.reply_to is None else "review comment"
-    return f"deleted {kind} {target.comment_id}"
+    return f"deleted {kind} {target.comment_id}" + (f" by {by}" if by else "")
 
 
 def cancel(context: JobContext, job_id: str) -> None:
@@ -58,15 +65,33 @@ def _drop(context: JobContext, job_id: str) -> Report | None:
 
 
 def withdraw(context: JobContext, job: Job) -> None:
-    """Cancels the jobs of the deleted comment or, if the job names no comment, of the closed
-    issue."""
-    comment_id = job.target.comment_id
+    """Cancels the jobs of the deleted comment or, if the job names no comment, of the closed issue:
+    those that were asked for before."""
+    engine, comment_id = context.engine, job.target.comment_id
+    may_cancel = engine.step("may cancel", lambda: _may_cancel(context, job), FLAG)
     if comment_id is not None:
-        context.engine.start(CANCEL, _deletion_id(job.target), JobReference(job.id))
+        recorded = _deletion_id(job.target, by="" if may_cancel else job.asker_key or "nobody")
+        engine.start(CANCEL, recorded, JobReference(job.id))
+
+    def is_meant(each: Job) -> bool:
+        if comment_id not in (None, each.target.comment_id):
+            return False
+        is_own = job.actor_id is not None and each.asker_key == job.asker_key
+        return (may_cancel or is_own) and not (job.given_at and each.given_at > job.given_at)
 
     def find() -> tuple[str, ...]:
-        jobs = open_in_thread(context, job)
-        return tuple(each.id for each in jobs if comment_id in (None, each.target.comment_id))
+        return tuple(each.id for each in open_in_thread(context, job) if is_meant(each))
 
-    for job_id in context.engine.step("find jobs", find, TEXTS):
+    for job_id in engine.step("find jobs", find, TEXTS):
         cancel(context, job_id)
+
+
+def _may_cancel(context: JobContext, job: Job) -> bool:
+    """False if GitHub cannot be asked: then only the sender's own jobs stop."""
+    if job.actor is None:
+        return False
+    try:
+        return isinstance(authorize(context, job), Authorization)
+    except TinyGenError as error:
+        _log.warning("who may cancel is not known", job=job.id, error=error.message)
+        return False

@@ -13,6 +13,8 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from bot.errors import BadRequest
 from bot.types.names import REPO_NAME
 
+SET_CONTENT_TYPE = "Set the App's webhook content type to application/json."
+
 Number = Annotated[int, Field(ge=0, lt=2**63)]
 """The range of a database's integers; GitHub's ids are far below its end."""
 
@@ -100,7 +102,8 @@ class WorkflowRun(BaseModel):
     head_sha: str = Field(pattern=r"^[0-9a-f]{40}$")
     conclusion: str | None = None
     head_repository: Repository | None = None
-    pull_requests: list[Issue | None] = []
+    run_attempt: Number = 1
+    pull_requests: list[Issue | None] | None = None
 
 
 class Event(BaseModel):
@@ -156,7 +159,9 @@ def read_payload(model: type[Payload], event: str, body: bytes) -> Payload:
         return model.model_validate_json(body)
     except ValidationError as error:
         loc = error.errors(include_url=False, include_input=False)[0]["loc"]
-    where = ".".join(str(part) for part in loc) or "its start"
+    if not loc:
+        raise BadRequest("The body is not a JSON object.", next_step=SET_CONTENT_TYPE)
+    where = ".".join(str(part) for part in loc)
     raise BadRequest(
         f"The payload is not an {event} of GitHub's shape (at {where}).",
         next_step="Send GitHub's payload unchanged.",

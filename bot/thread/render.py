@@ -453,15 +453,25 @@ def render_title(summary: str, task: Task) -> str:
     return shorten(plain_words(title or "Change by TinyGen"), MAX_TITLE_CHARS)
 
 
-def render_commit_message(report: Report, title: str, *, server_host: str) -> str:
-    """Title, reason and the requester as co-author.
+def render_asker_note(shown: Report) -> str:
+    """Whose diff it is that somebody else applies."""
+    return f"The diff {short_id(shown.job.id)} was asked for by {code_span(shown.job.actor)}."
+
+
+def render_commit_message(
+    report: Report, title: str, *, server_host: str, made_for: Job | None = None
+) -> str:
+    """Title, reason, and as co-authors the requester and whoever the change was `made_for`.
     https://docs.github.com/en/pull-requests/committing-changes-to-your-project/creating-and-editing-commits
     """
-    job = report.job
     parts = [title, plain_words(split_summary(report.summary)[1])]
-    if job.actor_id and _LOGIN.fullmatch(job.actor or ""):
-        email = f"{job.actor_id}+{job.actor}@users.noreply.{server_host}"
-        parts.append(f"Co-authored-by: {job.actor} <{email}>")
+    askers = [job for job in (made_for, report.job) if job is not None]
+    trailers = [
+        f"Co-authored-by: {job.actor} <{job.actor_id}+{job.actor}@users.noreply.{server_host}>"
+        for job in askers
+        if job.actor_id and _LOGIN.fullmatch(job.actor or "")
+    ]
+    parts.append("\n".join(dict.fromkeys(trailers)))
     return _paragraphs(parts) + "\n"
 
 

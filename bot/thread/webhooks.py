@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from bot.errors import BadRequest
 from bot.thread.commands import MAX_BODY_CHARS, is_same_command, parse_command
 from bot.thread.payloads import (
+    SET_CONTENT_TYPE,
     Account,
     Event,
     Issue,
@@ -113,10 +114,7 @@ def _check_json_object(body: bytes) -> None:
     except (ValueError, RecursionError):
         is_object = False
     if not is_object:
-        raise BadRequest(
-            "The body is not a JSON object.",
-            next_step="Set the App's webhook content type to application/json.",
-        )
+        raise BadRequest("The body is not a JSON object.", next_step=SET_CONTENT_TYPE)
 
 
 def _parse_issue(
@@ -125,7 +123,10 @@ def _parse_issue(
     """A label or an assignment makes the issue's own text the task."""
     issue = payload.issue
     if payload.action == "closed":
-        return _job(delivery, _target(payload, issue), Command("withdraw"), received_at)
+        closing = _job(delivery, _target(payload, issue), Command("withdraw"), received_at)
+        closing = replace(closing, given_at=issue.updated_at)
+        closing = _by(closing, payload.sender)
+        return _of_event(closing, "closed", issue.updated_at, str(closing.actor_id))
     label = payload.label.name if payload.label else ""
     assignee = payload.assignee.login if payload.assignee else ""
     if not triggers.match(payload.action, label=label, assignee=assignee):
@@ -135,12 +136,13 @@ def _parse_issue(
         )
     if payload.installation is None or payload.sender is None or issue.pull_request is not None:
         return Ignored("the delivery names no installation, no sender, or no issue")
-    job = _job(delivery, _target(payload, issue), Command("solve"), received_at)
-    return replace(
-        _with_asker(job, payload.sender, issue),
+    job = replace(
+        _job(delivery, _target(payload, issue), Command("solve"), received_at),
         given_at=issue.updated_at,
         trigger="label" if payload.action == "labeled" else "assignment",
     )
+    job = _with_asker(job, payload.sender, issue)
+    return _of_event(job, payload.action, label, assignee, issue.updated_at)
 
 
 def _parse_run(delivery: Delivery, payload: WorkflowRunEvent, received_at: str) -> Job | Ignored:
@@ -149,7 +151,7 @@ def _parse_run(delivery: Delivery, payload: WorkflowRunEvent, received_at: str) 
     run = payload.workflow_run
     if payload.action != "completed" or run.conclusion != "failure":
         return Ignored("of checks, only those that failed matter")
-    pulls = [pull for pull in run.pull_requests if pull]
+    pulls = [pull for pull in run.pull_requests or () if pull]
     if not pulls or not OWN_BRANCH.fullmatch(run.head_branch or ""):
         return Ignored("the check is not of a pull request that TinyGen opened")
     head = run.head_repository
@@ -157,11 +159,12 @@ def _parse_run(delivery: Delivery, payload: WorkflowRunEvent, received_at: str) 
         return Ignored("the check is of a fork's branch, whose logs anybody may write")
     target = replace(_target(payload, pulls[0]), is_pull=True)
     name = " ".join((run.name or "check").split())[:MAX_NAME_CHARS]
-    return replace(
+    job = replace(
         _job(delivery, target, Command("solve"), received_at),
-        check=FailedCheck(run.id, name, run.head_sha),
+        check=FailedCheck(run.id, name, run.head_sha, run_attempt=run.run_attempt),
         trigger="failed check",
     )
+    return _of_event(job, "run", str(run.id), str(run.run_attempt))
 
 
 def _parse_comment(
@@ -172,7 +175,9 @@ def _parse_comment(
 ) -> Job | Ignored:
     comment, action = payload.comment, payload.action
     if action == "deleted" and parse_command(comment.body or ""):
-        return _job(delivery, _comment_target(payload), Command("withdraw"), received_at)
+        deletion = _job(delivery, _comment_target(payload), Command("withdraw"), received_at)
+        deletion = replace(deletion, given_at=comment.updated_at)
+        return _of_event(_by(deletion, payload.sender), "deleted")
     if action not in ("created", "edited"):
         return Ignored("only comments that were created or edited are commands")
     app = comment.performed_via_github_app
@@ -191,6 +196,8 @@ def _parse_comment(
     job = _job(delivery, _comment_target(payload), command, received_at)
     edited_of = None if comment.user == asker else _login(comment.user) or GHOST
     job = replace(job, given_at=comment.updated_at, edited_of=edited_of)
+    said_by = str(asker.id)
+    job = _of_event(job, action, comment.updated_at, comment.body or "", said_by)
     if isinstance(payload, IssueCommentEvent):
         return _with_asker(job, asker, payload.issue)
     job = replace(job, trigger="review", remarks=(_review_comment(payload, command),))
@@ -214,6 +221,26 @@ def _job(delivery: Delivery, target: Target, command: Command, received_at: str)
         delivery_id=delivery.id,
         received_at=received_at,
     )
+
+
+def _of_event(job: Job, *what: str) -> Job:
+    """The job with the key of its event: its comment, or its thread, and `what` happened there. A
+    delivery that somebody captured can be sent again under another id, but is of the same event."""
+    target = job.target
+    where = (target.repository_key, job.source, target.comment_id, target.issue_number)
+    said = json.dumps((*where, *what)).encode()
+    return replace(job, event_key=hashlib.sha256(said).hexdigest())
+
+
+def _by(job: Job, sender: Account | None) -> Job:
+    """The job with the person who did what it tells of."""
+    if sender is None:
+        return job
+    return replace(job, actor=sender.login, actor_id=sender.id, actor_is_bot=_is_bot(sender))
+
+
+def _is_bot(account: Account) -> bool:
+    return account.type == "Bot" or account.login.endswith("[bot]")
 
 
 def _target(payload: Event, issue: Issue) -> Target:
@@ -246,14 +273,7 @@ def _with_asker(job: Job, asker: Account, issue: Issue) -> Job:
     thread = None
     if issue.title is not None:
         thread = (issue.title, (issue.body or "")[:MAX_BODY_CHARS])
-    return replace(
-        job,
-        actor=asker.login,
-        actor_id=asker.id,
-        actor_is_bot=asker.type == "Bot" or asker.login.endswith("[bot]"),
-        thread=thread,
-        opened_by=_login(issue.user),
-    )
+    return replace(_by(job, asker), thread=thread, opened_by=_login(issue.user))
 
 
 def _login(user: Account | None) -> str | None:

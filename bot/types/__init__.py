@@ -155,6 +155,8 @@ class FailedCheck:
     failures: tuple[str, ...] = ()
     """One text per failed step: its job, its name and the end of its log."""
     error: str = ""
+    run_attempt: int = 1
+    """How often the run itself was started on GitHub."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +189,9 @@ class Job:
     """The failed check that started the job, if no person did."""
     trigger: Trigger = "comment"
     """What started the job. Finer than `source`, whose values the request log documents."""
+    event_key: str = ""
+    """What happened on GitHub, whichever delivery tells of it: no event starts two jobs. "" for a
+    direct call."""
 
     @property
     def account(self) -> str:

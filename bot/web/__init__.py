@@ -6,6 +6,7 @@ that a delivery costs a signature, a small parse and one committed row.
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import ipaddress
 import re
@@ -47,8 +48,9 @@ _LOOPBACK_HOST = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 LOCAL_CALLER = "this machine"
-"""The actor of a call without a key. With a key it is `key N`, by its position in
-TINYGEN_API_KEYS. No login on GitHub holds a space, so these are never mistaken for one."""
+"""The actor of a call without a key. With a key it is the word "key" and a part of the key's digest,
+which stays when other keys come and go. No login on GitHub holds a space, so these are never
+mistaken for one."""
 POLL_S = 0.05
 """The interval at which a waiting /run looks for its report."""
 
@@ -245,33 +247,43 @@ class _Routes:
         )
 
     def find(self, job_id: str) -> Report:
+        """The job's report, if the caller may read it: whoever asked for it, and operators."""
         report = self._reports.load(job_id)
-        if report is None:
+        if report is None or not (g.is_operator or report.job.actor == g.caller):
             raise NoSuchJob(
                 f"There is no job {job_id}, or no longer. Its id is in the answer that accepted it."
             )
         return report
 
     def check_caller(self) -> None:
-        """Sets `g.caller` of a call, or raises Unauthorized, before its body is read."""
+        """Sets `g.caller` and `g.is_operator` of a call, or raises Unauthorized, before its body is
+        read."""
         if request.path.startswith(("/run", "/jobs")):
-            g.caller = self._authorized_caller()
+            g.caller, g.is_operator = self._authorized_caller()
+        elif request.path == "/metrics" and not _is_local():
+            self._authorized_caller()
 
-    def _authorized_caller(self) -> str:
-        keys = [key.get_secret_value().encode() for key in self._config.api_keys]
-        if not keys:
+    def _authorized_caller(self) -> tuple[str, bool]:
+        """The caller's name, and whether it is an operator."""
+        keys, operators = (
+            [key.get_secret_value().encode() for key in group]
+            for group in (self._config.api_keys, self._config.operator_keys)
+        )
+        if not keys and not operators:
             if _is_local():
-                return LOCAL_CALLER
+                return LOCAL_CALLER, True
             raise Unauthorized(
                 "Without TINYGEN_API_KEYS only programs on this machine are answered, where they"
                 " call localhost. Set it, and send one of the keys as `Authorization: Bearer KEY`."
             )
-        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        scheme, _, rest = request.headers.get("Authorization", "").partition(" ")
+        given = rest.strip().encode()
         # Every key is compared, so that the time does not tell which one is right.
-        matches = [hmac.compare_digest(key, given.strip().encode()) for key in keys]
-        if scheme.lower() != "bearer" or not any(matches):
+        is_key = [hmac.compare_digest(key, given) for key in keys]
+        is_operator = [hmac.compare_digest(key, given) for key in operators]
+        if scheme.lower() != "bearer" or not any((*is_key, *is_operator)):
             raise Unauthorized("Send one of TINYGEN_API_KEYS as `Authorization: Bearer KEY`.")
-        return f"key {matches.index(True) + 1}"
+        return f"key {hashlib.sha256(given).hexdigest()[:12]}", any(is_operator)
 
 
 def _is_local() -> bool:

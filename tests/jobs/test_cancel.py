@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from bot.jobs.workflows import CANCEL, JobReference, cancel_id
 from tests.doubles.github.webhooks import Delivery
 from tests.doubles.model import hang
@@ -60,6 +62,47 @@ def test_a_closed_issue_stops_all_that_runs_for_it(scene: Scene) -> None:
     assert scene.deliver(newest(scene)).status_code == 202
     assert [scene.ended(each).state for each in (told, waiting)] == ["cancelled", "cancelled"]
     assert len(scene.asked) == 1
+
+
+def test_whoever_may_not_cancel_stops_nothing_of_others_by_closing(scene: Scene) -> None:
+    scene.app.events.append("issues")
+    issue = scene.open_issue(who="mallory")
+    scene.model_says(hang(60))
+    told = scene.say("/tinygen --pr Louder.", on=issue)
+    scene.wait(lambda: scene.asked, "the model to be asked")
+    scene.repo.close(issue.number, by="mallory")
+    closed = newest(scene)
+    scene.deliver(closed)
+    scene.wait(lambda: scene.engine.state(closed.guid) == "ended", "the closing to be seen")
+    assert told.state == "running"
+    scene.repo.issues[issue.number].state = "open"
+    scene.repo.close(issue.number, by="octocat")
+    scene.deliver(newest(scene))
+    assert scene.ended(told).state == "cancelled"
+
+
+def test_a_closing_stops_nothing_that_was_asked_for_afterwards(scene: Scene) -> None:
+    scene.app.events.append("issues")
+    issue = scene.open_issue()
+    scene.repo.close(issue.number)
+    closed = newest(scene)
+    time.sleep(1.1)  # GitHub's times are whole seconds
+    told = hanging(scene)
+    scene.deliver(closed)
+    scene.wait(lambda: scene.engine.state(closed.guid) == "ended", "the closing to be seen")
+    assert told.state == "running"
+    scene.tell("/tinygen cancel", on=scene.repo.issues[1])
+    assert scene.ended(told).state == "cancelled"
+
+
+def test_a_delivery_under_another_id_is_of_the_same_event(scene: Scene) -> None:
+    told = scene.tell("/tinygen Louder.")
+    headers = {**told.delivery.headers, "X-GitHub-Delivery": "another-id"}
+    answer = scene.web.post("/webhook", data=told.delivery.body, headers=headers)
+    assert answer.status_code == 202
+    scene.tell("/tinygen help", on=scene.repo.issues[1])
+    assert "another-id" not in scene.rows()
+    assert len(scene.asked) == 2
 
 
 def test_a_deleted_command_stops_no_other(scene: Scene) -> None:

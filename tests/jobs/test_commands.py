@@ -6,9 +6,11 @@ from __future__ import annotations
 import time
 
 from bot.jobs.workflows import run_id
+from bot.types.names import short_id
 from tests.doubles.edit_blocks import block
 from tests.doubles.github.faults import bad_gateway
 from tests.doubles.model import hang, server_error
+from tests.jobs.conftest import SetScene
 from tests.scene import CONFIDENT, GREET, HELLO, LOUD_GREET, LOUDER, REPO, Scene, draft
 
 
@@ -380,3 +382,19 @@ def test_tinygens_own_comments_start_nothing(scene: Scene) -> None:
         assert answer.json
         assert answer.json["ignored"]
     assert len(scene.bot_comments()) == 1
+
+
+def test_apply_names_whose_diff_it_is(set_scene: SetScene) -> None:
+    scene = set_scene(permissions={"octocat": "admin", "mona": "write"})
+    shown = scene.tell("/tinygen Louder.", who="mona")
+    name = short_id(shown.job)
+    told = scene.tell(f"/tinygen apply {name}", on=scene.repo.issues[1])
+    (pull,) = scene.repo.pulls
+    said = f"The diff {name} was asked for by `mona`."
+    assert said in told.answer
+    assert said in (pull.body or "")
+    message = scene.repo.git.run("show", "-s", "--format=%B", scene.repo.head(pull)).decode()
+    assert [line.split()[1] for line in message.splitlines() if line.startswith("Co-auth")] == [
+        "mona",
+        "octocat",
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -69,7 +70,9 @@ def test_any_other_signature_is_wrong(signature: str | None) -> None:
 
 
 def test_a_command_becomes_a_job_named_by_its_delivery() -> None:
-    assert ask(payload()) == Job(
+    job = accepted(payload())
+    assert job.event_key
+    assert replace(job, event_key="") == Job(
         id="d-1",
         source="comment",
         target=Target("octocat/hello", 99, 3, is_pull=False, comment_id=7),
@@ -98,7 +101,8 @@ def test_a_pull_request_is_told_from_an_issue() -> None:
 
 
 def test_a_deleted_command_takes_back_what_its_comment_asked_for() -> None:
-    assert ask(payload(action="deleted")) == Job(
+    job = accepted(payload(action="deleted"))
+    assert replace(job, event_key="") == Job(
         id="d-1",
         source="comment",
         target=Target("octocat/hello", 99, 3, comment_id=7),
@@ -106,6 +110,20 @@ def test_a_deleted_command_takes_back_what_its_comment_asked_for() -> None:
         delivery_id="d-1",
         received_at="now",
     )
+
+
+def test_an_event_has_one_key_whichever_delivery_tells_of_it() -> None:
+    def key(delivery_id: str = "d-1", **parts: Any) -> str:
+        body = json.dumps(payload(**parts)).encode()
+        job = parse_job(Delivery(delivery_id, "issue_comment", body), app_id=1, received_at="now")
+        assert isinstance(job, Job)
+        return job.event_key
+
+    first = {"id": 7, "body": "/tinygen fix", "user": {"id": 1, "login": "ada"}, "updated_at": "t1"}
+    assert key(comment=first) == key("d-2", comment=first)
+    others = [{**first, "id": 8}, {**first, "updated_at": "t2"}, {**first, "body": "/tinygen mend"}]
+    keys = {key(comment=each) for each in (first, *others)}
+    assert len({*keys, key(comment=first, action="deleted")}) == 5
 
 
 def test_a_closed_issue_takes_back_all_that_was_asked_in_it() -> None:

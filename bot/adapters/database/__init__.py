@@ -115,7 +115,7 @@ class Database:
 
     def accept(self, job: Job) -> None:
         """Stores the job: when this returns it survives the death of any process. A job id that is
-        known already starts nothing.
+        known already starts nothing, and no more does an event.
 
         If it raises, after little more than `wait_s` at most, nothing is stored.
         """
@@ -128,6 +128,7 @@ class Database:
                 # of its own until it has a report.
                 "asker_key": job.id if job.source == "run" else job.asker_key,
                 "account": job.account,
+                "event_key": job.event_key or None,
                 "job": json.dumps(JOB.dump(job)),
             }
         )

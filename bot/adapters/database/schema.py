@@ -49,6 +49,7 @@ jobs = Table(
     Column("send_version", Integer),  # None where the request log elsewhere has the newest report
     Column("send_refusals", Integer, nullable=False),
     Column("send_free_at", Double, nullable=False),
+    Column("event_key", Text),  # unique where it is set
     Column("job", Text),  # JSON, until the job is taken
     Column("report", Text),  # JSON
 )
@@ -333,6 +334,13 @@ MIGRATIONS: tuple[Migration, ...] = (
                 WHERE send_version IS NOT NULL""",
         ),
         postgresql=("ALTER TABLE tinygen_jobs ENABLE ROW LEVEL SECURITY",),
+    ),
+    Migration(
+        (
+            "ALTER TABLE tinygen_jobs ADD COLUMN event_key text",
+            """CREATE UNIQUE INDEX tinygen_jobs_event ON tinygen_jobs
+                (event_key) WHERE event_key IS NOT NULL""",
+        ),
     ),
 )
 """Append only: a migration that ran somewhere is never changed."""

@@ -282,7 +282,12 @@ class _Delivery:
                 ),
             )
         server_host = urlsplit(self._policy.server_url).netloc
-        message = render_commit_message(self._reporter.report, title, server_host=server_host)
+        message = render_commit_message(
+            self._reporter.report,
+            title,
+            server_host=server_host,
+            made_for=self._destination.branch_of,
+        )
         return context.github(target).push(
             branch,
             patch.base_sha,

@@ -20,6 +20,7 @@ from bot.jobs.policy import JobContext
 from bot.jobs.progress import ProgressReporter
 from bot.jobs.thread_jobs import asked_here
 from bot.thread.history import choose_diff
+from bot.thread.render import render_asker_note
 from bot.types import Job, Report, Task
 from bot.types.serialization import REPORT
 from bot.types.snapshot import Patch
@@ -50,6 +51,8 @@ def apply(
         continues=shown.job.id,
         rests_on=shown.rests_on,
     )
+    if shown.job.asker_key != job.asker_key:
+        reporter.note(render_asker_note(shown))
     if shown.pull_request_url or shown.commit_url:
         reporter.note(DELIVERED)
         reporter.finish(

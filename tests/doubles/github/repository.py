@@ -239,6 +239,7 @@ class Repository:
         if issue.pull:
             self.head(issue)
         issue.state, issue.closed_at = "closed", self.world.now()
+        issue.updated_at = issue.closed_at
         sender = self._person(by or self.owner)
         self._tell("issues", "closed", sender, issue=payloads.issue(self, issue))
 
