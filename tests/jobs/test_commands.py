@@ -10,7 +10,6 @@ from bot.types.names import short_id
 from tests.doubles.edit_blocks import block
 from tests.doubles.github.faults import bad_gateway
 from tests.doubles.model import hang, server_error
-from tests.jobs.conftest import SetScene
 from tests.scene import CONFIDENT, GREET, HELLO, LOUD_GREET, LOUDER, REPO, Scene, draft
 
 
@@ -384,8 +383,8 @@ def test_tinygens_own_comments_start_nothing(scene: Scene) -> None:
     assert len(scene.bot_comments()) == 1
 
 
-def test_apply_names_whose_diff_it_is(set_scene: SetScene) -> None:
-    scene = set_scene(permissions={"octocat": "admin", "mona": "write"})
+def test_apply_names_whose_diff_it_is(scene: Scene) -> None:
+    scene.repo.permissions["mona"] = "write"
     shown = scene.tell("/tinygen Louder.", who="mona")
     name = short_id(shown.job)
     told = scene.tell(f"/tinygen apply {name}", on=scene.repo.issues[1])
