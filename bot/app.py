@@ -138,6 +138,7 @@ def build_git(config: Config) -> GitCache:
         config.data_dir.resolve() / "repositories",
         server=server.netloc.lower(),
         protocols=(server.scheme,),
+        max_cache_bytes=config.cache_mb * 1_000_000,
     )
 
 
@@ -226,6 +227,7 @@ def build_policy(config: Config) -> JobPolicy:
         server_url=config.github_server_url,
         quota=config.quota(),
         ci_fixes=config.ci_fixes,
+        denied=config.deny,
         models=config.model_names(),
         vision=config.vision,
         installation_concurrency=config.installation_concurrency,
@@ -258,11 +260,13 @@ def build_worker(config: Config) -> Worker:
         metrics=metrics_buffer,
     )
     github = build_github(config, metrics_buffer, max_limit_wait_s=MAX_GITHUB_LIMIT_WAIT_S)
+    git = build_git(config)
+    git.remove_leftovers()
     remote_log = build_supabase(config)
     context = JobContext(
         engine=engine,
         connect=github.connect,
-        git=build_git(config),
+        git=git,
         model=build_model(config, metrics_buffer, max_limit_wait_s=MAX_MODEL_LIMIT_WAIT_S),
         reports=database,
         refusals=database.refusals,

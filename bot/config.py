@@ -32,6 +32,7 @@ from pydantic import (
 
 from bot.errors import SetupError
 from bot.types import MAX_CI_FIXES, Mode, Outsiders, Permission, Triggers
+from bot.types.names import DENIED
 from bot.types.quota import Quota
 
 Count = Annotated[int, Field(ge=1)]
@@ -102,6 +103,11 @@ class Config(BaseModel):
         "GITHUB_WEBHOOK_SECRET",
         None,
         "The App's webhook secret. The receiver does not start without it.",
+    )
+    github_webhook_secret_old: SecretStr | None = _setting(
+        "GITHUB_WEBHOOK_SECRET_OLD",
+        None,
+        "The secret before this one, while the App's page still has it: both are taken.",
     )
     github_token: SecretStr | None = _setting(
         "GITHUB_TOKEN",
@@ -234,6 +240,15 @@ class Config(BaseModel):
     repo_daily_tokens: Limit = _setting(
         "TINYGEN_REPO_DAILY_TOKENS", 0, "The same for each repository."
     )
+    actor_daily_tokens: Limit = _setting(
+        "TINYGEN_ACTOR_DAILY_TOKENS", 0, "The same for each person, and each key of /run."
+    )
+    deny: tuple[str, ...] = _setting(
+        "TINYGEN_DENY",
+        (),
+        "Comma-separated: who may command nothing here, as LOGIN, as the id that GitHub gives a"
+        " person, or as OWNER/NAME or OWNER/* for repositories.",
+    )
     call_s: Count = _setting("TINYGEN_CALL_SECONDS", 300, "How long one model call may take.")
     job_s: Count = _setting("TINYGEN_JOB_SECONDS", 1800, "How long one job may take.")
     drain_s: Annotated[int, Field(ge=0)] = _setting(
@@ -279,7 +294,7 @@ class Config(BaseModel):
             )
         return permission
 
-    @field_validator("api_keys", "operator_keys", "vision", mode="before")
+    @field_validator("api_keys", "operator_keys", "deny", "vision", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return _split_commas(value) if isinstance(value, str) else value
@@ -295,6 +310,14 @@ class Config(BaseModel):
     @classmethod
     def _parse_scout_model(cls, value: object) -> object:
         return _parse_model(value.strip()) if isinstance(value, str) else value
+
+    @field_validator("deny")
+    @classmethod
+    def _check_denied(cls, denied: tuple[str, ...]) -> tuple[str, ...]:
+        for each in denied:
+            if not DENIED.fullmatch(each):
+                raise ValueError(f"{each!r} is neither LOGIN, an id, OWNER/NAME nor OWNER/*")
+        return tuple(each.lower() for each in denied)
 
     @field_validator("github_private_key")
     @classmethod
@@ -349,6 +372,7 @@ class Config(BaseModel):
             run_hourly=self.run_hourly,
             daily_tokens=self.daily_tokens,
             repo_daily_tokens=self.repo_daily_tokens,
+            actor_daily_tokens=self.actor_daily_tokens,
         )
 
 

@@ -7,7 +7,7 @@ twice with the same arguments: it looks before it creates.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -160,6 +160,12 @@ class Git(Protocol):
     def diff(self, repo: str, base_sha: str, changes: Changes) -> Patch:
         """The patch from the base to the base with `changes`, proven by applying it to the base
         again."""
+
+    def difference(
+        self, repo: str, base_sha: str, head_sha: str, hidden: Iterable[str], max_chars: int
+    ) -> str:
+        """The difference of two commits in the cache as text, without the `hidden` paths, and at
+        most so much of it. Of files over a megabyte it says only that they differ."""
 
     def apply(self, repo: str, patch: Patch) -> tuple[Changes, str]:
         """What the patch makes of its base, and the resulting tree's sha. Unworkable if it does

@@ -50,6 +50,7 @@ class MemoryReports:
     def __init__(self) -> None:
         self.reports: dict[str, Report] = {}
         self.is_away = False
+        self.pause_reason: str | None = None
 
     def save(self, report: Report) -> None:
         self.reports[report.job.id] = report
@@ -93,13 +94,19 @@ class MemoryReports:
         ]
         return since if len(same) >= nth else None
 
-    def tokens_since(self, since: float, repository_key: str | None = None) -> int:
+    def tokens_since(
+        self, since: float, *, repository_key: str | None = None, asker_key: str | None = None
+    ) -> int:
         of = [
             each
             for each in self.reports.values()
             if repository_key in (None, each.job.target.repository_key)
+            and asker_key in (None, each.job.asker_key)
         ]
         return sum(each.usage.prompt_tokens + each.usage.completion_tokens for each in of)
+
+    def paused(self) -> str | None:
+        return self.pause_reason
 
 
 class NoRefusals:

@@ -37,6 +37,7 @@ from tests.strategies import JSON
 
 SECRET = "hush-hush-secret"
 KEYS = ("key-of-the-first", "key-of-the-second")
+SOME_SIGNATURE = {"X-Hub-Signature-256": "sha256=" + "0" * 64}
 OPERATOR_KEY = "key-of-an-operator"
 REPO_URL = "https://github.com/octocat/greeter"
 DIFF = "diff --git a/a b/a\n--- a/a\n+++ b/a\n@@ -1 +1 @@\n-a\n+é\n"
@@ -243,7 +244,7 @@ class TestWebhook:
         answer = web.client.post(
             "/webhook",
             input_stream=io.BytesIO(b" " * (MAX_BODY_BYTES + 1)),
-            headers={"Transfer-Encoding": "chunked"},
+            headers={"Transfer-Encoding": "chunked", **SOME_SIGNATURE},
             environ_overrides={"wsgi.input_terminated": True},
         )
         assert "25 MB" in problem(answer, 413)
@@ -259,8 +260,29 @@ class TestWebhook:
 
     def test_the_answer_to_a_body_that_is_too_long_waits_for_its_end(self, web: Web) -> None:
         body = io.BytesIO(b" " * (MAX_BODY_BYTES + 3_000_000))
-        problem(web.client.post("/webhook", input_stream=body), 413)
+        problem(web.client.post("/webhook", input_stream=body, headers=SOME_SIGNATURE), 413)
         assert body.read() == b""
+
+    @pytest.mark.parametrize("signature", [None, "", "sha256=", "sha1=" + "0" * 40, "sha256=xyz"])
+    def test_no_body_without_a_signature_is_read(self, web: Web, signature: str | None) -> None:
+        body = io.BytesIO(b" " * 1_000_000)
+        headers = {} if signature is None else {"X-Hub-Signature-256": signature}
+        problem(web.client.post("/webhook", input_stream=body, headers=headers), 401)
+        assert len(body.read()) == 1_000_000
+
+    def test_during_a_rotation_both_secrets_are_taken(self) -> None:
+        web = Web(
+            {"GITHUB_WEBHOOK_SECRET": "new-secret", "GITHUB_WEBHOOK_SECRET_OLD": "old-secret"}
+        )
+        body = json.dumps(COMMENT).encode()
+        for number, secret in enumerate(("new-secret", "old-secret", "another")):
+            headers = {
+                "X-GitHub-Event": "issue_comment",
+                "X-GitHub-Delivery": f"d-{number}",
+                "X-Hub-Signature-256": sign(secret, body),
+            }
+            answer = web.client.post("/webhook", data=body, headers=headers)
+            assert answer.status_code == (401 if secret == "another" else 202)
 
     @pytest.mark.npm
     def test_githubs_own_examples_are_all_understood(self, web: Web) -> None:

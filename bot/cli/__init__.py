@@ -124,7 +124,7 @@ def _add_repository_commands(commands: argparse._SubParsersAction[argparse.Argum
 
 
 def _add_operator_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from bot.cli import doctor, migrate, setup
+    from bot.cli import brakes, doctor, migrate, setup
 
     check = commands.add_parser("doctor", help="checks keys, permissions, model, log and clock")
     check.set_defaults(command=doctor.doctor)
@@ -133,6 +133,13 @@ def _add_operator_commands(commands: argparse._SubParsersAction[argparse.Argumen
     )
     prepare.set_defaults(command=migrate.migrate)
     _add_jobs(commands)
+    stop = commands.add_parser("pause", help="refuses new work, and lets running work end")
+    stop.add_argument(
+        "reason", metavar="REASON", nargs="?", default="", help="told to whoever asks meanwhile"
+    )
+    stop.set_defaults(command=brakes.pause)
+    go_on = commands.add_parser("resume", help="takes new work again after `pause`")
+    go_on.set_defaults(command=brakes.resume)
     register = commands.add_parser("setup", help="registers the GitHub App and writes .env")
     register.add_argument(
         "--url", help="where GitHub will reach this bot, as https://bot.example.com"

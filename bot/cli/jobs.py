@@ -84,7 +84,9 @@ def retry(config: Config, options: argparse.Namespace) -> int:
             "The job was refused.",
             next_step="Let its asker give the command again, once it is permitted.",
         )
-    again = replace(report.job, id=uuid.uuid4().hex, delivery_id=None, received_at=_now())
+    again = replace(
+        report.job, id=uuid.uuid4().hex, delivery_id=None, event_key="", received_at=_now()
+    )
     database.accept(again)
     _print_accepted(database, options, again.id, f"Tried again as job {again.id}.")
     return 0

@@ -12,17 +12,17 @@ import subprocess
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
-from gunicorn.app.base import BaseApplication
 
 from bot.app import build_web, build_worker, lock_worker, set_up_logs
+from bot.cli.http_server import Server
 from bot.config import Config
 from bot.errors import SetupError
 
 if TYPE_CHECKING:
-    from flask import Flask
+    pass
 
 RESTART_WAIT_S = 1.0
 """Between the end of a child and its restart."""
@@ -68,7 +68,7 @@ def web(config: Config, options: argparse.Namespace) -> int:
     # they share: 15 MB for each.
     gc.collect()
     gc.freeze()
-    _Server(config, app).run()
+    Server(config, app).run()
     return 0
 
 
@@ -130,29 +130,3 @@ def _stop_event() -> threading.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     return stop
-
-
-class _Server(BaseApplication):
-    def __init__(self, config: Config, app: Flask) -> None:
-        self._config = config
-        self._app = app
-        super().__init__()
-
-    def load_config(self) -> None:
-        settings: dict[str, Any] = {
-            "bind": f"{self._config.host}:{self._config.port}",
-            "workers": self._config.web_processes,
-            "threads": self._config.web_threads,
-            "worker_class": "gthread",
-            "preload_app": True,
-            "graceful_timeout": 30,
-            "loglevel": "warning",
-            "control_socket_disable": True,
-            "umask": 0o077,  # gunicorn's default, 0, would let every user read what it writes
-            "proc_name": "tinygen-web",
-        }
-        for name, value in settings.items():
-            self.cfg.set(name, value)
-
-    def load(self) -> Any:
-        return self._app

@@ -42,11 +42,18 @@ from bot.types import (
     Permission,
     Target,
 )
+from bot.types.names import is_denied
 from bot.types.quota import Quota
 from bot.types.serialization import Codec, Json, codec_of
 
 BOTS_MAY_NOT = Failure(
     "Bots do not command TinyGen.", "Let a person with the needed permission give the command."
+)
+
+
+DENIED = Failure(
+    "The operator of this TinyGen takes no commands of yours, or none for this repository.",
+    "Ask the operator.",
 )
 
 
@@ -67,6 +74,8 @@ class JobPolicy:
     outsiders: Outsiders = "diff"
     ci_fixes: int = 0
     """How often a failed check of TinyGen's own pull request is worked on."""
+    denied: tuple[str, ...] = ()
+    """The people and repositories that may command nothing; see `bot.types.names.is_denied`."""
     models: tuple[str, ...] = ()
     """The models that a repository may choose; the first is the operator's own."""
     vision: tuple[str, ...] = ()
@@ -179,6 +188,8 @@ def authorize(context: JobContext, job: Job) -> Authorization | Refusal:
     """Whether the job's asker may have it done, and under which settings."""
     if job.source != "run" and (job.actor_is_bot or job.actor is None):
         return Refusal(BOTS_MAY_NOT, covers="")
+    if is_denied(job, context.policy.denied):
+        return Refusal(DENIED, covers="")
     authorization = _read_settings(context, job)
     settings = authorization.settings
     if job.source != "run" and job.actor is not None:

@@ -24,6 +24,7 @@ from bot.errors import (
     DatabaseFailed,
     OutsideError,
     TinyGenError,
+    Unworkable,
 )
 from bot.jobs.engine import (
     FLAG,
@@ -36,7 +37,7 @@ from bot.jobs.engine import (
     Workflow,
 )
 from bot.jobs.policy import JobContext
-from bot.jobs.workflows import REPORT_END, EndToReport
+from bot.jobs.workflows import CANCEL, REPORT_END, EndToReport, JobReference
 from bot.ports import GitHub
 from bot.thread.render import (
     checklist,
@@ -287,6 +288,11 @@ def _postponing(
         if not is_own and wait_s < SHORT_WAIT_S:
             raise
         job, is_over = reporter.report.job, reporter.report.state in FINAL_STATES
+        if isinstance(error, Damaged) and not _is_first_damage(context, job.id):
+            raise Unworkable(
+                "git cannot work with this commit: it was fetched anew, and still cannot be read.",
+                next_step="Look after the commit with `git fsck`, or ask on another one.",
+            ) from error
         lasts_s = context.policy.job_s + (LATE_REPORT_S if is_over else 0.0)
 
         def has_time() -> bool:
@@ -299,6 +305,17 @@ def _postponing(
         if postponed is None:
             raise
         return postponed
+
+
+def _is_first_damage(context: JobContext, job_id: str) -> bool:
+    """Whether the job was never postponed for a damaged repository. What is wrong with the commit
+    itself is not mended by another fetch."""
+    marker = f"{job_id}-damaged"
+    engine = context.engine
+    is_first = engine.step("damage", lambda: engine.state(marker) == "unknown", FLAG)
+    if is_first:
+        engine.start(CANCEL, marker, JobReference(job_id))
+    return is_first
 
 
 def resume(context: JobContext, resumption: Resumption) -> None:

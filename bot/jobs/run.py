@@ -214,7 +214,7 @@ class _Run:
         first, last = reports[0], reports[-1]
         pending = None
         if last.commit_url or last.pull_request_url or last.patch is None:
-            earlier_change = self._repository.difference(first.base_sha or "", destination.base_sha)
+            earlier_change = self._difference(first.base_sha or "", destination.base_sha)
         else:
             try:
                 pending = self._repository.rebased(last.patch, destination.base_sha)
@@ -222,12 +222,21 @@ class _Run:
                 pending = last.patch
                 destination = replace(destination, base_sha=last.patch.base_sha)
                 self._reporter.note(CONFLICTS)
-            earlier_change = pending
+            earlier_change = pending.text
         requests = tuple(
             report.job.command.prompt for report in reports if report.job.command.verb == "solve"
         )
-        task = replace(task, earlier=requests, diff=_cut(earlier_change.text))
+        task = replace(task, earlier=requests, diff=_cut(earlier_change))
         return task, destination, pending
+
+    def _difference(self, base_sha: str, head_sha: str) -> str:
+        """Empty if the commits cannot be compared in time: the files that are shown say enough."""
+        if not (base_sha and head_sha):
+            return ""
+        try:
+            return self._repository.difference(base_sha, head_sha, MAX_DIFF_CHARS + 1)
+        except TimedOut:
+            return ""
 
     def _lineage(self, job_id: str) -> tuple[Report, ...]:
         report = self._context.reports.load(job_id)

@@ -225,7 +225,10 @@ def _job(delivery: Delivery, target: Target, command: Command, received_at: str)
 
 def _of_event(job: Job, *what: str) -> Job:
     """The job with the key of its event: its comment, or its thread, and `what` happened there. A
-    delivery that somebody captured can be sent again under another id, but is of the same event."""
+    delivery that somebody captured can be sent again under another id, but is of the same event.
+    Without the time of the event there is no key."""
+    if not job.given_at and job.check is None:
+        return job
     target = job.target
     where = (target.repository_key, job.source, target.comment_id, target.issue_number)
     said = json.dumps((*where, *what)).encode()

@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from difflib import SequenceMatcher
 from heapq import nlargest
 from itertools import islice
@@ -21,6 +21,11 @@ REPO_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}/(?!\.{1,2}\Z)[A-Za-z0-9
 """`owner/name`, for `fullmatch`. Such a name is safe as part of a path. The owner may hold `_`, as
 in `name_company` of Enterprise Managed Users, and may end with `-`, as some old accounts do:
 https://docs.github.com/en/enterprise-cloud@latest/admin/managing-iam/iam-configuration-reference/username-considerations-for-external-authentication"""
+
+DENIED = re.compile(
+    rf"[A-Za-z0-9_][A-Za-z0-9_.-]{{0,99}}(?:\[bot\])?|{REPO_NAME.pattern}|[A-Za-z0-9_][A-Za-z0-9_-]{{0,99}}/\*"
+)
+"""One entry of a list of people and repositories, for `fullmatch`."""
 
 _SCP_URL = re.compile(r"(?:[\w.-]+@)?(?P<host>[\w.-]+(?::\d+)?):(?!//)(?P<path>[^:\s]+)")
 _URL_PATH = re.compile(
@@ -80,6 +85,13 @@ def _split_url(text: str) -> tuple[str, str]:
     if url.scheme not in ("https", "http", "ssh", "git"):
         return "", ""
     return url.netloc.rpartition("@")[2], url.path
+
+
+def is_denied(job: Job, denied: Collection[str]) -> bool:
+    """Whether the job's asker or repository is in the list, whose entries are in lower case."""
+    repo = job.target.repo.lower()
+    names = (repo, f"{repo.partition('/')[0]}/*", (job.actor or "").lower(), str(job.actor_id))
+    return not set(names).isdisjoint(denied)
 
 
 def is_branch_name(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""The limits on requests and tokens of this installation of TinyGen.
+"""The limits on requests and tokens of this installation of TinyGen, and the operator's brake.
 
 An hour is the last 3,600 seconds, a day is a day of UTC. Refused requests and requests that need no
 run do not count.
@@ -30,6 +30,7 @@ class Quota:
     run_hourly: int = 0
     daily_tokens: int = 0
     repo_daily_tokens: int = 0
+    actor_daily_tokens: int = 0
 
 
 class Tally(Protocol):
@@ -39,14 +40,26 @@ class Tally(Protocol):
         """Time of the `nth` most recent request before `job` and since `since`, or None. All stored
         requests are before a job that is not stored yet."""
 
-    def tokens_since(self, since: float, repository_key: str | None = None) -> int:
-        """Tokens, in and out, of the jobs that were requested since then; of all repositories if
-        `repository_key` is None."""
+    def tokens_since(
+        self, since: float, *, repository_key: str | None = None, asker_key: str | None = None
+    ) -> int:
+        """Tokens, in and out, of the jobs that were requested since then: of one repository or of
+        one asker, if given."""
+
+    def paused(self) -> str | None:
+        """Why the operator lets no new work begin, "" without a reason; None if it may begin."""
 
 
 def check_quota(quota: Quota, job: Job, tally: Tally, now: float) -> LimitReached | None:
     """The error for the first limit that the job exceeds, with the seconds until it is free again;
     None if it exceeds none."""
+    reason = tally.paused()
+    if reason is not None:
+        because = f": {reason}" if reason else ""
+        return LimitReached(
+            f"TinyGen takes no new work at the moment{because}.",
+            next_step="What already runs goes on. Ask again later.",
+        )
     return _check_requests(quota, job, tally, now) or _check_tokens(quota, job, tally, now)
 
 
@@ -75,13 +88,16 @@ def _check_tokens(quota: Quota, job: Job, tally: Tally, now: float) -> LimitReac
         return None
     of_all = "TinyGen has used the {} tokens that it may use in a day."
     of_repo = "This repository has used the {} tokens that it may use in a day."
-    limits = (
-        (None, quota.daily_tokens, of_all, "TINYGEN_DAILY_TOKENS"),
-        (job.target.repository_key, quota.repo_daily_tokens, of_repo, "TINYGEN_REPO_DAILY_TOKENS"),
+    of_actor = "You have used the {} tokens that one person may use in a day."
+    by_repo, by_asker = {"repository_key": job.target.repository_key}, {"asker_key": job.asker_key}
+    limits: tuple[tuple[dict[str, str], int, str, str], ...] = (
+        ({}, quota.daily_tokens, of_all, "TINYGEN_DAILY_TOKENS"),
+        (by_repo, quota.repo_daily_tokens, of_repo, "TINYGEN_REPO_DAILY_TOKENS"),
+        (by_asker, quota.actor_daily_tokens, of_actor, "TINYGEN_ACTOR_DAILY_TOKENS"),
     )
     midnight = now - now % DAY_S
-    for repository_key, limit, message, setting in limits:
-        if limit and tally.tokens_since(midnight, repository_key) >= limit:
+    for whose, limit, message, setting in limits:
+        if limit and tally.tokens_since(midnight, **whose) >= limit:
             return _limit_reached(message.format(f"{limit:,}"), setting, midnight + DAY_S, now)
     return None
 

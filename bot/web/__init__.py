@@ -26,11 +26,11 @@ from werkzeug.exceptions import RequestEntityTooLarge, ServiceUnavailable
 
 from bot import __version__
 from bot.config import Config
-from bot.errors import BadRequest, LimitReached, SetupError, TimedOut
+from bot.errors import BadRequest, LimitReached, NotPermitted, SetupError, TimedOut
 from bot.ports import ALIVE_S, Inbox, Reports, Workers
 from bot.thread.webhooks import Ignored, parse_job, read_delivery, verify_signature
 from bot.types import FINAL_STATES, Command, Job, Report, Target
-from bot.types.names import is_branch_name, read_repo_url
+from bot.types.names import is_branch_name, is_denied, read_repo_url
 from bot.types.quota import check_quota
 from bot.web import problems
 from bot.web.pages import Accepted, JobPage, RunAnswer, diff_answer, diff_bytes, job_page
@@ -40,6 +40,7 @@ MAX_BODY_BYTES = 25 * 1024 * 1024
 """GitHub's own limit.
 https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap"""
 MAX_PROMPT_CHARS = 100_000
+_SIGNATURE = re.compile(r"sha256=[0-9a-fA-F]{64}", re.ASCII)
 PROXY_HEADERS = frozenset(
     {"forwarded", "via", "x-real-ip", "x-client-ip", "cf-connecting-ip", "true-client-ip"}
 )
@@ -170,18 +171,22 @@ class _Routes:
         self._config = config
         self._inbox = inbox
         self._reports = reports
-        secret = config.github_webhook_secret
-        self._secret = secret.get_secret_value() if secret else ""
+        secrets = (config.github_webhook_secret, config.github_webhook_secret_old)
+        self._secrets = [secret.get_secret_value() for secret in secrets if secret]
         self._app_id = config.github_app_id or 0
         self._triggers = config.triggers()
         # At most half of the threads wait for a diff, so that the others can take webhooks.
         self._waiters = threading.BoundedSemaphore(max(1, config.web_threads // 2))
 
     def webhook(self) -> tuple[dict[str, str], int]:
-        body = request.get_data(cache=False)
-        if len(body) > MAX_BODY_BYTES:
+        signature = request.headers.get("X-Hub-Signature-256", "")
+        # Nobody without a signature has a body of 25 MB read into memory.
+        body = request.get_data(cache=False) if _SIGNATURE.fullmatch(signature) else None
+        if body is not None and len(body) > MAX_BODY_BYTES:
             raise RequestEntityTooLarge
-        if not verify_signature(self._secret, body, request.headers.get("X-Hub-Signature-256")):
+        # With each secret, so that the time does not tell which one is right.
+        matches = [verify_signature(each, body or b"", signature) for each in self._secrets]
+        if body is None or not any(matches):
             raise Unauthorized(
                 "The signature is missing or wrong. Use the App's webhook secret on both sides."
             )
@@ -197,6 +202,11 @@ class _Routes:
 
     def run(self, body: RunRequest) -> dict[str, str] | tuple[dict[str, str], int, dict[str, str]]:
         job = self._run_job(body)
+        if is_denied(job, self._config.deny):
+            raise NotPermitted(
+                "The operator of this TinyGen takes no requests for this repository.",
+                next_step="Ask the operator.",
+            )
         limit = check_quota(self._config.quota(), job, self._reports, time.time())
         if limit:
             raise limit

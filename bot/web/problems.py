@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 from flask import Flask, Response, current_app, request
+from gunicorn.http.errors import NoMoreData, ParseException
 from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import HTTPException
 
@@ -59,6 +60,8 @@ class NoSuchJob(HTTPException):
 def register(app: Flask) -> None:
     """Turns every error of the application into a problem."""
     app.register_error_handler(HTTPException, _http_problem)
+    app.register_error_handler(ParseException, _unreadable_problem)
+    app.register_error_handler(NoMoreData, _unreadable_problem)
     app.register_error_handler(TinyGenError, _tinygen_problem)
     app.register_error_handler(Exception, _unexpected_problem)
 
@@ -137,6 +140,14 @@ def _discard_body() -> None:
         if not chunk:
             return
         left_bytes -= len(chunk)
+
+
+def _unreadable_problem(error: Exception) -> Response:
+    """The body's chunks are malformed, which gunicorn notices only when they are read."""
+    _log.info("a body could not be read", path=request.path, error=type(error).__name__)
+    response = _problem(400, "The body's chunks are malformed. Send it with a Content-Length.")
+    response.headers["Connection"] = "close"
+    return response
 
 
 def _tinygen_problem(error: TinyGenError) -> Response:

@@ -3,6 +3,7 @@ done the same."""
 
 from __future__ import annotations
 
+import operator
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -111,3 +112,46 @@ def test_a_workflow_in_flight_is_known_as_in_progress_also_after_a_restart(tmp_p
         assert [job for job, _is_here in engine.in_progress(RUN, 60)] == [JobReference("job")]
         leave.set()
         assert poll(lambda: not engine.in_progress(RUN, 60), within_s=20)
+
+
+def test_a_job_whose_worker_dies_ever_again_in_one_step_is_given_up(tmp_path: Path) -> None:
+    """What it kills is the worker, and with it the jobs beside it."""
+    began: list[str] = []
+    leave = threading.Event()
+
+    def kill(engine: Engine, done: list[str]) -> None:
+        engine.step("before", lambda: done.append("before"), NOTHING)
+        began.append("run")
+        leave.wait(20)
+        raise SystemExit
+
+    for number in range(5):
+        with running(tmp_path, kill, []) as engine:
+            if number == 0:
+                engine.enqueue("jobs", RUN, "job-run", JobReference("job"), key="octocat/greeter")
+            has_begun = partial(operator.gt, began, ["run"] * number)
+            lives = poll(has_begun, within_s=20 if number < 3 else 2)
+            assert bool(lives) is (number < 3)
+    leave.set()
+    assert len(began) == 3
+
+
+def test_a_job_that_gets_on_between_the_deaths_of_its_worker_goes_on(tmp_path: Path) -> None:
+    done: list[str] = []
+    leave = threading.Event()
+
+    def work(engine: Engine, done: list[str]) -> None:
+        for number in range(6):
+            before = len(done)
+            engine.step(f"{number}", partial(done.append, f"{number}"), NOTHING)
+            if len(done) > before and number < 5:
+                leave.wait(20)
+                raise SystemExit
+
+    for number in range(6):
+        with running(tmp_path, work, done) as engine:
+            if number == 0:
+                engine.enqueue("jobs", RUN, "job-run", JobReference("job"), key="octocat/greeter")
+            assert poll(partial(operator.contains, done, f"{number}"), within_s=20)
+    leave.set()
+    assert done == [f"{number}" for number in range(6)]

@@ -22,14 +22,23 @@ class Asked:
     by_repo: list[float] = field(default_factory=list)
     tokens: int = 0
     repo_tokens: int = 0
+    actor_tokens: int = 0
+    pause_reason: str | None = None
 
     def asked_at(self, job: Job, by: By, nth: int, since: float) -> float | None:
         moments = [at for at in (self.by_actor if by == "actor" else self.by_repo) if at > since]
         return moments[nth - 1] if len(moments) >= nth else None
 
-    def tokens_since(self, since: float, repo: str | None = None) -> int:
+    def tokens_since(
+        self, since: float, *, repository_key: str | None = None, asker_key: str | None = None
+    ) -> int:
         assert since == NOON - DAY_S / 2
-        return self.tokens if repo is None else self.repo_tokens
+        if asker_key is not None:
+            return self.actor_tokens
+        return self.tokens if repository_key is None else self.repo_tokens
+
+    def paused(self) -> str | None:
+        return self.pause_reason
 
 
 def test_without_limits_nothing_is_met() -> None:
@@ -72,6 +81,7 @@ def test_a_repository_has_one_limit_for_all(job: Job) -> None:
     [
         (Quota(daily_tokens=1000), Asked(tokens=1000)),
         (Quota(repo_daily_tokens=1000), Asked(repo_tokens=1000)),
+        (Quota(actor_daily_tokens=1000), Asked(actor_tokens=1000)),
     ],
 )
 def test_a_days_tokens_are_free_again_at_midnight(quota: Quota, asked: Asked) -> None:
@@ -80,9 +90,21 @@ def test_a_days_tokens_are_free_again_at_midnight(quota: Quota, asked: Asked) ->
     assert reached.retry_in_s == DAY_S / 2
     assert "1,000 tokens" in reached.message
     assert "after 00:00 UTC" in reached.next_step
-    assert check_quota(quota, COMMENT, replace(asked, tokens=999, repo_tokens=999), NOON) is None
+    assert (
+        check_quota(
+            quota, COMMENT, replace(asked, tokens=999, repo_tokens=999, actor_tokens=999), NOON
+        )
+        is None
+    )
 
 
 def test_what_asks_no_model_needs_no_tokens() -> None:
     apply = replace(COMMENT, command=Command("apply"))
     assert check_quota(Quota(daily_tokens=1), apply, Asked(tokens=5), NOON) is None
+
+
+def test_while_it_is_paused_nothing_is_within_the_limits() -> None:
+    reached = check_quota(Quota(), COMMENT, Asked(pause_reason="a move"), NOON)
+    assert reached is not None
+    assert reached.message == "TinyGen takes no new work at the moment: a move."
+    assert check_quota(Quota(), COMMENT, Asked(pause_reason=""), NOON) is not None

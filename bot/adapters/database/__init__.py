@@ -23,6 +23,7 @@ from sqlalchemy import (
     and_,
     delete,
     func,
+    insert,
     literal,
     literal_column,
     or_,
@@ -48,12 +49,13 @@ from bot.adapters.database.metric_samples import add_measures, read_measures
 from bot.adapters.database.outbox import DatabaseOutbox
 from bot.adapters.database.refusals import DatabaseRefusals
 from bot.adapters.database.request_log import insert_row, load_refused, prune_rows, write_row
-from bot.adapters.database.schema import jobs, workers
+from bot.adapters.database.schema import jobs, switches, workers
 from bot.ports import ChooseWaiting, MetricSample
 from bot.types import FINAL_STATES, WORK, Job, Report, State, Target
 from bot.types.quota import By
 from bot.types.serialization import JOB, REPORT
 
+PAUSE = "pause"
 CLAIM_S = 5.0
 """How long jobs that `waiting` gave to one worker are kept from the others."""
 IN_LINE_S = 60.0
@@ -380,8 +382,24 @@ class Database:
     def asked_at(self, job: Job, by: By, nth: int, since: float) -> float | None:
         return asked_at(self._engine, job, by, nth, since)
 
-    def tokens_since(self, since: float, repository_key: str | None = None) -> int:
-        return tokens_since(self._engine, since, repository_key)
+    def tokens_since(
+        self, since: float, *, repository_key: str | None = None, asker_key: str | None = None
+    ) -> int:
+        return tokens_since(self._engine, since, repository_key, asker_key)
+
+    def paused(self) -> str | None:
+        with reading(self._engine) as connection:
+            reason: str | None = connection.execute(
+                select(switches.c.value).where(switches.c.id == PAUSE)
+            ).scalar()
+        return reason
+
+    def pause(self, reason: str | None) -> None:
+        """Lets no new work begin, or again (None), in all processes at once."""
+        with writing(self._engine) as connection:
+            connection.execute(delete(switches).where(switches.c.id == PAUSE))
+            if reason is not None:
+                connection.execute(insert(switches).values(id=PAUSE, value=reason))
 
     def write(self, report: Report) -> None:
         """One row for each job. Its first `created_at` stays, and a row of an open state never

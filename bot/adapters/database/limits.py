@@ -37,11 +37,15 @@ def asked_at(engine: Engine, job: Job, by: By, nth: int, since: float) -> float 
     return nth_at
 
 
-def tokens_since(engine: Engine, since: float, repository_key: str | None) -> int:
+def tokens_since(
+    engine: Engine, since: float, repository_key: str | None, asker_key: str | None
+) -> int:
     used = select(func.coalesce(func.sum(jobs.c.tokens), 0)).where(
         jobs.c.accepted_at > since, _HAS_REPORT
     )
     if repository_key is not None:
         used = used.where(jobs.c.repository_key == repository_key)
+    if asker_key is not None:
+        used = used.where(jobs.c.asker_key == asker_key)
     with reading(engine) as connection:
         return int(connection.execute(used).scalar_one())

@@ -106,6 +106,14 @@ workers = Table(
     Column("seen_at", Double, nullable=False),  # in seconds since 1970, by the database's clock
 )
 
+switches = Table(
+    "tinygen_switches",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+"""What the operator has set for all processes at once."""
+
 measures = Table(
     "tinygen_measures",
     metadata,
@@ -340,7 +348,12 @@ MIGRATIONS: tuple[Migration, ...] = (
             "ALTER TABLE tinygen_jobs ADD COLUMN event_key text",
             """CREATE UNIQUE INDEX tinygen_jobs_event ON tinygen_jobs
                 (event_key) WHERE event_key IS NOT NULL""",
+            """CREATE TABLE tinygen_switches (
+                id text NOT NULL PRIMARY KEY,
+                value text NOT NULL
+            )""",
         ),
+        postgresql=("ALTER TABLE tinygen_switches ENABLE ROW LEVEL SECURITY",),
     ),
 )
 """Append only: a migration that ran somewhere is never changed."""

@@ -16,7 +16,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -25,12 +25,21 @@ from bot.adapters.git.fetch import Fetcher, WantedCommit
 from bot.adapters.git.index_cache import SqliteIndexCache
 from bot.adapters.git.lock import locked
 from bot.adapters.git.object_store import FETCH_BLOBS_S, ObjectStore
-from bot.adapters.git.objects import checked_sha, disk_errors_explained, make_bare
+from bot.adapters.git.objects import (
+    checked_sha,
+    disk_errors_explained,
+    make_bare,
+    remove_leftover_scratches,
+)
 from bot.adapters.git.process import GitFailed, Runner
-from bot.errors import BadRequest, Damaged, OutsideError, TimedOut
+from bot.errors import BadRequest, Damaged, LimitReached, OutsideError, TimedOut
 from bot.types.github import Remote
 from bot.types.names import REPO_NAME
 from bot.types.snapshot import Changes, Patch, Snapshot
+
+RESERVE_BYTES = 256 << 20
+"""What stays free on the disk for the database and the logs."""
+MIN_ROOM_BYTES = 1 << 20
 
 _REPO_ID = re.compile(r"[0-9]{1,20}")
 _MAX_PACKS = 50
@@ -48,7 +57,8 @@ class GitCache:
     The methods' `repo` is a repository's id, or `owner/name`, at `server` (a host). `protocols` are
     those that git may use ("http" only for test servers on loopback). One command of git takes at
     most `timeout_s`, and a listing or a patch at most `max_output_bytes`; a commit whose pack is
-    over `max_fetch_bytes` is refused. `wait` sleeps for a number of seconds.
+    over `max_fetch_bytes` is refused, or over half of `max_cache_bytes` (0: no limit), or over half
+    of what is free on the disk beyond RESERVE_BYTES. `wait` sleeps for a number of seconds.
     """
 
     def __init__(
@@ -60,12 +70,14 @@ class GitCache:
         timeout_s: float = 120.0,
         max_output_bytes: int = 64 << 20,
         max_fetch_bytes: int = 1 << 30,
+        max_cache_bytes: int = 0,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
         self._root = root
         self._prefix = f"{server.lower()}+" if server else ""
         self._runner = Runner(timeout_s, max_output_bytes)
         self._fetcher = Fetcher(self._runner, protocols, max_fetch_bytes, wait)
+        self._max_cache_bytes = max_cache_bytes
         self._wait = wait
 
     def fetch(self, repo: str, remote: Remote, sha: str) -> None:
@@ -80,8 +92,9 @@ class GitCache:
             with self._locked(directory) as lock_fd:
                 if self._has_commit(directory, wanted):  # another job fetched it meanwhile
                     return
-                if not self._add_commit(directory, wanted, lock_fd):
-                    self._make_cache(directory, wanted, lock_fd)
+                fetcher = replace(self._fetcher, max_bytes=self._room_bytes(directory))
+                if not self._add_commit(fetcher, directory, wanted, lock_fd):
+                    self._make_cache(fetcher, directory, wanted, lock_fd)
                 self._fetcher.fetch_history(directory / _HISTORY_DIR, wanted, lock_fd)
 
     def snapshot(self, repo: str, sha: str, remote: Callable[[], Remote] | None = None) -> Snapshot:
@@ -90,11 +103,31 @@ class GitCache:
     def diff(self, repo: str, base_sha: str, changes: Changes) -> Patch:
         return self._store(repo, base_sha).diff(base_sha, changes)
 
+    def difference(
+        self, repo: str, base_sha: str, head_sha: str, hidden: Iterable[str], max_chars: int
+    ) -> str:
+        return self._store(repo, head_sha).difference(base_sha, head_sha, hidden, max_chars)
+
     def apply(self, repo: str, patch: Patch) -> tuple[Changes, str]:
         return self._store(repo, patch.base_sha).apply(patch)
 
     def rebase(self, repo: str, patch: Patch, onto_sha: str) -> Patch:
         return self._store(repo, onto_sha).rebase(patch, onto_sha)
+
+    def remove_leftovers(self) -> int:
+        """Removes what killed processes left: half-made caches, and temporary repositories. For a
+        worker's start. Returns how many were removed."""
+        removed = remove_leftover_scratches()
+        with disk_errors_explained():
+            for leftover in self._root.glob("*/*+new-*"):
+                directory = leftover.with_name(leftover.name.partition("+new-")[0])
+                try:
+                    with self._locked(directory, timeout_s=0.0):
+                        shutil.rmtree(leftover, ignore_errors=True)
+                except TimedOut:  # somebody is making it
+                    continue
+                removed += 1
+        return removed
 
     def evict(self, max_bytes: int, *, unused_since: float) -> int:
         """Removes the caches that were not used for the longest time, until the rest is within
@@ -150,22 +183,42 @@ class GitCache:
             return False
         return True
 
-    def _add_commit(self, directory: Path, wanted: WantedCommit, lock_fd: int) -> bool:
-        """Whether the commit could be fetched into the existing cache. False if there is none, or
-        if it may be damaged."""
-        if not directory.exists():
+    def _room_bytes(self, directory: Path) -> int:
+        """How large the commit's pack may be. LimitReached if there is no room at all: the disk
+        holds the database, too."""
+        existing = next(path for path in (directory, *directory.parents) if path.exists())
+        free_bytes = (shutil.disk_usage(existing).free - RESERVE_BYTES) // 2
+        if free_bytes < MIN_ROOM_BYTES:
+            raise LimitReached(
+                "The bot's disk has too little space left to fetch a repository.",
+                next_step="The operator must free space on it, or lower TINYGEN_CACHE_MB.",
+            )
+        return min(self._fetcher.max_bytes, free_bytes, self._share_bytes())
+
+    def _share_bytes(self) -> int:
+        """How much of the cache one repository may take."""
+        return self._max_cache_bytes // 2 or self._fetcher.max_bytes
+
+    def _add_commit(
+        self, fetcher: Fetcher, directory: Path, wanted: WantedCommit, lock_fd: int
+    ) -> bool:
+        """Whether the commit could be fetched into the existing cache. False if there is none, if
+        it may be damaged, or if it has grown over its share: a new one has only this commit."""
+        if not directory.exists() or _size_bytes(directory) > self._share_bytes():
             return False
         _remove_leftovers(directory)
         try:
             if len(list(directory.glob("objects/pack/*.pack"))) > _MAX_PACKS:
                 repacking = replace(self._runner, inherited_fds=(lock_fd,))
                 repacking.run(directory, "repack", "-a", "-d", "-q")
-            self._fetcher.fetch_commit(directory, wanted, lock_fd)
+            fetcher.fetch_commit(directory, wanted, lock_fd)
         except GitFailed:
             return False
         return self._has_commit(directory, wanted)
 
-    def _make_cache(self, directory: Path, wanted: WantedCommit, lock_fd: int) -> None:
+    def _make_cache(
+        self, fetcher: Fetcher, directory: Path, wanted: WantedCommit, lock_fd: int
+    ) -> None:
         """Makes a new cache in place of the old one, if there is one. It becomes visible only when
         it is complete."""
         for leftover in directory.parent.glob(f"{directory.name}+new-*"):
@@ -173,7 +226,7 @@ class GitCache:
         new = _temporary_beside(directory)
         try:
             make_bare(new)
-            self._fetcher.fetch_commit_with_retries(new, wanted, lock_fd)
+            fetcher.fetch_commit_with_retries(new, wanted, lock_fd)
             _remove(directory)
             new.rename(directory)
         finally:

@@ -4,7 +4,7 @@ to."""
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -78,6 +78,11 @@ class LocalGit:
 
     def diff(self, repo: str, base_sha: str, changes: Changes) -> Patch:
         return self._store(repo).diff(base_sha, changes)
+
+    def difference(
+        self, repo: str, base_sha: str, head_sha: str, hidden: Iterable[str], max_chars: int
+    ) -> str:
+        return self._store(repo).difference(base_sha, head_sha, hidden, max_chars)
 
     def apply(self, repo: str, patch: Patch) -> tuple[Changes, str]:
         return self._store(repo).apply(patch)

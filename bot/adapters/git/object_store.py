@@ -13,7 +13,7 @@ import structlog
 
 from bot.adapters.git.log import FetchBlobs, find_commits, show_commits
 from bot.adapters.git.objects import checked_sha, list_blobs, read_blobs, read_history, scratch
-from bot.adapters.git.patch import apply_patch, make_patch, merge_patch
+from bot.adapters.git.patch import apply_patch, make_patch, merge_patch, read_difference
 from bot.adapters.git.process import GitFailed, Runner
 from bot.errors import AskerError, OutsideError
 from bot.types.snapshot import (
@@ -32,7 +32,14 @@ FETCH_BLOBS_S = 5.0
 SHOW_COMMITS_S = 2.0
 """The most that each part of a file's log may take. With the wait for the lock these are ten
 seconds together: a job waits for it, on the word of a model."""
+HISTORY_S = 5.0
+"""A few hundred commits take less than one; a tree can be made that takes minutes."""
 _MAX_LOG_BYTES = 8 << 20
+_MAX_HISTORY_BYTES = 16 << 20
+_MAX_HISTORY_MEMORY_BYTES = 1 << 30
+_MAX_PATCH_BYTES = 16 << 20
+"""The text of a change is kept with its job several times."""
+_MAX_DIFFERENCE_S = 20.0
 
 _log = structlog.get_logger()
 
@@ -67,10 +74,16 @@ class ObjectStore:
 
     def history(self, sha: str) -> tuple[PastCommit, ...]:
         """Empty if the commits cannot be read: they are a hint, and no job depends on them."""
+        runner = replace(
+            self.runner,
+            timeout_s=HISTORY_S,
+            max_output_bytes=_MAX_HISTORY_BYTES,
+            max_memory_bytes=_MAX_HISTORY_MEMORY_BYTES,
+        )
         try:
             with scratch(self.history_objects) as git_dir:
-                return read_history(self.runner, git_dir, sha)
-        except OutsideError as error:
+                return read_history(runner, git_dir, sha)
+        except (OutsideError, AskerError) as error:
             _log.warning("the past commits cannot be read", sha=sha, error=error.message)
             return ()
 
@@ -95,7 +108,22 @@ class ObjectStore:
         with self._damage_explained():
             if base_sha:
                 checked_sha(base_sha)
-            return make_patch(self.runner, self.objects, base_sha, changes)
+            max_bytes = min(_MAX_PATCH_BYTES, self.runner.max_output_bytes)
+            runner = replace(self.runner, max_output_bytes=max_bytes)
+            return make_patch(runner, self.objects, base_sha, changes)
+
+    def difference(
+        self, base_sha: str, head_sha: str, hidden: Iterable[str], max_chars: int
+    ) -> str:
+        runner = replace(self.runner, timeout_s=_MAX_DIFFERENCE_S)
+        with self._damage_explained(), scratch(self.objects) as git_dir:
+            return read_difference(
+                runner,
+                git_dir,
+                (checked_sha(base_sha), checked_sha(head_sha)),
+                hidden=hidden,
+                max_chars=max_chars,
+            )
 
     def apply(self, patch: Patch) -> tuple[Changes, str]:
         if patch.base_sha:

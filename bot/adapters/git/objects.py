@@ -10,6 +10,7 @@ https://git-scm.com/docs/gitrepository-layout
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 import tempfile
@@ -20,11 +21,14 @@ from pathlib import Path
 from typing import IO
 
 from bot.adapters.git.process import GitFailed, Runner
-from bot.errors import BadRequest, OutsideError
+from bot.errors import BadRequest, LimitReached, OutsideError
 from bot.types.snapshot import MAX_PAST_COMMITS, Blob, PastCommit
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 SUBMODULE = "160000"
+MAX_ENTRIES = 300_000
+"""Files of one commit. Each takes a kilobyte of memory while a job looks at it."""
+_SCRATCH = re.compile(r"tinygen-(\d{1,9})-.*")
 
 _LOG = (
     f"log -z -n{MAX_PAST_COMMITS} --no-merges --no-renames --name-only --format=%x00%P%x00%B%x00"
@@ -40,6 +44,8 @@ _CONFIG = """\
 	hooksPath = /dev/null
 	fsync = none
 	bigFileThreshold = 64m
+	packedGitLimit = 512m
+	packedGitWindowSize = 64m
 [gc]
 	auto = 0
 [maintenance]
@@ -70,7 +76,7 @@ def make_bare(directory: Path) -> None:
 def scratch(objects: Path) -> Iterator[Path]:
     """A temporary bare repository that sees every object of the directory `objects` and writes
     nothing there."""
-    with disk_errors_explained(), tempfile.TemporaryDirectory(prefix="tinygen-") as name:
+    with disk_errors_explained(), tempfile.TemporaryDirectory(prefix=_scratch_prefix()) as name:
         directory = Path(name)
         make_bare(directory)
         (directory / "objects/info/alternates").write_bytes(c_quoted(bytes(objects)) + b"\n")
@@ -78,6 +84,33 @@ def scratch(objects: Path) -> Iterator[Path]:
         if shallow.is_file():
             shutil.copyfile(shallow, directory / "shallow")
         yield directory
+
+
+def _scratch_prefix() -> str:
+    return f"tinygen-{os.getpid()}-"
+
+
+def remove_leftover_scratches() -> int:
+    """Removes what processes of this user left that were killed, and returns how many. To be called
+    before this process makes any, since after a restart it may have the same number."""
+    removed = 0
+    for directory in Path(tempfile.gettempdir()).glob("tinygen-*"):
+        found = _SCRATCH.fullmatch(directory.name)
+        is_ours = found and directory.is_dir() and directory.lstat().st_uid == os.getuid()
+        if found and is_ours and (int(found[1]) == os.getpid() or not _is_alive(int(found[1]))):
+            shutil.rmtree(directory, ignore_errors=True)
+            removed += 1
+    return removed
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 @contextmanager
@@ -96,6 +129,11 @@ def list_blobs(runner: Runner, objects: Path, sha: str) -> dict[str, Blob]:
     """Every entry of the commit's tree, by path, in git's order."""
     with scratch(objects) as git_dir:
         listing = runner.run(git_dir, "ls-tree", "-r", "-l", "-z", "--full-tree", sha)
+    if listing.count(b"\0") > MAX_ENTRIES:
+        raise LimitReached(
+            f"The repository has more than {MAX_ENTRIES:,} files at that commit.",
+            next_step="Work on a smaller repository.",
+        )
     entries = listing.decode("utf-8", "surrogateescape").split("\0")[:-1]
     return {blob.path: blob for blob in map(_parse_entry, entries)}
 

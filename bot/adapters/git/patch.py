@@ -33,6 +33,10 @@ _DIFF = (
     "diff-tree -r -z --raw --numstat -p --binary --full-index -M --no-ext-diff --no-textconv"
     " --no-color --src-prefix=a/ --dst-prefix=b/"
 )
+_READ_DIFF = (
+    "-c core.bigFileThreshold=1m diff-tree -r -p --full-index -M --no-ext-diff --no-textconv --no-color"
+    " --src-prefix=a/ --dst-prefix=b/"
+)
 _RAW_DIFF = "diff-tree -r -z --raw --no-renames"
 _MERGE = "merge-tree --write-tree -z --name-only --no-messages"
 _IDENTITY = b"TinyGen <tinygen> 0 +0000"
@@ -53,6 +57,22 @@ def make_patch(runner: Runner, objects: Path, base_sha: str, changes: Changes) -
         (git_dir / "index.base").replace(git_dir / "index")
         _check_reproduces(runner, git_dir, patch, tree)
     return patch
+
+
+def read_difference(
+    runner: Runner,
+    git_dir: Path,
+    commits: tuple[str, str],
+    *,
+    hidden: Iterable[str],
+    max_chars: int,
+) -> str:
+    """The difference of two commits as text, for reading: without the `hidden` paths, and at most
+    `max_chars` of it. git compares the trees, and reads only files that differ, up to a size."""
+    paths = [f":(top,exclude,literal){path}" for path in hidden]
+    command = (*_READ_DIFF.split(), *commits, "--", ".", *paths)
+    with runner.stream(git_dir, *command) as output:
+        return output.read(4 * max_chars).decode("utf-8", "replace")[:max_chars]
 
 
 def apply_patch(runner: Runner, objects: Path, patch: Patch) -> tuple[Changes, str]:

@@ -8,6 +8,8 @@ it cannot wait for each other.
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -38,11 +40,15 @@ _FIXED = {
     "GIT_NO_LAZY_FETCH": "1",
     "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_OPTIONAL_LOCKS": "0",
+    # Each of git's threads would reserve an arena of 64 MB of its own.
+    "MALLOC_ARENA_MAX": "2",
 }
 # With SIGXFSZ ignored, git reports "File too large" instead of dying without a message.
-_LIMIT_FILE_SIZE = 'trap "" XFSZ && ulimit -f "$0" && exec git "$@"'
+_LIMITED = 'trap "" XFSZ && ulimit -f "$0" && ulimit -v "$1" && shift && exec git "$@"'
 _ULIMIT_BLOCK_BYTES = 512
+_ULIMIT_MEMORY_BYTES = 1024
 _CHUNK_BYTES = 1 << 16
+_NO_MEMORY = re.compile(r"[Oo]ut of memory|[Cc]annot allocate memory|mmap failed")
 _STDERR_TAIL_BYTES = 4000
 
 
@@ -70,6 +76,9 @@ class Runner:
     """Of a command whose output `run` collects."""
     max_file_bytes: int | None = None
     """The largest size of any one file that git writes."""
+    max_memory_bytes: int = 4 << 30
+    """Of the addresses of each of git's processes, with the packs that it maps: a few kilobytes of a
+    repository can ask for any amount."""
     accepted: tuple[int, ...] = (0,)
     """The exit statuses that are no failure."""
     stderr_is_failure: bool = False
@@ -110,6 +119,15 @@ class Runner:
             is_failure = True
         if is_failure and "No space left on device" in stderr:
             raise DiskFull
+        if is_failure and _NO_MEMORY.search(stderr):
+            raise LimitReached(
+                f"git {arguments[0]} needs more than {self.max_memory_bytes >> 20} MB of memory.",
+                next_step="Ask for a smaller change, or work on a smaller repository.",
+            )
+        if process.returncode < 0:  # killed from outside: no sign of damage
+            raise OutsideError(
+                f"git {arguments[0]} was killed.", next_step="Try again in a few minutes."
+            )
         if is_failure:
             raise GitFailed(arguments[0], stderr)
 
@@ -120,29 +138,27 @@ class Runner:
         stdin_file: IO[bytes],
         stderr_file: IO[bytes],
     ) -> subprocess.Popen[bytes]:
-        command = ["git", *arguments]
+        file_size = "unlimited"
         if self.max_file_bytes is not None:
-            blocks = self.max_file_bytes // _ULIMIT_BLOCK_BYTES
-            command = ["sh", "-c", _LIMIT_FILE_SIZE, str(blocks), *arguments]
+            file_size = str(self.max_file_bytes // _ULIMIT_BLOCK_BYTES)
+        memory = str(self.max_memory_bytes // _ULIMIT_MEMORY_BYTES)
+        command = ["sh", "-c", _LIMITED, file_size, memory, *arguments]
         environment = {name: os.environ[name] for name in _INHERITED.split() if name in os.environ}
         environment.update(_FIXED)
         environment["GIT_DIR"] = str(git_dir.absolute())
         environment.update(self.environment)
-        try:
-            return subprocess.Popen(
-                command,
-                stdin=stdin_file,
-                stdout=subprocess.PIPE,
-                stderr=stderr_file,
-                cwd="/",
-                env=environment,
-                start_new_session=True,
-                pass_fds=self.inherited_fds,
-            )
-        except FileNotFoundError as error:
-            raise SetupError(
-                "git cannot be run.", next_step="Install git 2.38 or newer."
-            ) from error
+        if shutil.which("git", path=environment.get("PATH")) is None:
+            raise SetupError("git cannot be run.", next_step="Install git 2.38 or newer.")
+        return subprocess.Popen(
+            command,
+            stdin=stdin_file,
+            stdout=subprocess.PIPE,
+            stderr=stderr_file,
+            cwd="/",
+            env=environment,
+            start_new_session=True,
+            pass_fds=self.inherited_fds,
+        )
 
 
 @contextmanager

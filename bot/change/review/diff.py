@@ -127,12 +127,16 @@ def _widen(
     return WideDiff(text, shown, added)
 
 
+MAX_COMPARED_BYTES = 4_000_000
+
+
 def content_of(base: RepositoryView, changes: Changes, path: str) -> bytes | None:
-    """The file in a version of the change; None if there is none, or no content (a submodule)."""
+    """The file in a version of the change; None if there is none, or no content (a submodule, and a
+    file that is too large to be compared)."""
     if path in changes:
         return changes[path].content
     blob = base.blobs.get(path)
-    if blob is None or blob.mode == "160000":
+    if blob is None or blob.mode == "160000" or blob.size_bytes > MAX_COMPARED_BYTES:
         return None
     return next(iter(base.read([blob])))
 

@@ -18,7 +18,10 @@ from bot.thread.settings import repository_policy
 from bot.types import Job, Outsider, Report
 from bot.types.github import PullRequest
 from bot.types.serialization import Codec, codec_of
-from bot.types.snapshot import Change, Patch, RepositoryView, view_repository
+from bot.types.snapshot import Patch, RepositoryView, view_repository
+
+MAX_HIDDEN = 1_000
+"""Where the settings hide more files, the model is shown no difference of commits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +87,13 @@ class JobRepository:
         self.view(onto_sha)
         return self._context.git.rebase(self._key, patch, onto_sha)
 
-    def difference(self, base_sha: str, head_sha: str) -> Patch:
-        """The patch from base to head, without files that the model may not be shown."""
-        old, new = (self.view(sha).visible() for sha in (base_sha, head_sha))
-        changed = [
-            blob
-            for path, blob in new.blobs.items()
-            if old.blobs.get(path) != blob and blob.mode != "160000"
-        ]
-        changes = {path: Change(path, None) for path in old.blobs if path not in new.blobs}
-        for blob, content in zip(changed, new.read(changed), strict=True):
-            changes[blob.path] = Change(blob.path, content, blob.mode)
-        return self._context.git.diff(self._key, base_sha, changes)
+    def difference(self, base_sha: str, head_sha: str, max_chars: int) -> str:
+        """The difference of two commits as text, without files that the model may not be shown."""
+        views = [self.view(sha) for sha in (base_sha, head_sha)]
+        hidden = dict.fromkeys(path for view in views for path in view.blobs if view.hides(path))
+        if len(hidden) > MAX_HIDDEN:
+            return ""
+        return self._context.git.difference(self._key, base_sha, head_sha, hidden, max_chars)
 
     def _cached(self, sha: str) -> RepositoryView:
         snapshot = self._context.git.snapshot(self._key, sha, lambda: self.github().remote())

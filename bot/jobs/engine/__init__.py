@@ -57,6 +57,8 @@ Raise it only with a change that jobs in flight cannot go on with, after the que
 MAX_RECOVERIES = 50
 """A job that was in flight at that many restarts probably causes them, and is given up."""
 POLL_S = 0.1
+MAX_LOST_IN_STEP = 2
+"""A worker that dies while a job is in one step takes it over twice, and then no more."""
 MAX_FOLLOWUPS = 16
 """Workflows of the queue "followups", of all accounts together, that one worker runs at once."""
 NOBODY = "nobody"
@@ -114,6 +116,15 @@ class Resumption:
 RESUME: Workflow[Resumption] = Workflow("go on", codec_of(Resumption))
 
 
+@dataclass(frozen=True, slots=True)
+class Marker:
+    id: str
+
+
+MARKER: Workflow[Marker] = Workflow("mark", codec_of(Marker))
+"""Its body does nothing: that a workflow of an id exists says that something happened."""
+
+
 def migrate(database_url: str) -> None:
     """Makes the engine's tables, or brings them up to date."""
     if database_url.startswith("sqlite:///"):
@@ -143,7 +154,7 @@ class Engine:
         metrics: MetricsSink | None = None,
     ) -> None:
         self._concurrency, self._poll_s, self._clean = concurrency, poll_s, clean
-        self._executor_id = executor_id
+        self._executor_id, self._database_url = executor_id, database_url
         self._metrics = metrics or NoMetrics()
         self._queueing = threading.Lock()
         self._workflows: dict[str, Callable[[Json], Json]] = {}
@@ -164,6 +175,8 @@ class Engine:
                 "notification_listener_polling_interval_sec": 10 * poll_s,
             }
         )
+
+        self.register(MARKER, lambda _marker: None)
 
     def register(self, workflow: Workflow[P], body: Callable[[P], Postponed | None]) -> None:
         """Sets the function that the workflow runs. All workflows must be registered before
@@ -187,7 +200,9 @@ class Engine:
         self._workflows[workflow.name] = run
 
     def launch(self) -> None:
+        migrate(self._database_url)
         try:
+            self.drop_poison([self._executor_id])
             DBOS.launch()
         except DBOSException as error:
             raise _unusable(error) from error
@@ -349,9 +364,43 @@ class Engine:
         running = self._client.list_workflows(status="PENDING", load_input=False, load_output=False)
         return frozenset(workflow.executor_id for workflow in running if workflow.executor_id)
 
+    def drop_poison(self, executor_ids: Sequence[str]) -> int:
+        """Cancels the workflows whose worker died for the third time in the same step, and returns
+        how many: they probably kill it. To be called before these executors' workflows continue."""
+        dropped = 0
+        for workflow in self._client.list_workflows(
+            status="PENDING",
+            executor_id=list(executor_ids),
+            queue_name="jobs",
+            load_input=False,
+            load_output=False,
+        ):
+            workflow_id = workflow.workflow_id
+            step = len(self._client.list_workflow_steps(workflow_id))
+            marker = f"{workflow_id}-lost-{step}-"
+            if len(self._client.list_workflows(workflow_id_prefix=marker)) >= MAX_LOST_IN_STEP:
+                _log.error("a job whose worker died ever again is given up", workflow=workflow_id)
+                self._client.cancel_workflow(workflow_id)
+                dropped += 1
+            else:
+                self._enqueue_marker(f"{marker}{uuid.uuid4().hex}")
+        return dropped
+
+    def _enqueue_marker(self, workflow_id: str) -> None:
+        """A workflow that does nothing: it only says that something happened."""
+        options: EnqueueOptions = {
+            "workflow_name": MARKER.name,
+            "queue_name": "followups",
+            "queue_partition_key": workflow_id,
+            "workflow_id": workflow_id,
+            "serialization_type": WorkflowSerializationFormat.PORTABLE,
+        }
+        self._client.enqueue(options, {"id": workflow_id})
+
     def take_over(self, executor_ids: Sequence[str]) -> int:
         """Continues the workflows of dead executors in this process, and returns how many. If
         several executors take over the same workflow, the engine gives it to one of them."""
+        self.drop_poison(executor_ids)
         return len(DBOS._recover_pending_workflows(list(executor_ids)))
 
     def forget(self, before: datetime) -> int:

@@ -50,7 +50,7 @@ def test_a_repository_is_the_same_in_any_case(database: Database, clock: ManualC
         tokens=5,
     )
     assert database.asked_at(job("new"), "repo", 1, since=0) == clock.now_s
-    assert database.tokens_since(0, "octocat/hello") == 10
+    assert database.tokens_since(0, repository_key="octocat/hello") == 10
 
 
 def test_refusals_and_quick_commands_do_not_count(database: Database, clock: ManualClock) -> None:
@@ -74,5 +74,16 @@ def test_tokens_are_those_of_jobs_asked_for_since_then(
         tokens=1,
     )
     assert database.tokens_since(midnight) == 16
-    assert database.tokens_since(midnight, "octocat/hello") == 14
+    assert database.tokens_since(midnight, repository_key="octocat/hello") == 14
     assert database.tokens_since(clock.now_s) == 0
+    assert database.tokens_since(midnight, asker_key=other.asker_key) == 16
+    assert database.tokens_since(midnight, asker_key="nobody") == 0
+
+
+def test_a_pause_counts_at_once_in_all_processes(database: Database) -> None:
+    assert database.paused() is None
+    database.pause("a move")
+    database.pause("another move")
+    assert database.paused() == "another move"
+    database.pause(None)
+    assert database.paused() is None

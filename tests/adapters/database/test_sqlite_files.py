@@ -70,7 +70,7 @@ def choose(engine: Engine) -> None:
     [
         choose,
         lambda engine: asked_at(engine, job(), "actor", 3, 0.0),
-        lambda engine: tokens_since(engine, 0.0, None),
+        lambda engine: tokens_since(engine, 0.0, None, None),
         lambda engine: len(DatabaseOutbox(engine, lambda: 0.0)),
         lambda engine: DatabaseOutbox(engine, lambda: 0.0).next(),
     ],
