@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from bot.change import prompts
 from bot.change.checks import find_problems
+from bot.change.checks.signs import find_signs
 from bot.change.context import (
     WeighedRepository,
     build_context,
@@ -97,7 +98,8 @@ def solve(
     def revision(draft: Draft) -> Revision:
         patch = diff(draft.changes)
         problems = find_problems(base, draft.changes, parsers)
-        return Revision(patch, draft.changes, draft.summary, draft.rejected, problems)
+        signs = tuple(sign.sentence for sign in find_signs(base, draft.changes))
+        return Revision(patch, draft.changes, draft.summary, draft.rejected, problems, signs)
 
     report_step("generate")
     author = _Author(task, base, model, parsers.check_syntax, context_tokens)
@@ -234,4 +236,4 @@ def _notes_on_result(last: Revision) -> tuple[str, ...]:
     undone = f"{len(failed)} of the model's edits did not match and were left out: " + ", ".join(
         sorted({f"`{rejection.edit.path}`" for rejection in failed})
     )
-    return (*forbidden, *((undone + ".",) if failed else ()), *last.problems)
+    return (*forbidden, *((undone + ".",) if failed else ()), *last.problems, *last.signs)

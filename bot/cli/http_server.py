@@ -6,13 +6,15 @@ import socket
 import threading
 import time
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.workers.gthread import ThreadWorker
 
 from bot.config import Config
+
+if TYPE_CHECKING:
+    from flask import Flask
 
 READ_S = 20.0
 """How long a whole request may take to arrive. GitHub's largest, of 25 MB, needs a second or two."""

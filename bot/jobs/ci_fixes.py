@@ -2,30 +2,38 @@
 
 TinyGen runs no code of the repository: only the repository's own checks do. A fix is made on behalf
 of whoever asked for the pull request, a limited number of times, never twice for the same error,
-and never on top of a commit that a person pushed.
+and never on top of a commit that a person pushed. Nobody watches it, so it may do less than other
+changes: what would make a check pass without mending anything is not pushed. At the end a person is
+called.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import structlog
 
 from bot.errors import TinyGenError, Unworkable
-from bot.jobs.engine import TEXTS
+from bot.jobs.engine import FLAG, TEXTS
 from bot.jobs.policy import JobContext, Refusal, authorize, with_policy
 from bot.jobs.thread_jobs import opener
-from bot.thread.ci_logs import fingerprint, tail_of
+from bot.thread.ci_logs import fingerprint, outside_cause, tail_of
+from bot.thread.markdown.quote import code_span
 from bot.types import Command, FailedCheck, Job, Report
 from bot.types.characters import escape_unseen
 from bot.types.serialization import Codec, codec_of
 
 MAX_FAILED_JOBS = 3
+MAX_NAMED = 5
 
 _MAYBE_JOB: Codec[Job | None] = codec_of(Job | None)
 _PROMPT = (
     "The check named {name!r} failed on this pull request. Find the cause in the end of its log,"
     " and mend it. Where the cause lies outside the repository's files, change nothing and say so."
+    " Change only files of this pull request and those that the log names. Remove, skip or empty no"
+    " test, loosen or silence no check, and change no dependency, lock file, workflow or rule of"
+    " review: such a fix is not used."
 )
 _NEXT_STEP = "Mend it by hand, or say what to do: `/tinygen PROMPT`."
 
@@ -46,14 +54,63 @@ def with_failures(context: JobContext, job: Job) -> Job:
         return job
     if check.attempt > check.limit:
         tries = "1 attempt" if check.limit == 1 else f"{check.limit} attempts"
-        message = f"The check {check.name} fails after {tries} to mend it."
-        raise Unworkable(message, next_step=_NEXT_STEP)
+        raise _given_up(context, job, f"The check {check.name} fails after {tries} to mend it.")
     failures = context.engine.step("failures", lambda: _read_failures(context, job, check), TEXTS)
     error = fingerprint(failures)
     if error in check.before:
-        message = f"The check {check.name} fails with the same error as before."
-        raise Unworkable(message, next_step=_NEXT_STEP)
+        raise _given_up(
+            context, job, f"The check {check.name} fails with the same error as before."
+        )
+    cause = outside_cause(failures)
+    if cause:
+        raise _given_up(
+            context,
+            job,
+            f"The check {check.name} seems to have failed for {cause}, not for the change.",
+        )
     return replace(job, check=replace(check, failures=failures, error=error))
+
+
+def why_not_alone(
+    job: Job, signs: Collection[str], changed: Collection[str], own: Collection[str]
+) -> str:
+    """Why a fix may not be pushed with nobody watching, as the end of a sentence; "" if it may.
+    `signs` are what it does beyond its code, `own` the files of the pull request."""
+    if signs:
+        return f"a fix of a check may not do this with nobody watching. {' '.join(signs)}"
+    log = "\n".join(job.check.failures) if job.check else ""
+    others = [path for path in changed if path not in own and path.rpartition("/")[2] not in log]
+    if others:
+        named = ", ".join(map(code_span, others[:MAX_NAMED]))
+        return (
+            "a fix of a check may touch only the pull request's files and those that the log names,"
+            f" not {named}."
+        )
+    return ""
+
+
+def call_person(context: JobContext, job: Job) -> str:
+    """Asks whoever asked for the pull request to review it, as GitHub tells them of that. Returns a
+    sentence that says so."""
+    number, asker = job.target.issue_number, job.actor
+    if number is None or asker is None:
+        return ""
+
+    def call() -> bool:
+        try:
+            context.github(job.target).request_reviews(number, (asker,))
+        except TinyGenError as error:
+            _log.warning("a person could not be called", job=job.id, error=error.message)
+            return False
+        return True
+
+    was_called = context.engine.step("call", call, FLAG)
+    return f"{code_span(asker)}, who asked for it, was asked to look at it." if was_called else ""
+
+
+def _given_up(context: JobContext, job: Job, message: str) -> Unworkable:
+    called = call_person(context, job)
+    return Unworkable(message, next_step=f"{_NEXT_STEP} {called}".strip())
 
 
 def attempt_note(check: FailedCheck) -> str:

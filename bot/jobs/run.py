@@ -18,7 +18,7 @@ from bot.errors import (
     Unworkable,
 )
 from bot.jobs.cancel import is_cancelled
-from bot.jobs.ci_fixes import attempt_note
+from bot.jobs.ci_fixes import attempt_note, call_person, why_not_alone
 from bot.jobs.deliver import deliver
 from bot.jobs.deliver.apply import apply
 from bot.jobs.deliver.destination import (
@@ -93,6 +93,8 @@ class _Run:
         self._images = ImageLoader(context, job)
         self._usage = Usage()
         self._began = 0.0
+        self._own_paths: frozenset[str] = frozenset()
+        """The files of the earlier changes that this one continues."""
 
     def work(self) -> None:
         self._began = self._engine.step("begin", time.time, NUMBER)
@@ -130,8 +132,21 @@ class _Run:
         if misplaced:
             self._reporter.note(*misplaced)
         task = prepare_task(task, view, instructions=self._instructions(destination))
-        self._add_to_report(self._solve(task, destination, view, pending))
-        deliver(self._context, self._reporter, destination, task)
+        solution = self._solve(task, destination, view, pending)
+        self._add_to_report(solution)
+        deliver(self._context_of_delivery(solution), self._reporter, destination, task)
+
+    def _context_of_delivery(self, solution: Solution) -> JobContext:
+        """A fix of a check that does more than it may with nobody watching is only shown."""
+        last = solution.revisions[-1]
+        if self._job.check is None or not last.patch.text:
+            return self._context
+        why = why_not_alone(self._job, last.signs, last.changes, self._own_paths)
+        if not why:
+            return self._context
+        called = call_person(self._context, self._job)
+        policy = replace(self._policy, why_not_write=f"{why} {called}".strip())
+        return replace(self._context, policy=policy)
 
     def _repeat(self) -> None:
         """Gives this job the command of the thread's last request. It keeps its own id, and starts
@@ -212,6 +227,9 @@ class _Run:
         if not reports:
             return task, destination, None
         first, last = reports[0], reports[-1]
+        self._own_paths = frozenset(
+            file.path for report in reports if report.patch for file in report.patch.files
+        )
         pending = None
         if last.commit_url or last.pull_request_url or last.patch is None:
             earlier_change = self._difference(first.base_sha or "", destination.base_sha)

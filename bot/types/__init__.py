@@ -457,6 +457,8 @@ class Revision:
     rejected: tuple[RejectedEdit, ...] = ()
     problems: tuple[str, ...] = ()
     """What checks found wrong with it. Nothing is executed."""
+    signs: tuple[str, ...] = ()
+    """What it does beyond its code, to tests, checks, dependencies, CI and reviews, in sentences."""
     verdict: Verdict | None = None
     """The model's review of it; None if there was no review."""
 

@@ -8,7 +8,7 @@ from tests.doubles.edit_blocks import block
 from tests.doubles.github.state import Issue
 from tests.doubles.model import server_error
 from tests.jobs.conftest import SetScene
-from tests.scene import CONFIDENT, LOUD_HELLO, Scene, draft
+from tests.scene import CONFIDENT, FILES, LOUD_HELLO, Scene, draft, fences
 
 FIX = draft(
     block("greet.py", LOUD_HELLO, LOUD_HELLO.replace("HELLO", "HELLO THERE")),
@@ -186,3 +186,103 @@ def test_a_fix_that_failed_for_a_while_may_be_retried(scene: Scene) -> None:
     told = scene.tell("/tinygen retry", on=pull)
     assert told.state == "done"
     assert b"HELLO THERE" in (scene.repo.git.file(scene.repo.head(pull), "greet.py") or b"")
+
+
+def also(*edits: str) -> str:
+    """The fix, with more than it may do."""
+    greeting = block("greet.py", LOUD_HELLO, LOUD_HELLO.replace("HELLO", "HELLO THERE"))
+    return draft(greeting, *edits, title="Mend the greeting")
+
+
+TEST_FILE = "def test_hello():\n    assert greet('a') == 'HELLO THERE, a!'\n"
+
+
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [
+        (block("tests/test_greet.py", TEST_FILE, ""), "1 test removed"),
+        (
+            block(
+                "tests/test_greet.py", "    assert greet('a') == 'HELLO THERE, a!'\n", "    pass\n"
+            ),
+            "fewer",
+        ),
+        (
+            block(
+                "tests/test_greet.py",
+                "def test_hello():\n",
+                "@pytest.mark.skip\ndef test_hello():\n",
+            ),
+            "skipped",
+        ),
+        (block("requirements.txt", "", "evil==1\n"), "a new dependency (evil)"),
+        (block("Makefile", "", "test:\n\ttrue\n"), "Makefile runs in CI"),
+        (block(".github/CODEOWNERS", "", "* @mallory\n"), "decides reviews"),
+        (block("other.py", "", "X = 1\n"), "`other.py`"),
+    ],
+)
+def test_a_fix_that_does_more_than_it_may_is_only_shown_and_a_person_is_called(
+    set_scene: SetScene, edit: str, told: str
+) -> None:
+    files = {**FILES, "tests/test_greet.py": TEST_FILE.encode()}
+    scene = set_scene(files=files, settings={"TINYGEN_CI_FIXES": "2"})
+    scene.tell("/tinygen --pr Greet louder.")
+    (pull,) = scene.repo.pulls
+    before = scene.repo.head(pull)
+    scene.model_says(also(edit), CONFIDENT)
+    scene.fail_check(LOG.replace("test_greet.py:12", "tests/test_greet.py:2"), on=pull)
+    assert scene.repo.head(pull) == before
+    (answer,) = scene.bot_comments(pull.number)
+    assert told in answer
+    assert "HELLO THERE" in fences(answer)[0]
+    assert "`octocat`, who asked for it, was asked to look at it." in answer
+    assert pull.reviewers == ["octocat"]
+
+
+def test_an_ordinary_change_of_the_same_kind_is_only_told(set_scene: SetScene) -> None:
+    files = {**FILES, "tests/test_greet.py": TEST_FILE.encode()}
+    scene = set_scene(files=files)
+    scene.model_says(draft(block("tests/test_greet.py", TEST_FILE, "")), CONFIDENT)
+    told = scene.tell("/tinygen --pr Remove the test.")
+    assert len(scene.repo.pulls) == 1
+    assert "tests/test_greet.py: 1 test removed (test_hello)." in told.answer
+    assert "1 test removed" in scene.asked[1]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "npm error code ENOTFOUND registry.npmjs.org",
+        "fatal: unable to access 'https://github.com/o/r/': Could not resolve host: github.com",
+        "write /tmp/x: no space left on device",
+        "The runner has received a shutdown signal.",
+    ],
+)
+def test_a_check_that_failed_for_the_network_or_its_runner_is_left(scene: Scene, line: str) -> None:
+    pull = opened(scene)
+    before, paid = scene.repo.head(pull), len(scene.asked)
+    scene.fail_check(f"##[group]Run make test\n{line}\n##[error]Process completed.\n", on=pull)
+    assert (scene.repo.head(pull), len(scene.asked)) == (before, paid)
+    (answer,) = scene.bot_comments(pull.number)
+    assert "not for the change" in answer
+    assert pull.reviewers == ["octocat"]
+
+
+def test_a_test_that_speaks_of_connections_is_worked_on(scene: Scene) -> None:
+    pull = opened(scene)
+    before = scene.repo.head(pull)
+    log = "FAILED test_greet.py::test_net - AssertionError: ECONNREFUSED\n##[error]exit code 1\n"
+    scene.fail_check(log, on=pull)
+    assert scene.repo.head(pull) != before
+
+
+def test_at_the_end_of_its_attempts_a_person_is_called(set_scene: SetScene) -> None:
+    scene = set_scene(settings={"TINYGEN_CI_FIXES": "1"})
+    pull = opened(scene)
+    scene.fail_check(LOG, on=pull)
+    scene.fail_check(OTHER, on=pull)
+    assert pull.reviewers == ["octocat"]
+    assert (
+        "`octocat`, who asked for it, was asked to look at it."
+        in scene.bot_comments(pull.number)[-1]
+    )

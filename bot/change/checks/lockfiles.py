@@ -32,12 +32,16 @@ _MOSTLY = 0.9
 """A file whose requirements are fixed in this share is one that fixes them."""
 
 
+def is_lockfile(path: str) -> bool:
+    return path.rpartition("/")[2] in _LOCKS or path.rpartition("/")[2] == "go.sum"
+
+
 def find_lock_changes(base: RepositoryView, changes: Changes) -> Iterator[str]:
     """One sentence for each file."""
     for path, change in sorted(changes.items()):
         if change.content is None or len(change.content) > MAX_FILE_BYTES:
             continue
-        is_lock = path.rpartition("/")[2] in _LOCKS
+        is_lock = is_lockfile(path)
         if not (is_lock or is_requirements(path)):
             continue
         old = (read_base(base, path) or b"").decode("utf-8", "replace")

@@ -50,7 +50,7 @@ class Reviewer:
             now.summary,
             diff.text,
             elsewhere=elsewhere,
-            findings=(*now.problems, *(each.message for each in now.rejected)),
+            findings=(*now.problems, *now.signs, *(each.message for each in now.rejected)),
             mended=mended,
             limits=self.conversation.limits,
         )
