@@ -366,12 +366,12 @@ class Scene:
         ]
         return [self.ended(each) for each in told]
 
-    def fail_check(self, log: str, *, on: Issue, name: str = "CI") -> str:
+    def fail_check(self, log: str, *, on: Issue, name: str = "CI", passed_before: int = 0) -> str:
         """A check of the pull request's branch fails; what the bot answered to the delivery that
         tells of it."""
         assert on.pull
         before = len(self.deliveries)
-        self.repo.fail_check(on.pull.head_ref, log, name=name)
+        self.repo.fail_check(on.pull.head_ref, log, name=name, passed_before=passed_before)
         (delivery,) = self.deliveries[before:]
         answer = self.deliver(delivery)
         if answer.status_code == 200:

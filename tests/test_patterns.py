@@ -34,7 +34,7 @@ def test_patterns_are_matched_by_the_module_re_itself() -> None:
 
 def test_the_walk_finds_patterns_of_every_kind() -> None:
     found = {use.where: use for use in USES}
-    assert found["thread/markdown/quote.py:_ACTIVE"].methods == {"sub"}
+    assert found["thread/markdown/quote.py:_BLOCK"].methods == {"finditer"}
     assert found["thread/links.py:_PERMALINK"].methods == {"finditer"}
     assert found["change/edits/reply/diffs.py:_SECTION"].methods == {"fullmatch"}
     assert sum(use.where == "change/context/definitions.py:_COMPILED" for use in USES) > 15

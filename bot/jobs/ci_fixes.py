@@ -26,6 +26,7 @@ from bot.types.serialization import Codec, codec_of
 
 MAX_FAILED_JOBS = 3
 MAX_NAMED = 5
+FLAKY = "flaky"
 
 _MAYBE_JOB: Codec[Job | None] = codec_of(Job | None)
 _PROMPT = (
@@ -56,6 +57,12 @@ def with_failures(context: JobContext, job: Job) -> Job:
         tries = "1 attempt" if check.limit == 1 else f"{check.limit} attempts"
         raise _given_up(context, job, f"The check {check.name} fails after {tries} to mend it.")
     failures = context.engine.step("failures", lambda: _read_failures(context, job, check), TEXTS)
+    if failures == (FLAKY,):
+        raise _given_up(
+            context,
+            job,
+            f"The check {check.name} fails only at times: it passed on the same commit.",
+        )
     error = fingerprint(failures)
     if error in check.before:
         raise _given_up(
@@ -167,6 +174,9 @@ def _on_behalf_of_asker(
 
 
 def _read_failures(context: JobContext, job: Job, check: FailedCheck) -> tuple[str, ...]:
+    """The text of each failed job; FLAKY alone if all of them passed before on the same commit."""
     failed = context.github(job.target).failed_jobs(check.run_id)[:MAX_FAILED_JOBS]
+    if failed and all(each.has_passed for each in failed):
+        return (FLAKY,)
     words = (f"{each.name}, {each.step}:\n\n{tail_of(each.log)}".strip() for each in failed)
     return tuple(map(escape_unseen, words))

@@ -58,6 +58,8 @@ class FailedJob:
     name: str
     step: str
     log: str
+    has_passed: bool = False
+    """Whether another attempt of the same run, on the same commit, passed."""
 
 
 @dataclass(frozen=True, slots=True)

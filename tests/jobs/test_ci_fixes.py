@@ -286,3 +286,11 @@ def test_at_the_end_of_its_attempts_a_person_is_called(set_scene: SetScene) -> N
         "`octocat`, who asked for it, was asked to look at it."
         in scene.bot_comments(pull.number)[-1]
     )
+
+
+def test_a_check_that_passed_on_the_same_commit_is_left(scene: Scene) -> None:
+    pull = opened(scene)
+    before, paid = scene.repo.head(pull), len(scene.asked)
+    scene.fail_check(LOG, on=pull, passed_before=1)
+    assert (scene.repo.head(pull), len(scene.asked)) == (before, paid)
+    assert "it passed on the same commit" in scene.bot_comments(pull.number)[0]

@@ -27,6 +27,7 @@ class _Job(BaseModel):
     id: Id
     name: Title
     conclusion: Name | None = None
+    run_attempt: Id = 1
     steps: list[_Step] = []
 
     def failed_step(self) -> str:
@@ -48,12 +49,19 @@ def fetch_failed_jobs(
         "GET",
         f"/repos/{repo}/actions/runs/{run_id}/jobs",
         f"read which jobs of a check failed in {repo}",
-        params={"filter": "latest", "per_page": PAGE_ITEMS},
+        params={"filter": "all", "per_page": PAGE_ITEMS},
     )
     jobs = api.read(_Jobs, request).jobs
-    failed = [job for job in jobs if job.conclusion == "failure"]
+    attempt = max((job.run_attempt for job in jobs), default=1)
+    failed = [job for job in jobs if job.conclusion == "failure" and job.run_attempt == attempt]
+    passed = {job.name for job in jobs if job.conclusion == "success"}
     return tuple(
-        FailedJob(job.name, job.failed_step(), _fetch_log(transport, api, repo, job.id))
+        FailedJob(
+            job.name,
+            job.failed_step(),
+            _fetch_log(transport, api, repo, job.id),
+            has_passed=job.name in passed,
+        )
         for job in failed[:_MAX_JOBS]
     )
 

@@ -41,7 +41,7 @@ def run(repo: Repository, of: WorkflowRun) -> Json:
         "head_repository": shown,
         "referenced_workflows": [],
         "run_number": 1,
-        "run_attempt": 1,
+        "run_attempt": 1 + of.passed_before,
         "workflow_id": _ID,
         "workflow_url": f"{api}/actions/workflows/{_ID}",
         "check_suite_id": of.id + 1,
@@ -75,9 +75,10 @@ def workflow(repo: Repository, of: WorkflowRun) -> Json:
     }
 
 
-def job(repo: Repository, of: WorkflowRun) -> Json:
+def job(repo: Repository, of: WorkflowRun, attempt: int) -> Json:
     api = f"{repo.world.api_url}/repos/{repo.full_name}"
-    steps = [("Set up job", "success"), (of.step, "failure"), ("Complete job", "success")]
+    conclusion = "success" if attempt <= of.passed_before else "failure"
+    steps = [("Set up job", "success"), (of.step, conclusion), ("Complete job", "success")]
     return {
         "id": of.job_id,
         "node_id": payloads.node_id("CR", of.job_id),
@@ -88,7 +89,8 @@ def job(repo: Repository, of: WorkflowRun) -> Json:
         "workflow_name": of.name,
         "name": of.job,
         "status": "completed",
-        "conclusion": "failure",
+        "conclusion": conclusion,
+        "run_attempt": attempt,
         "url": f"{api}/actions/jobs/{of.job_id}",
         "html_url": f"{repo.world.url}/{repo.full_name}/actions/runs/{of.id}/job/{of.job_id}",
         "check_run_url": f"{api}/check-runs/{of.job_id}",

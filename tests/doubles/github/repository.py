@@ -212,11 +212,14 @@ class Repository:
         name: str = "CI",
         job: str = "test",
         step: str = "Run make test",
+        passed_before: int = 0,
     ) -> WorkflowRun:
-        """A run on the branch's head that failed."""
+        """A run on the branch's head that failed, `passed_before` so many attempts of it passed."""
         sha, ids = self.git.branch(branch), self.world.ids
         assert sha is not None, f"there is no branch {branch}"
-        run = WorkflowRun(next(ids), next(ids), name, job, step, log, branch, sha, self.world.now())
+        run = WorkflowRun(
+            next(ids), next(ids), name, job, step, log, branch, sha, self.world.now(), passed_before
+        )
         self.runs[run.id] = run
         part = {
             "workflow_run": payloads_actions.run(self, run),

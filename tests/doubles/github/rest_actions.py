@@ -13,7 +13,10 @@ def list_jobs(call: Call) -> Response:
     run = call.repo.runs.get(int(call.parts["id"]))
     if run is None:
         raise not_found()
-    return respond({"total_count": 1, "jobs": [payloads_actions.job(call.repo, run)]})
+    last = 1 + run.passed_before
+    first = 1 if call.request.query.get("filter") == "all" else last
+    jobs = [payloads_actions.job(call.repo, run, attempt) for attempt in range(last, first - 1, -1)]
+    return respond({"total_count": len(jobs), "jobs": jobs})
 
 
 @route("GET", "/repos/{owner}/{repo}/actions/jobs/{id:int}/logs", "actions:read")

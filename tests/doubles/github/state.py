@@ -170,6 +170,8 @@ class WorkflowRun:
     branch: str
     head_sha: str
     created_at: str
+    passed_before: int = 0
+    """How many earlier attempts of the run passed."""
 
 
 Emit = Callable[["Repository", User, str, Json], None]
