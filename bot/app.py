@@ -276,6 +276,7 @@ def build_worker(config: Config) -> Worker:
         clean=clean,
         parsers=build_parsers(),
         policy=build_policy(config),
+        remote_log=remote_log,
     )
     lost = PeriodicTask("close lost jobs", LOST_S, lambda: find_lost(context))
     loops: list[BackgroundLoop] = [

@@ -19,6 +19,7 @@ from bot.types import (
     Job,
     Permission,
     Prompt,
+    Removal,
     Reply,
     Report,
     WaitingJob,
@@ -153,6 +154,9 @@ class Git(Protocol):
         """Fetches exactly that commit into the cache of `repo`; nothing is transferred if it is
         there."""
 
+    def forget(self, repo: str) -> None:
+        """Removes the repository's cache."""
+
     def snapshot(self, repo: str, sha: str, remote: Callable[[], Remote] | None = None) -> Snapshot:
         """`sha` "" gives the empty snapshot. Its log may fetch earlier contents of a file from the
         `remote`; without one it has those that are in the cache."""
@@ -211,6 +215,9 @@ class RequestLog(Protocol):
         """Inserts the row or updates it to this report. A row of an open state never replaces one
         of a final state."""
 
+    def forget(self, removal: Removal) -> None:
+        """Removes the rows of these repositories."""
+
 
 ChooseWaiting = Callable[[Sequence[WaitingJob]], Collection[str]]
 """Takes waiting jobs, oldest first and only the first few of each account. Returns the ids of those
@@ -253,6 +260,12 @@ class Reports(Tally, Protocol):
 
     def open_jobs(self, repository_key: str, issue_number: int) -> Sequence[Job]:
         """The jobs of one thread that need a run and have not ended, waiting jobs included."""
+
+    def kept(self, removal: Removal) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The ids of the jobs of these repositories, and the repositories' keys."""
+
+    def forget_jobs(self, job_ids: Collection[str]) -> None:
+        """Removes all that is stored of the jobs."""
 
 
 @dataclass(frozen=True, slots=True)

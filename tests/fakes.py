@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from bot.errors import DatabaseFailed, OutsideError
 from bot.ports import ChooseWaiting
-from bot.types import FINAL_STATES, Failure, Job, Report, WaitingJob
+from bot.types import FINAL_STATES, Failure, Job, Removal, Report, WaitingJob
 from bot.types.quota import By
 
 
@@ -104,6 +104,18 @@ class MemoryReports:
             and asker_key in (None, each.job.asker_key)
         ]
         return sum(each.usage.prompt_tokens + each.usage.completion_tokens for each in of)
+
+    def kept(self, removal: Removal) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        of = [
+            each.job
+            for each in self.reports.values()
+            if each.job.target.repository_key in removal.keys
+        ]
+        return tuple(job.id for job in of), removal.keys
+
+    def forget_jobs(self, job_ids: Collection[str]) -> None:
+        for job_id in job_ids:
+            del self.reports[job_id]
 
     def paused(self) -> str | None:
         return self.pause_reason

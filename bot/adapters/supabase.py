@@ -20,7 +20,7 @@ import httpx
 
 from bot.adapters.http import ACCEPT_ENCODING, bound_body, bound_time, parse_retry_after
 from bot.errors import OutsideError, RowRefused, SetupError, TimedOut
-from bot.types import FINAL_STATES, Command, Job, Report, Target
+from bot.types import FINAL_STATES, Command, Job, Removal, Report, Target
 from bot.types.serialization import log_row
 
 if TYPE_CHECKING:
@@ -69,6 +69,15 @@ class SupabaseStore:
             if self._update(report) or self._insert(report):
                 return
             self._update(report)
+
+    def forget(self, removal: Removal) -> None:
+        with _named_errors():
+            rows = self._table().delete()
+            if removal.installation_id is not None:
+                rows = rows.eq("installation_id", removal.installation_id)
+            if removal.names:
+                rows = rows.in_("repo", list(removal.names))
+            rows.select("id").execute()
 
     def _update(self, report: Report) -> bool:
         """True if there was a row to change."""

@@ -140,6 +140,11 @@ def _add_operator_commands(commands: argparse._SubParsersAction[argparse.Argumen
     stop.set_defaults(command=brakes.pause)
     go_on = commands.add_parser("resume", help="takes new work again after `pause`")
     go_on.set_defaults(command=brakes.resume)
+    remove = commands.add_parser(
+        "forget", help="removes all that is kept of a repository: jobs, log rows, cache"
+    )
+    remove.add_argument("repo", metavar="OWNER/NAME")
+    remove.set_defaults(command=brakes.forget)
     register = commands.add_parser("setup", help="registers the GitHub App and writes .env")
     register.add_argument(
         "--url", help="where GitHub will reach this bot, as https://bot.example.com"

@@ -20,6 +20,7 @@ from bot.jobs.cancel import cancel, is_deleted, withdraw
 from bot.jobs.ci_fixes import claim_failed_check, with_failures
 from bot.jobs.engine import FLAG, NOTHING, TEXT, TEXTS, Postponed
 from bot.jobs.engine.fairness import QueueSlot
+from bot.jobs.forget import forget
 from bot.jobs.policy import (
     AUTHORIZATION,
     Authorization,
@@ -77,6 +78,9 @@ def accept(context: JobContext, job: Job) -> Postponed | None:
     """Refuses, answers or queues one job."""
     if job.command.verb == "withdraw":
         withdraw(context, job)
+        return None
+    if job.command.verb == "forget":
+        forget(context, job)
         return None
     if job.check is not None:
         claimed = claim_failed_check(context, job)

@@ -125,6 +125,8 @@ class JobContext:
     """Takes this installation's secrets out of a text."""
     parsers: Parsers
     policy: JobPolicy
+    remote_log: RequestLog | None = None
+    """The external request log, from which rows are only removed here; None if there is none."""
 
     def github(self, target: Target) -> GitHub:
         """The target's repository, with tokens for the repository of its id alone."""

@@ -15,7 +15,7 @@ from typing import get_args
 
 from markdown_it import MarkdownIt
 
-from bot.types import Command, Verb
+from bot.types import SILENT, Command, Verb
 from bot.types.names import close_names, is_branch_name
 
 MAX_BODY_CHARS = 262_144
@@ -56,7 +56,7 @@ _VALUE = re.compile(r"([^ \n]*)\s*+")
 _APPLY_ID = re.compile(r"apply\s{1,10}`?(?P<id>[0-9a-f]{8})`?", re.IGNORECASE)
 
 _LONE_WORDS: tuple[Verb, ...] = tuple(
-    verb for verb in get_args(Verb) if verb not in ("solve", "withdraw")
+    verb for verb in get_args(Verb) if verb != "solve" and verb not in SILENT
 )
 _OTHER_WORDS: dict[str, Verb] = {
     "stop": "cancel",

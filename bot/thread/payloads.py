@@ -150,7 +150,16 @@ class WorkflowRunEvent(Event):
     workflow_run: WorkflowRun
 
 
-Payload = TypeVar("Payload", bound=Event)
+class InstallationEvent(BaseModel):
+    """https://docs.github.com/en/webhooks/webhook-events-and-payloads#installation and
+    #installation_repositories, which every App is sent"""
+
+    action: str
+    installation: Installation
+    repositories_removed: list[Repository] = []
+
+
+Payload = TypeVar("Payload", bound=BaseModel)
 
 
 def read_payload(model: type[Payload], event: str, body: bytes) -> Payload:

@@ -20,6 +20,7 @@ from bot.thread.payloads import (
     SET_CONTENT_TYPE,
     Account,
     Event,
+    InstallationEvent,
     Issue,
     IssueCommentEvent,
     IssueEvent,
@@ -32,6 +33,7 @@ from bot.types import (
     DeliveryAttempt,
     FailedCheck,
     Job,
+    Removal,
     ReviewComment,
     Target,
     Triggers,
@@ -47,6 +49,7 @@ MAX_NAME_CHARS = 60
 MAX_TIME_CHARS = 40
 MAX_HUNK_CHARS = 8_000
 """Of a longer hunk the end is kept: the commented line is there."""
+_REMOVALS = {"installation": "deleted", "installation_repositories": "removed"}
 MAX_ATTEMPTS = 5
 """A delivery that failed so often is left to the operator."""
 _DELIVERY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
@@ -97,6 +100,8 @@ def parse_job(
         return _parse_issue(delivery, read_payload(IssueEvent, event, body), triggers, received_at)
     if event == "workflow_run":
         return _parse_run(delivery, read_payload(WorkflowRunEvent, event, body), received_at)
+    if event in ("installation", "installation_repositories"):
+        return _parse_removal(delivery, read_payload(InstallationEvent, event, body), received_at)
     payload: IssueCommentEvent | LineCommentEvent
     if event == "issue_comment":
         payload = read_payload(IssueCommentEvent, event, body)
@@ -106,6 +111,24 @@ def parse_job(
         _check_json_object(body)
         return Ignored(f"the event {event[:40]!r} is not one that TinyGen acts on")
     return _parse_comment(delivery, payload, app_id, received_at)
+
+
+def _parse_removal(
+    delivery: Delivery, payload: InstallationEvent, received_at: str
+) -> Job | Ignored:
+    """Of repositories that the App was removed from nothing is kept."""
+    is_whole = delivery.event == "installation" and payload.action == "deleted"
+    removed = payload.repositories_removed if payload.action == "removed" else []
+    if not is_whole and not removed:
+        return Ignored("of an installation, only the removal of repositories matters")
+    targets = [Target(each.full_name, repository_id=each.id) for each in removed]
+    removal = Removal(
+        payload.installation.id,
+        tuple(target.repository_key for target in targets),
+        tuple(target.repo for target in targets),
+    )
+    target = Target("", payload.installation.id)
+    return replace(_job(delivery, target, Command("forget"), received_at), removal=removal)
 
 
 def _check_json_object(body: bytes) -> None:
@@ -309,7 +332,12 @@ def choose_redeliveries(attempts: Iterable[DeliveryAttempt]) -> tuple[int, ...]:
     https://docs.github.com/en/webhooks/using-webhooks/handling-failed-webhook-deliveries"""
     by_guid: dict[str, list[DeliveryAttempt]] = {}
     for attempt in attempts:
-        if attempt.event in EVENTS and attempt.action in ("created", "edited", "completed"):
+        is_command = attempt.event in EVENTS and attempt.action in (
+            "created",
+            "edited",
+            "completed",
+        )
+        if is_command or attempt.action == _REMOVALS.get(attempt.event):
             by_guid.setdefault(attempt.guid, []).append(attempt)
     chosen = []
     for tries in by_guid.values():

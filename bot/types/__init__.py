@@ -25,9 +25,11 @@ Source = Literal["comment", "review_comment", "run"]
 Trigger = Literal["comment", "review", "label", "assignment", "failed check", "call"]
 State = Literal["queued", "running", "done", "failed", "cancelled", "refused"]
 StepState = Literal["waiting", "running", "done", "failed"]
-Verb = Literal["solve", "apply", "retry", "cancel", "status", "help", "withdraw"]
-"""All but "withdraw" are words of a comment. "withdraw" stands for a deleted command or a closed
-issue."""
+Verb = Literal["solve", "apply", "retry", "cancel", "status", "help", "withdraw", "forget"]
+"""All but the last two are words of a comment. "withdraw" stands for a deleted command or a closed
+issue, "forget" for repositories that the App was removed from."""
+SILENT: frozenset[Verb] = frozenset({"withdraw", "forget"})
+"""What is no command of a person's, and is answered by nothing."""
 Outsiders = Literal["diff", "refuse", "pr"]
 """What happens to a change that depends on words of outsiders: it is shown as a diff, refused, or
 delivered like any other."""
@@ -160,6 +162,16 @@ class FailedCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class Removal:
+    """Repositories of which nothing is to be kept: their keys (`Target.repository_key`) and names;
+    all of the installation if none is named."""
+
+    installation_id: int | None = None
+    keys: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One request. `id` names its workflow, branch, comment marker and log row."""
 
@@ -189,6 +201,8 @@ class Job:
     """The failed check that started the job, if no person did."""
     trigger: Trigger = "comment"
     """What started the job. Finer than `source`, whose values the request log documents."""
+    removal: Removal | None = None
+    """What is to be forgotten, for the command "forget"."""
     event_key: str = ""
     """What happened on GitHub, whichever delivery tells of it: no event starts two jobs. "" for a
     direct call."""

@@ -10,7 +10,7 @@ import pytest
 from bot.adapters.database import Database
 from bot.errors import OutsideError, SetupError
 from bot.jobs.worker.log_sync import LOOK_S, LogShipper
-from bot.types import Command, Job, Report, Target
+from bot.types import Command, Job, Removal, Report, Target
 
 
 class Log:
@@ -23,6 +23,9 @@ class Log:
         if self.failures:
             raise self.failures.pop(0)
         self.taken.append(report.job.id)
+
+    def forget(self, removal: Removal) -> None:
+        raise AssertionError(removal)
 
 
 def away(retry_in_s: float | None = None) -> OutsideError:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -48,14 +48,22 @@ from bot.adapters.database.limits import asked_at, tokens_since
 from bot.adapters.database.metric_samples import add_measures, read_measures
 from bot.adapters.database.outbox import DatabaseOutbox
 from bot.adapters.database.refusals import DatabaseRefusals
-from bot.adapters.database.request_log import insert_row, load_refused, prune_rows, write_row
+from bot.adapters.database.request_log import (
+    forget_rows,
+    insert_row,
+    load_refused,
+    prune_rows,
+    write_row,
+)
 from bot.adapters.database.schema import jobs, switches, workers
 from bot.ports import ChooseWaiting, MetricSample
-from bot.types import FINAL_STATES, WORK, Job, Report, State, Target
+from bot.types import FINAL_STATES, SILENT, WORK, Job, Removal, Report, State, Target
 from bot.types.quota import By
 from bot.types.serialization import JOB, REPORT
 
 PAUSE = "pause"
+MAX_IDS = 500
+"""How many ids one statement may name."""
 CLAIM_S = 5.0
 """How long jobs that `waiting` gave to one worker are kept from the others."""
 IN_LINE_S = 60.0
@@ -177,7 +185,7 @@ class Database:
             job = _load_job(row.job)
             self._adopt(connection, job.target)
             # Of these two perhaps no report comes, and none is ever due.
-            may_stay_silent = job.command.verb == "withdraw" or job.check is not None
+            may_stay_silent = job.command.verb in SILENT or job.check is not None
             if row.state is None and not may_stay_silent:
                 first = self._report_columns(Report(job, "queued"))
                 connection.execute(update(jobs).where(jobs.c.id == job_id).values(first))
@@ -436,6 +444,36 @@ class Database:
         if log_bytes(path) > over_bytes:
             with closing(sqlite3.connect(path, timeout=LOG_WAIT_S)) as connection:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+
+    def kept(self, removal: Removal) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        names = [name.lower() for name in removal.names]
+        if removal.keys or names:
+            is_meant = or_(
+                jobs.c.repository_key.in_(removal.keys), func.lower(jobs.c.repo).in_(names)
+            )
+        else:
+            number = removal.installation_id
+            is_meant = or_(
+                jobs.c.installation_id == number, jobs.c.account == f"installation {number}"
+            )
+        # The removal itself is a job of the installation.
+        found = select(jobs.c.id, jobs.c.repository_key).where(
+            is_meant, or_(jobs.c.verb != "forget", ~_HAS_REPORT), jobs.c.repository_key != ""
+        )
+        with reading(self._engine) as connection:
+            rows = connection.execute(found).all()
+        keys = dict.fromkeys((*removal.keys, *(row.repository_key for row in rows)))
+        return tuple(row.id for row in rows), tuple(key for key in keys if key)
+
+    def forget_jobs(self, job_ids: Collection[str]) -> None:
+        ids = list(job_ids)
+        with writing(self._engine) as connection:
+            for start in range(0, len(ids), MAX_IDS):
+                some = ids[start : start + MAX_IDS]
+                connection.execute(delete(jobs).where(jobs.c.id.in_(some)))
+
+    def forget(self, removal: Removal) -> None:
+        forget_rows(self._engine, removal)
 
     def prune(self, older_than_s: float = KEEP_S) -> int:
         """How many rows were removed: jobs that ended, ids that were accepted, and workers last

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, Engine, delete, select
+from sqlalchemy import Connection, Engine, delete, func, select
 
 from bot.adapters.database.connection import insert_into, upsert_newer, writing
 from bot.adapters.database.schema import requests
-from bot.types import FINAL_STATES, Command, Failure, Job, Report, Target
+from bot.types import FINAL_STATES, Command, Failure, Job, Removal, Report, Target
 from bot.types.serialization import log_row
 
 
@@ -57,6 +57,17 @@ def prune_rows(engine: Engine, before: float) -> int:
     )
     with writing(engine) as connection:
         return connection.execute(old).rowcount
+
+
+def forget_rows(engine: Engine, removal: Removal) -> None:
+    rows = delete(requests)
+    if removal.installation_id is not None:
+        rows = rows.where(requests.c.installation_id == removal.installation_id)
+    if removal.names:
+        names = [name.lower() for name in removal.names]
+        rows = rows.where(func.lower(requests.c.repo).in_(names))
+    with writing(engine) as connection:
+        connection.execute(rows)
 
 
 def _row(report: Report, now: float) -> dict[str, object]:

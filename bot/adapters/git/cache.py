@@ -97,6 +97,11 @@ class GitCache:
                     self._make_cache(fetcher, directory, wanted, lock_fd)
                 self._fetcher.fetch_history(directory / _HISTORY_DIR, wanted, lock_fd)
 
+    def forget(self, repo: str) -> None:
+        directory = self._directory(repo)
+        with disk_errors_explained(), self._locked(directory):
+            _remove(directory)
+
     def snapshot(self, repo: str, sha: str, remote: Callable[[], Remote] | None = None) -> Snapshot:
         return self._store(repo, sha, remote).snapshot(sha)
 

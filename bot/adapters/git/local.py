@@ -72,6 +72,9 @@ class LocalGit:
                 f"{repo} has no commit {sha[:12]}.", next_step="Fetch it into that directory."
             ) from error
 
+    def forget(self, repo: str) -> None:
+        """Nothing: a repository of this machine is its owner's."""
+
     def snapshot(self, repo: str, sha: str, remote: Callable[[], Remote] | None = None) -> Snapshot:
         del remote
         return self._store(repo).snapshot(sha)

@@ -414,6 +414,14 @@ class Engine:
             count += len(old)
         return count
 
+    def forget_job(self, job_id: str) -> None:
+        """Deletes all workflows of a job: what they were given, and what their steps returned."""
+        found = self._client.list_workflows(
+            workflow_id_prefix=job_id, limit=MANY, load_input=False, load_output=False
+        )
+        if found:
+            self._client.delete_workflows([workflow.workflow_id for workflow in found])
+
     def drop(self, workflow_id: str) -> None:
         """Takes a workflow out of its queue. If it already runs, it begins no further step."""
         self._client.cancel_workflow(workflow_id)

@@ -316,7 +316,9 @@ def action_of(command: Command, mode: Mode) -> Action:
     """The action of a command; `mode` is for a command that gives none."""
     if command.verb == "solve":
         return command.mode or mode
-    return "cancel" if command.verb == "withdraw" else command.verb
+    if command.verb == "withdraw" or command.verb == "forget":
+        return "cancel"
+    return command.verb
 
 
 def least_permission(action: Action, settings: RepoSettings, floor: Permission) -> Permission:
