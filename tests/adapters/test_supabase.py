@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 
 from bot.adapters.supabase import SupabaseStore
 from bot.errors import OutsideError, SetupError
-from bot.types import FINAL_STATES, Failure, Report, State, Target, Usage
+from bot.types import FINAL_STATES, Failure, Removal, Report, State, Target, Usage
 from bot.types.serialization import log_row
 from bot.types.snapshot import Patch
 from tests.adapters.database.stored import job
@@ -231,3 +231,16 @@ def test_a_value_outside_the_contract_is_refused_by_the_table(
     store.write(Report(job(), "done"))
     with pytest.raises(psycopg.errors.CheckViolation):
         run_sql(supabase.database_url, f"update tinygen_requests set {column} = 'odd'")
+
+
+def test_rows_of_removed_repositories_go_and_others_stay(
+    supabase: Supabase, store: SupabaseStore
+) -> None:
+    for number, (repo, installation) in enumerate((("o/a", 1), ("o/b", 1), ("o/a", 2))):
+        of = job(f"d-{number}")
+        target = replace(of.target, repo=repo, installation_id=installation)
+        store.write(Report(replace(of, target=target), "done"))
+    store.forget(Removal(1, ("11",), ("o/a",)))
+    assert [row["id"] for row in rows(supabase)] == ["d-1", "d-2"]
+    store.forget(Removal(1))
+    assert [row["id"] for row in rows(supabase)] == ["d-2"]

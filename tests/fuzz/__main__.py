@@ -17,7 +17,18 @@ import sys
 from tests import ROOT
 
 CORPUS = ROOT / ".fuzz"
-NAMES = ("reply", "edits", "command", "markdown", "settings", "completion")
+NAMES = (
+    "reply",
+    "edits",
+    "command",
+    "markdown",
+    "settings",
+    "completion",
+    "delivery",
+    "characters",
+    "signs",
+    "log",
+)
 MAX_INPUT_BYTES = 4_096
 MAX_INPUT_S = 10
 MAX_MEMORY_MB = 2_048
@@ -25,6 +36,10 @@ SHOWN_LINES = 40
 SEEDS = {
     "command": "On Tue, 3 Nov 2026, Mona <m@x.test> wrote:\n\n<br>\n/tinygen --pr --base=main fix\n",
     "markdown": "[a](b 'c') <!-- d -->\n```\n`e`\n```\n<img src='f'> ![g](h)\n",
+    "delivery": '\0{"action": "created", "comment": {"id": 7, "body": "/tinygen x"}}',
+    "characters": "a\u200b \u2764\ufe0f \u0430dmin \U000e0041\U0001f468\u200d\U0001f469",
+    "signs": '{"scripts": {"a": "b"}}{"dependencies": {"c": "1"}}',
+    "log": "2026-11-22T10:00:01.0Z FAILED\n##[error]ENOTFOUND 0x1f\n",
     "settings": "mode: pr\nprotected: ['src/**']\ncontext: {exclude: ['*.pem']}\nmodel: m\n",
     "completion": 'data: {"choices": [{"delta": {"content": "a"}, "finish_reason": "stop"}]}\n\n',
 }

@@ -10,13 +10,18 @@ from contextlib import suppress
 from bot.adapters.model.errors import ErrorAnswer
 from bot.adapters.model.response import read_completion
 from bot.change.checks import find_problems
+from bot.change.checks.signs import find_signs
 from bot.change.context import answer_requests
 from bot.change.edits import apply_edits, read_reply
-from bot.errors import TinyGenError
+from bot.errors import BadRequest, TinyGenError
+from bot.thread.ci_logs import fingerprint, outside_cause, tail_of
 from bot.thread.commands import parse_command
 from bot.thread.markdown.page import read_page
 from bot.thread.markdown.quote import neutralize, plain_words
 from bot.thread.settings import read_settings
+from bot.thread.webhooks import EVENTS, Delivery, parse_job
+from bot.types.characters import escape_unseen, find_look_alikes, find_unseen, remove_unseen
+from bot.types.snapshot import Change
 from tests.change.edits.odd_replies import outcomes
 from tests.change.snapshots import view_of
 
@@ -61,6 +66,36 @@ def markdown(data: bytes) -> None:
     plain_words(text)
 
 
+def delivery(data: bytes) -> None:
+    """The first byte chooses the event."""
+    events = (*EVENTS, "installation", "installation_repositories")
+    event = events[(data[0] if data else 0) % len(events)]
+    with suppress(BadRequest):
+        parse_job(Delivery("d", event, data[1:]), app_id=1, received_at="now")
+
+
+def characters(data: bytes) -> None:
+    """What was escaped or removed is gone, and nothing else is."""
+    text = _decode(data)
+    assert not any(find_unseen(escape_unseen(text)))
+    assert len(remove_unseen(text)) == len(text) - len(list(find_unseen(text)))
+    list(find_look_alikes(text, ("a",)))
+
+
+def signs(data: bytes) -> None:
+    """The first half is the old text, the other the new one, in files of all kinds."""
+    half = len(data) // 2
+    names = ("package.json", "requirements.txt", "tests/test_a.py", "pyproject.toml", ".coveragerc")
+    view = view_of(dict.fromkeys(names, data[:half]))
+    find_signs(view, {name: Change(name, data[half:]) for name in names})
+
+
+def log(data: bytes) -> None:
+    text = tail_of(_decode(data))
+    outside_cause((text,))
+    fingerprint((text,))
+
+
 def settings(data: bytes) -> None:
     read_settings(data)
 
@@ -80,4 +115,18 @@ def _decode(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape")
 
 
-READERS = {each.__name__: each for each in (reply, edits, command, markdown, settings, completion)}
+READERS = {
+    each.__name__: each
+    for each in (
+        reply,
+        edits,
+        command,
+        markdown,
+        settings,
+        completion,
+        delivery,
+        characters,
+        signs,
+        log,
+    )
+}

@@ -91,6 +91,10 @@ class _HiddenReader(HTMLParser):
     def handle_comment(self, data: str) -> None:
         self._note(_COMMENTS, data)
 
+    def parse_marked_section(self, i: int, report: int = 1) -> int:
+        """As HTML5 reads `<![`: to the next `>`. The library raises an error at some."""
+        return self.parse_bogus_comment(i, bool(report))
+
     def handle_decl(self, decl: str) -> None:
         self._note(_COMMENTS, decl)
 

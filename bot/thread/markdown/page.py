@@ -94,7 +94,8 @@ class Page:
 
 def read_page(source: str, *, limit_chars: int = MAX_SHOWN_CHARS) -> Page:
     """The page of a Markdown text. Its text is cut at `limit_chars`."""
-    source = source.replace("\0", "\ufffd").replace("\r\n", "\n").replace("\r", "\n")
+    source = source.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+    source = source.replace("\r\n", "\n").replace("\r", "\n")
     rendered = _parser().render(source[:MAX_SOURCE_CHARS])
     clean = nh3.clean(
         rendered,

@@ -141,6 +141,11 @@ def test_a_line_is_no_markdown() -> None:
     assert read_line("a\u200bb").left_out
 
 
+@pytest.mark.parametrize("source", ["<![<table>\n", "<div>\n<![a\n", "<![CDATA[\n", "a\ud800b \0"])
+def test_no_text_is_too_odd_to_be_read(source: str) -> None:
+    read_page(source).text.encode()
+
+
 def test_a_long_text_is_cut_and_that_is_told() -> None:
     page = read_page("x " * MAX_SHOWN_CHARS)
     assert len(page.text) < MAX_SHOWN_CHARS + 30
