@@ -32,7 +32,7 @@ from pydantic import (
 
 from bot.errors import SetupError
 from bot.types import MAX_CI_FIXES, Mode, Outsiders, Permission, Triggers
-from bot.types.names import DENIED
+from bot.types.names import DENY_ENTRY
 from bot.types.quota import Quota
 
 Count = Annotated[int, Field(ge=1)]
@@ -315,7 +315,7 @@ class Config(BaseModel):
     @classmethod
     def _check_denied(cls, denied: tuple[str, ...]) -> tuple[str, ...]:
         for each in denied:
-            if not DENIED.fullmatch(each):
+            if not DENY_ENTRY.fullmatch(each):
                 raise ValueError(f"{each!r} is neither LOGIN, an id, OWNER/NAME nor OWNER/*")
         return tuple(each.lower() for each in denied)
 

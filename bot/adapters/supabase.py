@@ -71,13 +71,15 @@ class SupabaseStore:
             self._update(report)
 
     def forget(self, removal: Removal) -> None:
+        if removal.installation_id is None and not removal.names:
+            raise ValueError("a removal names an installation or repositories")
         with _named_errors():
-            rows = self._table().delete()
-            if removal.installation_id is not None:
-                rows = rows.eq("installation_id", removal.installation_id)
-            if removal.names:
-                rows = rows.in_("repo", list(removal.names))
-            rows.select("id").execute()
+            for name in removal.names:
+                exactly = "^" + re.escape(name).replace("/", "\\/") + "$"
+                self._table().delete().filter("repo", "imatch", exactly).select("id").execute()
+            if not removal.names:
+                of = self._table().delete().eq("installation_id", removal.installation_id)
+                of.select("id").execute()
 
     def _update(self, report: Report) -> bool:
         """True if there was a row to change."""

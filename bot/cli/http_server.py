@@ -17,29 +17,29 @@ if TYPE_CHECKING:
     from flask import Flask
 
 READ_S = 20.0
-"""How long a whole request may take to arrive. GitHub's largest, of 25 MB, needs a second or two."""
+"""How long a whole request may take to arrive. GitHub gives a delivery up after ten seconds."""
 
 
 class BoundedWorker(ThreadWorker):
-    """Cuts off whoever sends a request too slowly: each such connection holds a thread. A caller
-    whose request is there, and who waits for the answer, notices nothing."""
+    """Cuts off whoever sends a request too slowly: each such connection holds a thread. Only the
+    receiving side is closed, so a request that is there is still answered."""
 
     def init_process(self) -> None:
-        self._reading: dict[int, tuple[float, socket.socket]] = {}
+        self._handled: dict[int, tuple[float, socket.socket]] = {}
         threading.Thread(target=self._cut_off_slow, name="slow clients", daemon=True).start()
         super().init_process()
 
     def handle(self, conn: Any) -> Any:
-        self._reading[id(conn)] = (time.monotonic() + READ_S, conn.sock)
+        self._handled[id(conn)] = (time.monotonic() + READ_S, conn.sock)
         try:
             return super().handle(conn)
         finally:
-            self._reading.pop(id(conn), None)
+            self._handled.pop(id(conn), None)
 
     def _cut_off_slow(self) -> None:
         while True:
             time.sleep(1.0)
-            for until, connection in tuple(self._reading.values()):
+            for until, connection in tuple(self._handled.values()):
                 if until < time.monotonic():
                     with suppress(OSError):
                         connection.shutdown(socket.SHUT_RD)

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING
 
 import structlog
 
@@ -20,9 +19,6 @@ from bot.app import build_web, build_worker, lock_worker, set_up_logs
 from bot.cli.http_server import Server
 from bot.config import Config
 from bot.errors import SetupError
-
-if TYPE_CHECKING:
-    pass
 
 RESTART_WAIT_S = 1.0
 """Between the end of a child and its restart."""

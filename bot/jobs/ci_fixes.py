@@ -27,6 +27,7 @@ from bot.types.serialization import Codec, codec_of
 MAX_FAILED_JOBS = 3
 MAX_NAMED = 5
 FLAKY = "flaky"
+"""What stands instead of logs if each failed job passed before on the same commit."""
 
 _MAYBE_JOB: Codec[Job | None] = codec_of(Job | None)
 _PROMPT = (
@@ -61,7 +62,7 @@ def with_failures(context: JobContext, job: Job) -> Job:
         raise _given_up(
             context,
             job,
-            f"The check {check.name} fails only at times: it passed on the same commit.",
+            f"The check {check.name} is not reliable: it passed on the same commit.",
         )
     error = fingerprint(failures)
     if error in check.before:
@@ -82,7 +83,8 @@ def why_not_alone(
     job: Job, signs: Collection[str], changed: Collection[str], own: Collection[str]
 ) -> str:
     """Why a fix may not be pushed with nobody watching, as the end of a sentence; "" if it may.
-    `signs` are what it does beyond its code, `own` the files of the pull request."""
+    `signs` are what it does beyond its code, `own` the files of TinyGen's earlier changes there. A
+    file counts as named by the log if the last part of its path stands in it."""
     if signs:
         return f"a fix of a check may not do this with nobody watching. {' '.join(signs)}"
     log = "\n".join(job.check.failures) if job.check else ""

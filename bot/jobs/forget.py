@@ -15,10 +15,15 @@ from bot.jobs.engine import NOTHING, TEXTS
 from bot.jobs.policy import JobContext
 from bot.jobs.workflows import run_id
 from bot.types import Job, Removal
+from bot.types.serialization import Codec, codec_of
 
-END_S = 30.0
+MAX_WAIT_S = 30.0
 """How long jobs that still run are waited for: they would store their report again."""
-LOOK_S = 0.2
+POLL_S = 0.2
+
+_KEPT: Codec[tuple[tuple[str, ...], tuple[str, ...]]] = codec_of(
+    tuple[tuple[str, ...], tuple[str, ...]]
+)
 
 _log = structlog.get_logger()
 
@@ -29,11 +34,10 @@ def forget(context: JobContext, job: Job) -> None:
     removal, engine = job.removal, context.engine
     if removal is None:
         return
-    job_ids = engine.step("find kept jobs", lambda: context.reports.kept(removal)[0], TEXTS)
-    keys = engine.step("find kept caches", lambda: context.reports.kept(removal)[1], TEXTS)
-    job_ids = tuple(each for each in job_ids if each != job.id)
+    kept, keys = engine.step("find kept", lambda: context.reports.kept(removal), _KEPT)
+    job_ids = tuple(each for each in kept if each != job.id)
     for job_id in job_ids:
-        if engine.step("alive?", partial(_is_open, context, job_id), TEXTS):
+        if engine.step("is open", partial(_is_open, context, job_id), TEXTS):
             cancel(context, job_id)
     engine.step("wait", lambda: _wait(context, job_ids), NOTHING)
     engine.step("forget", lambda: _forget(context, removal, job_ids, keys), NOTHING)
@@ -45,9 +49,12 @@ def _is_open(context: JobContext, job_id: str) -> tuple[str, ...]:
 
 
 def _wait(context: JobContext, job_ids: tuple[str, ...]) -> None:
-    until = time.monotonic() + END_S
-    while any(_is_open(context, each) for each in job_ids) and time.monotonic() < until:
-        time.sleep(LOOK_S)
+    until = time.monotonic() + MAX_WAIT_S
+    while any(_is_open(context, each) for each in job_ids):
+        if time.monotonic() > until:
+            _log.error("a job of a repository that is forgotten still runs", jobs=job_ids)
+            return
+        time.sleep(POLL_S)
 
 
 def _forget(
@@ -60,9 +67,11 @@ def _forget(
         partial(context.reports.forget_jobs, job_ids),
         *(partial(log.forget, removal) for log in logs),
     ]
+    failed = 0
     for part in parts:
         try:
             part()
         except TinyGenError as error:
+            failed += 1
             _log.error("a part of what was kept could not be removed", error=str(error))
-    _log.warning("what was kept of repositories is removed", jobs=len(job_ids), caches=len(keys))
+    _log.warning("repositories are forgotten", jobs=len(job_ids), caches=len(keys), failed=failed)

@@ -140,7 +140,8 @@ def render_short_comment(report: Report) -> str:
     parts = [
         shorten(_opening(report), MAX_SHORT_CHARS),
         shorten(url, MAX_SHORT_CHARS),
-        f"GitHub did not take the whole report here. It is kept at `/jobs/{report.job.id}`.",
+        f"GitHub did not take the whole report here. The operator finds it at"
+        f" `/jobs/{report.job.id}`.",
     ]
     return _paragraphs(parts) + "\n"
 

@@ -101,7 +101,7 @@ def parse_job(
     if event == "workflow_run":
         return _parse_run(delivery, read_payload(WorkflowRunEvent, event, body), received_at)
     if event in ("installation", "installation_repositories"):
-        return _parse_removal(delivery, read_payload(InstallationEvent, event, body), received_at)
+        return _parse_removal(delivery, received_at)
     payload: IssueCommentEvent | LineCommentEvent
     if event == "issue_comment":
         payload = read_payload(IssueCommentEvent, event, body)
@@ -113,10 +113,13 @@ def parse_job(
     return _parse_comment(delivery, payload, app_id, received_at)
 
 
-def _parse_removal(
-    delivery: Delivery, payload: InstallationEvent, received_at: str
-) -> Job | Ignored:
+def _parse_removal(delivery: Delivery, received_at: str) -> Job | Ignored:
     """Of repositories that the App was removed from nothing is kept."""
+    try:
+        payload = read_payload(InstallationEvent, delivery.event, delivery.body)
+    except BadRequest:
+        _check_json_object(delivery.body)
+        return Ignored("the delivery names no installation")
     is_whole = delivery.event == "installation" and payload.action == "deleted"
     removed = payload.repositories_removed if payload.action == "removed" else []
     if not is_whole and not removed:

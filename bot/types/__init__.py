@@ -29,7 +29,7 @@ Verb = Literal["solve", "apply", "retry", "cancel", "status", "help", "withdraw"
 """All but the last two are words of a comment. "withdraw" stands for a deleted command or a closed
 issue, "forget" for repositories that the App was removed from."""
 SILENT: frozenset[Verb] = frozenset({"withdraw", "forget"})
-"""What is no command of a person's, and is answered by nothing."""
+"""Verbs that no comment holds: a deletion, a closing or a removal on GitHub. Nothing answers them."""
 Outsiders = Literal["diff", "refuse", "pr"]
 """What happens to a change that depends on words of outsiders: it is shown as a diff, refused, or
 delivered like any other."""
@@ -205,7 +205,7 @@ class Job:
     """What is to be forgotten, for the command "forget"."""
     event_key: str = ""
     """What happened on GitHub, whichever delivery tells of it: no event starts two jobs. "" for a
-    direct call."""
+    direct call, a removal, and an event without a time."""
 
     @property
     def account(self) -> str:

@@ -56,14 +56,15 @@ _ASCII_LETTER = re.compile("[A-Za-z]")
 
 def find_unseen(text: str) -> Iterator[tuple[int, str]]:
     """(index, character) of each character that a reader does not see or that turns the text around
-    it. Those in their place are none: in an emoji, beside letters of a script that is written with
-    them, a byte-order mark at the beginning, and the line end of Windows."""
+    it. Not those that writing needs: in an emoji, beside letters of a script that is written with
+    them, a byte-order mark at the beginning, a carriage return before a line feed."""
     for found in _UNSEEN.finditer(text):
         if not _is_in_place(text, found.start()):
             yield found.start(), found[0]
 
 
 def remove_unseen(text: str) -> str:
+    """The text without the characters that `find_unseen` finds."""
     return _replace_unseen(text, lambda _character: "")
 
 

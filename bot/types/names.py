@@ -22,10 +22,10 @@ REPO_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}/(?!\.{1,2}\Z)[A-Za-z0-9
 in `name_company` of Enterprise Managed Users, and may end with `-`, as some old accounts do:
 https://docs.github.com/en/enterprise-cloud@latest/admin/managing-iam/iam-configuration-reference/username-considerations-for-external-authentication"""
 
-DENIED = re.compile(
+DENY_ENTRY = re.compile(
     rf"[A-Za-z0-9_][A-Za-z0-9_.-]{{0,99}}(?:\[bot\])?|{REPO_NAME.pattern}|[A-Za-z0-9_][A-Za-z0-9_-]{{0,99}}/\*"
 )
-"""One entry of a list of people and repositories, for `fullmatch`."""
+"""One entry of TINYGEN_DENY, for `fullmatch`: LOGIN, an id, OWNER/NAME or OWNER/*."""
 
 _SCP_URL = re.compile(r"(?:[\w.-]+@)?(?P<host>[\w.-]+(?::\d+)?):(?!//)(?P<path>[^:\s]+)")
 _URL_PATH = re.compile(
@@ -88,7 +88,8 @@ def _split_url(text: str) -> tuple[str, str]:
 
 
 def is_denied(job: Job, denied: Collection[str]) -> bool:
-    """Whether the job's asker or repository is in the list, whose entries are in lower case."""
+    """Whether the job's asker or repository is in the list, whose entries are in lower case. A
+    repository is known by its name: after a rename the list needs the new one."""
     repo = job.target.repo.lower()
     names = (repo, f"{repo.partition('/')[0]}/*", (job.actor or "").lower(), str(job.actor_id))
     return not set(names).isdisjoint(denied)

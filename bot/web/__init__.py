@@ -180,13 +180,13 @@ class _Routes:
 
     def webhook(self) -> tuple[dict[str, str], int]:
         signature = request.headers.get("X-Hub-Signature-256", "")
-        # Nobody without a signature has a body of 25 MB read into memory.
-        body = request.get_data(cache=False) if _SIGNATURE.fullmatch(signature) else None
-        if body is not None and len(body) > MAX_BODY_BYTES:
+        # A request without even the form of a signature has no body read.
+        body = request.get_data(cache=False) if _SIGNATURE.fullmatch(signature) else b""
+        if len(body) > MAX_BODY_BYTES:
             raise RequestEntityTooLarge
         # With each secret, so that the time does not tell which one is right.
-        matches = [verify_signature(each, body or b"", signature) for each in self._secrets]
-        if body is None or not any(matches):
+        matches = [verify_signature(each, body, signature) for each in self._secrets]
+        if not any(matches):
             raise Unauthorized(
                 "The signature is missing or wrong. Use the App's webhook secret on both sides."
             )
@@ -257,7 +257,8 @@ class _Routes:
         )
 
     def find(self, job_id: str) -> Report:
-        """The job's report, if the caller may read it: whoever asked for it, and operators."""
+        """The job's report, if the caller may read it: whoever asked for it, and operators. NoSuchJob
+        otherwise, so that nobody learns which ids exist."""
         report = self._reports.load(job_id)
         if report is None or not (g.is_operator or report.job.actor == g.caller):
             raise NoSuchJob(
@@ -267,7 +268,7 @@ class _Routes:
 
     def check_caller(self) -> None:
         """Sets `g.caller` and `g.is_operator` of a call, or raises Unauthorized, before its body is
-        read."""
+        read. `/metrics` takes any key, and callers on this machine without one."""
         if request.path.startswith(("/run", "/jobs")):
             g.caller, g.is_operator = self._authorized_caller()
         elif request.path == "/metrics" and not _is_local():
@@ -283,8 +284,9 @@ class _Routes:
             if _is_local():
                 return LOCAL_CALLER, True
             raise Unauthorized(
-                "Without TINYGEN_API_KEYS only programs on this machine are answered, where they"
-                " call localhost. Set it, and send one of the keys as `Authorization: Bearer KEY`."
+                "Without TINYGEN_API_KEYS or TINYGEN_OPERATOR_KEYS only programs on this machine are"
+                " answered, where they call localhost. Set one, and send a key of it as"
+                " `Authorization: Bearer KEY`."
             )
         scheme, _, rest = request.headers.get("Authorization", "").partition(" ")
         given = rest.strip().encode()
@@ -292,7 +294,10 @@ class _Routes:
         is_key = [hmac.compare_digest(key, given) for key in keys]
         is_operator = [hmac.compare_digest(key, given) for key in operators]
         if scheme.lower() != "bearer" or not any((*is_key, *is_operator)):
-            raise Unauthorized("Send one of TINYGEN_API_KEYS as `Authorization: Bearer KEY`.")
+            raise Unauthorized(
+                "Send one of TINYGEN_API_KEYS or TINYGEN_OPERATOR_KEYS as `Authorization: Bearer"
+                " KEY`."
+            )
         return f"key {hashlib.sha256(given).hexdigest()[:12]}", any(is_operator)
 
 

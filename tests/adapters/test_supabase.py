@@ -236,7 +236,7 @@ def test_a_value_outside_the_contract_is_refused_by_the_table(
 def test_rows_of_removed_repositories_go_and_others_stay(
     supabase: Supabase, store: SupabaseStore
 ) -> None:
-    for number, (repo, installation) in enumerate((("o/a", 1), ("o/b", 1), ("o/a", 2))):
+    for number, (repo, installation) in enumerate((("O/a", 1), ("o/b", 1), ("o/aa", 2))):
         of = job(f"d-{number}")
         target = replace(of.target, repo=repo, installation_id=installation)
         store.write(Report(replace(of, target=target), "done"))

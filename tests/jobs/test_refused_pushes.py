@@ -44,7 +44,9 @@ def test_a_refused_push_shows_the_diff_and_apply_delivers_it_later(scene: Scene,
     assert order.met
     assert told.state == "done"
     assert "HELLO" in told.diff
-    assert "Delivered as a diff: it could not be pushed." in told.answer
+    is_late = path == r"/pulls$"
+    what = "no pull request could be opened" if is_late else "it could not be pushed"
+    assert f"Delivered as a diff: {what}." in told.answer
     assert "verified signatures" in told.answer or "ruleset" not in name
     paid = len(scene.asked)
     scene.github.faults.clear()
@@ -124,5 +126,5 @@ def test_a_branch_that_became_protected_meanwhile_takes_no_commit(scene: Scene) 
     scene.model_says(LOUDER, protect)
     told = scene.tell("/tinygen --pr Louder.", on=pull)
     assert scene.repo.git.branch("topic") == before
-    assert "`topic` is protected. Ask in a thread of another branch." in told.answer
+    assert "`topic` is protected. Give the command in an issue" in told.answer
     assert "HELLO" in told.diff

@@ -60,12 +60,14 @@ def prune_rows(engine: Engine, before: float) -> int:
 
 
 def forget_rows(engine: Engine, removal: Removal) -> None:
-    rows = delete(requests)
-    if removal.installation_id is not None:
-        rows = rows.where(requests.c.installation_id == removal.installation_id)
-    if removal.names:
-        names = [name.lower() for name in removal.names]
-        rows = rows.where(func.lower(requests.c.repo).in_(names))
+    """The rows of these repositories or, if none is named, of the installation."""
+    names = [name.lower() for name in removal.names]
+    if names:
+        rows = delete(requests).where(func.lower(requests.c.repo).in_(names))
+    elif removal.installation_id is not None:
+        rows = delete(requests).where(requests.c.installation_id == removal.installation_id)
+    else:
+        raise ValueError("a removal names an installation or repositories")
     with writing(engine) as connection:
         connection.execute(rows)
 

@@ -34,9 +34,15 @@ _DIFF = (
     " --no-color --src-prefix=a/ --dst-prefix=b/"
 )
 _READ_DIFF = (
-    "-c core.bigFileThreshold=1m diff-tree -r -p --full-index -M --no-ext-diff --no-textconv --no-color"
+    "diff-tree -r -p --full-index -M --no-ext-diff --no-textconv --no-color"
     " --src-prefix=a/ --dst-prefix=b/"
 )
+_SMALL_FILES = {
+    "GIT_CONFIG_COUNT": "1",
+    "GIT_CONFIG_KEY_0": "core.bigFileThreshold",
+    "GIT_CONFIG_VALUE_0": "1m",
+}
+"""Of larger files git says only that they differ."""
 _RAW_DIFF = "diff-tree -r -z --raw --no-renames"
 _MERGE = "merge-tree --write-tree -z --name-only --no-messages"
 _IDENTITY = b"TinyGen <tinygen> 0 +0000"
@@ -71,8 +77,12 @@ def read_difference(
     `max_chars` of it. git compares the trees, and reads only files that differ, up to a size."""
     paths = [f":(top,exclude,literal){path}" for path in hidden]
     command = (*_READ_DIFF.split(), *commits, "--", ".", *paths)
+    runner = replace(runner, environment=_SMALL_FILES)
     with runner.stream(git_dir, *command) as output:
-        return output.read(4 * max_chars).decode("utf-8", "replace")[:max_chars]
+        text = output.read(4 * max_chars).decode("utf-8", "replace")[:max_chars]
+        while output.read(1 << 16):  # git ends only when all of it is read
+            pass
+    return text
 
 
 def apply_patch(runner: Runner, objects: Path, patch: Patch) -> tuple[Changes, str]:

@@ -102,7 +102,8 @@ class Runner:
 
     @contextmanager
     def stream(self, git_dir: Path, *arguments: str, stdin: bytes = b"") -> Iterator[IO[bytes]]:
-        """git's stdout while git runs. If the caller leaves early, git and its children are killed.
+        """git's stdout while git runs. The caller reads it to its end; if it raises instead, git and
+        its children are killed.
 
         Raises TimedOut after `timeout_s`, GitFailed or DiskFull if git fails, and SetupError if git
         is not installed.

@@ -1,7 +1,8 @@
 """What a change does beyond its code: to tests, to checks, to what is installed, to what runs in CI and
 to who reviews. Such a change can be right, so these are no problems; but people should know.
 
-Told by names and by counting lines, in any language: nothing is parsed.
+Told by names and by counting lines, with patterns for Python, JavaScript, Go, Rust, Java, Ruby and
+PHP; only package.json is parsed.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from bot.change.checks.versions import read_base
 from bot.change.context.paths import classify_path
 from bot.change.context.tokenize import word_set
 from bot.change.edits.files import MAX_FILE_BYTES
-from bot.types.snapshot import Changes, RepositoryView
+from bot.types.snapshot import Change, Changes, RepositoryView
 
 Kind = Literal["tests", "checks", "dependencies", "CI", "reviews"]
 
@@ -50,7 +51,7 @@ _SILENCER = re.compile(
     r"|\bistanbul ignore|\bc8 ignore|@SuppressWarnings"
 )
 _BOUND = re.compile(
-    r"(?:fail[_-]under|minimum[_-]?coverage|cov-fail-under|coverageThreshold|branches|functions|lines|statements|threshold|target)"
+    r"(?<!max-)(?<!max_)(?<![A-Za-z])(fail[_-]under|minimum[_-]?coverage|branches|functions|lines|statements|threshold|target)"
     r"['\"]?\s{0,3}[:=]?\s{0,3}['\"]?(\d{1,3}(?:\.\d+)?)",
     re.IGNORECASE,
 )
@@ -114,12 +115,9 @@ class _File:
 
 
 def find_signs(base: RepositoryView, changes: Changes) -> tuple[Sign, ...]:
-    """What the change does to tests, checks, dependencies, CI and reviews; twenty at most. Files
-    over a limit are told by their names alone."""
-    files = [
-        _File(path, _text(read_base(base, path)), _text(change.content))
-        for path, change in sorted(changes.items())
-    ]
+    """What the change does to tests, checks, dependencies, CI and reviews; MAX_SIGNS at most. Files
+    over MAX_FILE_BYTES are told by their names alone."""
+    files = [_read(base, path, change) for path, change in sorted(changes.items())]
     tests = [each for each in files if classify_path(each.path) == "test"]
     signs = [*_tests(tests)]
     for each in files:
@@ -128,14 +126,20 @@ def find_signs(base: RepositoryView, changes: Changes) -> tuple[Sign, ...]:
         if _CI.search(each.path) or _scripts(each.path, each.old) != _scripts(each.path, each.new):
             signs.append(Sign("CI", each.path, f"{each.path} runs in CI."))
         if _REVIEWS.search(each.path):
-            signs.append(Sign("reviews", each.path, f"{each.path} decides reviews."))
+            signs.append(
+                Sign("reviews", each.path, f"{each.path} decides reviews, or what bots may do.")
+            )
     return tuple(signs[:MAX_SIGNS])
 
 
-def _text(content: bytes | None) -> str:
-    if content is None or len(content) > MAX_FILE_BYTES:
-        return ""
-    return content.decode("utf-8", "replace")
+def _read(base: RepositoryView, path: str, change: Change) -> _File:
+    """Without a text on either side if one of them is too large."""
+    old, new = read_base(base, path), change.content
+    blob = base.blobs.get(path)
+    is_large = blob is not None and blob.size_bytes > MAX_FILE_BYTES
+    if is_large or len(new or b"") > MAX_FILE_BYTES:
+        return _File(path, "", "")
+    return _File(path, *(each.decode("utf-8", "replace") if each else "" for each in (old, new)))
 
 
 def _tests(files: Iterable[_File]) -> Iterator[Sign]:
@@ -145,7 +149,7 @@ def _tests(files: Iterable[_File]) -> Iterator[Sign]:
     removed = old - Counter(name for each in files for name in _test_names(each.new))
     lost_everywhere = -sum(each.gains(_ASSERTION) for each in files)
     for each in files:
-        gone = removed & Counter(_test_names(each.old))
+        gone = removed & (Counter(_test_names(each.old)) - Counter(_test_names(each.new)))
         removed -= gone
         if gone:
             yield Sign(
@@ -182,14 +186,18 @@ def _checks(file: _File) -> Iterator[Sign]:
     ):
         return
     old, new = _bounds(file.old), _bounds(file.new)
-    if sum(new) < sum(old):
+    if any(new.get(name, 0.0) < bound for name, bound in old.items()):
         yield Sign("checks", file.path, f"{file.path}: a bound of a check is lowered.")
     elif _CHECK_CONFIG.search(file.path):
         yield Sign("checks", file.path, f"{file.path} says what checks look for.")
 
 
-def _bounds(text: str) -> list[float]:
-    return [float(number) for number in _BOUND.findall(text)]
+def _bounds(text: str) -> dict[str, float]:
+    """The lowest bound of each name."""
+    bounds: dict[str, float] = {}
+    for name, number in _BOUND.findall(text):
+        bounds[name.lower()] = min(float(number), bounds.get(name.lower(), float("inf")))
+    return bounds
 
 
 def _dependencies(file: _File) -> Iterator[Sign]:

@@ -153,7 +153,9 @@ class _Delivery:
         self._reporter.update(**changes)
         if self._job.target.issue_number is not None and not self._fits():
             where = f"/jobs/{self._job.id}.diff"
-            self._reporter.note(f"The diff is too long for a comment. It is kept at {where}.")
+            self._reporter.note(
+                f"The diff is too long for a comment. The operator can read it at {where}."
+            )
         self._reporter.finish()
 
     def _as_diff(self, reason: str) -> None:
@@ -162,13 +164,16 @@ class _Delivery:
 
     def _push_or_show(self) -> None:
         """Pushes the change. If that is refused, the diff is shown with the reason: nothing that
-        was paid for is lost, and `apply` delivers it as soon as it may."""
+        was paid for is lost, and `apply` delivers it as soon as it may. The job is done then; why
+        it pushed nothing is its `failure`, which the log has as well."""
         try:
             self._push()
         except (AskerError, SetupError) as refusal:
             if self._job.command.verb != "apply":
                 self._reporter.update(failure=Failure.of(refusal))
-                self._as_diff(f"it could not be pushed. {refusal.message} {refusal.next_step}")
+                is_pushed = self._reporter.report.head_sha is not None
+                what = "no pull request could be opened" if is_pushed else "it could not be pushed"
+                self._as_diff(f"{what}. {refusal.message} {refusal.next_step}")
             elif isinstance(refusal, Conflict):
                 raise
             else:
@@ -269,7 +274,8 @@ class _Delivery:
         why_not = "" if create else context.github(target).why_not_push(branch)
         if why_not:
             raise NotPermitted(
-                f"{code_span(branch)} {why_not}.", next_step="Ask in a thread of another branch."
+                f"{code_span(branch)} {why_not}.",
+                next_step="Give the command in an issue: there it becomes a pull request.",
             )
         changes, tree_sha = context.git.apply(self._key, patch)
         protected = [path for path in changes if is_protected(self._policy.settings, path)]

@@ -58,7 +58,7 @@ MAX_RECOVERIES = 50
 """A job that was in flight at that many restarts probably causes them, and is given up."""
 POLL_S = 0.1
 MAX_LOST_IN_STEP = 2
-"""A worker that dies while a job is in one step takes it over twice, and then no more."""
+"""How often a job goes on after it was cut off in the same step; the next time it is given up."""
 MAX_FOLLOWUPS = 16
 """Workflows of the queue "followups", of all accounts together, that one worker runs at once."""
 NOBODY = "nobody"
@@ -365,8 +365,9 @@ class Engine:
         return frozenset(workflow.executor_id for workflow in running if workflow.executor_id)
 
     def drop_poison(self, executor_ids: Sequence[str]) -> int:
-        """Cancels the workflows whose worker died for the third time in the same step, and returns
-        how many: they probably kill it. To be called before these executors' workflows continue."""
+        """Cancels the workflows of the queue "jobs" that were cut off for the third time after the
+        same number of steps, whether their worker died or was stopped, and returns how many: they
+        probably kill it. To be called before these executors' workflows continue."""
         dropped = 0
         for workflow in self._client.list_workflows(
             status="PENDING",
@@ -378,12 +379,20 @@ class Engine:
             workflow_id = workflow.workflow_id
             step = len(self._client.list_workflow_steps(workflow_id))
             marker = f"{workflow_id}-lost-{step}-"
-            if len(self._client.list_workflows(workflow_id_prefix=marker)) >= MAX_LOST_IN_STEP:
-                _log.error("a job whose worker died ever again is given up", workflow=workflow_id)
+            lost = self._client.list_workflows(
+                workflow_id_prefix=marker, load_input=False, load_output=False
+            )
+            # The same in every worker that sees this death.
+            death = f"{marker}{workflow.recovery_attempts}"
+            if len([each for each in lost if each.workflow_id != death]) >= MAX_LOST_IN_STEP:
+                _log.error(
+                    "a job is given up: its worker ended in the same step again and again",
+                    workflow=workflow_id,
+                )
                 self._client.cancel_workflow(workflow_id)
                 dropped += 1
             else:
-                self._enqueue_marker(f"{marker}{uuid.uuid4().hex}")
+                self._enqueue_marker(death)
         return dropped
 
     def _enqueue_marker(self, workflow_id: str) -> None:
@@ -415,11 +424,11 @@ class Engine:
         return count
 
     def forget_job(self, job_id: str) -> None:
-        """Deletes all workflows of a job: what they were given, and what their steps returned."""
-        found = self._client.list_workflows(
+        """Deletes the workflows whose ids begin with the job's: what they were given, and what their
+        steps returned. A RESUME, which holds only ids, stays until `forget`."""
+        while found := self._client.list_workflows(
             workflow_id_prefix=job_id, limit=MANY, load_input=False, load_output=False
-        )
-        if found:
+        ):
             self._client.delete_workflows([workflow.workflow_id for workflow in found])
 
     def drop(self, workflow_id: str) -> None:

@@ -120,7 +120,8 @@ def read_page(source: str, *, limit_chars: int = MAX_SHOWN_CHARS) -> Page:
 
 
 def read_line(source: str) -> Page:
-    """A text that is no Markdown, such as a title or a log: only unseen characters are left out."""
+    """A text that is no Markdown, such as a title: only characters that a reader does not see are left
+    out."""
     source = source.replace("\r\n", "\n")
     text = remove_unseen(source.translate(_ODD_LINE_ENDS))
     return Page(text, left_out=(UNSEEN,) if text != source else ())

@@ -57,7 +57,7 @@ PACKAGE = '{"scripts": {"test": "jest"}, "dependencies": {"a": "1"}}'
         (".github/workflows/ci.yml", "a\n", "b\n", ".github/workflows/ci.yml runs in CI."),
         (".github/actions/x/action.yml", None, "b\n", "/action.yml runs in CI."),
         ("Makefile", "test:\n\tpytest\n", "test:\n\ttrue\n", "Makefile runs in CI."),
-        (".github/CODEOWNERS", "* @a\n", "", ".github/CODEOWNERS decides reviews."),
+        (".github/CODEOWNERS", "* @a\n", "", ".github/CODEOWNERS decides reviews,"),
     ],
 )
 def test_it_is_told(path: str, old: str | None, new: str | None, told: str) -> None:
