@@ -75,6 +75,7 @@ class Repository(BaseModel):
 
 class Installation(BaseModel):
     id: Number
+    updated_at: str = ""
 
 
 class OldValue(BaseModel):

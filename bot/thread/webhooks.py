@@ -49,7 +49,7 @@ MAX_NAME_CHARS = 60
 MAX_TIME_CHARS = 40
 MAX_HUNK_CHARS = 8_000
 """Of a longer hunk the end is kept: the commented line is there."""
-_REMOVALS = {"installation": "deleted", "installation_repositories": "removed"}
+_REMOVALS = (("installation", "deleted"), ("installation_repositories", "removed"))
 MAX_ATTEMPTS = 5
 """A delivery that failed so often is left to the operator."""
 _DELIVERY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
@@ -131,7 +131,12 @@ def _parse_removal(delivery: Delivery, received_at: str) -> Job | Ignored:
         tuple(target.repo for target in targets),
     )
     target = Target("", payload.installation.id)
-    return replace(_job(delivery, target, Command("forget"), received_at), removal=removal)
+    job = replace(
+        _job(delivery, target, Command("forget"), received_at),
+        removal=removal,
+        given_at=payload.installation.updated_at,
+    )
+    return _of_event(job, delivery.event, payload.installation.updated_at, *removal.keys)
 
 
 def _check_json_object(body: bytes) -> None:
@@ -340,7 +345,8 @@ def choose_redeliveries(attempts: Iterable[DeliveryAttempt]) -> tuple[int, ...]:
             "edited",
             "completed",
         )
-        if is_command or attempt.action == _REMOVALS.get(attempt.event):
+        is_removal = (attempt.event, attempt.action) in _REMOVALS
+        if is_command or is_removal:
             by_guid.setdefault(attempt.guid, []).append(attempt)
     chosen = []
     for tries in by_guid.values():

@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Callable, Collection, Iterator
 
 _UNSEEN = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+    "[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
     "\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
     "\U0001bca0-\U0001bca3\U0001d159\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
     r"|\r(?!\n)"
@@ -37,6 +37,7 @@ _JOINING = re.compile(
 )
 """Letters of scripts in which a joiner between two letters changes their shapes: Arabic, the scripts
 of India, of South-East Asia, and Mongolian."""
+_WITHOUT_SPACES = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
 _IDEOGRAPH = re.compile("[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 
 _TWINS = dict(
@@ -96,7 +97,9 @@ def find_look_alikes(text: str, known: Collection[str] = ()) -> Iterator[str]:
         word = found[0]
         twin = _STYLED.sub(lambda letter: unicodedata.normalize("NFKC", letter[0]), word)
         twin = twin.translate(_TO_TWINS)
-        if twin != word and twin.isascii() and (_ASCII_LETTER.search(word) or twin in known):
+        is_alike = twin != word and twin.isascii()
+        # A word of one letter is in every language one of its own.
+        if is_alike and (_ASCII_LETTER.search(word) or (len(word) > 1 and twin in known)):
             yield word
 
 
@@ -113,7 +116,12 @@ def _is_in_place(text: str, index: int) -> bool:
     character = text[index]
     before, after = text[index - 1 : index] if index else "", text[index + 1 : index + 2]
     if character in _DIRECTION_MARKS:
-        return _is_right_to_left(before) or _is_right_to_left(after)
+        near = text[max(0, index - 3) : index] + after
+        return any(map(_is_right_to_left, near))
+    if character == "\u200b":  # between words that are written without spaces
+        return bool(_WITHOUT_SPACES.match(before) and _WITHOUT_SPACES.match(after))
+    if character == "\u2800":  # the empty one of the braille patterns
+        return "\u2800" <= before <= "\u28ff" or "\u2800" <= after <= "\u28ff"
     if character in _VARIATIONS:
         return _takes_variation(before)
     if character in _MONGOLIAN_VARIATIONS:
@@ -135,16 +143,16 @@ def _takes_variation(base: str) -> bool:
     digits of keycaps, and ideographs."""
     if not base:
         return False
-    is_symbol = unicodedata.category(base) in ("So", "Sm", "Sk", "Po") and ord(base) > 0x7F
-    return is_symbol or base in "#*0123456789" or bool(_IDEOGRAPH.match(base))
+    is_symbol = unicodedata.category(base) in ("So", "Sm", "Sk", "Po", "Pd") and ord(base) > 0x7F
+    return is_symbol or base in "#*0123456789\u2139" or bool(_IDEOGRAPH.match(base))
 
 
 def _joins(before: str, joiner: str, after: str) -> bool:
     """Whether a joiner stands between two letters whose shapes it changes, or two emoji."""
+    if before and _JOINING.match(before[-1]):
+        return True  # also at the end of a word: the form of its last letter
     if not before or not after:
         return False
-    if _JOINING.match(before[-1]):
-        return bool(_JOINING.match(after))
     last = before[-1]
     if last in _VARIATIONS or "\U0001f3fb" <= last <= "\U0001f3ff":  # a skin tone
         last = before[0]

@@ -247,4 +247,4 @@ def test_the_short_comment_fits_whatever_the_report_holds() -> None:
         words = render_short_comment(report)
         assert len(words.encode("utf-16-le")) // 2 <= 65_536
         assert words.startswith("<!-- tinygen:job=d-1 state=done -->\n")
-        assert words.endswith("It is kept at `/jobs/d-1`.\n")
+        assert words.endswith("The operator finds it at `/jobs/d-1`.\n")

@@ -44,7 +44,10 @@ _FIXED = {
     "MALLOC_ARENA_MAX": "2",
 }
 # With SIGXFSZ ignored, git reports "File too large" instead of dying without a message.
-_LIMITED = 'trap "" XFSZ && ulimit -f "$0" && ulimit -v "$1" && shift && exec git "$@"'
+# A limit that cannot be set is stricter already.
+_LIMITED = (
+    'trap "" XFSZ; ulimit -f "$0" 2>/dev/null; ulimit -v "$1" 2>/dev/null; shift; exec git "$@"'
+)
 _ULIMIT_BLOCK_BYTES = 512
 _ULIMIT_MEMORY_BYTES = 1024
 _CHUNK_BYTES = 1 << 16

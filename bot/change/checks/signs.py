@@ -29,21 +29,25 @@ _MAX_NAMED = 5
 
 _TEST = re.compile(
     r"^[ \t]*+(?:async )?def (?P<py>test\w*)"
-    r"|^[ \t]*+(?:it|test)(?:\.only)?\(\s*+(?P<js>['\"`][^\n]{1,100})"
+    r"|^[ \t]*+(?:it|test)(?:\.(?:only|each|concurrent)\b[^\n('\"]{0,40}(?:\([^\n)]{0,200}\))?)?"
+    r"\(\s*+(?P<js>['\"`][^'\"`\n]{1,100})"
     r"|^func (?P<go>(?:Test|Fuzz|Benchmark)\w*)"
     r"|^[ \t]*+#\[(?P<rs>(?:\w{1,20}::)?test)\]"
     r"|^[ \t]*+@(?P<java>Test|ParameterizedTest)\b"
-    r"|^[ \t]*+(?P<rb>(?:it|specify|test) ['\"][^\n]{1,100})"
-    r"|function (?P<php>test\w+)",
+    r"|^[ \t]*+(?P<rb>(?:it|specify|test) ['\"][^'\"\n]{1,100})"
+    r"|function (?P<php>test\w+)"
+    r"|^[ \t]*+\[(?P<cs>Fact|Theory|TestMethod|Test)\b"
+    r"|^TEST(?:_[FP])?\((?P<cpp>\w+, ?\w+)",
     re.MULTILINE,
 )
 _SKIP = re.compile(
     r"pytest\.(?:mark\.)?(?:skip|skipif|xfail)\b|unittest\.skip|\bskipTest\(|\b(?:it|test|describe|suite)\.(?:skip|todo)\b"
     r"|\bx(?:it|test|describe)\(|\bt\.Skip(?:Now|f)?\(|#\[ignore\b|@(?:Ignore|Disabled)\b|\bmarkTestSkipped\("
-    r"|\b(?:it|test|describe)\.only\b|\bcollect_ignore\b"
+    r"|\b(?:it|test|describe)\.only\b|\bcollect_ignore\b|\bpytest_(?:collection_modifyitems|ignore_collect)\b"
+    r"|\b__test__ = False"
 )
 _ASSERTION = re.compile(
-    r"\bassert\w*\b|\bexpect\(|\brequire\.\w+\(|\bt\.(?:Error|Fatal)f?\(|\.should\b|\bpytest\.raises\b"
+    r"\bassert\w*\b|\bexpect\(|\brequire\.\w+\(|\bt\.(?:Error|Fatal)f?\(|\.should\b|\bpytest\.(?:raises|warns|deprecated_call)\b"
 )
 _SILENCER = re.compile(
     r"#\s*noqa|#\s*type:\s*ignore|#\s*pragma:\s*no cover|\bpylint:\s*disable|\beslint-disable"
@@ -66,7 +70,8 @@ _CI = re.compile(
     r"^\.github/(?:workflows|actions)/|(?:^|/)action\.ya?ml$|^\.circleci/|^\.gitlab-ci\.yml$|^\.gitlab/|^\.buildkite/"
     r"|(?:^|/)(?:Jenkinsfile|azure-pipelines\.ya?ml|\.travis\.yml|appveyor\.ya?ml|bitbucket-pipelines\.yml|\.drone\.yml)$"
     r"|(?:^|/)(?:GNUm|m|M)akefile$|(?:^|/)(?:Docker|Container)file[^/]*$|(?:^|/)justfile$|(?:^|/)Taskfile\.ya?ml$|(?:^|/)setup\.py$"
-    r"|(?:^|/)build\.rs$|(?:^|/)\.npmrc$|(?:^|/)pip\.conf$",
+    r"|(?:^|/)build\.rs$|(?:^|/)\.npmrc$|(?:^|/)\.yarnrc(?:\.yml)?$|(?:^|/)pip\.conf$|^\.github/scripts/|^\.husky/"
+    r"|(?:^|/)lefthook\.ya?ml$|(?:^|/)Rakefile$|(?:^|/)(?:ci|\.ci)/[^/]+$|(?:^|/)ci\.sh$",
     re.IGNORECASE,
 )
 _REVIEWS = re.compile(
@@ -74,22 +79,37 @@ _REVIEWS = re.compile(
     r"|^\.github/(?:auto_assign|labeler|rulesets?)[^/]*",
     re.IGNORECASE,
 )
-_DEPENDENCY_FIELDS = word_set(
-    "dependencies devDependencies peerDependencies optionalDependencies overrides resolutions"
+_JSON_DEPENDENCIES = word_set(
+    """dependencies devDependencies peerDependencies optionalDependencies overrides resolutions require
+    require-dev"""
 )
-_MANIFEST_LINES: dict[str, re.Pattern[str]] = {
-    "go.mod": re.compile(r"^\s*+(?:require\s++)?([\w.-]+(?:/[\w.~-]+)+)\s+v\d", re.MULTILINE),
-    "Cargo.toml": re.compile(r"^([\w-]+)\s*=\s*(?:\"[\d^~*<>=]|\{)", re.MULTILINE),
-    "pyproject.toml": re.compile(
-        r"^\s*+[\"']([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]\n]*\])?\s*(?:[<>=!~;@][^\"'\n]*)?[\"'],?\s*(?:#.*)?$"
-        r"|^([A-Za-z0-9][\w-]*)\s*=\s*[\"'][\^~<>=*\d]",
+_JSON_CHECKS = word_set(
+    "jest eslintConfig mocha nyc c8 vitest ava tap lint-staged prettier xo standard"
+)
+_DEPENDENCY_SECTION = re.compile(
+    r"(?:.*[.-])?(?:dependencies|packages|dependency-groups)(?:\..+)?|project\.optional-dependencies"
+)
+_DEPENDENCY_LIST = re.compile(r"^(?:dependencies|requires|dev-dependencies)\s*=\s*\[")
+_CHECK_SECTION = re.compile(
+    r"tool\.(?:pytest|ruff|mypy|coverage|pylint|flake8|pyright|black|isort|tox)\b.*"
+)
+_SECTION = re.compile(r"^\[{1,2}([^\[\]\n]{1,200})\]{1,2}\s*(?:#.*)?$")
+_TOML_NAME = re.compile(r"^([A-Za-z0-9][\w.-]*)\s*=\s*(?=[\"'{\[])")
+_QUOTED = re.compile(
+    r"[\"']([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*(@[^\"']*)?(?:[<>=!~;][^\"']*)?[\"']"
+)
+_LINES: dict[str, re.Pattern[str]] = {
+    "go.mod": re.compile(
+        r"^\s*+(?:require\s++)?([\w.-]+(?:/[\w.~-]+)+)\s+v\d|=>\s*+([\w.-]+(?:/[\w.~-]+)+)",
         re.MULTILINE,
     ),
     "Gemfile": re.compile(r"^\s*+gem\s+['\"]([\w.-]+)", re.MULTILINE),
-    "Pipfile": re.compile(r"^([A-Za-z0-9][\w.-]*)\s*=", re.MULTILINE),
-    "composer.json": re.compile(r"\"([\w.-]+/[\w.-]+)\"\s*:"),
 }
-_REQUIREMENT = re.compile(r"^([A-Za-z0-9][\w.-]*)", re.MULTILINE)
+_REQUIREMENT = re.compile(
+    r"^([A-Za-z0-9][\w.-]*(?:\[[^\]\n]*\])?\s*(?:@[^\n]*)?)(?:[<>=!~;#\s\\]|$)"
+    r"|^(--?(?:extra-)?index-url[ =]\S+|-i \S+)",
+    re.MULTILINE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +138,10 @@ def find_signs(base: RepositoryView, changes: Changes) -> tuple[Sign, ...]:
     """What the change does to tests, checks, dependencies, CI and reviews; MAX_SIGNS at most. Files
     over MAX_FILE_BYTES are told by their names alone."""
     files = [_read(base, path, change) for path, change in sorted(changes.items())]
-    tests = [each for each in files if classify_path(each.path) == "test"]
+    # Rust's tests stand beside the code.
+    tests = [
+        each for each in files if classify_path(each.path) == "test" or each.path.endswith(".rs")
+    ]
     signs = [*_tests(tests)]
     for each in files:
         signs += _checks(each)
@@ -147,6 +170,7 @@ def _tests(files: Iterable[_File]) -> Iterator[Sign]:
     files = list(files)
     old = Counter(name for each in files for name in _test_names(each.old))
     removed = old - Counter(name for each in files for name in _test_names(each.new))
+    skipped_everywhere = sum(each.gains(_SKIP) for each in files)
     lost_everywhere = -sum(each.gains(_ASSERTION) for each in files)
     for each in files:
         gone = removed & (Counter(_test_names(each.old)) - Counter(_test_names(each.new)))
@@ -157,7 +181,7 @@ def _tests(files: Iterable[_File]) -> Iterator[Sign]:
                 each.path,
                 f"{each.path}: {_count(gone.total(), 'test')} removed{_named(gone)}.",
             )
-        skipped = each.gains(_SKIP)
+        skipped = min(each.gains(_SKIP), skipped_everywhere)
         if skipped > 0:
             yield Sign(
                 "tests",
@@ -175,7 +199,7 @@ def _test_names(text: str) -> list[str]:
 
 def _checks(file: _File) -> Iterator[Sign]:
     silenced = file.gains(_SILENCER)
-    if silenced > 0:
+    if silenced > 0 and classify_path(file.path) != "docs":
         yield Sign(
             "checks",
             file.path,
@@ -188,7 +212,9 @@ def _checks(file: _File) -> Iterator[Sign]:
     old, new = _bounds(file.old), _bounds(file.new)
     if any(new.get(name, 0.0) < bound for name, bound in old.items()):
         yield Sign("checks", file.path, f"{file.path}: a bound of a check is lowered.")
-    elif _CHECK_CONFIG.search(file.path):
+    elif _CHECK_CONFIG.search(file.path) or (
+        _check_settings(file.path, file.old) != _check_settings(file.path, file.new)
+    ):
         yield Sign("checks", file.path, f"{file.path} says what checks look for.")
 
 
@@ -216,19 +242,69 @@ def _dependencies(file: _File) -> Iterator[Sign]:
 
 
 def _required(path: str, text: str) -> set[str]:
-    """The names that a manifest requires; empty for any other file."""
+    """The names that a manifest requires, with the address of one that comes from elsewhere; empty
+    for any other file."""
     name = path.rpartition("/")[2]
-    if name == "package.json":
+    if name in ("package.json", "composer.json"):
         fields = _json_object(text)
-        found = [key for field in _DEPENDENCY_FIELDS for key in _mapping(fields.get(field))]
+        found = [
+            f"{key} {value}" if "://" in str(value) or str(value).startswith("git") else key
+            for field in _JSON_DEPENDENCIES
+            for key, value in _mapping(fields.get(field)).items()
+        ]
     elif is_requirements(path):
-        found = _REQUIREMENT.findall(text)
-    elif name in _MANIFEST_LINES:
-        matches = _MANIFEST_LINES[name].finditer(text)
-        found = [next(filter(None, match.groups())) for match in matches]
+        found = [" ".join(filter(None, each)).strip() for each in _REQUIREMENT.findall(text)]
+    elif name in _LINES:
+        found = [next(filter(None, each.groups())) for each in _LINES[name].finditer(text)]
+    elif name in ("pyproject.toml", "Cargo.toml", "Pipfile"):
+        found = list(_toml_dependencies(text))
     else:
         found = []
     return set(found)
+
+
+def _toml_dependencies(text: str) -> Iterator[str]:
+    """Of the sections and lists that hold dependencies, line by line."""
+    section, is_in_list = "", False
+    for line in (each[:1_000].strip() for each in text.split("\n")):
+        heading = _SECTION.match(line)
+        if heading:
+            section, is_in_list = heading[1].strip(), False
+            if _DEPENDENCY_SECTION.fullmatch(section) and section.rpartition(".")[0].endswith(
+                "dependencies"
+            ):
+                yield section.rpartition(".")[2]
+            continue
+        is_of_dependencies = bool(_DEPENDENCY_SECTION.fullmatch(section))
+        named = _TOML_NAME.match(line)
+        if is_of_dependencies and named and "[" not in line[named.end() : named.end() + 1]:
+            yield named[1] + (f" {line[named.end() :]}" if "git" in line or "url" in line else "")
+        is_in_list = (
+            is_in_list
+            or bool(_DEPENDENCY_LIST.match(line))
+            or bool(is_of_dependencies and line.endswith("["))
+        )
+        if is_in_list or (is_of_dependencies and "= [" in line):
+            yield from (f"{each[0]} {each[1]}".strip() for each in _QUOTED.findall(line))
+        is_in_list = is_in_list and not line.endswith("]")
+
+
+def _check_settings(path: str, text: str) -> object:
+    """What a manifest says of checks."""
+    name = path.rpartition("/")[2]
+    if name == "package.json":
+        fields = _json_object(text)
+        return {key: fields[key] for key in fields if key in _JSON_CHECKS}
+    if name != "pyproject.toml":
+        return None
+    lines: list[str] = []
+    section = ""
+    for line in text.split("\n"):
+        heading = _SECTION.match(line[:1_000].strip())
+        section = heading[1].strip() if heading else section
+        if _CHECK_SECTION.fullmatch(section) and line.strip():
+            lines.append(line.strip())
+    return lines
 
 
 def _scripts(path: str, text: str) -> object:

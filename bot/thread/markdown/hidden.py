@@ -17,15 +17,12 @@ def name_set(names: str) -> frozenset[str]:
 
 KNOWN_TAGS = name_set(
     """a abbr b bdo blockquote br caption cite code dd del details dfn div dl dt em figcaption
-    figure h1 h2 h3 h4 h5 h6 hr i img ins kbd li mark ol p picture pre q rp rt ruby s samp
+    figure h1 h2 h3 h4 h5 h6 hr i img ins kbd li mark ol p picture pre q rt ruby s samp
     section small source span strike strong sub summary sup table tbody td tfoot th thead time
     tr tt ul var wbr"""
 )
 """The tags that GitHub lets through: https://github.com/gjtorikian/html-pipeline"""
-WITHOUT_CONTENT = name_set(
-    """script style svg math template noscript iframe noembed noframes plaintext xmp title textarea
-    video audio object select"""
-)
+WITHOUT_CONTENT = name_set("script style rp")
 """Elements whose content a page does not show as text."""
 
 _COMMENTS = "HTML comments and declarations"

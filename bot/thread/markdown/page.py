@@ -49,8 +49,17 @@ _ATTRIBUTES: dict[str, set[str]] = {
     "strong": {"data-mark"},
 }
 _MARKS = ("*", "_", "**", "__")
-_LANGUAGE = re.compile(r"[a-z][a-z0-9+#._-]{0,11}")
-"""Of a block of code. The page does not show it: other words there are no language."""
+_LANGUAGES = name_set(
+    """asm awk bash bat batch c c# c++ clojure cmake cmd console cpp cs csharp css cuda dart diff
+    docker dockerfile dot elixir elm erlang fish fortran fsharp gherkin glsl go gradle graphql groovy
+    haskell hcl hlsl html http ini java javascript jinja js json json5 jsonc jsx julia kotlin kt latex
+    less lisp log lua make makefile markdown matlab md mermaid nginx nim nix objective-c objc ocaml
+    patch perl php plaintext plist powershell prolog properties proto protobuf ps1 py pycon pytb
+    python python3 r rb regex rs rst ruby rust sass scala scheme scss sh shell shell-session solidity
+    sql suggestion svelte swift tcl terraform tex text toml ts tsx txt typescript v vb verilog vhdl
+    vim vue wasm xml yaml yml zig zsh"""
+)
+"""Of blocks of code. The page does not show it, so another word there is none."""
 _BLOCKS = name_set(
     """blockquote caption dd details div dl dt figcaption figure h1 h2 h3 h4 h5 h6 hr li ol p pre
     section summary table tbody tfoot thead tr ul"""
@@ -76,6 +85,13 @@ _SPACES = re.compile(r"[ \t\f\v]+")
 _ODD_LINE_ENDS = dict.fromkeys((0x85, 0x2028, 0x2029), " ")
 CUT = "what is beyond the limit of length"
 UNSEEN = "characters without a shape"
+DRAWN = "the source of drawings and formulas"
+_DRAWN = re.compile(
+    r"^[ \t>]*+(?:`{3,}|~{3,})\s{0,3}(?:mermaid|math|geojson|topojson|stl)\b"
+    r"|\\(?:[hv]?phantom|color|textcolor|def|newcommand)\b",
+    re.MULTILINE | re.IGNORECASE,
+)
+"""The model is shown it; a page draws it, without its comments and what is white on white."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +127,8 @@ def read_page(source: str, *, limit_chars: int = MAX_SHOWN_CHARS) -> Page:
     shown = reader.text()
     text = remove_unseen(shown.translate(_ODD_LINE_ENDS))
     kinds = hidden_kinds(source[:MAX_SOURCE_CHARS], rendered, shown)
+    if _DRAWN.search(source):
+        kinds.append(DRAWN)
     if text != shown or remove_unseen(source) != source:
         kinds.append(UNSEEN)
     if len(source) > MAX_SOURCE_CHARS or len(text) > limit_chars:
@@ -136,7 +154,7 @@ def join_kinds(pages: Iterable[Page]) -> tuple[str, ...]:
 def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": True, "maxNesting": _MAX_NESTING})
     parser.enable(["table", "strikethrough"])
-    parser.use(footnote_plugin, inline=False, always_match_refs=True)
+    parser.use(footnote_plugin, inline=False)
     parser.core.ruler.before("footnote_tail", "first_footnotes", _keep_first_footnotes)
     # GitHub makes a link without an address of an address that it does not allow.
     parser.validateLink = _take_any_address  # type: ignore[method-assign]
@@ -245,7 +263,11 @@ class _PageReader(HTMLParser):
         given = {name: value or "" for name, value in attrs}
         if tag in _CODE:
             self._begin_code(tag, given)
-        elif not self._open_code:
+        elif self._open_code:
+            self._code.append("\n" if tag == "br" or tag in _BLOCKS else "")
+        elif self._is_in_row and (tag == "br" or tag in _BLOCKS - {"tr"}):
+            self._line.append(" ")
+        else:
             self._begin(tag, given)
         if tag == "a" and given.get("href"):
             self.links.append(given["href"])
@@ -272,6 +294,8 @@ class _PageReader(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag in _CODE:
             self._end_code(tag)
+        elif self._is_in_row and tag in _BLOCKS - {"tr", "table", "thead", "tbody", "tfoot"}:
+            self._line.append(" ")
         elif not self._open_code:
             self._end(tag)
 
@@ -326,8 +350,8 @@ class _PageReader(HTMLParser):
     def _begin_code(self, tag: str, given: Mapping[str, str]) -> None:
         if not self._open_code:
             self._code = []
-            language = (given.get("lang", "").split() or [""])[0]
-            self._language = language if _LANGUAGE.fullmatch(language) else ""
+            language = (given.get("lang", "").lower().split() or [""])[0]
+            self._language = language if language in _LANGUAGES else ""
             if tag == "pre":
                 self._end_line(apart=True)
         self._open_code.append(tag)

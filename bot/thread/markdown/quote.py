@@ -39,7 +39,7 @@ bots. Lists are left."""
 _BACKTICKS = re.compile(r"`++")
 
 _ACTIVE_IN_COMMIT = re.compile(
-    r"[@#](?=\w)|\bGH-(?=\d)|:(?=//)|/(?=(?:issues|pull)/\d)|\[(?=\s*+(?:skip|ci|no|actions)\b)"
+    r"[@#](?=\w)|\bGH-(?=\d)|:(?=//)|/(?=(?:issues|pull)/\d)|\[(?=\s*+(?:skip|ci|no|actions)\b|[^\]\n]{0,30}\bskip\b)"
     r"|\*(?=\*\*NO_CI)|^(?=---)|^[ \t]*+(?:[A-Za-z]++(?:-[A-Za-z]++)++|BREAKING CHANGE)(?=:)",
     re.IGNORECASE | re.MULTILINE,
 )

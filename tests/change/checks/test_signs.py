@@ -18,6 +18,8 @@ def signs(path: str, old: str | None, new: str | None, **others: str) -> list[Si
 
 
 PYTHON = "def test_a():\n    assert f() == 1\n\n\ndef test_b():\n    assert g() == 2\n"
+PROJECT = '[project]\ndependencies = ["a"]\n\n[tool.mypy]\nstrict = true\n'
+CARGO = '[package]\nname = "x"\n\n[dependencies]\na = "1"\n'
 PACKAGE = '{"scripts": {"test": "jest"}, "dependencies": {"a": "1"}}'
 
 
@@ -50,9 +52,18 @@ PACKAGE = '{"scripts": {"test": "jest"}, "dependencies": {"a": "1"}}'
         ("requirements.txt", "a==1\n", "a==1\nevil==2\n", "a new dependency (evil)."),
         ("package.json", PACKAGE, PACKAGE.replace('"a": "1"', '"a": "1", "b": "2"'), "(b)."),
         ("package.json", PACKAGE, PACKAGE.replace("jest", "true"), "package.json runs in CI."),
-        ("pyproject.toml", 'd = [\n  "a>=1",\n]\n', 'd = [\n  "a>=1",\n  "b",\n]\n', "(b)."),
+        ("pyproject.toml", PROJECT, PROJECT.replace('"a"', '"a", "b"'), "a new dependency (b)."),
+        (
+            "pyproject.toml",
+            PROJECT,
+            PROJECT.replace("= true", "= false"),
+            "says what checks look for",
+        ),
+        ("requirements.txt", "a==1\n", "a @ git+https://evil.example/x\n", "a new dependency (a @"),
         ("go.mod", "require a.org/b v1.0.0\n", "require a.org/c v1.0.0\n", "(a.org/c)."),
-        ("Cargo.toml", 'a = "1"\n', 'a = "1"\nb = { version = "1" }\n', "(b)."),
+        ("Cargo.toml", CARGO, CARGO + 'b = { version = "1" }\n', "(b)."),
+        ("Cargo.toml", CARGO, CARGO + '[dependencies.c]\ngit = "x"\n', "c"),
+        ("src/lib.rs", "#[test]\nfn a() {}\n", "", "src/lib.rs: 1 test removed"),
         ("uv.lock", "a\n", "b\n", "uv.lock fixes what is installed."),
         (".github/workflows/ci.yml", "a\n", "b\n", ".github/workflows/ci.yml runs in CI."),
         (".github/actions/x/action.yml", None, "b\n", "/action.yml runs in CI."),
@@ -75,6 +86,13 @@ def test_it_is_told(path: str, old: str | None, new: str | None, told: str) -> N
         ("requirements.txt", "a==1\n", "a==2\n"),
         ("package.json", PACKAGE, PACKAGE.replace('"1"', '"2"')),
         ("package.json", "{", "[["),
+        (
+            "pyproject.toml",
+            PROJECT,
+            PROJECT + '[tool.x]\npython_version = "3.11"\nselect = ["E"]\n',
+        ),
+        ("Cargo.toml", CARGO, CARGO.replace('"x"', '"x"\nedition = "2021"')),
+        ("CHANGELOG.md", "a\n", "`# noqa` and `eslint-disable` are read.\n"),
         ("docs/Makefile.md", "a\n", "b\n"),
     ],
 )

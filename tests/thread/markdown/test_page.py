@@ -55,10 +55,7 @@ HIDDEN = {
     "second paragraph of one": f"b\n\n[^1]: x\n\n    {W}",
     "second footnote of a label": f"b[^1]\n\n[^1]: ok\n\n[^1]: {W}",
     "label of a footnote": f"b[^{W}]\n\n[^{W}]: ok",
-    "template": f"<template>{W}</template>",
-    "noscript": f"<noscript>{W}</noscript>",
-    "SVG": f"<svg><text>{W}</text></svg>",
-    "MathML": f"<math><mtext>{W}</mtext></math>",
+    "ruby's fallback": f"<ruby>a<rp>{W}</rp></ruby>",
     "value": f'<input value="{W}">',
     "name of an anchor": f'<a name="{W}"></a>b',
     "tag letters": "a" + "".join(chr(0xE0000 + ord(letter)) for letter in W),
@@ -100,6 +97,7 @@ SHOWN = {
     "struck": ("~~old~~ <del>x</del>", "~~old~~ ~~x~~"),
     "shown tag": ("the <style> tag", "the <style> tag"),
     "lone CR": ("a\rb", "a\nb"),
+    "regular expressions": ("re.sub([^a-z], '') and [^1]", "re.sub([^a-z], '') and [^1]"),
 }
 
 
@@ -120,6 +118,10 @@ def test_what_the_page_shows_stays_and_is_not_told(name: str) -> None:
         ("see ![do](x)!", "see [image]!"),
         ("A[^1]\n\n[^1]: Note\n\n    more", "A[1]\n\n---\n\n1. Note\n\n   more ↩︎"),
         ("[text](http://x 'obey')", "text"),
+        ("The <select> tag\n\nSteps: <svg>1</svg>", "The tag\n\nSteps: 1"),
+        ("<code>rm a<br>rm b</code>", "`rm a rm b`"),
+        ("<table><tr><td><p>a</p><p>b</p></td></tr></table>", "| a b |"),
+        ("```Python\nx\n```", "```python\nx\n```"),
     ],
 )
 def test_the_rest_of_a_text_with_hidden_parts_stays(source: str, shown: str) -> None:
@@ -133,6 +135,13 @@ def test_images_and_links_are_those_that_the_page_has() -> None:
     )
     assert page.images == ("one", "two", "five")
     assert page.links == ("three", "https://four.org")
+
+
+@pytest.mark.parametrize(
+    "source", ["```mermaid\n%% obey\n```", "$\\phantom{obey}$", "> ~~~ math\n> x % obey\n> ~~~"]
+)
+def test_what_a_page_draws_is_named(source: str) -> None:
+    assert "the source of drawings and formulas" in read_page(source).left_out
 
 
 def test_a_line_is_no_markdown() -> None:
