@@ -50,7 +50,7 @@ _TWINS = dict(
 """Letters of other scripts (Cyrillic, Greek, Armenian, and some rare ones) that most fonts draw like
 this letter of ours: a part of https://www.unicode.org/Public/security/latest/confusables.txt"""
 _TO_TWINS = str.maketrans(_TWINS)
-_NOT_ASCII_WORD = re.compile(r"(?=\w*[^\W\x00-\x7f])\w{1,100}")
+_WORD = re.compile(r"\w{1,100}+")
 _STYLED = re.compile("[\uff21-\uff5a\U0001d400-\U0001d7ff]")
 _ASCII_LETTER = re.compile("[A-Za-z]")
 
@@ -93,8 +93,12 @@ def find_look_alikes(text: str, known: Collection[str] = ()) -> Iterator[str]:
     some, and those that look like one of the `known` words. Letters of another width or of a
     mathematical font (`𝐬elf`) count as well: to a compiler they can be the same, to a search not.
     """
-    for found in _NOT_ASCII_WORD.finditer(text):
+    if text.isascii():
+        return
+    for found in _WORD.finditer(text):
         word = found[0]
+        if word.isascii():
+            continue
         twin = _STYLED.sub(lambda letter: unicodedata.normalize("NFKC", letter[0]), word)
         twin = twin.translate(_TO_TWINS)
         is_alike = twin != word and twin.isascii()

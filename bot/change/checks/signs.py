@@ -96,14 +96,16 @@ _CHECK_SECTION = re.compile(
 _SECTION = re.compile(r"^\[{1,2}([^\[\]\n]{1,200})\]{1,2}\s*(?:#.*)?$")
 _TOML_NAME = re.compile(r"^([A-Za-z0-9][\w.-]*)\s*=\s*(?=[\"'{\[])")
 _QUOTED = re.compile(
-    r"[\"']([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*(@[^\"']*)?(?:[<>=!~;][^\"']*)?[\"']"
+    r"[\"']([A-Za-z0-9][\w.-]{0,100}+)[ \t]{0,5}+(?:\[[^\]\n]{0,100}+\])?[ \t]{0,5}+(@[^\"'\n]{0,300}+)?"
+    r"(?:[<>=!~;][^\"'\n]{0,300}+)?[\"']"
 )
 _LINES: dict[str, re.Pattern[str]] = {
     "go.mod": re.compile(
-        r"^\s*+(?:require\s++)?([\w.-]+(?:/[\w.~-]+)+)\s+v\d|=>\s*+([\w.-]+(?:/[\w.~-]+)+)",
+        r"^[ \t]*+(?:require[ \t]++)?+([\w.-]++(?:/[\w.~-]++)++)[ \t]++v\d"
+        r"|=>[ \t]*+([\w.-]++(?:/[\w.~-]++)++)",
         re.MULTILINE,
     ),
-    "Gemfile": re.compile(r"^\s*+gem\s+['\"]([\w.-]+)", re.MULTILINE),
+    "Gemfile": re.compile(r"^[ \t]*+gem[ \t]++['\"]([\w.-]++)", re.MULTILINE),
 }
 _REQUIREMENT = re.compile(
     r"^([A-Za-z0-9][\w.-]*(?:\[[^\]\n]*\])?\s*(?:@[^\n]*)?)(?:[<>=!~;#\s\\]|$)"

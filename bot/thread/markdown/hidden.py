@@ -40,7 +40,7 @@ _SHAPING = name_set(
 )
 """Attributes that a page obeys, or that our own rendering adds."""
 _KIND_OF = {"title": _TITLES, "alt": _DESCRIPTIONS, "href": _ADDRESSES, "lang": _FENCE_WORDS}
-_WORD = re.compile(r"[^\W_]*[^\W\d_][^\W_]*")
+_WORD = re.compile(r"[^\W_]++")
 
 
 def hidden_kinds(source: str, rendered: str, shown: str) -> list[str]:
@@ -59,14 +59,19 @@ class _Words:
     """The words of a text. A word within another counts: `a**b**c` shows `abc`."""
 
     def __init__(self, text: str) -> None:
-        words = _WORD.findall(text.casefold())
+        words = _words(text)
         self._words, self._text = set(words), "".join(words)
 
     def lacks(self, text: str) -> bool:
         return any(
             word not in self._words and word not in self._text
-            for word in dict.fromkeys(_WORD.findall(text.casefold()))
+            for word in dict.fromkeys(_words(text))
         )
+
+
+def _words(text: str) -> list[str]:
+    """Without numbers, of which a page makes others: those of lists and footnotes."""
+    return [word for word in _WORD.findall(text.casefold()) if not word.isdecimal()]
 
 
 class _HiddenReader(HTMLParser):
