@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from dbos import DBOS
+
 from bot.jobs.engine import FLAG, NOTHING, RESUME, Engine, Resumption, Workflow
 from bot.jobs.workflows import CANCEL, JobReference
 from tests.polling import poll
@@ -30,7 +32,8 @@ def steps(*names: str) -> Body:
 
 
 @contextmanager
-def running(root: Path, body: Body, done: list[str]) -> Iterator[Engine]:
+def running(root: Path, body: Body, done: list[str], *, dies: bool = False) -> Iterator[Engine]:
+    """An engine that is stopped at the end, or ends without a word."""
     engine = Engine(
         f"sqlite:///{root}/jobs.sqlite",
         executor_id="local",
@@ -49,7 +52,10 @@ def running(root: Path, body: Body, done: list[str]) -> Iterator[Engine]:
     try:
         yield engine
     finally:
-        engine.stop(0)
+        if dies:
+            DBOS.destroy(workflow_completion_timeout_sec=0, destroy_registry=True)
+        else:
+            engine.stop(0)
 
 
 def killed_after(root: Path, body: Body) -> list[str]:
@@ -126,7 +132,7 @@ def test_a_job_whose_worker_dies_ever_again_in_one_step_is_given_up(tmp_path: Pa
         raise SystemExit
 
     for number in range(5):
-        with running(tmp_path, kill, []) as engine:
+        with running(tmp_path, kill, [], dies=True) as engine:
             if number == 0:
                 engine.enqueue("jobs", RUN, "job-run", JobReference("job"), key="octocat/greeter")
             has_begun = partial(operator.gt, began, ["run"] * number)
@@ -149,9 +155,27 @@ def test_a_job_that_gets_on_between_the_deaths_of_its_worker_goes_on(tmp_path: P
                 raise SystemExit
 
     for number in range(6):
-        with running(tmp_path, work, done) as engine:
+        with running(tmp_path, work, done, dies=True) as engine:
             if number == 0:
                 engine.enqueue("jobs", RUN, "job-run", JobReference("job"), key="octocat/greeter")
             assert poll(partial(operator.contains, done, f"{number}"), within_s=20)
     leave.set()
     assert done == [f"{number}" for number in range(6)]
+
+
+def test_an_orderly_stop_is_no_death(tmp_path: Path) -> None:
+    began: list[str] = []
+    leave = threading.Event()
+
+    def wait(engine: Engine, done: list[str]) -> None:
+        engine.step("before", lambda: done.append("before"), NOTHING)
+        began.append("run")
+        leave.wait(20)
+        raise SystemExit
+
+    for number in range(5):
+        with running(tmp_path, wait, []) as engine:
+            if number == 0:
+                engine.enqueue("jobs", RUN, "job-run", JobReference("job"), key="octocat/greeter")
+            assert poll(partial(operator.gt, began, ["run"] * number), within_s=20)
+    leave.set()

@@ -29,6 +29,7 @@ from dbos import (
     SetWorkflowID,
     StepOptions,
     WorkflowSerializationFormat,
+    WorkflowStatus,
 )
 from dbos._error import DBOSException, DBOSUnexpectedStepError
 
@@ -232,6 +233,8 @@ class Engine:
     def stop(self, drain_s: int) -> None:
         """Lets running jobs continue for `drain_s`; what is left continues at the next start."""
         DBOS.destroy(workflow_completion_timeout_sec=drain_s, destroy_registry=True)
+        for workflow in self._cut_off([self._executor_id]):
+            self._enqueue_marker(_stopped_id(workflow))
         self._client.destroy()
 
     def start(
@@ -365,18 +368,14 @@ class Engine:
         return frozenset(workflow.executor_id for workflow in running if workflow.executor_id)
 
     def drop_poison(self, executor_ids: Sequence[str]) -> int:
-        """Cancels the workflows of the queue "jobs" that were cut off for the third time after the
-        same number of steps, whether their worker died or was stopped, and returns how many: they
-        probably kill it. To be called before these executors' workflows continue."""
+        """Cancels the workflows of the queue "jobs" whose worker died for the third time after the
+        same number of steps, and returns how many: they probably kill it. To be called before these
+        executors' workflows continue."""
         dropped = 0
-        for workflow in self._client.list_workflows(
-            status="PENDING",
-            executor_id=list(executor_ids),
-            queue_name="jobs",
-            load_input=False,
-            load_output=False,
-        ):
+        for workflow in self._cut_off(executor_ids):
             workflow_id = workflow.workflow_id
+            if self.state(_stopped_id(workflow)) != "unknown":
+                continue
             step = len(self._client.list_workflow_steps(workflow_id))
             marker = f"{workflow_id}-lost-{step}-"
             lost = self._client.list_workflows(
@@ -394,6 +393,16 @@ class Engine:
             else:
                 self._enqueue_marker(death)
         return dropped
+
+    def _cut_off(self, executor_ids: Sequence[str]) -> list[WorkflowStatus]:
+        """The workflows of the queue "jobs" that these executors, which have ended, had begun."""
+        return self._client.list_workflows(
+            status="PENDING",
+            executor_id=list(executor_ids),
+            queue_name="jobs",
+            load_input=False,
+            load_output=False,
+        )
 
     def _enqueue_marker(self, workflow_id: str) -> None:
         """A workflow that does nothing: it only says that something happened."""
@@ -514,6 +523,11 @@ class Engine:
 
     def _dumped(self, workflow: Workflow[P], payload: P) -> Json:
         return map_texts(workflow.payload.dump(payload), self._clean)
+
+
+def _stopped_id(workflow: WorkflowStatus) -> str:
+    """The id whose existence says that the workflow was cut off by an orderly stop."""
+    return f"{workflow.workflow_id}-stopped-{workflow.recovery_attempts}"
 
 
 _STAMP: Codec[tuple[str, int] | None] = codec_of(tuple[str, int] | None)
