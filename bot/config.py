@@ -170,7 +170,8 @@ class Config(BaseModel):
     operator_keys: tuple[SecretStr, ...] = _setting(
         "TINYGEN_OPERATOR_KEYS",
         (),
-        "Comma-separated bearer keys that also read all jobs, not only those that they asked for.",
+        "Comma-separated bearer keys that read all jobs. Of several keys above, each reads those that"
+        " it asked for; one that is the only key reads all.",
     )
     run_wait_s: Count = _setting(
         "TINYGEN_RUN_WAIT_SECONDS", 600, "How long /run waits for its diff before it answers 504."

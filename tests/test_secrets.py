@@ -30,6 +30,7 @@ from tests.stage import SECRET, Stage, state_of
 OPENAI = "sk-planted-model-key-0123456789"
 SUPABASE = "sb_secret_planted_0123456789"
 TOKEN = "ghp_plantedtokenplantedtoken0123456789ab"
+OPERATOR_KEY = "planted-operator-key"
 KEYS = ("planted-caller-key-1", 'planted"caller\\key-é')
 JWT_SHAPE = re.compile(rb"\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.")
 PLAIN = {
@@ -37,6 +38,7 @@ PLAIN = {
     "SUPABASE_KEY": SUPABASE,
     "GITHUB_TOKEN": TOKEN,
     "TINYGEN_API_KEYS": ",".join(KEYS),
+    "TINYGEN_OPERATOR_KEYS": OPERATOR_KEY,
 }
 
 
@@ -96,7 +98,7 @@ def secrets_of(stage: Stage) -> dict[str, bytes]:
     """Each secret that no output may contain, as it is and as JSON escapes it, by its name."""
     key = stage.app.private_key or ""
     found = {"openai": OPENAI, "webhook": SECRET, "supabase": SUPABASE, "token": TOKEN}
-    found |= {f"caller {number}": each for number, each in enumerate(KEYS)}
+    found |= {f"caller {number}": each for number, each in enumerate((*KEYS, OPERATOR_KEY))}
     found |= {
         f"pem {number}": line
         for number, line in enumerate(key.splitlines())
@@ -261,8 +263,8 @@ class TestTheRealBot:
     def test_answers_none_over_http(self, stage: Stage) -> None:
         for body in stage.bot_comments("octocat/greeter", 1):
             job = body.partition("job=")[2].partition(" ")[0]
-            assert b'"state"' in _call(stage, f"/jobs/{job}", KEYS[0])
-            _call(stage, f"/jobs/{job}.diff", KEYS[0])
+            assert b'"state"' in _call(stage, f"/jobs/{job}", OPERATOR_KEY)
+            _call(stage, f"/jobs/{job}.diff", OPERATOR_KEY)
         for path in ("/metrics", "/healthz", "/docs/openapi.json", "/nothing"):
             _call(stage, path, "wrong")
 
@@ -279,12 +281,12 @@ def test_a_secret_in_a_thread_is_neither_shown_to_the_model_nor_repeated(tmp_pat
             str(told.row),
             str(
                 scene.web.get(
-                    f"/jobs/{told.job}", headers={"Authorization": f"Bearer {KEYS[0]}"}
+                    f"/jobs/{told.job}", headers={"Authorization": f"Bearer {OPERATOR_KEY}"}
                 ).json
             ),
         ]
         for text in shown:
-            for secret in (OPENAI, TOKEN, *KEYS):
+            for secret in (OPENAI, TOKEN, *KEYS, OPERATOR_KEY):
                 assert secret not in text
                 assert json.dumps(secret)[1:-1] not in text
 

@@ -180,9 +180,10 @@ class _Routes:
 
     def webhook(self) -> tuple[dict[str, str], int]:
         signature = request.headers.get("X-Hub-Signature-256", "")
-        # A request without even the form of a signature has no body read.
-        body = request.get_data(cache=False) if _SIGNATURE.fullmatch(signature) else b""
-        if len(body) > MAX_BODY_BYTES:
+        # The body of a request without even the form of a signature is not kept in memory.
+        is_signed = bool(_SIGNATURE.fullmatch(signature))
+        body = request.get_data(cache=False) if is_signed else b""
+        if (len(body) if is_signed else _passed_over_bytes()) > MAX_BODY_BYTES:
             raise RequestEntityTooLarge
         # With each secret, so that the time does not tell which one is right.
         matches = [verify_signature(each, body, signature) for each in self._secrets]
@@ -298,7 +299,17 @@ class _Routes:
                 "Send one of TINYGEN_API_KEYS or TINYGEN_OPERATOR_KEYS as `Authorization: Bearer"
                 " KEY`."
             )
-        return f"key {hashlib.sha256(given).hexdigest()[:12]}", any(is_operator)
+        # Where there is one key, as `setup` writes it, it is the operator's.
+        reads_all = any(is_operator) or len(keys) + len(operators) == 1
+        return f"key {hashlib.sha256(given).hexdigest()[:12]}", reads_all
+
+
+def _passed_over_bytes() -> int:
+    """Reads the body without keeping it; its size."""
+    size_bytes = 0
+    while piece := request.stream.read(1 << 16):
+        size_bytes += len(piece)
+    return size_bytes
 
 
 def _is_local() -> bool:

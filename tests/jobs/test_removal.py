@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from bot.cli import main
+from tests import ROOT
 from tests.doubles.github import Repository
 from tests.doubles.github.state import Json
 from tests.doubles.model import hang
-from tests.jobs.conftest import SetScene
 from tests.scene import CONFIDENT, LOUDER, REPO, Scene
 
 SECRET = "The password of the greeting is swordfish."
@@ -78,15 +80,16 @@ def test_other_news_of_installations_are_ignored(scene: Scene) -> None:
     assert "only the removal" in json.loads(answer.data)["ignored"]
 
 
-def test_an_operator_has_a_repository_forgotten(
-    set_scene: SetScene, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    scene = set_scene()
+def test_an_operator_has_a_repository_forgotten(scene: Scene) -> None:
     scene.tell(f"/tinygen --diff {SECRET}")
-    for name, value in scene._environment().items():
-        monkeypatch.setenv(name, value)
-    assert main(["forget", REPO]) == 0
+    environment = {**os.environ, **scene._environment()}
+
+    def forget(name: str) -> int:
+        command = [sys.executable, "-m", "bot", "forget", name]
+        return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+
+    assert forget(REPO) == 0
     scene.wait(lambda: not scene.rows(), "the removal")
     scene.model_says(LOUDER, CONFIDENT)
     assert scene.tell("/tinygen --new Louder.", on=scene.repo.issues[1]).state == "done"
-    assert main(["forget", "no name"]) == 1
+    assert forget("no name") == 1
