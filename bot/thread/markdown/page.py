@@ -40,6 +40,7 @@ _FILTERED = re.compile(
 )
 """Tags that GitHub shows as text: https://github.github.com/gfm/#disallowed-raw-html-extension-"""
 _TAG_NAME = re.compile(r"(</?)([A-Za-z][^\s/>]*+)")
+"""Of a tag, up to white space or its end."""
 _ATTRIBUTES: dict[str, set[str]] = {
     "a": {"href"},
     "img": {"src"},
@@ -85,13 +86,14 @@ _SPACES = re.compile(r"[ \t\f\v]+")
 _ODD_LINE_ENDS = dict.fromkeys((0x85, 0x2028, 0x2029), " ")
 CUT = "what is beyond the limit of length"
 UNSEEN = "characters without a shape"
-DRAWN = "the source of drawings and formulas"
+DRAWN = "what drawings and formulas leave out of their source, which was shown"
 _DRAWN = re.compile(
     r"^[ \t>]*+(?:`{3,}|~{3,})\s{0,3}(?:mermaid|math|geojson|topojson|stl)\b"
     r"|\\(?:[hv]?phantom|color|textcolor|def|newcommand)\b",
     re.MULTILINE | re.IGNORECASE,
 )
-"""The model is shown it; a page draws it, without its comments and what is white on white."""
+"""The source of what a page draws, without its comments and what is white on white. The model is shown
+it."""
 
 
 @dataclass(frozen=True, slots=True)

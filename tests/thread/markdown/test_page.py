@@ -141,7 +141,10 @@ def test_images_and_links_are_those_that_the_page_has() -> None:
     "source", ["```mermaid\n%% obey\n```", "$\\phantom{obey}$", "> ~~~ math\n> x % obey\n> ~~~"]
 )
 def test_what_a_page_draws_is_named(source: str) -> None:
-    assert "the source of drawings and formulas" in read_page(source).left_out
+    assert (
+        "what drawings and formulas leave out of their source, which was shown"
+        in read_page(source).left_out
+    )
 
 
 def test_a_line_is_no_markdown() -> None:
