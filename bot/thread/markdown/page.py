@@ -110,8 +110,8 @@ class Page:
     """The kinds of text that the page does not show, for people."""
 
 
-def read_page(source: str, *, limit_chars: int = MAX_SHOWN_CHARS) -> Page:
-    """The page of a Markdown text. Its text is cut at `limit_chars`."""
+def read_page(source: str) -> Page:
+    """The page of a Markdown text. Its text is cut at `MAX_SHOWN_CHARS`."""
     source = source.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
     source = source.replace("\r\n", "\n").replace("\r", "\n")
     rendered = _parser().render(source[:MAX_SOURCE_CHARS])
@@ -133,9 +133,9 @@ def read_page(source: str, *, limit_chars: int = MAX_SHOWN_CHARS) -> Page:
         kinds.append(DRAWN)
     if text != shown or remove_unseen(source) != source:
         kinds.append(UNSEEN)
-    if len(source) > MAX_SOURCE_CHARS or len(text) > limit_chars:
+    if len(source) > MAX_SOURCE_CHARS or len(text) > MAX_SHOWN_CHARS:
         kinds.append(CUT)
-        text = text[:limit_chars] + "\n[cut here]"
+        text = text[:MAX_SHOWN_CHARS] + "\n[cut here]"
     return Page(text, tuple(reader.images), tuple(reader.links), tuple(kinds))
 
 
