@@ -1,11 +1,14 @@
-"""gunicorn as the web part runs it, with a limit on how long a request may take to arrive."""
+"""gunicorn as the web part runs it, with limits on how long a request may take to arrive, and its
+answer to be taken."""
 
 from __future__ import annotations
 
 import socket
 import threading
 import time
+from collections.abc import Iterable
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gunicorn.app.base import BaseApplication
@@ -18,31 +21,54 @@ if TYPE_CHECKING:
 
 READ_S = 20.0
 """How long a whole request may take to arrive. GitHub gives a delivery up after ten seconds."""
+WRITE_S = 60.0
+"""How long a client may take to receive a whole answer, which has at most some megabytes."""
+CHECK_S = 1.0
+"""The interval at which the limits are looked at."""
 
 
 class BoundedWorker(ThreadWorker):
-    """Cuts off whoever sends a request too slowly: each such connection holds a thread. Only the
-    receiving side is closed, so a request that is there is still answered."""
+    """Cuts off whoever sends a request or receives an answer too slowly: each such connection holds
+    a thread. How long the application works is its own affair."""
 
     def init_process(self) -> None:
-        self._handled: dict[int, tuple[float, socket.socket]] = {}
+        self._lock = threading.Lock()
+        self._limits: dict[socket.socket, tuple[float, int]] = {}
+        """When each connection that a thread holds is shut down, and which of its directions."""
         threading.Thread(target=self._cut_off_slow, name="slow clients", daemon=True).start()
         super().init_process()
 
+    def load_wsgi(self) -> None:
+        super().load_wsgi()
+        self.wsgi = partial(self._answer, self.wsgi)
+
     def handle(self, conn: Any) -> Any:
-        self._handled[id(conn)] = (time.monotonic() + READ_S, conn.sock)
+        # Only the receiving side, so a request that is there is still answered.
+        self._limit(conn.sock, READ_S, socket.SHUT_RD)
         try:
             return super().handle(conn)
         finally:
-            self._handled.pop(id(conn), None)
+            with self._lock:
+                self._limits.pop(conn.sock, None)
+
+    def _answer(self, app: Any, environ: Any, start_response: Any) -> Iterable[bytes]:
+        answer: Iterable[bytes] = app(environ, start_response)
+        self._limit(environ["gunicorn.socket"], WRITE_S, socket.SHUT_RDWR)
+        return answer
+
+    def _limit(self, connection: socket.socket, within_s: float, direction: int) -> None:
+        with self._lock:
+            self._limits[connection] = (time.monotonic() + within_s, direction)
 
     def _cut_off_slow(self) -> None:
         while True:
-            time.sleep(1.0)
-            for until, connection in tuple(self._handled.values()):
+            time.sleep(CHECK_S)
+            with self._lock:
+                limits = list(self._limits.items())
+            for connection, (until, direction) in limits:
                 if until < time.monotonic():
                     with suppress(OSError):
-                        connection.shutdown(socket.SHUT_RD)
+                        connection.shutdown(direction)
 
 
 class Server(BaseApplication):

@@ -1,4 +1,5 @@
-"""The server itself, over sockets: requests that arrive too slowly, or not as HTTP says."""
+"""The server itself, over sockets: requests that arrive too slowly, or not as HTTP says, and
+answers that are not taken."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from tests import ROOT
 from tests.polling import poll
 
 THREADS = 2
-READ_S = 1.0
+LIMIT_S = 1.0
 SERVER = f"""
 import os, sys
 from bot.app import build_database
@@ -22,7 +23,7 @@ from bot.cli import http_server
 from bot.config import load_config
 from bot.web import create_app
 
-http_server.READ_S = {READ_S}
+http_server.READ_S = http_server.WRITE_S = {LIMIT_S}
 config = load_config(os.environ, None)
 database = build_database(config)
 app = create_app(config, database, database, database, lambda: b"")
@@ -63,6 +64,8 @@ def answer(port: int, head: bytes, body: bytes = b"") -> bytes:
         return b""
 
 
+LARGE = b"GET /docs/swagger/js/swagger-ui-bundle.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
+"""Over a megabyte, for anybody."""
 CHUNKED = (
     b"POST /webhook HTTP/1.1\r\nTransfer-Encoding: chunked\r\nX-Hub-Signature-256: sha256="
     + b"0" * 64
@@ -105,6 +108,21 @@ def test_slow_clients_hold_the_threads_only_for_a_while(port: int, part: bytes) 
     slow = [socket.create_connection(("127.0.0.1", port)) for _ in range(2 * THREADS)]
     for connection in slow:
         connection.sendall(part)
+    assert answer(port, b"GET /healthz HTTP/1.1\r\n") == b"HTTP/1.1 200 OK"
+    for connection in slow:
+        connection.close()
+
+
+def test_clients_that_do_not_take_the_answer_hold_the_threads_only_for_a_while(port: int) -> None:
+    slow = []
+    for _ in range(2 * THREADS):
+        connection = socket.socket()
+        # Small segments, since the system buffers whole answers for a fast connection.
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 200)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        connection.connect(("127.0.0.1", port))
+        connection.sendall(LARGE)
+        slow.append(connection)
     assert answer(port, b"GET /healthz HTTP/1.1\r\n") == b"HTTP/1.1 200 OK"
     for connection in slow:
         connection.close()
