@@ -36,21 +36,21 @@ def forget(context: JobContext, job: Job) -> None:
         return
     kept, keys = engine.step("find kept", lambda: context.reports.kept(removal), _KEPT)
     job_ids = tuple(each for each in kept if each != job.id)
-    for job_id in job_ids:
-        if engine.step("is open", partial(_is_open, context, job_id), TEXTS):
-            cancel(context, job_id)
+    for job_id in engine.step("find open", lambda: _open_of(context, job_ids), TEXTS):
+        cancel(context, job_id)
     engine.step("wait", lambda: _wait(context, job_ids), NOTHING)
     engine.step("forget", lambda: _forget(context, removal, job_ids, keys), NOTHING)
 
 
-def _is_open(context: JobContext, job_id: str) -> tuple[str, ...]:
-    names = (job_id, run_id(job_id))
-    return tuple(each for each in names if context.engine.is_alive(each))
+def _open_of(context: JobContext, job_ids: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of the jobs that are being accepted, wait or run."""
+    is_alive = context.engine.is_alive
+    return tuple(each for each in job_ids if is_alive(each) or is_alive(run_id(each)))
 
 
 def _wait(context: JobContext, job_ids: tuple[str, ...]) -> None:
     until = time.monotonic() + MAX_WAIT_S
-    while any(_is_open(context, each) for each in job_ids):
+    while job_ids := _open_of(context, job_ids):
         if time.monotonic() > until:
             _log.error("a job of a repository that is forgotten still runs", jobs=job_ids)
             return

@@ -37,7 +37,7 @@ from bot.jobs.engine import (
     Workflow,
 )
 from bot.jobs.policy import JobContext
-from bot.jobs.workflows import CANCEL, REPORT_END, EndToReport, JobReference
+from bot.jobs.workflows import REPORT_END, EndToReport
 from bot.ports import GitHub
 from bot.thread.render import (
     checklist,
@@ -314,7 +314,7 @@ def _is_first_damage(context: JobContext, job_id: str) -> bool:
     engine = context.engine
     is_first = engine.step("damage", lambda: engine.state(marker) == "unknown", FLAG)
     if is_first:
-        engine.start(CANCEL, marker, JobReference(job_id))
+        engine.mark(marker)
     return is_first
 
 

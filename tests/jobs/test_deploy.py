@@ -120,19 +120,24 @@ def test_a_workflow_in_flight_is_known_as_in_progress_also_after_a_restart(tmp_p
         assert poll(lambda: not engine.in_progress(RUN, 60), within_s=20)
 
 
-def test_a_job_whose_worker_dies_ever_again_in_one_step_is_given_up(tmp_path: Path) -> None:
-    """What it kills is the worker, and with it the jobs beside it."""
-    began: list[str] = []
-    leave = threading.Event()
+def endless(began: list[str], leave: threading.Event) -> Callable[[Engine, list[str]], None]:
+    """A workflow that stays after its first step until its worker has ended."""
 
-    def kill(engine: Engine, done: list[str]) -> None:
+    def work(engine: Engine, done: list[str]) -> None:
         engine.step("before", lambda: done.append("before"), NOTHING)
         began.append("run")
         leave.wait(20)
         raise SystemExit
 
+    return work
+
+
+def test_a_job_whose_worker_dies_ever_again_in_one_step_is_given_up(tmp_path: Path) -> None:
+    """What it kills is the worker, and with it the jobs beside it."""
+    began: list[str] = []
+    leave = threading.Event()
     for number in range(5):
-        with running(tmp_path, kill, [], dies=True) as engine:
+        with running(tmp_path, endless(began, leave), [], dies=True) as engine:
             if number == 0:
                 engine.enqueue("jobs", RUN, "job-run", JobReference("job"), key="octocat/greeter")
             has_begun = partial(operator.gt, began, ["run"] * number)
@@ -166,15 +171,8 @@ def test_a_job_that_gets_on_between_the_deaths_of_its_worker_goes_on(tmp_path: P
 def test_an_orderly_stop_is_no_death(tmp_path: Path) -> None:
     began: list[str] = []
     leave = threading.Event()
-
-    def wait(engine: Engine, done: list[str]) -> None:
-        engine.step("before", lambda: done.append("before"), NOTHING)
-        began.append("run")
-        leave.wait(20)
-        raise SystemExit
-
     for number in range(5):
-        with running(tmp_path, wait, []) as engine:
+        with running(tmp_path, endless(began, leave), []) as engine:
             if number == 0:
                 engine.enqueue("jobs", RUN, "job-run", JobReference("job"), key="octocat/greeter")
             assert poll(partial(operator.gt, began, ["run"] * number), within_s=20)

@@ -230,7 +230,7 @@ def _bounds(text: str) -> dict[str, float]:
 
 def _dependencies(file: _File) -> Iterator[Sign]:
     if is_lockfile(file.path):
-        yield Sign("dependencies", file.path, f"{file.path} fixes what is installed.")
+        yield Sign("dependencies", file.path, f"{file.path} says which versions are installed.")
         return
     old, new = (_required(file.path, text) for text in (file.old, file.new))
     added = new - old

@@ -234,7 +234,7 @@ class Engine:
         """Lets running jobs continue for `drain_s`; what is left continues at the next start."""
         DBOS.destroy(workflow_completion_timeout_sec=drain_s, destroy_registry=True)
         for workflow in self._cut_off([self._executor_id]):
-            self._enqueue_marker(_stopped_id(workflow))
+            self.mark(_stopped_id(workflow))
         self._client.destroy()
 
     def start(
@@ -367,6 +367,17 @@ class Engine:
         running = self._client.list_workflows(status="PENDING", load_input=False, load_output=False)
         return frozenset(workflow.executor_id for workflow in running if workflow.executor_id)
 
+    def mark(self, workflow_id: str) -> None:
+        """Records that something happened: from now on the `state` of this id is not "unknown"."""
+        options: EnqueueOptions = {
+            "workflow_name": MARKER.name,
+            "queue_name": "followups",
+            "queue_partition_key": workflow_id,
+            "workflow_id": workflow_id,
+            "serialization_type": WorkflowSerializationFormat.PORTABLE,
+        }
+        self._client.enqueue(options, {"id": workflow_id})
+
     def drop_poison(self, executor_ids: Sequence[str]) -> int:
         """Cancels the workflows of the queue "jobs" whose worker died for the third time after the
         same number of steps, and returns how many: they probably kill it. To be called before these
@@ -391,7 +402,7 @@ class Engine:
                 self._client.cancel_workflow(workflow_id)
                 dropped += 1
             else:
-                self._enqueue_marker(death)
+                self.mark(death)
         return dropped
 
     def _cut_off(self, executor_ids: Sequence[str]) -> list[WorkflowStatus]:
@@ -403,17 +414,6 @@ class Engine:
             load_input=False,
             load_output=False,
         )
-
-    def _enqueue_marker(self, workflow_id: str) -> None:
-        """A workflow that does nothing: it only says that something happened."""
-        options: EnqueueOptions = {
-            "workflow_name": MARKER.name,
-            "queue_name": "followups",
-            "queue_partition_key": workflow_id,
-            "workflow_id": workflow_id,
-            "serialization_type": WorkflowSerializationFormat.PORTABLE,
-        }
-        self._client.enqueue(options, {"id": workflow_id})
 
     def take_over(self, executor_ids: Sequence[str]) -> int:
         """Continues the workflows of dead executors in this process, and returns how many. If

@@ -64,7 +64,7 @@ PACKAGE = '{"scripts": {"test": "jest"}, "dependencies": {"a": "1"}}'
         ("Cargo.toml", CARGO, CARGO + 'b = { version = "1" }\n', "(b)."),
         ("Cargo.toml", CARGO, CARGO + '[dependencies.c]\ngit = "x"\n', "c"),
         ("src/lib.rs", "#[test]\nfn a() {}\n", "", "src/lib.rs: 1 test removed"),
-        ("uv.lock", "a\n", "b\n", "uv.lock fixes what is installed."),
+        ("uv.lock", "a\n", "b\n", "uv.lock says which versions are installed."),
         (".github/workflows/ci.yml", "a\n", "b\n", ".github/workflows/ci.yml runs in CI."),
         (".github/actions/x/action.yml", None, "b\n", "/action.yml runs in CI."),
         ("Makefile", "test:\n\tpytest\n", "test:\n\ttrue\n", "Makefile runs in CI."),
