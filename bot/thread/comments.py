@@ -18,6 +18,8 @@ from bot.types.names import quoted_path
 
 MAX_COMMENTS_CHARS = 20_000
 """How much of the comments before the command is shown, the newest first."""
+MAX_READ_CHARS = 10 * MAX_COMMENTS_CHARS
+"""How much of them, as written, is read for that: a page can show nothing of a long text."""
 MAX_AUTHORS = 20
 """For how many authors GitHub is asked for the permission, those who wrote last first."""
 MAX_REVIEW_COMMENTS = 30
@@ -117,7 +119,11 @@ def _newest(
     for the model, and as pages."""
     words: list[str] = []
     pages: list[Page] = []
+    unread_chars = MAX_READ_CHARS
     for comment in reversed(comments):
+        unread_chars -= len(comment.body)
+        if unread_chars < 0:
+            break
         page = read_page(comment.body)
         said = _words(comment, page)
         limit_chars -= len(said)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from bot.thread.comments import (
     MAX_AUTHORS,
+    MAX_READ_CHARS,
     AnyComment,
     choose_comments,
     in_open_threads,
@@ -41,6 +42,15 @@ def test_commands_bots_and_what_was_written_later_do_not_count() -> None:
         comment(900),
     ]
     assert written_before([*others, counted], JOB) == [counted]
+
+
+def test_long_comments_that_show_nothing_are_read_up_to_a_limit() -> None:
+    """Reading one takes time, whatever it shows."""
+    empty = "<!--" + "x" * (MAX_READ_CHARS // 10 - 7) + "-->"
+    written = [comment(number, empty) for number in range(1, 31)]
+    chosen = choose_comments(written, JOB, resolved=(), authors={"mona"})
+    assert chosen.words == ("mona wrote:\n",) * 10
+    assert chosen.left_out == ("Comments too old to fit that were not shown: 20.",)
 
 
 def test_each_comment_that_is_not_shown_is_counted_once_with_its_reason() -> None:

@@ -127,8 +127,8 @@ def repair_words(
 
 def more_words(tag: str, answers: str, held: int, *, rounds: int, unanswered: int) -> str:
     """The message to the model that answers its requests to see more, in material with the
-    conversation's tag. `rounds` is how many times it
-    may still ask, `unanswered` how many requests had no room."""
+    conversation's tag. `rounds` is how many times it may still ask, `unanswered` how many requests
+    had no room."""
     done = f"{held} of your edits {'was' if held == 1 else 'were'} applied. " if held else ""
     left = f"You may ask {rounds} more times" if rounds > 1 else "You may ask once more"
     return joined(
