@@ -109,6 +109,14 @@ class Config(BaseModel):
         None,
         "The secret before this one, while the App's page still has it: both are taken.",
     )
+    github_client_id: str | None = _setting(
+        "GITHUB_CLIENT_ID",
+        None,
+        "The App's client id, for people to sign in to the pages; `setup` writes both.",
+    )
+    github_client_secret: SecretStr | None = _setting(
+        "GITHUB_CLIENT_SECRET", None, "The App's client secret."
+    )
     github_token: SecretStr | None = _setting(
         "GITHUB_TOKEN",
         None,
@@ -139,6 +147,12 @@ class Config(BaseModel):
         0,
         "How long the embedded request log keeps its rows; 0: until you delete them.",
     )
+    keep_conversations: bool = _setting(
+        "TINYGEN_KEEP_CONVERSATIONS",
+        True,
+        "Whether a job's page shows its conversation with the model, which is kept as long as the"
+        " job.",
+    )
     keep_replies: bool = _setting(
         "TINYGEN_KEEP_REPLIES",
         False,
@@ -159,6 +173,12 @@ class Config(BaseModel):
     )
     host: str = _setting("TINYGEN_HOST", "127.0.0.1", "Where the web part listens.")
     port: Port = _setting("TINYGEN_PORT", 8000, "Where the web part listens.")
+    public_url: HttpUrl | None = _setting(
+        "TINYGEN_PUBLIC_URL",
+        None,
+        "This bot's address as people reach it, for links to its pages; without it, the address that"
+        " the App's webhook has.",
+    )
     web_processes: Count = _setting("TINYGEN_WEB_PROCESSES", 2, "Processes of the web part.")
     web_threads: Count = _setting("TINYGEN_WEB_THREADS", 8, "Threads in each of them.")
     api_keys: tuple[SecretStr, ...] = _setting(
@@ -172,6 +192,11 @@ class Config(BaseModel):
         (),
         "Comma-separated bearer keys that read all jobs. Of several keys above, each reads those that"
         " it asked for; one that is the only key reads all.",
+    )
+    operators: tuple[str, ...] = _setting(
+        "TINYGEN_OPERATORS",
+        (),
+        "Comma-separated logins of people who, signed in by GitHub, see and cancel all jobs.",
     )
     run_wait_s: Count = _setting(
         "TINYGEN_RUN_WAIT_SECONDS", 600, "How long /run waits for its diff before it answers 504."
@@ -279,7 +304,9 @@ class Config(BaseModel):
         "TINYGEN_LOG_LEVEL", "info", "debug, info, warning or error."
     )
 
-    @field_validator("openai_base_url", "github_api_url", "github_server_url", "supabase_url")
+    @field_validator(
+        "openai_base_url", "github_api_url", "github_server_url", "supabase_url", "public_url"
+    )
     @classmethod
     def _strip_slash(cls, url: str | None) -> str | None:
         return url.rstrip("/") if url else url
@@ -295,7 +322,7 @@ class Config(BaseModel):
             )
         return permission
 
-    @field_validator("api_keys", "operator_keys", "deny", "vision", mode="before")
+    @field_validator("api_keys", "operator_keys", "operators", "deny", "vision", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return _split_commas(value) if isinstance(value, str) else value
@@ -339,6 +366,8 @@ class Config(BaseModel):
             raise ValueError("SUPABASE_URL and SUPABASE_KEY go together")
         if self.github_private_key and self.github_private_key_path:
             raise ValueError("GITHUB_PRIVATE_KEY and GITHUB_PRIVATE_KEY_PATH: give one of them")
+        if (self.github_client_id is None) != (self.github_client_secret is None):
+            raise ValueError("GITHUB_CLIENT_ID and GITHUB_CLIENT_SECRET go together")
         if not set(self.vision).issubset(self.model_names()):
             raise ValueError(
                 "TINYGEN_VISION names a model that is neither OPENAI_MODEL nor one of"

@@ -22,9 +22,11 @@ from bot.types import (
     Removal,
     Reply,
     Report,
+    State,
     WaitingJob,
 )
 from bot.types.github import Comment, FailedJob, LineComment, PullRequest, Remote, Thread
+from bot.types.pages import AppStatus, Check, GroupBy, JobFilter, JobList, Spending, Turn
 from bot.types.quota import Tally
 from bot.types.snapshot import Changes, Patch, Snapshot
 
@@ -266,6 +268,48 @@ class Reports(Tally, Protocol):
 
     def forget_jobs(self, job_ids: Collection[str]) -> None:
         """Removes all that is stored of the jobs."""
+
+
+class Listing(Protocol):
+    """The jobs and what they used, for the operator's list."""
+
+    def list_jobs(self, wanted: JobFilter, limit: int) -> JobList:
+        """Newest first. Jobs that wait to be taken are `queued`. ValueError if `wanted.after` is
+        not the `next` of a list."""
+
+    def spending(self, by: GroupBy, since: str) -> tuple[Spending, ...]:
+        """What the requests used that were made since then (ISO 8601, UTC), 100 groups at most: the
+        newest days first, else the group of the most tokens."""
+
+    def counts(self) -> Mapping[State, int]:
+        """How many jobs are in each state."""
+
+
+class Conversations(Protocol):
+    """The conversations of jobs with the model."""
+
+    def keep(self, job_id: str, turn: Turn) -> None:
+        """Stores a turn; one of the same number is replaced."""
+
+    def of(self, job_id: str) -> tuple[Turn, ...]:
+        """All turns of the job that are kept, in order."""
+
+
+class StatusBoard(Protocol):
+    """What all processes share beside the jobs."""
+
+    def signing_key(self) -> bytes:
+        """32 random bytes, the same in every process."""
+
+    def app(self) -> AppStatus | None:
+        """The App as it was last seen; None if it never was."""
+
+    def save_app(self, status: AppStatus) -> None: ...
+
+    def check(self) -> Check | None:
+        """The doctor's last check; None if there was none."""
+
+    def save_check(self, check: Check) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

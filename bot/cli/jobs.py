@@ -15,6 +15,7 @@ from bot.config import Config
 from bot.errors import BadRequest, NotFound
 from bot.ports import ALIVE_S
 from bot.types import FINAL_STATES, Command, Job, Report, Target
+from bot.types.pages import JobFilter
 
 OPERATOR = "the operator"
 """The actor of what is asked here. It contains a space, so it is nobody's login on GitHub."""
@@ -24,7 +25,7 @@ _AGE_UNITS = (("d", 86_400), ("h", 3_600), ("m", 60))
 def show_list(config: Config, options: argparse.Namespace) -> int:
     """The newest jobs, newest first."""
     now = datetime.now(UTC)
-    reports = build_database(config).newest(options.limit, options.state)
+    reports = build_database(config).list_jobs(JobFilter(options.state), options.limit).reports
     if options.json:
         print_json([_render_row(report) for report in reports])
         return 0

@@ -78,6 +78,8 @@ class DeliveryAttempt:
     event: str
     action: str | None
     status: int
+    delivered_at: str = ""
+    """ISO 8601."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -494,6 +496,8 @@ class Step:
 
     title: str
     state: StepState = "waiting"
+    began_at: str = ""
+    """ISO 8601, UTC; "" if it has not begun, or an older version did it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -580,3 +584,7 @@ class Report:
     failure: Failure | None = None
     finished_at: str | None = None
     """ISO 8601, UTC."""
+    page_url: str = ""
+    """The signed link to the job's page; "" if TinyGen's address is not known."""
+    waits_for: str = ""
+    """What a postponed job waits for, in a sentence for people; "" if it is not postponed."""

@@ -23,7 +23,6 @@ from sqlalchemy import (
     and_,
     delete,
     func,
-    insert,
     literal,
     literal_column,
     or_,
@@ -45,6 +44,7 @@ from bot.adapters.database.connection import (
 from bot.adapters.database.fair_queue import list_candidates
 from bot.adapters.database.group_commit import GroupCommit, Row
 from bot.adapters.database.limits import asked_at, tokens_since
+from bot.adapters.database.listing import list_jobs, spending
 from bot.adapters.database.metric_samples import add_measures, read_measures
 from bot.adapters.database.outbox import DatabaseOutbox
 from bot.adapters.database.refusals import DatabaseRefusals
@@ -55,13 +55,15 @@ from bot.adapters.database.request_log import (
     prune_rows,
     write_row,
 )
-from bot.adapters.database.schema import jobs, switches, workers
+from bot.adapters.database.schema import jobs, workers
+from bot.adapters.database.status import DatabaseStatus
+from bot.adapters.database.turns import DatabaseTurns, forget_turns, prune_turns
 from bot.ports import ChooseWaiting, MetricSample
 from bot.types import FINAL_STATES, SILENT, WORK, Job, Removal, Report, State, Target
+from bot.types.pages import GroupBy, JobFilter, JobList, Spending
 from bot.types.quota import By
 from bot.types.serialization import JOB, REPORT
 
-PAUSE = "pause"
 MAX_IDS = 500
 """How many ids one statement may name."""
 CLAIM_S = 5.0
@@ -92,7 +94,8 @@ _HAS_REPORT = jobs.c.state.is_not(None)
 
 
 class Database:
-    """Inbox, Reports, RequestLog and Workers of `bot.ports`, and with them Outbox and Refusals."""
+    """Inbox, Reports, RequestLog, Workers and Listing of `bot.ports`, and with them Outbox,
+    Refusals, StatusBoard and Conversations."""
 
     def __init__(
         self,
@@ -108,6 +111,8 @@ class Database:
         self._clock = clock
         self.outbox = DatabaseOutbox(self._engine, clock)
         self.refusals = DatabaseRefusals(self._engine, clock)
+        self.status = DatabaseStatus(self._engine)
+        self.turns = DatabaseTurns(self._engine)
         self._accepting = GroupCommit(self._insert_jobs, wait_s=wait_s + 1)
         if self._engine.dialect.name == "postgresql":
             seconds = "extract(epoch from clock_timestamp())"
@@ -353,26 +358,11 @@ class Database:
         by_id = {job.id: job for job in found if job.target.issue_number == issue_number}
         return tuple(job for job in by_id.values() if job.command.verb in WORK)
 
-    def newest(self, limit: int, state: State | None = None) -> tuple[Report, ...]:
-        """The reports of the newest jobs, newest first, of all states or of one. Jobs that wait to
-        be taken are `queued`."""
-        waiting = select(jobs.c.id, jobs.c.accepted_at, jobs.c.job).where(_IS_WAITING)
-        reported = select(jobs.c.id, jobs.c.accepted_at, jobs.c.report).where(_HAS_REPORT)
-        if state is not None:
-            reported = reported.where(jobs.c.state == state)
-        newest_first = jobs.c.accepted_at.desc()
-        with reading(self._engine) as connection:
-            # In this order: a job that is taken between the two is found by the second.
-            early = connection.execute(waiting.order_by(newest_first).limit(limit)).all()
-            late = connection.execute(reported.order_by(newest_first).limit(limit)).all()
-        found: dict[str, tuple[float, Report]] = {}
-        if state in (None, "queued"):
-            for row in early:
-                found[row.id] = (row.accepted_at, Report(_load_job(row.job), "queued"))
-        for row in late:
-            found[row.id] = (row.accepted_at, _load_report(row.report))
-        in_order = sorted(found.values(), key=lambda each: each[0], reverse=True)
-        return tuple(report for _, report in in_order[:limit])
+    def list_jobs(self, wanted: JobFilter, limit: int) -> JobList:
+        return list_jobs(self._engine, wanted, limit)
+
+    def spending(self, by: GroupBy, since: str) -> tuple[Spending, ...]:
+        return spending(self._engine, by, since)
 
     def counts(self) -> Mapping[State, int]:
         """How many jobs are in each state. Jobs that wait to be taken are `queued`."""
@@ -396,18 +386,7 @@ class Database:
         return tokens_since(self._engine, since, repository_key, asker_key)
 
     def paused(self) -> str | None:
-        with reading(self._engine) as connection:
-            reason: str | None = connection.execute(
-                select(switches.c.value).where(switches.c.id == PAUSE)
-            ).scalar()
-        return reason
-
-    def pause(self, reason: str | None) -> None:
-        """Lets no new work begin, or again (None), in all processes at once."""
-        with writing(self._engine) as connection:
-            connection.execute(delete(switches).where(switches.c.id == PAUSE))
-            if reason is not None:
-                connection.execute(insert(switches).values(id=PAUSE, value=reason))
+        return self.status.paused()
 
     def write(self, report: Report) -> None:
         """One row for each job. Its first `created_at` stays, and a row of an open state never
@@ -471,6 +450,7 @@ class Database:
             for start in range(0, len(ids), MAX_IDS):
                 some = ids[start : start + MAX_IDS]
                 connection.execute(delete(jobs).where(jobs.c.id.in_(some)))
+                forget_turns(connection, some)
 
     def forget(self, removal: Removal) -> None:
         forget_rows(self._engine, removal)
@@ -486,7 +466,9 @@ class Database:
         old_workers = delete(workers).where(workers.c.seen_at < before)
         self.refusals.prune()
         with writing(self._engine) as connection:
-            return sum(connection.execute(each).rowcount for each in (old_jobs, old_workers))
+            removed = sum(connection.execute(each).rowcount for each in (old_jobs, old_workers))
+            prune_turns(connection)
+        return removed
 
     def prune_log(self, older_than_s: float) -> int:
         """How many rows of the request log were removed: those of requests that ended, and were

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Column,
     Double,
     Integer,
+    LargeBinary,
     MetaData,
     Numeric,
     Table,
@@ -99,6 +100,15 @@ requests = Table(
     Column("finished_at", timestamp),
 )
 
+turns = Table(
+    "tinygen_turns",
+    metadata,
+    Column("job_id", Text, primary_key=True),
+    Column("number", Integer, primary_key=True),  # from 1 on, in the order of the calls
+    Column("turn", LargeBinary, nullable=False),  # JSON, compressed
+)
+"""The conversation of a job with the model. Its rows go with the job."""
+
 workers = Table(
     "tinygen_workers",
     metadata,
@@ -112,7 +122,7 @@ switches = Table(
     Column("id", Text, primary_key=True),
     Column("value", Text, nullable=False),
 )
-"""What the operator has set for all processes at once."""
+"""What all processes share: what the operator has set, and what was last seen of the outside."""
 
 measures = Table(
     "tinygen_measures",
@@ -354,6 +364,31 @@ MIGRATIONS: tuple[Migration, ...] = (
             )""",
         ),
         postgresql=("ALTER TABLE tinygen_switches ENABLE ROW LEVEL SECURITY",),
+    ),
+    Migration(
+        (
+            # Holds all that spending is summed by: prompts and diffs, which are large, are not read.
+            """CREATE INDEX IF NOT EXISTS tinygen_requests_spending ON tinygen_requests
+                (created_at, repo, actor, model, source, model_calls, prompt_tokens,
+                completion_tokens, cost_usd)""",
+        ),
+        postgresql=(
+            """CREATE TABLE tinygen_turns (
+                job_id text NOT NULL,
+                number integer NOT NULL,
+                turn bytea NOT NULL,
+                PRIMARY KEY (job_id, number)
+            )""",
+            "ALTER TABLE tinygen_turns ENABLE ROW LEVEL SECURITY",
+        ),
+        sqlite=(
+            """CREATE TABLE tinygen_turns (
+                job_id text NOT NULL,
+                number integer NOT NULL,
+                turn blob NOT NULL,
+                PRIMARY KEY (job_id, number)
+            )""",
+        ),
     ),
 )
 """Append only: a migration that ran somewhere is never changed."""

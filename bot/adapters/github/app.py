@@ -22,10 +22,12 @@ _MAX_PAGES = 20
 
 @dataclass(frozen=True, slots=True)
 class AppRegistration:
-    """`installations` is their number; None if this server does not tell it."""
+    """`installations` is their number; None if this server does not tell it. `page_url` is its page
+    on GitHub; "" if the server does not say."""
 
     slug: str
     name: str
+    page_url: str
     permissions: dict[str, str]
     events: tuple[str, ...]
     installations: int | None
@@ -46,6 +48,7 @@ def fetch_registration(app: AppClient) -> AppRegistration:
     return AppRegistration(
         found.slug,
         found.name,
+        found.html_url,
         found.permissions,
         tuple(found.events),
         found.installations_count,
@@ -67,7 +70,14 @@ class _Delivery(BaseModel):
     delivered_at: AwareDatetime
 
     def attempt(self) -> DeliveryAttempt:
-        return DeliveryAttempt(self.id, self.guid, self.event, self.action, self.status_code)
+        return DeliveryAttempt(
+            self.id,
+            self.guid,
+            self.event,
+            self.action,
+            self.status_code,
+            self.delivered_at.isoformat(),
+        )
 
 
 class _DeliveryPage(RootModel[Annotated[list[_Delivery], Field(max_length=PAGE_ITEMS)]]):

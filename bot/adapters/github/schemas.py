@@ -251,6 +251,7 @@ class App(BaseModel):
     id: Id
     slug: Name
     name: Name = ""
+    html_url: Url = ""
     permissions: PermissionLevels = {}
     events: Annotated[list[Name], Field(max_length=500)] = []
     installations_count: Id | None = None

@@ -82,8 +82,8 @@ def test_tokens_are_those_of_jobs_asked_for_since_then(
 
 def test_a_pause_counts_at_once_in_all_processes(database: Database) -> None:
     assert database.paused() is None
-    database.pause("a move")
-    database.pause("another move")
+    database.status.pause("a move")
+    database.status.pause("another move")
     assert database.paused() == "another move"
-    database.pause(None)
+    database.status.pause(None)
     assert database.paused() is None

@@ -39,7 +39,7 @@ def test_the_migrations_make_the_columns_that_the_code_uses(
         }
         key = inspect(connection).get_pk_constraint(table.name)["constrained_columns"]
     assert made == {(column.name, bool(column.nullable)) for column in table.columns}
-    assert key == ["id"]
+    assert key == [column.name for column in table.primary_key]
 
 
 def test_the_log_has_exactly_the_contracts_columns() -> None:

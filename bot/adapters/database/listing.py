@@ -1,0 +1,140 @@
+"""The operator's list: the newest jobs, page by page, and what was spent lately."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, func, select, tuple_
+
+from bot.adapters.database.connection import reading
+from bot.adapters.database.schema import jobs, requests
+from bot.types import Report
+from bot.types.pages import GroupBy, JobFilter, JobList, Spending
+from bot.types.serialization import JOB, REPORT
+
+MAX_GROUPS = 100
+"""How many groups of spending are returned: those of the most tokens, or the newest days."""
+_BATCH = 100
+"""How many rows are read at once."""
+_IS_WAITING = jobs.c.taken_at.is_(None)
+_HAS_REPORT = jobs.c.state.is_not(None)
+_Key = tuple[float, str]
+
+
+def list_jobs(engine: Engine, wanted: JobFilter, limit: int) -> JobList:
+    """Newest first. Jobs that wait to be taken are `queued`. ValueError if `after` is no such mark."""
+    after = _read_mark(wanted.after)
+    with reading(engine) as connection:
+        # In this order: a job that is taken between the two is found by the second.
+        waiting = _take(_waiting(connection, wanted, after), limit + 1)
+        reported = _take(_reported(connection, wanted, after), limit + 1)
+    found = dict(sorted({**waiting, **reported}.items(), reverse=True)[: limit + 1])
+    keys = list(found)[:limit]
+    is_last = len(found) <= limit
+    return JobList(
+        tuple(found[key] for key in keys), "" if is_last else f"{keys[-1][0]!r} {keys[-1][1]}"
+    )
+
+
+def _read_mark(mark: str) -> _Key | None:
+    if not mark:
+        return None
+    accepted_at, _, job_id = mark.partition(" ")
+    if not job_id.isprintable():
+        raise ValueError("no job has such an id")
+    return float(accepted_at), job_id
+
+
+def _take(rows: Iterator[tuple[_Key, Report]], limit: int) -> dict[_Key, Report]:
+    found = {}
+    for key, report in rows:
+        found[key] = report
+        if len(found) == limit:
+            break
+    return found
+
+
+def _waiting(
+    connection: Connection, wanted: JobFilter, after: _Key | None
+) -> Iterator[tuple[_Key, Report]]:
+    """Their repository and asker stand in their JSON alone."""
+    if wanted.state not in (None, "queued"):
+        return
+    for row in _batches(connection, jobs.c.job, _IS_WAITING, after):
+        job = JOB.load(json.loads(row.text))
+        is_of_repo = not wanted.repo or job.target.repo.lower() == wanted.repo.lower()
+        if is_of_repo and wanted.asker_key in (None, job.asker_key):
+            yield (row.accepted_at, row.id), Report(job, "queued")
+
+
+def _reported(
+    connection: Connection, wanted: JobFilter, after: _Key | None
+) -> Iterator[tuple[_Key, Report]]:
+    which: ColumnElement[bool] = _HAS_REPORT
+    if wanted.state is not None:
+        which = and_(which, jobs.c.state == wanted.state)
+    if wanted.repo:
+        which = and_(which, func.lower(jobs.c.repo) == wanted.repo.lower())
+    if wanted.asker_key is not None:
+        which = and_(which, jobs.c.asker_key == wanted.asker_key)
+    for row in _batches(connection, jobs.c.report, which, after):
+        yield (row.accepted_at, row.id), REPORT.load(json.loads(row.text))
+
+
+def _batches(
+    connection: Connection, text: ColumnElement[str], which: ColumnElement[bool], after: _Key | None
+) -> Iterator[Row[Any]]:
+    newest_first = (jobs.c.accepted_at.desc(), jobs.c.id.desc())
+    columns = select(jobs.c.id, jobs.c.accepted_at, text.label("text"))
+    while True:
+        page = columns.where(which)
+        if after is not None:
+            page = page.where(tuple_(jobs.c.accepted_at, jobs.c.id) < after)
+        rows = connection.execute(page.order_by(*newest_first).limit(_BATCH)).all()
+        yield from rows
+        if len(rows) < _BATCH:
+            return
+        after = (rows[-1].accepted_at, rows[-1].id)
+
+
+def spending(engine: Engine, by: GroupBy, since: str) -> tuple[Spending, ...]:
+    """What the requests used that were made since then (ISO 8601, UTC): the newest days first, else
+    the group of the most tokens. Requests without a call of the model are left out."""
+    if by != "day":
+        group: ColumnElement[str] = requests.c[{"person": "actor"}.get(by, by)]
+    elif engine.dialect.name == "postgresql":
+        group = func.to_char(func.timezone("UTC", requests.c.created_at), "YYYY-MM-DD")
+    else:
+        group = func.substr(requests.c.created_at, 1, 10)
+    tokens_in, tokens_out = (
+        func.sum(column) for column in (requests.c.prompt_tokens, requests.c.completion_tokens)
+    )
+    used = (
+        select(
+            group.label("name"),
+            func.count().label("requests"),
+            func.sum(requests.c.model_calls).label("calls"),
+            tokens_in.label("tokens_in"),
+            tokens_out.label("tokens_out"),
+            func.sum(requests.c.cost_usd).label("cost"),
+        )
+        .where(requests.c.created_at >= since, requests.c.model_calls > 0)
+        .group_by(group)
+        .order_by(group.desc() if by == "day" else (tokens_in + tokens_out).desc())
+        .limit(MAX_GROUPS)
+    )
+    with reading(engine) as connection:
+        rows = connection.execute(used).all()
+    return tuple(
+        Spending(
+            row.name or "",
+            row.requests,
+            int(row.calls),
+            int(row.tokens_in),
+            int(row.tokens_out),
+            None if row.cost is None else float(row.cost),
+        )
+        for row in rows
+    )

@@ -1,0 +1,81 @@
+"""What all processes share beside the jobs: the operator's pause, the key that pages are signed
+with, and what was last seen of the outside."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import TypeVar
+
+from sqlalchemy import Engine, delete, insert, select
+
+from bot.adapters.database.connection import insert_into, reading, writing
+from bot.adapters.database.schema import switches
+from bot.types.pages import AppStatus, Check
+from bot.types.serialization import Codec, codec_of
+
+T = TypeVar("T")
+
+PAUSE = "pause"
+_SIGNING_KEY = "signing key"
+_APP = "app"
+_CHECK = "check"
+_APP_STATUS: Codec[AppStatus] = codec_of(AppStatus)
+_CHECK_RESULT: Codec[Check] = codec_of(Check)
+
+
+class DatabaseStatus:
+    """StatusBoard of `bot.ports`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def paused(self) -> str | None:
+        return self._load(PAUSE)
+
+    def pause(self, reason: str | None) -> None:
+        """Lets no new work begin, or again (None), in all processes at once."""
+        with writing(self._engine) as connection:
+            connection.execute(delete(switches).where(switches.c.id == PAUSE))
+            if reason is not None:
+                connection.execute(insert(switches).values(id=PAUSE, value=reason))
+
+    def signing_key(self) -> bytes:
+        """Made at the first call, the same from then on in every process."""
+        if self._load(_SIGNING_KEY) is None:
+            made = insert_into(self._engine, switches).values(
+                id=_SIGNING_KEY, value=secrets.token_hex(32)
+            )
+            with writing(self._engine) as connection:
+                connection.execute(made.on_conflict_do_nothing())
+        return bytes.fromhex(self._load(_SIGNING_KEY) or "")
+
+    def app(self) -> AppStatus | None:
+        return self._load_value(_APP, _APP_STATUS)
+
+    def save_app(self, status: AppStatus) -> None:
+        self._save(_APP, json.dumps(_APP_STATUS.dump(status)))
+
+    def check(self) -> Check | None:
+        return self._load_value(_CHECK, _CHECK_RESULT)
+
+    def save_check(self, check: Check) -> None:
+        self._save(_CHECK, json.dumps(_CHECK_RESULT.dump(check)))
+
+    def _load(self, name: str) -> str | None:
+        with reading(self._engine) as connection:
+            value: str | None = connection.execute(
+                select(switches.c.value).where(switches.c.id == name)
+            ).scalar()
+        return value
+
+    def _load_value(self, name: str, codec: Codec[T]) -> T | None:
+        text = self._load(name)
+        return None if text is None else codec.load(json.loads(text))
+
+    def _save(self, name: str, value: str) -> None:
+        row = insert_into(self._engine, switches).values(id=name, value=value)
+        with writing(self._engine) as connection:
+            connection.execute(
+                row.on_conflict_do_update(index_elements=["id"], set_={"value": value})
+            )
