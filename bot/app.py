@@ -39,8 +39,9 @@ if TYPE_CHECKING:
     from bot.jobs.policy import JobPolicy
     from bot.jobs.worker import Worker
     from bot.jobs.worker.maintenance import PeriodicTask
-    from bot.ports import MetricsSink, Model, StatusBoard
+    from bot.ports import MetricsSink, Model, SignIn, StatusBoard
     from bot.types import Job
+    from bot.web.jobs import Stores
 
 LONE_EXECUTOR = "local"
 WORKER_WAIT_S = 30.0
@@ -110,7 +111,38 @@ def build_web(config: Config) -> Flask:
     from bot.web import create_app
 
     database = build_database(config)
-    return create_app(config, database, database, database, lambda: render_metrics(database))
+    return create_app(
+        config, build_stores(database), lambda: render_metrics(database), build_sign_in(config)
+    )
+
+
+def build_stores(database: Database) -> Stores:
+    """What the web part reads and writes."""
+    from bot.web.jobs import Stores
+
+    return Stores(
+        inbox=database,
+        reports=database,
+        workers=database,
+        listing=database,
+        conversations=database.turns,
+        status=database.status,
+        outbox=database.outbox,
+    )
+
+
+def build_sign_in(config: Config) -> SignIn | None:
+    """None if the App's client id and secret are not set."""
+    if config.github_client_id is None or config.github_client_secret is None:
+        return None
+    from bot.adapters.sign_in import GitHubSignIn
+
+    return GitHubSignIn(
+        client_id=config.github_client_id,
+        client_secret=config.github_client_secret.get_secret_value(),
+        server_url=config.github_server_url,
+        api_url=config.github_api_url,
+    )
 
 
 def build_github(

@@ -8,7 +8,6 @@ and the tree that GitHub makes is compared with that result.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 from urllib.parse import urlsplit
 
 from bot.errors import (
