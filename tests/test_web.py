@@ -769,7 +769,7 @@ class TestJobPages:
             "source": "run",
             "repo": "octocat/greeter",
             "issue_number": None,
-            "asker": "this machine",
+            "asker": None,
             "command": "solve",
             "prompt": "x",
             "steps": [{"title": "Write the change", "state": "done", "began_at": None}],
