@@ -31,6 +31,7 @@ from bot.adapters.model import OpenAIModel
 from bot.adapters.syntax.parsers import find_fault
 from bot.app import (
     MAX_GITHUB_LIMIT_WAIT_S,
+    PageUrls,
     build_database,
     build_git,
     build_policy,
@@ -254,6 +255,8 @@ class Scene:
             clean=make_redactor(config.secrets()),
             parsers=Parsers(lambda files: [find_fault(path, content) for path, content in files]),
             policy=build_policy(config),
+            conversations=self.database.turns if config.keep_conversations else None,
+            page_url=PageUrls(config.public_url, self.database.status),
         )
 
     def hurry(self) -> int:
