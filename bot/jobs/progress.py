@@ -26,6 +26,7 @@ from bot.errors import (
     TinyGenError,
     Unworkable,
 )
+from bot.job_lines import log_ended
 from bot.jobs.engine import (
     FLAG,
     NOTHING,
@@ -187,11 +188,20 @@ class ProgressReporter:
 
     def _record(self, report: Report) -> None:
         clean = REPORT.load(map_texts(REPORT.dump(report), self._context.clean))
+        ends_job = report.state in FINAL_STATES and not self._has_ended()
         self._context.reports.save(clean)
+        if ends_job:
+            log_ended(clean)
         self._context.log.write(clean)
         is_row_due = report.state == "queued" or report.state in FINAL_STATES
         if self._context.outbox is not None and is_row_due:
             self._context.outbox.add(clean)
+
+    def _has_ended(self) -> bool:
+        """Whether an end of the job is stored: by an earlier try of this step, or by another
+        workflow."""
+        stored = self._context.reports.load(self.report.job.id)
+        return stored is not None and stored.state in FINAL_STATES
 
     def _try(self, what: str, post: Callable[[], None]) -> bool:
         """Posts something; False if it is worth trying again. What can never be posted (the comment

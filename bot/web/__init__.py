@@ -27,12 +27,13 @@ from werkzeug.exceptions import RequestEntityTooLarge, ServiceUnavailable
 from bot import __version__
 from bot.config import Config
 from bot.errors import BadRequest, LimitReached, NotPermitted, SetupError, TimedOut
+from bot.job_lines import log_accepted
 from bot.ports import ALIVE_S, Inbox, Reports, Workers
 from bot.thread.webhooks import Ignored, parse_job, read_delivery, verify_signature
 from bot.types import FINAL_STATES, Command, Job, Report, Target
 from bot.types.names import is_branch_name, is_denied, read_repo_url
 from bot.types.quota import check_quota
-from bot.web import problems
+from bot.web import call_log, problems
 from bot.web.pages import Accepted, JobPage, RunAnswer, diff_answer, diff_bytes, job_page
 from bot.web.problems import Answers, NoSuchJob, Unauthorized, described
 
@@ -96,6 +97,7 @@ def create_app(
     # A body without a Content-Length is cut off here; one byte more shows that it was too long.
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1
     problems.register(app)
+    call_log.register(app)
     _add_routes(app, _Routes(config, inbox, reports), metrics)
     _add_health(app, workers)
     return app
@@ -197,8 +199,9 @@ class _Routes:
         )
         job = parse_job(delivery, app_id=self._app_id, received_at=_now(), triggers=self._triggers)
         if isinstance(job, Ignored):
+            call_log.log_ignored(delivery, job)
             return {"ignored": job.reason}, 200
-        self._inbox.accept(job)
+        self._accept(job)
         return {"job": job.id}, 202
 
     def run(self, body: RunRequest) -> dict[str, str] | tuple[dict[str, str], int, dict[str, str]]:
@@ -212,7 +215,7 @@ class _Routes:
         if limit:
             raise limit
         if _prefers_async():
-            self._inbox.accept(job)
+            self._accept(job)
             headers = {"Location": f"/jobs/{job.id}", "Preference-Applied": "respond-async"}
             return {"job": job.id}, 202, headers
         if not self._waiters.acquire(blocking=False):
@@ -221,10 +224,15 @@ class _Routes:
                 next_step="Call with `Prefer: respond-async`, or again in a few seconds.",
             )
         try:
-            self._inbox.accept(job)
+            self._accept(job)
             return diff_answer(self._wait(job.id))
         finally:
             self._waiters.release()
+
+    def _accept(self, job: Job) -> None:
+        if self._inbox.accept(job):
+            log_accepted(job)
+        g.job = job.id
 
     def _run_job(self, body: RunRequest) -> Job:
         repo, url_ref = read_repo_url(body.repo_url, self._config.github_server_url)
