@@ -286,7 +286,7 @@ def play(
 ) -> Iterator[tuple[Round, Model]]:
     """Each round when it is over; `stack` holds what they run on."""
     model, server_url = Model(), None
-    settings = {"TINYGEN_ACTOR_HOURLY": "0"}
+    settings = {"TINYGEN_ACTOR_HOURLY": "0", "TINYGEN_LOG_LEVEL": "debug"}
     if on_postgres:
         server_url = stack.enter_context(postgres())
         settings["TINYGEN_DATABASE_URL"] = server_url
