@@ -83,12 +83,14 @@ class JobTraces:
         attributes = {"tinygen.job": job_id, "tinygen.workflow": name}
         if command:
             attributes["tinygen.command"] = command
-        token = _trace_id.set(trace_id_of(job_id))
+        # A workflow that a step of another job starts inherits its context.
+        outer, outer_id = _current.set(None), _trace_id.set(trace_id_of(job_id))
         try:
             with self._span(name, SpanKind.INTERNAL, attributes):
                 yield
         finally:
-            _trace_id.reset(token)
+            _current.reset(outer)
+            _trace_id.reset(outer_id)
 
     def step(self, name: str) -> AbstractContextManager[object]:
         return self._span(name, SpanKind.INTERNAL, {"tinygen.step": name})
