@@ -31,7 +31,7 @@ def log_ended(report: Report) -> None:
     told = _without_gaps(
         outcome=report.state,
         error=failure.kind if failure else None,
-        reason=neutral_reason(failure) if failure else None,
+        reason=_reason_of(report),
         seconds=_seconds_of(report),
         calls=usage.calls,
         tokens_in=usage.prompt_tokens,
@@ -45,10 +45,18 @@ def log_ended(report: Report) -> None:
 
 
 def neutral_reason(failure: Failure) -> str:
-    """The failure's message. Of what the asker can mend it may quote their words or the model's: each
-    quotation becomes `…`."""
+    """The message of a failure. Where the asker can mend it, it may quote their words or the model's:
+    each quotation becomes `…`."""
     kind = getattr(bot.errors, failure.kind, TinyGenError)
     return _QUOTED.sub("…", failure.message) if issubclass(kind, AskerError) else failure.message
+
+
+def _reason_of(report: Report) -> str | None:
+    """Why a job did not end as done; None if it did. A refusal's words are all TinyGen's own."""
+    if report.failure is None:
+        return None
+    is_refusal = report.state == "refused"
+    return report.failure.message if is_refusal else neutral_reason(report.failure)
 
 
 def _level_of(report: Report) -> int:
