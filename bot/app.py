@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bot.config import Config
-from bot.errors import SetupError
+from bot.errors import OutsideError, SetupError
 from bot.logs import RateLimitedLog, configure_logs, make_redactor
 from bot.metrics import MetricsBuffer
 from bot.ports import NoTracer
@@ -40,7 +40,9 @@ if TYPE_CHECKING:
     from bot.jobs.policy import JobPolicy
     from bot.jobs.worker import Worker
     from bot.jobs.worker.maintenance import PeriodicTask
-    from bot.ports import MetricsSink, Model, Tracer
+    from bot.ports import MetricsSink, Model, SignIn, StatusBoard, Tracer
+    from bot.types import Job
+    from bot.web.jobs import Stores
 
 LONE_EXECUTOR = "local"
 WORKER_WAIT_S = 30.0
@@ -60,6 +62,8 @@ SHORTEN_S = 5.0
 MEASURE_S = 5.0
 """The intervals at which a worker deletes old jobs, looks for missed deliveries, makes room in the
 cache, closes lost jobs, shortens SQLite's log, and stores its metrics, in this order."""
+ADDRESS_S = 60.0
+"""How long the App's address counts as known."""
 IN_USE_S = 600.0
 """For how long after a job's deadline its repository counts as in use: a finished change is still
 to be delivered."""
@@ -115,7 +119,38 @@ def build_web(config: Config) -> Flask:
     from bot.web import create_app
 
     database = build_database(config)
-    return create_app(config, database, database, database, lambda: render_metrics(database))
+    return create_app(
+        config, build_stores(database), lambda: render_metrics(database), build_sign_in(config)
+    )
+
+
+def build_stores(database: Database) -> Stores:
+    """What the web part reads and writes."""
+    from bot.web.jobs import Stores
+
+    return Stores(
+        inbox=database,
+        reports=database,
+        workers=database,
+        listing=database,
+        conversations=database.turns,
+        status=database.status,
+        outbox=database.outbox,
+    )
+
+
+def build_sign_in(config: Config) -> SignIn | None:
+    """None if the App's client id and secret are not set."""
+    if config.github_client_id is None or config.github_client_secret is None:
+        return None
+    from bot.adapters.sign_in import GitHubSignIn
+
+    return GitHubSignIn(
+        client_id=config.github_client_id,
+        client_secret=config.github_client_secret.get_secret_value(),
+        server_url=config.github_server_url,
+        api_url=config.github_api_url,
+    )
 
 
 def build_github(
@@ -310,6 +345,8 @@ def build_worker(config: Config) -> Worker:
         parsers=build_parsers(),
         policy=build_policy(config),
         remote_log=remote_log,
+        conversations=database.turns if config.keep_conversations else None,
+        page_url=PageUrls(config.public_url, database.status),
     )
     lost = PeriodicTask("close lost jobs", LOST_S, lambda: find_lost(context))
     loops: list[BackgroundLoop] = [
@@ -370,6 +407,36 @@ def _metrics_task(metrics_buffer: MetricsBuffer, database: Database) -> Periodic
         metrics_buffer.flush(database.add_measures)
 
     return PeriodicTask("write what was counted", MEASURE_S, write)
+
+
+class PageUrls:
+    """Makes the signed link to a job's page; "" while TinyGen's address is not known. Called outside
+    the steps of a job, so it never fails."""
+
+    def __init__(self, public_url: str | None, status: StatusBoard) -> None:
+        self._public_url, self._status = public_url, status
+        self._key = b""
+        self._address = ""
+        self._ask_at = 0.0
+
+    def __call__(self, job: Job) -> str:
+        from bot.thread.page_links import LINK_S, page_path, sign_link
+
+        try:
+            address = self._public_url or self._app_address()
+            self._key = self._key or self._status.signing_key()
+            accepted_at = datetime.fromisoformat(job.received_at).timestamp()
+        except (OutsideError, ValueError):  # a comment without a link is better than none
+            return ""
+        signature = sign_link(self._key, job.id, accepted_at + LINK_S)
+        return f"{address}{page_path(job.id, signature)}" if address else ""
+
+    def _app_address(self) -> str:
+        if time.monotonic() >= self._ask_at:
+            seen = self._status.app()
+            self._address = seen.address if seen else ""
+            self._ask_at = time.monotonic() + ADDRESS_S
+        return self._address
 
 
 def lock_worker(config: Config) -> IO[bytes] | None:

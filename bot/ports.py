@@ -27,7 +27,17 @@ from bot.types import (
     WaitingJob,
 )
 from bot.types.github import Comment, FailedJob, LineComment, PullRequest, Remote, Thread
-from bot.types.pages import AppStatus, Check, GroupBy, JobFilter, JobList, Spending, Turn
+from bot.types.pages import (
+    AppStatus,
+    Check,
+    GroupBy,
+    JobFilter,
+    JobList,
+    Person,
+    SignInStart,
+    Spending,
+    Turn,
+)
 from bot.types.quota import Tally
 from bot.types.snapshot import Changes, Patch, Snapshot
 
@@ -294,6 +304,21 @@ class Conversations(Protocol):
 
     def of(self, job_id: str) -> tuple[Turn, ...]:
         """All turns of the job that are kept, in order."""
+
+    def count(self, job_id: str) -> int: ...
+
+
+class SignIn(Protocol):
+    """Signs people in by GitHub. `redirect_uri` is where GitHub sends the browser back to."""
+
+    def begin(self, redirect_uri: str) -> SignInStart: ...
+
+    def finish(self, redirect_uri: str, code: str, verifier: str) -> Person:
+        """Who the code is for. NotPermitted if GitHub does not take it."""
+
+    def permission(self, token: str, repository_id: int) -> Permission | None:
+        """What the token's person may do in the repository; None if the token is no longer
+        valid."""
 
 
 class StatusBoard(Protocol):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import get_args
 
 from bot.errors import DatabaseFailed, OutsideError
-from bot.ports import ChooseWaiting
-from bot.types import FINAL_STATES, Failure, Job, Removal, Report, WaitingJob
+from bot.ports import ChooseWaiting, UnsentReport
+from bot.types import FINAL_STATES, Failure, Job, Removal, Report, State, WaitingJob
+from bot.types.pages import AppStatus, Check, GroupBy, JobFilter, JobList, Spending, Turn
 from bot.types.quota import By
+from bot.web.jobs import Stores
 
 
 class MemoryInbox:
@@ -162,3 +165,107 @@ class RemoteLog:
         if self.is_away:
             raise OutsideError("Supabase answered 503.", next_step="Try again later.")
         self.written.setdefault(report.job.id, []).append(report.state)
+
+
+class MemoryListing:
+    """The reports that `reports` holds, in any order; nothing was spent."""
+
+    def __init__(self, reports: MemoryReports) -> None:
+        self.reports = reports
+        self.spent: tuple[Spending, ...] = ()
+
+    def list_jobs(self, wanted: JobFilter, limit: int) -> JobList:
+        """One page alone. ValueError for any mark."""
+        if wanted.after:
+            raise ValueError(wanted.after)
+        found = [
+            each
+            for each in self.reports.reports.values()
+            if wanted.state in (None, each.state)
+            and wanted.repo.lower() in ("", each.job.target.repo.lower())
+            and wanted.asker_key in (None, each.job.asker_key)
+        ]
+        return JobList(tuple(found[:limit]))
+
+    def spending(self, by: GroupBy, since: str) -> tuple[Spending, ...]:
+        return self.spent
+
+    def counts(self) -> Mapping[State, int]:
+        counts: dict[State, int] = dict.fromkeys(get_args(State), 0)
+        for report in self.reports.reports.values():
+            counts[report.state] += 1
+        return counts
+
+
+class MemoryConversations:
+    def __init__(self) -> None:
+        self.turns: dict[str, dict[int, Turn]] = {}
+
+    def keep(self, job_id: str, turn: Turn) -> None:
+        self.turns.setdefault(job_id, {})[turn.number] = turn
+
+    def of(self, job_id: str) -> tuple[Turn, ...]:
+        kept = self.turns.get(job_id, {})
+        return tuple(kept[number] for number in sorted(kept))
+
+    def count(self, job_id: str) -> int:
+        return len(self.of(job_id))
+
+
+class MemoryStatus:
+    def __init__(self) -> None:
+        self.last_app: AppStatus | None = None
+        self.last_check: Check | None = None
+
+    def signing_key(self) -> bytes:
+        return b"k" * 32
+
+    def app(self) -> AppStatus | None:
+        return self.last_app
+
+    def save_app(self, status: AppStatus) -> None:
+        self.last_app = status
+
+    def check(self) -> Check | None:
+        return self.last_check
+
+    def save_check(self, check: Check) -> None:
+        self.last_check = check
+
+
+class NoOutbox:
+    """Nothing waits."""
+
+    def __len__(self) -> int:
+        return 0
+
+    def add(self, report: Report) -> None: ...
+
+    def next(self) -> UnsentReport | None:
+        return None
+
+    def sent(self, row: UnsentReport) -> None: ...
+
+    def keep(self, row: UnsentReport) -> None: ...
+
+    def refused(self, row: UnsentReport, wait_s: float) -> None: ...
+
+
+def memory_stores(
+    inbox: MemoryInbox | None = None,
+    reports: MemoryReports | None = None,
+    workers: MemoryWorkers | None = None,
+    conversations: MemoryConversations | None = None,
+    status: MemoryStatus | None = None,
+) -> Stores:
+    """What the web part is given, in memory."""
+    reports = reports or MemoryReports()
+    return Stores(
+        inbox or MemoryInbox(),
+        reports,
+        workers or MemoryWorkers(),
+        MemoryListing(reports),
+        conversations or MemoryConversations(),
+        status or MemoryStatus(),
+        NoOutbox(),
+    )

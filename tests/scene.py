@@ -35,6 +35,7 @@ from bot.app import (
     build_git,
     build_policy,
     build_prices,
+    build_stores,
     database_url,
 )
 from bot.config import Config, load_config
@@ -522,7 +523,7 @@ def _used_database() -> bytes:
 
 
 def _web(config: Config, database: Database) -> FlaskClient:
-    return create_app(config, database, database, database, lambda: b"").test_client()
+    return create_app(config, build_stores(database), lambda: b"").test_client()
 
 
 def _github(config: Config, meter: MetricsBuffer, clock: Callable[[], float]) -> GitHubApp:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from bot.types import Failure
+from bot.types import Command, Failure, Job, Report, State, Target
 from bot.web.call_log import LINES
 from tests.test_web import COMMENT, KEYS, REPO_URL, Web
 
@@ -159,3 +159,17 @@ def test_a_call_that_is_answered_is_no_line(web: Web, lines: list[Any]) -> None:
         web.client.get(path)
     web.run({"repoUrl": REPO_URL}, **bearer(KEYS[0]))
     assert lines == []
+
+
+@pytest.mark.parametrize("action", ["cancel", "retry"])
+def test_a_job_that_is_asked_for_on_a_page_is_accepted_by_a_line(
+    lines: list[Any], action: str
+) -> None:
+    web = Web({"TINYGEN_API_KEYS": KEYS[0]})
+    state: State = "running" if action == "cancel" else "failed"
+    web.reports.save(Report(Job("j-1", "run", Target("o/r"), Command("solve", "x")), state))
+    if action == "cancel":
+        web.client.delete("/jobs/j-1", headers=bearer(KEYS[0]))
+    else:
+        web.client.post("/jobs/j-1/retry", headers=bearer(KEYS[0]))
+    assert [line["event"] for line in lines] == ["accepted"]

@@ -23,16 +23,24 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 from werkzeug.test import EnvironBuilder, TestResponse, run_wsgi_app
 
-from bot.app import build_database
+from bot.app import build_database, build_stores
 from bot.config import load_config
 from bot.errors import SetupError
 from bot.metrics import render_metrics
 from bot.types import FINAL_STATES, Command, Failure, Job, Report, State, Step, Target, Usage
 from bot.types.snapshot import FileStat, Patch
-from bot.web import MAX_BODY_BYTES, create_app
+from bot.web import create_app
+from bot.web.webhook import MAX_BODY_BYTES
 from tests.conftest import NPM
 from tests.doubles.github import sign
-from tests.fakes import MemoryInbox, MemoryReports, MemoryWorkers
+from tests.fakes import (
+    MemoryConversations,
+    MemoryInbox,
+    MemoryReports,
+    MemoryStatus,
+    MemoryWorkers,
+    memory_stores,
+)
 from tests.strategies import JSON
 
 SECRET = "hush-hush-secret"
@@ -59,9 +67,12 @@ class Web:
 
     def __init__(self, settings: Mapping[str, str] | None = None) -> None:
         self.inbox, self.reports, self.workers = MemoryInbox(), MemoryReports(), MemoryWorkers()
+        self.conversations, self.status = MemoryConversations(), MemoryStatus()
         given = {"GITHUB_WEBHOOK_SECRET": SECRET, "GITHUB_APP_ID": "12345", **(settings or {})}
         self.app = create_app(
-            load_config(given, env_file=None), self.inbox, self.reports, self.workers, lambda: b""
+            load_config(given, env_file=None),
+            memory_stores(self.inbox, self.reports, self.workers, self.conversations, self.status),
+            lambda: b"",
         )
         self.client: FlaskClient = self.app.test_client()
 
@@ -758,15 +769,23 @@ class TestJobPages:
             "state": "done",
             "source": "run",
             "repo": "octocat/greeter",
-            "steps": [{"title": "Write the change", "state": "done"}],
+            "issue_number": None,
+            "asker": None,
+            "command": "solve",
+            "prompt": "x",
+            "steps": [{"title": "Write the change", "state": "done", "began_at": None}],
+            "waits_for": None,
             "usage": {
                 "model": "double-1",
                 "calls": 2,
                 "prompt_tokens": 10,
                 "completion_tokens": 5,
+                "cached_tokens": 0,
                 "cost_usd": None,
                 "seconds": 1.25,
             },
+            "shown": [],
+            "reflections": [],
             "result": {
                 "diff": DIFF,
                 "base_sha": "1" * 40,
@@ -778,6 +797,13 @@ class TestJobPages:
             "error": None,
             "created_at": "2026-01-01T00:00:00+00:00",
             "finished_at": "2026-01-01T00:00:09+00:00",
+            "links": {
+                "self": "/jobs/j-1",
+                "diff": "/jobs/j-1.diff",
+                "comment": None,
+                "pull_request": None,
+                "commit": None,
+            },
         }
 
     def test_tell_a_failure(self, web: Web) -> None:
@@ -831,8 +857,8 @@ class TestJobPages:
         ("GET", "/webhook", {"POST", "OPTIONS"}),
         ("PUT", "/webhook", {"POST", "OPTIONS"}),
         ("GET", "/run", {"POST", "OPTIONS"}),
-        ("POST", "/jobs/x", {"GET", "HEAD", "OPTIONS"}),
-        ("DELETE", "/jobs/x", {"GET", "HEAD", "OPTIONS"}),
+        ("POST", "/jobs/x", {"GET", "HEAD", "DELETE", "OPTIONS"}),
+        ("DELETE", "/jobs", {"GET", "HEAD", "OPTIONS"}),
         ("POST", "/healthz", {"GET", "HEAD", "OPTIONS"}),
     ],
 )
@@ -846,7 +872,7 @@ def test_a_method_that_is_not_allowed_is_told_which_are(
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/nothing", "/webhook/", "/run/x", "/jobs", "/jobs/", "/.env", "/%2e%2e/etc/passwd"],
+    ["/nothing", "/webhook/", "/run/x", "/jobs/", "/.env", "/%2e%2e/etc/passwd"],
 )
 def test_what_is_not_there_is_a_problem_as_well(web: Web, path: str) -> None:
     problem(web.client.get(path), 404)
@@ -887,7 +913,7 @@ def test_metrics_are_prometheus_text(tmp_path: Path) -> None:
     )
     database = build_database(config)
     database.accept(report().job)
-    app = create_app(config, database, database, database, lambda: render_metrics(database))
+    app = create_app(config, build_stores(database), lambda: render_metrics(database))
     answer = app.test_client().get("/metrics")
     assert answer.content_type.startswith("text/plain")
     families = {family.name: family for family in text_string_to_metric_families(answer.text)}
@@ -901,7 +927,7 @@ def test_the_description_is_valid_openapi(web: Web) -> None:
     described = web.client.get("/docs/openapi.json").json
     assert described
     assert described["openapi"].startswith("3.")
-    assert set(described["paths"]) == {"/run", "/jobs/{job_id}", "/jobs/{job_id}.diff"}
+    assert set(described["paths"]) == {"/run", "/jobs", "/jobs/{job_id}", "/jobs/{job_id}.diff"}
     run = described["paths"]["/run"]["post"]
     answers = run["responses"]
     assert {"200", "202", "400", "401", "404", "422", "429", "502", "503", "504"} <= set(answers)
@@ -934,9 +960,7 @@ def test_the_receiver_does_not_start_without_its_secret() -> None:
     with pytest.raises(SetupError, match="GITHUB_WEBHOOK_SECRET"):
         create_app(
             load_config({}, env_file=None),
-            MemoryInbox(),
-            MemoryReports(),
-            MemoryWorkers(),
+            memory_stores(),
             lambda: b"",
         )
 
@@ -946,5 +970,5 @@ def test_a_fault_of_our_own_is_500_and_tells_nothing(caplog: pytest.LogCaptureFi
         raise ZeroDivisionError(SECRET)
 
     config = load_config({"GITHUB_WEBHOOK_SECRET": SECRET}, env_file=None)
-    app = create_app(config, MemoryInbox(), MemoryReports(), MemoryWorkers(), fault)
+    app = create_app(config, memory_stores(), fault)
     problem(app.test_client().get("/metrics"), 500)

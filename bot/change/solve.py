@@ -169,7 +169,7 @@ def _no_change(draft: Draft) -> Unworkable:
     return Unworkable(
         draft.unfinished
         or "The model's edits did not match the files, and did not after it was told why.",
-        next_step="Try `/tinygen retry`, or say more exactly what to change and where.",
+        next_step="Ask again, or say more exactly what to change and where.",
     )
 
 

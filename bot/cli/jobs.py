@@ -4,17 +4,15 @@ database, so it works while the bot runs, and on any machine that has the same s
 from __future__ import annotations
 
 import argparse
-import uuid
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from bot.adapters.database import Database
 from bot.app import build_database
 from bot.cli.output import print_diff, print_json, print_line, print_note
 from bot.config import Config
-from bot.errors import BadRequest, NotFound
+from bot.errors import NotFound
 from bot.ports import ALIVE_S
-from bot.types import FINAL_STATES, Command, Job, Report, Target
+from bot.types import Report
 from bot.types.pages import JobFilter
 
 OPERATOR = "the operator"
@@ -43,9 +41,9 @@ def show_list(config: Config, options: argparse.Namespace) -> int:
 
 def show(config: Config, options: argparse.Namespace) -> int:
     """One job, with the values of its web page."""
-    from bot.web.pages import job_page  # imports Flask, which the other commands do not need
+    from bot.web.answers import job_answer  # imports Flask, which the other commands do not need
 
-    page = job_page(_find(build_database(config), options.id))
+    page = job_answer(_find(build_database(config), options.id), config.github_server_url)
     if options.json:
         print_json(page.model_dump(mode="json"))
         return 0
@@ -73,21 +71,11 @@ def show(config: Config, options: argparse.Namespace) -> int:
 def retry(config: Config, options: argparse.Namespace) -> int:
     """Accepts the job again as a new job. In a thread it gets its own comment, and the person who
     asked must still have permission."""
+    from bot.web.callers import Caller
+    from bot.web.calls import repetition
+
     database = build_database(config)
-    report = _find(database, options.id)
-    if report.state not in FINAL_STATES - {"done"}:
-        raise BadRequest(
-            f"The job is {report.state}.",
-            next_step="What failed or was stopped can be tried again.",
-        )
-    if report.state == "refused" and not (report.failure and report.failure.retryable):
-        raise BadRequest(
-            "The job was refused.",
-            next_step="Let its asker give the command again, once it is permitted.",
-        )
-    again = replace(
-        report.job, id=uuid.uuid4().hex, delivery_id=None, event_key="", received_at=_now()
-    )
+    again = repetition(_find(database, options.id), Caller(OPERATOR))
     database.accept(again)
     _print_accepted(database, options, again.id, f"Tried again as job {again.id}.")
     return 0
@@ -95,23 +83,13 @@ def retry(config: Config, options: argparse.Namespace) -> int:
 
 def cancel(config: Config, options: argparse.Namespace) -> int:
     """Asks the workers to stop the job, as the command `/tinygen cancel` does."""
+    from bot.web.callers import Caller
+    from bot.web.calls import cancellation
+
     database = build_database(config)
-    report = _find(database, options.id)
-    if report.state in FINAL_STATES:
-        raise BadRequest(
-            f"The job has ended: {report.state}.", next_step="There is nothing to cancel."
-        )
-    cancellation = Job(
-        uuid.uuid4().hex,
-        "run",
-        Target(report.job.target.repo),
-        Command("cancel", prompt=options.id),
-        actor=OPERATOR,
-        received_at=_now(),
-        trigger="call",
-    )
-    database.accept(cancellation)
-    _print_accepted(database, options, cancellation.id, f"Job {options.id} is asked to stop.")
+    stop = cancellation(_find(database, options.id), Caller(OPERATOR))
+    database.accept(stop)
+    _print_accepted(database, options, stop.id, f"Job {options.id} is asked to stop.")
     return 0
 
 
@@ -160,7 +138,3 @@ def _render_age(received_at: str, now: datetime) -> str:
         if age_s >= size_s:
             return f"{age_s // size_s}{unit}"
     return f"{age_s}s"
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

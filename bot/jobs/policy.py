@@ -13,7 +13,17 @@ from datetime import datetime
 
 from bot.errors import BadRequest
 from bot.jobs.engine import Engine
-from bot.ports import Connect, Git, GitHub, Model, Outbox, Refusals, Reports, RequestLog
+from bot.ports import (
+    Connect,
+    Conversations,
+    Git,
+    GitHub,
+    Model,
+    Outbox,
+    Refusals,
+    Reports,
+    RequestLog,
+)
 from bot.thread.render import render_permission_refusal
 from bot.thread.settings import (
     FIX_SETTINGS,
@@ -127,6 +137,10 @@ class JobContext:
     policy: JobPolicy
     remote_log: RequestLog | None = None
     """The external request log, from which rows are only removed here; None if there is none."""
+    conversations: Conversations | None = None
+    """Where conversations with the model are kept; None if they are not."""
+    page_url: Callable[[Job], str] = lambda _job: ""
+    """The signed link to a job's page; "" if TinyGen's address is not known."""
 
     def github(self, target: Target) -> GitHub:
         """The target's repository, with tokens for the repository of its id alone."""

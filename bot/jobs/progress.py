@@ -74,7 +74,7 @@ class ProgressReporter:
 
     def __init__(self, context: JobContext, report: Report, comment_id: int | None) -> None:
         self._context = context
-        self.report = report
+        self.report = replace(report, page_url=context.page_url(report.job))
         self.comment_id = comment_id
         self.wait_s = 0.0
         """The wait that GitHub asked for when something could not be posted; 0 if it gave none."""
@@ -91,6 +91,16 @@ class ProgressReporter:
         """Stores the report and writes the row; the comment is not updated."""
         report = self.report
         self._context.engine.step("record", lambda: self._record(report), NOTHING)
+
+    def save_wait(self, reason: str) -> None:
+        """Stores, for the pages, what the job that is being postponed waits for. To be called
+        inside a step."""
+        if self.report.state in FINAL_STATES:
+            return
+        try:
+            self._save(replace(self.report, waits_for=reason))
+        except DatabaseFailed as error:
+            _log.warning("what a job waits for is not shown", error=error.message)
 
     def acknowledge(self) -> None:
         """Reacts to the command, and posts the job's one comment."""
@@ -187,21 +197,37 @@ class ProgressReporter:
         return self.update_thread(report)
 
     def _record(self, report: Report) -> None:
-        clean = REPORT.load(map_texts(REPORT.dump(report), self._context.clean))
-        ends_job = report.state in FINAL_STATES and not self._has_ended()
-        self._context.reports.save(clean)
-        if ends_job:
-            log_ended(clean)
+        clean = self._save(report)
         self._context.log.write(clean)
         is_row_due = report.state == "queued" or report.state in FINAL_STATES
         if self._context.outbox is not None and is_row_due:
             self._context.outbox.add(clean)
 
-    def _has_ended(self) -> bool:
-        """Whether an end of the job is stored: by an earlier try of this step, or by another
-        workflow."""
-        stored = self._context.reports.load(self.report.job.id)
-        return stored is not None and stored.state in FINAL_STATES
+    def _save(self, report: Report) -> Report:
+        """Stores the report without secrets and with its steps' times, and returns it so."""
+        stored = self._context.reports.load(report.job.id)
+        timed = self._with_times(report, stored)
+        clean = REPORT.load(map_texts(REPORT.dump(timed), self._context.clean))
+        self._context.reports.save(clean)
+        # An earlier try of this step, or another workflow, may have stored an end and logged it.
+        had_ended = stored is not None and stored.state in FINAL_STATES
+        if clean.state in FINAL_STATES and not had_ended:
+            log_ended(clean)
+        return clean
+
+    def _with_times(self, report: Report, stored: Report | None) -> Report:
+        """The report with the times at which its steps began: those that the stored report has, so
+        that they stay after a restart, and now for a step that begins."""
+        began = {step.title: step.began_at for step in stored.steps} if stored else {}
+        now = self._context.now().isoformat()
+        steps = tuple(
+            replace(
+                step,
+                began_at=began.get(step.title) or (now if step.state == "running" else ""),
+            )
+            for step in report.steps
+        )
+        return replace(report, steps=steps)
 
     def _try(self, what: str, post: Callable[[], None]) -> bool:
         """Posts something; False if it is worth trying again. What can never be posted (the comment
@@ -298,6 +324,7 @@ def _postponing(
         if not is_own and wait_s < SHORT_WAIT_S:
             raise
         job, is_over = reporter.report.job, reporter.report.state in FINAL_STATES
+        reason = error.message
         if isinstance(error, Damaged) and not _is_first_damage(context, job.id):
             raise Unworkable(
                 "git cannot work with this commit: it was fetched anew, and still cannot be read.",
@@ -307,7 +334,11 @@ def _postponing(
 
         def has_time() -> bool:
             deadline = datetime.fromisoformat(job.received_at) + timedelta(seconds=lasts_s)
-            return context.now() + timedelta(seconds=wait_s) < deadline
+            goes_on_at = context.now() + timedelta(seconds=wait_s)
+            if goes_on_at >= deadline:
+                return False
+            reporter.save_wait(f"{reason} It goes on at {goes_on_at:%H:%M:%S} UTC.")
+            return True
 
         postponed = context.engine.postpone(
             job.id, wait_s, account=job.account, step=error.step, is_over=is_over, may=has_time
@@ -335,6 +366,8 @@ def resume(context: JobContext, resumption: Resumption) -> None:
         report = context.reports.load(resumption.id)
         if report is None or (report.state in FINAL_STATES and not resumption.is_over):
             return None
+        if report.waits_for:
+            context.reports.save(replace(report, waits_for=""))
         return None if context.engine.resume(resumption) else 0.0
 
     _try_again(context, RESUME, resumption, name=resumption.stamp, body=resume_now)

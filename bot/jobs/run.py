@@ -6,6 +6,8 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+import structlog
+
 from bot.change.repository import Instructions, prepare_task, read_instructions
 from bot.change.solve import NOTHING_YET, solve
 from bot.errors import (
@@ -14,6 +16,7 @@ from bot.errors import (
     Conflict,
     ImagesRefused,
     NotPermitted,
+    OutsideError,
     TimedOut,
     Unworkable,
 )
@@ -39,7 +42,8 @@ from bot.jobs.workflows import RunRequest
 from bot.thread.history import is_request
 from bot.thread.render import render_outsiders_refusal, render_reflection
 from bot.thread.settings import find_misplaced
-from bot.types import Job, Mode, Outsider, Prompt, Reply, Report, Solution, Task, Usage
+from bot.types import Job, Message, Mode, Outsider, Prompt, Reply, Report, Solution, Task, Usage
+from bot.types.pages import Turn, count_repeated
 from bot.types.serialization import MAYBE_REPORT, REPORTS, Codec, Json, codec_of
 from bot.types.snapshot import Patch, RepositoryView
 
@@ -56,6 +60,8 @@ CONFLICTS = (
 )
 MAX_DIFF_CHARS = 40_000
 """How much the model is shown of the diff of an earlier change that the request continues."""
+
+_log = structlog.get_logger()
 
 _REPLY: Codec[Reply] = codec_of(Reply)
 _TASK: Codec[Task] = codec_of(Task)
@@ -92,6 +98,9 @@ class _Run:
         self._repository = JobRepository(context, job)
         self._images = ImageLoader(context, job)
         self._usage = Usage()
+        self._calls = 0
+        self._sent: tuple[Message, ...] = ()
+        """The messages of the last prompt."""
         self._began = 0.0
         self._own_paths: frozenset[str] = frozenset()
         """The files of the earlier changes that this one continues."""
@@ -306,7 +315,29 @@ class _Run:
         if self._images.are_refused:
             messages = [replace(part, images=()) for part in messages]
         sent = replace(prompt, messages=tuple(messages))
-        return self._engine.step(f"ask {prompt.purpose}", lambda: self._call(sent), _REPLY)
+        self._calls += 1
+        number, before, self._sent = self._calls, self._sent, sent.messages
+
+        def call() -> Reply:
+            reply = self._call(sent)
+            self._keep(number, before, sent, reply)
+            return reply
+
+        return self._engine.step(f"ask {prompt.purpose}", call, _REPLY)
+
+    def _keep(self, number: int, before: tuple[Message, ...], prompt: Prompt, reply: Reply) -> None:
+        """Keeps a turn for the job's page. A reply that was paid for is not lost if this fails."""
+        conversations = self._context.conversations
+        if conversations is None:
+            return
+        repeated = count_repeated(before, prompt)
+        reply = replace(reply, text=self._context.clean(reply.text))
+        ended_at = self._context.now().isoformat()
+        turn = Turn(number, prompt.purpose, repeated, prompt.messages[repeated:], reply, ended_at)
+        try:
+            conversations.keep(self._job.id, turn)
+        except OutsideError as error:
+            _log.warning("a turn of the conversation is not kept", error=error.message)
 
     def _call(self, prompt: Prompt) -> Reply:
         left_s = self._began + self._policy.job_s - time.time()

@@ -121,6 +121,7 @@ def render_comment(report: Report, *, with_diff: bool = True) -> str:
     parts.append(_notes(report))
     if report.usage.calls:
         parts.append(_provenance(report))
+    parts.append(_page_link(report))
     return _paragraphs(parts) + "\n"
 
 
@@ -137,11 +138,13 @@ def render_comment_that_fits(report: Report) -> str:
 def render_short_comment(report: Report) -> str:
     """The job's end and where to find the rest, for when GitHub refuses the whole comment."""
     url = report.pull_request_url or report.commit_url or ""
+    where = f"It is at {report.page_url}"
+    if not report.page_url:
+        where = f"The operator finds it at `/jobs/{report.job.id}`"
     parts = [
         shorten(_opening(report), MAX_SHORT_CHARS),
         shorten(url, MAX_SHORT_CHARS),
-        f"GitHub did not take the whole report here. The operator finds it at"
-        f" `/jobs/{report.job.id}`.",
+        f"GitHub did not take the whole report here. {where}.",
     ]
     return _paragraphs(parts) + "\n"
 
@@ -241,7 +244,7 @@ def _result(report: Report, *, with_diff: bool) -> list[str]:
     if report.pull_request_url or report.commit_url:
         return _pushed_result(report, size, with_diff=with_diff)
     if not with_diff:
-        return [size, _files(report)]
+        return [size, _files(report), f"The diff is too long for a comment: {_diff_url(report)}."]
     return _diff_result(report, patch, size)
 
 
@@ -339,6 +342,24 @@ def _provenance(report: Report) -> str:
     sections.append(f"**What it took**\n\n{_usage(report)}")
     sections.append("</details>")
     return _paragraphs(sections)
+
+
+def _page_link(report: Report) -> str:
+    """The link to the job's page, for a job that has something to show there."""
+    if not report.page_url or report.job.command.verb not in WORK or report.state == "refused":
+        return ""
+    if report.state in ("queued", "running"):
+        return f"[Follow it live]({report.page_url})"
+    return f"[How this came about, step by step]({report.page_url})"
+
+
+def _diff_url(report: Report) -> str:
+    """Where the whole diff can be read, in a few words."""
+    job_id = report.job.id
+    if not report.page_url:
+        return f"the operator can read it at `/jobs/{job_id}.diff`"
+    diff_url = report.page_url.replace(f"/jobs/{job_id}", f"/jobs/{job_id}.diff", 1)
+    return f"it is on [its page]({report.page_url}), and [as text]({diff_url})"
 
 
 def _in_list(text: str) -> str:

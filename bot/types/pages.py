@@ -100,3 +100,22 @@ def count_repeated(before: Sequence[Message], prompt: Prompt) -> int:
             break
         count += 1
     return count
+
+
+@dataclass(frozen=True, slots=True)
+class SignInStart:
+    """Where a browser is sent to sign in; `state` comes back with the answer, `verifier` proves that
+    the answer is for whoever began."""
+
+    url: str
+    state: str
+    verifier: str
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person who signed in by GitHub, with the token that asks GitHub in that person's name."""
+
+    id: int
+    login: str
+    token: str

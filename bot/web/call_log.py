@@ -1,5 +1,5 @@
-"""The lines that the web part writes about calls that start no job: refused ones, pings, and answers
-that failed. No line holds a key or a text of the caller's, but for names in headers, shortened.
+"""The lines that the web part writes: of accepted jobs, refused calls, pings, and answers that failed.
+No line holds a key or a text of the caller's, but for names in headers, shortened.
 
 What anybody can cause without a key is limited, in each process: the next line tells how many were
 left out.
@@ -12,14 +12,19 @@ import re
 import structlog
 from flask import Flask, Response, g, request
 
+from bot.job_lines import log_accepted
 from bot.logs import RateLimitedLog
+from bot.ports import Inbox
 from bot.thread.webhooks import Delivery, Ignored
+from bot.types import Job
+from bot.web.callers import Caller
 
 LINES, WITHIN_S = 5, 60.0
 MAX_NAME_CHARS = 64
 _NO_NAME_CHARACTER = re.compile(r"[^\w.:,-]", re.ASCII)
+_STARTING = frozenset({"/run", "/try"})
 _REFUSALS = frozenset({403, 404, 429})
-"""Of a call of /run whose job was not accepted. Where it was, the same status tells of its end."""
+"""Of a call that would start a job. Where one was accepted, the same status tells of its end."""
 
 _log = structlog.get_logger()
 
@@ -37,14 +42,22 @@ def register(app: Flask) -> None:
             unsigned.write("warning", event, **_sender())
         elif status == 401:
             unknown.write("info", "refused", status=status, path=_route(), **_address())
-        elif path == "/run" and status in _REFUSALS and "job" not in g:
-            _log.info("refused", status=status, path=path, caller=g.get("caller"))
+        elif path in _STARTING and status in _REFUSALS and "job" not in g:
+            caller: Caller | None = g.get("caller")
+            _log.info("refused", status=status, path=path, caller=caller.name if caller else None)
         elif status > 500:  # the handler of a fault of our own writes its error
             told = {"job": g.job} if "job" in g else {}
             failed.write("warning", "a call failed", status=status, path=_route(), **told)
         return response
 
     app.after_request(log_answer)
+
+
+def accept(inbox: Inbox, job: Job) -> None:
+    """Stores the job, and writes its line if it is new."""
+    if inbox.accept(job):
+        log_accepted(job)
+    g.job = job.id
 
 
 def log_ignored(delivery: Delivery, ignored: Ignored) -> None:

@@ -15,6 +15,7 @@ from werkzeug.exceptions import HTTPException
 
 from bot.errors import DatabaseFailed, LimitReached, TinyGenError
 from bot.types import Failure
+from bot.web.pages import page, wants_html
 
 STATUS_OF = {
     "BadRequest": 400,
@@ -86,8 +87,19 @@ def failure_error(failure: Failure) -> HTTPException:
     return problem_error(status, f"{failure.message} {failure.next_step}".strip())
 
 
+def problem_of(error: ValidationError | TinyGenError) -> Problem:
+    """The problem of a form that cannot be taken."""
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False, include_input=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        status, detail = 422, f"{field}: {first['msg']}. Mend that field."
+    else:
+        status, detail = STATUS_OF.get(type(error).__name__, 422), str(error)
+    return Problem(title=HTTPStatus(status).phrase, status=status, detail=detail)
+
+
 def invalid(error: ValidationError) -> Response:
-    """The answer to a body or a path that does not match its model."""
+    """The answer to a body, a query or a path that does not match its model."""
     first = error.errors(include_url=False, include_input=False)[0]
     if request.url_rule and request.url_rule.rule.startswith("/jobs/"):
         return _problem(404, "There is no such job. Its id is in the answer that accepted it.")
@@ -97,15 +109,17 @@ def invalid(error: ValidationError) -> Response:
             'The body is not a JSON object. Send {"repoUrl": ..., "prompt": ...} as'
             " application/json.",
         )
-    field = ".".join(str(part) for part in first["loc"])
-    return _problem(422, f"{field}: {first['msg']}. Mend that field.")
+    return _problem(422, problem_of(error).detail)
 
 
 def _problem(status: int, detail: str) -> Response:
-    body = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail)
-    response = current_app.response_class(
-        body.model_dump_json(), status, content_type="application/problem+json"
-    )
+    problem = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail)
+    if wants_html():
+        response = page("problem.html", status, problem=problem, path=request.full_path)
+    else:
+        response = current_app.response_class(
+            problem.model_dump_json(), status, content_type="application/problem+json"
+        )
     if status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     if status in (429, 503):

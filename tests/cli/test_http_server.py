@@ -18,7 +18,7 @@ THREADS = 2
 LIMIT_S = 1.0
 SERVER = f"""
 import os, sys
-from bot.app import build_database
+from bot.app import build_database, build_stores
 from bot.cli import http_server
 from bot.config import load_config
 from bot.web import create_app
@@ -26,7 +26,7 @@ from bot.web import create_app
 http_server.READ_S = http_server.WRITE_S = {LIMIT_S}
 config = load_config(os.environ, None)
 database = build_database(config)
-app = create_app(config, database, database, database, lambda: b"")
+app = create_app(config, build_stores(database), lambda: b"")
 http_server.Server(config, app).run()
 """
 

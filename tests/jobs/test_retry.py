@@ -53,6 +53,9 @@ class FakeContext:
     def clean(self, words: str) -> str:
         return words
 
+    def page_url(self, job: Job) -> str:
+        return ""
+
 
 def queued_wait(context: FakeContext, tries: int) -> list[float]:
     job = Job("a", "comment", Target("o/r", 1, 1), Command("solve"))

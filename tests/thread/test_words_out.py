@@ -50,7 +50,7 @@ from bot.types import (
     Verdict,
 )
 from bot.types.snapshot import FileStat, Patch
-from bot.web.pages import job_page
+from bot.web.answers import job_answer
 
 JOB = Job("d-1", "comment", Target("o/r", 9, 3, comment_id=7), Command("solve", "fix"), "ada", 5)
 DONE = Report(
@@ -257,7 +257,7 @@ def test_logs_and_terminals_show_what_a_reader_would_not_see(character: str) -> 
 
 def test_a_jobs_json_holds_words_as_values_alone() -> None:
     words = "\n".join(WORDS)
-    page = job_page(replace(DONE, summary=words, notes=(words,)))
+    page = job_answer(replace(DONE, summary=words, notes=(words,)), "https://github.com")
     assert page.result is not None
     assert page.result.summary == words
     assert "\x1b" not in page.model_dump_json()

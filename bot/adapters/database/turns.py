@@ -6,7 +6,7 @@ import json
 import zlib
 from collections.abc import Collection
 
-from sqlalchemy import Connection, Engine, delete, select
+from sqlalchemy import Connection, Engine, delete, func, select
 
 from bot.adapters.database.connection import insert_into, reading, writing
 from bot.adapters.database.schema import jobs, turns
@@ -40,6 +40,11 @@ class DatabaseTurns:
         with reading(self._engine) as connection:
             packed = connection.execute(found).scalars().all()
         return tuple(_TURN.load(json.loads(_unpack(each))) for each in packed)
+
+    def count(self, job_id: str) -> int:
+        of_job = select(func.count()).select_from(turns).where(turns.c.job_id == job_id)
+        with reading(self._engine) as connection:
+            return int(connection.execute(of_job).scalar_one())
 
 
 def forget_turns(connection: Connection, job_ids: Collection[str]) -> None:

@@ -8,7 +8,6 @@ and the tree that GitHub makes is compared with that result.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 from urllib.parse import urlsplit
 
 from bot.errors import (
@@ -91,7 +90,7 @@ class _Delivery:
     def deliver(self) -> None:
         suggestion = self._suggestion()
         if suggestion is not None:
-            self._finish(mode="diff", suggestion=suggestion)
+            self._reporter.finish(mode="diff", suggestion=suggestion)
             return
         push, wants_commit = self._destination.push, self._reporter.report.mode == "pr"
         why_not_write = self._why_not_write()
@@ -102,7 +101,7 @@ class _Delivery:
         elif wants_commit and push != "none":
             self._push_or_show()
         elif push in ("none", "fork") or why_not_write or self._fits():
-            self._finish(mode="diff")
+            self._reporter.finish(mode="diff")
         else:
             # Also on a pull request: nobody asked for a commit on its branch.
             self._reporter.update(mode="pr")
@@ -148,19 +147,9 @@ class _Delivery:
         """Whether the comment that will end the job has room for its diff."""
         return fits_comment(replace(self._reporter.report, state="done"))
 
-    def _finish(self, **changes: Any) -> None:
-        """Ends the job; if the diff is too long for the comment, a note names its address."""
-        self._reporter.update(**changes)
-        if self._job.target.issue_number is not None and not self._fits():
-            where = f"/jobs/{self._job.id}.diff"
-            self._reporter.note(
-                f"The diff is too long for a comment. The operator can read it at {where}."
-            )
-        self._reporter.finish()
-
     def _as_diff(self, reason: str) -> None:
         self._reporter.note(render_mode_note("pr", reason))
-        self._finish(mode="diff")
+        self._reporter.finish(mode="diff")
 
     def _push_or_show(self) -> None:
         """Pushes the change. If that is refused, the diff is shown with the reason: nothing that
@@ -206,13 +195,13 @@ class _Delivery:
         self._reporter.update(head_sha=sha)
         if destination.push == "head":
             url = f"{self._policy.server_url}/{self._job.target.repo}/commit/{sha}"
-            self._finish(mode="pr", commit_url=url)
+            self._reporter.finish(mode="pr", commit_url=url)
             return
         url = self._open(branch, title)
         if self._policy.settings.labels or self._policy.settings.reviewers:
             problems = self._engine.step("label", lambda: self._label(url), TEXTS)
             self._reporter.note(*problems)
-        self._finish(mode="pr", pull_request_url=url)
+        self._reporter.finish(mode="pr", pull_request_url=url)
 
     def _open(self, branch: str, title: str) -> str:
         base_ref = self._destination.base_ref

@@ -1,0 +1,40 @@
+"""Signed links: whoever holds one may read the page of one job, until it expires. The comment of a job
+has such a link, which people who see the comment may follow without signing in."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+
+LINK_S = 30 * 86_400.0
+"""How long the link in a comment is valid after the job was accepted."""
+PARAMETER = "key"
+"""Of the query, with the signature."""
+_FORM = re.compile(r"(?P<until>[0-9]{1,12})-(?P<mac>[0-9a-f]{64})", re.ASCII)
+
+
+def sign_link(key: bytes, job_id: str, until: float) -> str:
+    """What lets its holder read the job until then, in seconds since 1970."""
+    seconds = str(int(until))
+    return f"{seconds}-{_mac(key, job_id, seconds)}"
+
+
+def is_link_valid(key: bytes, job_id: str, signature: str, now: float) -> bool:
+    """Whether `sign_link` made the signature for this job, and it has not expired."""
+    found = _FORM.fullmatch(signature)
+    if found is None:
+        return False
+    is_ours = hmac.compare_digest(_mac(key, job_id, found["until"]), found["mac"])
+    return is_ours and now <= int(found["until"])
+
+
+def page_path(job_id: str, signature: str = "", *, suffix: str = "") -> str:
+    """The path of the job's page or, with the suffix `.diff`, of its diff."""
+    query = f"?{PARAMETER}={signature}" if signature else ""
+    return f"/jobs/{job_id}{suffix}{query}"
+
+
+def _mac(key: bytes, job_id: str, until: str) -> str:
+    text = f"read job {job_id} until {until}"
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()

@@ -1,0 +1,284 @@
+"""The answers of the API: a diff, a job, a list of jobs."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+from bot.thread.render import render_outsiders_note
+from bot.types import Report, Source, State, StepState
+from bot.types.pages import Spending
+from bot.web.problems import failure_error, problem_error
+
+EXAMPLE_DIFF = """\
+diff --git a/greet.py b/greet.py
+--- a/greet.py
++++ b/greet.py
+@@ -1 +1 @@
+-print("hello")
++print("HELLO")
+"""
+
+
+class RunAnswer(BaseModel):
+    diff: str = Field(
+        description="What `git apply` takes; empty where no change is needed.",
+        examples=[EXAMPLE_DIFF],
+    )
+
+
+class Accepted(BaseModel):
+    job: str = Field(
+        description="Its page is /jobs/<job>.", examples=["0b4c9e1f7a3d4c5b8e6f2a1d0c9b8a7f"]
+    )
+
+
+class StepLine(BaseModel):
+    title: str
+    state: StepState
+    began_at: str | None = Field(description="ISO 8601, UTC; null if it has not begun.")
+
+
+class UsageSum(BaseModel):
+    model: str | None
+    calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int
+    cost_usd: float | None
+    seconds: float
+
+
+class Shown(BaseModel):
+    path: str
+    start: int
+    end: int
+    why: str
+
+
+class Result(BaseModel):
+    diff: str
+    base_sha: str
+    summary: str
+    notes: tuple[str, ...]
+    pull_request_url: str | None
+    commit_url: str | None
+
+
+class Links(BaseModel):
+    """Web addresses; null where there is no such thing."""
+
+    self: str
+    diff: str | None
+    comment: str | None = Field(description="The comment that asked for it.")
+    pull_request: str | None
+    commit: str | None
+
+
+class JobRow(BaseModel):
+    id: str
+    state: State
+    source: Source
+    repo: str
+    issue_number: int | None
+    asker: str | None
+    command: str
+    waits_for: str | None = Field(description="What a job waits for that has not ended.")
+    error: str | None
+    tokens: int
+    cost_usd: float | None
+    created_at: str
+    finished_at: str | None
+    links: Links
+
+
+class JobAnswer(BaseModel):
+    id: str
+    state: State
+    source: Source
+    repo: str
+    issue_number: int | None
+    asker: str | None = Field(description="A login, or the name of the key that called.")
+    command: str
+    prompt: str
+    steps: tuple[StepLine, ...]
+    waits_for: str | None = Field(description="What a job waits for that has not ended.")
+    usage: UsageSum
+    shown: tuple[Shown, ...] = Field(description="The lines that the model was shown, and why.")
+    reflections: tuple[str, ...] = Field(description="What each review by the model found.")
+    result: Result | None
+    error: str | None
+    created_at: str
+    finished_at: str | None
+    links: Links
+
+
+class JobsAnswer(BaseModel):
+    jobs: tuple[JobRow, ...]
+    next: str | None = Field(description="The address of the next page.")
+
+
+class SpendingRow(BaseModel):
+    name: str
+    requests: int
+    calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost_usd: float | None
+
+
+class SpendingAnswer(BaseModel):
+    since: str
+    day: tuple[SpendingRow, ...]
+    repo: tuple[SpendingRow, ...]
+    person: tuple[SpendingRow, ...]
+    model: tuple[SpendingRow, ...]
+
+
+def diff_answer(report: Report) -> dict[str, str]:
+    """The answer of /run after the job has ended."""
+    if report.state == "done":
+        return {"diff": report.patch.text if report.patch else ""}
+    if report.failure is None:
+        raise problem_error(409, "The job was cancelled. Send the request again.")
+    raise failure_error(report.failure)
+
+
+def diff_bytes(report: Report) -> bytes:
+    """The answer of /jobs/<id>.diff."""
+    if report.patch is None and report.state != "done":
+        raise problem_error(
+            404, f"The job is {report.state} and has no diff. See /jobs/{report.job.id}."
+        )
+    return (report.patch.text if report.patch else "").encode("utf-8", "surrogateescape")
+
+
+def job_answer(report: Report, server_url: str) -> JobAnswer:
+    """The answer of /jobs/<id>. `server_url` is GitHub's."""
+    job = report.job
+    return JobAnswer(
+        id=job.id,
+        state=report.state,
+        source=job.source,
+        repo=job.target.repo,
+        issue_number=job.target.issue_number,
+        asker=job.actor,
+        command=job.command.verb,
+        prompt=job.command.prompt,
+        steps=tuple(
+            StepLine(title=step.title, state=step.state, began_at=step.began_at or None)
+            for step in report.steps
+        ),
+        waits_for=waiting_reason(report) or None,
+        usage=_usage(report),
+        shown=tuple(
+            Shown(path=part.path, start=part.start, end=part.end, why=part.why)
+            for part in report.shown
+        ),
+        reflections=report.reflections,
+        result=_result(report),
+        error=_error(report),
+        created_at=job.received_at,
+        finished_at=report.finished_at,
+        links=_links(report, server_url),
+    )
+
+
+def job_row(report: Report, server_url: str) -> JobRow:
+    job, usage = report.job, report.usage
+    return JobRow(
+        id=job.id,
+        state=report.state,
+        source=job.source,
+        repo=job.target.repo,
+        issue_number=job.target.issue_number,
+        asker=job.actor,
+        command=job.command.verb,
+        waits_for=waiting_reason(report) or None,
+        error=_error(report),
+        tokens=usage.prompt_tokens + usage.completion_tokens,
+        cost_usd=usage.cost_usd,
+        created_at=job.received_at,
+        finished_at=report.finished_at,
+        links=_links(report, server_url),
+    )
+
+
+def spending_rows(spent: tuple[Spending, ...]) -> tuple[SpendingRow, ...]:
+    return tuple(
+        SpendingRow(
+            name=each.name,
+            requests=each.requests,
+            calls=each.calls,
+            prompt_tokens=each.prompt_tokens,
+            completion_tokens=each.completion_tokens,
+            cost_usd=each.cost_usd,
+        )
+        for each in spent
+    )
+
+
+def waiting_reason(report: Report) -> str:
+    """What the job waits for, in a sentence; "" if it waits for nothing."""
+    if report.waits_for:
+        return report.waits_for
+    if report.state != "queued":
+        return ""
+    if report.steps:
+        return "Its turn: others of its repository or its installation run before it."
+    return "A worker."
+
+
+def _error(report: Report) -> str | None:
+    failure = report.failure
+    return f"{failure.message} {failure.next_step}".strip() if failure else None
+
+
+def _usage(report: Report) -> UsageSum:
+    usage = report.usage
+    return UsageSum(
+        model=report.model,
+        calls=usage.calls,
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
+        cached_tokens=usage.cached_tokens,
+        cost_usd=usage.cost_usd,
+        seconds=round(usage.seconds, 3),
+    )
+
+
+def _result(report: Report) -> Result | None:
+    if report.patch is None:
+        return None
+    outsiders_note = render_outsiders_note(report)
+    return Result(
+        diff=report.patch.text,
+        base_sha=report.patch.base_sha,
+        summary=report.summary,
+        notes=(*report.notes, outsiders_note) if outsiders_note else report.notes,
+        pull_request_url=report.pull_request_url,
+        commit_url=report.commit_url,
+    )
+
+
+def _links(report: Report, server_url: str) -> Links:
+    job_id = report.job.id
+    return Links(
+        self=f"/jobs/{job_id}",
+        diff=f"/jobs/{job_id}.diff" if report.patch and report.patch.text else None,
+        comment=comment_url(report, server_url),
+        pull_request=report.pull_request_url,
+        commit=report.commit_url,
+    )
+
+
+def comment_url(report: Report, server_url: str) -> str | None:
+    """The comment that asked for the job, on GitHub; its thread if no comment did."""
+    target = report.job.target
+    if target.issue_number is None:
+        return None
+    kind = "pull" if target.is_pull else "issues"
+    thread = f"{server_url}/{target.repo}/{kind}/{target.issue_number}"
+    if target.comment_id is None:
+        return thread
+    anchor = "issuecomment-" if target.reply_to is None else "discussion_r"
+    return f"{thread}#{anchor}{target.comment_id}"

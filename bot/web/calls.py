@@ -1,0 +1,240 @@
+"""Work that is asked for here and not on GitHub: `POST /run`, the form over it, and stopping and
+repeating jobs from their pages."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Annotated
+
+from flask import Response, g, request
+from flask_openapi3.openapi import OpenAPI
+from pydantic import BaseModel, Field, ValidationError
+
+from bot.config import Config
+from bot.errors import BadRequest, LimitReached, NotPermitted, TimedOut, TinyGenError
+from bot.ports import Inbox, Reports
+from bot.types import FINAL_STATES, Command, Job, Report, Target
+from bot.types.names import is_branch_name, is_denied, read_repo_url
+from bot.types.quota import check_quota
+from bot.web import call_log
+from bot.web.answers import Accepted, RunAnswer, diff_answer
+from bot.web.callers import Caller, Callers
+from bot.web.pages import page
+from bot.web.problems import Answers, described, problem_of
+
+MAX_PROMPT_CHARS = 100_000
+POLL_S = 0.05
+"""The interval at which a waiting /run looks for its report."""
+
+
+class RunRequest(BaseModel):
+    repo_url: Annotated[
+        str,
+        Field(
+            alias="repoUrl",
+            max_length=2_000,
+            description="On the GitHub server that TinyGen is set up for.",
+            examples=["https://github.com/octocat/greeter"],
+        ),
+    ]
+    prompt: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=MAX_PROMPT_CHARS,
+            pattern=r"\S",
+            description="What to change.",
+            examples=["Greet in capital letters."],
+        ),
+    ]
+    ref: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=200,
+            description="Branch or commit; the default branch without it.",
+            examples=["main"],
+        ),
+    ] = None
+
+
+class Calls:
+    def __init__(self, config: Config, inbox: Inbox, reports: Reports) -> None:
+        self._config, self._inbox, self._reports = config, inbox, reports
+        # At most half of the threads wait for a diff, so that the others can take webhooks.
+        self._waiters = threading.BoundedSemaphore(max(1, config.web_threads // 2))
+
+    def new_job(self, asked: RunRequest, caller: Caller) -> Job:
+        """The job for a request, not yet accepted. An error of `bot.errors` if it may not be."""
+        repo, url_ref = read_repo_url(asked.repo_url, self._config.github_server_url)
+        ref = asked.ref or url_ref
+        if ref is not None and not is_branch_name(ref):
+            raise BadRequest(
+                "The ref is no name that a branch can have.",
+                next_step="Name a branch or a full sha.",
+            )
+        if "\0" in asked.prompt:
+            raise BadRequest("The prompt holds a NUL character.", next_step="Leave it out.")
+        command = Command("solve", asked.prompt, mode="diff", base=ref)
+        job = _call(command, repo, caller)
+        if is_denied(job, self._config.deny):
+            raise NotPermitted(
+                "The operator of this TinyGen takes no requests for this repository.",
+                next_step="Ask the operator.",
+            )
+        limit = check_quota(self._config.quota(), job, self._reports, time.time())
+        if limit:
+            raise limit
+        return job
+
+    def accept(self, job: Job) -> None:
+        call_log.accept(self._inbox, job)
+
+    def accept_and_wait(self, job: Job) -> Report:
+        """The job's last report. LimitReached if too many wait; TimedOut if it takes too long."""
+        if not self._waiters.acquire(blocking=False):
+            raise LimitReached(
+                "Too many callers wait for a diff.",
+                next_step="Call with `Prefer: respond-async`, or again in a few seconds.",
+            )
+        try:
+            call_log.accept(self._inbox, job)
+            return self._wait(job.id)
+        finally:
+            self._waiters.release()
+
+    def _wait(self, job_id: str) -> Report:
+        deadline = time.monotonic() + self._config.run_wait_s
+        while time.monotonic() < deadline:
+            report = self._reports.load(job_id)
+            if report is not None and report.state in FINAL_STATES:
+                return report
+            time.sleep(POLL_S)
+        raise TimedOut(
+            "The diff is not ready yet.", next_step=f"The job goes on: ask /jobs/{job_id} for it."
+        )
+
+
+def add_run(app: OpenAPI, calls: Calls, callers: Callers) -> None:
+    answers: Answers = {
+        "200": RunAnswer,
+        "202": Accepted,
+        **described(400, 401, 404, 409, 413, 415, 422, 429, 502, 503, 504),
+    }
+
+    @app.before_request
+    def check_caller() -> None:
+        """Before the body is read."""
+        if request.path == "/run":
+            callers.require_runner()
+            callers.check_form()
+
+    @app.post("/run", summary="The diff for a prompt", responses=answers)
+    def run(body: RunRequest) -> tuple[dict[str, str], int, dict[str, str]]:
+        job = calls.new_job(body, callers.require_runner())
+        headers = {"Location": f"/jobs/{job.id}"}
+        if _prefers_async():
+            calls.accept(job)
+            return {"job": job.id}, 202, headers | {"Preference-Applied": "respond-async"}
+        g.location = headers["Location"]
+        return diff_answer(calls.accept_and_wait(job)), 200, headers
+
+    @app.after_request
+    def add_location(response: Response) -> Response:
+        """Also to the problem that a job ended with: its page says more."""
+        if "location" in g:
+            response.headers.setdefault("Location", g.location)
+        return response
+
+
+def add_try(app: OpenAPI, calls: Calls, callers: Callers) -> None:
+    @app.get("/try", doc_ui=False)
+    def show_form() -> Response:
+        callers.require_runner()
+        return page("try.html", given={}, form_token=callers.form_token())
+
+    @app.post("/try", doc_ui=False)
+    def take_form() -> Response:
+        callers.require_runner()
+        callers.check_form()
+        given = {name: request.form.get(name, "").strip() for name in ("repoUrl", "prompt", "ref")}
+        try:
+            asked = RunRequest.model_validate({**given, "ref": given["ref"] or None})
+            job = calls.new_job(asked, callers.require_runner())
+            calls.accept(job)
+        except (ValidationError, TinyGenError) as error:
+            problem = problem_of(error)
+            return page(
+                "try.html",
+                problem.status,
+                given=given,
+                form_token=callers.form_token(),
+                detail=problem.detail,
+            )
+        return see_other(f"/jobs/{job.id}")
+
+
+def cancellation(report: Report, caller: Caller) -> Job:
+    """The job that asks the workers to stop this one, as `/tinygen cancel` does; BadRequest if it
+    has ended."""
+    if report.state in FINAL_STATES:
+        raise BadRequest(
+            f"The job has ended: {report.state}.", next_step="There is nothing to cancel."
+        )
+    return _call(Command("cancel", report.job.id), report.job.target.repo, caller)
+
+
+def is_repeatable(report: Report) -> bool:
+    """Whether the job failed or was stopped, or was refused for the moment only."""
+    if report.state == "refused":
+        return report.failure is not None and report.failure.retryable
+    return report.state in ("failed", "cancelled")
+
+
+def repetition(report: Report, caller: Caller) -> Job:
+    """The same job again, as a new one; BadRequest if it cannot be repeated. In a thread it gets a
+    comment of its own. A person who repeats it is its asker then, and must have the permission for
+    it."""
+    if not is_repeatable(report):
+        raise BadRequest(
+            f"The job is {report.state}.",
+            next_step="What failed or was stopped can be tried again.",
+        )
+    again = replace(
+        report.job, id=uuid.uuid4().hex, delivery_id=None, event_key="", received_at=now_text()
+    )
+    if caller.user_id is not None:
+        again = replace(again, actor=caller.name, actor_id=caller.user_id)
+    return again
+
+
+def _call(command: Command, repo: str, caller: Caller) -> Job:
+    return Job(
+        uuid.uuid4().hex,
+        "run",
+        Target(repo),
+        command,
+        actor=caller.name,
+        actor_id=caller.user_id,
+        received_at=now_text(),
+        trigger="call",
+    )
+
+
+def now_text() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def see_other(path: str) -> Response:
+    """Sends a browser on to another page."""
+    return Response(status=303, headers={"Location": path})
+
+
+def _prefers_async() -> bool:
+    """https://www.rfc-editor.org/rfc/rfc7240#section-4.1"""
+    preferences = request.headers.get("Prefer", "").lower().replace(";", ",").split(",")
+    return "respond-async" in (preference.strip() for preference in preferences)

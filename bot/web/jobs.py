@@ -1,0 +1,292 @@
+"""`/jobs` and `/jobs/<id>` as JSON: one job, its diff, the list, and what was spent."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, get_args
+from urllib.parse import urlencode
+
+from flask import Response, request
+from flask_openapi3.openapi import OpenAPI
+from pydantic import BaseModel, Field
+
+from bot.config import Config
+from bot.errors import BadRequest
+from bot.ports import ALIVE_S, Conversations, Inbox, Listing, Outbox, Reports, StatusBoard, Workers
+from bot.thread.page_links import sign_link
+from bot.types import Report, State
+from bot.types.names import REPO_NAME
+from bot.types.pages import AppStatus, GroupBy, JobFilter, JobList
+from bot.types.quota import DAY_S
+from bot.types.serialization import REPORT
+from bot.web import call_log
+from bot.web.answers import (
+    EXAMPLE_DIFF,
+    Accepted,
+    JobAnswer,
+    JobRow,
+    JobsAnswer,
+    SpendingAnswer,
+    diff_bytes,
+    job_answer,
+    job_row,
+    spending_rows,
+)
+from bot.web.callers import Caller, Callers
+from bot.web.calls import cancellation, repetition, see_other
+from bot.web.pages import page, wants_html
+from bot.web.pages.job_page import actions_for, job_values
+from bot.web.problems import described, problem_error
+
+MAX_ROWS = 100
+SPENDING_DAYS = 30
+DIFF_LINK_S = 3_600.0
+"""How long the address in a page's `git apply` command is valid."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """What the web part reads and writes; all of it is the database."""
+
+    inbox: Inbox
+    reports: Reports
+    workers: Workers
+    listing: Listing
+    conversations: Conversations
+    status: StatusBoard
+    outbox: Outbox
+
+
+class JobPath(BaseModel):
+    job_id: Annotated[
+        str,
+        Field(
+            pattern=r"^[A-Za-z0-9-]{1,64}$",
+            description="As `/run` and the webhook answer it.",
+            json_schema_extra={"example": "0b4c9e1f7a3d4c5b8e6f2a1d0c9b8a7f"},
+        ),
+    ]
+
+
+class ListQuery(BaseModel):
+    state: State | Literal[""] = Field(default="", description="Only jobs in this state.")
+    repo: Annotated[str, Field(max_length=200)] = Field(
+        default="", description="Only jobs of this repository, as owner/name."
+    )
+    limit: Annotated[int, Field(ge=1, le=MAX_ROWS)] = Field(
+        default=25, description="How many jobs a page has at most."
+    )
+    after: Annotated[str, Field(max_length=200)] = Field(
+        default="", description="Where a page begins: see `next` of the page before."
+    )
+
+
+class LinkQuery(BaseModel):
+    key: Annotated[str, Field(max_length=200)] = Field(
+        default="", description="The signature of a link that a comment carries."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What the operator sees above the list."""
+
+    counts: dict[State, int]
+    worker_count: int
+    paused: str | None
+    rows_waiting: int
+    app: AppStatus | None
+
+
+_DIFF: dict[str, object] = {
+    "description": "What `git apply` takes at the base commit; empty where no change is needed.",
+    "content": {
+        "text/x-diff": {
+            "schema": {"type": "string"},
+            "example": EXAMPLE_DIFF,
+        }
+    },
+}
+
+
+class JobLists:
+    def __init__(self, config: Config, stores: Stores) -> None:
+        self._config, self._stores = config, stores
+
+    def page(self, query: ListQuery, caller: Caller) -> JobList:
+        """The jobs that the caller may list: all for an operator, else those that they asked for.
+        BadRequest if the query names what cannot be."""
+        if query.repo and not REPO_NAME.fullmatch(query.repo):
+            raise BadRequest(
+                "That is not a repository's name.", next_step="Write it as owner/name."
+            )
+        asker_key = None if caller.is_operator else caller.key
+        wanted = JobFilter(query.state or None, query.repo, asker_key, query.after)
+        try:
+            return self._stores.listing.list_jobs(wanted, query.limit)
+        except ValueError:
+            raise BadRequest(
+                "`after` is not the mark of a page.",
+                next_step="Use the `next` of the page before as it is, or leave it out.",
+            ) from None
+
+    def answer(self, query: ListQuery, caller: Caller) -> JobsAnswer:
+        page = self.page(query, caller)
+        return JobsAnswer(jobs=self.rows(page), next=next_page_url(query, page) or None)
+
+    def rows(self, page: JobList) -> tuple[JobRow, ...]:
+        return tuple(job_row(each, self._config.github_server_url) for each in page.reports)
+
+    def spending(self, since: str) -> SpendingAnswer:
+        rows = {
+            by: spending_rows(self._stores.listing.spending(by, since)) for by in get_args(GroupBy)
+        }
+        return SpendingAnswer(since=since, **rows)
+
+    def overview(self) -> Overview:
+        stores = self._stores
+        return Overview(
+            dict(stores.listing.counts()),
+            len(stores.workers.alive(ALIVE_S)),
+            stores.reports.paused(),
+            len(stores.outbox),
+            stores.status.app(),
+        )
+
+
+def add_job_list(app: OpenAPI, lists: JobLists, callers: Callers) -> None:
+    @app.get(
+        "/jobs",
+        summary="The newest jobs",
+        responses={"200": JobsAnswer, **described(400, 401, 422, 503)},
+    )
+    def job_list(query: ListQuery) -> Any:
+        caller = callers.require()
+        if not wants_html():
+            return lists.answer(query, caller).model_dump()
+        found = lists.page(query, caller)
+        overview = lists.overview() if caller.is_operator else None
+        spent = lists.spending(days_ago(SPENDING_DAYS)) if caller.is_operator else None
+        return page(
+            "jobs.html",
+            jobs=lists.rows(found),
+            next_url=next_page_url(query, found),
+            query=query,
+            overview=overview,
+            spent=spent,
+            form_token=callers.form_token(),
+        )
+
+
+def add_jobs(app: OpenAPI, config: Config, stores: Stores, callers: Callers) -> None:
+    def find(job_id: str) -> Report:
+        return callers.check_may_read(stores.reports.load(job_id), job_id)
+
+    @app.get(
+        "/jobs/<job_id>",
+        summary="A job as it stands",
+        responses={"200": JobAnswer, **described(401, 404, 422, 503)},
+    )
+    def job(path: JobPath, query: LinkQuery) -> Any:  # noqa: ARG001 - documents the parameter
+        report = find(path.job_id)
+        if not wants_html():
+            return job_answer(report, config.github_server_url).model_dump()
+        return _job_page(config, stores, callers, report)
+
+    @app.get(
+        "/jobs/<job_id>.diff",
+        summary="A job's diff as text",
+        responses={"200": _DIFF, **described(401, 404, 422, 503)},
+    )
+    def job_diff(path: JobPath, query: LinkQuery) -> Response:  # noqa: ARG001
+        return Response(diff_bytes(find(path.job_id)), content_type="text/x-diff; charset=utf-8")
+
+
+def add_changes(app: OpenAPI, stores: Stores, callers: Callers) -> None:
+    """What stops and repeats jobs."""
+
+    def find_to_change(job_id: str) -> Report:
+        callers.check_form()
+        report = callers.check_may_read(stores.reports.load(job_id), job_id)
+        if not callers.may_change(report):
+            raise problem_error(
+                404, "There is no such job that you may stop or repeat. Ask whoever asked for it."
+            )
+        return report
+
+    @app.delete(
+        "/jobs/<job_id>",
+        summary="Stops a job",
+        responses={"202": Accepted, **described(400, 401, 404, 422, 503)},
+    )
+    def delete_job(path: JobPath) -> tuple[dict[str, str], int, dict[str, str]]:
+        report = find_to_change(path.job_id)
+        call_log.accept(stores.inbox, cancellation(report, callers.require()))
+        return {"job": report.job.id}, 202, {"Location": f"/jobs/{report.job.id}"}
+
+    @app.post("/jobs/<job_id>/cancel", doc_ui=False)
+    def cancel_job(path: JobPath) -> Response:
+        report = find_to_change(path.job_id)
+        call_log.accept(stores.inbox, cancellation(report, callers.require()))
+        return see_other(f"/jobs/{report.job.id}")
+
+    @app.post("/jobs/<job_id>/retry", doc_ui=False)
+    def retry_job(path: JobPath) -> Response:
+        report = find_to_change(path.job_id)
+        again = repetition(report, callers.require())
+        call_log.accept(stores.inbox, again)
+        return see_other(f"/jobs/{again.id}")
+
+
+def _job_page(config: Config, stores: Stores, callers: Callers, report: Report) -> Response:
+    """The page; 304 if the browser has it as it is."""
+    job_id = report.job.id
+    may_change = callers.may_change(report)
+    turn_count = stores.conversations.count(job_id)
+    caller = callers.identify_or_none()
+    shown = [REPORT.dump(report), turn_count, may_change, caller.name if caller else ""]
+    tag = hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:32]
+    if request.if_none_match.contains_weak(tag):
+        response = Response(status=304)
+    else:
+        key = stores.status.signing_key()
+        response = page(
+            "job.html",
+            200,
+            **job_values(
+                report,
+                stores.conversations.of(job_id),
+                actions_for(report, may_change=may_change, form_token=callers.form_token()),
+                server_url=config.github_server_url,
+                address=own_address(config, stores.status),
+                signature=sign_link(key, job_id, time.time() + DIFF_LINK_S),
+                conversations_kept=config.keep_conversations,
+            ),
+        )
+    response.set_etag(tag, weak=True)
+    return response
+
+
+def own_address(config: Config, status: StatusBoard) -> str:
+    """This bot's address as people reach it: as it is set, as the App's webhook has it, or as this
+    caller reached it."""
+    seen = status.app()
+    known = config.public_url or (seen.address if seen else "")
+    return known or request.host_url.rstrip("/")
+
+
+def next_page_url(query: ListQuery, page: JobList) -> str:
+    """The address of the page after this one; "" if it is the last."""
+    if not page.next:
+        return ""
+    given = query.model_dump(exclude_defaults=True) | {"after": page.next}
+    return f"/jobs?{urlencode(given)}"
+
+
+def days_ago(days: int) -> str:
+    """That many days before now, ISO 8601, UTC."""
+    return datetime.fromtimestamp(time.time() - days * DAY_S, UTC).isoformat()

@@ -1,0 +1,50 @@
+"""The pages for people: server-rendered, readable without script, nothing loaded from elsewhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, render_template, request
+
+from bot import __version__
+from bot.types.characters import escape_unseen
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:;"
+    " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+def wants_html() -> bool:
+    """Whether the caller prefers a page to JSON, as browsers do."""
+    offered = ["application/json", "application/problem+json", "text/html"]
+    return request.accept_mimetypes.best_match(offered, "application/json") == "text/html"
+
+
+def page(template: str, status: int = 200, /, **values: Any) -> Response:
+    html = render_template(template, version=__version__, **values)
+    # A path that is not UTF-8 holds surrogates.
+    response = Response(html.encode("utf-8", "replace"), status, mimetype="text/html")
+    response.headers["Vary"] = "Accept, Cookie, Authorization"
+    return response
+
+
+def add_security_headers(response: Response) -> Response:
+    """For every answer. A job's page may be kept by the browser alone, and is asked for again."""
+    headers = response.headers
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["Referrer-Policy"] = "no-referrer"
+    headers["Cross-Origin-Resource-Policy"] = "same-origin"
+    headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+    headers.setdefault("Cache-Control", "private, no-cache")
+    return response
+
+
+def seen(text: str | None) -> str:
+    """The text with what a reader would not see escaped."""
+    return escape_unseen(text or "")
+
+
+def clock_time(moment: str | None) -> str:
+    """The time of a moment (ISO 8601) in UTC, with its date."""
+    return moment[:19].replace("T", " ") + " UTC" if moment else ""

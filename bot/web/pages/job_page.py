@@ -1,0 +1,169 @@
+"""The page of a job: what was asked, the steps, the result, and how it came about."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import request
+
+from bot.thread.page_links import PARAMETER, page_path
+from bot.thread.render import render_outsiders_note, split_summary
+from bot.types import FINAL_STATES, WORK, Report, Step
+from bot.types.characters import escape_unseen
+from bot.types.names import branch_name
+from bot.types.pages import Turn
+from bot.web.answers import comment_url, waiting_reason
+from bot.web.calls import is_repeatable
+from bot.web.pages.diff_view import colour, file_views
+
+MAX_TEXT_CHARS = 200_000
+"""Of one message of a conversation."""
+MAX_CONVERSATION_CHARS = 2_000_000
+PURPOSES = {
+    "choose": "Choose what to look at",
+    "generate": "Write the change",
+    "repair": "Mend what could not be used",
+    "more": "Read on, with what the model asked to see",
+    "reflect": "Review the change",
+    "compare": "Compare the change with and without the review's edits",
+}
+
+_OUTCOME = re.compile(r"\*\*([A-Za-z ]{1,40}\.)\*\*\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class StepView:
+    title: str
+    state: str
+    began_at: str
+    seconds: float | None
+    """How long it took; None if it has not ended, or its times are not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextView:
+    """One message or reply. `cut` is how many characters are not shown."""
+
+    role: str
+    text: str
+    size: int
+    cut: int
+    images: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TurnView:
+    number: int
+    purpose: str
+    repeated: int
+    messages: tuple[TextView, ...]
+    reply: TextView
+    turn: Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Actions:
+    """What the caller may do with a job, and the token that the forms for it carry."""
+
+    may_cancel: bool = False
+    may_retry: bool = False
+    form_token: str = ""
+
+
+def job_values(
+    report: Report,
+    turns: Sequence[Turn],
+    actions: Actions,
+    *,
+    server_url: str,
+    address: str,
+    signature: str,
+    conversations_kept: bool,
+) -> dict[str, object]:
+    """What the template `job.html` shows. `address` is this bot's; `signature` lets `git apply`
+    read the diff for a while without signing in."""
+    job, patch = report.job, report.patch
+    title, rest = split_summary(report.summary)
+    diff_url = address + page_path(job.id, signature, suffix=".diff")
+    return {
+        "report": report,
+        "job": job,
+        "is_final": report.state in FINAL_STATES,
+        "heading": title or job.command.prompt.strip().partition("\n")[0] or _thread_title(report),
+        "summary": rest,
+        "thread_title": _thread_title(report),
+        "steps": step_views(report),
+        "waits_for": waiting_reason(report),
+        "files": file_views(patch) if patch else (),
+        "first_version": colour(report.first_patch.text[:60_000]) if report.first_patch else "",
+        "apply_command": f"curl -fsS '{diff_url}' | git apply --index",
+        "diff_path": page_path(job.id, request.args.get(PARAMETER, ""), suffix=".diff"),
+        "comment_url": comment_url(report, server_url),
+        "repo_url": f"{server_url}/{job.target.repo}",
+        "branch": branch_name(job) if report.pull_request_url else "",
+        "reviews": [review_view(text) for text in report.reflections],
+        "outsiders_note": render_outsiders_note(report),
+        "turns": turn_views(turns),
+        "conversations_kept": conversations_kept,
+        "is_work": job.command.verb in WORK,
+        "actions": actions,
+    }
+
+
+def _thread_title(report: Report) -> str:
+    return report.job.thread[0] if report.job.thread else ""
+
+
+def actions_for(report: Report, *, may_change: bool, form_token: str) -> Actions:
+    is_open = report.state not in FINAL_STATES
+    return Actions(may_change and is_open, may_change and is_repeatable(report), form_token)
+
+
+def review_view(text: str) -> tuple[str, str]:
+    """(what came of it, the rest) of `bot.thread.render.render_reflection`'s text."""
+    found = _OUTCOME.match(text)
+    return (found[1], text[found.end() :]) if found else ("", text)
+
+
+def step_views(report: Report) -> tuple[StepView, ...]:
+    """The steps with how long each took: until the next one began, or the job ended."""
+    begun: list[Step] = [step for step in report.steps if step.began_at]
+    ends = [step.began_at for step in begun[1:]] + [report.finished_at or ""]
+    seconds = {
+        step.title: _seconds_between(step.began_at, end)
+        for step, end in zip(begun, ends, strict=True)
+    }
+    return tuple(
+        StepView(step.title, step.state, step.began_at, seconds.get(step.title))
+        for step in report.steps
+    )
+
+
+def _seconds_between(start: str, end: str) -> float | None:
+    if not start or not end:
+        return None
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
+
+
+def turn_views(turns: Sequence[Turn]) -> tuple[TurnView, ...]:
+    left = MAX_CONVERSATION_CHARS
+    views = []
+    for turn in turns:
+        messages = []
+        for message in turn.messages:
+            view = _text_view(message.role, message.text, left, len(message.images))
+            left -= view.size - view.cut
+            messages.append(view)
+        reply = _text_view("assistant", turn.reply.text, left)
+        left -= reply.size - reply.cut
+        purpose = PURPOSES.get(turn.purpose, turn.purpose)
+        views.append(TurnView(turn.number, purpose, turn.repeated, tuple(messages), reply, turn))
+    return tuple(views)
+
+
+def _text_view(role: str, text: str, left: int, images: int = 0) -> TextView:
+    shown = text[: max(0, min(MAX_TEXT_CHARS, left))]
+    return TextView(role, escape_unseen(shown), len(text), len(text) - len(shown), images)
