@@ -19,7 +19,7 @@ from bot import __version__
 from bot.config import Config
 from bot.errors import SetupError
 from bot.ports import ALIVE_S, SignIn, Workers
-from bot.web import problems
+from bot.web import call_log, problems
 from bot.web.callers import Callers, is_local
 from bot.web.calls import Calls, add_run, add_try
 from bot.web.jobs import JobLists, Stores, add_changes, add_job_list, add_jobs
@@ -60,6 +60,7 @@ def create_app(
     app.add_template_filter(clock_time)
     app.after_request(add_security_headers)
     problems.register(app)
+    call_log.register(app)
     cookies = Cookies(stores.status.signing_key)
     callers = Callers(config, cookies, stores.status, sign_in)
     calls = Calls(config, stores.inbox, stores.reports)

@@ -20,6 +20,7 @@ from bot.ports import Inbox, Reports
 from bot.types import FINAL_STATES, Command, Job, Report, Target
 from bot.types.names import is_branch_name, is_denied, read_repo_url
 from bot.types.quota import check_quota
+from bot.web import call_log
 from bot.web.answers import Accepted, RunAnswer, diff_answer
 from bot.web.callers import Caller, Callers
 from bot.web.pages import page
@@ -91,7 +92,7 @@ class Calls:
         return job
 
     def accept(self, job: Job) -> None:
-        self._inbox.accept(job)
+        call_log.accept(self._inbox, job)
 
     def accept_and_wait(self, job: Job) -> Report:
         """The job's last report. LimitReached if too many wait; TimedOut if it takes too long."""
@@ -101,7 +102,7 @@ class Calls:
                 next_step="Call with `Prefer: respond-async`, or again in a few seconds.",
             )
         try:
-            self._inbox.accept(job)
+            call_log.accept(self._inbox, job)
             return self._wait(job.id)
         finally:
             self._waiters.release()

@@ -23,6 +23,7 @@ from bot.types.names import REPO_NAME
 from bot.types.pages import AppStatus, GroupBy, JobFilter, JobList
 from bot.types.quota import DAY_S
 from bot.types.serialization import REPORT
+from bot.web import call_log
 from bot.web.answers import (
     EXAMPLE_DIFF,
     Accepted,
@@ -224,20 +225,20 @@ def add_changes(app: OpenAPI, stores: Stores, callers: Callers) -> None:
     )
     def delete_job(path: JobPath) -> tuple[dict[str, str], int, dict[str, str]]:
         report = find_to_change(path.job_id)
-        stores.inbox.accept(cancellation(report, callers.require()))
+        call_log.accept(stores.inbox, cancellation(report, callers.require()))
         return {"job": report.job.id}, 202, {"Location": f"/jobs/{report.job.id}"}
 
     @app.post("/jobs/<job_id>/cancel", doc_ui=False)
     def cancel_job(path: JobPath) -> Response:
         report = find_to_change(path.job_id)
-        stores.inbox.accept(cancellation(report, callers.require()))
+        call_log.accept(stores.inbox, cancellation(report, callers.require()))
         return see_other(f"/jobs/{report.job.id}")
 
     @app.post("/jobs/<job_id>/retry", doc_ui=False)
     def retry_job(path: JobPath) -> Response:
         report = find_to_change(path.job_id)
         again = repetition(report, callers.require())
-        stores.inbox.accept(again)
+        call_log.accept(stores.inbox, again)
         return see_other(f"/jobs/{again.id}")
 
 
