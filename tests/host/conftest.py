@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, sync_playwright
 
 from tests.conftest import absent
 from tests.demo import BODY, COMMAND, ISSUE, REPO, sample_files, scripted
@@ -144,6 +144,11 @@ class Tab:
             self.page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
 
+def _complain(tab: Tab, said: ConsoleMessage) -> None:
+    if said.type in ("error", "warning"):
+        tab.complaints.append(said.text)
+
+
 OpenTab = Callable[..., Tab]
 
 
@@ -162,7 +167,7 @@ def open_tab(chromium: Browser, site: Site) -> Iterator[OpenTab]:
         page = context.new_page()
         tab = Tab(page, site, [], [])
         page.on("request", lambda request: tab.requests.append(request.url))
-        page.on("console", lambda said: tab.complaints.append(said.text))
+        page.on("console", lambda said: _complain(tab, said))
         page.on("pageerror", lambda error: tab.complaints.append(str(error)))
         return tab
 
