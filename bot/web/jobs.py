@@ -45,7 +45,7 @@ from bot.web.problems import described, problem_error
 MAX_ROWS = 100
 SPENDING_DAYS = 30
 DIFF_LINK_S = 3_600.0
-"""How long the address in a page's `git apply` command is valid."""
+"""How long the address in a page's `git apply` command is valid at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +248,8 @@ def _job_page(config: Config, stores: Stores, callers: Callers, report: Report) 
     may_change = callers.may_change(report)
     turn_count = stores.conversations.count(job_id)
     caller = callers.identify_or_none()
-    shown = [REPORT.dump(report), turn_count, may_change, caller.name if caller else ""]
+    link_age = int(time.time() / (DIFF_LINK_S / 2))
+    shown = [REPORT.dump(report), turn_count, may_change, caller.name if caller else "", link_age]
     tag = hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:32]
     if request.if_none_match.contains_weak(tag):
         response = Response(status=304)
@@ -263,7 +264,7 @@ def _job_page(config: Config, stores: Stores, callers: Callers, report: Report) 
                 actions_for(report, may_change=may_change, form_token=callers.form_token()),
                 server_url=config.github_server_url,
                 address=own_address(config, stores.status),
-                signature=sign_link(key, job_id, time.time() + DIFF_LINK_S),
+                signature=sign_link(key, job_id, time.time() + 2 * DIFF_LINK_S),
                 conversations_kept=config.keep_conversations,
             ),
         )

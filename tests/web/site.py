@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from bot.config import load_config
-from bot.errors import NotPermitted
+from bot.errors import NotPermitted, OutsideError
 from bot.thread.page_links import sign_link
 from bot.types import Command, Job, Message, Permission, Reply, Report, Step, Target, Usage
 from bot.types.pages import Person, SignInStart, Turn
@@ -98,6 +98,7 @@ class SignIns:
         self.ended: set[int] = set()
         """Whose tokens are no longer valid."""
         self.asked = 0
+        self.is_away = False
 
     def begin(self, redirect_uri: str) -> SignInStart:
         return SignInStart(
@@ -112,6 +113,8 @@ class SignIns:
 
     def permission(self, token: str, repository_id: int) -> Permission | None:
         self.asked += 1
+        if self.is_away:
+            raise OutsideError("GitHub did not answer.", next_step="Try again.")
         person = int(token.rpartition("_")[2])
         if person in self.ended:
             return None

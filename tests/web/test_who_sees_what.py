@@ -201,6 +201,15 @@ def test_a_permission_is_asked_of_github_once_a_minute_for_each_page_view() -> N
     assert site.sign_ins.asked == 1
 
 
+def test_while_github_is_away_the_link_still_opens_the_page_and_a_sign_in_says_why() -> None:
+    site = Site()
+    site.sign_ins.is_away = True
+    browser = site.signed_in(WRITER)
+    assert browser.get(PAGE).status_code == 502
+    shown = browser.get(f"{PAGE}?key={site.link()}")
+    assert (shown.status_code, "Try again</button>" in shown.text) == (200, False)
+
+
 def test_a_direct_call_is_its_callers_alone() -> None:
     site = Site()
     call = Job("j-1", "run", Target("acme/secret-plans"), Command("solve", "x"))

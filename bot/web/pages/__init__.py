@@ -37,6 +37,8 @@ def add_security_headers(response: Response) -> Response:
     headers["Referrer-Policy"] = "same-origin"
     headers["Cross-Origin-Resource-Policy"] = "same-origin"
     headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+    if request.path.startswith("/jobs"):  # a link in a public comment is found by search engines
+        headers["X-Robots-Tag"] = "noindex"
     headers.setdefault("Cache-Control", "private, no-cache")
     return response
 
