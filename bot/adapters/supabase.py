@@ -104,6 +104,24 @@ class SupabaseStore:
         with _named_errors():
             self._table().select(*columns).limit(1).execute()
 
+    def try_row(self, row_id: str) -> None:
+        """Writes a row of that id, reads it and deletes it; SetupError if one of these has no
+        effect. The row is deleted whatever happens after it was written."""
+        job = Job(row_id, "run", Target(""), Command("solve", "A check: this row may be deleted."))
+        with _named_errors():
+            is_new = self._insert(Report(job, "cancelled"))
+            try:
+                read = self._table().select("id").eq("id", row_id).execute().data
+            finally:
+                deleted = self._table().delete().eq("id", row_id).select("id").execute().data
+        for is_done, fault in (
+            (is_new, "took a row, and does not say so"),
+            (read, "took a row, and does not show it"),
+            (deleted, f"does not delete the row {row_id}"),
+        ):
+            if not is_done:
+                raise SetupError(f"Supabase {fault}.", next_step=f"{_SET_KEY} {_MIGRATE}")
+
     def close(self) -> None:
         if self._client is not None:
             self._client.postgrest.session.close()
