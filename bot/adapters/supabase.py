@@ -13,13 +13,13 @@ import re
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import httpx
 
 from bot.adapters.http import ACCEPT_ENCODING, bound_body, bound_time, parse_retry_after
-from bot.errors import OutsideError, RowRefused, SetupError, TimedOut
+from bot.errors import OutsideError, RowRefused, SetupError, TimedOut, TinyGenError
 from bot.types import FINAL_STATES, Command, Job, Removal, Report, Target
 from bot.types.serialization import log_row
 
@@ -105,22 +105,33 @@ class SupabaseStore:
             self._table().select(*columns).limit(1).execute()
 
     def try_row(self, row_id: str) -> None:
-        """Writes a row of that id, reads it and deletes it; SetupError if one of these has no
-        effect. The row is deleted whatever happens after it was written."""
+        """Writes a row of that id, reads it and deletes it; an error if one of these fails or has no
+        effect. The row is deleted whatever happens after it was sent."""
         job = Job(row_id, "run", Target(""), Command("solve", "A check: this row may be deleted."))
+        try:
+            with _named_errors():
+                self._insert(Report(job, "cancelled"))
+                is_shown = bool(self._table().select("id").eq("id", row_id).execute().data)
+        except TinyGenError:
+            with suppress(TinyGenError):
+                self._delete(row_id)
+            raise
+        try:
+            is_deleted, reason = self._delete(row_id), ""
+        except TinyGenError as error:
+            is_deleted, reason = False, f" {error.message}"
+        if not is_deleted:
+            message = f"Supabase took the row {row_id}, and does not delete it.{reason}"
+            raise SetupError(message, next_step=f"Delete it. {_SET_KEY} {_MIGRATE}")
+        if not is_shown:
+            message = "Supabase took a row, and did not show it."
+            raise SetupError(message, next_step=f"{_SET_KEY} {_MIGRATE}")
+
+    def _delete(self, row_id: str) -> bool:
+        """True if there was such a row."""
         with _named_errors():
-            is_new = self._insert(Report(job, "cancelled"))
-            try:
-                read = self._table().select("id").eq("id", row_id).execute().data
-            finally:
-                deleted = self._table().delete().eq("id", row_id).select("id").execute().data
-        for is_done, fault in (
-            (is_new, "took a row, and does not say so"),
-            (read, "took a row, and does not show it"),
-            (deleted, f"does not delete the row {row_id}"),
-        ):
-            if not is_done:
-                raise SetupError(f"Supabase {fault}.", next_step=f"{_SET_KEY} {_MIGRATE}")
+            delete = self._table().delete().eq("id", row_id)
+            return bool(delete.select("id").execute().data)
 
     def close(self) -> None:
         if self._client is not None:
