@@ -129,6 +129,19 @@ def _add_operator_commands(commands: argparse._SubParsersAction[argparse.Argumen
     check = commands.add_parser(
         "doctor", help="checks settings, App, deliveries, models, storage and this machine"
     )
+    check.add_argument(
+        "--model",
+        nargs="?",
+        const="",
+        metavar="NAME",
+        help="examine the model, or another one of the server, instead",
+    )
+    check.add_argument(
+        "--max-tokens",
+        type=_parse_count,
+        metavar="TOKENS",
+        help="what the exam may use, in and out (default: 60000)",
+    )
     check.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     check.set_defaults(command=doctor.doctor)
     prepare = commands.add_parser(

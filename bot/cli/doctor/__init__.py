@@ -30,6 +30,10 @@ ENV_FILE = Path(".env")
 def doctor(config: Config, options: argparse.Namespace) -> int:
     """Prints a line for each finding as soon as there is one. Exit status 1 if one is a fault."""
     set_up_logs(config)
+    if options.model is not None:
+        from bot.cli.doctor.exam import examine
+
+        return examine(config, options)
     if options.child:
         from bot.cli.doctor.start import check_at_start
 
