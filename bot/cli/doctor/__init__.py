@@ -76,7 +76,11 @@ def save_outcome(checkup: Checkup, findings: Sequence[Finding]) -> None:
         return
     remove_secrets = make_redactor(checkup.config.secrets())
     faults = tuple(
-        Fault(each.subject, remove_secrets(each.public or each.message), each.next_step)
+        Fault(
+            each.subject,
+            remove_secrets(each.public or each.message),
+            remove_secrets(each.next_step),
+        )
         for each in findings
         if each.good is False
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -46,7 +46,7 @@ _NO_LOOPBACK = (
 def check_arrival(checkup: Checkup) -> Iterator[Finding]:
     """The newest delivery, sent again, and `/readyz` at the public address."""
     config = checkup.config
-    address, is_taken = config.public_url or "", False
+    address, is_taken = config.public_url or "", None
     if config.github_app_id is not None and config.github_private_key is not None:
         with checkup.services.github(config) as github:
             hook_address = _read_hook_address(github)
@@ -69,20 +69,20 @@ def _read_hook_address(github: GitHubApp) -> str | None:
         return None
 
 
-def _check_deliveries(checkup: Checkup, deliveries: Deliveries) -> tuple[bool, Finding]:
-    """Whether the newest delivery was taken, and what to say of it."""
+def _check_deliveries(checkup: Checkup, deliveries: Deliveries) -> tuple[bool | None, Finding]:
+    """Whether the newest delivery was taken, and what to say of it. None: GitHub does not say."""
     try:
         return _judge_newest(checkup, deliveries)
     except TinyGenError as error:
-        return False, Finding("deliveries", False, error.message, error.next_step)
+        return None, Finding("deliveries", False, error.message, error.next_step)
 
 
-def _judge_newest(checkup: Checkup, deliveries: Deliveries) -> tuple[bool, Finding]:
+def _judge_newest(checkup: Checkup, deliveries: Deliveries) -> tuple[bool | None, Finding]:
     attempts = deliveries.recent(checkup.services.now() - LOOK_BACK)
     if not attempts:
         step = "Write `/tinygen help` in an issue where the App is installed, and look again."
-        return False, Finding("deliveries", None, "None in the last three days.", step)
-    again = _send_again(checkup, deliveries, attempts[0]) if checkup.is_thorough else None
+        return None, Finding("deliveries", None, "None in the last three days.", step)
+    again = _send_again(checkup, deliveries, attempts) if checkup.is_thorough else None
     if again is not None:
         found = judge_delivery(again.status, "The newest one, sent again,")
         return found.good is True, found
@@ -92,20 +92,21 @@ def _judge_newest(checkup: Checkup, deliveries: Deliveries) -> tuple[bool, Findi
         return True, Finding("deliveries", None, message, "Run this again in a minute.")
     if not checkup.is_thorough and _is_unanswered(attempts[0].status):
         # TinyGen did not run before now, so it says little that a delivery met nobody.
-        return False, Finding("deliveries", None, found.message)
+        return None, Finding("deliveries", None, found.message)
     return found.good is True, found
 
 
 def _send_again(
-    checkup: Checkup, deliveries: Deliveries, newest: DeliveryAttempt
+    checkup: Checkup, deliveries: Deliveries, attempts: Sequence[DeliveryAttempt]
 ) -> DeliveryAttempt | None:
-    """The attempt that GitHub makes now; None if it is not on record within some 15 seconds. Nothing
-    is done twice: a delivery's id runs once."""
+    """The attempt that GitHub makes now at the newest delivery; None if it is not on record within
+    some 15 seconds. Nothing is done twice: a delivery's id runs once."""
+    newest, known = attempts[0], {attempt.id for attempt in attempts}
     deliveries.redeliver(newest.id)
     since = checkup.services.now() - _RESEND_LOOK_BACK
     for _ in range(_MAX_POLLS):
         for attempt in deliveries.recent(since):
-            if attempt.guid == newest.guid and attempt.id > newest.id:
+            if attempt.guid == newest.guid and attempt.id not in known:
                 return attempt
         checkup.services.wait(_POLL_S)
     return None
@@ -137,16 +138,17 @@ def judge_delivery(status: int, which: str) -> Finding:
     return Finding("deliveries", False, message, step)
 
 
-def check_address(address: str, *, is_taken: bool) -> Finding:
-    """Whether TinyGen answers at its public address. `is_taken`: GitHub's deliveries arrive, so that
-    an address which only this machine cannot reach is no fault."""
+def check_address(address: str, *, is_taken: bool | None) -> Finding:
+    """Whether TinyGen answers at its public address. `is_taken`: whether GitHub's deliveries arrive,
+    if that is known: then an address which only this machine cannot reach is no fault."""
     import httpx
 
-    from bot.adapters.http import bound_body
+    from bot.adapters.http import bound_body, bound_time
 
     hooks = {"response": [bound_body(_MAX_BODY_BYTES)]}
     try:
         with httpx.Client(timeout=_TIMEOUT_S, follow_redirects=False, event_hooks=hooks) as client:
+            bound_time(client)
             response = client.get(f"{address}/readyz")
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
         return explain_failure(address, error, is_taken=is_taken)
@@ -185,7 +187,7 @@ def _read_object(body: bytes) -> dict[str, object]:
     return answer if isinstance(answer, dict) else {}
 
 
-def explain_failure(address: str, error: Exception, *, is_taken: bool) -> Finding:
+def explain_failure(address: str, error: Exception, *, is_taken: bool | None) -> Finding:
     """Why no answer came. The first cause says it: the library's own error is the same for many."""
     import httpx
 
@@ -208,4 +210,5 @@ def explain_failure(address: str, error: Exception, *, is_taken: bool) -> Findin
         message = f"{host} did not answer ({type(cause).__name__})."
     if is_taken:
         return Finding("address", None, f"{message} GitHub reaches it.", _NO_LOOPBACK)
-    return Finding("address", False, message, f"{_START} {_NO_LOOPBACK}")
+    step = _START if is_taken is False else f"{_START} {_NO_LOOPBACK}"
+    return Finding("address", False, message, step)

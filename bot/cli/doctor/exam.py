@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random, SystemRandom
 
 from bot.app import build_model, set_up_logs
@@ -42,8 +42,7 @@ MAX_TOKENS = 60_000
 MIN_BUDGET_TOKENS = 1_000
 """The least that TINYGEN_CONTEXT_TOKENS takes."""
 MIN_EXERCISES = 8
-"""Of ten. An edit that fails is asked for again, once; more than two of ten in each job cost more
-requests than a job has. Set by hand."""
+"""Of ten: a job asks again for an edit that failed, so one or two do no harm. Set by hand."""
 _REPLY_TOKENS = 3_000
 """What is kept free for each reply: a long one, or one that thinks first."""
 _SAFETY_FACTOR = 1.25
@@ -69,7 +68,8 @@ class Examiner:
     send: Callable[[Prompt], Reply]
     max_tokens: int = MAX_TOKENS
     used_tokens: int = 0
-    cost_usd: float | None = field(default=None)
+    cost_usd: float | None = None
+    """None if no reply had a cost."""
 
     def ask(self, prompt: Prompt) -> Reply:
         if self.used_tokens + self._may_take(prompt) > self.max_tokens:
