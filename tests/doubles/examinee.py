@@ -95,8 +95,8 @@ def answer_rightly(seen: Seen) -> str:
         asked = [each for each in EXERCISES if each.task in seen.user]
         return "Do the exercises\n\n" + "\n".join(solve(each) for each in asked)
     if "Which are the words?" in both:
-        words = dict(re.findall(r"# The word for ([A-D]) is (\w+-\d+)\.", both))
-        return "\n".join(f"{letter}: {words.get(letter, 'none')}" for letter in "ABCD")
+        words = dict(re.findall(r"# The word for ([A-F]) is (\w+-\d+)\.", both))
+        return "\n".join(f"{letter}: {words.get(letter, 'none')}" for letter in "ABCDEF")
     return "How can I help you today?"
 
 

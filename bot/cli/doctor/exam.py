@@ -17,6 +17,7 @@ from bot.change.tokens import estimate_tokens
 from bot.cli.doctor.exercises import EXERCISES, exercise_prompt, judge_exercises
 from bot.cli.doctor.finding import Finding
 from bot.cli.doctor.needles import (
+    ROOM_TOKENS,
     describe_loss,
     find_words,
     make_haystack,
@@ -47,10 +48,8 @@ _REPLY_TOKENS = 3_000
 """What is kept free for each reply: a long one, or one that thinks first."""
 _SAFETY_FACTOR = 1.25
 """How much more a server may count than `estimate_tokens`, as in bot/change/tokens.py."""
-_OVERHEAD_TOKENS = 2_000
-"""TinyGen's own words beside the text with the needles, and the reply."""
-_BESIDE_TOKENS = 3_000
-"""TinyGen's words, the task and a reply, beside the repository's text in a server's context."""
+_WORDS_TOKENS = 1_000
+"""TinyGen's own words and the question, beside the text with the needles."""
 _MAX_TRIES = 4
 _CUT_SHARE = 0.8
 """A server that reports fewer tokens than this part of the estimate did not read the whole prompt:
@@ -84,9 +83,9 @@ class Examiner:
         return reply
 
     def room_tokens(self) -> int:
-        """The longest text that one more request may show."""
+        """The largest budget that one more request can prove."""
         left = self.max_tokens - self.used_tokens - _REPLY_TOKENS
-        return max(0, int(left / _SAFETY_FACTOR) - _OVERHEAD_TOKENS)
+        return max(0, int(left / _SAFETY_FACTOR) - _WORDS_TOKENS - ROOM_TOKENS)
 
     def _may_take(self, prompt: Prompt) -> int:
         text = "".join(message.text for message in prompt.messages)
@@ -177,34 +176,48 @@ class Exam:
 
     def check_context(self) -> Proof:
         """A budget that does not fit is followed by a smaller one, until one does."""
-        budget_tokens = min(self.context_tokens, self.examiner.room_tokens())
-        is_limited = budget_tokens < self.context_tokens
+        first_tokens = min(self.context_tokens, self.examiner.room_tokens())
+        budget_tokens = first_tokens
         for _ in range(_MAX_TRIES):
             if budget_tokens < MIN_BUDGET_TOKENS:
                 break
-            haystack = make_haystack(budget_tokens, self.random)
-            try:
-                reply = self.examiner.ask(needle_prompt(haystack))
-            except ContextTooLong as error:
-                message = f"A text of {budget_tokens:,} tokens is refused. {error.message}"
-                self.tell(Finding("context", False, message, _RAISE_CONTEXT))
-                budget_tokens, is_limited = budget_tokens // 2, False
-                continue
-            except TinyGenError as error:
-                self.tell(Finding("context", False, error.message, error.next_step))
-                break
-            found = find_words(haystack, reply.text)
-            if all(found):
-                message = f"Of {budget_tokens:,} tokens everything is read ({_report(reply)})."
-                self.tell(Finding("context", True, message))
-                return Proof(budget_tokens, is_limited)
-            is_cut = _is_cut(budget_tokens, reply)
-            message = _describe_loss(budget_tokens, found, reply, is_cut=is_cut)
+            next_tokens = self._try_budget(budget_tokens)
+            if next_tokens == budget_tokens:
+                return Proof(budget_tokens, budget_tokens == first_tokens < self.context_tokens)
+            budget_tokens = min(next_tokens, self.examiner.room_tokens())
+        if first_tokens < MIN_BUDGET_TOKENS:
+            step = f"Let the exam take more: `--max-tokens {2 * self.examiner.max_tokens}`."
+            self.tell(Finding("context", False, "Not tried: too few tokens are left.", step))
+        return Proof(0)
+
+    def _try_budget(self, budget_tokens: int) -> int:
+        """The same budget if all of it is read; else a smaller one that should fit; 0 if there is
+        none."""
+        haystack = make_haystack(budget_tokens, self.random)
+        try:
+            reply = self.examiner.ask(needle_prompt(haystack))
+        except ContextTooLong as error:
+            message = f"A text of {budget_tokens:,} tokens is refused. {error.message}"
             self.tell(Finding("context", False, message, _RAISE_CONTEXT))
-            fitting = _budget_within(reply.prompt_tokens) if is_cut else 0
-            budget_tokens = fitting or next_budget(budget_tokens, found)
-            is_limited = False
-        return Proof(0, is_limited)
+            return budget_tokens // 2
+        except TinyGenError as error:
+            self.tell(Finding("context", False, error.message, error.next_step))
+            return 0
+        found = find_words(haystack, reply.text)
+        if all(found):
+            message = (
+                f"Of {budget_tokens:,} tokens everything is read, with {ROOM_TOKENS:,} more for"
+                f" thread and reply ({_report(reply)})."
+            )
+            self.tell(Finding("context", True, message))
+            return budget_tokens
+        is_cut = _is_cut(budget_tokens, reply)
+        message = _describe_loss(budget_tokens, found, reply, is_cut=is_cut)
+        self.tell(Finding("context", False, message, _RAISE_CONTEXT))
+        if budget_tokens == MIN_BUDGET_TOKENS:
+            return 0
+        fitting = _budget_within(reply.prompt_tokens) if is_cut else next_budget(haystack, found)
+        return max(fitting, MIN_BUDGET_TOKENS)
 
 
 def _judge_edits(wrong: Mapping[str, str]) -> Finding:
@@ -249,8 +262,9 @@ def _is_cut(budget_tokens: int, reply: Reply) -> bool:
 
 
 def _budget_within(server_tokens: int) -> int:
-    """What fits into a server's context beside TinyGen's own words, the task and the reply."""
-    return max(server_tokens // 2, server_tokens - _BESIDE_TOKENS)
+    """What fits into a server's context beside TinyGen's own words, the task and the reply, if the
+    server counts a tenth more than we do."""
+    return int((server_tokens - _WORDS_TOKENS - ROOM_TOKENS) / 1.1)
 
 
 def _describe_loss(budget_tokens: int, found: Sequence[bool], reply: Reply, *, is_cut: bool) -> str:
@@ -286,7 +300,8 @@ def conclude(findings: Sequence[Finding], proof: Proof, context_tokens: int) -> 
     if proved < MIN_BUDGET_TOKENS:
         return "not fit: no budget was proved", 1
     if proof.is_limited:
-        needed = int((context_tokens + _OVERHEAD_TOKENS) * _SAFETY_FACTOR) + MAX_TOKENS // 2
+        whole_tokens = context_tokens + _WORDS_TOKENS + ROOM_TOKENS
+        needed = int(whole_tokens * _SAFETY_FACTOR) + MAX_TOKENS // 2
         return (
             f"fit for TINYGEN_CONTEXT_TOKENS={proved}; {context_tokens} was not tried: that takes"
             f" `--max-tokens {needed}`",

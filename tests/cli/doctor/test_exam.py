@@ -16,7 +16,13 @@ from bot.change.tokens import estimate_tokens
 from bot.cli.doctor import Finding
 from bot.cli.doctor.exam import MAX_TOKENS, Exam, Examiner, Proof, conclude
 from bot.cli.doctor.exercises import EXERCISES, exercise_prompt, judge_exercises
-from bot.cli.doctor.needles import find_words, make_haystack, needle_prompt
+from bot.cli.doctor.needles import (
+    ROOM_TOKENS,
+    find_words,
+    make_haystack,
+    needle_prompt,
+    next_budget,
+)
 from bot.types import Prompt, Reply
 from tests.cli.shell import run_bot
 from tests.doubles.examinee import (
@@ -109,7 +115,7 @@ def test_a_server_that_cuts_prompts_is_named_with_the_budget_that_it_takes(
     assert f"the server reads {tokens:,} and drops" in result.findings["context"].message
     said, _, budget = result.line.rpartition("=")
     assert said == "not fit for TINYGEN_CONTEXT_TOKENS=24000: set TINYGEN_CONTEXT_TOKENS"
-    assert tokens // 2 - 100 <= int(budget) <= max(tokens // 2, tokens - 3000)
+    assert 1000 <= int(budget) <= tokens - 3000 < int(budget) * 1.2
     assert result.used_tokens < 60_000
 
 
@@ -124,8 +130,8 @@ def test_what_a_server_drops_of_a_prompt_is_named(
 
 def test_a_server_that_cuts_prompts_and_reports_no_tokens_is_named_too() -> None:
     result = examine(serve(cut(8192, "end")), usage=False)
-    assert "its end is not read: 1 of 4 needles" in result.findings["context"].message
-    assert result.line.endswith("set TINYGEN_CONTEXT_TOKENS=6000")
+    assert "its end is not read: 2 of 6 needles" in result.findings["context"].message
+    assert result.line.endswith("set TINYGEN_CONTEXT_TOKENS=4000")
 
 
 def test_a_server_that_refuses_long_prompts_is_asked_for_shorter_ones() -> None:
@@ -137,13 +143,13 @@ def test_a_server_that_refuses_long_prompts_is_asked_for_shorter_ones() -> None:
 
     result = examine(refuse)
     assert "is refused" in result.findings["context"].message
-    assert result.line.endswith("set TINYGEN_CONTEXT_TOKENS=6000")
+    assert result.line.endswith("set TINYGEN_CONTEXT_TOKENS=3000")
 
 
 def test_a_model_that_finds_nothing_in_long_texts_is_no_server_that_cuts() -> None:
     def forget(seen: Seen) -> str:
         said = answer_rightly(seen)
-        return "A: none\nB: none\nC: none\nD: none" if "Which are the words" in seen.user else said
+        return "I see none of them." if "Which are the words" in seen.user else said
 
     result = examine(serve(answer=forget))
     assert "or the model does not find" in result.findings["context"].message
@@ -305,19 +311,48 @@ def test_both_requests_of_the_exercises_begin_with_enough_to_be_cached() -> None
 
 
 @pytest.mark.parametrize("budget_tokens", [1000, 6000, DEFAULT])
-def test_the_needles_stand_at_each_quarter_of_the_budget(budget_tokens: int) -> None:
+def test_the_needles_stand_at_each_quarter_of_the_budget_and_at_both_ends(
+    budget_tokens: int,
+) -> None:
     haystack = make_haystack(budget_tokens, Random(3))
     ends = [haystack.text.index(word) + len(word) for word in haystack.words]
-    shares = [estimate_tokens(haystack.text[:end]) / budget_tokens for end in ends]
-    assert shares == pytest.approx([0.25, 0.5, 0.75, 1.0], abs=0.03)
-    assert estimate_tokens(haystack.text) <= 1.01 * budget_tokens
+    tokens = [estimate_tokens(haystack.text[:end]) for end in ends]
+    assert tokens[0] < 30
+    shares = [each / budget_tokens for each in tokens[1:5]]
+    assert shares == pytest.approx([0.25, 0.5, 0.75, 1.0], abs=0.06)
+    assert tokens[5] == pytest.approx(budget_tokens + ROOM_TOKENS, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("found", "budget_tokens"),
+    [
+        ("yyynnn", 2000),  # up to the middle, 4,000, less the room
+        ("yyyyyn", 6000),
+        ("nnnyyy", 2000),  # the last quarter and the room, less the room
+        ("ynnnyy", 1000),  # no more than the room: an eighth
+        ("nnnnnn", 1000),
+    ],
+)
+def test_the_next_budget_is_what_was_certainly_read(found: str, budget_tokens: int) -> None:
+    haystack = make_haystack(8000, Random(3))
+    assert next_budget(haystack, [each == "y" for each in found]) == budget_tokens
+
+
+@pytest.mark.parametrize("lost", ["front", "middle", "end"])
+def test_a_context_that_the_first_request_just_fills_is_not_fit(
+    lost: Literal["front", "middle", "end"],
+) -> None:
+    """It leaves no room for the thread and the reply."""
+    result = examine(serve(cut(DEFAULT + 1500, lost)))
+    assert result.faults == {"context"}
+    assert result.line.startswith("not fit for TINYGEN_CONTEXT_TOKENS=24000")
 
 
 def test_no_answer_can_be_foreseen() -> None:
     first, second = make_haystack(1000, Random(1)), make_haystack(1000, Random(2))
     assert not set(first.words) & set(second.words)
     question = needle_prompt(replace(first, text="")).messages[1].text
-    assert find_words(first, question) == (False,) * 4
+    assert find_words(first, question) == (False,) * 6
 
 
 def test_a_proof_below_the_least_setting_is_none() -> None:
