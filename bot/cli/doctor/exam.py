@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random, SystemRandom
 
-from bot.app import build_model, set_up_logs
+from bot.app import build_model, build_prices, set_up_logs
 from bot.change.tokens import estimate_tokens
 from bot.cli.doctor.exercises import EXERCISES, exercise_prompt, judge_exercises
 from bot.cli.doctor.finding import Finding
@@ -292,11 +292,13 @@ def conclude(findings: Sequence[Finding], proof: Proof, context_tokens: int) -> 
     subjects = dict.fromkeys(
         each.subject for each in findings if each.good is False and each.subject != "context"
     )
+    proved = proof.budget_tokens
+    if proved < context_tokens:
+        proved = proved // 100 * 100
     if subjects:
-        return f"not fit: {', '.join(subjects)}", 1
-    if proof.budget_tokens >= context_tokens:
+        return f"not fit: {', '.join(subjects)}; of the context {proved} tokens were proved", 1
+    if proved == context_tokens:
         return f"fit for TINYGEN_CONTEXT_TOKENS={context_tokens}", 0
-    proved = _round_down(proof.budget_tokens)
     if proved < MIN_BUDGET_TOKENS:
         return "not fit: no budget was proved", 1
     if proof.is_limited:
@@ -311,10 +313,6 @@ def conclude(findings: Sequence[Finding], proof: Proof, context_tokens: int) -> 
         f"not fit for TINYGEN_CONTEXT_TOKENS={context_tokens}: set TINYGEN_CONTEXT_TOKENS={proved}",
         1,
     )
-
-
-def _round_down(tokens: int) -> int:
-    return tokens // 100 * 100
 
 
 def examine(config: Config, options: argparse.Namespace) -> int:
@@ -333,7 +331,12 @@ def examine(config: Config, options: argparse.Namespace) -> int:
         findings.append(finding)
         print_line(remove_secrets(str(finding)))
 
-    print_line(f"An exam of {name}: at most {max_tokens:,} tokens.")
+    price = build_prices(config).get(name)
+    most_usd = max(price.prompt, price.completion) * max_tokens / 1_000_000 if price else None
+    limit = (
+        f"{max_tokens:,} tokens" if most_usd is None else f"{max_tokens:,} tokens, ${most_usd:.2f}"
+    )
+    print_line(f"An exam of {name}: at most {limit}.")
     examiner = Examiner(send, max_tokens)
     proof = Exam(examiner, tell, config.context_tokens, config.call_s, SystemRandom()).hold()
     cost = "" if examiner.cost_usd is None else f", ${examiner.cost_usd:.4f}"

@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -243,6 +244,57 @@ def test_a_job_that_no_worker_takes_is_a_fault(add_app: Add, tmp_path: Path) -> 
     assert faults(add_app(), services)["database"].message == "A job has waited 600 s for a worker."
 
 
+def test_at_the_start_jobs_may_have_waited_for_it(add_app: Add, tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/jobs.sqlite", clock=iter([0.0, 600.0]).__next__)
+    database.create()
+    database.accept(Job("j", "run", Target("o/r"), Command("solve", "p")))
+    services = replace(SERVICES, database=lambda _config: database)
+    assert found(add_app(), services, is_thorough=False)["database"].good
+
+
+class FakeStore:
+    """Remembers what was called."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def check(self) -> None:
+        self.calls.append("check")
+
+    def try_row(self, _row_id: str) -> None:
+        self.calls.append("try a row")
+
+    def close(self) -> None:
+        self.calls.append("close")
+
+
+@pytest.mark.parametrize(
+    ("is_thorough", "calls"),
+    [(True, ["check", "try a row", "close"]), (False, ["check", "close"])],
+)
+def test_a_row_is_tried_at_supabase_but_not_at_the_start(
+    add_app: Add, *, is_thorough: bool, calls: list[str]
+) -> None:
+    store = FakeStore()
+    services = replace(SERVICES, supabase=lambda _config: cast(SupabaseStore, store))
+    assert found(add_app(), services, is_thorough=is_thorough)["Supabase"].good
+    assert store.calls == calls
+
+
+def test_at_the_start_installations_are_not_asked_for_their_repositories(
+    add_app: Add, github: GitHubDouble
+) -> None:
+    assert found(add_app(), is_thorough=False)["installations"].message == "1."
+    assert not github.requests.of("GET", "/app/installations")
+
+
+def test_if_the_model_does_not_answer_the_others_of_its_server_are_not_asked(add_app: Add) -> None:
+    settings = add_app() | {"TINYGEN_MODELS": "large,small", "TINYGEN_SCOUT_MODEL": "scout"}
+    with ModelDouble(lambda _messages: server_error()) as model:
+        found({**settings, "OPENAI_BASE_URL": model.url}, Services())
+        assert len(model.requests) == 1
+
+
 @pytest.mark.parametrize(
     "said", ["echo git version 2.30.9", "echo git version 1.8.3.1", "echo nonsense", "exit 1"]
 )
@@ -381,7 +433,7 @@ def test_the_faults_are_stored_without_paths_servers_and_secrets(
     findings = [
         *find_all(asked),
         Finding("test", False, f"{tmp_path} is wrong.", "Mend it.", "It is wrong."),
-        Finding("secret", False, f"{SECRET} is wrong.", "Mend it."),
+        Finding("secret", False, f"{SECRET} is wrong.", f"Do not say {SECRET}."),
     ]
     save_outcome(asked, findings)
     with closing(build_database(asked.config)) as database:
@@ -392,6 +444,7 @@ def test_the_faults_are_stored_without_paths_servers_and_secrets(
         ("test", "It is wrong."),
         ("secret", "[hidden] is wrong."),
     ]
+    assert check.faults[-1].next_step == "Do not say [hidden]."
 
 
 def test_nothing_is_stored_in_another_users_directory(add_app: Add, tmp_path: Path) -> None:

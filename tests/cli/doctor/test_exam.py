@@ -23,6 +23,7 @@ from bot.cli.doctor.needles import (
     needle_prompt,
     next_budget,
 )
+from bot.errors import LimitReached
 from bot.types import Prompt, Reply
 from tests.cli.shell import run_bot
 from tests.doubles.examinee import (
@@ -187,7 +188,7 @@ def test_a_model_that_ignores_the_form_of_edits_is_named(said: str) -> None:
     result = examine(serve(answer=answer))
     assert result.faults == {"edits"}
     assert "0 of 10" in result.findings["edits"].message
-    assert result.line == "not fit: edits"
+    assert result.line == "not fit: edits; of the context 24000 tokens were proved"
 
 
 def test_one_exercise_that_fails_is_told_and_is_no_fault() -> None:
@@ -256,6 +257,19 @@ def test_a_model_that_thinks_long_is_not_asked_beyond_the_limit() -> None:
     assert result.status == 1
 
 
+def test_a_request_that_may_take_more_than_is_left_is_not_sent() -> None:
+    asked: list[Prompt] = []
+
+    def send(prompt: Prompt) -> Reply:
+        asked.append(prompt)
+        return reply_of("…")
+
+    examiner = Examiner(send, max_tokens=20_000)
+    with pytest.raises(LimitReached, match="20,000 tokens are left"):
+        examiner.ask(needle_prompt(make_haystack(DEFAULT, Random(1))))
+    assert asked == []
+
+
 def test_a_larger_budget_is_proved_as_far_as_the_tokens_go() -> None:
     result = examine(serve(), context_tokens=100_000)
     said, _, rest = result.line.partition(";")
@@ -277,7 +291,8 @@ def test_a_server_that_does_not_answer_is_asked_once() -> None:
 
     result = examine(fail)
     assert (len(asked), result.faults) == (1, {"model"})
-    assert (result.line, result.status) == ("not fit: model", 1)
+    assert result.line.startswith("not fit: model;")
+    assert result.status == 1
 
 
 def test_one_part_that_fails_hides_none_of_the_others() -> None:
@@ -378,7 +393,7 @@ def test_the_command_ends_with_the_budget_that_is_fit(tmp_path: Path) -> None:
         ended = run_bot(tmp_path, "doctor", "--model", **settings)
     lines = ended.stdout.splitlines()
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert lines[0] == "An exam of gpt-5.4: at most 60,000 tokens."
+    assert lines[0] == "An exam of gpt-5.4: at most 60,000 tokens, $0.12."
     assert " tokens used, $0.0" in lines[-2]
     assert lines[-1] == "fit for TINYGEN_CONTEXT_TOKENS=24000"
 
