@@ -17,8 +17,7 @@ from bot.change.review.verdict import (
 from bot.types import Message, Prompt, RequestLimits, Task
 
 REPLY_LINES = 260
-REPLY_TOKENS = 1_500
-"""What so many lines cost at least, by cl100k_base: as long as a reply with several edits."""
+"""They cost some 1,500 tokens, by cl100k_base: as much as a reply with several edits."""
 
 _PATH = "src/pages.py"
 _NO_REQUESTS = RequestLimits(rounds=0, lines=0, room_tokens=0)
@@ -53,7 +52,7 @@ def system_prompt(random: Random) -> tuple[Prompt, str]:
 
 
 def length_prompt() -> Prompt:
-    """A prompt for a reply of `REPLY_TOKENS` or more."""
+    """A prompt for a reply of `REPLY_LINES` lines."""
     user = (
         f"Write the numbers from 1 to {REPLY_LINES}, each on a line of its own: in digits, a colon,"
         " and in English words. Leave none out and add nothing; a program counts the lines."
