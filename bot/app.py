@@ -16,7 +16,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from bot.config import Config
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from bot.adapters.database import Database
     from bot.adapters.git import GitCache
     from bot.adapters.github import GitHubApp
-    from bot.adapters.model import Prices
+    from bot.adapters.model import OpenAIModel, Prices
     from bot.adapters.supabase import SupabaseStore
     from bot.jobs.engine import Engine
     from bot.jobs.policy import JobPolicy
@@ -54,13 +54,15 @@ MAX_GITHUB_LIMIT_WAIT_S = 1.0
 MAX_MODEL_LIMIT_WAIT_S = 10.0
 """A worker's threads are shared by all jobs: a job that must wait longer for a limit of GitHub or
 of the model is postponed instead."""
+CHECK_CONNECT_S = 2.0
+"""How long a check waits for a connection to the model's server."""
 FORGET_S = 3600.0
-REDELIVER_S = 300.0
+WATCH_APP_S = 300.0
 EVICT_S = 300.0
 LOST_S = 60.0
 SHORTEN_S = 5.0
 MEASURE_S = 5.0
-"""The intervals at which a worker deletes old jobs, looks for missed deliveries, makes room in the
+"""The intervals at which a worker deletes old jobs, reads the App's deliveries, makes room in the
 cache, closes lost jobs, shortens SQLite's log, and stores its metrics, in this order."""
 ADDRESS_S = 60.0
 """How long the App's address counts as known."""
@@ -215,25 +217,34 @@ def build_model(
 ) -> Model:
     """`max_limit_wait_s`: the longest wait of a call for the model's rate limits. For a longer one
     the call fails, and the job is postponed."""
-    from bot.adapters.model import OpenAIModel
-
-    key = config.openai_api_key
-    model = OpenAIModel(
-        base_url=config.openai_base_url,
-        api_key=key.get_secret_value() if key else None,
-        model=config.openai_model,
-        scout_model=config.scout_model.name if config.scout_model else None,
-        max_reply_tokens=config.max_reply_tokens,
-        prices=build_prices(config),
-        metrics=metrics,
-        tracer=tracer,
-        max_limit_wait_s=max_limit_wait_s,
+    model = _build_openai_model(
+        config, metrics=metrics, tracer=tracer, max_limit_wait_s=max_limit_wait_s
     )
     if not config.keep_replies:
         return model
     from bot.adapters.model.kept_replies import KeptReplies
 
     return KeptReplies(model, config.data_dir / "replies", make_redactor(config.secrets()))
+
+
+def build_impatient_model(config: Config) -> Model:
+    """For checks: a call that fails is not sent again, and its reply is not kept."""
+    return _build_openai_model(config, retries=0, connect_timeout_s=CHECK_CONNECT_S)
+
+
+def _build_openai_model(config: Config, **limits: Any) -> OpenAIModel:
+    from bot.adapters.model import OpenAIModel
+
+    key = config.openai_api_key
+    return OpenAIModel(
+        base_url=config.openai_base_url,
+        api_key=key.get_secret_value() if key else None,
+        model=config.openai_model,
+        scout_model=config.scout_model.name if config.scout_model else None,
+        max_reply_tokens=config.max_reply_tokens,
+        prices=build_prices(config),
+        **limits,
+    )
 
 
 def build_tracer(config: Config) -> Tracer:
@@ -368,7 +379,7 @@ def build_worker(config: Config) -> Worker:
 def _periodic_tasks(
     config: Config, engine: Engine, database: Database, github: GitHubApp
 ) -> list[PeriodicTask]:
-    from bot.jobs.worker.maintenance import LOOK_BACK, PeriodicTask, redeliver_missed
+    from bot.jobs.worker.maintenance import PeriodicTask, watch_app
 
     keep = timedelta(days=config.keep_days)
 
@@ -378,8 +389,8 @@ def _periodic_tasks(
         if config.log_days:
             database.prune_log(timedelta(days=config.log_days).total_seconds())
 
-    def redeliver() -> None:
-        redeliver_missed(github.deliveries(), datetime.now(UTC) - LOOK_BACK)
+    def watch() -> None:
+        watch_app(github, database.status, datetime.now(UTC))
 
     def shorten() -> None:
         database.shorten_write_ahead_log(LOG_BYTES)
@@ -395,7 +406,7 @@ def _periodic_tasks(
     if config.cache_mb:
         tasks.append(PeriodicTask("keep the cache small", EVICT_S, evict))
     if config.github_app_id and config.github_private_key:
-        tasks.append(PeriodicTask("redeliver", REDELIVER_S, redeliver))
+        tasks.append(PeriodicTask("watch the App and its deliveries", WATCH_APP_S, watch))
     return tasks
 
 

@@ -11,6 +11,7 @@ A field's alias is the name of the setting, its description the comment in `.env
 from __future__ import annotations
 
 import base64
+import difflib
 import re
 import sys
 from collections.abc import Mapping
@@ -45,6 +46,11 @@ CODE_DIR = Path(__file__).resolve().parent.parent
 MIN_KEY_CHARS = 16
 """A shorter value of a header is taken for a name, which may well stand in texts."""
 _PATH_SETTINGS = ("TINYGEN_DATA_DIR", "GITHUB_PRIVATE_KEY_PATH")
+_SHARED_PREFIXES = ("GITHUB_", "OPENAI_", "SUPABASE_")
+_OWN_SIMILARITY = 0.8
+_SHARED_SIMILARITY = 0.93
+"""Of names, as difflib counts it: one letter more, less or other in GITHUB_TOKEN is 0.92 to 0.96.
+Below the second are names that other programs read, such as OPENAI_API_BASE and GITHUB_API_URI."""
 _OFFERED_MODEL = re.compile(
     r"(?P<name>[^=\s]+)(?:\s*=\s*(?P<prices>\d+(?:\.\d+)?(?:/\d+(?:\.\d+)?){1,2}))?"
 )
@@ -57,6 +63,14 @@ class OfferedModel:
 
     name: str
     prices: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownSetting:
+    """A name that no setting has. `meant` is the setting with a similar name; "" if there is none."""
+
+    name: str
+    meant: str = ""
 
 
 def _setting(name: str, default: Any, meaning: str) -> Any:
@@ -181,6 +195,12 @@ class Config(BaseModel):
         None,
         "This bot's address as people reach it, for links to its pages; without it, the address that"
         " the App's webhook has.",
+    )
+    start_check: bool = _setting(
+        "TINYGEN_START_CHECK",
+        True,
+        "Whether `serve` checks the installation at its start, as `doctor` does, and logs each fault;"
+        " each model is asked for one word.",
     )
     web_processes: Count = _setting("TINYGEN_WEB_PROCESSES", 2, "Processes of the web part.")
     web_threads: Count = _setting("TINYGEN_WEB_THREADS", 8, "Threads in each of them.")
@@ -491,6 +511,26 @@ def read_pem(text: str) -> str:
 def load_config(environment: Mapping[str, str], env_file: Path | None = Path(".env")) -> Config:
     """The settings; the environment wins over the file. One SetupError lists all invalid ones."""
     return _load(environment, env_file, defaults={})
+
+
+def unknown_settings(
+    environment: Mapping[str, str], env_file: Path | None = Path(".env")
+) -> tuple[UnknownSetting, ...]:
+    """The names in the environment and the file that look like settings and are none, by name. All
+    of TINYGEN_'s are told; of the prefixes that other programs use too (GITHUB_ACTIONS), only those
+    that are a misspelt setting."""
+    known = [str(field.alias) for field in Config.model_fields.values()]
+    from_file = _read_env_file(env_file) if env_file else {}
+    found = []
+    for name in sorted({*environment, *from_file} - set(known)):
+        is_ours = name.startswith("TINYGEN_")
+        if not is_ours and not name.startswith(_SHARED_PREFIXES):
+            continue
+        similarity = _OWN_SIMILARITY if is_ours else _SHARED_SIMILARITY
+        near = difflib.get_close_matches(name, known, n=1, cutoff=similarity)
+        if is_ours or near:
+            found.append(UnknownSetting(name, *near))
+    return tuple(found)
 
 
 def load_own_config(environment: Mapping[str, str], code_dir: Path = CODE_DIR) -> Config:

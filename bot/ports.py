@@ -26,7 +26,16 @@ from bot.types import (
     State,
     WaitingJob,
 )
-from bot.types.github import Comment, FailedJob, LineComment, PullRequest, Remote, Thread
+from bot.types.github import (
+    AppRegistration,
+    Comment,
+    FailedJob,
+    LineComment,
+    PullRequest,
+    Remote,
+    Thread,
+    WebhookConfig,
+)
 from bot.types.pages import (
     AppStatus,
     Check,
@@ -200,6 +209,16 @@ class Deliveries(Protocol):
     def recent(self, since: datetime) -> tuple[DeliveryAttempt, ...]: ...
 
     def redeliver(self, attempt_id: int) -> None: ...
+
+
+class AppRecord(Protocol):
+    """What GitHub has on record of the App itself."""
+
+    def fetch_registration(self) -> AppRegistration: ...
+
+    def fetch_webhook_config(self) -> WebhookConfig: ...
+
+    def deliveries(self) -> Deliveries: ...
 
 
 NO_IMAGES: Mapping[str, bytes] = MappingProxyType({})

@@ -29,7 +29,9 @@ class Bound:
 
 
 BOUNDS: Mapping[str, Bound] = {
-    "cli/doctor.py:_check_git": Bound(100, "what the operator's own git says of its version"),
+    "cli/doctor/machine.py:check_git": Bound(
+        100, "what the operator's own git says of its version"
+    ),
     "change/checks/syntax.py:_JSON_WITH_COMMENTS": Bound(
         1_000, "a path that may be changed", lambda: path_fault("a/" * 501) is not None
     ),

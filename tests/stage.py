@@ -95,6 +95,7 @@ class Stage:
             "TINYGEN_DATA_DIR": str(self.data_dir),
             "TINYGEN_PORT": str(self.port),
             "TINYGEN_DRAIN_SECONDS": "2",
+            "TINYGEN_START_CHECK": "false",
             **self._settings,
         }
 

@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from bot.config import Config, load_config, load_own_config, read_pem, render_env_example
+from bot.config import (
+    Config,
+    UnknownSetting,
+    load_config,
+    load_own_config,
+    read_pem,
+    render_env_example,
+    unknown_settings,
+)
 from bot.errors import SetupError
 from tests import ROOT
 from tests.doubles.github.apps import make_key
@@ -222,3 +230,40 @@ def test_the_model_that_chooses_may_have_prices_of_its_own() -> None:
     config = load_config({"TINYGEN_SCOUT_MODEL": "small = 0.1/0.4"}, None)
     assert config.model_prices() == {"small": (0.1, 0.4)}
     assert config.model_names() == (config.openai_model,)
+
+
+def test_a_misspelt_setting_is_told_with_the_one_that_was_meant(tmp_path: Path) -> None:
+    env_file = tmp_path / ".env"
+    env_file.write_text("TINYGEN_MODDE=pr\nOPENAI_BASEURL=x\n")
+    assert unknown_settings({"GITHUB_WEBHOK_SECRET": "s"}, env_file) == (
+        UnknownSetting("GITHUB_WEBHOK_SECRET", "GITHUB_WEBHOOK_SECRET"),
+        UnknownSetting("OPENAI_BASEURL", "OPENAI_BASE_URL"),
+        UnknownSetting("TINYGEN_MODDE", "TINYGEN_MODE"),
+    )
+
+
+def test_a_name_of_ours_that_is_like_no_setting_is_told_too() -> None:
+    assert unknown_settings({"TINYGEN_LLAMAS": "7"}, None) == (UnknownSetting("TINYGEN_LLAMAS"),)
+
+
+OTHERS_NAMES = """\
+GITHUB_ACTION GITHUB_ACTIONS GITHUB_ACTION_PATH GITHUB_ACTOR GITHUB_ACTOR_ID GITHUB_API_URI
+GITHUB_BASE_REF GITHUB_ENV GITHUB_EVENT_NAME GITHUB_EVENT_PATH GITHUB_GRAPHQL_URL GITHUB_HEAD_REF
+GITHUB_JOB GITHUB_OUTPUT GITHUB_PATH GITHUB_PAT GITHUB_REF GITHUB_REPOSITORY GITHUB_REPOSITORY_ID
+GITHUB_RUN_ID GITHUB_SHA GITHUB_STEP_SUMMARY GITHUB_TOKEN GITHUB_USER GITHUB_WORKFLOW
+GITHUB_WORKSPACE GITHUB_ENTERPRISE_TOKEN GITHUB_OAUTH_TOKEN OPENAI_API_BASE OPENAI_API_TYPE
+OPENAI_API_VERSION OPENAI_ORGANIZATION OPENAI_ORG_ID OPENAI_PROJECT_ID OPENAI_PROXY OPENAI_LOG
+OPENAI_WEBHOOK_SECRET SUPABASE_ACCESS_TOKEN SUPABASE_ANON_KEY SUPABASE_DB_PASSWORD SUPABASE_DB_URL
+SUPABASE_PROJECT_ID SUPABASE_SERVICE_ROLE_KEY PATH HOME TINYGEN
+"""
+"""What GitHub Actions, OpenAI's libraries and Supabase's tools set or read."""
+
+
+@pytest.mark.parametrize("name", OTHERS_NAMES.split())
+def test_a_name_of_another_program_is_no_misspelt_setting(name: str) -> None:
+    assert unknown_settings({name: "x"}, None) == ()
+
+
+def test_settings_that_are_known_are_not_told() -> None:
+    names = {str(field.alias): "x" for field in Config.model_fields.values()}
+    assert unknown_settings(names, None) == ()

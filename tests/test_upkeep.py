@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from bot.adapters.database import Database
 from bot.errors import OutsideError
-from bot.jobs.worker.maintenance import Maintenance, PeriodicTask
+from bot.jobs.worker.maintenance import Maintenance, PeriodicTask, watch_app
+from bot.types import DeliveryAttempt
+from bot.types.github import AppRegistration, WebhookConfig
+from bot.types.pages import AppStatus
 from tests.doubles.clock import ManualClock
+
+NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 
 
 def test_a_periodic_task_is_done_at_once_and_then_when_it_is_due() -> None:
@@ -49,3 +58,49 @@ def test_a_periodic_task_that_fails_holds_up_no_other_and_is_done_again() -> Non
     clock.now_s += 10
     maintenance.do_due()
     assert done == ["failed", "b", "failed", "b"]
+
+
+class Recorded:
+    """What GitHub has on record, and what it was asked to send again."""
+
+    def __init__(self, *attempts: DeliveryAttempt) -> None:
+        self.attempts = attempts
+        self.redelivered: list[int] = []
+        self.lists = 0
+
+    def deliveries(self) -> Recorded:
+        return self
+
+    def recent(self, since: datetime) -> tuple[DeliveryAttempt, ...]:
+        assert since == NOW - timedelta(days=3)
+        self.lists += 1
+        return self.attempts
+
+    def redeliver(self, attempt_id: int) -> None:
+        self.redelivered.append(attempt_id)
+
+    def fetch_registration(self) -> AppRegistration:
+        return AppRegistration("tinygen", "TinyGen", "https://github.test/apps/tinygen", {}, (), 1)
+
+    def fetch_webhook_config(self) -> WebhookConfig:
+        return WebhookConfig("https://bot.test/webhook", "json", True)
+
+
+def test_the_app_is_stored_and_missed_deliveries_are_sent_again_by_one_list(
+    tmp_path: Path,
+) -> None:
+    database = Database(f"sqlite:///{tmp_path}/jobs.sqlite")
+    database.create()
+    missed = DeliveryAttempt(2, "a", "issue_comment", "created", 0)
+    refused = DeliveryAttempt(1, "b", "issue_comment", "created", 401)
+    github = Recorded(missed, refused)
+    watch_app(github, database.status, NOW)
+    assert (github.lists, github.redelivered) == (1, [2])
+    assert database.status.app() == AppStatus(
+        NOW.isoformat(),
+        "TinyGen",
+        "https://github.test/apps/tinygen",
+        "https://bot.test",
+        (missed, refused),
+    )
+    database.close()

@@ -13,13 +13,13 @@ import re
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import httpx
 
 from bot.adapters.http import ACCEPT_ENCODING, bound_body, bound_time, parse_retry_after
-from bot.errors import OutsideError, RowRefused, SetupError, TimedOut
+from bot.errors import OutsideError, RowRefused, SetupError, TimedOut, TinyGenError
 from bot.types import FINAL_STATES, Command, Job, Removal, Report, Target
 from bot.types.serialization import log_row
 
@@ -103,6 +103,35 @@ class SupabaseStore:
         columns = log_row(Report(Job("", "run", Target(""), Command("solve")), "queued"))
         with _named_errors():
             self._table().select(*columns).limit(1).execute()
+
+    def try_row(self, row_id: str) -> None:
+        """Writes a row of that id, reads it and deletes it; an error if one of these fails or has no
+        effect. The row is deleted whatever happens after it was sent."""
+        job = Job(row_id, "run", Target(""), Command("solve", "A check: this row may be deleted."))
+        try:
+            with _named_errors():
+                self._insert(Report(job, "cancelled"))
+                is_shown = bool(self._table().select("id").eq("id", row_id).execute().data)
+        except TinyGenError:
+            with suppress(TinyGenError):
+                self._delete(row_id)
+            raise
+        try:
+            is_deleted, reason = self._delete(row_id), ""
+        except TinyGenError as error:
+            is_deleted, reason = False, f" {error.message}"
+        if not is_deleted:
+            message = f"Supabase took the row {row_id}, and does not delete it.{reason}"
+            raise SetupError(message, next_step=f"Delete it. {_SET_KEY} {_MIGRATE}")
+        if not is_shown:
+            message = "Supabase took a row, and did not show it."
+            raise SetupError(message, next_step=f"{_SET_KEY} {_MIGRATE}")
+
+    def _delete(self, row_id: str) -> bool:
+        """True if there was such a row."""
+        with _named_errors():
+            delete = self._table().delete().eq("id", row_id)
+            return bool(delete.select("id").execute().data)
 
     def close(self) -> None:
         if self._client is not None:

@@ -126,7 +126,23 @@ def _add_repository_commands(commands: argparse._SubParsersAction[argparse.Argum
 def _add_operator_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     from bot.cli import brakes, doctor, migrate, setup
 
-    check = commands.add_parser("doctor", help="checks keys, permissions, model, log and clock")
+    check = commands.add_parser(
+        "doctor", help="checks settings, App, deliveries, models, storage and this machine"
+    )
+    check.add_argument(
+        "--model",
+        nargs="?",
+        const="",
+        metavar="NAME",
+        help="examine the model, or another one of the server, instead",
+    )
+    check.add_argument(
+        "--max-tokens",
+        type=_parse_count,
+        metavar="TOKENS",
+        help="what the exam may use, in and out (default: 60000)",
+    )
+    check.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     check.set_defaults(command=doctor.doctor)
     prepare = commands.add_parser(
         "migrate", help="makes the database's tables, or brings them up to date"

@@ -30,13 +30,16 @@ _log = structlog.get_logger()
 
 def serve(config: Config, _options: argparse.Namespace) -> int:
     """Runs web and worker as two child processes. One that dies is restarted; one that cannot be
-    set up ends both."""
+    set up ends both. A third checks the installation once, and logs what is wrong."""
     set_up_logs(config)
     _check_address(config)
     stop = _stop_event()
     children = {name: _start_child(name) for name in ("worker", "web")}
+    checks = _start_child("doctor") if config.start_check else None
     status = 0
     while not stop.wait(POLL_S) and not status:
+        if checks and checks.poll() is not None:
+            checks = None
         for name, child in children.items():
             ended = child.poll()
             if ended == SETUP_STATUS:
@@ -45,9 +48,10 @@ def serve(config: Config, _options: argparse.Namespace) -> int:
                 _log.error("a process ended and is started again", process=name, status=ended)
                 time.sleep(RESTART_WAIT_S)
                 children[name] = _start_child(name)
-    for child in children.values():
+    running = [*children.values(), *([checks] if checks else [])]
+    for child in running:
         child.terminate()
-    for child in children.values():
+    for child in running:
         child.wait()
     return status
 
@@ -56,7 +60,7 @@ def web(config: Config, options: argparse.Namespace) -> int:
     """Serves until a signal stops it."""
     set_up_logs(config)
     if options.child:
-        _end_with_parent()
+        end_with_parent()
     else:
         _check_address(config)
     app = build_web(config)
@@ -73,7 +77,7 @@ def worker(config: Config, options: argparse.Namespace) -> int:
     the next start."""
     set_up_logs(config)
     if options.child:
-        _end_with_parent()
+        end_with_parent()
     lock = lock_worker(config)
     stop = _stop_event()
     running = build_worker(config)
@@ -109,7 +113,7 @@ def _start_child(name: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-m", "bot", name, "--child"], stdin=subprocess.PIPE)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Stops this process with SIGTERM when its parent has ended."""
 
     def wait() -> None:

@@ -334,6 +334,25 @@ def _review_comment(payload: LineCommentEvent, command: Command) -> ReviewCommen
     )
 
 
+def address_of(hook_url: str) -> str:
+    """The bot's address, from the URL that the App's deliveries are sent to; "" if that is another
+    path than TinyGen's, such as a relay's."""
+    address = hook_url.removesuffix("/webhook")
+    return "" if address == hook_url else address
+
+
+def find_dead(attempts: Iterable[DeliveryAttempt], limit: int = 20) -> tuple[DeliveryAttempt, ...]:
+    """The newest attempt at each delivery of which no attempt succeeded, newest first. `attempts`
+    are newest first too."""
+    newest: dict[str, DeliveryAttempt] = {}
+    taken = set()
+    for attempt in attempts:
+        newest.setdefault(attempt.guid, attempt)
+        if 200 <= attempt.status < 300:
+            taken.add(attempt.guid)
+    return tuple(each for guid, each in newest.items() if guid not in taken)[:limit]
+
+
 def choose_redeliveries(attempts: Iterable[DeliveryAttempt]) -> tuple[int, ...]:
     """The ids of attempts to repeat: the newest of each delivery that may hold a command and never
     arrived. An answer below 500 means that it arrived: TinyGen would refuse it again.

@@ -1,7 +1,9 @@
-"""What GitHub holds, as values: threads, comments, pull requests, and failed jobs of a check."""
+"""What GitHub holds, as values: threads, comments, pull requests, failed jobs of a check, and the App
+itself."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -99,3 +101,35 @@ class Remote:
 
     def __repr__(self) -> str:
         return f"Remote({self.url!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class AppRegistration:
+    """`installations` is their number; None if this server does not tell it. `page_url` is its page
+    on GitHub; "" if the server does not say."""
+
+    slug: str
+    name: str
+    page_url: str
+    permissions: Mapping[str, str]
+    events: tuple[str, ...]
+    installations: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class InstallationFacts:
+    """`repositories` is the number that it covers; None while it is suspended: then the App gets no
+    deliveries of it, and no token. `page_url` is where its owner changes it."""
+
+    page_url: str
+    repositories: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookConfig:
+    """Where GitHub sends the App's deliveries. `checks_tls`: whether it checks the certificate
+    there."""
+
+    url: str
+    content_type: str
+    checks_tls: bool

@@ -244,3 +244,39 @@ def test_rows_of_removed_repositories_go_and_others_stay(
     assert [row["id"] for row in rows(supabase)] == ["d-1", "d-2"]
     store.forget(Removal(1))
     assert [row["id"] for row in rows(supabase)] == ["d-2"]
+
+
+def test_a_row_is_tried_and_does_not_stay(supabase: Supabase, store: SupabaseStore) -> None:
+    store.try_row("doctor-1")
+    assert rows(supabase) == []
+    methods = [each.partition(" ")[0] for each in supabase.requests]
+    assert methods == ["POST", "GET", "DELETE"]
+
+
+def test_a_key_that_may_not_write_is_told_by_trying_a_row(supabase: Supabase) -> None:
+    with (
+        closing(SupabaseStore(supabase.url, supabase.publishable_key)) as store,
+        pytest.raises(SetupError, match="does not let this key use") as caught,
+    ):
+        store.try_row("doctor-1")
+    assert "SUPABASE_KEY" in caught.value.next_step
+
+
+def test_a_row_that_cannot_be_deleted_is_told_by_its_id(
+    supabase: Supabase, store: SupabaseStore
+) -> None:
+    for rule in ("nothing", "select * from tinygen_requests where false"):
+        keep = "create or replace rule keep as on delete to tinygen_requests do instead"
+        run_sql(supabase.database_url, f"{keep} {rule}")
+        with pytest.raises(SetupError, match="does not delete it") as caught:
+            store.try_row("doctor-1")
+        assert "doctor-1" in caught.value.message
+
+
+def test_a_row_whose_outcome_is_unknown_is_deleted(
+    supabase: Supabase, store: SupabaseStore
+) -> None:
+    supabase.answer_instead = 503
+    with pytest.raises(OutsideError):
+        store.try_row("doctor-1")
+    assert [each.partition(" ")[0] for each in supabase.requests] == ["POST", "DELETE"]

@@ -118,6 +118,7 @@ def test_what_the_running_bot_writes_is_its_owners_alone(tmp_path: Path) -> None
         "TINYGEN_DATA_DIR": str(data),
         "TINYGEN_PORT": port,
         "GITHUB_WEBHOOK_SECRET": "0123456789abcdef",
+        "TINYGEN_START_CHECK": "false",
     }
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(

@@ -28,7 +28,7 @@ from tests.doubles.github import GitHubDouble
 from tests.doubles.model import ModelDouble
 from tests.doubles.server import Response, Server
 
-URL = "https://bot.example.com"
+URL = "https://localhost:9"
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIE+/a=\nb\n-----END RSA PRIVATE KEY-----\n"
 NAMES = ("GITHUB_APP_ID", "GITHUB_PRIVATE_KEY", "GITHUB_WEBHOOK_SECRET")
 
@@ -119,10 +119,12 @@ def test_an_app_that_setup_registers_satisfies_the_doctor(
         assert "TINYGEN_API_KEYS" in said
 
         assert "✗ installations" in shell.run("doctor")[1]
+        github.add_repository("octocat/hello")
         github.install(app, "octocat")
         status, said, complained = shell.run("doctor")
-        assert (status, complained) == (0, "")
-        assert said.endswith("All is well.\n")
+        assert (status, complained) == (1, "")
+        faults = [line for line in said.splitlines() if line.startswith("✗")]
+        assert [line.partition(":")[0] for line in faults] == ["✗ address"]  # nothing serves yet
         assert not any(secret in said for secret in config.secrets())
 
 

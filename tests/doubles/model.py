@@ -31,7 +31,8 @@ class Fault:
 
     hang_s: nothing is said for so long. drop: the connection closes unanswered. cut_after: the
     stream ends without its end after so many pieces, the connection closed if `drop`. finish: None
-    leaves the finish reason out.
+    leaves the finish reason out. prompt_tokens: what the usage says, if not what was sent;
+    cached_tokens: how many of them came from a cache.
     """
 
     status: int = 200
@@ -42,6 +43,8 @@ class Fault:
     drop: bool = False
     cut_after: int | None = None
     finish: str | None = "stop"
+    prompt_tokens: int | None = None
+    cached_tokens: int = 0
 
 
 Reply = str | Fault
@@ -222,7 +225,7 @@ class ModelDouble:
                 how.status, how.body, {"Content-Type": "application/json", **how.headers}
             )
         head = {"id": f"chatcmpl-{number}", "created": 0, "model": body.get("model", self.model)}
-        used = _usage(body["messages"], how.text) if self._usage else None
+        used = _usage(body["messages"], how) if self._usage else None
         if body.get("stream"):
             wanted = used if (body.get("stream_options") or {}).get("include_usage") else None
             return Response(
@@ -273,10 +276,12 @@ def _event(chunk: Json, delta: Json, finish: str | None = None) -> bytes:
     return b"data: " + json.dumps({**chunk, "choices": [choice]}).encode() + b"\n\n"
 
 
-def _usage(messages: Messages, text: str) -> Json:
-    asked = sum(len(str(message["content"])) for message in messages) // 4
-    said = len(text) // 4
-    cached = {"cached_tokens": 0}
+def _usage(messages: Messages, how: Fault) -> Json:
+    asked = how.prompt_tokens
+    if asked is None:
+        asked = sum(len(str(message["content"])) for message in messages) // 4
+    said = len(how.text) // 4
+    cached = {"cached_tokens": how.cached_tokens}
     return {
         "prompt_tokens": asked,
         "completion_tokens": said,

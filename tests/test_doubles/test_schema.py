@@ -103,6 +103,7 @@ def call_routes_of_apps(
 ) -> None:
     as_app("GET", "/app")
     number = as_app("GET", "/repos/octocat/hello/installation")["id"]
+    as_app("GET", "/app/installations?per_page=1")
     as_app("GET", f"/app/installations/{number}")
     narrowed = {"repositories": ["hello"], "permissions": {"contents": "read"}}
     as_app("POST", f"/app/installations/{number}/access_tokens", narrowed, status=201)
@@ -118,6 +119,7 @@ def call_routes_of_apps(
     as_app("POST", f"/app/hook/deliveries/{delivery}/attempts", status=202)
     github.world.manifests["code"] = {"name": "New App", "default_events": ["issues"]}
     as_app("POST", "/app-manifests/code/conversions", status=201)
+    as_bot("GET", "/installation/repositories?per_page=1")
     as_bot("GET", "/repos/octocat/hello")
     as_bot("GET", "/repos/octocat/nobody", status=404)
     as_bot("GET", "/repos/octocat/hello/collaborators/alice/permission")

@@ -12,7 +12,9 @@ from bot.thread.webhooks import (
     MAX_ATTEMPTS,
     Delivery,
     Ignored,
+    address_of,
     choose_redeliveries,
+    find_dead,
     parse_job,
     read_delivery,
     verify_signature,
@@ -389,3 +391,26 @@ def test_one_that_cannot_hold_a_command_is_not() -> None:
 def test_after_some_attempts_it_is_left_to_the_operator() -> None:
     assert choose_redeliveries([attempt(n, 0) for n in range(MAX_ATTEMPTS)]) == ()
     assert choose_redeliveries([attempt(n, 0) for n in range(MAX_ATTEMPTS - 1)]) != ()
+
+
+def test_a_delivery_is_dead_if_no_attempt_succeeded_and_the_newest_is_told() -> None:
+    attempts = [
+        attempt(6, 401, "a"),
+        attempt(5, 503, "b"),
+        attempt(4, 202, "c"),
+        attempt(3, 0, "c"),
+        attempt(2, 202, "b"),
+        attempt(1, 0, "a"),
+    ]
+    assert find_dead(attempts) == (attempts[0],)
+
+
+def test_the_newest_dead_deliveries_are_told_up_to_a_limit() -> None:
+    attempts = [attempt(number, 0, f"{number}") for number in range(30, 0, -1)]
+    assert find_dead(attempts, limit=20) == tuple(attempts[:20])
+
+
+def test_the_bots_address_is_the_webhooks_but_for_its_path() -> None:
+    assert address_of("https://bot.test/a/webhook") == "https://bot.test/a"
+    assert address_of("https://relay.test/abc") == ""
+    assert address_of("") == ""

@@ -9,9 +9,8 @@ from types import TracebackType
 from typing import Self
 
 from bot.adapters.github.app import (
-    AppRegistration,
     Deliveries,
-    WebhookConfig,
+    fetch_installations,
     fetch_registration,
     fetch_webhook_config,
 )
@@ -21,6 +20,7 @@ from bot.adapters.github.errors import server_time_s
 from bot.adapters.github.repository import Repository
 from bot.errors import BadRequest, SetupError
 from bot.ports import MetricsSink
+from bot.types.github import AppRegistration, InstallationFacts, WebhookConfig
 from bot.types.names import REPO_NAME
 
 
@@ -87,6 +87,10 @@ class GitHubApp:
 
     def fetch_webhook_config(self) -> WebhookConfig:
         return fetch_webhook_config(self._require_app())
+
+    def fetch_installations(self, *, limit: int) -> tuple[InstallationFacts, ...]:
+        """The first of the App's installations, 100 at most."""
+        return fetch_installations(self._require_app(), limit=limit)
 
     def deliveries(self) -> Deliveries:
         """The App's deliveries that GitHub has on record."""

@@ -5,7 +5,6 @@ https://docs.github.com/en/rest/apps/webhooks
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
@@ -13,34 +12,19 @@ from pydantic import AwareDatetime, BaseModel, Field, RootModel
 
 from bot.adapters.github.auth import AppClient
 from bot.adapters.github.client import ApiRequest, parse_link_param, parse_response
-from bot.adapters.github.schemas import PAGE_ITEMS, HookConfig, Id, Name
+from bot.adapters.github.schemas import (
+    PAGE_ITEMS,
+    HookConfig,
+    Id,
+    InstallationPage,
+    Name,
+    RepositoryCount,
+)
 from bot.types import DeliveryAttempt
+from bot.types.github import AppRegistration, InstallationFacts, WebhookConfig
 
 _DELIVERIES = "/app/hook/deliveries"
 _MAX_PAGES = 20
-
-
-@dataclass(frozen=True, slots=True)
-class AppRegistration:
-    """`installations` is their number; None if this server does not tell it. `page_url` is its page
-    on GitHub; "" if the server does not say."""
-
-    slug: str
-    name: str
-    page_url: str
-    permissions: dict[str, str]
-    events: tuple[str, ...]
-    installations: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class WebhookConfig:
-    """Where GitHub sends the App's deliveries. `checks_tls`: whether it checks the certificate
-    there."""
-
-    url: str
-    content_type: str
-    checks_tls: bool
 
 
 def fetch_registration(app: AppClient) -> AppRegistration:
@@ -59,6 +43,31 @@ def fetch_webhook_config(app: AppClient) -> WebhookConfig:
     purpose = "read where GitHub sends the App's deliveries"
     config = app.api.read(HookConfig, ApiRequest("GET", "/app/hook/config", purpose))
     return WebhookConfig(config.url, config.content_type, str(config.insecure_ssl) == "0")
+
+
+def fetch_installations(app: AppClient, *, limit: int) -> tuple[InstallationFacts, ...]:
+    """The first `limit` installations, 100 at most. Each costs a token that may read no more than
+    names.
+
+    https://docs.github.com/en/rest/apps/installations#list-repositories-accessible-to-the-app-installation
+    """
+    purpose = "list the App's installations"
+    request = ApiRequest("GET", "/app/installations", purpose, params={"per_page": limit})
+    found = []
+    for each in app.api.read(InstallationPage, request).root:
+        count = None if each.suspended_at else _count_repositories(app, each.id)
+        found.append(InstallationFacts(each.html_url, count))
+    return tuple(found)
+
+
+def _count_repositories(app: AppClient, installation_id: int) -> int:
+    request = ApiRequest(
+        "GET",
+        "/installation/repositories",
+        "count an installation's repositories",
+        params={"per_page": 1},
+    )
+    return app.open_installation(installation_id).read(RepositoryCount, request).total_count
 
 
 class _Delivery(BaseModel):

@@ -187,6 +187,7 @@ class AppClient:
     """Requests with the App's own key, and the tokens of its installations."""
 
     def __init__(self, transport: Transport, app_id: str, private_key: str) -> None:
+        self._transport = transport
         self.api = ApiClient(transport, AppCredentials(transport, app_id, private_key))
         self.tokens = InstallationTokens(transport, self.api)
         self._lock = threading.Lock()
@@ -211,6 +212,14 @@ class AppClient:
             return self.api.read(Installation, request).id
         except NotFound:
             return None
+
+    def open_installation(self, installation_id: int) -> ApiClient:
+        """Requests with a token of the whole installation that may read no more than names."""
+        path = f"/app/installations/{installation_id}/access_tokens"
+        body = {"permissions": {"metadata": "read"}}
+        request = ApiRequest("POST", path, "get a token for an installation", json=body)
+        token = self.api.read(_TokenResponse, request).token
+        return ApiClient(self._transport, TokenCredentials(token))
 
     def fetch_permissions(self, installation_id: int) -> dict[str, str]:
         """The permissions that the installation's owner accepted."""

@@ -244,7 +244,17 @@ class PullRequestPage(RootModel[Annotated[list[PullRequestData], Field(max_lengt
 
 class Installation(BaseModel):
     id: Id
+    html_url: Url = ""
     permissions: PermissionLevels = {}
+    suspended_at: Name | None = None
+
+
+class InstallationPage(RootModel[Annotated[list[Installation], Field(max_length=PAGE_ITEMS)]]):
+    pass
+
+
+class RepositoryCount(BaseModel):
+    total_count: Id
 
 
 class App(BaseModel):

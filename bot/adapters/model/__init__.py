@@ -49,7 +49,6 @@ OPENAI_URL = "https://api.openai.com/v1"
 _BACKOFF_S = (1.0, 2.0, 4.0, 8.0)
 """The pause after each failed attempt but the fifth, which is the last."""
 _POLL_S = 0.5
-_CONNECT_TIMEOUT_S = 10.0
 _BYTES_PER_TOKEN = 3.5
 
 _Messages = Any
@@ -84,7 +83,7 @@ class OpenAIModel:
     `prices` are by the model's name. `read_timeout_s` limits each wait for bytes: a large model on
     a small machine reads its prompt for minutes. `usage_wait_s` limits the wait for the usage after
     the reply. `max_limit_wait_s` is the longest rate limit that a call itself waits for; a longer
-    one is raised at once, with its length.
+    one is raised at once, with its length. `retries` is how often a call may be sent again.
     """
 
     def __init__(
@@ -103,6 +102,8 @@ class OpenAIModel:
         metrics: MetricsSink | None = None,
         tracer: Tracer | None = None,
         max_limit_wait_s: float = math.inf,
+        retries: int = len(_BACKOFF_S),
+        connect_timeout_s: float = 10.0,
     ) -> None:
         self._base_url = base_url or OPENAI_URL
         self._api_key = api_key or None
@@ -117,6 +118,8 @@ class OpenAIModel:
         self._metrics = metrics or NoMetrics()
         self._tracer = tracer or NoTracer()
         self._max_limit_wait_s = max_limit_wait_s
+        self._pauses_s = _BACKOFF_S[:retries]
+        self._connect_timeout_s = connect_timeout_s
         self._unsupported_options: set[str] = set()
         """Options that this server refused once."""
 
@@ -184,7 +187,7 @@ class OpenAIModel:
     ) -> Reply:
         """Retries only if the wait for it ends before the deadline."""
         began = self._clock()
-        for pause_s in (*_BACKOFF_S, None):
+        for pause_s in (*self._pauses_s, None):
             try:
                 completion = await self._request(messages, request)
                 return self._build_reply(completion, request, self._clock() - began)
@@ -228,7 +231,7 @@ class OpenAIModel:
         import httpx2
         import openai
 
-        timeout = httpx2.Timeout(self._read_timeout_s, connect=_CONNECT_TIMEOUT_S)
+        timeout = httpx2.Timeout(self._read_timeout_s, connect=self._connect_timeout_s)
         http_client = openai.DefaultAsyncHttpxClient(
             verify=self._tls,
             timeout=timeout,

@@ -1,4 +1,4 @@
-"""The periodic tasks of a worker: asking GitHub for missed deliveries, closing lost jobs, and the
+"""The periodic tasks of a worker: watching the App and its deliveries, closing lost jobs, and the
 tasks that `bot.app` adds.
 
 It does no harm if several workers do the same task, or if one does it twice.
@@ -22,9 +22,10 @@ from bot.errors import TinyGenError
 from bot.jobs.policy import JobContext
 from bot.jobs.progress import ProgressReporter
 from bot.jobs.workflows import CLOSE_LOST, JobReference, run_id
-from bot.ports import Deliveries
-from bot.thread.webhooks import choose_redeliveries
-from bot.types import FINAL_STATES
+from bot.ports import AppRecord, Deliveries, StatusBoard
+from bot.thread.webhooks import address_of, choose_redeliveries, find_dead
+from bot.types import FINAL_STATES, DeliveryAttempt
+from bot.types.pages import AppStatus
 
 LOOK_S = 1.0
 LOOK_BACK = timedelta(days=3)
@@ -80,10 +81,22 @@ class Maintenance:
             self.do_due()
 
 
-def redeliver_missed(deliveries: Deliveries, since: datetime) -> int:
-    """Asks GitHub to send again the deliveries that never arrived, and returns how many. A delivery
-    that did arrive, though our answer was lost, starts nothing twice: its id is known."""
-    missed = choose_redeliveries(deliveries.recent(since))
+def watch_app(app: AppRecord, status: StatusBoard, now: datetime) -> None:
+    """Has missed deliveries sent again, and stores the App as GitHub has it on record, for the
+    pages."""
+    deliveries = app.deliveries()
+    attempts = deliveries.recent(now - LOOK_BACK)
+    redeliver_missed(deliveries, attempts)
+    facts, address = app.fetch_registration(), address_of(app.fetch_webhook_config().url)
+    dead = find_dead(attempts)
+    status.save_app(AppStatus(now.isoformat(), facts.name, facts.page_url, address, dead))
+
+
+def redeliver_missed(deliveries: Deliveries, attempts: Sequence[DeliveryAttempt]) -> int:
+    """Asks GitHub to send again the deliveries that never arrived by its `attempts`, and returns how
+    many. A delivery that did arrive, though our answer was lost, starts nothing twice: its id is
+    known."""
+    missed = choose_redeliveries(attempts)
     for attempt_id in missed:
         deliveries.redeliver(attempt_id)
     if missed:

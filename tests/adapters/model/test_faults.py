@@ -268,3 +268,10 @@ def test_a_piece_of_the_prompt_is_not_quoted_however_it_is_written(said: str) ->
     assert quote_message(said, asked) == ""
     assert quote_message("bad key SK-KEY-01234 56789", asked) == ""
     assert quote_message("The quota of this account is used up", asked)
+
+
+def test_a_model_that_is_asked_once_is_not_asked_again() -> None:
+    pauses = Pauses()
+    with pytest.raises(OutsideError, match="did not answer"):
+        ask("http://127.0.0.1:9/v1", pauses=pauses, retries=0)
+    assert pauses.seconds == []

@@ -7,7 +7,7 @@ from tests.doubles.github.apps import app_from_manifest
 from tests.doubles.github.auth import require_app
 from tests.doubles.github.refusals import Refused, not_found
 from tests.doubles.github.repository import Repository
-from tests.doubles.github.routing import Call, respond, route
+from tests.doubles.github.routing import Call, paged, respond, route
 from tests.doubles.github.state import LEVELS, App, Installation, Json, Token, iso
 from tests.doubles.server import Response
 
@@ -19,6 +19,26 @@ def get_app(call: Call) -> Response:
     app = require_app(call.caller)
     count = sum(installation.app is app for installation in call.world.installations.values())
     return respond({**payloads.app(call.world, app), "installations_count": count})
+
+
+@route("GET", "/app/installations")
+def list_installations(call: Call) -> Response:
+    app = require_app(call.caller)
+    ours = [each for each in call.world.installations.values() if each.app is app]
+    page, headers = paged(call, ours)
+    return respond([payloads.installation(call.world, each) for each in page], headers=headers)
+
+
+@route("GET", "/installation/repositories")
+def list_repositories(call: Call) -> Response:
+    """https://docs.github.com/en/rest/apps/installations#list-repositories-accessible-to-the-app-installation"""
+    token = call.caller.token
+    if token is None or token.installation is None:
+        raise Refused(403, "Resource not accessible by integration")
+    ours = [each for each in call.world.repositories.values() if token.reaches(each)]
+    page, headers = paged(call, ours)
+    shown = [payloads.repository(each) for each in page]
+    return respond({"total_count": len(ours), "repositories": shown}, headers=headers)
 
 
 @route("GET", "/app/installations/{id:int}")

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import time
-from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from bot.adapters.database import Database
-from bot.adapters.github import GitHubApp
 from bot.adapters.model import OpenAIModel
 from bot.adapters.supabase import SupabaseStore
-from bot.cli.doctor import Finding, Services, find_all
-from bot.config import Config
+from bot.app import build_database, build_impatient_model
+from bot.cli.doctor import Checkup, Finding, Services, find_all, save_outcome
+from bot.config import Config, UnknownSetting
 from bot.thread.webhooks import EVENTS
 from bot.types import Command, Job, Target
+from tests.cli.doctor.conftest import (
+    SECRET,
+    SERVICES,
+    Add,
+    checkup,
+    faults,
+    found,
+    impatient_github,
+)
 from tests.cli.shell import run_bot
 from tests.doubles.github import GitHubDouble
 from tests.doubles.github.apps import DEFAULT_PERMISSIONS
@@ -30,78 +37,10 @@ from tests.doubles.github.faults import Fault, unauthorized
 from tests.doubles.model import Fault as ModelFault
 from tests.doubles.model import ModelDouble, bad_key, no_such_model, server_error
 
-SECRET = "0123456789abcdef0123"
 SUBJECTS = (
-    "webhook secret, App key, clock, App, permissions, events, installations, webhook, "
-    "model, Supabase, data directory, database, git"
+    "settings, limits, webhook secret, App key, clock, App, permissions, events, "
+    "webhook, installations, deliveries, address, model, Supabase, data directory, database, file modes, git"
 )
-Settings = dict[str, str]
-Add = Callable[..., Settings]
-
-
-@pytest.fixture
-def add_app(github: GitHubDouble, tmp_path: Path) -> Add:
-    """Registers the App, as setup does or as told, and gives the settings for it."""
-
-    def add(*, installed: bool = True, **changed: Any) -> Settings:
-        as_setup = {
-            "permissions": DEFAULT_PERMISSIONS,
-            "events": list(EVENTS),
-            "webhook_url": "https://a.test/webhook",
-        }
-        app = github.add_app(**{**as_setup, **changed})
-        if installed:
-            github.install(app, "octocat")
-        return {
-            "GITHUB_APP_ID": str(app.id),
-            "GITHUB_PRIVATE_KEY": app.private_key or "",
-            "GITHUB_WEBHOOK_SECRET": SECRET,
-            "GITHUB_API_URL": github.api_url,
-            "GITHUB_SERVER_URL": github.url,
-            "OPENAI_BASE_URL": "http://127.0.0.1:9/v1",
-            "TINYGEN_DATA_DIR": str(tmp_path / "data"),
-        }
-
-    return add
-
-
-def impatient_model(config: Config) -> OpenAIModel:
-    async def no_wait(_seconds: float) -> None:
-        await asyncio.sleep(0)
-
-    return OpenAIModel(config.openai_base_url, None, config.openai_model, sleep=no_wait)
-
-
-def impatient_github(config: Config, ahead_s: float = 0.0) -> GitHubApp:
-    key = config.github_private_key
-    return GitHubApp(
-        app_id=str(config.github_app_id) if config.github_app_id else None,
-        private_key=key.get_secret_value() if key else None,
-        api_url=config.github_api_url,
-        server_url=config.github_server_url,
-        sleep=lambda _seconds: None,
-        clock=lambda: time.time() + ahead_s,
-    )
-
-
-SERVICES = Services(github=impatient_github, model=impatient_model)
-
-
-def found(settings: Mapping[str, str], services: Services = SERVICES) -> dict[str, Finding]:
-    return {
-        finding.subject: finding for finding in find_all(Config.model_validate(settings), services)
-    }
-
-
-def faults(settings: Mapping[str, str], services: Services = SERVICES) -> dict[str, Finding]:
-    """But for the model's, which most tests here have none of."""
-    faulty = {
-        subject: finding
-        for subject, finding in found(settings, services).items()
-        if finding.good is False
-    }
-    assert all(finding.next_step for finding in faulty.values())
-    return {subject: finding for subject, finding in faulty.items() if subject != "model"}
 
 
 def test_where_all_is_well_no_line_is_a_fault(add_app: Add) -> None:
@@ -109,7 +48,8 @@ def test_where_all_is_well_no_line_is_a_fault(add_app: Add) -> None:
         findings = found({**add_app(), "OPENAI_BASE_URL": model.url}, Services())
     assert ", ".join(findings) == SUBJECTS
     assert {subject: finding.good for subject, finding in findings.items() if not finding.good} == {
-        "Supabase": None
+        "deliveries": None,
+        "Supabase": None,
     }
 
 
@@ -238,7 +178,7 @@ def test_a_github_that_is_not_reached_is_told_for_each_check(add_app: Add) -> No
 )
 def test_an_odd_address_of_github_is_no_traceback(add_app: Add, url: str) -> None:
     config = Config.model_validate(add_app()).model_copy(update={"github_api_url": url})
-    findings = {finding.subject: finding for finding in find_all(config, SERVICES)}
+    findings = {finding.subject: finding for finding in find_all(Checkup(config, SERVICES))}
     assert (findings["clock"].good, findings["App"].good) == (False, False)
     assert findings["git"].good
 
@@ -304,6 +244,57 @@ def test_a_job_that_no_worker_takes_is_a_fault(add_app: Add, tmp_path: Path) -> 
     assert faults(add_app(), services)["database"].message == "A job has waited 600 s for a worker."
 
 
+def test_at_the_start_jobs_may_have_waited_for_it(add_app: Add, tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/jobs.sqlite", clock=iter([0.0, 600.0]).__next__)
+    database.create()
+    database.accept(Job("j", "run", Target("o/r"), Command("solve", "p")))
+    services = replace(SERVICES, database=lambda _config: database)
+    assert found(add_app(), services, is_thorough=False)["database"].good
+
+
+class FakeStore:
+    """Remembers what was called."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def check(self) -> None:
+        self.calls.append("check")
+
+    def try_row(self, _row_id: str) -> None:
+        self.calls.append("try a row")
+
+    def close(self) -> None:
+        self.calls.append("close")
+
+
+@pytest.mark.parametrize(
+    ("is_thorough", "calls"),
+    [(True, ["check", "try a row", "close"]), (False, ["check", "close"])],
+)
+def test_a_row_is_tried_at_supabase_but_not_at_the_start(
+    add_app: Add, *, is_thorough: bool, calls: list[str]
+) -> None:
+    store = FakeStore()
+    services = replace(SERVICES, supabase=lambda _config: cast(SupabaseStore, store))
+    assert found(add_app(), services, is_thorough=is_thorough)["Supabase"].good
+    assert store.calls == calls
+
+
+def test_at_the_start_installations_are_not_asked_for_their_repositories(
+    add_app: Add, github: GitHubDouble
+) -> None:
+    assert found(add_app(), is_thorough=False)["installations"].message == "1."
+    assert not github.requests.of("GET", "/app/installations")
+
+
+def test_if_the_model_does_not_answer_the_others_of_its_server_are_not_asked(add_app: Add) -> None:
+    settings = add_app() | {"TINYGEN_MODELS": "large,small", "TINYGEN_SCOUT_MODEL": "scout"}
+    with ModelDouble(lambda _messages: server_error()) as model:
+        found({**settings, "OPENAI_BASE_URL": model.url}, Services())
+        assert len(model.requests) == 1
+
+
 @pytest.mark.parametrize(
     "said", ["echo git version 2.30.9", "echo git version 1.8.3.1", "echo nonsense", "exit 1"]
 )
@@ -336,3 +327,127 @@ def test_faults_are_exit_status_1_and_no_secret_is_shown(add_app: Add, tmp_path:
     assert not any(
         line in ended.stdout for secret in config.secrets() for line in secret.splitlines()
     )
+
+
+@pytest.mark.parametrize("name", [".env", "key.pem"])
+def test_a_file_with_secrets_that_others_may_read_is_a_fault(
+    add_app: Add, tmp_path: Path, name: str
+) -> None:
+    settings = add_app()
+    path = tmp_path / name
+    path.write_text(settings["GITHUB_PRIVATE_KEY"])
+    config = Config.model_validate(settings).model_copy(
+        update={"github_private_key_path": tmp_path / "key.pem"}
+    )
+    for mode, is_fault in ((0o644, True), (0o640, False)):
+        path.chmod(mode)
+        asked = Checkup(config, SERVICES, env_file=tmp_path / ".env")
+        modes = [each for each in find_all(asked) if each.subject == "file modes"]
+        assert [each.good for each in modes] == [not is_fault]
+        assert str(tmp_path) not in str(modes[0])
+
+
+def test_a_misspelt_setting_is_a_fault_that_names_the_one_that_was_meant(add_app: Add) -> None:
+    unknown = (UnknownSetting("TINYGEN_MODDE", "TINYGEN_MODE"), UnknownSetting("TINYGEN_LLAMAS"))
+    asked = checkup(add_app(), unknown=unknown)
+    messages = [each.message for each in find_all(asked) if each.subject == "settings"]
+    assert messages == [
+        "TINYGEN_MODDE: did you mean TINYGEN_MODE?",
+        "TINYGEN_LLAMAS is no setting.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("TINYGEN_MAX_TOKENS", "40000"),
+        ("TINYGEN_MAX_CALLS", "1"),
+        ("TINYGEN_MAX_REPLY_TOKENS", "200"),
+        ("TINYGEN_CALL_SECONDS", "5000"),
+        ("TINYGEN_DAILY_TOKENS", "100000"),
+    ],
+)
+def test_a_limit_that_no_job_can_keep_is_a_fault(add_app: Add, setting: str, value: str) -> None:
+    limits = faults({**add_app(), setting: value})["limits"]
+    assert f"{setting}={value}" in limits.message
+
+
+def test_installations_are_counted_with_their_repositories(
+    add_app: Add, github: GitHubDouble
+) -> None:
+    settings = add_app()
+    github.add_repository("mona/a")
+    github.install(github.world.apps[12345], "mona")
+    assert found(settings)["installations"].message == "2, with 2 repositories."
+
+
+def test_a_suspended_installation_is_a_fault(add_app: Add, github: GitHubDouble) -> None:
+    settings = add_app()
+    installation = github.install(github.world.apps[12345], "mona")
+    installation.suspended = True
+    suspended = faults(settings)["suspended installation"]
+    assert f"/settings/installations/{installation.id}" in suspended.next_step
+    assert found(settings)["installations"].message == "2, with 1 repository."
+
+
+def test_an_installation_without_repositories_is_a_fault(
+    add_app: Add, github: GitHubDouble
+) -> None:
+    settings = add_app(installed=False)
+    github.install(github.world.apps[12345], "mona")
+    assert "no repository" in faults(settings)["installations"].message
+
+
+def test_a_dead_address_of_the_model_is_told_at_its_first_refusal(add_app: Add) -> None:
+    """Not sent again: that took 16 seconds."""
+    pauses: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+
+    def model(config: Config) -> OpenAIModel:
+        return OpenAIModel(config.openai_base_url, None, "m", sleep=pause, retries=0)
+
+    finding = found(add_app(), replace(SERVICES, model=model))["model"]
+    assert finding.good is False
+    assert "OPENAI_BASE_URL" in finding.next_step
+    assert pauses == []
+
+
+def test_every_model_that_may_be_asked_is_asked(add_app: Add) -> None:
+    settings = add_app() | {"TINYGEN_MODELS": "large,small", "TINYGEN_SCOUT_MODEL": "scout"}
+    with ModelDouble(lambda _messages: "ready") as model:
+        findings = found({**settings, "OPENAI_BASE_URL": model.url}, Services())
+        asked = [each.body["model"] for each in model.requests]
+    assert asked == ["gpt-5.4", "scout", "large", "small"]
+    assert all(
+        findings[each].good for each in ("model", "scout model", "model large", "model small")
+    )
+
+
+def test_the_faults_are_stored_without_paths_servers_and_secrets(
+    add_app: Add, tmp_path: Path
+) -> None:
+    settings = add_app()
+    asked = checkup(settings, replace(SERVICES, model=build_impatient_model))
+    findings = [
+        *find_all(asked),
+        Finding("test", False, f"{tmp_path} is wrong.", "Mend it.", "It is wrong."),
+        Finding("secret", False, f"{SECRET} is wrong.", f"Do not say {SECRET}."),
+    ]
+    save_outcome(asked, findings)
+    with closing(build_database(asked.config)) as database:
+        check = database.status.check()
+    assert check is not None
+    assert [(fault.subject, fault.message) for fault in check.faults] == [
+        ("model", "It does not answer."),
+        ("test", "It is wrong."),
+        ("secret", "[hidden] is wrong."),
+    ]
+    assert check.faults[-1].next_step == "Do not say [hidden]."
+
+
+def test_nothing_is_stored_in_another_users_directory(add_app: Add, tmp_path: Path) -> None:
+    asked = checkup(add_app())
+    save_outcome(asked, [Finding("database", None, "Not opened.")])
+    assert not (tmp_path / "data").exists()
