@@ -199,8 +199,8 @@ class Config(BaseModel):
     start_check: bool = _setting(
         "TINYGEN_START_CHECK",
         True,
-        "Whether `serve` checks the installation at its start, as `doctor` does, and logs each fault;"
-        " each model is asked for one word.",
+        "Whether `serve` checks the installation at its start, as `doctor` does, and logs each fault."
+        " It asks no model.",
     )
     web_processes: Count = _setting("TINYGEN_WEB_PROCESSES", 2, "Processes of the web part.")
     web_threads: Count = _setting("TINYGEN_WEB_THREADS", 8, "Threads in each of them.")

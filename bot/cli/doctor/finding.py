@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from bot.adapters.github import GitHubApp
     from bot.adapters.supabase import SupabaseStore
     from bot.ports import Model
+
+
+CONNECT_TIMEOUT_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +40,14 @@ class Finding:
         return " ".join(f"{mark} {self.subject}: {self.message}{step}".split())
 
 
+def _connect(host: str, port: int) -> None:
+    socket.create_connection((host, port), CONNECT_TIMEOUT_S).close()
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Makes the services that the checks reach. `wait` takes seconds."""
+    """Makes the services that the checks reach. `wait` takes seconds; `connect` takes host and port,
+    and raises OSError if nobody answers there."""
 
     github: Callable[[Config], GitHubApp] = build_github
     model: Callable[[Config], Model] = build_impatient_model
@@ -46,12 +55,13 @@ class Services:
     database: Callable[[Config], Database] = build_database
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     wait: Callable[[float], None] = time.sleep
+    connect: Callable[[str, int], None] = _connect
 
 
 @dataclass(frozen=True, slots=True)
 class Checkup:
-    """One run of the checks. `is_thorough`: a delivery is sent again, and a row is written at
-    Supabase; otherwise the checks only look."""
+    """One run of the checks. `is_thorough`: a delivery is sent again, models are asked, and a row is
+    written at Supabase; otherwise the checks only look."""
 
     config: Config
     services: Services

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Literal
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from bot.cli.doctor.finding import Checkup, Finding
 from bot.config import Config
@@ -21,12 +23,16 @@ PROMPT_TOKENS = 2_000
 
 def check_model(checkup: Checkup) -> Iterator[Finding]:
     """Asks each model for one word. If the first does not answer, the others are not asked: they
-    are behind the same server."""
+    are behind the same server. If the checkup is not thorough, nothing is asked, since each request
+    may cost something: only whether the server takes a connection is looked at."""
     config = checkup.config
     openai_url = Config.model_fields["openai_base_url"].default
     if config.openai_api_key is None and config.openai_base_url == openai_url:
         step = "Set it in .env, or set OPENAI_BASE_URL to a server that wants no key."
         raise SetupError("OPENAI_API_KEY is not set.", next_step=step)
+    if not checkup.is_thorough:
+        yield from _check_reachable(checkup)
+        return
     first = _ask(checkup, "generate", "model")
     yield first
     if not first.good:
@@ -36,6 +42,21 @@ def check_model(checkup: Checkup) -> Iterator[Finding]:
     for offered in config.models:
         if offered.name != config.openai_model:
             yield _ask(checkup, "generate", f"model {offered.name}", offered.name)
+
+
+def _check_reachable(checkup: Checkup) -> Iterator[Finding]:
+    url = urlsplit(checkup.config.openai_base_url)
+    host, port = url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
+    if url.scheme in getproxies() and not proxy_bypass(host):
+        return  # the connection would be the proxy's
+    try:
+        checkup.services.connect(host, port)
+    except OSError as error:
+        message = f"{host}:{port} takes no connection ({error.strerror or type(error).__name__})."
+        step = "See OPENAI_BASE_URL, and that the server runs."
+        yield Finding("model", False, message, step, "Its server takes no connection.")
+    else:
+        yield Finding("model", True, f"{host}:{port} takes connections.")
 
 
 def _ask(

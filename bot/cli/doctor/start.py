@@ -24,8 +24,8 @@ _log = structlog.get_logger()
 
 
 def check_at_start(checkup: Checkup) -> int:
-    """Logs when TinyGen is ready, and then each fault. Sends no delivery again and writes no row at
-    Supabase."""
+    """Logs when TinyGen is ready, and then each fault. Sends no delivery again, asks no model, and
+    writes no row at Supabase: a restart costs nothing."""
     # At Ctrl-C every process of the terminal gets the signal; this one has nothing to finish.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     end_with_parent()

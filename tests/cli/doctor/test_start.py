@@ -8,10 +8,12 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from structlog.testing import capture_logs
 
 from bot.app import build_database
 from bot.cli.doctor import Services
+from bot.cli.doctor.model import check_model
 from bot.cli.doctor.start import READY_WAIT_S, log_checks
 from tests.cli.doctor.conftest import SERVICES, Add, checkup
 from tests.cli.shell import bot_call
@@ -33,6 +35,15 @@ def test_where_all_is_well_two_lines_say_so(add_app: Add) -> None:
         ("info", "all is well"),
     ]
     assert logs[0]["address"] == settings["TINYGEN_PUBLIC_URL"]
+    assert model.requests == []  # each start would cost something
+
+
+def test_behind_a_proxy_the_models_server_is_not_connected_to(
+    add_app: Add, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    asked = checkup({**add_app(), "OPENAI_BASE_URL": "https://m.test/v1"}, is_thorough=False)
+    assert list(check_model(asked)) == []
 
 
 def test_each_fault_is_a_warning_with_its_next_step_and_is_stored(add_app: Add) -> None:
