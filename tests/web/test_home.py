@@ -59,7 +59,9 @@ def test_without_an_app_it_says_how_to_make_one() -> None:
 
 def test_every_answer_has_the_headers_that_keep_a_browser_safe(site: Site) -> None:
     for path in ("/", "/login", "/jobs", "/static/page.js", "/healthz", "/nothing"):
-        headers = site.browser().get(path).headers
+        answer = site.browser().get(path)
+        answer.close()
+        headers = answer.headers
         assert "default-src 'none'" in headers["Content-Security-Policy"]
         assert "unsafe" not in headers["Content-Security-Policy"]
         assert headers["X-Content-Type-Options"] == "nosniff"
