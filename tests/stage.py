@@ -88,6 +88,8 @@ class Stage:
             "OPENAI_BASE_URL": self._model_url,
             "OPENAI_MODEL": "double-1",
             "GITHUB_APP_ID": str(self.app.id),
+            "GITHUB_CLIENT_ID": self.app.client_id,
+            "GITHUB_CLIENT_SECRET": self.app.client_secret,
             "GITHUB_PRIVATE_KEY": (self.app.private_key or "").replace("\n", "\\n"),
             "GITHUB_WEBHOOK_SECRET": SECRET,
             "GITHUB_API_URL": self.github.api_url,

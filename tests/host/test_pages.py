@@ -78,7 +78,10 @@ def test_the_keyboard_alone_signs_in_and_opens_a_job(site: Site, open_tab: OpenT
     assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
     assert page.evaluate("document.activeElement.getBoundingClientRect().left") >= 0
     keyboard.press("Enter")
-    keyboard.press("Tab")
+    for _ in range(5):
+        keyboard.press("Tab")
+        if page.evaluate("document.activeElement.id") == "api_key":
+            break
     keyboard.type(KEY)
     keyboard.press("Enter")
     page.wait_for_url("**/jobs")
@@ -146,3 +149,25 @@ def test_the_form_makes_a_diff(site: Site, open_tab: OpenTab) -> None:
     tab.page.wait_for_url("**/jobs/*")
     tab.page.get_by_role("status").get_by_text("done").wait_for(timeout=30_000)
     assert tab.page.get_by_text("raise ValueError").first.is_visible()
+
+
+def test_a_person_signs_in_by_github_and_sees_what_github_lets_them(
+    site: Site, open_tab: OpenTab
+) -> None:
+    world, path = site.stage.github.world, f"/jobs/{site.jobs['done']}"
+    repo = world.names["octocat/greeter"]
+    repo.private = True
+    try:
+        for login, may_see in (("octocat", True), ("stranger", False)):
+            world.at_browser = world.user(login)
+            tab = open_tab()
+            tab.page.goto(site.url + path)
+            tab.page.get_by_role("main").get_by_role("link", name="Sign in").click()
+            tab.page.get_by_role("link", name="Sign in with GitHub").click()
+            tab.page.wait_for_url(f"**{path}*")
+            assert tab.page.get_by_text(f"{login}").first.is_visible()
+            assert tab.page.get_by_text("Greet every part of a name").first.is_visible() == may_see
+            assert tab.page.get_by_role("button", name="Sign out").is_visible()
+    finally:
+        repo.private = False
+        world.at_browser = None
