@@ -23,7 +23,9 @@ from bot.types.quota import check_quota
 from bot.web.answers import Accepted, RunAnswer, diff_answer
 from bot.web.callers import Caller, Callers
 from bot.web.pages import page
-from bot.web.problems import Answers, described, problem_of
+from bot.web.problems import problem_of
+from bot.web.reference.examples import EXAMPLE_DIFF, EXAMPLE_ID
+from bot.web.reference.responses import CHANGES, Answers, located, problems, success
 
 MAX_PROMPT_CHARS = 100_000
 POLL_S = 0.05
@@ -31,13 +33,14 @@ POLL_S = 0.05
 
 
 class RunRequest(BaseModel):
+    """What to change, and where."""
+
     repo_url: Annotated[
         str,
         Field(
             alias="repoUrl",
             max_length=2_000,
-            description="On the GitHub server that TinyGen is set up for.",
-            examples=["https://github.com/octocat/greeter"],
+            description="On the GitHub server that TinyGen is set up for; `/tree/BRANCH` may follow.",
         ),
     ]
     prompt: Annotated[
@@ -47,7 +50,6 @@ class RunRequest(BaseModel):
             max_length=MAX_PROMPT_CHARS,
             pattern=r"\S",
             description="What to change.",
-            examples=["Greet in capital letters."],
         ),
     ]
     ref: Annotated[
@@ -56,7 +58,6 @@ class RunRequest(BaseModel):
             min_length=1,
             max_length=200,
             description="Branch or commit; the default branch without it.",
-            examples=["main"],
         ),
     ] = None
 
@@ -102,6 +103,7 @@ class Calls:
             )
         try:
             self._inbox.accept(job)
+            g.location = f"/jobs/{job.id}"
             return self._wait(job.id)
         finally:
             self._waiters.release()
@@ -120,9 +122,16 @@ class Calls:
 
 def add_run(app: OpenAPI, calls: Calls, callers: Callers) -> None:
     answers: Answers = {
-        "200": RunAnswer,
-        "202": Accepted,
-        **described(400, 401, 404, 409, 413, 415, 422, 429, 502, 503, 504),
+        "200": success(RunAnswer, "The diff.", {"diff": EXAMPLE_DIFF}, "Location"),
+        "202": success(
+            Accepted,
+            "The job was accepted: ask for it at `Location`.",
+            {"job": EXAMPLE_ID},
+            "Location",
+            "Preference-Applied",
+        ),
+        **problems(400, 401, 413, 415, 503),
+        **located(problems(404, 409, 422, 429, 502, 504)),
     }
 
     @app.before_request
@@ -132,14 +141,23 @@ def add_run(app: OpenAPI, calls: Calls, callers: Callers) -> None:
             callers.require_runner()
             callers.check_form()
 
-    @app.post("/run", summary="The diff for a prompt", responses=answers)
+    @app.post(
+        "/run",
+        tags=[CHANGES],
+        operation_id="run",
+        summary="The diff for a prompt",
+        description=(
+            "Waits for the diff, which takes a minute or so. With `Prefer: respond-async` it does"
+            " not wait: the answer names the job to ask for. Nothing is pushed."
+        ),
+        responses=answers,
+    )
     def run(body: RunRequest) -> tuple[dict[str, str], int, dict[str, str]]:
         job = calls.new_job(body, callers.require_runner())
         headers = {"Location": f"/jobs/{job.id}"}
         if _prefers_async():
             calls.accept(job)
             return {"job": job.id}, 202, headers | {"Preference-Applied": "respond-async"}
-        g.location = headers["Location"]
         return diff_answer(calls.accept_and_wait(job)), 200, headers
 
     @app.after_request
