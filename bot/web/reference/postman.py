@@ -1,4 +1,5 @@
 """The Postman collection of the API, made from its description.
+
 https://schema.postman.com/collection/json/v2.1.0/draft-07/docs/index.html"""
 
 from __future__ import annotations

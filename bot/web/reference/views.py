@@ -24,6 +24,7 @@ class FieldView:
 
     name: str
     place: str
+    """Where it is sent; "" for a property."""
     kind: Markup
     required: bool
     about: Markup
@@ -58,7 +59,7 @@ class OperationView:
     path: str
     summary: str
     about: Markup
-    authorization: str
+    authorization: Markup
     parameters: tuple[FieldView, ...]
     body: tuple[ContentView, ...]
     command: str
@@ -174,10 +175,10 @@ def curl_command(method: str, path: str, operation: dict[str, Any], address: str
     return " \\\n  ".join(parts)
 
 
-def _authorization(security: list[dict[str, object]] | None) -> str:
+def _authorization(security: list[dict[str, object]] | None) -> Markup:
     names = [name for option in security or [{"bearerKey": []}] for name in (option or {"": []})]
     words = {"": "none", "bearerKey": "a key", "signedLink": "the `key` of a signed link"}
-    return " or ".join(words[name] for name in names)
+    return prose(f"Authorization: {' or '.join(words[name] for name in names)}.")
 
 
 def _answer_view(status: str, answer: dict[str, Any]) -> AnswerView:
@@ -186,7 +187,7 @@ def _answer_view(status: str, answer: dict[str, Any]) -> AnswerView:
         HTTPStatus(int(status)).phrase,
         prose(answer["description"]),
         tuple(
-            _field_view(name, "header", header)
+            _field_view(name, "", header)
             for name, header in answer.get("headers", {}).items()
         ),
         _contents(answer["content"]),
