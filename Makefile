@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install install-dev install-fuzz demo test lint check bench fuzz lock clean
+.PHONY: install install-dev install-fuzz demo test test-host lint check bench fuzz lock clean
 
 install: .venv/installed
 install-dev: .venv/installed-dev
@@ -25,6 +25,10 @@ demo: install
 
 test: install-dev
 	$(BIN)/python -m pytest -n 4 --dist worksteal
+
+# In a browser (Debian's chromium), and what takes minutes.
+test-host: install-dev
+	$(BIN)/python -m pytest -n 2 --dist loadgroup tests/host
 
 lint: install-dev
 	$(BIN)/ruff format --check bot tests

@@ -21,8 +21,9 @@ from urllib.parse import urlsplit
 
 from bot.config import Config
 from bot.errors import OutsideError, SetupError
-from bot.logs import configure_logs, make_redactor
+from bot.logs import RateLimitedLog, configure_logs, make_redactor
 from bot.metrics import MetricsBuffer
+from bot.ports import NoTracer
 from bot.types import ModelLimits, Parsers
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from bot.jobs.policy import JobPolicy
     from bot.jobs.worker import Worker
     from bot.jobs.worker.maintenance import PeriodicTask
-    from bot.ports import MetricsSink, Model, SignIn, StatusBoard
+    from bot.ports import MetricsSink, Model, SignIn, StatusBoard, Tracer
     from bot.types import Job
     from bot.web.jobs import Stores
 
@@ -66,11 +67,18 @@ ADDRESS_S = 60.0
 IN_USE_S = 600.0
 """For how long after a job's deadline its repository counts as in use: a finished change is still
 to be delivered."""
+TRACES_FAILED_S = 600.0
+"""The least time between two lines that say that no traces can be sent."""
 SLOW_IMPORTS = ("githubkit", "openai")
 
 
 def set_up_logs(config: Config) -> None:
-    configure_logs(config.log_format, config.log_level, make_redactor(config.secrets()))
+    configure_logs(
+        config.log_format,
+        config.log_level,
+        make_redactor(config.secrets()),
+        colors=config.no_color is None,
+    )
 
 
 def database_url(config: Config) -> str:
@@ -199,7 +207,11 @@ def build_parsers() -> Parsers:
 
 
 def build_model(
-    config: Config, metrics: MetricsSink | None = None, *, max_limit_wait_s: float = math.inf
+    config: Config,
+    metrics: MetricsSink | None = None,
+    *,
+    tracer: Tracer | None = None,
+    max_limit_wait_s: float = math.inf,
 ) -> Model:
     """`max_limit_wait_s`: the longest wait of a call for the model's rate limits. For a longer one
     the call fails, and the job is postponed."""
@@ -214,6 +226,7 @@ def build_model(
         max_reply_tokens=config.max_reply_tokens,
         prices=build_prices(config),
         metrics=metrics,
+        tracer=tracer,
         max_limit_wait_s=max_limit_wait_s,
     )
     if not config.keep_replies:
@@ -221,6 +234,23 @@ def build_model(
     from bot.adapters.model.kept_replies import KeptReplies
 
     return KeptReplies(model, config.data_dir / "replies", make_redactor(config.secrets()))
+
+
+def build_tracer(config: Config) -> Tracer:
+    """Traces of the worker's jobs, if an address for them is set; else nothing of OpenTelemetry is
+    imported."""
+    endpoint = config.traces_endpoint()
+    if endpoint is None:
+        return NoTracer()
+    from bot.traces import open_traces
+
+    failures = RateLimitedLog(1, TRACES_FAILED_S)
+    return open_traces(
+        endpoint,
+        headers=config.traces_headers(),
+        service=config.otel_service_name,
+        warn=lambda message: failures.write("warning", "traces are not sent", error=message),
+    )
 
 
 def build_prices(config: Config) -> dict[str, Prices]:
@@ -286,13 +316,14 @@ def build_worker(config: Config) -> Worker:
     )
     executor_id = _executor_id(config)
     clean = make_redactor(config.secrets())
-    metrics_buffer = MetricsBuffer()
+    metrics_buffer, tracer = MetricsBuffer(), build_tracer(config)
     engine = Engine(
         database_url(config),
         executor_id=executor_id,
         concurrency=config.concurrency,
         clean=clean,
         metrics=metrics_buffer,
+        tracer=tracer,
     )
     github = build_github(config, metrics_buffer, max_limit_wait_s=MAX_GITHUB_LIMIT_WAIT_S)
     git = build_git(config)
@@ -302,7 +333,9 @@ def build_worker(config: Config) -> Worker:
         engine=engine,
         connect=github.connect,
         git=git,
-        model=build_model(config, metrics_buffer, max_limit_wait_s=MAX_MODEL_LIMIT_WAIT_S),
+        model=build_model(
+            config, metrics_buffer, tracer=tracer, max_limit_wait_s=MAX_MODEL_LIMIT_WAIT_S
+        ),
         reports=database,
         refusals=database.refusals,
         log=database,

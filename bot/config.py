@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import unquote
 
 from dotenv import dotenv_values
 from pydantic import (
@@ -41,6 +42,8 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 HttpUrl = Annotated[str, Field(pattern=r"^https?://[^\s/?#]+[^\s?#]*$")]
 CODE_DIR = Path(__file__).resolve().parent.parent
 """The folder that holds this package: TinyGen's checkout, or where it is installed."""
+MIN_KEY_CHARS = 16
+"""A shorter value of a header is taken for a name, which may well stand in texts."""
 _PATH_SETTINGS = ("TINYGEN_DATA_DIR", "GITHUB_PRIVATE_KEY_PATH")
 _OFFERED_MODEL = re.compile(
     r"(?P<name>[^=\s]+)(?:\s*=\s*(?P<prices>\d+(?:\.\d+)?(?:/\d+(?:\.\d+)?){1,2}))?"
@@ -299,10 +302,42 @@ class Config(BaseModel):
         "TINYGEN_PRICE_OUTPUT", None, "US dollars for a million tokens out."
     )
 
-    log_format: Literal["text", "json"] = _setting("TINYGEN_LOG_FORMAT", "text", "text or json.")
-    log_level: Literal["debug", "info", "warning", "error"] = _setting(
-        "TINYGEN_LOG_LEVEL", "info", "debug, info, warning or error."
+    log_format: Literal["text", "json"] = _setting(
+        "TINYGEN_LOG_FORMAT",
+        "text",
+        "text (columns with colours on a terminal, else key=value) or json.",
     )
+    log_level: Literal["debug", "info", "warning", "error"] = _setting(
+        "TINYGEN_LOG_LEVEL", "info", "debug (each step of a job), info, warning or error."
+    )
+    no_color: str | None = _setting(
+        "NO_COLOR", None, "Anything: no colours on a terminal. https://no-color.org"
+    )
+
+    # OpenTelemetry's own names; what is not listed here, its SDK reads from the environment alone.
+    # https://opentelemetry.io/docs/specs/otel/protocol/exporter/
+    otel_endpoint: str | None = _setting(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        None,
+        "Where workers send traces (OTLP over HTTP, to /v1/traces below it). Without it or the next,"
+        " there are none.",
+    )
+    otel_traces_endpoint: str | None = _setting(
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", None, "Or the whole address for traces."
+    )
+    otel_headers: SecretStr | None = _setting(
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        None,
+        "Comma-separated NAME=VALUE of headers that are sent with them, such as a key.",
+    )
+    otel_traces_headers: SecretStr | None = _setting(
+        "OTEL_EXPORTER_OTLP_TRACES_HEADERS", None, "The same, for traces alone."
+    )
+    otel_service_name: str = _setting(
+        "OTEL_SERVICE_NAME", "tinygen", "This installation's name in traces."
+    )
+    otel_disabled: str | None = _setting("OTEL_SDK_DISABLED", None, "true: no traces.")
+    otel_traces_exporter: str = _setting("OTEL_TRACES_EXPORTER", "otlp", "none: no traces.")
 
     @field_validator(
         "openai_base_url", "github_api_url", "github_server_url", "supabase_url", "public_url"
@@ -379,7 +414,22 @@ class Config(BaseModel):
         """All secret values, to be kept out of logs and of all that is sent."""
         single = [value.get_secret_value() for _, value in self if isinstance(value, SecretStr)]
         keys = (*self.api_keys, *self.operator_keys)
-        return (*single, *(key.get_secret_value() for key in keys))
+        sent = [value for value in self.traces_headers().values() if len(value) >= MIN_KEY_CHARS]
+        return (*single, *(key.get_secret_value() for key in keys), *sent)
+
+    def traces_endpoint(self) -> str | None:
+        """The address that traces are sent to; None if there are to be none."""
+        is_disabled = (self.otel_disabled or "").strip().lower() == "true"
+        if is_disabled or self.otel_traces_exporter.strip().lower() == "none":
+            return None
+        if self.otel_traces_endpoint or self.otel_endpoint is None:
+            return self.otel_traces_endpoint
+        return f"{self.otel_endpoint.rstrip('/')}/v1/traces"
+
+    def traces_headers(self) -> dict[str, str]:
+        """The headers that traces are sent with, by name."""
+        given = self.otel_traces_headers or self.otel_headers
+        return _parse_headers(given.get_secret_value()) if given else {}
 
     def model_names(self) -> tuple[str, ...]:
         """The models that a repository may choose from, the operator's own first."""
@@ -408,6 +458,12 @@ class Config(BaseModel):
 
 def _split_commas(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _parse_headers(text: str) -> dict[str, str]:
+    """The values in `NAME=VALUE,NAME=VALUE`, which are percent-encoded, by name."""
+    pairs = (header.partition("=") for header in _split_commas(text))
+    return {name.strip(): unquote(value.strip()) for name, _, value in pairs}
 
 
 def _parse_model(text: str) -> OfferedModel:

@@ -1,11 +1,17 @@
-"""The logs: one event per step on standard error, as `key=value` or JSON, with its job's id and
-never with a secret."""
+"""The logs: one event a line on standard error, with its job's id and never with a secret; as
+`key=value` or JSON or, for an operator at a terminal, in columns with colours.
+
+Levels: `error` is a fault of TinyGen's own, `warning` a failure of something else, `info` what
+happened, `debug` each step of a job.
+"""
 
 from __future__ import annotations
 
 import logging
 import re
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterable
 from typing import Literal
 
@@ -44,9 +50,15 @@ def make_redactor(secrets: Iterable[str]) -> Callable[[str], str]:
     return lambda text: known.sub(HIDDEN, text)
 
 
-def configure_logs(form: Literal["text", "json"], level: str, redact: Callable[[str], str]) -> None:
+def configure_logs(
+    form: Literal["text", "json"],
+    level: str,
+    redact: Callable[[str], str],
+    *,
+    colors: bool = True,
+) -> None:
     """Sends the events of all loggers, ours and the libraries', through one chain that removes
-    secrets."""
+    secrets. `colors` are for a terminal alone."""
 
     def redact_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         return {name: redact_value(value, redact) for name, value in event.items()}
@@ -58,11 +70,7 @@ def configure_logs(form: Literal["text", "json"], level: str, redact: Callable[[
         structlog.processors.format_exc_info,
         redact_event,
     ]
-    render: Processor = (
-        structlog.processors.JSONRenderer()
-        if form == "json"
-        else structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"])
-    )
+    render = _make_renderer(form, colors)
     structlog.configure(
         processors=[*shared, render],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -80,6 +88,48 @@ def configure_logs(form: Literal["text", "json"], level: str, redact: Callable[[
     for name in ("dbos", "gunicorn.error"):
         library = logging.getLogger(name)
         library.handlers, library.propagate = [], True
+
+
+def _make_renderer(form: Literal["text", "json"], colors: bool) -> Processor:
+    if form == "json":
+        return structlog.processors.JSONRenderer()
+    if sys.stderr.isatty():
+        # A traceback is text by then, so that secrets could be taken out of it.
+        return structlog.dev.ConsoleRenderer(
+            colors=colors,
+            sort_keys=False,
+            exception_formatter=structlog.dev.plain_traceback,
+        )
+    return structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"])
+
+
+class RateLimitedLog:
+    """Writes at most `times` lines within `within_s`; the next line tells as `left_out` how many
+    were left out. For what anybody can cause as often as they like. Safe for use by several
+    threads."""
+
+    def __init__(
+        self, times: int, within_s: float, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._times, self._within_s, self._clock = times, within_s, clock
+        self._lock = threading.Lock()
+        self._began_s = float("-inf")
+        self._written = 0
+        self._left_out = 0
+
+    def write(self, level: Literal["info", "warning"], event: str, **fields: object) -> None:
+        with self._lock:
+            now_s = self._clock()
+            if now_s - self._began_s >= self._within_s:
+                self._began_s, self._written = now_s, 0
+            if self._written >= self._times:
+                self._left_out += 1
+                return
+            self._written += 1
+            left_out, self._left_out = self._left_out, 0
+        if left_out:
+            fields["left_out"] = left_out
+        structlog.get_logger().log(logging.getLevelNamesMapping()[level.upper()], event, **fields)
 
 
 def redact_value(value: object, redact: Callable[[str], str]) -> object:

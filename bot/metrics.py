@@ -7,7 +7,6 @@ https://prometheus.io/docs/instrumenting/exposition_formats/
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, Protocol
@@ -48,9 +47,6 @@ WORKER_METRICS = {
 Write = Callable[[Sequence[MetricSample], Sequence[MetricSample]], None]
 _Key = tuple[str, tuple[tuple[str, str], ...]]
 
-_WORD_WITH_DIGIT = re.compile(r"(?:(?<!\s)\s++|(?<!\S))[^\s\d]*+\d\S*+")
-"""Such a word in the name of a step is an id; each id would make a time series of its own."""
-
 
 class MetricsBuffer:
     """A `bot.ports.MetricsSink` that holds what was counted since the last `flush`. Safe for use
@@ -79,9 +75,8 @@ class MetricsBuffer:
         self.add("tinygen_model_cost_usd_total", reply.cost_usd or 0.0)
 
     def step_ended(self, step: str, seconds: float) -> None:
-        name = _WORD_WITH_DIGIT.sub("", step)
-        self.add("tinygen_step_seconds_sum", seconds, step=name)
-        self.add("tinygen_step_seconds_count", step=name)
+        self.add("tinygen_step_seconds_sum", seconds, step=step)
+        self.add("tinygen_step_seconds_count", step=step)
 
     def add(self, name: str, amount: float = 1.0, **labels: str) -> None:
         key = (name, tuple(sorted(labels.items())))

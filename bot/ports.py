@@ -8,6 +8,7 @@ twice with the same arguments: it looks before it creates.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -239,9 +240,9 @@ to start."""
 class Inbox(Protocol):
     """The jobs that the web part accepted and no worker has taken yet."""
 
-    def accept(self, job: Job) -> None:
+    def accept(self, job: Job) -> bool:
         """Stores the job before it returns. A job id or an event (`Job.event_key`) that is already
-        known is no error and starts nothing."""
+        known is no error and starts nothing: then it is False."""
 
     def waiting(self, limit: int, choose: ChooseWaiting | None = None) -> Sequence[Job]:
         """The oldest jobs, or the oldest of those chosen. They are reserved for the caller for some
@@ -414,7 +415,8 @@ class MetricsSink(Protocol):
 
     def replied(self, reply: Reply) -> None: ...
 
-    def step_ended(self, step: str, seconds: float) -> None: ...
+    def step_ended(self, step: str, seconds: float) -> None:
+        """`step` holds no id."""
 
 
 class NoMetrics:
@@ -427,3 +429,39 @@ class NoMetrics:
     def replied(self, reply: Reply) -> None: ...
 
     def step_ended(self, step: str, seconds: float) -> None: ...
+
+
+class Tracer(Protocol):
+    """Receives what jobs do as it happens, for traces. Each method returns a `with` block's manager;
+    what is called within one is a part of it. Of an exception that leaves the block, only the name of
+    its class is kept; no method is given text of people or models."""
+
+    def workflow(
+        self, name: str, *, job_id: str, command: str
+    ) -> AbstractContextManager[object]: ...
+
+    def step(self, name: str, /) -> AbstractContextManager[object]:
+        """`name` holds no id."""
+
+    def chat(
+        self, model: str, base_url: str, /
+    ) -> AbstractContextManager[Callable[[Reply], object]]:
+        """A call of a model, retries included. The block is given what to call with the reply."""
+
+    def close(self) -> None:
+        """Sends what is left, and returns within two seconds also if that fails."""
+
+
+class NoTracer:
+    """Traces nothing."""
+
+    def workflow(self, *_given: object, **_named: object) -> AbstractContextManager[object]:
+        return nullcontext()
+
+    def step(self, _name: str) -> AbstractContextManager[object]:
+        return nullcontext()
+
+    def chat(self, *_given: object) -> AbstractContextManager[Callable[[Reply], object]]:
+        return nullcontext(lambda _reply: None)
+
+    def close(self) -> None: ...

@@ -22,10 +22,12 @@ class MemoryInbox:
         """Where it is not the job's id, as it is for calls of /run that wait."""
         self.is_away = False
 
-    def accept(self, job: Job) -> None:
+    def accept(self, job: Job) -> bool:
         if self.is_away:
             raise DatabaseFailed("The database failed (disk I/O error).", next_step="Try again.")
+        is_new = job.id not in self.jobs
         self.jobs.setdefault(job.id, job)
+        return is_new
 
     def waiting(self, limit: int, choose: ChooseWaiting | None = None) -> Sequence[Job]:
         waits = [

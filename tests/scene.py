@@ -31,6 +31,7 @@ from bot.adapters.model import OpenAIModel
 from bot.adapters.syntax.parsers import find_fault
 from bot.app import (
     MAX_GITHUB_LIMIT_WAIT_S,
+    PageUrls,
     build_database,
     build_git,
     build_policy,
@@ -46,7 +47,7 @@ from bot.jobs.worker.log_sync import LogShipper
 from bot.jobs.workflows import run_id
 from bot.logs import make_redactor
 from bot.metrics import MetricsBuffer
-from bot.ports import Git, RequestLog
+from bot.ports import Git, NoTracer, RequestLog, Tracer
 from bot.thread.webhooks import EVENTS
 from bot.types import FINAL_STATES, Parsers, Report
 from bot.web import create_app
@@ -154,6 +155,8 @@ class Scene:
     remote_log: RequestLog | None = None
     git: Git | None = None
     """Instead of the real cache."""
+    open_tracer: Callable[[], Tracer] = NoTracer
+    """Called at each start."""
     open_database: Callable[[Config], Database] = build_database
     files: Mapping[str, bytes] | None = field(default_factory=lambda: FILES)
 
@@ -214,7 +217,7 @@ class Scene:
         }
 
     def start(self) -> None:
-        self.meter = MetricsBuffer()
+        self.meter, self.tracer = MetricsBuffer(), self.open_tracer()
         self.adapter = _github(self.config, self.meter, lambda: time.time() + self.ahead_s)
         clean = make_redactor(self.config.secrets())
         self.engine = Engine(
@@ -224,6 +227,7 @@ class Scene:
             clean=clean,
             poll_s=POLL_S,
             metrics=self.meter,
+            tracer=self.tracer,
         )
         outbox = self.database.outbox
         loops = [LogShipper(self.database, outbox, self.remote_log)] if self.remote_log else []
@@ -245,7 +249,7 @@ class Scene:
             engine=self.engine,
             connect=self.adapter.connect,
             git=self.git or build_git(config),
-            model=_model(config, self.meter),
+            model=_model(config, self.meter, self.tracer),
             reports=self.database,
             refusals=self.database.refusals,
             log=self.database,
@@ -254,6 +258,8 @@ class Scene:
             clean=make_redactor(config.secrets()),
             parsers=Parsers(lambda files: [find_fault(path, content) for path, content in files]),
             policy=build_policy(config),
+            conversations=self.database.turns if config.keep_conversations else None,
+            page_url=PageUrls(config.public_url, self.database.status),
         )
 
     def hurry(self) -> int:
@@ -538,7 +544,7 @@ def _github(config: Config, meter: MetricsBuffer, clock: Callable[[], float]) ->
     )
 
 
-def _model(config: Config, meter: MetricsBuffer) -> OpenAIModel:
+def _model(config: Config, meter: MetricsBuffer, tracer: Tracer) -> OpenAIModel:
     async def sleep(_seconds: float) -> None:
         pass
 
@@ -551,4 +557,5 @@ def _model(config: Config, meter: MetricsBuffer) -> OpenAIModel:
         prices=build_prices(config),
         sleep=sleep,
         metrics=meter,
+        tracer=tracer,
     )

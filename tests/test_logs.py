@@ -1,15 +1,19 @@
-"""No secret is ever written."""
+"""No secret is ever written, in any form of the logs."""
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 from collections.abc import Iterator
+from contextlib import redirect_stderr
 
 import pytest
 import structlog
+from structlog.testing import capture_logs
 
-from bot.logs import HIDDEN, configure_logs, make_redactor
+from bot.logs import HIDDEN, RateLimitedLog, configure_logs, make_redactor
+from tests.doubles.clock import ManualClock
 
 PEM = (
     "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA0123456789\nabcdefghijkl\n-----END RSA"
@@ -84,3 +88,72 @@ def test_events_carry_what_is_bound(capsys: pytest.CaptureFixture[str]) -> None:
         "ask",
         1.5,
     )
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_gets_columns_with_colours() -> None:
+    with redirect_stderr(Terminal()) as terminal:
+        configure_logs("text", "info", make_redactor([]))
+        structlog.get_logger().info("ended", outcome="done", reason="two words")
+        written = terminal.getvalue()
+        assert "\x1b[" in written
+        assert "event=" not in written
+        assert "'two words'" in written
+
+
+def test_no_colours_are_written_if_none_are_wanted() -> None:
+    with redirect_stderr(Terminal()) as terminal:
+        configure_logs("text", "info", make_redactor([]), colors=False)
+        structlog.get_logger().info("ended", outcome="done")
+        assert "\x1b" not in terminal.getvalue()
+        assert "outcome=done" in terminal.getvalue()
+
+
+def test_a_terminal_gets_json_if_it_was_asked_for() -> None:
+    with redirect_stderr(Terminal()) as terminal:
+        configure_logs("json", "info", make_redactor([]))
+        structlog.get_logger().info("ended")
+        assert json.loads(terminal.getvalue())["event"] == "ended"
+
+
+def test_a_terminal_gets_no_secret_and_no_second_line_from_a_value() -> None:
+    with redirect_stderr(Terminal()) as terminal:
+        configure_logs("text", "info", make_redactor(["hunter2-secret"]), colors=False)
+        log = structlog.get_logger()
+        log.info("sent", header="hunter2-secret", words="one\n2026-01-01 [info] forged \x1b[31m")
+        assert len(terminal.getvalue().splitlines()) == 1
+        try:
+            raise RuntimeError("hunter2-secret")
+        except RuntimeError:
+            log.exception("failed")
+        assert "RuntimeError: [hidden]" in terminal.getvalue()
+        assert "hunter2" not in terminal.getvalue()
+        assert "\x1b" not in terminal.getvalue()
+
+
+def test_without_a_terminal_text_is_key_and_value(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("text", "info", make_redactor([]))
+    structlog.get_logger().info("ended", outcome="done")
+    assert "event='ended' outcome='done'" in capsys.readouterr().err
+
+
+def test_what_anybody_can_cause_is_written_a_few_times_and_then_counted() -> None:
+    clock = ManualClock()
+    limited = RateLimitedLog(2, 60.0, clock=clock)
+    with capture_logs() as lines:
+        for number in range(5):
+            limited.write("warning", "wrong", number=number)
+        clock.now_s = 60.0
+        limited.write("warning", "wrong", number=5)
+        limited.write("warning", "wrong", number=6)
+    assert [(line["number"], line.get("left_out")) for line in lines] == [
+        (0, None),
+        (1, None),
+        (5, 3),
+        (6, None),
+    ]
+    assert {line["log_level"] for line in lines} == {"warning"}

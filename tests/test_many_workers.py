@@ -158,7 +158,11 @@ def test_a_worker_that_was_away_for_longer_than_its_lease_delivers_nothing(
 
     with (
         ModelDouble(reply) as model,
-        Stage(tmp_path, model.url, {"TINYGEN_DATABASE_URL": postgres_url}) as stage,
+        Stage(
+            tmp_path,
+            model.url,
+            {"TINYGEN_DATABASE_URL": postgres_url, "TINYGEN_LOG_LEVEL": "debug"},
+        ) as stage,
     ):
         repo = stage.github.add_repository(REPO, files=FILES, permissions={"octocat": "admin"})
         stage.github.install(stage.app, "octocat")

@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bot.adapters.database import Database
 from bot.errors import OutsideError
+from bot.jobs.engine import without_ids
 from bot.metrics import WORKER_METRICS, MetricsBuffer, render_metrics
 from bot.ports import MetricSample
 from bot.types import Reply
@@ -94,12 +95,9 @@ def test_what_cannot_be_written_is_written_later(database: Database) -> None:
     ) == (2, 7)
 
 
-def test_a_step_that_names_one_job_is_no_series_of_its_own(database: Database) -> None:
-    buffer = MetricsBuffer()
-    for job in ("72d3162e-cc78-11e3-81ab-4c9367dc0958", "0b989ba4"):
-        buffer.step_ended(f"drop {job}", 1.0)
-    buffer.flush(database.add_measures)
-    assert samples(database)["tinygen_step_seconds_count{step=drop}"] == 2
+@pytest.mark.parametrize("job", ["72d3162e-cc78-11e3-81ab-4c9367dc0958", "0b989ba4"])
+def test_a_step_that_names_one_job_is_no_series_of_its_own(job: str) -> None:
+    assert without_ids(f"drop {job}") == "drop"
 
 
 def test_workers_and_waiting_jobs_are_told(database: Database) -> None:

@@ -31,6 +31,7 @@ OPENAI = "sk-planted-model-key-0123456789"
 SUPABASE = "sb_secret_planted_0123456789"
 TOKEN = "ghp_plantedtokenplantedtoken0123456789ab"
 OPERATOR_KEY = "planted-operator-key"
+COLLECTOR_KEY = "planted-collector-key"
 KEYS = ("planted-caller-key-1", 'planted"caller\\key-é')
 JWT_SHAPE = re.compile(rb"\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.")
 PLAIN = {
@@ -39,6 +40,7 @@ PLAIN = {
     "GITHUB_TOKEN": TOKEN,
     "TINYGEN_API_KEYS": ",".join(KEYS),
     "TINYGEN_OPERATOR_KEYS": OPERATOR_KEY,
+    "OTEL_EXPORTER_OTLP_HEADERS": f"api-key={COLLECTOR_KEY}",
 }
 
 
@@ -62,12 +64,23 @@ class Echo:
 
 
 def echo(request: Request) -> Response:
-    """A server that answers 500 with the headers and the body of the request."""
+    """Answers 500 with the headers and the body of the request."""
     return Response(
         500,
         f"{dict(request.headers)} {request.body!r}".encode(),
         {"Content-Type": "application/json"},
     )
+
+
+class Collector:
+    """Keeps the traces that it gets, and answers as `echo` does."""
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+
+    def __call__(self, request: Request) -> Response:
+        self.bodies.append(request.body)
+        return echo(request)
 
 
 class CommandLines:
@@ -98,6 +111,7 @@ def secrets_of(stage: Stage) -> dict[str, bytes]:
     """Each secret that no output may contain, as it is and as JSON escapes it, by its name."""
     key = stage.app.private_key or ""
     found = {"openai": OPENAI, "webhook": SECRET, "supabase": SUPABASE, "token": TOKEN}
+    found["collector"] = COLLECTOR_KEY
     found |= {f"caller {number}": each for number, each in enumerate((*KEYS, OPERATOR_KEY))}
     found |= {
         f"pem {number}": line
@@ -128,15 +142,18 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     (root / "tmp").mkdir()
     with ExitStack() as stack:
         double = stack.enter_context(model.double)
-        supabase = stack.enter_context(Server(echo))
+        supabase, collector = stack.enter_context(Server(echo)), Collector()
+        traces = stack.enter_context(Server(collector))
         settings = {
             **PLAIN,
             "SUPABASE_URL": supabase.url,
+            "OTEL_EXPORTER_OTLP_ENDPOINT": traces.url,
             "TMPDIR": str(root / "tmp"),
             "TINYGEN_LOG_LEVEL": "debug",
         }
         stage = stack.enter_context(Stage(root, double.url, settings))
         stage.model, stage.command_lines = double, stack.enter_context(CommandLines())  # type: ignore[attr-defined]
+        stage.collector = collector  # type: ignore[attr-defined]
         stage.github.install(stage.app, "octocat")
         _run_jobs(stage)
         yield stage
@@ -202,6 +219,15 @@ class TestTheRealBot:
         log = stage.log.read_bytes()
         assert b"the request log did not take a row" in log
         check_none("the log", log, secrets_of(stage))
+
+    def test_sends_none_to_a_collector_of_traces_and_no_words(self, stage: Stage) -> None:
+        sent = stage.collector  # type: ignore[attr-defined]
+        stage.wait(lambda: any(b"chat double-1" in body for body in sent.bodies), "traces")
+        for body in tuple(sent.bodies):
+            check_none("a trace", body, secrets_of(stage))
+            for words in (b"settings.py", b"Change", b"octocat", b"Bad key", b"hidden"):
+                assert words not in body
+        assert stage.log.read_text().count("traces are not sent") == 1
 
     def test_posts_none_in_a_thread(self, stage: Stage) -> None:
         for repo in stage.github.world.repositories.values():

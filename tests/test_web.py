@@ -101,9 +101,10 @@ class Web:
         """Every job that is accepted from now on has ended so."""
         accept = self.inbox.accept
 
-        def accept_and_end(job: Job) -> None:
-            accept(job)
+        def accept_and_end(job: Job) -> bool:
+            is_new = accept(job)
             self.reports.save(replace(Report(job, "done"), **of))
+            return is_new
 
         self.inbox.accept = accept_and_end  # type: ignore[method-assign]
 

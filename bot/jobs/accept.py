@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 
-import structlog
-
+from bot.errors import TinyGenError
+from bot.job_lines import log_ended
 from bot.jobs.cancel import cancel, is_deleted, withdraw
 from bot.jobs.ci_fixes import claim_failed_check, with_failures
 from bot.jobs.engine import FLAG, NOTHING, TEXT, TEXTS, Postponed
@@ -36,11 +36,9 @@ from bot.jobs.workflows import RUN, RunRequest, run_id
 from bot.thread.commands import unreadable
 from bot.thread.comments import review_commands, with_commands
 from bot.thread.render import Where, checklist, render_help, render_status_line
-from bot.types import WORK, Failure, Job, Report, ReviewComment
+from bot.types import SILENT, WORK, Failure, Job, Report, ReviewComment
 from bot.types.quota import check_quota
 from bot.types.serialization import Codec, Json, codec_of
-
-_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,27 +68,47 @@ def _load_decision(stored: Json) -> Decision:
     return AUTHORIZATION.load(stored)
 
 
+CHECK_LEFT_ALONE = Failure("The failed check is none that TinyGen works on.", "")
+
 DECISION: Codec[Decision] = Codec(_dump_decision, _load_decision)
 _REVIEW: Codec[tuple[ReviewComment, ...]] = codec_of(tuple[ReviewComment, ...])
 
 
 def accept(context: JobContext, job: Job) -> Postponed | None:
     """Refuses, answers or queues one job."""
-    if job.command.verb == "withdraw":
-        withdraw(context, job)
-        return None
-    if job.command.verb == "forget":
-        forget(context, job)
+    if job.command.verb in SILENT:
+        _do_silently(context, job)
         return None
     if job.check is not None:
         claimed = claim_failed_check(context, job)
         if claimed is None:
+            _log_silent_end(context, Report(job, "cancelled", failure=CHECK_LEFT_ALONE))
             return None
         job = claimed
     steps = checklist(None) if job.command.verb in WORK else ()
     report = Report(job, "queued", steps, mode=job.command.mode or context.policy.mode)
     reporter = ProgressReporter(context, report, None)
     return run_reporting_errors(context, reporter, lambda: _accept(context, job, reporter))
+
+
+def _do_silently(context: JobContext, job: Job) -> None:
+    """Does a command that nothing answers, and that has no report."""
+    end = Report(job, "done")
+    try:
+        if job.command.verb == "withdraw":
+            withdraw(context, job)
+        else:
+            forget(context, job)
+    except TinyGenError as error:
+        end = Report(job, "failed", failure=Failure.of(error))
+    _log_silent_end(context, end)
+
+
+def _log_silent_end(context: JobContext, report: Report) -> None:
+    def log() -> None:
+        log_ended(replace(report, finished_at=context.now().isoformat()))
+
+    context.engine.step("end", log, NOTHING)
 
 
 def _accept(context: JobContext, job: Job, reporter: ProgressReporter) -> None:
@@ -178,7 +196,6 @@ def refused_again(context: JobContext, job: Job, failure: Failure) -> Report:
     mode = job.command.mode or context.policy.mode
     job = job.as_refused()
     job = replace(job, command=replace(job.command, prompt=context.clean(job.command.prompt)))
-    _log.info("a refusal still counts", job=job.id, repo=job.target.repo, actor=job.actor)
     finished_at = context.now().isoformat()
     return Report(job, "refused", mode=mode, failure=failure, finished_at=finished_at)
 

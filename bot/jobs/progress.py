@@ -26,6 +26,7 @@ from bot.errors import (
     TinyGenError,
     Unworkable,
 )
+from bot.job_lines import log_ended
 from bot.jobs.engine import (
     FLAG,
     NOTHING,
@@ -204,15 +205,19 @@ class ProgressReporter:
 
     def _save(self, report: Report) -> Report:
         """Stores the report without secrets and with its steps' times, and returns it so."""
-        timed = self._with_times(report)
+        stored = self._context.reports.load(report.job.id)
+        timed = self._with_times(report, stored)
         clean = REPORT.load(map_texts(REPORT.dump(timed), self._context.clean))
         self._context.reports.save(clean)
+        # An earlier try of this step, or another workflow, may have stored an end and logged it.
+        had_ended = stored is not None and stored.state in FINAL_STATES
+        if clean.state in FINAL_STATES and not had_ended:
+            log_ended(clean)
         return clean
 
-    def _with_times(self, report: Report) -> Report:
+    def _with_times(self, report: Report, stored: Report | None) -> Report:
         """The report with the times at which its steps began: those that the stored report has, so
         that they stay after a restart, and now for a step that begins."""
-        stored = self._context.reports.load(report.job.id)
         began = {step.title: step.began_at for step in stored.steps} if stored else {}
         now = self._context.now().isoformat()
         steps = tuple(

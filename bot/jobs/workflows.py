@@ -53,8 +53,10 @@ def _load_request(stored: Json) -> RunRequest:
     return RunRequest(JOB.load(stored["job"]), stored["comment_id"], authorization)
 
 
-ACCEPT: Workflow[Job] = Workflow("accept", JOB)
-RUN: Workflow[RunRequest] = Workflow("run", Codec(_dump_request, _load_request))
+ACCEPT: Workflow[Job] = Workflow("accept", JOB, lambda job: job.command.verb)
+RUN: Workflow[RunRequest] = Workflow(
+    "run", Codec(_dump_request, _load_request), lambda request: request.job.command.verb
+)
 REPORT_END: Workflow[EndToReport] = Workflow("tell", codec_of(EndToReport))
 CLOSE_LOST: Workflow[JobReference] = Workflow("close", codec_of(JobReference))
 CANCEL: Workflow[JobReference] = Workflow("cancel", codec_of(JobReference))

@@ -16,7 +16,7 @@ from flask_openapi3.openapi import OpenAPI
 from bot.config import Config
 from bot.errors import SetupError
 from bot.ports import ALIVE_S, SignIn
-from bot.web import problems
+from bot.web import call_log, problems
 from bot.web.callers import Callers
 from bot.web.calls import Calls, add_run, add_try
 from bot.web.health import add_health
@@ -66,6 +66,7 @@ def create_app(
     app.add_template_filter(clock_time)
     app.after_request(add_security_headers)
     problems.register(app)
+    call_log.register(app)
     cookies = Cookies(stores.status.signing_key)
     callers = Callers(config, cookies, stores.status, sign_in)
     calls = Calls(config, stores.inbox, stores.reports)

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from flask import g, request
 
 from bot.config import Config
+from bot.errors import OutsideError
 from bot.ports import SignIn, StatusBoard
 from bot.thread.page_links import PARAMETER, is_link_valid
 from bot.types import PERMISSIONS, Permission, Report
@@ -160,7 +161,10 @@ class Callers:
             return False
         if caller.is_operator or report.job.asker_key == caller.key:
             return True
-        held = self._permission(caller, report)
+        try:
+            held = self._permission(caller, report)
+        except (OutsideError, Unauthorized):  # whoever may read the page still reads it
+            return False
         return PERMISSIONS.index(held) >= PERMISSIONS.index(self._config.min_permission)
 
     def _may_read(self, caller: Caller, report: Report) -> bool:

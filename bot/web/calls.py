@@ -8,7 +8,7 @@ import time
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from flask import Response, g, request
 from flask_openapi3.openapi import OpenAPI
@@ -20,6 +20,7 @@ from bot.ports import Inbox, Reports
 from bot.types import FINAL_STATES, Command, Job, Report, Target
 from bot.types.names import is_branch_name, is_denied, read_repo_url
 from bot.types.quota import check_quota
+from bot.web import call_log
 from bot.web.answers import Accepted, RunAnswer, diff_answer
 from bot.web.callers import Caller, Callers
 from bot.web.pages import page
@@ -92,7 +93,7 @@ class Calls:
         return job
 
     def accept(self, job: Job) -> None:
-        self._inbox.accept(job)
+        call_log.accept(self._inbox, job)
 
     def accept_and_wait(self, job: Job) -> Report:
         """The job's last report. LimitReached if too many wait; TimedOut if it takes too long."""
@@ -102,8 +103,7 @@ class Calls:
                 next_step="Call with `Prefer: respond-async`, or again in a few seconds.",
             )
         try:
-            self._inbox.accept(job)
-            g.location = f"/jobs/{job.id}"
+            call_log.accept(self._inbox, job)
             return self._wait(job.id)
         finally:
             self._waiters.release()
@@ -152,19 +152,19 @@ def add_run(app: OpenAPI, calls: Calls, callers: Callers) -> None:
         ),
         responses=answers,
     )
-    def run(body: RunRequest) -> tuple[dict[str, str], int, dict[str, str]]:
+    def run(body: RunRequest) -> Any:
         job = calls.new_job(body, callers.require_runner())
-        headers = {"Location": f"/jobs/{job.id}"}
         if _prefers_async():
             calls.accept(job)
-            return {"job": job.id}, 202, headers | {"Preference-Applied": "respond-async"}
-        return diff_answer(calls.accept_and_wait(job)), 200, headers
+            return {"job": job.id}, 202, {"Preference-Applied": "respond-async"}
+        return diff_answer(calls.accept_and_wait(job))
 
     @app.after_request
     def add_location(response: Response) -> Response:
-        """Also to the problem that a job ended with: its page says more."""
-        if "location" in g:
-            response.headers.setdefault("Location", g.location)
+        """Where the job was accepted; also to the problem that it ended with, as its page says
+        more."""
+        if request.path == "/run" and "job" in g:
+            response.headers["Location"] = f"/jobs/{g.job}"
         return response
 
 

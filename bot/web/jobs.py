@@ -24,6 +24,7 @@ from bot.types.names import REPO_NAME
 from bot.types.pages import AppStatus, GroupBy, JobFilter, JobList
 from bot.types.quota import DAY_S
 from bot.types.serialization import REPORT
+from bot.web import call_log
 from bot.web.answers import (
     Accepted,
     JobAnswer,
@@ -46,7 +47,7 @@ from bot.web.reference.responses import JOBS, KEY_OR_LINK, problems, success, wi
 MAX_ROWS = 100
 SPENDING_DAYS = 30
 DIFF_LINK_S = 3_600.0
-"""How long the address in a page's `git apply` command is valid."""
+"""How long the address in a page's `git apply` command is valid at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,20 +257,20 @@ def add_changes(app: OpenAPI, stores: Stores, callers: Callers) -> None:
     )
     def delete_job(path: JobPath) -> tuple[dict[str, str], int, dict[str, str]]:
         report = find_to_change(path.job_id)
-        stores.inbox.accept(cancellation(report, callers.require()))
+        call_log.accept(stores.inbox, cancellation(report, callers.require()))
         return {"job": report.job.id}, 202, {"Location": f"/jobs/{report.job.id}"}
 
     @app.post("/jobs/<job:job_id>/cancel", doc_ui=False)
     def cancel_job(path: JobPath) -> Response:
         report = find_to_change(path.job_id)
-        stores.inbox.accept(cancellation(report, callers.require()))
+        call_log.accept(stores.inbox, cancellation(report, callers.require()))
         return see_other(f"/jobs/{report.job.id}")
 
     @app.post("/jobs/<job:job_id>/retry", doc_ui=False)
     def retry_job(path: JobPath) -> Response:
         report = find_to_change(path.job_id)
         again = repetition(report, callers.require())
-        stores.inbox.accept(again)
+        call_log.accept(stores.inbox, again)
         return see_other(f"/jobs/{again.id}")
 
 
@@ -279,7 +280,8 @@ def _job_page(config: Config, stores: Stores, callers: Callers, report: Report) 
     may_change = callers.may_change(report)
     turn_count = stores.conversations.count(job_id)
     caller = callers.identify_or_none()
-    shown = [REPORT.dump(report), turn_count, may_change, caller.name if caller else ""]
+    link_age = int(time.time() / (DIFF_LINK_S / 2))
+    shown = [REPORT.dump(report), turn_count, may_change, caller.name if caller else "", link_age]
     tag = hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:32]
     if request.if_none_match.contains_weak(tag):
         response = Response(status=304)
@@ -294,7 +296,7 @@ def _job_page(config: Config, stores: Stores, callers: Callers, report: Report) 
                 actions_for(report, may_change=may_change, form_token=callers.form_token()),
                 server_url=config.github_server_url,
                 address=own_address(config, stores.status),
-                signature=sign_link(key, job_id, time.time() + DIFF_LINK_S),
+                signature=sign_link(key, job_id, time.time() + 2 * DIFF_LINK_S),
                 conversations_kept=config.keep_conversations,
             ),
         )

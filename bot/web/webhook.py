@@ -12,6 +12,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from bot.config import Config
 from bot.ports import Inbox
 from bot.thread.webhooks import Ignored, parse_job, read_delivery, verify_signature
+from bot.web import call_log
 from bot.web.calls import now_text
 from bot.web.problems import Unauthorized
 
@@ -50,8 +51,9 @@ class Receiver:
             delivery, app_id=self._app_id, received_at=now_text(), triggers=self._triggers
         )
         if isinstance(job, Ignored):
+            call_log.log_ignored(delivery, job)
             return {"ignored": job.reason}, 200
-        self._inbox.accept(job)
+        call_log.accept(self._inbox, job)
         return {"job": job.id}, 202
 
 

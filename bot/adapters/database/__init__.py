@@ -128,13 +128,13 @@ class Database:
     def close(self) -> None:
         self._engine.dispose()
 
-    def accept(self, job: Job) -> None:
+    def accept(self, job: Job) -> bool:
         """Stores the job: when this returns it survives the death of any process. A job id that is
-        known already starts nothing, and no more does an event.
+        known already starts nothing, and no more does an event: then it is False.
 
         If it raises, after little more than `wait_s` at most, nothing is stored.
         """
-        self._accepting.add(
+        return self._accepting.add(
             {
                 "id": job.id,
                 "accepted_at": self._clock(),
@@ -148,8 +148,8 @@ class Database:
             }
         )
 
-    def _insert_jobs(self, rows: Sequence[Row]) -> None:
-        insert_unknown(self._engine, jobs, rows)
+    def _insert_jobs(self, rows: Sequence[Row]) -> frozenset[str]:
+        return insert_unknown(self._engine, jobs, rows)
 
     def waiting(self, limit: int, choose: ChooseWaiting | None = None) -> Sequence[Job]:
         """Oldest first. For CLAIM_S they are the caller's: until then nobody else gets them."""

@@ -186,9 +186,11 @@ def upsert_newer(
     )
 
 
-def insert_unknown(engine: Engine, into: Table, rows: Sequence[Mapping[str, object]]) -> None:
-    """Inserts those of the rows, all with the same columns, whose id is new; all or, raising
-    OutsideError, none.
+def insert_unknown(
+    engine: Engine, into: Table, rows: Sequence[Mapping[str, object]]
+) -> frozenset[str]:
+    """Inserts those of the rows, all with the same columns, whose id is new, and returns their ids;
+    all or, raising OutsideError, none.
 
     It is one statement, and on SQLite the driver runs it directly: each further step would cost as
     much as the insert itself.
@@ -199,7 +201,8 @@ def insert_unknown(engine: Engine, into: Table, rows: Sequence[Mapping[str, obje
     marks = ", ".join([row_marks] * len(rows))
     # The statement holds only names of our own tables and columns, and marks for the values.
     statement = (
-        f"INSERT INTO {into.name} ({', '.join(columns)}) VALUES {marks} ON CONFLICT DO NOTHING"  # noqa: S608
+        f"INSERT INTO {into.name} ({', '.join(columns)}) VALUES {marks}"  # noqa: S608
+        " ON CONFLICT DO NOTHING RETURNING id"
     )
     # Always in the same order: two transactions with the same ids would otherwise wait for each
     # other.
@@ -207,10 +210,11 @@ def insert_unknown(engine: Engine, into: Table, rows: Sequence[Mapping[str, obje
     values = tuple(value for row in ordered for value in row.values())
     if engine.dialect.name == "sqlite":
         with _named_errors(engine), closing(engine.raw_connection()) as connection:
-            connection.cursor().execute(statement, values)
+            inserted = connection.cursor().execute(statement, values).fetchall()
     else:
         with writing(engine) as transaction:
-            transaction.exec_driver_sql(statement, values)
+            inserted = list(transaction.exec_driver_sql(statement, values))
+    return frozenset(row[0] for row in inserted)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ wakes their callers. The first row starts the thread, so it is never lost in a f
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 
@@ -19,9 +19,10 @@ _WRITER_FAULT = "its writer failed"
 
 class _Entry:
     """A row and its caller. Whoever gets `claim` first decides: the writer writes the row, or a
-    caller that waited too long withdraws it. `done` is released once `error` is final."""
+    caller that waited too long withdraws it. `done` is released once `error` and `is_new` are
+    final."""
 
-    __slots__ = ("claim", "done", "error", "row")
+    __slots__ = ("claim", "done", "error", "is_new", "row")
 
     def __init__(self, row: Row) -> None:
         self.row = row
@@ -29,12 +30,16 @@ class _Entry:
         self.done = threading.Lock()
         self.done.acquire()
         self.error: str | None = None
+        self.is_new = False
 
 
 class GroupCommit:
-    """`write` stores all of the rows or, raising DatabaseFailed, none."""
+    """`write` stores all of the rows or, raising DatabaseFailed, none. It returns the ids of those
+    that were not there before."""
 
-    def __init__(self, write: Callable[[Sequence[Row]], None], *, wait_s: float) -> None:
+    def __init__(
+        self, write: Callable[[Sequence[Row]], Collection[object]], *, wait_s: float
+    ) -> None:
         self._write = write
         self._wait_s = wait_s
         self._waiting: SimpleQueue[_Entry] = SimpleQueue()
@@ -45,9 +50,9 @@ class GroupCommit:
         """How many rows wait for the next write."""
         return self._waiting.qsize()
 
-    def add(self, row: Row) -> None:
-        """Returns when the row is stored. Raises DatabaseFailed if it is not: after `wait_s` or, if
-        its write has begun by then, when that ends."""
+    def add(self, row: Row) -> bool:
+        """Returns when the row is stored, and whether it is new. Raises DatabaseFailed if it is not
+        stored: after `wait_s` or, if its write has begun by then, when that ends."""
         entry = _Entry(row)
         self._waiting.put(entry)
         self._start_writer()
@@ -57,6 +62,7 @@ class GroupCommit:
             entry.done.acquire()
         if entry.error is not None:
             raise _cannot_store(entry.error)
+        return entry.is_new
 
     def _start_writer(self) -> None:
         with self._starting:
@@ -74,7 +80,7 @@ class GroupCommit:
         error: str | None = _WRITER_FAULT
         try:
             if batch:
-                self._write([entry.row for entry in batch])
+                self._mark_new(batch, self._write([entry.row for entry in batch]))
             error = None
         except DatabaseFailed as failure:
             error = failure.message
@@ -88,6 +94,14 @@ class GroupCommit:
             for entry in batch:
                 entry.error = error
                 entry.done.release()
+
+    @staticmethod
+    def _mark_new(batch: Sequence[_Entry], new_ids: Collection[object]) -> None:
+        """Of rows of one id, only the first is new."""
+        left = set(new_ids)
+        for entry in batch:
+            entry.is_new = entry.row["id"] in left
+            left.discard(entry.row["id"])
 
     def _claim_all(self, *first: _Entry) -> list[_Entry]:
         """`first` and all that wait, without those that their callers withdrew."""

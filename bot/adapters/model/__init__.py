@@ -36,7 +36,7 @@ from bot.adapters.model.errors import (
 )
 from bot.adapters.model.response import Completion, Usage, read_completion
 from bot.errors import Cancelled, OutsideError, SetupError, TimedOut, Unworkable
-from bot.ports import NO_IMAGES, MetricsSink, NoMetrics
+from bot.ports import NO_IMAGES, MetricsSink, NoMetrics, NoTracer, Tracer
 from bot.types import Message, Prompt, Reply
 
 if TYPE_CHECKING:
@@ -101,6 +101,7 @@ class OpenAIModel:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
         metrics: MetricsSink | None = None,
+        tracer: Tracer | None = None,
         max_limit_wait_s: float = math.inf,
     ) -> None:
         self._base_url = base_url or OPENAI_URL
@@ -114,6 +115,7 @@ class OpenAIModel:
         self._sleep = sleep
         self._clock = clock
         self._metrics = metrics or NoMetrics()
+        self._tracer = tracer or NoTracer()
         self._max_limit_wait_s = max_limit_wait_s
         self._unsupported_options: set[str] = set()
         """Options that this server refused once."""
@@ -140,7 +142,9 @@ class OpenAIModel:
             has_images=bool(images),
         )
         messages = _build_messages(prompt, images)
-        reply = asyncio.run(self._ask_in_time(messages, request, stop, deadline_s))
+        with self._tracer.chat(request.model, self._base_url) as replied:
+            reply = asyncio.run(self._ask_in_time(messages, request, stop, deadline_s))
+            replied(reply)
         self._metrics.replied(reply)
         return reply
 

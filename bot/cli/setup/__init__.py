@@ -27,7 +27,13 @@ from bot.errors import SetupError
 ENV_FILE = Path(".env")
 WAIT_S = 3600.0
 """GitHub's own limit for the steps of the manifest flow."""
-_WRITTEN = ("GITHUB_APP_ID", "GITHUB_PRIVATE_KEY", "GITHUB_WEBHOOK_SECRET")
+_WRITTEN = (
+    "GITHUB_APP_ID",
+    "GITHUB_CLIENT_ID",
+    "GITHUB_CLIENT_SECRET",
+    "GITHUB_PRIVATE_KEY",
+    "GITHUB_WEBHOOK_SECRET",
+)
 _MUST_BE_ABSENT = (*_WRITTEN, "GITHUB_PRIVATE_KEY_PATH")
 _API_KEYS = "TINYGEN_API_KEYS"
 """Added if it is not set: without it, every user and program of this machine may call /run."""
@@ -54,7 +60,12 @@ def setup(config: Config, options: argparse.Namespace) -> int:
 
     def finish(code: str) -> str:
         app = fetch_new_app(config, code)
-        values = (str(app.id), app.pem.get_secret_value(), app.webhook_secret.get_secret_value())
+        secrets_of_app = (app.client_secret, app.pem, app.webhook_secret)
+        values = (
+            str(app.id),
+            app.client_id,
+            *(secret.get_secret_value() for secret in secrets_of_app),
+        )
         add_settings(ENV_FILE, {**dict(zip(_WRITTEN, values, strict=True)), **api_key})
         return f"{app.html_url}/installations/new"
 

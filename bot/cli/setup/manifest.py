@@ -19,6 +19,8 @@ MANIFEST = Path(__file__).parents[3] / "app.yml"
 
 _WRITABLE = re.compile(r"[A-Za-z0-9 _.=+/\r\n-]{1,20000}")
 """Values that can be written to `.env` between quotes."""
+CALLBACK = "/login/callback"
+"""Where GitHub sends people back to who sign in to the pages; see `bot.web.sign_in`."""
 _TIMEOUT_S = 20.0
 
 
@@ -38,6 +40,7 @@ class Manifest(BaseModel):
     public: bool = False
     url: str
     hook_attributes: Hook
+    callback_urls: tuple[str, ...] = ()
     default_permissions: dict[str, str]
     default_events: tuple[str, ...]
 
@@ -48,6 +51,7 @@ class Manifest(BaseModel):
             **self.model_dump(mode="json"),
             "url": url,
             "hook_attributes": hook,
+            "callback_urls": [f"{url}{CALLBACK}"],
             "redirect_url": redirect_url,
         }
 
@@ -70,10 +74,12 @@ class NewApp(BaseModel):
 
     id: Annotated[int, Field(ge=0, le=2**63 - 1)]
     html_url: Annotated[str, Field(max_length=2_000, pattern=r"^https?://[!-~]+$")]
+    client_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,100}$")]
+    client_secret: SecretStr
     pem: SecretStr
     webhook_secret: SecretStr
 
-    @field_validator("pem", "webhook_secret")
+    @field_validator("client_secret", "pem", "webhook_secret")
     @classmethod
     def _writable(cls, secret: SecretStr) -> SecretStr:
         if not _WRITABLE.fullmatch(secret.get_secret_value()):

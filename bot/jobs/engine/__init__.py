@@ -9,6 +9,7 @@ This is the only module that imports dbos.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import threading
 import time
@@ -42,7 +43,7 @@ from bot.jobs.engine.fairness import (
     may_run,
 )
 from bot.jobs.engine.outcome import dump_outcome, load_outcome, outcome_of
-from bot.ports import MetricsSink, NoMetrics
+from bot.ports import MetricsSink, NoMetrics, NoTracer, Tracer
 from bot.types.serialization import Codec, Json, codec_of, map_texts
 
 P = TypeVar("P")
@@ -73,6 +74,8 @@ _POSTPONED = "put_off"
 """The field of a workflow's output with the stamp of its postponement. Workflows that older versions
 postponed have this name stored: never change it."""
 
+_WORD_WITH_DIGIT = re.compile(r"(?:(?<!\s)\s++|(?<!\S))[^\s\d]*+\d\S*+")
+
 NOTHING: Codec[None] = codec_of(None)
 FLAG: Codec[bool] = codec_of(bool)
 NUMBER: Codec[float] = codec_of(float)
@@ -89,6 +92,8 @@ class Workflow(Generic[P]):
 
     name: str
     payload: Codec[P]
+    command_of: Callable[[P], str] = lambda _payload: ""
+    """The verb of the job's command, for traces; "" if the payload does not hold it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +158,12 @@ class Engine:
         clean: Callable[[str], str],
         poll_s: float = POLL_S,
         metrics: MetricsSink | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         self._concurrency, self._poll_s, self._clean = concurrency, poll_s, clean
         self._executor_id, self._database_url = executor_id, database_url
         self._metrics = metrics or NoMetrics()
+        self._tracer = tracer or NoTracer()
         self._queueing = threading.Lock()
         self._workflows: dict[str, Callable[[Json], Json]] = {}
         if database_url.startswith("sqlite:///"):
@@ -189,13 +196,18 @@ class Engine:
             serialization_type=WorkflowSerializationFormat.PORTABLE,
         )
         def run(payload: Json) -> Json:
-            job_id = payload.get("id")
-            with structlog.contextvars.bound_contextvars(job=job_id, workflow=workflow.name):
+            job_id, loaded = payload["id"], workflow.payload.load(payload)
+            with (
+                structlog.contextvars.bound_contextvars(job=job_id, workflow=workflow.name),
+                self._tracer.workflow(
+                    workflow.name, job_id=job_id, command=workflow.command_of(loaded)
+                ),
+            ):
                 try:
-                    end = body(workflow.payload.load(payload))
+                    end = body(loaded)
                 except DBOSUnexpectedStepError as changed:
                     _id, step, *_names = changed.inputs
-                    end = self._resume_changed(payload["id"], step)
+                    end = self._resume_changed(job_id, step)
             return None if end is None else {_POSTPONED: end.stamp}
 
         self._workflows[workflow.name] = run
@@ -236,6 +248,7 @@ class Engine:
         for workflow in self._cut_off([self._executor_id]):
             self.mark(_stopped_id(workflow))
         self._client.destroy()
+        self._tracer.close()
 
     def start(
         self, workflow: Workflow[P], workflow_id: str, payload: P, *, account: str | None = None
@@ -474,11 +487,17 @@ class Engine:
         return result.load(outcome.value)
 
     def _recorded(self, name: str, body: Callable[[], T], result: Codec[T]) -> Json:
+        kind = without_ids(name)
+
+        def traced() -> Json:
+            with self._tracer.step(kind):
+                return result.dump(body())
+
         began = time.monotonic()
-        outcome = outcome_of(lambda: result.dump(body()))
+        outcome = outcome_of(traced)
         seconds = time.monotonic() - began
-        self._metrics.step_ended(name, seconds)
-        _log.info("step", step=name, outcome=str(outcome), seconds=round(seconds, 3))
+        self._metrics.step_ended(kind, seconds)
+        _log.debug("step", step=name, outcome=str(outcome), seconds=round(seconds, 3))
         return {**map_texts(dump_outcome(outcome), self._clean), "number": DBOS.step_id}
 
     def postpone(
@@ -523,6 +542,12 @@ class Engine:
 
     def _dumped(self, workflow: Workflow[P], payload: P) -> Json:
         return map_texts(workflow.payload.dump(payload), self._clean)
+
+
+def without_ids(step: str) -> str:
+    """The name of a step without words that hold a digit: they are ids, and each would make a series
+    of its own."""
+    return _WORD_WITH_DIGIT.sub("", step)
 
 
 def _stopped_id(workflow: WorkflowStatus) -> str:

@@ -21,11 +21,10 @@ class Outcome:
     error: TinyGenError | Cancelled | None = None
 
     def __str__(self) -> str:
+        """In a word, for logs: an error's message may quote its asker."""
         if isinstance(self.error, Cancelled):
             return "cancelled"
-        if self.error is not None:
-            return f"{type(self.error).__name__}: {self.error.message}"
-        return "ok"
+        return "ok" if self.error is None else type(self.error).__name__
 
 
 def outcome_of(body: Callable[[], Json]) -> Outcome:

@@ -12,6 +12,7 @@ from typing import Protocol
 import structlog
 
 from bot.errors import OutsideError
+from bot.job_lines import log_ended
 from bot.jobs.accept import accept, refused_again
 from bot.jobs.engine import RESUME
 from bot.jobs.engine.fairness import MAX_STARTING, choose_starting
@@ -135,6 +136,7 @@ class Worker:
             if standing is not None:
                 report = refused_again(context, job, standing)
                 self._inbox.refuse(report, ship=context.outbox is not None)
+                log_ended(report)
                 return
         context.engine.start(ACCEPT, job.id, job, account=job.account)
         self._inbox.taken(job.id)

@@ -110,6 +110,5 @@ def close_lost(context: JobContext, lost: JobReference) -> None:
     report = context.reports.load(lost.id)
     if report is None or report.state in FINAL_STATES:
         return
-    _log.error("a job was lost and is closed", job=report.job.id)
     error = TinyGenError("TinyGen lost this job before its end.", next_step="Ask for it again.")
     ProgressReporter(context, report, None).fail(error)

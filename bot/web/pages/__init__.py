@@ -33,9 +33,12 @@ def add_security_headers(response: Response) -> Response:
     """For every answer. A job's page may be kept by the browser alone, and is asked for again."""
     headers = response.headers
     headers["X-Content-Type-Options"] = "nosniff"
-    headers["Referrer-Policy"] = "no-referrer"
+    # Not `no-referrer`: with it, browsers send forms with `Origin: null`.
+    headers["Referrer-Policy"] = "same-origin"
     headers["Cross-Origin-Resource-Policy"] = "same-origin"
     headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+    if request.path.startswith("/jobs"):  # a link in a public comment is found by search engines
+        headers["X-Robots-Tag"] = "noindex"
     headers.setdefault("Cache-Control", "private, no-cache")
     return response
 

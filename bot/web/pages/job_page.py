@@ -11,7 +11,7 @@ from flask import request
 
 from bot.thread.page_links import PARAMETER, page_path
 from bot.thread.render import render_outsiders_note, split_summary
-from bot.types import FINAL_STATES, WORK, Report, Step
+from bot.types import FINAL_STATES, WORK, Report
 from bot.types.characters import escape_unseen
 from bot.types.names import branch_name
 from bot.types.pages import Turn
@@ -130,16 +130,13 @@ def review_view(text: str) -> tuple[str, str]:
 
 def step_views(report: Report) -> tuple[StepView, ...]:
     """The steps with how long each took: until the next one began, or the job ended."""
-    begun: list[Step] = [step for step in report.steps if step.began_at]
-    ends = [step.began_at for step in begun[1:]] + [report.finished_at or ""]
-    seconds = {
-        step.title: _seconds_between(step.began_at, end)
-        for step, end in zip(begun, ends, strict=True)
-    }
-    return tuple(
-        StepView(step.title, step.state, step.began_at, seconds.get(step.title))
-        for step in report.steps
-    )
+    views = list[StepView]()
+    end = report.finished_at or ""
+    for step in reversed(report.steps):
+        seconds = _seconds_between(step.began_at, end)
+        views.append(StepView(step.title, step.state, step.began_at, seconds))
+        end = step.began_at or end
+    return tuple(reversed(views))
 
 
 def _seconds_between(start: str, end: str) -> float | None:

@@ -186,10 +186,7 @@ def _answer_view(status: str, answer: dict[str, Any]) -> AnswerView:
         status,
         HTTPStatus(int(status)).phrase,
         prose(answer["description"]),
-        tuple(
-            _field_view(name, "", header)
-            for name, header in answer.get("headers", {}).items()
-        ),
+        tuple(_field_view(name, "", header) for name, header in answer.get("headers", {}).items()),
         _contents(answer["content"]),
     )
 

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -54,6 +55,13 @@ def test_many_threads_and_processes_that_accept_the_same_ids_store_each_once(
         process.join()
     assert [process.exitcode for process in processes] == [0, 0]
     assert sorted(one.id for one in database.waiting(10_000)) == IDS
+
+
+def test_a_job_is_new_once(database: Database) -> None:
+    assert database.accept(job("a"))
+    assert not database.accept(job("a"))
+    assert database.accept(replace(job("b"), event_key="e"))
+    assert not database.accept(replace(job("c"), event_key="e"))
 
 
 @pytest.mark.slow
@@ -112,7 +120,7 @@ def test_two_writers_of_the_same_ids_never_wait_for_each_other(postgres_url: str
             assert is_waiting, "ours does not wait for the other's `a`"
         other.execute(other_insert, ["b"])
         other.commit()
-        ours.result(timeout=10)
+        assert ours.result(timeout=10) == frozenset()
     engine.dispose()
     assert [row["id"] for row in rows(postgres_url, "tinygen_jobs")] == ["a", "b"]
 

@@ -21,13 +21,15 @@ class HeldWrites:
         self.go_on = threading.Semaphore(0)
         self.error: Exception | None = None
         self.batches: list[list[str]] = []
+        self.known: frozenset[str] = frozenset()
 
-    def write(self, rows: Sequence[Row]) -> None:
+    def write(self, rows: Sequence[Row]) -> frozenset[str]:
         self.begun.release()
         assert self.go_on.acquire(timeout=10)
         if self.error:
             raise self.error
         self.batches.append(sorted(str(row["id"]) for row in rows))
+        return frozenset(self.batches[-1]) - self.known
 
 
 class Callers:
@@ -38,7 +40,7 @@ class Callers:
         self.group = GroupCommit(self.writes.write, wait_s=wait_s)
         self._pool = pool
 
-    def add(self, name: str) -> Future[None]:
+    def add(self, name: str) -> Future[bool]:
         return self._pool.submit(self.group.add, {"id": name})
 
     def add_until_stored(self, name: str) -> None:
@@ -48,7 +50,7 @@ class Callers:
         except DatabaseFailed:
             self.add_until_stored(name)
 
-    def add_while_writing(self, *names: str) -> list[Future[None]]:
+    def add_while_writing(self, *names: str) -> list[Future[bool]]:
         """Returns once a write is under way and all of these wait behind it."""
         assert self.writes.begun.acquire(timeout=10)
         added = [self.add(name) for name in names]
@@ -71,6 +73,18 @@ def test_rows_that_come_during_a_write_are_written_together(pool: ThreadPoolExec
     for future in (first, *others):
         future.result(timeout=10)
     assert callers.writes.batches == [["a"], ["b", "c", "d"]]
+
+
+def test_of_rows_of_one_id_the_first_is_new_and_of_a_known_one_none(
+    pool: ThreadPoolExecutor,
+) -> None:
+    callers = Callers(pool)
+    callers.writes.known = frozenset({"a"})
+    first = callers.add("a")
+    others = callers.add_while_writing("b", "b", "a", "c")
+    callers.writes.go_on.release(2)
+    assert not first.result(timeout=10)
+    assert sorted(future.result(timeout=10) for future in others) == [False, False, True, True]
 
 
 def test_a_failed_write_fails_for_all_that_were_in_it_or_came_during_it(

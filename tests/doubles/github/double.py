@@ -18,6 +18,7 @@ from tests.doubles.github.http_git import answer_git
 from tests.doubles.github.limits import Limits
 from tests.doubles.github.refusals import Refused
 from tests.doubles.github.repository import Repository
+from tests.doubles.github.sign_in import answer_sign_in
 from tests.doubles.github.site import answer_page
 from tests.doubles.github.state import App, Installation, Json, Role, Token, User, World
 from tests.doubles.github.webhooks import Delivery, Post, payload
@@ -235,7 +236,11 @@ class GitHubDouble:
 
     def _act(self, request: Request, is_rest: bool) -> Response:
         if not is_rest:
-            return answer_page(self.world, request) or answer_git(self.world, request)
+            return (
+                answer_page(self.world, request)
+                or answer_sign_in(self.world, request)
+                or answer_git(self.world, request)
+            )
         with self.post.in_background():
             return rest.answer(self.world, self.post, self.limits, request)
 

@@ -145,7 +145,7 @@ def convert_manifest(call: Call) -> Response:
         raise not_found()
     app = app_from_manifest(call.world, manifest)
     secrets = {
-        "client_secret": call.world.mint(""),
+        "client_secret": app.client_secret,
         "webhook_secret": app.webhook_secret,
         "pem": app.private_key,
     }

@@ -17,7 +17,7 @@ from tests.doubles.github.payloads_pulls import (
 from tests.doubles.github.refusals import Refused, not_found
 from tests.doubles.github.repository import Repository
 from tests.doubles.github.routing import Call, respond, route
-from tests.doubles.github.state import Json, Role
+from tests.doubles.github.state import Json, Role, User
 from tests.doubles.server import Response
 
 LEGACY: dict[Role, str] = {"maintain": "write", "triage": "read"}
@@ -25,7 +25,11 @@ LEGACY: dict[Role, str] = {"maintain": "write", "triage": "read"}
 
 @route("GET", "/repos/{owner}/{repo}", "metadata:read")
 def get_repo(call: Call) -> Response:
-    return respond(payloads.full_repository(call.repo))
+    shown = payloads.full_repository(call.repo)
+    token = call.caller.token
+    if token and token.user:
+        shown["permissions"] = _flags(call.repo, token.user)
+    return respond(shown)
 
 
 @route("GET", "/repos/{owner}/{repo}/collaborators/{login}/permission", "metadata:read")
@@ -44,17 +48,20 @@ def get_permission(call: Call) -> Response:
     if user is None:
         raise Refused(404, f"{call.parts['login']} is not a user")
     role = call.repo.role(user)
+    permissions = _flags(call.repo, user)
+    shown = {**payloads.user(call.world, user), "permissions": permissions, "role_name": role}
+    return respond({"permission": LEGACY.get(role, role), "role_name": role, "user": shown})
+
+
+def _flags(repo: Repository, user: User) -> dict[str, bool]:
     flags: dict[str, Role] = {
         "pull": "read",
         "triage": "triage",
         "push": "write",
         "maintain": "maintain",
+        "admin": "admin",
     }
-    permissions = {
-        name: call.repo.may(user, needed) for name, needed in {**flags, "admin": "admin"}.items()
-    }
-    shown = {**payloads.user(call.world, user), "permissions": permissions, "role_name": role}
-    return respond({"permission": LEGACY.get(role, role), "role_name": role, "user": shown})
+    return {name: repo.may(user, needed) for name, needed in flags.items()}
 
 
 @route("GET", "/repos/{owner}/{repo}/contents/{path:path}", "contents:read")

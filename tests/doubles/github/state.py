@@ -51,6 +51,10 @@ class App:
     def client_id(self) -> str:
         return f"Iv23li{self.id:014d}"
 
+    @property
+    def client_secret(self) -> str:
+        return f"secret-of-{self.client_id}"
+
 
 @dataclass(eq=False, slots=True)
 class Installation:
@@ -178,6 +182,16 @@ Emit = Callable[["Repository", User, str, Json], None]
 """(repository, sender, event, the event's own part of the payload): delivers the event."""
 
 
+@dataclass(frozen=True, slots=True)
+class SignInCode:
+    """What a browser brings back after a person let an App act in their name."""
+
+    user: User
+    app: App
+    redirect_uri: str
+    challenge: str
+
+
 @dataclass(eq=False, slots=True)
 class World:
     """Everything there is. `lock` is held while a request is answered, never while the network is
@@ -196,6 +210,9 @@ class World:
     """Lower-case full names, former ones included."""
     manifests: dict[str, Json] = field(default_factory=dict)
     """By the code that the manifest flow hands out, once."""
+    sign_in_codes: dict[str, SignInCode] = field(default_factory=dict)
+    at_browser: User | None = None
+    """Who is signed in to GitHub in the browser, and lets every App act; None denies it."""
     attachments: dict[str, tuple[bytes, bool]] = field(default_factory=dict)
     """Attached files and whether they are private, by the name in their address."""
     emit: Emit = lambda repo, sender, event, part: None
