@@ -130,8 +130,8 @@ def add_run(app: OpenAPI, calls: Calls, callers: Callers) -> None:
             "Location",
             "Preference-Applied",
         ),
-        **problems(400, 401, 413, 415, 503),
-        **located(problems(404, 409, 422, 429, 502, 504)),
+        **problems(400, 401, 413, 415),
+        **located(problems(404, 409, 422, 429, 502, 503, 504)),
     }
 
     @app.before_request
