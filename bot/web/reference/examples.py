@@ -33,7 +33,9 @@ def example_job() -> JobAnswer:
 
 
 def example_list() -> JobsAnswer:
-    return JobsAnswer(jobs=(job_row(_report(), _SERVER),), next="/jobs?after=2026-03-02T09%3A07")
+    return JobsAnswer(
+        jobs=(job_row(_report(), _SERVER),), next=f"/jobs?after=1772442477.412+{EXAMPLE_ID}"
+    )
 
 
 def _report() -> Report:
