@@ -21,7 +21,7 @@ TEXT = PAGE.read_text()
 LINK = re.compile(r"\[`([\w./]+)`\]\(\.\./([\w./]+)\)")
 STORY = TEXT.partition("## The story of one command")[2].partition("\n## ")[0]
 FILES = "## The files\n"
-FIRST = ("webhook", "bot/web/__init__.py")
+FIRST = ("webhook", "bot/web/webhook.py")
 
 
 def named_in(path: str) -> set[str]:

@@ -3,10 +3,13 @@ kind above it."""
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import pkgutil
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +20,7 @@ from bot.adapters.git.process import DiskFull
 from bot.errors import AskerError, Cancelled, LimitReached, OutsideError, SetupError, TinyGenError
 from bot.jobs.engine.outcome import dump_outcome, load_outcome, outcome_of
 from bot.types.serialization import Json
+from tests import ROOT
 
 
 def kinds() -> list[type[TinyGenError]]:
@@ -77,6 +81,27 @@ def test_every_error_is_of_one_of_the_three_families() -> None:
 def test_the_docstring_of_the_errors_draws_all_of_them() -> None:
     drawn = set((errors.__doc__ or "").replace("├── ", " ").replace("└── ", " ").split())
     assert {kind.__name__ for kind in kinds() if kind.__module__ == "bot.errors"} <= drawn
+
+
+def texts_of(path: Path) -> Iterator[str]:
+    """The strings of a module, without its docstrings."""
+    tree = ast.parse(path.read_text())
+    told = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in told:
+            yield node.value
+
+
+def test_only_the_words_of_a_thread_tell_somebody_to_write_a_comment() -> None:
+    """All other words may reach a caller of the API. A setting's description is the operator's."""
+    commanding = re.compile(r"(?<!refs)/tinygen(?![\w./])|\bComment (?:on|in|under)\b")
+    named = {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "bot").rglob("*.py")
+        if any(commanding.search(text) for text in texts_of(path))
+    }
+    assert "bot/thread/render.py" in named
+    assert {path for path in named if not path.startswith("bot/thread/")} == {"bot/config.py"}
 
 
 def test_a_full_disk_is_told_as_what_it_is() -> None:

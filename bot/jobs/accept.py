@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 
-from bot.errors import BadRequest, TinyGenError
+from bot.errors import TinyGenError
 from bot.job_lines import log_ended
 from bot.jobs.cancel import cancel, is_deleted, withdraw
 from bot.jobs.ci_fixes import claim_failed_check, with_failures
@@ -33,6 +33,7 @@ from bot.jobs.progress import ProgressReporter, run_reporting_errors
 from bot.jobs.task.outsiders import with_author_permissions
 from bot.jobs.thread_jobs import latest_in_thread, open_in_thread
 from bot.jobs.workflows import RUN, RunRequest, run_id
+from bot.thread.commands import unreadable
 from bot.thread.comments import review_commands, with_commands
 from bot.thread.render import Where, checklist, render_help, render_status_line
 from bot.types import SILENT, WORK, Failure, Job, Report, ReviewComment
@@ -121,7 +122,7 @@ def _accept(context: JobContext, job: Job, reporter: ProgressReporter) -> None:
     if job.source != "run":
         reporter.acknowledge()
     if job.command.problem:
-        raise BadRequest(job.command.problem, next_step="`/tinygen help` shows all commands.")
+        raise unreadable(job.command)
     if job.command.verb in WORK:
         _queue(context, job, reporter, authorization)
     else:

@@ -20,6 +20,7 @@ from bot.jobs.policy import JobContext, Refusal, authorize, with_policy
 from bot.jobs.thread_jobs import opener
 from bot.thread.ci_logs import fingerprint, outside_cause, tail_of
 from bot.thread.markdown.quote import code_span
+from bot.thread.render import MEND_CHECK
 from bot.types import Command, FailedCheck, Job, Report
 from bot.types.characters import escape_unseen
 from bot.types.serialization import Codec, codec_of
@@ -37,7 +38,6 @@ _PROMPT = (
     " test, loosen or silence no check, and change no dependency, lock file, workflow or rule of"
     " review: such a fix is not used."
 )
-_NEXT_STEP = "Mend it by hand, or say what to do: `/tinygen PROMPT`."
 
 _log = structlog.get_logger()
 
@@ -119,7 +119,7 @@ def call_person(context: JobContext, job: Job) -> str:
 
 def _given_up(context: JobContext, job: Job, message: str) -> Unworkable:
     called = call_person(context, job)
-    return Unworkable(message, next_step=f"{_NEXT_STEP} {called}".strip())
+    return Unworkable(message, next_step=f"{MEND_CHECK} {called}".strip())
 
 
 def attempt_note(check: FailedCheck) -> str:

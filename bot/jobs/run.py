@@ -11,7 +11,6 @@ import structlog
 from bot.change.repository import Instructions, prepare_task, read_instructions
 from bot.change.solve import NOTHING_YET, solve
 from bot.errors import (
-    BadRequest,
     Cancelled,
     Conflict,
     ImagesRefused,
@@ -39,7 +38,7 @@ from bot.jobs.task.images import ImageLoader
 from bot.jobs.task.outsiders import REQUEST, merged
 from bot.jobs.thread_jobs import latest, lineage
 from bot.jobs.workflows import RunRequest
-from bot.thread.history import is_request
+from bot.thread.history import is_request, nothing_to_repeat
 from bot.thread.render import render_outsiders_refusal, render_reflection
 from bot.thread.settings import find_misplaced
 from bot.types import Job, Message, Mode, Outsider, Prompt, Reply, Report, Solution, Task, Usage
@@ -164,10 +163,7 @@ class _Run:
             "find request", lambda: latest(self._context, self._job, is_request), MAYBE_REPORT
         )
         if earlier is None:
-            raise BadRequest(
-                "There is no earlier request in this thread.",
-                next_step="Say what to do: `/tinygen PROMPT`.",
-            )
+            raise nothing_to_repeat()
         asked = earlier.job
         self._check_may_repeat(asked)
         self._repeats = earlier

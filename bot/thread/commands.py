@@ -15,6 +15,7 @@ from typing import get_args
 
 from markdown_it import MarkdownIt
 
+from bot.errors import BadRequest
 from bot.types import SILENT, Command, Verb
 from bot.types.names import close_names, is_branch_name
 
@@ -89,6 +90,11 @@ def parse_command(body: str) -> Command | None:
         return parse_words(body[found.end() :])
     end = _command_end(body)
     return None if end is None else parse_words(body[end:])
+
+
+def unreadable(command: Command) -> BadRequest:
+    """For a command with a `problem`."""
+    return BadRequest(command.problem, next_step="`/tinygen help` shows all commands.")
 
 
 def parse_words(words: str) -> Command:

@@ -53,6 +53,14 @@ def pull_number(lineage: Sequence[Report]) -> int | None:
     return None
 
 
+def nothing_to_repeat() -> BadRequest:
+    """For a `retry` in a thread without a request."""
+    return BadRequest(
+        "There is no earlier request in this thread.",
+        next_step="Say what to do: `/tinygen PROMPT`.",
+    )
+
+
 def choose_diff(reports: Sequence[Report], asked: Job) -> Report:
     """The report of the diff that an `apply` means: the one that it names or, without a name, the
     newest that its asker asked for, never one that somebody else was shown a moment before.

@@ -13,6 +13,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Literal
 
+from bot.errors import Conflict
 from bot.thread.history import is_undelivered
 from bot.thread.markdown.quote import code_span, fence, neutralize, plain_words, shorten
 from bot.thread.settings import Action
@@ -75,6 +76,12 @@ _CHECKED = (
     " tell, unless a note says otherwise."
 )
 _WITHHELD = "Not in it, to be applied by hand:"
+WAITS = (
+    "it rests on words of people who may not have changes made here, and waits for"
+    " `/tinygen apply`."
+)
+MEND_CHECK = "Mend it by hand, or say what to do: `/tinygen PROMPT`."
+"""What a person can do where a failed check is not mended."""
 _SHOWS = "shows the change as a diff"
 _PUSHES: dict[Where, str] = {
     "issue": "opens a pull request",
@@ -203,7 +210,8 @@ def _headline(report: Report) -> str:
 
 def _failure(failure: Failure, *, is_refused: bool) -> str:
     opening = "**TinyGen** cannot do this." if is_refused else "**TinyGen** could not finish this."
-    retry = " `/tinygen retry` asks the same again." if failure.retryable else ""
+    may_retry = failure.retryable or failure.kind == Conflict.__name__
+    retry = " `/tinygen retry` asks the same again." if may_retry else ""
     message, next_step = neutralize(failure.message), neutralize(failure.next_step)
     return f"{opening} {message} {next_step}{retry}".rstrip()
 

@@ -11,19 +11,26 @@ from typing import Any
 
 from flask import Response
 from flask.json.provider import DefaultJSONProvider
-from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
-from werkzeug.exceptions import ServiceUnavailable
 
-from bot import __version__
 from bot.config import Config
 from bot.errors import SetupError
-from bot.ports import ALIVE_S, SignIn, Workers
+from bot.ports import ALIVE_S, SignIn
 from bot.web import call_log, problems
-from bot.web.callers import Callers, is_local
+from bot.web.callers import Callers
 from bot.web.calls import Calls, add_run, add_try
-from bot.web.jobs import JobLists, Stores, add_changes, add_job_list, add_jobs
+from bot.web.health import add_health
+from bot.web.jobs import (
+    JobIdConverter,
+    JobLists,
+    Stores,
+    add_changes,
+    add_job_list,
+    add_jobs,
+    own_address,
+)
 from bot.web.pages import add_security_headers, clock_time, page, seen
+from bot.web.reference.routes import add_reference
 from bot.web.sessions import Cookies
 from bot.web.sign_in import SignInRoutes, add_sign_in
 from bot.web.webhook import MAX_BODY_BYTES, add_webhook
@@ -44,15 +51,14 @@ def create_app(
         )
     app = OpenAPI(
         "bot",
-        info=Info(title="TinyGen", version=__version__),
-        doc_prefix="/docs",
+        doc_ui=False,
         template_folder="web/pages/templates",
         static_folder="web/pages/static",
         static_url_path="/static",
         validation_error_callback=problems.invalid,
-        validation_error_model=problems.Problem,
     )
     app.json = _JsonProvider(app)
+    app.url_map.converters["job"] = JobIdConverter
     # A body without a Content-Length is cut off here; one byte more shows that it was too long.
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
@@ -73,7 +79,8 @@ def create_app(
     add_changes(app, stores, callers)
     add_sign_in(app, SignInRoutes(config, callers, cookies, stores.status, sign_in))
     _add_home(app, config, stores)
-    _add_health(app, stores.workers, callers, metrics)
+    add_health(app, stores.workers, callers, metrics)
+    add_reference(app, lambda: own_address(config, stores.status))
     return app
 
 
@@ -93,30 +100,6 @@ def _add_home(app: OpenAPI, config: Config, stores: Stores) -> None:
         )
 
 
-def _add_health(
-    app: OpenAPI, workers: Workers, callers: Callers, metrics: Callable[[], bytes]
-) -> None:
-    @app.get("/healthz", doc_ui=False)
-    def healthz() -> dict[str, str]:
-        return {"status": "ok"}
-
-    @app.get("/readyz", doc_ui=False)
-    def readyz() -> dict[str, str | int]:
-        alive = workers.alive(ALIVE_S)
-        if not alive:
-            raise ServiceUnavailable(
-                "No worker was alive within the last minute. Start one, or see its log: commands"
-                " are kept until then."
-            )
-        return {"status": "ready", "workers": len(alive)}
-
-    @app.get("/metrics", doc_ui=False)
-    def show_metrics() -> Response:
-        if not is_local():  # any key will do, and none is needed on this machine
-            callers.require()
-        return Response(metrics(), content_type="text/plain; version=0.0.4; charset=utf-8")
-
-
 def _page_values(callers: Callers, *, has_github: bool) -> dict[str, object]:
     """What every page shows: who is signed in, and how one can be."""
     caller = callers.identify_or_none()
@@ -130,6 +113,8 @@ def _page_values(callers: Callers, *, has_github: bool) -> dict[str, object]:
 
 
 class _JsonProvider(DefaultJSONProvider):
+    sort_keys = False
+
     def loads(self, s: str | bytes, **options: Any) -> Any:
         """ValueError, as for other malformed JSON, also if it is nested too deeply for Python."""
         try:

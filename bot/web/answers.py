@@ -9,112 +9,105 @@ from bot.types import Report, Source, State, StepState
 from bot.types.pages import Spending
 from bot.web.problems import failure_error, problem_error
 
-EXAMPLE_DIFF = """\
-diff --git a/greet.py b/greet.py
---- a/greet.py
-+++ b/greet.py
-@@ -1 +1 @@
--print("hello")
-+print("HELLO")
-"""
-
 
 class RunAnswer(BaseModel):
-    diff: str = Field(
-        description="What `git apply` takes; empty where no change is needed.",
-        examples=[EXAMPLE_DIFF],
-    )
+    diff: str = Field(description="What `git apply` takes; empty where no change is needed.")
 
 
 class Accepted(BaseModel):
-    job: str = Field(
-        description="Its page is /jobs/<job>.", examples=["0b4c9e1f7a3d4c5b8e6f2a1d0c9b8a7f"]
-    )
+    job: str = Field(description="The job's id: ask for it at `/jobs/<id>`.")
 
 
 class StepLine(BaseModel):
+    """A step of a job."""
+
     title: str
     state: StepState
     began_at: str | None = Field(description="ISO 8601, UTC; null if it has not begun.")
 
 
 class UsageSum(BaseModel):
-    model: str | None
+    """What all calls of the model used together."""
+
+    model: str | None = Field(description="Null before the first call.")
     calls: int
     prompt_tokens: int
     completion_tokens: int
-    cached_tokens: int
-    cost_usd: float | None
-    seconds: float
+    cached_tokens: int = Field(description="Those of `prompt_tokens` that the model had cached.")
+    cost_usd: float | None = Field(description="Null where the price is not known.")
+    seconds: float = Field(description="Spent waiting for the model.")
 
 
 class Shown(BaseModel):
+    """Lines of a file that the model was shown."""
+
     path: str
-    start: int
-    end: int
-    why: str
+    start: int = Field(description="The first line, from 1.")
+    end: int = Field(description="The last line.")
+    why: str = Field(description="Why they were chosen.")
 
 
 class Result(BaseModel):
-    diff: str
-    base_sha: str
-    summary: str
-    notes: tuple[str, ...]
+    """The change."""
+
+    diff: str = Field(description="What `git apply` takes; empty where no change is needed.")
+    base_sha: str = Field(description="The commit that the diff is made for.")
+    summary: str = Field(description="In the model's words; its first line is a title.")
+    notes: tuple[str, ...] = Field(description="What could not be done as asked, and why.")
     pull_request_url: str | None
     commit_url: str | None
 
 
 class Links(BaseModel):
-    """Web addresses; null where there is no such thing."""
+    """Addresses of or about the job; null where there is no such thing."""
 
-    self: str
-    diff: str | None
+    self: str = Field(description="A path of this server.")
+    diff: str | None = Field(description="A path of this server.")
     comment: str | None = Field(description="The comment that asked for it.")
     pull_request: str | None
     commit: str | None
 
 
-class JobRow(BaseModel):
+class _JobBase(BaseModel):
     id: str
     state: State
-    source: Source
-    repo: str
-    issue_number: int | None
-    asker: str | None
-    command: str
+    source: Source = Field(description="Where it was asked for; `run` is a direct call.")
+    repo: str = Field(description="As owner/name.")
+    issue_number: int | None = Field(description="Of the issue or pull request; null for a call.")
+    asker: str | None = Field(description="A login, or the name of the key that called.")
+    command: str = Field(description="What was asked for; `solve` is a change.")
     waits_for: str | None = Field(description="What a job waits for that has not ended.")
-    error: str | None
-    tokens: int
-    cost_usd: float | None
-    created_at: str
-    finished_at: str | None
+    error: str | None = Field(description="Why the job failed or was refused, and what to do.")
+    created_at: str = Field(description="ISO 8601, UTC.")
+    finished_at: str | None = Field(description="ISO 8601, UTC; null if it has not ended.")
     links: Links
 
 
-class JobAnswer(BaseModel):
-    id: str
-    state: State
-    source: Source
-    repo: str
-    issue_number: int | None
-    asker: str | None = Field(description="A login, or the name of the key that called.")
-    command: str
+class JobRow(_JobBase):
+    """A job in the list."""
+
+    tokens: int = Field(description="Of all calls of the model.")
+    cost_usd: float | None = Field(description="Null where the price is not known.")
+
+
+class JobAnswer(_JobBase):
+    """A job."""
+
     prompt: str
     steps: tuple[StepLine, ...]
-    waits_for: str | None = Field(description="What a job waits for that has not ended.")
     usage: UsageSum
     shown: tuple[Shown, ...] = Field(description="The lines that the model was shown, and why.")
     reflections: tuple[str, ...] = Field(description="What each review by the model found.")
-    result: Result | None
-    error: str | None
-    created_at: str
-    finished_at: str | None
-    links: Links
+    result: Result | None = Field(description="Null while there is none.")
 
 
 class JobsAnswer(BaseModel):
+    """A page of the list."""
+
     jobs: tuple[JobRow, ...]
-    next: str | None = Field(description="The address of the next page.")
+    next: str | None = Field(
+        description="The address of the next page, a path of this server; null on the last one."
+    )
 
 
 class SpendingRow(BaseModel):

@@ -105,8 +105,7 @@ class Callers:
         caller = self.require()
         if caller.user_id is not None and not caller.is_operator:
             raise Unauthorized(
-                "Only operators and keys may call this. Comment on an issue instead, or send a key"
-                " as `Authorization: Bearer KEY`."
+                "Only operators and keys may call this. Send a key as `Authorization: Bearer KEY`."
             )
         return caller
 

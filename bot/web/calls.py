@@ -8,7 +8,7 @@ import time
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from flask import Response, g, request
 from flask_openapi3.openapi import OpenAPI
@@ -24,7 +24,9 @@ from bot.web import call_log
 from bot.web.answers import Accepted, RunAnswer, diff_answer
 from bot.web.callers import Caller, Callers
 from bot.web.pages import page
-from bot.web.problems import Answers, described, problem_of
+from bot.web.problems import problem_of
+from bot.web.reference.examples import EXAMPLE_DIFF, EXAMPLE_ID
+from bot.web.reference.responses import CHANGES, Answers, located, problems, success
 
 MAX_PROMPT_CHARS = 100_000
 POLL_S = 0.05
@@ -32,13 +34,14 @@ POLL_S = 0.05
 
 
 class RunRequest(BaseModel):
+    """What to change, and where."""
+
     repo_url: Annotated[
         str,
         Field(
             alias="repoUrl",
             max_length=2_000,
-            description="On the GitHub server that TinyGen is set up for.",
-            examples=["https://github.com/octocat/greeter"],
+            description="On the GitHub server that TinyGen is set up for; `/tree/BRANCH` may follow.",
         ),
     ]
     prompt: Annotated[
@@ -48,7 +51,6 @@ class RunRequest(BaseModel):
             max_length=MAX_PROMPT_CHARS,
             pattern=r"\S",
             description="What to change.",
-            examples=["Greet in capital letters."],
         ),
     ]
     ref: Annotated[
@@ -57,7 +59,6 @@ class RunRequest(BaseModel):
             min_length=1,
             max_length=200,
             description="Branch or commit; the default branch without it.",
-            examples=["main"],
         ),
     ] = None
 
@@ -121,9 +122,16 @@ class Calls:
 
 def add_run(app: OpenAPI, calls: Calls, callers: Callers) -> None:
     answers: Answers = {
-        "200": RunAnswer,
-        "202": Accepted,
-        **described(400, 401, 404, 409, 413, 415, 422, 429, 502, 503, 504),
+        "200": success(RunAnswer, "The diff.", {"diff": EXAMPLE_DIFF}, "Location"),
+        "202": success(
+            Accepted,
+            "The job was accepted: ask for it at `Location`.",
+            {"job": EXAMPLE_ID},
+            "Location",
+            "Preference-Applied",
+        ),
+        **problems(400, 401, 413, 415),
+        **located(problems(404, 409, 422, 429, 502, 503, 504)),
     }
 
     @app.before_request
@@ -133,21 +141,30 @@ def add_run(app: OpenAPI, calls: Calls, callers: Callers) -> None:
             callers.require_runner()
             callers.check_form()
 
-    @app.post("/run", summary="The diff for a prompt", responses=answers)
-    def run(body: RunRequest) -> tuple[dict[str, str], int, dict[str, str]]:
+    @app.post(
+        "/run",
+        tags=[CHANGES],
+        operation_id="run",
+        summary="The diff for a prompt",
+        description=(
+            "Waits for the diff, which takes a minute or so. With `Prefer: respond-async` it does"
+            " not wait: the answer names the job to ask for. Nothing is pushed."
+        ),
+        responses=answers,
+    )
+    def run(body: RunRequest) -> Any:
         job = calls.new_job(body, callers.require_runner())
-        headers = {"Location": f"/jobs/{job.id}"}
         if _prefers_async():
             calls.accept(job)
-            return {"job": job.id}, 202, headers | {"Preference-Applied": "respond-async"}
-        g.location = headers["Location"]
-        return diff_answer(calls.accept_and_wait(job)), 200, headers
+            return {"job": job.id}, 202, {"Preference-Applied": "respond-async"}
+        return diff_answer(calls.accept_and_wait(job))
 
     @app.after_request
     def add_location(response: Response) -> Response:
-        """Also to the problem that a job ended with: its page says more."""
-        if "location" in g:
-            response.headers.setdefault("Location", g.location)
+        """Where the job was accepted; also to the problem that it ended with, as its page says
+        more."""
+        if request.path == "/run" and "job" in g:
+            response.headers["Location"] = f"/jobs/{g.job}"
         return response
 
 

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from flask import Response, request
 from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel, Field
+from werkzeug.routing import BaseConverter
 
 from bot.config import Config
 from bot.errors import BadRequest
@@ -25,7 +26,6 @@ from bot.types.quota import DAY_S
 from bot.types.serialization import REPORT
 from bot.web import call_log
 from bot.web.answers import (
-    EXAMPLE_DIFF,
     Accepted,
     JobAnswer,
     JobRow,
@@ -40,7 +40,9 @@ from bot.web.callers import Caller, Callers
 from bot.web.calls import cancellation, repetition, see_other
 from bot.web.pages import page, wants_html
 from bot.web.pages.job_page import actions_for, job_values
-from bot.web.problems import described, problem_error
+from bot.web.problems import problem_error
+from bot.web.reference.examples import EXAMPLE_DIFF, EXAMPLE_ID, example_job, example_list
+from bot.web.reference.responses import JOBS, KEY_OR_LINK, problems, success, with_page
 
 MAX_ROWS = 100
 SPENDING_DAYS = 30
@@ -66,10 +68,16 @@ class JobPath(BaseModel):
         str,
         Field(
             pattern=r"^[A-Za-z0-9-]{1,64}$",
-            description="As `/run` and the webhook answer it.",
-            json_schema_extra={"example": "0b4c9e1f7a3d4c5b8e6f2a1d0c9b8a7f"},
+            description="The job's id, as the answer that accepted it has it.",
+            json_schema_extra={"example": EXAMPLE_ID},
         ),
     ]
+
+
+class JobIdConverter(BaseConverter):
+    """An id holds no dot, so that `/jobs/<id>` does not take the methods of `/jobs/<id>.diff`."""
+
+    regex = r"[^/.]+"
 
 
 class ListQuery(BaseModel):
@@ -82,12 +90,6 @@ class ListQuery(BaseModel):
     )
     after: Annotated[str, Field(max_length=200)] = Field(
         default="", description="Where a page begins: see `next` of the page before."
-    )
-
-
-class LinkQuery(BaseModel):
-    key: Annotated[str, Field(max_length=200)] = Field(
-        default="", description="The signature of a link that a comment carries."
     )
 
 
@@ -104,13 +106,9 @@ class Overview:
 
 _DIFF: dict[str, object] = {
     "description": "What `git apply` takes at the base commit; empty where no change is needed.",
-    "content": {
-        "text/x-diff": {
-            "schema": {"type": "string"},
-            "example": EXAMPLE_DIFF,
-        }
-    },
+    "content": {"text/x-diff": {"schema": {"type": "string"}, "example": EXAMPLE_DIFF}},
 }
+_ENDED = "The job has ended: done. There is nothing to cancel."
 
 
 class JobLists:
@@ -161,8 +159,25 @@ class JobLists:
 def add_job_list(app: OpenAPI, lists: JobLists, callers: Callers) -> None:
     @app.get(
         "/jobs",
+        tags=[JOBS],
+        operation_id="listJobs",
         summary="The newest jobs",
-        responses={"200": JobsAnswer, **described(400, 401, 422, 503)},
+        description="The jobs that the key asked for, the newest first; an operator's key sees all.",
+        responses={
+            "200": with_page(
+                success(JobsAnswer, "A page of the list.", example_list().model_dump())
+            ),
+            **problems(
+                400,
+                401,
+                422,
+                503,
+                details={
+                    400: "That is not a repository's name. Write it as owner/name.",
+                    422: "limit: Input should be less than or equal to 100. Mend that field.",
+                },
+            ),
+        },
     )
     def job_list(query: ListQuery) -> Any:
         caller = callers.require()
@@ -187,22 +202,33 @@ def add_jobs(app: OpenAPI, config: Config, stores: Stores, callers: Callers) -> 
         return callers.check_may_read(stores.reports.load(job_id), job_id)
 
     @app.get(
-        "/jobs/<job_id>",
+        "/jobs/<job:job_id>",
+        tags=[JOBS],
+        operation_id="getJob",
         summary="A job as it stands",
-        responses={"200": JobAnswer, **described(401, 404, 422, 503)},
+        description="Ask again until `state` is `done`, `failed`, `cancelled` or `refused`.",
+        security=KEY_OR_LINK,
+        responses={
+            "200": with_page(success(JobAnswer, "The job.", example_job().model_dump())),
+            **problems(401, 404, 502, 503, 504),
+        },
     )
-    def job(path: JobPath, query: LinkQuery) -> Any:  # noqa: ARG001 - documents the parameter
+    def job(path: JobPath) -> Any:
         report = find(path.job_id)
         if not wants_html():
             return job_answer(report, config.github_server_url).model_dump()
         return _job_page(config, stores, callers, report)
 
     @app.get(
-        "/jobs/<job_id>.diff",
+        "/jobs/<job:job_id>.diff",
+        tags=[JOBS],
+        operation_id="getDiff",
         summary="A job's diff as text",
-        responses={"200": _DIFF, **described(401, 404, 422, 503)},
+        description="As bytes that `git apply` takes; 404 while there is none.",
+        security=KEY_OR_LINK,
+        responses={"200": _DIFF, **problems(401, 404, 502, 503, 504)},
     )
-    def job_diff(path: JobPath, query: LinkQuery) -> Response:  # noqa: ARG001
+    def job_diff(path: JobPath) -> Response:
         return Response(diff_bytes(find(path.job_id)), content_type="text/x-diff; charset=utf-8")
 
 
@@ -219,22 +245,28 @@ def add_changes(app: OpenAPI, stores: Stores, callers: Callers) -> None:
         return report
 
     @app.delete(
-        "/jobs/<job_id>",
+        "/jobs/<job:job_id>",
+        tags=[JOBS],
+        operation_id="cancelJob",
         summary="Stops a job",
-        responses={"202": Accepted, **described(400, 401, 404, 422, 503)},
+        description="The job ends as `cancelled` after its present step.",
+        responses={
+            "202": success(Accepted, "It will be stopped.", {"job": EXAMPLE_ID}, "Location"),
+            **problems(400, 401, 404, 502, 503, 504, details={400: _ENDED}),
+        },
     )
     def delete_job(path: JobPath) -> tuple[dict[str, str], int, dict[str, str]]:
         report = find_to_change(path.job_id)
         call_log.accept(stores.inbox, cancellation(report, callers.require()))
         return {"job": report.job.id}, 202, {"Location": f"/jobs/{report.job.id}"}
 
-    @app.post("/jobs/<job_id>/cancel", doc_ui=False)
+    @app.post("/jobs/<job:job_id>/cancel", doc_ui=False)
     def cancel_job(path: JobPath) -> Response:
         report = find_to_change(path.job_id)
         call_log.accept(stores.inbox, cancellation(report, callers.require()))
         return see_other(f"/jobs/{report.job.id}")
 
-    @app.post("/jobs/<job_id>/retry", doc_ui=False)
+    @app.post("/jobs/<job:job_id>/retry", doc_ui=False)
     def retry_job(path: JobPath) -> Response:
         report = find_to_change(path.job_id)
         again = repetition(report, callers.require())

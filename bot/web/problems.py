@@ -5,12 +5,11 @@ from __future__ import annotations
 
 import math
 from http import HTTPStatus
-from typing import Any
 
 import structlog
 from flask import Flask, Response, current_app, request
 from gunicorn.http.errors import NoMoreData, ParseException
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from werkzeug.exceptions import HTTPException
 
 from bot.errors import DatabaseFailed, LimitReached, TinyGenError
@@ -29,25 +28,26 @@ STATUS_OF = {
 """The status for an error, by the name of its class. A failure of another class is 502 if it may be
 retried, else 422."""
 
-_DETAILS = {
+DETAILS = {
     404: "There is nothing at this address; /docs/ lists what is.",
     405: "This address does not take that method; the Allow header says which it takes.",
     413: "The body is larger than 25 MB. Send less.",
     415: "Send the body as application/json.",
+    500: "TinyGen met a fault of its own. Its operator finds the cause in the log.",
 }
+"""What to do, by the status."""
 
 MAX_DISCARDED_BYTES = 50 * 1024 * 1024
-Answers = dict[str | int | HTTPStatus, type[BaseModel] | dict[Any, Any] | None]
 
 _log = structlog.get_logger()
 
 
 class Problem(BaseModel):
-    """https://www.rfc-editor.org/rfc/rfc9457"""
+    """An error (RFC 9457)."""
 
-    title: str
-    status: int
-    detail: str
+    title: str = Field(description="The status in words.")
+    status: int = Field(description="The status of the answer.")
+    detail: str = Field(description="What happened, and what to do.")
 
 
 class Unauthorized(HTTPException):
@@ -65,15 +65,6 @@ def register(app: Flask) -> None:
     app.register_error_handler(NoMoreData, _unreadable_problem)
     app.register_error_handler(TinyGenError, _tinygen_problem)
     app.register_error_handler(Exception, _unexpected_problem)
-
-
-def described(*statuses: int) -> Answers:
-    """These statuses for the API's OpenAPI document, which has `Problem` among its schemas."""
-    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {
-        str(status): {"description": HTTPStatus(status).phrase, "content": content}
-        for status in statuses
-    }
 
 
 def problem_error(status: int, detail: str) -> HTTPException:
@@ -137,7 +128,7 @@ def _http_problem(error: HTTPException) -> Response | HTTPException:
         _discard_body()
     detail = error.description
     if not isinstance(error, Unauthorized | NoSuchJob):
-        detail = _DETAILS.get(code, detail)
+        detail = DETAILS.get(code, detail)
     response = _problem(code, detail or HTTPStatus(code).description)
     allowed = getattr(error, "valid_methods", None)
     if allowed:
@@ -175,4 +166,4 @@ def _tinygen_problem(error: TinyGenError) -> Response:
 
 def _unexpected_problem(error: Exception) -> Response:
     _log.error("a request met a fault of TinyGen's own", path=request.path, exc_info=error)
-    return _problem(500, "TinyGen met a fault of its own. Its operator finds the cause in the log.")
+    return _problem(500, DETAILS[500])

@@ -16,6 +16,7 @@ from tests.polling import poll
 
 THREADS = 2
 LIMIT_S = 1.0
+LARGE_BYTES = 2_000_000
 SERVER = f"""
 import os, sys
 from bot.app import build_database, build_stores
@@ -26,7 +27,7 @@ from bot.web import create_app
 http_server.READ_S = http_server.WRITE_S = {LIMIT_S}
 config = load_config(os.environ, None)
 database = build_database(config)
-app = create_app(config, build_stores(database), lambda: b"")
+app = create_app(config, build_stores(database), lambda: bytes({LARGE_BYTES}))
 http_server.Server(config, app).run()
 """
 
@@ -64,8 +65,8 @@ def answer(port: int, head: bytes, body: bytes = b"") -> bytes:
         return b""
 
 
-LARGE = b"GET /docs/swagger/js/swagger-ui-bundle.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
-"""Over a megabyte, for anybody."""
+LARGE = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
+"""Answered with LARGE_BYTES."""
 CHUNKED = (
     b"POST /webhook HTTP/1.1\r\nTransfer-Encoding: chunked\r\nX-Hub-Signature-256: sha256="
     + b"0" * 64

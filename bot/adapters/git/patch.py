@@ -293,5 +293,5 @@ def _conflict(paths: list[str]) -> Conflict:
     more = f" and {more_count} more" if more_count > 0 else ""
     return Conflict(
         f"The branch has changed since, and the change no longer goes with it in: {listed}{more}.",
-        next_step="`/tinygen retry` makes the change anew, from the present files.",
+        next_step="Ask again: the change is then made anew, from the present files.",
     )

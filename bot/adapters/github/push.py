@@ -194,7 +194,7 @@ class GitDatabase:
 
 def _branch_moved(push: Push) -> BranchMoved:
     message = f"The branch {push.branch} moved while TinyGen worked on {push.base_sha[:12]}."
-    step = "Ask again (`/tinygen retry`): the work then starts from the newer commit."
+    step = "Ask again: the work then starts from the newer commit."
     return BranchMoved(message, next_step=step)
 
 

@@ -26,6 +26,7 @@ from bot.jobs.policy import JobContext
 from bot.jobs.progress import ProgressReporter
 from bot.thread.markdown.quote import code_span
 from bot.thread.render import (
+    WAITS,
     fits_comment,
     render_commit_message,
     render_mode_note,
@@ -45,10 +46,6 @@ adds it.
 https://docs.github.com/en/apps/creating-github-apps/registering-a-github-app/choosing-permissions-for-a-github-app"""
 WORKFLOWS_WITHHELD = (
     "The change of workflow files is delivered as a diff: the App lacks the workflows permission."
-)
-WAITS = (
-    "it rests on words of people who may not have changes made here, and waits for"
-    " `/tinygen apply`."
 )
 MAX_REBASES = 3
 """How often a change is rebased because its branch moved during the delivery."""

@@ -1,0 +1,46 @@
+"""`/docs/`: the API's description, its page, and its Postman collection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from flask import Response
+from flask_openapi3.openapi import OpenAPI
+
+from bot.web.pages import page
+from bot.web.reference.description import describe
+from bot.web.reference.postman import FILE_NAME, postman_collection
+from bot.web.reference.views import operation_views, prose, schema_views
+
+
+def add_reference(app: OpenAPI, address: Callable[[], str]) -> None:
+    """`address` gives this server's, as callers reach it. The routes that are added later are not
+    described."""
+
+    @cache
+    def description() -> dict[str, Any]:
+        return describe(app)
+
+    @app.get("/docs/", doc_ui=False)
+    def docs() -> Response:
+        described = description()
+        return page(
+            "reference.html",
+            info=prose(described["info"]["description"]),
+            tags=described["tags"],
+            operations=operation_views(described, address()),
+            schemas=schema_views(described),
+            address=address(),
+            collection_name=FILE_NAME,
+        )
+
+    @app.get("/docs/openapi.json", doc_ui=False)
+    def openapi() -> dict[str, Any]:
+        return description()
+
+    @app.get(f"/docs/{FILE_NAME}", doc_ui=False)
+    def collection() -> tuple[dict[str, Any], dict[str, str]]:
+        headers = {"Content-Disposition": f'attachment; filename="{FILE_NAME}"'}
+        return postman_collection(description(), address()), headers
