@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from bot.thread.render import render_outsiders_note
 from bot.types import Report, Source, State, StepState
-from bot.types.pages import Spending
+from bot.types.pages import AppStatus, Spending
 from bot.web.problems import failure_error, problem_error
 
 
@@ -101,15 +101,6 @@ class JobAnswer(_JobBase):
     result: Result | None = Field(description="Null while there is none.")
 
 
-class JobsAnswer(BaseModel):
-    """A page of the list."""
-
-    jobs: tuple[JobRow, ...]
-    next: str | None = Field(
-        description="The address of the next page, a path of this server; null on the last one."
-    )
-
-
 class SpendingRow(BaseModel):
     name: str
     requests: int
@@ -119,12 +110,47 @@ class SpendingRow(BaseModel):
     cost_usd: float | None
 
 
-class SpendingAnswer(BaseModel):
-    since: str
+class Spent(BaseModel):
+    """What the requests used, the most first; by day, the newest first."""
+
+    since: str = Field(description="ISO 8601, UTC.")
     day: tuple[SpendingRow, ...]
     repo: tuple[SpendingRow, ...]
-    person: tuple[SpendingRow, ...]
+    person: tuple[SpendingRow, ...] = Field(description="A direct call has the name of none.")
     model: tuple[SpendingRow, ...]
+
+
+class DeadDelivery(BaseModel):
+    """A delivery of GitHub's that was never taken."""
+
+    delivery: str
+    event: str
+    action: str | None
+    status: int = Field(description="Of our answer to the last attempt; 0 if there was none.")
+    tried_at: str
+
+
+class Overview(BaseModel):
+    """What an operator sees above the list."""
+
+    states: dict[State, int] = Field(description="How many jobs are in each state.")
+    workers: int = Field(description="How many were alive within the last minute.")
+    paused: str | None = Field(description="Why no new work begins; null if it begins.")
+    log_rows_waiting: int = Field(description="Rows that the log at Supabase has not taken yet.")
+    dead_deliveries: tuple[DeadDelivery, ...] | None = Field(
+        description="The newest ones; null if GitHub was not asked yet."
+    )
+    spent: Spent
+
+
+class JobsAnswer(BaseModel):
+    """A page of the list."""
+
+    jobs: tuple[JobRow, ...]
+    next: str | None = Field(description="The address of the next page; null on the last.")
+    overview: Overview | None = Field(
+        description="For operators, on the first page; null for all others."
+    )
 
 
 def diff_answer(report: Report) -> dict[str, str]:
@@ -207,6 +233,21 @@ def spending_rows(spent: tuple[Spending, ...]) -> tuple[SpendingRow, ...]:
             cost_usd=each.cost_usd,
         )
         for each in spent
+    )
+
+
+def dead_deliveries(app: AppStatus | None) -> tuple[DeadDelivery, ...] | None:
+    if app is None:
+        return None
+    return tuple(
+        DeadDelivery(
+            delivery=each.guid,
+            event=each.event,
+            action=each.action,
+            status=each.status,
+            tried_at=each.delivered_at,
+        )
+        for each in app.dead
     )
 
 

@@ -21,16 +21,17 @@ from bot.ports import ALIVE_S, Conversations, Inbox, Listing, Outbox, Reports, S
 from bot.thread.page_links import sign_link
 from bot.types import Report, State
 from bot.types.names import REPO_NAME
-from bot.types.pages import AppStatus, GroupBy, JobFilter, JobList
+from bot.types.pages import GroupBy, JobFilter, JobList
 from bot.types.quota import DAY_S
 from bot.types.serialization import REPORT
 from bot.web import call_log
 from bot.web.answers import (
     Accepted,
     JobAnswer,
-    JobRow,
     JobsAnswer,
-    SpendingAnswer,
+    Overview,
+    Spent,
+    dead_deliveries,
     diff_bytes,
     job_answer,
     job_row,
@@ -93,17 +94,6 @@ class ListQuery(BaseModel):
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Overview:
-    """What the operator sees above the list."""
-
-    counts: dict[State, int]
-    worker_count: int
-    paused: str | None
-    rows_waiting: int
-    app: AppStatus | None
-
-
 _DIFF: dict[str, object] = {
     "description": "What `git apply` takes at the base commit; empty where no change is needed.",
     "content": {"text/x-diff": {"schema": {"type": "string"}, "example": EXAMPLE_DIFF}},
@@ -133,27 +123,30 @@ class JobLists:
             ) from None
 
     def answer(self, query: ListQuery, caller: Caller) -> JobsAnswer:
-        page = self.page(query, caller)
-        return JobsAnswer(jobs=self.rows(page), next=next_page_url(query, page) or None)
+        found = self.page(query, caller)
+        is_overview_due = caller.is_operator and not query.after
+        return JobsAnswer(
+            jobs=tuple(job_row(each, self._config.github_server_url) for each in found.reports),
+            next=next_page_url(query, found) or None,
+            overview=self._overview() if is_overview_due else None,
+        )
 
-    def rows(self, page: JobList) -> tuple[JobRow, ...]:
-        return tuple(job_row(each, self._config.github_server_url) for each in page.reports)
+    def _overview(self) -> Overview:
+        stores = self._stores
+        return Overview(
+            states=dict(stores.listing.counts()),
+            workers=len(stores.workers.alive(ALIVE_S)),
+            paused=stores.reports.paused(),
+            log_rows_waiting=len(stores.outbox),
+            dead_deliveries=dead_deliveries(stores.status.app()),
+            spent=self._spent(days_ago(SPENDING_DAYS)),
+        )
 
-    def spending(self, since: str) -> SpendingAnswer:
+    def _spent(self, since: str) -> Spent:
         rows = {
             by: spending_rows(self._stores.listing.spending(by, since)) for by in get_args(GroupBy)
         }
-        return SpendingAnswer(since=since, **rows)
-
-    def overview(self) -> Overview:
-        stores = self._stores
-        return Overview(
-            dict(stores.listing.counts()),
-            len(stores.workers.alive(ALIVE_S)),
-            stores.reports.paused(),
-            len(stores.outbox),
-            stores.status.app(),
-        )
+        return Spent(since=since, **rows)
 
 
 def add_job_list(app: OpenAPI, lists: JobLists, callers: Callers) -> None:
@@ -180,21 +173,10 @@ def add_job_list(app: OpenAPI, lists: JobLists, callers: Callers) -> None:
         },
     )
     def job_list(query: ListQuery) -> Any:
-        caller = callers.require()
+        answer = lists.answer(query, callers.require())
         if not wants_html():
-            return lists.answer(query, caller).model_dump()
-        found = lists.page(query, caller)
-        overview = lists.overview() if caller.is_operator else None
-        spent = lists.spending(days_ago(SPENDING_DAYS)) if caller.is_operator else None
-        return page(
-            "jobs.html",
-            jobs=lists.rows(found),
-            next_url=next_page_url(query, found),
-            query=query,
-            overview=overview,
-            spent=spent,
-            form_token=callers.form_token(),
-        )
+            return answer.model_dump()
+        return page("jobs.html", found=answer, query=query, form_token=callers.form_token())
 
 
 def add_jobs(app: OpenAPI, config: Config, stores: Stores, callers: Callers) -> None:

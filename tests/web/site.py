@@ -134,9 +134,13 @@ class Site:
             "TINYGEN_PUBLIC_URL": HOST,
             **(settings or {}),
         }
+        stores = memory_stores(
+            self.inbox, self.reports, self.workers, self.conversations, self.status
+        )
+        self.listing = stores.listing
         self.app = create_app(
             load_config(given, env_file=None),
-            memory_stores(self.inbox, self.reports, self.workers, self.conversations, self.status),
+            stores,
             lambda: b"",
             self.sign_ins,
         )

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from bot.thread.render import STEPS
-from bot.types import Command, Job, Report, ShownFile, Step, Target, Usage
+from bot.types import Command, Job, Report, ShownFile, State, Step, Target, Usage
 from bot.types.snapshot import FileStat, Patch
-from bot.web.answers import JobAnswer, JobsAnswer, job_answer, job_row
+from bot.web.answers import (
+    JobAnswer,
+    JobsAnswer,
+    Overview,
+    SpendingRow,
+    Spent,
+    job_answer,
+    job_row,
+)
 
 EXAMPLE_ID = "0b4c9e1f7a3d4c5b8e6f2a1d0c9b8a7f"
 EXAMPLE_REQUEST = {
@@ -33,8 +43,31 @@ def example_job() -> JobAnswer:
 
 
 def example_list() -> JobsAnswer:
+    job = job_row(_report(), _SERVER)
+    used = SpendingRow(
+        name="2026-03-02",
+        requests=1,
+        calls=2,
+        prompt_tokens=2_310,
+        completion_tokens=148,
+        cost_usd=0.0058,
+    )
+    overview = Overview(
+        states=dict.fromkeys(get_args(State), 0) | {"done": 1},
+        workers=1,
+        paused=None,
+        log_rows_waiting=0,
+        dead_deliveries=(),
+        spent=Spent(
+            since="2026-02-01T00:00:00+00:00",
+            day=(used,),
+            repo=(used.model_copy(update={"name": job.repo}),),
+            person=(used.model_copy(update={"name": ""}),),
+            model=(used.model_copy(update={"name": "gpt-4.1"}),),
+        ),
+    )
     return JobsAnswer(
-        jobs=(job_row(_report(), _SERVER),), next=f"/jobs?after=1772442477.412+{EXAMPLE_ID}"
+        jobs=(job,), next=f"/jobs?after=1772442477.412+{EXAMPLE_ID}", overview=overview
     )
 
 
