@@ -139,6 +139,11 @@ def test_a_call_that_failed_is_a_warning_with_its_path(web: Web, lines: list[Any
     assert line["path"] == "/jobs/<job_id>"
 
 
+def test_the_wait_for_the_first_worker_is_no_failed_call(web: Web, lines: list[Any]) -> None:
+    assert web.client.get("/readyz").status_code == 503
+    assert lines == []
+
+
 def test_a_delivery_that_cannot_be_stored_is_a_warning(web: Web, lines: list[Any]) -> None:
     web.inbox.is_away = True
     assert web.deliver(COMMENT).status_code == 503

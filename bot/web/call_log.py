@@ -22,6 +22,7 @@ from bot.web.callers import Caller
 LINES, WITHIN_S = 5, 60.0
 MAX_NAME_CHARS = 64
 _NO_NAME_CHARACTER = re.compile(r"[^\w.:,-]", re.ASCII)
+_CONVERTER = re.compile(r"<\w+:")
 _STARTING = frozenset({"/run", "/try"})
 _REFUSALS = frozenset({403, 404, 429})
 """Of a call that would start a job. Where one was accepted, the same status tells of its end."""
@@ -45,7 +46,8 @@ def register(app: Flask) -> None:
         elif path in _STARTING and status in _REFUSALS and "job" not in g:
             caller: Caller | None = g.get("caller")
             _log.info("refused", status=status, path=path, caller=caller.name if caller else None)
-        elif status > 500:  # the handler of a fault of our own writes its error
+        elif status > 500 and path != "/readyz":  # which is asked while there is no worker yet
+            # The handler of a fault of our own (500) writes its error.
             told = {"job": g.job} if "job" in g else {}
             failed.write("warning", "a call failed", status=status, path=_route(), **told)
         return response
@@ -85,7 +87,7 @@ def _address() -> dict[str, str]:
 
 def _route() -> str:
     """The path as it is declared, without the caller's words."""
-    return request.url_rule.rule if request.url_rule else "unknown"
+    return _CONVERTER.sub("<", request.url_rule.rule) if request.url_rule else "unknown"
 
 
 def _shortened(name: str) -> str:
