@@ -168,7 +168,7 @@ def test_a_branch_that_moved_meanwhile_is_left_alone(installed: InstalledApp) ->
     other = installed.repo.git.commit({"other": b"other"}, branch="topic")
     with pytest.raises(OutsideError, match="branch topic moved") as caught:
         change.push()
-    assert "retry" in caught.value.next_step
+    assert "Ask again" in caught.value.next_step
     assert installed.repo.git.branch("topic") == other
 
 
