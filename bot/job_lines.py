@@ -13,7 +13,8 @@ import bot.errors
 from bot.errors import AskerError, TinyGenError
 from bot.types import Failure, Job, Report
 
-_QUOTED = re.compile(r"`[^`]*`|\([^()]*\)|\"[^\"]*\"|“[^”]*”")
+_QUOTED = re.compile(r"`[^`]*+(?:`|\Z)|\([^()]*+(?:\)|\Z)|\"[^\"]*+(?:\"|\Z)|“[^”]*+(?:”|\Z)")
+"""A quotation without an end goes on to the end of the text."""
 
 _log = structlog.get_logger()
 
