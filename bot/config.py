@@ -219,7 +219,8 @@ class Config(BaseModel):
     operators: tuple[str, ...] = _setting(
         "TINYGEN_OPERATORS",
         (),
-        "Comma-separated logins of people who, signed in by GitHub, see and cancel all jobs.",
+        "Comma-separated people who, signed in by GitHub, see and cancel all jobs: by the id that"
+        " GitHub gives a person or, less safely, by LOGIN, which may pass to another.",
     )
     run_wait_s: Count = _setting(
         "TINYGEN_RUN_WAIT_SECONDS", 600, "How long /run waits for its diff before it answers 504."

@@ -335,6 +335,9 @@ class SignIn(Protocol):
     def finish(self, redirect_uri: str, code: str, verifier: str) -> Person:
         """Who the code is for. NotPermitted if GitHub does not take it."""
 
+    def login(self, token: str) -> str | None:
+        """The login of the token's person now; None if the token is no longer valid."""
+
     def permission(self, token: str, repository_id: int) -> Permission | None:
         """What the token's person may do in the repository; None if the token is no longer
         valid."""
@@ -345,6 +348,11 @@ class StatusBoard(Protocol):
 
     def signing_key(self) -> bytes:
         """32 random bytes, the same in every process."""
+
+    def end_session(self, session_id: str, until: float) -> None:
+        """Remembers until then, in seconds since 1970, that the session of a browser has ended."""
+
+    def is_session_ended(self, session_id: str) -> bool: ...
 
     def app(self) -> AppStatus | None:
         """The App as it was last seen; None if it never was."""

@@ -216,9 +216,16 @@ class MemoryStatus:
     def __init__(self) -> None:
         self.last_app: AppStatus | None = None
         self.last_check: Check | None = None
+        self.ended: set[str] = set()
 
     def signing_key(self) -> bytes:
         return b"k" * 32
+
+    def end_session(self, session_id: str, until: float) -> None:
+        self.ended.add(session_id)
+
+    def is_session_ended(self, session_id: str) -> bool:
+        return session_id in self.ended
 
     def app(self) -> AppStatus | None:
         return self.last_app

@@ -93,9 +93,15 @@ def _decompress(received: bytes, decompressor: zlib._Decompress | None) -> Itera
         received = decompressor.unconsumed_tail
 
 
-def bound_time(client: httpx.Client, *, clock: Callable[[], float] = time.monotonic) -> None:
+def bound_time(
+    client: httpx.Client,
+    *,
+    max_s: float | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
     """Limits each exchange of the client, from the first byte of the request to the last byte of
-    the answer, to six of its read timeouts. Then httpx.WriteTimeout or httpx.ReadTimeout is raised.
+    the answer, to `max_s`; without it, to six of its read timeouts. Then httpx.WriteTimeout or
+    httpx.ReadTimeout is raised.
 
     The read timeout alone does not suffice: it starts again with each byte, and with each interim
     answer (1xx), of which a server may send any number. The backend is set in private attributes,
@@ -104,11 +110,11 @@ def bound_time(client: httpx.Client, *, clock: Callable[[], float] = time.monoto
     """
     if client.timeout.read is None:
         raise ValueError("The client has no read timeout to be bounded by.")
-    max_s = client.timeout.read * _MAX_READ_TIMEOUTS
+    limit_s = client.timeout.read * _MAX_READ_TIMEOUTS if max_s is None else max_s
     for transport in (client._transport, *client._mounts.values()):
         if isinstance(transport, httpx.HTTPTransport):
             pool = transport._pool
-            pool._network_backend = _TimedBackend(pool._network_backend, max_s, clock)
+            pool._network_backend = _TimedBackend(pool._network_backend, limit_s, clock)
 
 
 class _TimedBackend(httpcore.NetworkBackend):

@@ -22,7 +22,9 @@ from bot.errors import NotPermitted, OutsideError, TimedOut
 from bot.types import Permission
 from bot.types.pages import Person, SignInStart
 
-_TIMEOUT_S = 5.0
+_TIMEOUT_S = 3.0
+_MAX_S = 4.0
+"""Of one exchange with GitHub: a thread of the web part waits for it."""
 _MAX_ANSWER_BYTES = 1 << 20
 _TRY_AGAIN = "Try again in a moment."
 
@@ -76,18 +78,25 @@ class GitHubSignIn:
                     code=code,
                     code_verifier=verifier,
                 )
-            except OAuth2Error:
+            except OAuth2Error as error:
+                if error.error == "incorrect_client_credentials":
+                    raise OutsideError(
+                        "GitHub does not take this App's client secret.",
+                        next_step="Its operator mends GITHUB_CLIENT_ID and GITHUB_CLIENT_SECRET.",
+                    ) from None
                 raise NotPermitted(
                     "GitHub does not take this sign-in.", next_step="Sign in again."
                 ) from None
             token = _Token.model_validate(answer).access_token
-            about = self._get(http, "/user", token)
-            if about.status_code != 200:
-                raise OutsideError(
-                    f"GitHub answered {about.status_code} about you.", next_step=_TRY_AGAIN
-                )
-            account = _Account.model_validate_json(about.content)
+            account = self._account(http, token)
+        if account is None:
+            raise NotPermitted("GitHub does not take this sign-in.", next_step="Sign in again.")
         return Person(account.id, account.login, token)
+
+    def login(self, token: str) -> str | None:
+        with _http() as http, _named_errors():
+            account = self._account(http, token)
+        return account.login if account else None
 
     def permission(self, token: str, repository_id: int) -> Permission | None:
         with _http() as http, _named_errors():
@@ -109,6 +118,17 @@ class GitHubSignIn:
             (held.triage, "triage"),
         )
         return next((name for is_held, name in names if is_held), "read")
+
+    def _account(self, http: httpx.Client, token: str) -> _Account | None:
+        """None if the token is not valid."""
+        about = self._get(http, "/user", token)
+        if about.status_code == 401:
+            return None
+        if about.status_code != 200:
+            raise OutsideError(
+                f"GitHub answered {about.status_code} about you.", next_step=_TRY_AGAIN
+            )
+        return _Account.model_validate_json(about.content)
 
     def _get(self, http: httpx.Client, path: str, token: str) -> httpx.Response:
         return http.get(
@@ -137,7 +157,7 @@ def _http() -> httpx.Client:
         headers={"Accept-Encoding": ACCEPT_ENCODING, "User-Agent": "tinygen"},
         event_hooks={"response": [bound_body(_MAX_ANSWER_BYTES)]},
     )
-    bound_time(client)
+    bound_time(client, max_s=_MAX_S)
     return client
 
 

@@ -202,13 +202,16 @@ def kind_of(command: Command) -> str:
 
 def authorize(context: JobContext, job: Job) -> Authorization | Refusal:
     """Whether the job's asker may have it done, and under which settings."""
-    if job.source != "run" and (job.actor_is_bot or job.actor is None):
+    is_persons = job.source != "run" or job.trigger == "page"
+    if job.command.verb == "cancel" and not is_persons:
+        return Authorization()  # who sent it may stop that job; GitHub may be away
+    if is_persons and (job.actor_is_bot or job.actor is None):
         return Refusal(BOTS_MAY_NOT, covers="")
     if is_denied(job, context.policy.denied):
         return Refusal(DENIED, covers="")
     authorization = _read_settings(context, job)
     settings = authorization.settings
-    if job.source != "run" and job.actor is not None:
+    if is_persons and job.actor is not None:
         permission = context.github(job.target).permission(job.actor)
         action = action_of(job.command, settings.mode or context.policy.mode)
         allowed = allowed_actions(permission, settings, context.policy.min_permission)

@@ -39,6 +39,7 @@ from bot.jobs.task.outsiders import REQUEST, merged
 from bot.jobs.thread_jobs import latest, lineage
 from bot.jobs.workflows import RunRequest
 from bot.thread.history import is_request, nothing_to_repeat
+from bot.thread.page_links import without_signatures
 from bot.thread.render import render_outsiders_refusal, render_reflection
 from bot.thread.settings import find_misplaced
 from bot.types import Job, Message, Mode, Outsider, Prompt, Reply, Report, Solution, Task, Usage
@@ -159,9 +160,7 @@ class _Run:
     def _repeat(self) -> None:
         """Gives this job the command of the thread's last request. It keeps its own id, and starts
         from where that request started."""
-        earlier = self._engine.step(
-            "find request", lambda: latest(self._context, self._job, is_request), MAYBE_REPORT
-        )
+        earlier = self._engine.step("find request", self._find_request, MAYBE_REPORT)
         if earlier is None:
             raise nothing_to_repeat()
         asked = earlier.job
@@ -178,6 +177,20 @@ class _Run:
             mode=asked.command.mode or self._policy.mode,
             rests_on=merged(earlier.rests_on, askers),
         )
+
+    def _find_request(self) -> Report | None:
+        """The request to repeat: the one that a page names, else the last of the thread."""
+        named_id, here = self._job.command.prompt, self._job.target
+        named = self._context.reports.load(named_id) if named_id else None
+        if named is None or named.job.command.verb == "retry":
+            return latest(self._context, self._job, is_request)
+        there = named.job.target
+        is_here = (there.repository_key, there.issue_number, there.reply_to) == (
+            here.repository_key,
+            here.issue_number,
+            here.reply_to,
+        )
+        return named if is_here and is_request(named) else None
 
     def _check_may_repeat(self, asked: Job) -> None:
         """A failed `apply` may be repeated only by somebody who may give `apply`: their approval is
@@ -307,7 +320,10 @@ class _Run:
 
     def _reply(self, prompt: Prompt) -> Reply:
         """The prompt is sent without our secrets, and without images that the model refused."""
-        messages = [replace(part, text=self._context.clean(part.text)) for part in prompt.messages]
+        messages = [
+            replace(part, text=self._context.clean(without_signatures(part.text)))
+            for part in prompt.messages
+        ]
         if self._images.are_refused:
             messages = [replace(part, images=()) for part in messages]
         sent = replace(prompt, messages=tuple(messages))

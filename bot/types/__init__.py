@@ -22,7 +22,7 @@ from bot.types.source_names import NameReader, read_no_names
 
 Mode = Literal["diff", "pr"]
 Source = Literal["comment", "review_comment", "run"]
-Trigger = Literal["comment", "review", "label", "assignment", "failed check", "call"]
+Trigger = Literal["comment", "review", "label", "assignment", "failed check", "call", "page"]
 State = Literal["queued", "running", "done", "failed", "cancelled", "refused"]
 StepState = Literal["waiting", "running", "done", "failed"]
 Verb = Literal["solve", "apply", "retry", "cancel", "status", "help", "withdraw", "forget"]

@@ -7,6 +7,7 @@ that a delivery costs a signature, a small parse and one committed row.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from flask import Response
@@ -33,6 +34,7 @@ from bot.web.pages import add_security_headers, clock_time, page, seen
 from bot.web.reference.routes import add_reference
 from bot.web.sessions import Cookies
 from bot.web.sign_in import SignInRoutes, add_sign_in
+from bot.web.waits import Waits
 from bot.web.webhook import MAX_BODY_BYTES, add_webhook
 
 
@@ -67,17 +69,19 @@ def create_app(
     app.after_request(add_security_headers)
     problems.register(app)
     call_log.register(app)
-    cookies = Cookies(stores.status.signing_key)
-    callers = Callers(config, cookies, stores.status, sign_in)
-    calls = Calls(config, stores.inbox, stores.reports)
+    # The key never changes, so the database need not be asked again.
+    cookies = Cookies(cache(stores.status.signing_key), config.public_url)
+    waits = Waits(config.web_threads)
+    callers = Callers(config, cookies, stores.status, sign_in, waits)
+    calls = Calls(config, stores.inbox, stores.reports, waits)
     app.context_processor(lambda: _page_values(callers, has_github=sign_in is not None))
     add_webhook(app, config, stores.inbox)
     add_run(app, calls, callers)
     add_try(app, calls, callers)
     add_job_list(app, JobLists(config, stores), callers)
-    add_jobs(app, config, stores, callers)
+    add_jobs(app, config, stores, callers, cookies.key)
     add_changes(app, stores, callers)
-    add_sign_in(app, SignInRoutes(config, callers, cookies, stores.status, sign_in))
+    add_sign_in(app, SignInRoutes(config, callers, cookies, stores.status, sign_in, waits))
     _add_home(app, config, stores)
     add_health(app, stores.workers, callers, metrics)
     add_reference(app, lambda: own_address(config, stores.status))

@@ -3,8 +3,9 @@
 - An operator sees and may do everything: a key that reads all, a login of TINYGEN_OPERATORS, or a
   program on this machine where no key is set.
 - A program with one of several TINYGEN_API_KEYS has the jobs that it asked for.
-- A person who signed in by GitHub sees the jobs of the repositories that they may read there, and
-  may stop and repeat their own, and those of repositories where they have TINYGEN_MIN_PERMISSION.
+- A person who signed in by GitHub sees the jobs of the repositories that they may read there now, and
+  may stop and repeat their own, and those of repositories where they have TINYGEN_MIN_PERMISSION. The
+  worker asks once more, by the repository's own settings.
 - Whoever holds the signed link in a job's comment sees that job.
 """
 
@@ -16,22 +17,28 @@ import ipaddress
 import re
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 
 from flask import g, request
 
 from bot.config import Config
-from bot.errors import OutsideError
+from bot.errors import TinyGenError
 from bot.ports import SignIn, StatusBoard
-from bot.thread.page_links import PARAMETER, is_link_valid
+from bot.thread.page_links import PARAMETER, Scope, is_link_valid
 from bot.types import PERMISSIONS, Permission, Report
 from bot.web.problems import NoSuchJob, Unauthorized
-from bot.web.sessions import Cookies, Session
+from bot.web.sessions import SESSION_S, Cookies, Session
+from bot.web.waits import Waits
 
-PROXY_HEADERS = frozenset(
-    {"forwarded", "via", "x-real-ip", "x-client-ip", "cf-connecting-ip", "true-client-ip"}
+T = TypeVar("T")
+
+PROXY_HEADERS = re.compile(
+    r"forwarded|via|x-(?:original-)?forwarded-.*|x-real-ip|x-client-ip|true-client-ip"
+    r"|(?:cf|fly|ngrok|tailscale|x-envoy)-.*"
 )
+"""What proxies and tunnels add to a request, by their names in lower case."""
 _LOOPBACK_HOST = re.compile(
     r"(?:localhost|127(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}|\[::1\])(?::\d{1,5})?",
     re.ASCII | re.IGNORECASE,
@@ -43,8 +50,11 @@ mistaken for one."""
 FORM_FIELD = "form_token"
 FORM_HEADER = "X-Form-Token"
 PERMISSION_S = 60.0
-"""How long GitHub's answer about a person's permission is used again."""
-MAX_PERMISSIONS = 10_000
+LOGIN_S = 300.0
+"""How long GitHub's answers about a person's permission and login are used again."""
+MAX_ANSWERS = 10_000
+TOO_MANY = "Too many people are being looked up."
+LOOK_AGAIN = "Load the page again in a few seconds."
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +68,8 @@ class Caller:
     """That asks GitHub in the person's name."""
     session_id: str = "local"
     """Of a browser, for the tokens in its forms."""
+    is_named_by_header: bool = False
+    """By a key in this request's own header, which no page of another site can send."""
 
     @property
     def key(self) -> str:
@@ -65,15 +77,40 @@ class Caller:
         return self.name if self.user_id is None else str(self.user_id)
 
 
+class _Memory(Generic[T]):
+    """Remembers up to MAX_ANSWERS answers, each for `keep_s`. Safe for use by several threads."""
+
+    def __init__(self, keep_s: float) -> None:
+        self._keep_s = keep_s
+        self._lock = threading.Lock()
+        self._answers: dict[str, tuple[float, T]] = {}
+
+    def get(self, key: str) -> T | None:
+        with self._lock:
+            found = self._answers.get(key)
+        return found[1] if found and time.monotonic() < found[0] else None
+
+    def put(self, key: str, answer: T) -> None:
+        with self._lock:
+            if len(self._answers) >= MAX_ANSWERS:
+                self._answers.clear()
+            self._answers[key] = (time.monotonic() + self._keep_s, answer)
+
+
 class Callers:
     def __init__(
-        self, config: Config, cookies: Cookies, status: StatusBoard, sign_in: SignIn | None
+        self,
+        config: Config,
+        cookies: Cookies,
+        status: StatusBoard,
+        sign_in: SignIn | None,
+        waits: Waits,
     ) -> None:
-        self._config, self._cookies = config, cookies
+        self._config, self._cookies, self._waits = config, cookies, waits
         self._status, self._sign_in = status, sign_in
         self._operators = {login.lower() for login in config.operators}
-        self._permissions: dict[tuple[str, int], tuple[float, Permission]] = {}
-        self._lock = threading.Lock()
+        self._permissions: _Memory[Permission] = _Memory(PERMISSION_S)
+        self._logins: _Memory[str] = _Memory(LOGIN_S)
 
     def identify(self) -> Caller | None:
         """The caller of this request; None if it says nothing about itself. Unauthorized if it sends
@@ -113,7 +150,7 @@ class Callers:
         """For what changes something: Unauthorized unless the request has a key, or carries the
         token of the session's forms and comes from a page of this host."""
         caller = self.require()
-        if request.headers.get("Authorization"):
+        if caller.is_named_by_header:
             return
         if is_foreign_origin():
             raise Unauthorized("This form was sent from another site. Open it here, and send it.")
@@ -131,14 +168,14 @@ class Callers:
         """The caller whose key it is."""
         return self._by_digest(hashlib.sha256(given.encode()).hexdigest())
 
-    def check_may_read(self, report: Report | None, job_id: str) -> Report:
-        """The report, if this request may read it. NoSuchJob otherwise, so that nobody learns which
-        ids exist; Unauthorized if signing in may help."""
-        link = request.args.get(PARAMETER, "")
-        if link and is_link_valid(self._status.signing_key(), job_id, link, time.time()):
-            caller = self.identify_or_none()
+    def check_may_read(self, report: Report | None, job_id: str, *scopes: Scope) -> Report:
+        """The report, if this request may read it: with a link of one of the scopes, or by its
+        caller. NoSuchJob otherwise, so that nobody learns which ids exist; Unauthorized if signing
+        in may help."""
+        if self.has_link(job_id, *scopes):
             if report is not None:
                 return report
+            caller = self.identify_or_none()
         else:
             caller = self.require()
         if report is not None and caller is not None and self._may_read(caller, report):
@@ -148,28 +185,48 @@ class Callers:
             " accepted it."
         )
 
+    def has_link(self, job_id: str, *scopes: Scope) -> bool:
+        """Whether the request carries a valid link to the job, of one of the scopes."""
+        link = request.args.get(PARAMETER, "")
+        if not link:
+            return False
+        key, now = self._cookies.key(), time.time()
+        return any(is_link_valid(key, job_id, link, now, scope) for scope in scopes)
+
     def identify_or_none(self) -> Caller | None:
+        """Also None if it cannot be known now."""
         try:
             return self.identify()
-        except Unauthorized:
+        except (Unauthorized, TinyGenError):
             return None
 
     def may_change(self, report: Report) -> bool:
-        """Whether the caller may stop the job or have it done again."""
+        """Whether the caller may stop the job or have it done again. Of a direct call, only whoever
+        may make one."""
         caller = self.identify_or_none()
-        if caller is None:
-            return False
-        if caller.is_operator or report.job.asker_key == caller.key:
-            return True
+        if caller is None or caller.is_operator:
+            return caller is not None
+        is_own = report.job.asker_key == caller.key
+        if caller.user_id is None or report.job.source == "run":
+            return is_own and caller.user_id is None
         try:
             held = self._permission(caller, report)
-        except (OutsideError, Unauthorized):  # whoever may read the page still reads it
+        except (TinyGenError, Unauthorized):  # whoever may read the page still reads it
             return False
-        return PERMISSIONS.index(held) >= PERMISSIONS.index(self._config.min_permission)
+        least = PERMISSIONS.index(self._config.min_permission)
+        return held != "none" and (is_own or PERMISSIONS.index(held) >= least)
+
+    def end_session(self) -> None:
+        """Ends the session of this request for good, wherever its cookie is."""
+        session = self._cookies.session()
+        if session is not None:
+            self._status.end_session(session.id, time.time() + SESSION_S)
 
     def _may_read(self, caller: Caller, report: Report) -> bool:
-        if caller.is_operator or report.job.asker_key == caller.key:
+        if caller.is_operator:
             return True
+        if caller.user_id is None:
+            return report.job.asker_key == caller.key
         return self._permission(caller, report) != "none"
 
     def _permission(self, caller: Caller, report: Report) -> Permission:
@@ -177,32 +234,45 @@ class Callers:
         repository_id = report.job.target.repository_id
         if self._sign_in is None or not caller.token or repository_id is None:
             return "none"
-        key, now = (caller.session_id, repository_id), time.monotonic()
-        with self._lock:
-            until, known = self._permissions.get(key, (0.0, "none"))
-        if now < until:
+        key = f"{caller.session_id} {repository_id}"
+        known = self._permissions.get(key)
+        if known is not None:
             return known
-        held = self._sign_in.permission(caller.token, repository_id)
+        with self._waits.one(TOO_MANY, next_step=LOOK_AGAIN):
+            held = self._sign_in.permission(caller.token, repository_id)
         if held is None:
             raise Unauthorized("Your sign-in is no longer valid. Sign in again at /login.")
-        with self._lock:
-            if len(self._permissions) >= MAX_PERMISSIONS:
-                self._permissions.clear()
-            self._permissions[key] = (now + PERMISSION_S, held)
+        self._permissions.put(key, held)
         return held
 
+    def _is_operator(self, session: Session) -> bool:
+        """Whether the person is an operator: by the id, or by the login that GitHub has for the token
+        now, since after a rename another person may take a login."""
+        if str(session.user_id) in self._operators:
+            return True
+        if session.login.lower() not in self._operators or self._sign_in is None:
+            return False
+        login = self._logins.get(session.id)
+        if login is None:
+            try:
+                with self._waits.one(TOO_MANY, next_step=LOOK_AGAIN):
+                    login = self._sign_in.login(session.token) or ""
+            except TinyGenError:  # an operator's rights are not given on trust
+                return False
+            self._logins.put(session.id, login)
+        return login.lower() in self._operators
+
     def _identify(self) -> Caller | None:
-        header = request.headers.get("Authorization", "")
-        if header:
-            scheme, _, rest = header.partition(" ")
-            caller = self.by_key(rest.strip()) if scheme.lower() == "bearer" else None
-            if caller is None and self._has_keys():
+        scheme, _, rest = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() == "bearer":  # another scheme is a proxy's business
+            caller = self.by_key(rest.strip())
+            if caller is not None:
+                return replace(caller, is_named_by_header=True)
+            if self._has_keys():
                 raise Unauthorized(
                     "Send one of TINYGEN_API_KEYS or TINYGEN_OPERATOR_KEYS as `Authorization:"
                     " Bearer KEY`."
                 )
-            if caller is not None:
-                return caller
         session = self._session()
         if session is not None:
             return session
@@ -212,7 +282,7 @@ class Callers:
 
     def _session(self) -> Caller | None:
         session = self._cookies.session()
-        if session is None:
+        if session is None or self._status.is_session_ended(session.id):
             return None
         if session.key_digest:
             found = self._by_digest(session.key_digest)
@@ -226,7 +296,7 @@ class Callers:
             return None
         return Caller(
             session.login,
-            session.login.lower() in self._operators,
+            self._is_operator(session),
             session.user_id,
             session.token,
             session.id,
@@ -255,7 +325,7 @@ def is_local(*, with_own_pages: bool = False) -> bool:
     in a browser, which sends an Origin, or a Host of its own if it uses DNS rebinding.
     `with_own_pages`: a page of this host is no stranger."""
     names = {name.lower() for name, _ in request.headers}
-    if any(name.startswith("x-forwarded-") or name in PROXY_HEADERS for name in names):
+    if any(PROXY_HEADERS.fullmatch(name) for name in names):
         return False
     if not _LOOPBACK_HOST.fullmatch(request.headers.get("Host", "")):
         return False

@@ -3,7 +3,7 @@ repeating jobs from their pages."""
 
 from __future__ import annotations
 
-import threading
+import hashlib
 import time
 import uuid
 from dataclasses import replace
@@ -15,7 +15,7 @@ from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel, Field, ValidationError
 
 from bot.config import Config
-from bot.errors import BadRequest, LimitReached, NotPermitted, TimedOut, TinyGenError
+from bot.errors import BadRequest, NotPermitted, TimedOut, TinyGenError
 from bot.ports import Inbox, Reports
 from bot.types import FINAL_STATES, Command, Job, Report, Target
 from bot.types.names import is_branch_name, is_denied, read_repo_url
@@ -27,8 +27,10 @@ from bot.web.pages import page
 from bot.web.problems import problem_of
 from bot.web.reference.examples import EXAMPLE_DIFF, EXAMPLE_ID
 from bot.web.reference.responses import CHANGES, Answers, located, problems, success
+from bot.web.waits import Waits
 
 MAX_PROMPT_CHARS = 100_000
+WAIT_OTHERWISE = "Call with `Prefer: respond-async`, or again in a few seconds."
 POLL_S = 0.05
 """The interval at which a waiting /run looks for its report."""
 
@@ -64,10 +66,9 @@ class RunRequest(BaseModel):
 
 
 class Calls:
-    def __init__(self, config: Config, inbox: Inbox, reports: Reports) -> None:
+    def __init__(self, config: Config, inbox: Inbox, reports: Reports, waits: Waits) -> None:
         self._config, self._inbox, self._reports = config, inbox, reports
-        # At most half of the threads wait for a diff, so that the others can take webhooks.
-        self._waiters = threading.BoundedSemaphore(max(1, config.web_threads // 2))
+        self._waits = waits
 
     def new_job(self, asked: RunRequest, caller: Caller) -> Job:
         """The job for a request, not yet accepted. An error of `bot.errors` if it may not be."""
@@ -97,16 +98,9 @@ class Calls:
 
     def accept_and_wait(self, job: Job) -> Report:
         """The job's last report. LimitReached if too many wait; TimedOut if it takes too long."""
-        if not self._waiters.acquire(blocking=False):
-            raise LimitReached(
-                "Too many callers wait for a diff.",
-                next_step="Call with `Prefer: respond-async`, or again in a few seconds.",
-            )
-        try:
+        with self._waits.one("Too many callers wait for a diff.", next_step=WAIT_OTHERWISE):
             call_log.accept(self._inbox, job)
             return self._wait(job.id)
-        finally:
-            self._waiters.release()
 
     def _wait(self, job_id: str) -> Report:
         deadline = time.monotonic() + self._config.run_wait_s
@@ -196,13 +190,22 @@ def add_try(app: OpenAPI, calls: Calls, callers: Callers) -> None:
 
 
 def cancellation(report: Report, caller: Caller) -> Job:
-    """The job that asks the workers to stop this one, as `/tinygen cancel` does; BadRequest if it
-    has ended."""
+    """The job that asks the workers to stop this one; BadRequest if it has ended. For a person who
+    is neither its asker nor an operator, the repository's own settings decide, as for `/tinygen
+    cancel`."""
     if report.state in FINAL_STATES:
         raise BadRequest(
             f"The job has ended: {report.state}.", next_step="There is nothing to cancel."
         )
-    return _call(Command("cancel", report.job.id), report.job.target.repo, caller)
+    job = report.job
+    stop = _call(Command("cancel", job.id), job.target.repo, caller)
+    if caller.is_operator or caller.user_id is None or job.asker_key == caller.key:
+        return stop
+    # Not the thread itself: nothing is to be written there.
+    where = Target(
+        job.target.repo, job.target.installation_id, repository_id=job.target.repository_id
+    )
+    return replace(stop, target=where, trigger="page")
 
 
 def is_repeatable(report: Report) -> bool:
@@ -212,21 +215,44 @@ def is_repeatable(report: Report) -> bool:
     return report.state in ("failed", "cancelled")
 
 
-def repetition(report: Report, caller: Caller) -> Job:
+def repetition(report: Report, caller: Caller, job_id: str = "") -> Job:
     """The same job again, as a new one; BadRequest if it cannot be repeated. In a thread it gets a
-    comment of its own. A person who repeats it is its asker then, and must have the permission for
-    it."""
+    comment of its own.
+
+    For an operator or a key it is its asker's as before. For any other person it is what `/tinygen
+    retry` is: the person's own command, about words that may be another's.
+    """
     if not is_repeatable(report):
         raise BadRequest(
             f"The job is {report.state}.",
             next_step="What failed or was stopped can be tried again.",
         )
     again = replace(
-        report.job, id=uuid.uuid4().hex, delivery_id=None, event_key="", received_at=now_text()
+        report.job,
+        id=job_id or uuid.uuid4().hex,
+        delivery_id=None,
+        event_key="",
+        received_at=now_text(),
     )
-    if caller.user_id is not None:
-        again = replace(again, actor=caller.name, actor_id=caller.user_id)
-    return again
+    if caller.user_id is None or caller.is_operator:
+        return again
+    return replace(
+        again,
+        command=Command("retry", report.job.id),
+        actor=caller.name,
+        actor_id=caller.user_id,
+        trigger="page",
+        remarks=(),
+        check=None,
+        edited_of=None,
+    )
+
+
+def repetition_id(report: Report, caller: Caller) -> str:
+    """The id of the job that this caller's repetition is: the same at the second press of a
+    button."""
+    text = f"{report.job.id} again for {caller.key}"
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def _call(command: Command, repo: str, caller: Caller) -> Job:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, get_args
@@ -18,7 +19,7 @@ from werkzeug.routing import BaseConverter
 from bot.config import Config
 from bot.errors import BadRequest
 from bot.ports import ALIVE_S, Conversations, Inbox, Listing, Outbox, Reports, StatusBoard, Workers
-from bot.thread.page_links import sign_link
+from bot.thread.page_links import PARAMETER, Scope, sign_link
 from bot.types import Report, State
 from bot.types.names import REPO_NAME
 from bot.types.pages import GroupBy, JobFilter, JobList
@@ -28,6 +29,7 @@ from bot.web import call_log
 from bot.web.answers import (
     Accepted,
     JobAnswer,
+    JobRow,
     JobsAnswer,
     Overview,
     Spent,
@@ -38,7 +40,7 @@ from bot.web.answers import (
     spending_rows,
 )
 from bot.web.callers import Caller, Callers
-from bot.web.calls import cancellation, repetition, see_other
+from bot.web.calls import cancellation, repetition, repetition_id, see_other
 from bot.web.pages import page, wants_html
 from bot.web.pages.job_page import actions_for, job_values
 from bot.web.problems import problem_error
@@ -48,7 +50,7 @@ from bot.web.reference.responses import JOBS, KEY_OR_LINK, problems, success, wi
 MAX_ROWS = 100
 SPENDING_DAYS = 30
 DIFF_LINK_S = 3_600.0
-"""How long the address in a page's `git apply` command is valid at least."""
+"""How long the address in a page's `git apply` command is valid at least, twice that at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +128,17 @@ class JobLists:
         found = self.page(query, caller)
         is_overview_due = caller.is_operator and not query.after
         return JobsAnswer(
-            jobs=tuple(job_row(each, self._config.github_server_url) for each in found.reports),
+            jobs=tuple(self._row(each, caller) for each in found.reports),
             next=next_page_url(query, found) or None,
             overview=self._overview() if is_overview_due else None,
         )
+
+    def _row(self, report: Report, caller: Caller) -> JobRow:
+        """A person may have lost the repository since: of an error, which may quote it, the job's
+        page tells."""
+        row = job_row(report, self._config.github_server_url)
+        is_trusted = caller.is_operator or caller.user_id is None
+        return row if is_trusted else row.model_copy(update={"error": None})
 
     def _overview(self) -> Overview:
         stores = self._stores
@@ -179,9 +188,15 @@ def add_job_list(app: OpenAPI, lists: JobLists, callers: Callers) -> None:
         return page("jobs.html", found=answer, query=query, form_token=callers.form_token())
 
 
-def add_jobs(app: OpenAPI, config: Config, stores: Stores, callers: Callers) -> None:
-    def find(job_id: str) -> Report:
-        return callers.check_may_read(stores.reports.load(job_id), job_id)
+def add_jobs(
+    app: OpenAPI,
+    config: Config,
+    stores: Stores,
+    callers: Callers,
+    signing_key: Callable[[], bytes],
+) -> None:
+    def find(job_id: str, *scopes: Scope) -> Report:
+        return callers.check_may_read(stores.reports.load(job_id), job_id, *scopes)
 
     @app.get(
         "/jobs/<job:job_id>",
@@ -196,10 +211,10 @@ def add_jobs(app: OpenAPI, config: Config, stores: Stores, callers: Callers) -> 
         },
     )
     def job(path: JobPath) -> Any:
-        report = find(path.job_id)
+        report = find(path.job_id, "page")
         if not wants_html():
             return job_answer(report, config.github_server_url).model_dump()
-        return _job_page(config, stores, callers, report)
+        return _job_page(config, stores, callers, signing_key(), report)
 
     @app.get(
         "/jobs/<job:job_id>.diff",
@@ -211,7 +226,8 @@ def add_jobs(app: OpenAPI, config: Config, stores: Stores, callers: Callers) -> 
         responses={"200": _DIFF, **problems(401, 404, 502, 503, 504)},
     )
     def job_diff(path: JobPath) -> Response:
-        return Response(diff_bytes(find(path.job_id)), content_type="text/x-diff; charset=utf-8")
+        report = find(path.job_id, "page", "diff")
+        return Response(diff_bytes(report), content_type="text/x-diff; charset=utf-8")
 
 
 def add_changes(app: OpenAPI, stores: Stores, callers: Callers) -> None:
@@ -251,34 +267,38 @@ def add_changes(app: OpenAPI, stores: Stores, callers: Callers) -> None:
     @app.post("/jobs/<job:job_id>/retry", doc_ui=False)
     def retry_job(path: JobPath) -> Response:
         report = find_to_change(path.job_id)
-        again = repetition(report, callers.require())
+        caller = callers.require()
+        again = repetition(report, caller, repetition_id(report, caller))
         call_log.accept(stores.inbox, again)
         return see_other(f"/jobs/{again.id}")
 
 
-def _job_page(config: Config, stores: Stores, callers: Callers, report: Report) -> Response:
+def _job_page(
+    config: Config, stores: Stores, callers: Callers, key: bytes, report: Report
+) -> Response:
     """The page; 304 if the browser has it as it is."""
     job_id = report.job.id
-    may_change = callers.may_change(report)
+    may_change, form_token = callers.may_change(report), callers.form_token()
     turn_count = stores.conversations.count(job_id)
-    caller = callers.identify_or_none()
-    link_age = int(time.time() / (DIFF_LINK_S / 2))
-    shown = [REPORT.dump(report), turn_count, may_change, caller.name if caller else "", link_age]
+    # A link opens nothing for longer than it does itself.
+    until = (int(time.time() / DIFF_LINK_S) + 2) * DIFF_LINK_S
+    has_link = callers.has_link(job_id, "page")
+    signature = request.args[PARAMETER] if has_link else sign_link(key, job_id, until, "diff")
+    shown = [REPORT.dump(report), turn_count, may_change, form_token, signature]
     tag = hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:32]
     if request.if_none_match.contains_weak(tag):
         response = Response(status=304)
     else:
-        key = stores.status.signing_key()
         response = page(
             "job.html",
             200,
             **job_values(
                 report,
                 stores.conversations.of(job_id),
-                actions_for(report, may_change=may_change, form_token=callers.form_token()),
+                actions_for(report, may_change=may_change, form_token=form_token),
                 server_url=config.github_server_url,
                 address=own_address(config, stores.status),
-                signature=sign_link(key, job_id, time.time() + 2 * DIFF_LINK_S),
+                signature=signature,
                 conversations_kept=config.keep_conversations,
             ),
         )

@@ -15,6 +15,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet, InvalidToken
 from flask import Response, request
@@ -52,8 +53,9 @@ class PendingSignIn:
 class Cookies:
     """Reads and sets the cookies. `key` gives the installation's secret key, 32 bytes."""
 
-    def __init__(self, key: Callable[[], bytes]) -> None:
-        self._key = key
+    def __init__(self, key: Callable[[], bytes], public_url: str | None = None) -> None:
+        self.key = key
+        self._public = urlsplit(public_url or "")
 
     def session(self) -> Session | None:
         return self._read("session", Session, SESSION_S)
@@ -62,7 +64,7 @@ class Cookies:
         self._set(response, "session", session, SESSION_S)
 
     def end_session(self, response: Response) -> None:
-        _delete(response, "session")
+        self._delete(response, "session")
 
     def pending(self) -> PendingSignIn | None:
         return self._read("sign_in", PendingSignIn, SIGN_IN_S)
@@ -71,7 +73,7 @@ class Cookies:
         self._set(response, "sign_in", pending, SIGN_IN_S)
 
     def end_pending(self, response: Response) -> None:
-        _delete(response, "sign_in")
+        self._delete(response, "sign_in")
 
     def form_token(self, session_id: str) -> str:
         """What a form of this session must carry, so that no page of another site can send it."""
@@ -81,7 +83,7 @@ class Cookies:
         return hmac.compare_digest(self.form_token(session_id).encode(), token.encode())
 
     def _read(self, name: str, kind: type[T], max_age_s: int) -> T | None:
-        sealed = request.cookies.get(_name(name), "")
+        sealed = request.cookies.get(self._name(name), "")
         if not sealed:
             return None
         try:
@@ -94,33 +96,35 @@ class Cookies:
     def _set(self, response: Response, name: str, value: object, max_age_s: int) -> None:
         text = json.dumps(asdict(value))  # type: ignore[call-overload]
         response.set_cookie(
-            _name(name),
+            self._name(name),
             self._seal(name).encrypt(text.encode()).decode(),
             max_age=max_age_s,
             httponly=True,
-            secure=_is_secure(),
+            secure=self._is_secure(),
             samesite="Lax",
         )
+
+    def _delete(self, response: Response, name: str) -> None:
+        response.delete_cookie(
+            self._name(name), secure=self._is_secure(), httponly=True, samesite="Lax"
+        )
+
+    def _name(self, name: str) -> str:
+        """A browser takes `__Host-` from a secure page of this very host alone."""
+        return f"__Host-tinygen-{name}" if self._is_secure() else f"tinygen-{name}"
+
+    def _is_secure(self) -> bool:
+        """Whether the browser came by https: as the proxy says, or because the public address is."""
+        proto = request.headers.get("X-Forwarded-Proto", "").partition(",")[0].strip().lower()
+        is_public = request.host.lower() == self._public.netloc.lower()
+        return (proto or (self._public.scheme if is_public else request.scheme)) == "https"
 
     def _seal(self, purpose: str) -> Fernet:
         return Fernet(base64.urlsafe_b64encode(self._derived(purpose)))
 
     def _derived(self, purpose: str) -> bytes:
-        return hmac.new(self._key(), purpose.encode(), hashlib.sha256).digest()
+        return hmac.new(self.key(), purpose.encode(), hashlib.sha256).digest()
 
 
 def new_session_id() -> str:
     return secrets.token_urlsafe(16)
-
-
-def _is_secure() -> bool:
-    return request.headers.get("X-Forwarded-Proto", request.scheme) == "https"
-
-
-def _name(name: str) -> str:
-    """A browser takes `__Host-` from a secure page of this very host alone."""
-    return f"__Host-tinygen-{name}" if _is_secure() else f"tinygen-{name}"
-
-
-def _delete(response: Response, name: str) -> None:
-    response.delete_cookie(_name(name), secure=_is_secure(), httponly=True, samesite="Lax")

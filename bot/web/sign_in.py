@@ -12,12 +12,13 @@ from flask_openapi3.openapi import OpenAPI
 from bot.config import Config
 from bot.errors import BadRequest, NotFound, NotPermitted
 from bot.ports import SignIn, StatusBoard
-from bot.web.callers import Callers, is_foreign_origin
+from bot.web.callers import TOO_MANY, Callers, is_foreign_origin
 from bot.web.calls import see_other
 from bot.web.jobs import own_address
 from bot.web.pages import page
 from bot.web.problems import Unauthorized
 from bot.web.sessions import Cookies, PendingSignIn, Session, new_session_id
+from bot.web.waits import Waits
 
 CALLBACK = "/login/callback"
 _OWN_PATH = re.compile(r"/(?![/\\])[!-~]*", re.ASCII)
@@ -32,8 +33,10 @@ class SignInRoutes:
         cookies: Cookies,
         status: StatusBoard,
         sign_in: SignIn | None,
+        waits: Waits,
     ) -> None:
         self._config, self._callers, self._cookies = config, callers, cookies
+        self._waits = waits
         self._status, self._sign_in = status, sign_in
 
     @property
@@ -60,7 +63,8 @@ class SignInRoutes:
             )
         if not _CODE.fullmatch(code):
             raise NotPermitted("GitHub did not let you sign in.", next_step="Try it at /login.")
-        person = sign_in.finish(self._callback_url(), code, pending.verifier)
+        with self._waits.one(TOO_MANY, next_step="Sign in again in a few seconds."):
+            person = sign_in.finish(self._callback_url(), code, pending.verifier)
         response = see_other(pending.next)
         self._cookies.end_pending(response)
         session = Session(new_session_id(), person.id, person.login, person.token)
@@ -81,6 +85,7 @@ class SignInRoutes:
 
     def leave(self) -> Response:
         self._callers.check_form()
+        self._callers.end_session()
         response = see_other("/")
         self._cookies.end_session(response)
         return response

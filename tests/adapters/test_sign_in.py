@@ -69,8 +69,16 @@ def test_another_browsers_code_or_another_apps_secret_signs_nobody_in(
     with pytest.raises(NotPermitted):
         sign_in.finish(BACK, back["code"], "another-verifier-" * 4)
     back = browse(github, sign_in, "octocat")
-    with pytest.raises(NotPermitted):
+    with pytest.raises(OutsideError, match="client secret"):  # the operator's to mend
         make(github, app, secret="wrong").finish(BACK, back["code"], back["verifier"])
+
+
+def test_the_login_is_the_one_that_github_has_now(github: GitHubDouble, app: App) -> None:
+    sign_in = make(github, app)
+    back = browse(github, sign_in, "octocat")
+    token = sign_in.finish(BACK, back["code"], back["verifier"]).token
+    assert sign_in.login(token) == "octocat"
+    assert sign_in.login("ghu_none") is None
 
 
 def test_a_person_who_denies_it_brings_no_code(github: GitHubDouble, app: App) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
 
-from bot.types import Report
+from bot.types import FINAL_STATES, Report, Target
 from bot.types.pages import AppStatus
+from bot.web.callers import Caller
+from bot.web.calls import cancellation, repetition
 from tests.doubles.edit_blocks import block
 from tests.doubles.github.faults import primary_limit
 from tests.doubles.model import Messages
@@ -143,3 +146,78 @@ def test_a_postponed_job_says_what_it_waits_for_and_then_no_more(scene: Scene) -
     assert listed["jobs"][0]["waits_for"] == waits
     scene.hurried(told)
     assert told.report.waits_for == ""
+
+
+MALLORYS = "permissions:\n  diff: triage\n  cancel: admin\n"
+
+
+def press(scene: Scene, job: str, who: str, verb: str) -> str:
+    """A person presses a button of a job's page; the id of the job that this makes."""
+    report = open_report(scene, job)
+    person = scene.github.add_user(who)
+    caller = Caller(who, user_id=person.id, token="t", session_id="s")
+    made = cancellation(report, caller) if verb == "cancel" else repetition(report, caller)
+    scene.database.accept(made)
+    scene.wait(
+        lambda: (found := scene.database.load(made.id)) and found.state in FINAL_STATES,
+        f"{verb} by {who} to end",
+    )
+    return made.id
+
+
+def test_what_a_page_repeats_for_another_waits_for_apply_as_a_retry_does(scene: Scene) -> None:
+    scene.repo.git.commit({".github/tinygen.yml": MALLORYS.encode()}, branch="main")
+    scene.repo.permissions["mallory"] = "triage"
+    pull = scene.open_pull()
+    wrong = draft(block("greet.py", "no such line\n", LOUD_HELLO))
+    scene.model_says(wrong, wrong)
+    told = scene.tell("/tinygen Greet louder.", who="mallory", on=pull)
+    assert told.state == "failed"
+    head = scene.repo.git.branch("topic")
+    scene.model_says(LOUDER, CONFIDENT)
+    again = open_report(scene, press(scene, told.job, "octocat", "retry"))
+    assert (again.state, again.job.actor, again.job.command.prompt) == (
+        "done",
+        "octocat",
+        "Greet louder.",
+    )
+    assert any(each.login == "mallory" for each in again.rests_on)
+    assert scene.repo.git.branch("topic") == head
+
+
+def test_a_page_cancels_by_the_repositorys_own_settings(scene: Scene) -> None:
+    scene.repo.git.commit({".github/tinygen.yml": MALLORYS.encode()}, branch="main")
+    scene.repo.permissions["writer"] = "write"
+    states: list[str] = []
+
+    def reply(_messages: Messages) -> str:
+        refused = press(scene, told.job, "writer", "cancel")
+        states.append(open_report(scene, refused).state)
+        return LOUDER
+
+    scene.model_says(reply, CONFIDENT)
+    told = scene.say("/tinygen Greet louder.")
+    scene.ended(told)
+    assert (states, told.state) == (["refused"], "done")
+
+
+def test_an_operator_cancels_also_what_is_denied_by_now(set_scene: SetScene) -> None:
+    scene = set_scene(settings={"TINYGEN_DENY": "elsewhere/*"})
+
+    def reply(_messages: Messages) -> str:
+        stop = cancellation(open_report(scene, told.job), Caller("this machine", is_operator=True))
+        scene.database.accept(replace(stop, target=Target("elsewhere/gone")))
+        scene.wait(lambda: scene.engine.state(f"{told.job}-cancel") != "unknown", "the order")
+        return LOUDER
+
+    scene.model_says(reply, CONFIDENT)
+    told = scene.say("/tinygen Greet louder.")
+    scene.ended(told)
+    assert told.state == "cancelled"
+
+
+def test_a_quoted_link_is_not_shown_to_the_model(public: Scene) -> None:
+    signature = f"key=1893456000-{'0123456789abcdef' * 4}"
+    public.tell(f"/tinygen Greet louder, as in {ADDRESS}/jobs/x?{signature}")
+    assert signature not in "".join(public.asked)
+    assert "key=[hidden]" in "".join(public.asked)

@@ -17,6 +17,13 @@ def test_a_link_opens_its_own_job_until_it_expires() -> None:
     assert not is_link_valid(OTHER, "job-1", signature, 999.0)
 
 
+def test_a_link_to_a_diff_opens_no_page_nor_the_other_way_round() -> None:
+    page, diff = (sign_link(KEY, "job-1", 1_000.0, scope) for scope in ("page", "diff"))
+    assert is_link_valid(KEY, "job-1", diff, 999.0, "diff")
+    assert not is_link_valid(KEY, "job-1", diff, 999.0, "page")
+    assert not is_link_valid(KEY, "job-1", page, 999.0, "diff")
+
+
 def test_its_time_cannot_be_changed() -> None:
     signature = sign_link(KEY, "job-1", 1_000.0)
     assert not is_link_valid(KEY, "job-1", signature.replace("1000-", "9000-"), 999.0)

@@ -95,6 +95,7 @@ class SignIns:
             STRANGER: "none",
             BOSS: "none",
         }
+        self.logins = dict(LOGINS)
         self.ended: set[int] = set()
         """Whose tokens are no longer valid."""
         self.asked = 0
@@ -110,6 +111,12 @@ class SignIns:
         if int(code) not in LOGINS:
             raise NotPermitted("GitHub does not take this sign-in.", next_step="Sign in again.")
         return Person(int(code), LOGINS[int(code)], f"ghu_token_of_{code}")
+
+    def login(self, token: str) -> str | None:
+        person = int(token.rpartition("_")[2])
+        if self.is_away:
+            raise OutsideError("GitHub did not answer.", next_step="Try again.")
+        return None if person in self.ended else self.logins[person]
 
     def permission(self, token: str, repository_id: int) -> Permission | None:
         self.asked += 1

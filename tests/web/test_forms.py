@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from bot.types.pages import Person
 from tests.web.site import ALICE, BOSS, HOST, JOB, OPERATOR_KEY, READER, REPORT, Site
 
 CANCEL = f"/jobs/{JOB.id}/cancel"
@@ -142,3 +143,70 @@ def test_without_keys_a_browser_on_this_machine_may_do_all() -> None:
     own = {"Origin": "http://localhost"}
     assert client.post("/try", data=form, headers=own).status_code == 401
     assert client.post("/try", data=form | {"form_token": token}, headers=own).status_code == 303
+
+
+@pytest.mark.parametrize("scheme", ["Basic eDp5", "Bearer", "Digest x"])
+def test_a_header_that_names_nobody_replaces_no_form_token(scheme: str) -> None:
+    site = Site({"TINYGEN_API_KEYS": "", "TINYGEN_OPERATOR_KEYS": ""})
+    headers = {"Authorization": scheme, "Origin": "https://evil.example"}
+    form = {"repoUrl": "https://github.com/o/r", "prompt": "x"}
+    assert site.app.test_client().post("/try", data=form, headers=headers).status_code == 401
+    browser = site.signed_in(BOSS)
+    assert browser.post("/try", headers, **form).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["X-Original-Forwarded-For", "CF-Ray", "X-Envoy-External-Address", "Tailscale-User-Login"],
+)
+def test_a_caller_through_a_tunnel_is_not_this_machine(name: str) -> None:
+    site = Site({"TINYGEN_API_KEYS": "", "TINYGEN_OPERATOR_KEYS": ""})
+    client = site.app.test_client()
+    assert client.get("/jobs").status_code == 200
+    assert client.get("/jobs", headers={name: "x"}).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("headers", "url", "is_secure"),
+    [
+        ({"X-Forwarded-Proto": "https, http"}, "http://bot.example.com", True),
+        ({"X-Forwarded-Proto": "HTTPS"}, "http://bot.example.com", True),
+        ({}, "http://bot.example.com", True),
+        ({"X-Forwarded-Proto": "http"}, "http://bot.example.com", False),
+        ({}, "http://localhost:8000", False),
+    ],
+)
+def test_a_cookie_is_secure_where_the_browser_came_by_https(
+    site: Site, headers: dict[str, str], url: str, is_secure: bool
+) -> None:
+    form = {"api_key": OPERATOR_KEY}
+    answer = site.app.test_client().post("/login", data=form, headers=headers, base_url=url)
+    assert answer.headers["Set-Cookie"].startswith("__Host-") == is_secure
+
+
+def test_at_most_half_of_the_threads_wait_for_github(site: Site) -> None:
+    small = Site({"TINYGEN_WEB_THREADS": "2"})
+    inner: list[int] = []
+    finish = small.sign_ins.finish
+
+    def slow(redirect_uri: str, code: str, verifier: str) -> Person:
+        if not inner:
+            inner.append(0)
+            other = small.browser()
+            other.get("/login/github")
+            inner[0] = other.get(f"/login/callback?state=s-1&code={READER}").status_code
+        return finish(redirect_uri, code, verifier)
+
+    small.sign_ins.finish = slow  # type: ignore[method-assign]
+    assert small.signed_in(ALICE).get("/jobs").status_code == 200
+    assert inner == [429]
+
+
+def test_a_page_after_signing_in_again_has_the_new_sessions_form(site: Site) -> None:
+    browser = site.signed_in(ALICE)
+    path = f"/jobs/{JOB.id}"
+    tag = browser.get(path).headers["ETag"]
+    browser.post("/logout", form_token=browser.token(path))
+    browser.get("/login/github")
+    browser.get(f"/login/callback?state=s-1&code={ALICE}")
+    assert browser.get(path, If_None_Match=tag).status_code == 200

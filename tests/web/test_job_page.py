@@ -63,7 +63,7 @@ def test_a_patch_is_shown_by_file() -> None:
     files = (FileStat("plans.txt", 1, 1, "modified"), FileStat("other.txt", 1, 1, "modified"))
     first, last = file_views(Patch("1" * 40, DIFF + second, files))
     assert (first.path, last.path, first.added, first.cut) == ("plans.txt", "other.txt", 1, 0)
-    assert '<span class="d-gi">+the-private-line &lt;b&gt;&amp;</span>' in first.html
+    assert '<span class="d-gi">+the-private-line &lt;b&gt;&amp;\n</span>' in first.html
     assert "other.txt" not in first.html
 
 
@@ -105,3 +105,28 @@ def test_an_unchanged_page_is_not_sent_again() -> None:
     assert browser.get(path, If_None_Match=tag).status_code == 304
     site.conversations.keep(JOB.id, replace(TURN, number=2))
     assert browser.get(path, If_None_Match=tag).status_code == 200
+
+
+def test_a_removed_line_that_looks_like_a_head_is_a_removed_line() -> None:
+    text = "diff --git a/a b/a\n--- a/a\n+++ b/a\n@@ -1,2 +1 @@\n--- old\n+++ new\n same\n"
+    (view,) = file_views(Patch("1" * 40, text, ()))
+    assert view.html == (
+        '<span class="d-gh">diff --git a/a b/a\n--- a/a\n+++ b/a\n</span>'
+        '<span class="d-gu">@@ -1,2 +1 @@\n</span><span class="d-gd">--- old\n</span>'
+        '<span class="d-gi">+++ new\n</span> same\n'
+    )
+
+
+def test_the_pages_parts_are_bounded_in_number() -> None:
+    text = "".join(DIFF.replace("plans", f"plans-{number}") for number in range(400))
+    shown = page(replace(REPORT, patch=Patch("1" * 40, text, ())))
+    assert shown.count('<details class="file"') == 300
+    message = replace(TURN.messages[0], text="x")
+    (turn,) = turn_views([replace(TURN, messages=(message,) * 1_000)])
+    assert len(turn.messages) == 400
+
+
+def test_a_link_that_does_not_lead_to_github_is_none() -> None:
+    assert "javascript:" not in page(replace(REPORT, pull_request_url="javascript:alert(1)"))
+    good = "https://github.com/acme/secret-plans/pull/4"
+    assert f'href="{good}"' in page(replace(REPORT, pull_request_url=good))

@@ -144,7 +144,7 @@ def test_whoever_may_only_read_changes_nothing(person: int) -> None:
 
 
 @pytest.mark.parametrize("person", [ALICE, WRITER, BOSS])
-def test_the_asker_a_writer_and_an_operator_cancel_and_repeat(person: int) -> None:
+def test_the_asker_a_writer_and_an_operator_cancel(person: int) -> None:
     site = Site()
     site.reports.save(replace(REPORT, state="running", finished_at=None))
     browser = site.signed_in(person)
@@ -152,12 +152,76 @@ def test_the_asker_a_writer_and_an_operator_cancel_and_repeat(person: int) -> No
     assert (answer.status_code, answer.headers["Location"]) == (303, PAGE)
     (cancellation,) = site.inbox.jobs.values()
     assert cancellation.command == Command("cancel", JOB.id)
-    assert cancellation.actor_id == person
-    site.reports.save(REPORT)
-    answer = browser.post(f"{PAGE}/retry", form_token=browser.token(PAGE))
-    (again,) = (job for job in site.inbox.jobs.values() if job.command.verb == "solve")
-    assert answer.headers["Location"] == f"/jobs/{again.id}"
-    assert (again.actor_id, again.command, again.target) == (person, JOB.command, JOB.target)
+    assert (cancellation.source, cancellation.actor_id) == ("run", person)
+    # Of another's job the repository's own settings decide; nothing is written in its thread.
+    is_asked = cancellation.trigger == "page"
+    assert is_asked == (person == WRITER)
+    assert cancellation.target.repository_id == (JOB.target.repository_id if is_asked else None)
+    assert cancellation.target.issue_number is None
+
+
+@pytest.mark.parametrize("person", [ALICE, WRITER])
+def test_what_a_person_repeats_is_that_persons_own_command(person: int) -> None:
+    """As `/tinygen retry` is: the words may be those of somebody who may less."""
+    site = Site()
+    browser = site.signed_in(person)
+    token = browser.token(PAGE)
+    places = {browser.post(f"{PAGE}/retry", form_token=token).headers["Location"] for _ in "12"}
+    (again,) = site.inbox.jobs.values()  # pressed twice, it is one job
+    assert places == {f"/jobs/{again.id}"}
+    assert again.command == Command("retry", JOB.id)
+    assert (again.actor_id, again.source, again.target) == (person, "comment", JOB.target)
+
+
+def test_what_an_operator_repeats_stays_its_askers() -> None:
+    site = Site()
+    browser = site.signed_in(BOSS)
+    browser.post(f"{PAGE}/retry", form_token=browser.token(PAGE))
+    (again,) = site.inbox.jobs.values()
+    assert (again.actor_id, again.command, again.target) == (ALICE, JOB.command, JOB.target)
+
+
+def test_a_direct_call_is_repeated_by_whoever_may_make_one() -> None:
+    site = Site({"TINYGEN_OPERATORS": str(BOSS)})
+    call = Job("j-1", "run", Target("acme/secret-plans"), Command("solve", "x"), "boss", BOSS)
+    site.reports.save(Report(call, "failed"))
+    browser = site.signed_in(BOSS)
+    assert browser.post("/jobs/j-1/retry", form_token=browser.token("/jobs")).status_code == 303
+    site = Site({"TINYGEN_OPERATORS": ""})
+    site.reports.save(Report(call, "failed"))
+    browser = site.signed_in(BOSS)
+    assert browser.post("/jobs/j-1/retry", form_token=browser.token("/jobs")).status_code == 404
+
+
+def test_the_asker_who_lost_the_repository_sees_and_changes_nothing() -> None:
+    site = Site()
+    site.sign_ins.levels[ALICE] = "none"
+    browser = site.signed_in(ALICE)
+    assert browser.get(PAGE).status_code == 404
+    assert browser.get(f"{PAGE}.diff").status_code == 404
+    assert browser.post(f"{PAGE}/retry", form_token=browser.token("/jobs")).status_code == 404
+
+
+def test_an_operators_login_that_passed_to_another_gives_no_rights() -> None:
+    site = Site()
+    site.sign_ins.logins[BOSS] = "boss-renamed"
+    assert site.signed_in(BOSS).get(PAGE).status_code == 404
+    by_id = Site({"TINYGEN_OPERATORS": str(BOSS)})
+    by_id.sign_ins.logins[BOSS] = "boss-renamed"
+    assert by_id.signed_in(BOSS).get(PAGE).status_code == 200
+
+
+def test_the_command_on_a_page_opens_the_diff_alone_and_no_longer_than_the_link() -> None:
+    site = Site()
+    reader = site.signed_in(READER)
+    shown = reader.get(PAGE).text
+    key = shown.split(f"{PAGE}.diff?key=")[1][:75]
+    other = site.browser()
+    assert other.get(f"{PAGE}.diff?key={key}").status_code == 200
+    assert other.get(f"{PAGE}?key={key}").status_code == 401
+    link = site.link(valid_s=30)
+    shown = other.get(f"{PAGE}?key={link}").text
+    assert f"{PAGE}.diff?key={link}&#39;" in shown
 
 
 def test_the_link_lets_nobody_change_anything() -> None:
@@ -176,6 +240,18 @@ def test_a_person_does_not_call_run_but_an_operator_does() -> None:
         browser = site.signed_in(person)
         token = browser.token("/jobs")
         assert browser.post("/try", form_token=token, **asked).status_code == status
+
+
+def test_a_cookie_that_was_kept_is_worth_nothing_after_signing_out() -> None:
+    site = Site()
+    browser = site.signed_in(BOSS)
+    cookie = browser.client.get_cookie("__Host-tinygen-session", "bot.example.com")
+    assert cookie is not None
+    browser.post("/logout", form_token=browser.token("/jobs"))
+    browser.client.set_cookie(
+        "__Host-tinygen-session", cookie.value, domain="bot.example.com", secure=True
+    )
+    assert browser.get("/jobs").status_code == 401
 
 
 def test_a_session_ends_with_its_key_and_with_githubs_token() -> None:

@@ -465,6 +465,7 @@ class Database:
         old_jobs = delete(jobs).where(or_(has_ended, is_id_only), ~_IS_WAITING)
         old_workers = delete(workers).where(workers.c.seen_at < before)
         self.refusals.prune()
+        self.status.prune(self._clock())
         with writing(self._engine) as connection:
             removed = sum(connection.execute(each).rowcount for each in (old_jobs, old_workers))
             prune_turns(connection)

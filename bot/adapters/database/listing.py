@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, func, or_, select, tuple_
 
 from bot.adapters.database.connection import reading
 from bot.adapters.database.schema import jobs, requests
@@ -62,7 +62,13 @@ def _waiting(
     """Their repository and asker stand in their JSON alone."""
     if wanted.state not in (None, "queued"):
         return
-    for row in _batches(connection, jobs.c.job, _IS_WAITING, after):
+    which: ColumnElement[bool] = _IS_WAITING
+    if wanted.asker_key is not None:
+        # A call of /run that waits has its own id for a key (`Database.accept`).
+        which = and_(
+            which, or_(jobs.c.asker_key == wanted.asker_key, jobs.c.asker_key == jobs.c.id)
+        )
+    for row in _batches(connection, jobs.c.job, which, after):
         job = JOB.load(json.loads(row.text))
         is_of_repo = not wanted.repo or job.target.repo.lower() == wanted.repo.lower()
         if is_of_repo and wanted.asker_key in (None, job.asker_key):

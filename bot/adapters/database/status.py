@@ -3,6 +3,7 @@ with, and what was last seen of the outside."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 from typing import TypeVar
@@ -20,6 +21,7 @@ PAUSE = "pause"
 _SIGNING_KEY = "signing key"
 _APP = "app"
 _CHECK = "check"
+_ENDED = "ended session "
 _APP_STATUS: Codec[AppStatus] = codec_of(AppStatus)
 _CHECK_RESULT: Codec[Check] = codec_of(Check)
 
@@ -50,6 +52,19 @@ class DatabaseStatus:
                 connection.execute(made.on_conflict_do_nothing())
         return bytes.fromhex(self._load(_SIGNING_KEY) or "")
 
+    def end_session(self, session_id: str, until: float) -> None:
+        self._save(_ENDED + _digest(session_id), str(int(until)))
+
+    def is_session_ended(self, session_id: str) -> bool:
+        return self._load(_ENDED + _digest(session_id)) is not None
+
+    def prune(self, now: float) -> None:
+        """Removes the ended sessions whose cookies have expired."""
+        ended = select(switches.c.id, switches.c.value).where(switches.c.id.startswith(_ENDED))
+        with writing(self._engine) as connection:
+            old = [row.id for row in connection.execute(ended) if int(row.value) < now]
+            connection.execute(delete(switches).where(switches.c.id.in_(old)))
+
     def app(self) -> AppStatus | None:
         return self._load_value(_APP, _APP_STATUS)
 
@@ -79,3 +94,7 @@ class DatabaseStatus:
             connection.execute(
                 row.on_conflict_do_update(index_elements=["id"], set_={"value": value})
             )
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -24,14 +24,14 @@ def wants_html() -> bool:
 def page(template: str, status: int = 200, /, **values: Any) -> Response:
     html = render_template(template, version=__version__, **values)
     # A path that is not UTF-8 holds surrogates.
-    response = Response(html.encode("utf-8", "replace"), status, mimetype="text/html")
-    response.headers["Vary"] = "Accept, Cookie, Authorization"
-    return response
+    return Response(html.encode("utf-8", "replace"), status, mimetype="text/html")
 
 
 def add_security_headers(response: Response) -> Response:
     """For every answer. A job's page may be kept by the browser alone, and is asked for again."""
     headers = response.headers
+    if not request.path.startswith("/static/"):
+        headers["Vary"] = "Accept, Cookie, Authorization"
     headers["X-Content-Type-Options"] = "nosniff"
     # Not `no-referrer`: with it, browsers send forms with `Origin: null`.
     headers["Referrer-Policy"] = "same-origin"

@@ -17,11 +17,15 @@ from bot.types.names import branch_name
 from bot.types.pages import Turn
 from bot.web.answers import comment_url, waiting_reason
 from bot.web.calls import is_repeatable
-from bot.web.pages.diff_view import colour, file_views
+from bot.web.pages.diff_view import MAX_FILES, file_views
 
 MAX_TEXT_CHARS = 200_000
 """Of one message of a conversation."""
 MAX_CONVERSATION_CHARS = 2_000_000
+MAX_MESSAGES = 400
+"""Of all turns of a page together."""
+MAX_ROWS = 500
+"""Of notes, reviews and shown lines, each."""
 PURPOSES = {
     "choose": "Choose what to look at",
     "generate": "Write the change",
@@ -98,19 +102,30 @@ def job_values(
         "steps": step_views(report),
         "waits_for": waiting_reason(report),
         "files": file_views(patch) if patch else (),
-        "first_version": colour(report.first_patch.text[:60_000]) if report.first_patch else "",
+        "more_files": max(0, len(patch.files) - MAX_FILES) if patch else 0,
+        "notes": report.notes[:MAX_ROWS],
+        "left_out": report.left_out[:MAX_ROWS],
+        "shown": report.shown[:MAX_ROWS],
+        "pull_request_url": _own_url(report.pull_request_url, server_url),
+        "commit_url": _own_url(report.commit_url, server_url),
+        "first_version": file_views(report.first_patch) if report.first_patch else (),
         "apply_command": f"curl -fsS '{diff_url}' | git apply --index",
         "diff_path": page_path(job.id, request.args.get(PARAMETER, ""), suffix=".diff"),
         "comment_url": comment_url(report, server_url),
         "repo_url": f"{server_url}/{job.target.repo}",
         "branch": branch_name(job) if report.pull_request_url else "",
-        "reviews": [review_view(text) for text in report.reflections],
+        "reviews": [review_view(text) for text in report.reflections[:MAX_ROWS]],
         "outsiders_note": render_outsiders_note(report),
         "turns": turn_views(turns),
         "conversations_kept": conversations_kept,
         "is_work": job.command.verb in WORK,
         "actions": actions,
     }
+
+
+def _own_url(url: str | None, server_url: str) -> str:
+    """The URL, if it leads to GitHub."""
+    return url if url and url.startswith(f"{server_url}/") else ""
 
 
 def _thread_title(report: Report) -> str:
@@ -146,11 +161,12 @@ def _seconds_between(start: str, end: str) -> float | None:
 
 
 def turn_views(turns: Sequence[Turn]) -> tuple[TurnView, ...]:
-    left = MAX_CONVERSATION_CHARS
+    left, count = MAX_CONVERSATION_CHARS, 0
     views = []
     for turn in turns:
         messages = []
-        for message in turn.messages:
+        for message in turn.messages[: max(0, MAX_MESSAGES - count)]:
+            count += 1
             view = _text_view(message.role, message.text, left, len(message.images))
             left -= view.size - view.cut
             messages.append(view)

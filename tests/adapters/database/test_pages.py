@@ -162,3 +162,17 @@ def test_what_was_last_seen_is_replaced(database: Database) -> None:
         database.status.save_app(status)
         database.status.save_check(check)
     assert (database.status.app(), database.status.check()) == (seen, checked)
+
+
+def test_a_session_that_ended_is_remembered_as_long_as_its_cookie_lives(
+    database: Database, clock: ManualClock
+) -> None:
+    database.status.end_session("s-1", clock.now_s + 100)
+    database.status.end_session("s-1", clock.now_s + 100)
+    assert database.status.is_session_ended("s-1")
+    assert not database.status.is_session_ended("s-2")
+    database.prune()
+    assert database.status.is_session_ended("s-1")
+    clock.now_s += 101
+    database.prune()
+    assert not database.status.is_session_ended("s-1")

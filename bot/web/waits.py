@@ -1,0 +1,27 @@
+"""Limits how many threads of the web part wait for something outside at once, so that the others can
+take webhooks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from bot.errors import LimitReached
+
+
+class Waits:
+    """At most half of `threads` wait."""
+
+    def __init__(self, threads: int) -> None:
+        self._places = threading.BoundedSemaphore(max(1, threads // 2))
+
+    @contextmanager
+    def one(self, message: str, *, next_step: str) -> Iterator[None]:
+        """A place for one wait. LimitReached, at once, if there is none."""
+        if not self._places.acquire(blocking=False):
+            raise LimitReached(message, next_step=next_step)
+        try:
+            yield
+        finally:
+            self._places.release()
