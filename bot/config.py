@@ -219,7 +219,7 @@ class Config(BaseModel):
     operators: tuple[str, ...] = _setting(
         "TINYGEN_OPERATORS",
         (),
-        "Comma-separated people who, signed in by GitHub, see and cancel all jobs: by the id that"
+        "Comma-separated people who, signed in by GitHub, see, stop and repeat all jobs, and call /run: by the id that"
         " GitHub gives a person or, less safely, by LOGIN, which may pass to another.",
     )
     run_wait_s: Count = _setting(

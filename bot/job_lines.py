@@ -53,11 +53,14 @@ def neutral_reason(failure: Failure) -> str:
 
 
 def _reason_of(report: Report) -> str | None:
-    """Why a job did not end as done; None if it did. A refusal's words are all TinyGen's own."""
+    """Why a job did not end as done; None if it did. The first sentence of a refusal is TinyGen's own;
+    others may name what a settings file holds."""
     if report.failure is None:
         return None
     is_refusal = report.state == "refused"
-    return report.failure.message if is_refusal else neutral_reason(report.failure)
+    if is_refusal:
+        return report.failure.message.partition(". ")[0]
+    return neutral_reason(report.failure)
 
 
 def _level_of(report: Report) -> int:

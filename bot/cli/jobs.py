@@ -75,7 +75,7 @@ def retry(config: Config, options: argparse.Namespace) -> int:
     from bot.web.calls import repetition
 
     database = build_database(config)
-    again = repetition(_find(database, options.id), Caller(OPERATOR))
+    again = repetition(_find(database, options.id), Caller(OPERATOR, is_operator=True))
     database.accept(again)
     _print_accepted(database, options, again.id, f"Tried again as job {again.id}.")
     return 0
@@ -87,7 +87,7 @@ def cancel(config: Config, options: argparse.Namespace) -> int:
     from bot.web.calls import cancellation
 
     database = build_database(config)
-    stop = cancellation(_find(database, options.id), Caller(OPERATOR))
+    stop = cancellation(_find(database, options.id), Caller(OPERATOR, is_operator=True))
     database.accept(stop)
     _print_accepted(database, options, stop.id, f"Job {options.id} is asked to stop.")
     return 0

@@ -236,7 +236,8 @@ def _help(context: JobContext, job: Job) -> str:
 
 def _jobs_to_cancel(context: JobContext, job: Job) -> tuple[str, ...]:
     """The open jobs of the thread. If the command has a prompt, it is the id of the only job to
-    cancel: `python -m bot jobs cancel` sends it, and in a comment `cancel` takes no prompt."""
+    cancel: pages, `DELETE /jobs/<id>` and `python -m bot jobs cancel` send it, and in a comment
+    `cancel` takes no prompt."""
     if job.command.prompt:
         return (job.command.prompt,)
     return tuple(each.id for each in open_in_thread(context, job))

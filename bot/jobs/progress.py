@@ -223,7 +223,7 @@ class ProgressReporter:
         steps = tuple(
             replace(
                 step,
-                began_at=began.get(step.title) or (now if step.state == "running" else ""),
+                began_at=began.get(step.title) or ("" if step.state == "waiting" else now),
             )
             for step in report.steps
         )

@@ -58,6 +58,8 @@ CONFLICTS = (
     "The branch has changed where the diff shown before did: this goes on from that diff at its own"
     " base."
 )
+MAX_REPETITIONS = 10
+"""Of repetitions of repetitions that a page's button leads back through."""
 MAX_DIFF_CHARS = 40_000
 """How much the model is shown of the diff of an earlier change that the request continues."""
 
@@ -100,7 +102,7 @@ class _Run:
         self._usage = Usage()
         self._calls = 0
         self._sent: tuple[Message, ...] = ()
-        """The messages of the last prompt."""
+        """The messages of the last prompt that was answered."""
         self._began = 0.0
         self._own_paths: frozenset[str] = frozenset()
         """The files of the earlier changes that this one continues."""
@@ -179,11 +181,18 @@ class _Run:
         )
 
     def _find_request(self) -> Report | None:
-        """The request to repeat: the one that a page names, else the last of the thread."""
+        """The request to repeat: the one that a page names, or else the last of the thread. None if
+        it is no longer kept, or none that may be repeated."""
         named_id, here = self._job.command.prompt, self._job.target
-        named = self._context.reports.load(named_id) if named_id else None
-        if named is None or named.job.command.verb == "retry":
+        if not named_id:
             return latest(self._context, self._job, is_request)
+        named = self._context.reports.load(named_id)
+        for _ in range(MAX_REPETITIONS):  # what was to repeat another one, and never began
+            if named is None or named.job.command.verb != "retry":
+                break
+            named = self._context.reports.load(named.job.command.prompt)
+        if named is None:
+            return None
         there = named.job.target
         is_here = (there.repository_key, there.issue_number, there.reply_to) == (
             here.repository_key,
@@ -328,14 +337,16 @@ class _Run:
             messages = [replace(part, images=()) for part in messages]
         sent = replace(prompt, messages=tuple(messages))
         self._calls += 1
-        number, before, self._sent = self._calls, self._sent, sent.messages
+        number, before = self._calls, self._sent
 
         def call() -> Reply:
             reply = self._call(sent)
             self._keep(number, before, sent, reply)
             return reply
 
-        return self._engine.step(f"ask {prompt.purpose}", call, _REPLY)
+        reply = self._engine.step(f"ask {prompt.purpose}", call, _REPLY)
+        self._sent = sent.messages  # a prompt that failed has no turn
+        return reply
 
     def _keep(self, number: int, before: tuple[Message, ...], prompt: Prompt, reply: Reply) -> None:
         """Keeps a turn for the job's page. A reply that was paid for is not lost if this fails."""

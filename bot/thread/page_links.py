@@ -36,6 +36,11 @@ def is_link_valid(
     return is_ours and now <= int(found["until"])
 
 
+def link_end(signature: str) -> float:
+    """When a valid signature expires, in seconds since 1970."""
+    return float(signature.partition("-")[0])
+
+
 def without_signatures(text: str) -> str:
     """The text without the signatures of links, which a person may have quoted."""
     return _IN_TEXT.sub("key=[hidden]", text)

@@ -4,7 +4,7 @@ world outside, and the conversations with the model."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from bot.types import DeliveryAttempt, Message, Prompt, Reply, Report, State
@@ -118,4 +118,4 @@ class Person:
 
     id: int
     login: str
-    token: str
+    token: str = field(repr=False)

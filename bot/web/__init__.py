@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from flask import Response
+from flask import Response, request
 from flask.json.provider import DefaultJSONProvider
 from flask_openapi3.openapi import OpenAPI
 
@@ -71,9 +71,10 @@ def create_app(
     call_log.register(app)
     # The key never changes, so the database need not be asked again.
     cookies = Cookies(cache(stores.status.signing_key), config.public_url)
-    waits = Waits(config.web_threads)
-    callers = Callers(config, cookies, stores.status, sign_in, waits)
-    calls = Calls(config, stores.inbox, stores.reports, waits)
+    # Of the threads half may wait for a diff and a quarter for GitHub: the rest takes webhooks.
+    lookups = Waits(config.web_threads // 4)
+    callers = Callers(config, cookies, stores.status, sign_in, lookups)
+    calls = Calls(config, stores.inbox, stores.reports, Waits(config.web_threads // 2))
     app.context_processor(lambda: _page_values(callers, has_github=sign_in is not None))
     add_webhook(app, config, stores.inbox)
     add_run(app, calls, callers)
@@ -81,7 +82,7 @@ def create_app(
     add_job_list(app, JobLists(config, stores), callers)
     add_jobs(app, config, stores, callers, cookies.key)
     add_changes(app, stores, callers)
-    add_sign_in(app, SignInRoutes(config, callers, cookies, stores.status, sign_in, waits))
+    add_sign_in(app, SignInRoutes(config, callers, cookies, stores.status, sign_in, lookups))
     _add_home(app, config, stores)
     add_health(app, stores.workers, callers, metrics)
     add_reference(app, lambda: own_address(config, stores.status))
@@ -92,12 +93,13 @@ def _add_home(app: OpenAPI, config: Config, stores: Stores) -> None:
     @app.get("/", doc_ui=False)
     def home() -> Response:
         seen_app = stores.status.app()
+        page_url = seen_app.page_url if seen_app else ""
         return page(
             "home.html",
             worker_count=len(stores.workers.alive(ALIVE_S)),
             paused=stores.reports.paused(),
             check=stores.status.check(),
-            install_url=f"{seen_app.page_url}/installations/new" if seen_app else "",
+            install_url=f"{page_url}/installations/new" if page_url else "",
             app=seen_app,
             has_app=config.github_app_id is not None,
             mode=config.mode,
@@ -107,10 +109,11 @@ def _add_home(app: OpenAPI, config: Config, stores: Stores) -> None:
 def _page_values(callers: Callers, *, has_github: bool) -> dict[str, object]:
     """What every page shows: who is signed in, and how one can be."""
     caller = callers.identify_or_none()
-    is_in_session = caller is not None and caller.session_id != "local"
+    is_in_session = caller is not None and caller.is_in_session
     return {
         "caller": caller,
-        "may_run": caller is not None and (caller.user_id is None or caller.is_operator),
+        "here": request.path if request.path.startswith(("/jobs", "/docs", "/try")) else "",
+        "may_run": caller is not None and caller.is_trusted,
         "logout_token": callers.form_token() if is_in_session else "",
         "has_github": has_github,
     }

@@ -258,7 +258,7 @@ def waiting_reason(report: Report) -> str:
     if report.state != "queued":
         return ""
     if report.steps:
-        return "Its turn: others of its repository or its installation run before it."
+        return "GitHub's answers, or its turn among others of its repository or installation."
     return "A worker."
 
 

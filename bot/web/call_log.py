@@ -24,7 +24,7 @@ MAX_NAME_CHARS = 64
 _NO_NAME_CHARACTER = re.compile(r"[^\w.:,-]", re.ASCII)
 _CONVERTER = re.compile(r"<\w+:")
 _STARTING = frozenset({"/run", "/try"})
-_REFUSALS = frozenset({403, 404, 429})
+_REFUSALS = frozenset({404, 429})
 """Of a call that would start a job. Where one was accepted, the same status tells of its end."""
 
 _log = structlog.get_logger()

@@ -17,7 +17,7 @@ import ipaddress
 import re
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 
@@ -47,8 +47,10 @@ LOCAL_CALLER = "this machine"
 """The actor of a call without a key. With a key it is the word "key" and a part of the key's digest,
 which stays when other keys come and go. No login on GitHub holds a space, so these are never
 mistaken for one."""
+NO_SESSION = "none"
 FORM_FIELD = "form_token"
 FORM_HEADER = "X-Form-Token"
+"""For scripts of an operator's own."""
 PERMISSION_S = 60.0
 LOGIN_S = 300.0
 """How long GitHub's answers about a person's permission and login are used again."""
@@ -64,9 +66,9 @@ class Caller:
     is_operator: bool = False
     user_id: int | None = None
     """GitHub's id, of a person."""
-    token: str = ""
+    token: str = field(default="", repr=False)
     """That asks GitHub in the person's name."""
-    session_id: str = "local"
+    session_id: str = NO_SESSION
     """Of a browser, for the tokens in its forms."""
     is_named_by_header: bool = False
     """By a key in this request's own header, which no page of another site can send."""
@@ -75,6 +77,17 @@ class Caller:
     def key(self) -> str:
         """The `Job.asker_key` of what this caller asks for."""
         return self.name if self.user_id is None else str(self.user_id)
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether it acts for the installation, as keys and operators do, and not as a person whose
+        rights GitHub knows."""
+        return self.user_id is None or self.is_operator
+
+    @property
+    def is_in_session(self) -> bool:
+        """Whether it is a browser that signed in."""
+        return self.session_id != NO_SESSION
 
 
 class _Memory(Generic[T]):
@@ -108,7 +121,9 @@ class Callers:
     ) -> None:
         self._config, self._cookies, self._waits = config, cookies, waits
         self._status, self._sign_in = status, sign_in
-        self._operators = {login.lower() for login in config.operators}
+        # A login may consist of digits, too: nobody becomes an operator by such a name.
+        self._operator_ids = {each for each in config.operators if each.isdecimal()}
+        self._operator_logins = {each.lower() for each in config.operators} - self._operator_ids
         self._permissions: _Memory[Permission] = _Memory(PERMISSION_S)
         self._logins: _Memory[str] = _Memory(LOGIN_S)
 
@@ -140,7 +155,7 @@ class Callers:
         """The caller, if it may have any repository worked on that this installation reaches: a key,
         this machine, or an operator. Unauthorized otherwise."""
         caller = self.require()
-        if caller.user_id is not None and not caller.is_operator:
+        if not caller.is_trusted:
             raise Unauthorized(
                 "Only operators and keys may call this. Send a key as `Authorization: Bearer KEY`."
             )
@@ -171,14 +186,14 @@ class Callers:
     def check_may_read(self, report: Report | None, job_id: str, *scopes: Scope) -> Report:
         """The report, if this request may read it: with a link of one of the scopes, or by its
         caller. NoSuchJob otherwise, so that nobody learns which ids exist; Unauthorized if signing
-        in may help."""
-        if self.has_link(job_id, *scopes):
-            if report is not None:
-                return report
-            caller = self.identify_or_none()
-        else:
-            caller = self.require()
-        if report is not None and caller is not None and self._may_read(caller, report):
+        in may help; OutsideError or LimitReached if GitHub cannot be asked now."""
+        has_link = self.has_link(job_id, *scopes)
+        if request.args.get(PARAMETER) and not has_link and self.identify() is None:
+            raise Unauthorized(
+                "This link is no longer valid, or not for this job. Sign in at /login to see it."
+            )
+        caller = None if has_link else self.require()
+        if report is not None and (caller is None or self._may_read(caller, report)):
             return report
         raise NoSuchJob(
             f"There is no job {job_id}, or no longer, or not for you. Its id is in the answer that"
@@ -248,19 +263,16 @@ class Callers:
     def _is_operator(self, session: Session) -> bool:
         """Whether the person is an operator: by the id, or by the login that GitHub has for the token
         now, since after a rename another person may take a login."""
-        if str(session.user_id) in self._operators:
+        if str(session.user_id) in self._operator_ids:
             return True
-        if session.login.lower() not in self._operators or self._sign_in is None:
+        if session.login.lower() not in self._operator_logins or self._sign_in is None:
             return False
         login = self._logins.get(session.id)
         if login is None:
-            try:
-                with self._waits.one(TOO_MANY, next_step=LOOK_AGAIN):
-                    login = self._sign_in.login(session.token) or ""
-            except TinyGenError:  # an operator's rights are not given on trust
-                return False
+            with self._waits.one(TOO_MANY, next_step=LOOK_AGAIN):
+                login = self._sign_in.login(session.token) or ""
             self._logins.put(session.id, login)
-        return login.lower() in self._operators
+        return login.lower() in self._operator_logins
 
     def _identify(self) -> Caller | None:
         scheme, _, rest = request.headers.get("Authorization", "").partition(" ")

@@ -69,6 +69,7 @@ class Calls:
     def __init__(self, config: Config, inbox: Inbox, reports: Reports, waits: Waits) -> None:
         self._config, self._inbox, self._reports = config, inbox, reports
         self._waits = waits
+        self.server_url = config.github_server_url
 
     def new_job(self, asked: RunRequest, caller: Caller) -> Job:
         """The job for a request, not yet accepted. An error of `bot.errors` if it may not be."""
@@ -124,7 +125,7 @@ def add_run(app: OpenAPI, calls: Calls, callers: Callers) -> None:
             "Location",
             "Preference-Applied",
         ),
-        **problems(400, 401, 413, 415),
+        **problems(400, 401, 413),
         **located(problems(404, 409, 422, 429, 502, 503, 504)),
     }
 
@@ -166,16 +167,21 @@ def add_try(app: OpenAPI, calls: Calls, callers: Callers) -> None:
     @app.get("/try", doc_ui=False)
     def show_form() -> Response:
         callers.require_runner()
-        return page("try.html", given={}, form_token=callers.form_token())
+        return page(
+            "try.html",
+            given={},
+            form_token=callers.form_token(),
+            server_url=calls.server_url,
+        )
 
     @app.post("/try", doc_ui=False)
     def take_form() -> Response:
-        callers.require_runner()
+        caller = callers.require_runner()
         callers.check_form()
         given = {name: request.form.get(name, "").strip() for name in ("repoUrl", "prompt", "ref")}
         try:
             asked = RunRequest.model_validate({**given, "ref": given["ref"] or None})
-            job = calls.new_job(asked, callers.require_runner())
+            job = calls.new_job(asked, caller)
             calls.accept(job)
         except (ValidationError, TinyGenError) as error:
             problem = problem_of(error)
@@ -184,6 +190,7 @@ def add_try(app: OpenAPI, calls: Calls, callers: Callers) -> None:
                 problem.status,
                 given=given,
                 form_token=callers.form_token(),
+                server_url=calls.server_url,
                 detail=problem.detail,
             )
         return see_other(f"/jobs/{job.id}")
@@ -199,7 +206,7 @@ def cancellation(report: Report, caller: Caller) -> Job:
         )
     job = report.job
     stop = _call(Command("cancel", job.id), job.target.repo, caller)
-    if caller.is_operator or caller.user_id is None or job.asker_key == caller.key:
+    if caller.is_trusted or job.asker_key == caller.key:
         return stop
     # Not the thread itself: nothing is to be written there.
     where = Target(
@@ -234,13 +241,14 @@ def repetition(report: Report, caller: Caller, job_id: str = "") -> Job:
         event_key="",
         received_at=now_text(),
     )
-    if caller.user_id is None or caller.is_operator:
+    if caller.is_trusted:
         return again
     return replace(
         again,
         command=Command("retry", report.job.id),
         actor=caller.name,
         actor_id=caller.user_id,
+        actor_is_bot=False,
         trigger="page",
         remarks=(),
         check=None,

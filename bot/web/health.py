@@ -84,5 +84,5 @@ def add_health(
     )
     def show_metrics() -> Response:
         if not is_local():  # any key will do, and none is needed on this machine
-            callers.require()
+            callers.require_runner()
         return Response(metrics(), content_type="text/plain; version=0.0.4; charset=utf-8")

@@ -1,4 +1,5 @@
-"""`/jobs` and `/jobs/<id>` as JSON: one job, its diff, the list, and what was spent."""
+"""`/jobs` and `/jobs/<id>`, as JSON and as pages: one job, its diff, the list with what was spent, and
+what stops and repeats a job."""
 
 from __future__ import annotations
 
@@ -16,10 +17,11 @@ from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel, Field
 from werkzeug.routing import BaseConverter
 
+from bot import __version__
 from bot.config import Config
 from bot.errors import BadRequest
 from bot.ports import ALIVE_S, Conversations, Inbox, Listing, Outbox, Reports, StatusBoard, Workers
-from bot.thread.page_links import PARAMETER, Scope, sign_link
+from bot.thread.page_links import PARAMETER, Scope, link_end, sign_link
 from bot.types import Report, State
 from bot.types.names import REPO_NAME
 from bot.types.pages import GroupBy, JobFilter, JobList
@@ -137,8 +139,7 @@ class JobLists:
         """A person may have lost the repository since: of an error, which may quote it, the job's
         page tells."""
         row = job_row(report, self._config.github_server_url)
-        is_trusted = caller.is_operator or caller.user_id is None
-        return row if is_trusted else row.model_copy(update={"error": None})
+        return row if caller.is_trusted else row.model_copy(update={"error": None})
 
     def _overview(self) -> Overview:
         stores = self._stores
@@ -185,7 +186,7 @@ def add_job_list(app: OpenAPI, lists: JobLists, callers: Callers) -> None:
         answer = lists.answer(query, callers.require())
         if not wants_html():
             return answer.model_dump()
-        return page("jobs.html", found=answer, query=query, form_token=callers.form_token())
+        return page("jobs.html", found=answer, query=query, states=get_args(State))
 
 
 def add_jobs(
@@ -207,7 +208,7 @@ def add_jobs(
         security=KEY_OR_LINK,
         responses={
             "200": with_page(success(JobAnswer, "The job.", example_job().model_dump())),
-            **problems(401, 404, 502, 503, 504),
+            **problems(401, 404, 429, 502, 503, 504),
         },
     )
     def job(path: JobPath) -> Any:
@@ -223,7 +224,7 @@ def add_jobs(
         summary="A job's diff as text",
         description="As bytes that `git apply` takes; 404 while there is none.",
         security=KEY_OR_LINK,
-        responses={"200": _DIFF, **problems(401, 404, 502, 503, 504)},
+        responses={"200": _DIFF, **problems(401, 404, 429, 502, 503, 504)},
     )
     def job_diff(path: JobPath) -> Response:
         report = find(path.job_id, "page", "diff")
@@ -250,7 +251,7 @@ def add_changes(app: OpenAPI, stores: Stores, callers: Callers) -> None:
         description="The job ends as `cancelled` after its present step.",
         responses={
             "202": success(Accepted, "It will be stopped.", {"job": EXAMPLE_ID}, "Location"),
-            **problems(400, 401, 404, 502, 503, 504, details={400: _ENDED}),
+            **problems(400, 401, 404, 429, 502, 503, 504, details={400: _ENDED}),
         },
     )
     def delete_job(path: JobPath) -> tuple[dict[str, str], int, dict[str, str]]:
@@ -282,9 +283,10 @@ def _job_page(
     turn_count = stores.conversations.count(job_id)
     # A link opens nothing for longer than it does itself.
     until = (int(time.time() / DIFF_LINK_S) + 2) * DIFF_LINK_S
-    has_link = callers.has_link(job_id, "page")
-    signature = request.args[PARAMETER] if has_link else sign_link(key, job_id, until, "diff")
-    shown = [REPORT.dump(report), turn_count, may_change, form_token, signature]
+    if callers.has_link(job_id, "page"):
+        until = min(until, link_end(request.args[PARAMETER]))
+    signature = sign_link(key, job_id, until, "diff")
+    shown = [REPORT.dump(report), turn_count, may_change, form_token, signature, __version__]
     tag = hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:32]
     if request.if_none_match.contains_weak(tag):
         response = Response(status=304)

@@ -12,7 +12,8 @@ from gunicorn.http.errors import NoMoreData, ParseException
 from pydantic import BaseModel, Field, ValidationError
 from werkzeug.exceptions import HTTPException
 
-from bot.errors import DatabaseFailed, LimitReached, TinyGenError
+from bot.errors import LimitReached, TinyGenError
+from bot.logs import RateLimitedLog
 from bot.types import Failure
 from bot.web.pages import page, wants_html
 
@@ -22,6 +23,7 @@ STATUS_OF = {
     "NotPermitted": 404,
     "LimitReached": 429,
     "Unworkable": 422,
+    "DatabaseFailed": 503,
     "OutsideError": 502,
     "TimedOut": 504,
 }
@@ -40,6 +42,7 @@ DETAILS = {
 MAX_DISCARDED_BYTES = 50 * 1024 * 1024
 
 _log = structlog.get_logger()
+_unreadable = RateLimitedLog(5, 60.0)
 
 
 class Problem(BaseModel):
@@ -82,7 +85,8 @@ def problem_of(error: ValidationError | TinyGenError) -> Problem:
     """The problem of a form that cannot be taken."""
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False, include_input=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
+        # Behind the field's name pydantic names the member of a union, which is no name of ours.
+        field = str(first["loc"][0]) if first["loc"] else "the body"
         status, detail = 422, f"{field}: {first['msg']}. Mend that field."
     else:
         status, detail = STATUS_OF.get(type(error).__name__, 422), str(error)
@@ -149,15 +153,13 @@ def _discard_body() -> None:
 
 def _unreadable_problem(error: Exception) -> Response:
     """The body's chunks are malformed, which gunicorn notices only when they are read."""
-    _log.info("a body could not be read", path=request.path, error=type(error).__name__)
+    _unreadable.write("info", "a body could not be read", error=type(error).__name__)
     response = _problem(400, "The body's chunks are malformed. Send it with a Content-Length.")
     response.headers["Connection"] = "close"
     return response
 
 
 def _tinygen_problem(error: TinyGenError) -> Response:
-    if isinstance(error, DatabaseFailed):
-        return _problem(503, str(error))
     response = _problem(STATUS_OF.get(type(error).__name__, 422), str(error))
     if isinstance(error, LimitReached) and error.retry_in_s is not None:
         response.headers["Retry-After"] = str(math.ceil(error.retry_in_s))
@@ -165,5 +167,6 @@ def _tinygen_problem(error: TinyGenError) -> Response:
 
 
 def _unexpected_problem(error: Exception) -> Response:
-    _log.error("a request met a fault of TinyGen's own", path=request.path, exc_info=error)
+    route = request.url_rule.rule if request.url_rule else "unknown"
+    _log.error("a request met a fault of TinyGen's own", path=route, exc_info=error)
     return _problem(500, DETAILS[500])

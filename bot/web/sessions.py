@@ -13,7 +13,7 @@ import hmac
 import json
 import secrets
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -37,7 +37,7 @@ class Session:
     id: str
     user_id: int = 0
     login: str = ""
-    token: str = ""
+    token: str = field(default="", repr=False)
     key_digest: str = ""
     """Of the key (SHA-256, hexadecimal): the session ends when the key is no longer set."""
 
@@ -86,12 +86,12 @@ class Cookies:
         sealed = request.cookies.get(self._name(name), "")
         if not sealed:
             return None
+        known = {each.name for each in fields(kind)}  # type: ignore[arg-type]
         try:
             values = json.loads(self._seal(name).decrypt(sealed.encode(), ttl=max_age_s))
-        except (InvalidToken, ValueError):
+            return kind(**{name: value for name, value in values.items() if name in known})
+        except (InvalidToken, ValueError, TypeError):  # TypeError: of another version
             return None
-        known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
-        return kind(**{name: value for name, value in values.items() if name in known})
 
     def _set(self, response: Response, name: str, value: object, max_age_s: int) -> None:
         text = json.dumps(asdict(value))  # type: ignore[call-overload]

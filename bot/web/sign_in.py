@@ -39,10 +39,6 @@ class SignInRoutes:
         self._waits = waits
         self._status, self._sign_in = status, sign_in
 
-    @property
-    def has_github(self) -> bool:
-        return self._sign_in is not None
-
     def begin(self) -> Response:
         """Sends the browser to GitHub."""
         sign_in = self._require()
@@ -77,7 +73,8 @@ class SignInRoutes:
             raise Unauthorized("This form was sent from another site. Open /login here.")
         given = request.form.get("api_key", "").strip()
         if self._callers.by_key(given) is None:
-            raise Unauthorized("This is none of the keys that are set here. Try it at /login.")
+            detail = "This is none of the keys that are set here."
+            return page("login.html", 401, next=next_path(), detail=detail)
         response = see_other(next_path())
         digest = hashlib.sha256(given.encode()).hexdigest()
         self._cookies.set_session(response, Session(new_session_id(), key_digest=digest))

@@ -11,10 +11,10 @@ from bot.errors import LimitReached
 
 
 class Waits:
-    """At most half of `threads` wait."""
+    """At most `places` threads wait, and always one may."""
 
-    def __init__(self, threads: int) -> None:
-        self._places = threading.BoundedSemaphore(max(1, threads // 2))
+    def __init__(self, places: int) -> None:
+        self._places = threading.BoundedSemaphore(max(1, places))
 
     @contextmanager
     def one(self, message: str, *, next_step: str) -> Iterator[None]:

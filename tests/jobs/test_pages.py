@@ -10,15 +10,15 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from bot.types import FINAL_STATES, Report, Target
+from bot.types import FINAL_STATES, Command, Failure, Report, Target
 from bot.types.pages import AppStatus
 from bot.web.callers import Caller
 from bot.web.calls import cancellation, repetition
 from tests.doubles.edit_blocks import block
 from tests.doubles.github.faults import primary_limit
-from tests.doubles.model import Messages
+from tests.doubles.model import Messages, too_long
 from tests.jobs.conftest import SetScene
-from tests.scene import CONFIDENT, HELLO, LOUD_HELLO, LOUDER, Scene, draft
+from tests.scene import CONFIDENT, HELLO, LOUD_HELLO, LOUDER, LOUDER_BYE, Scene, draft
 
 ADDRESS = "https://bot.example.com"
 HTML = {"Accept": "text/html", "X-Forwarded-For": "203.0.113.9"}
@@ -221,3 +221,35 @@ def test_a_quoted_link_is_not_shown_to_the_model(public: Scene) -> None:
     public.tell(f"/tinygen Greet louder, as in {ADDRESS}/jobs/x?{signature}")
     assert signature not in "".join(public.asked)
     assert "key=[hidden]" in "".join(public.asked)
+
+
+def test_a_turn_after_a_prompt_that_was_too_long_holds_all_of_its_messages(scene: Scene) -> None:
+    scene.model_says(too_long(), LOUDER, CONFIDENT)
+    told = scene.tell("/tinygen Greet louder.")
+    first, *_ = scene.database.turns.of(told.job)
+    assert first.repeated == 0
+    assert [message.role for message in first.messages] == ["system", "user"]
+
+
+def test_a_page_repeats_what_its_job_was_to_repeat_and_nothing_else(scene: Scene) -> None:
+    scene.repo.permissions["mallory"] = "write"
+    wrong = draft(block("greet.py", "no such line\n", LOUD_HELLO))
+    scene.model_says(wrong, wrong)
+    failed = scene.tell("/tinygen Greet louder.")
+    scene.model_says(LOUDER_BYE, CONFIDENT)
+    scene.tell("/tinygen Something else.", who="mallory")
+    report = open_report(scene, failed.job)
+    never_began = replace(
+        report,
+        job=replace(report.job, id="never-began", command=Command("retry", failed.job)),
+        state="refused",
+        failure=Failure("A limit.", "Wait.", retryable=True),
+    )
+    scene.database.save(never_began)
+    scene.model_says(LOUDER, CONFIDENT)
+    again = open_report(scene, press(scene, "never-began", "octocat", "retry"))
+    assert again.job.command.prompt == "Greet louder."
+    gone = replace(never_began, job=replace(never_began.job, id="x", command=Command("retry", "y")))
+    scene.database.save(gone)
+    ended = open_report(scene, press(scene, "x", "octocat", "retry"))
+    assert ended.state == "failed"

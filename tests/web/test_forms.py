@@ -76,6 +76,21 @@ def test_what_has_ended_cannot_be_cancelled(site: Site) -> None:
     assert "ended" in answer.get_json(force=True)["detail"]
 
 
+def test_a_wrong_key_is_told_beside_the_form(site: Site) -> None:
+    answer = site.browser().post("/login", api_key="no-such-key", next="/try")
+    assert answer.status_code == 401
+    assert "none of the keys" in answer.text
+    assert 'name="next" value="/try"' in answer.text
+
+
+def test_the_form_is_503_while_the_database_is_away(site: Site) -> None:
+    browser = site.signed_in(BOSS)
+    token = browser.token("/try")
+    site.inbox.is_away = True
+    form = {"repoUrl": "https://github.com/o/r", "prompt": "x"}
+    assert browser.post("/try", form_token=token, **form).status_code == 503
+
+
 def test_signing_out_ends_the_session(site: Site) -> None:
     browser = site.signed_in(READER)
     assert browser.post("/logout", form_token=browser.token("/jobs")).status_code == 303

@@ -48,6 +48,8 @@ def test_what_a_check_found_is_named_and_told_whole_to_operators_alone(site: Sit
 
 def test_it_leads_to_where_the_app_is_installed(site: Site) -> None:
     assert "installations/new" not in home(site)
+    site.status.save_app(AppStatus("2026-01-01"))
+    assert "installations/new" not in home(site)
     site.status.save_app(AppStatus("2026-01-01", "My App", "https://github.com/apps/my-app"))
     assert 'href="https://github.com/apps/my-app/installations/new"' in home(site)
     assert "Install My App on your repositories" in home(site)

@@ -211,6 +211,38 @@ def test_an_operators_login_that_passed_to_another_gives_no_rights() -> None:
     assert by_id.signed_in(BOSS).get(PAGE).status_code == 200
 
 
+def test_a_login_that_is_an_operators_id_gives_no_rights() -> None:
+    site = Site({"TINYGEN_OPERATORS": "583231"})
+    site.sign_ins.logins[STRANGER] = "583231"
+    browser = site.signed_in(STRANGER)
+    assert browser.get(PAGE).status_code == 404
+    assert browser.get("/try").status_code == 401
+
+
+def test_a_person_does_not_read_the_metrics() -> None:
+    site = Site()
+    assert site.signed_in(STRANGER).get("/metrics").status_code == 401
+    assert site.with_key(KEY).get("/metrics").status_code == 200
+
+
+def test_an_operator_by_login_whose_login_cannot_be_asked_is_told_so() -> None:
+    """And does not get another list than usual without a word."""
+    site = Site()
+    browser = site.signed_in(BOSS)
+    site.sign_ins.is_away = True
+    assert browser.get("/jobs").status_code == 502
+    site.sign_ins.is_away = False
+    assert browser.get("/jobs").status_code == 200
+
+
+def test_a_link_that_is_over_is_told_to_a_person_in_words_for_people() -> None:
+    site = Site()
+    shown = site.browser().get(f"{PAGE}?key={site.link(valid_s=-1)}")
+    assert shown.status_code == 401
+    assert "no longer valid" in shown.text
+    assert "TINYGEN_API_KEYS" not in shown.text
+
+
 def test_the_command_on_a_page_opens_the_diff_alone_and_no_longer_than_the_link() -> None:
     site = Site()
     reader = site.signed_in(READER)
@@ -221,7 +253,10 @@ def test_the_command_on_a_page_opens_the_diff_alone_and_no_longer_than_the_link(
     assert other.get(f"{PAGE}?key={key}").status_code == 401
     link = site.link(valid_s=30)
     shown = other.get(f"{PAGE}?key={link}").text
-    assert f"{PAGE}.diff?key={link}&#39;" in shown
+    key = shown.split(f"{PAGE}.diff?key=")[1][:75]
+    assert key.partition("-")[0] == link.partition("-")[0]
+    assert other.get(f"{PAGE}.diff?key={key}").status_code == 200
+    assert other.get(f"{PAGE}?key={key}").status_code == 401
 
 
 def test_the_link_lets_nobody_change_anything() -> None:

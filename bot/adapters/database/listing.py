@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, func, or_, select, tuple_
@@ -16,7 +17,9 @@ from bot.types.serialization import JOB, REPORT
 
 MAX_GROUPS = 100
 """How many groups of spending are returned: those of the most tokens, or the newest days."""
-_BATCH = 100
+MAX_WAITING_READ = 2_000
+"""How many waiting jobs are looked through for those of a repository or an asker."""
+_BATCH = 30
 """How many rows are read at once."""
 _IS_WAITING = jobs.c.taken_at.is_(None)
 _HAS_REPORT = jobs.c.state.is_not(None)
@@ -68,7 +71,8 @@ def _waiting(
         which = and_(
             which, or_(jobs.c.asker_key == wanted.asker_key, jobs.c.asker_key == jobs.c.id)
         )
-    for row in _batches(connection, jobs.c.job, which, after):
+    rows = _batches(connection, jobs.c.job, which, after)
+    for row in islice(rows, MAX_WAITING_READ):
         job = JOB.load(json.loads(row.text))
         is_of_repo = not wanted.repo or job.target.repo.lower() == wanted.repo.lower()
         if is_of_repo and wanted.asker_key in (None, job.asker_key):

@@ -122,7 +122,8 @@ switches = Table(
     Column("id", Text, primary_key=True),
     Column("value", Text, nullable=False),
 )
-"""What all processes share: what the operator has set, and what was last seen of the outside."""
+"""What all processes share: what the operator has set, what was last seen of the outside, the key that
+links and cookies are signed with, and sessions of browsers that have ended."""
 
 measures = Table(
     "tinygen_measures",

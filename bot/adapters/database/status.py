@@ -12,6 +12,7 @@ from sqlalchemy import Engine, delete, insert, select
 
 from bot.adapters.database.connection import insert_into, reading, writing
 from bot.adapters.database.schema import switches
+from bot.errors import DatabaseFailed
 from bot.types.pages import AppStatus, Check
 from bot.types.serialization import Codec, codec_of
 
@@ -44,13 +45,20 @@ class DatabaseStatus:
 
     def signing_key(self) -> bytes:
         """Made at the first call, the same from then on in every process."""
-        if self._load(_SIGNING_KEY) is None:
+        key = self._load(_SIGNING_KEY)
+        if key is None:
             made = insert_into(self._engine, switches).values(
                 id=_SIGNING_KEY, value=secrets.token_hex(32)
             )
             with writing(self._engine) as connection:
                 connection.execute(made.on_conflict_do_nothing())
-        return bytes.fromhex(self._load(_SIGNING_KEY) or "")
+            key = self._load(_SIGNING_KEY)
+        if not key:  # an empty key would let anybody sign
+            raise DatabaseFailed(
+                "The database does not keep what it is given.",
+                next_step="Look at the table tinygen_switches.",
+            )
+        return bytes.fromhex(key)
 
     def end_session(self, session_id: str, until: float) -> None:
         self._save(_ENDED + _digest(session_id), str(int(until)))

@@ -32,7 +32,6 @@ def add_reference(app: OpenAPI, address: Callable[[], str]) -> None:
             tags=described["tags"],
             operations=operation_views(described, address()),
             schemas=schema_views(described),
-            address=address(),
             collection_name=FILE_NAME,
         )
 

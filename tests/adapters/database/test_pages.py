@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bot.adapters.database import Database
+from bot.errors import DatabaseFailed
 from bot.types import DeliveryAttempt, Message, Prompt, Removal, Reply, Report, State, Usage
 from bot.types.pages import AppStatus, Check, Fault, JobFilter, Turn, count_repeated
 from tests.adapters.database.stored import job
@@ -150,6 +151,12 @@ def test_the_signing_key_is_the_same_in_every_process(database: Database) -> Non
     other = Database(database._engine.url.render_as_string(hide_password=False))
     assert other.status.signing_key() == key == database.status.signing_key()
     other.close()
+
+
+def test_a_database_that_keeps_no_key_signs_nothing(database: Database) -> None:
+    database.status._save("signing key", "")
+    with pytest.raises(DatabaseFailed):
+        database.status.signing_key()
 
 
 def test_what_was_last_seen_is_replaced(database: Database) -> None:

@@ -4,6 +4,7 @@
 const POLL_MS = 2000;
 const MAX_POLL_MS = 30000;
 let waitMs = POLL_MS;
+let shownTag = null;
 
 function live() {
   return document.getElementById("live");
@@ -33,11 +34,12 @@ async function follow() {
   try {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
     if (answer.ok) {
+      const tag = answer.headers.get("ETag");
       const next = new DOMParser().parseFromString(await answer.text(), "text/html");
       const found = next.getElementById("live");
-      if (found && found.textContent !== live().dataset.text) {
+      if (found && (tag === null || tag !== shownTag)) {
+        shownTag = tag;
         const wasOpen = openParts(live());
-        found.dataset.text = found.textContent;
         for (const part of found.querySelectorAll("details[id]")) {
           if (wasOpen.has(part.id)) part.open = wasOpen.get(part.id);
         }
