@@ -56,6 +56,8 @@ LOGIN_S = 300.0
 """How long GitHub's answers about a person's permission and login are used again."""
 MAX_ANSWERS = 10_000
 TOO_MANY = "Too many people are being looked up."
+PATIENCE_S = 1.0
+"""How long a person's page waits for its turn to ask GitHub."""
 LOOK_AGAIN = "Load the page again in a few seconds."
 
 
@@ -253,7 +255,7 @@ class Callers:
         known = self._permissions.get(key)
         if known is not None:
             return known
-        with self._waits.one(TOO_MANY, next_step=LOOK_AGAIN):
+        with self._waits.one(TOO_MANY, next_step=LOOK_AGAIN, patience_s=PATIENCE_S):
             held = self._sign_in.permission(caller.token, repository_id)
         if held is None:
             raise Unauthorized("Your sign-in is no longer valid. Sign in again at /login.")
@@ -269,7 +271,7 @@ class Callers:
             return False
         login = self._logins.get(session.id)
         if login is None:
-            with self._waits.one(TOO_MANY, next_step=LOOK_AGAIN):
+            with self._waits.one(TOO_MANY, next_step=LOOK_AGAIN, patience_s=PATIENCE_S):
                 login = self._sign_in.login(session.token) or ""
             self._logins.put(session.id, login)
         return login.lower() in self._operator_logins

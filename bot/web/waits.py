@@ -17,9 +17,9 @@ class Waits:
         self._places = threading.BoundedSemaphore(max(1, places))
 
     @contextmanager
-    def one(self, message: str, *, next_step: str) -> Iterator[None]:
-        """A place for one wait. LimitReached, at once, if there is none."""
-        if not self._places.acquire(blocking=False):
+    def one(self, message: str, *, next_step: str, patience_s: float = 0.0) -> Iterator[None]:
+        """A place for one wait. LimitReached if none is free within `patience_s`."""
+        if not self._places.acquire(timeout=patience_s):
             raise LimitReached(message, next_step=next_step)
         try:
             yield
