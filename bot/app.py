@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from bot.config import Config
-from bot.errors import OutsideError, SetupError
+from bot.errors import SetupError
 from bot.logs import RateLimitedLog, configure_logs, make_redactor
 from bot.metrics import MetricsBuffer
 from bot.ports import NoTracer
@@ -40,8 +40,7 @@ if TYPE_CHECKING:
     from bot.jobs.policy import JobPolicy
     from bot.jobs.worker import Worker
     from bot.jobs.worker.maintenance import PeriodicTask
-    from bot.ports import MetricsSink, Model, SignIn, StatusBoard, Tracer
-    from bot.types import Job
+    from bot.ports import MetricsSink, Model, SignIn, Tracer
     from bot.web.jobs import Stores
 
 LONE_EXECUTOR = "local"
@@ -64,8 +63,6 @@ SHORTEN_S = 5.0
 MEASURE_S = 5.0
 """The intervals at which a worker deletes old jobs, reads the App's deliveries, makes room in the
 cache, closes lost jobs, shortens SQLite's log, and stores its metrics, in this order."""
-ADDRESS_S = 60.0
-"""How long the App's address counts as known."""
 IN_USE_S = 600.0
 """For how long after a job's deadline its repository counts as in use: a finished change is still
 to be delivered."""
@@ -136,7 +133,8 @@ def build_stores(database: Database) -> Stores:
         workers=database,
         listing=database,
         conversations=database.turns,
-        status=database.status,
+        sessions=database.shared,
+        last_seen=database.shared,
         outbox=database.outbox,
     )
 
@@ -314,6 +312,7 @@ def build_worker(config: Config) -> Worker:
     """The worker, not yet started. Slow libraries are imported now, so that the first job need not
     wait for them."""
     from bot.jobs.engine import Engine
+    from bot.jobs.page_urls import PageUrls
     from bot.jobs.policy import JobContext
     from bot.jobs.worker import BackgroundLoop, Worker
     from bot.jobs.worker.heartbeat import Heartbeat
@@ -357,7 +356,7 @@ def build_worker(config: Config) -> Worker:
         policy=build_policy(config),
         remote_log=remote_log,
         conversations=database.turns if config.keep_conversations else None,
-        page_url=PageUrls(config.public_url, database.status),
+        page_url=PageUrls(config.public_url, database.shared, database.shared),
     )
     lost = PeriodicTask("close lost jobs", LOST_S, lambda: find_lost(context))
     loops: list[BackgroundLoop] = [
@@ -390,7 +389,7 @@ def _periodic_tasks(
             database.prune_log(timedelta(days=config.log_days).total_seconds())
 
     def watch() -> None:
-        watch_app(github, database.status, datetime.now(UTC))
+        watch_app(github, database.shared, datetime.now(UTC))
 
     def shorten() -> None:
         database.shorten_write_ahead_log(LOG_BYTES)
@@ -418,36 +417,6 @@ def _metrics_task(metrics_buffer: MetricsBuffer, database: Database) -> Periodic
         metrics_buffer.flush(database.add_measures)
 
     return PeriodicTask("write what was counted", MEASURE_S, write)
-
-
-class PageUrls:
-    """Makes the signed link to a job's page; "" while TinyGen's address is not known. Called outside
-    the steps of a job, so it never fails."""
-
-    def __init__(self, public_url: str | None, status: StatusBoard) -> None:
-        self._public_url, self._status = public_url, status
-        self._key = b""
-        self._address = ""
-        self._ask_at = 0.0
-
-    def __call__(self, job: Job) -> str:
-        from bot.thread.page_links import LINK_S, page_path, sign_link
-
-        try:
-            address = self._public_url or self._app_address()
-            self._key = self._key or self._status.signing_key()
-            accepted_at = datetime.fromisoformat(job.received_at).timestamp()
-        except (OutsideError, ValueError):  # a comment without a link is better than none
-            return ""
-        signature = sign_link(self._key, job.id, accepted_at + LINK_S)
-        return f"{address}{page_path(job.id, signature)}" if address else ""
-
-    def _app_address(self) -> str:
-        if time.monotonic() >= self._ask_at:
-            seen = self._status.app()
-            self._address = seen.address if seen else ""
-            self._ask_at = time.monotonic() + ADDRESS_S
-        return self._address
 
 
 def lock_worker(config: Config) -> IO[bytes] | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Literal, Protocol
 
@@ -203,6 +203,10 @@ class Git(Protocol):
         names the files that do not merge."""
 
 
+DELIVERIES_KEPT = timedelta(days=3)
+"""https://docs.github.com/en/webhooks/testing-and-troubleshooting-webhooks/viewing-webhook-deliveries"""
+
+
 class Deliveries(Protocol):
     """GitHub's record of the webhook deliveries that it attempted."""
 
@@ -343,8 +347,8 @@ class SignIn(Protocol):
         valid."""
 
 
-class StatusBoard(Protocol):
-    """What all processes share beside the jobs."""
+class Sessions(Protocol):
+    """The key that links and cookies are signed with, and the sessions of browsers that ended."""
 
     def signing_key(self) -> bytes:
         """32 random bytes, the same in every process."""
@@ -353,6 +357,10 @@ class StatusBoard(Protocol):
         """Remembers until then, in seconds since 1970, that the session of a browser has ended."""
 
     def is_session_ended(self, session_id: str) -> bool: ...
+
+
+class LastSeen(Protocol):
+    """What was last seen of the world outside, for the pages, which ask nobody themselves."""
 
     def app(self) -> AppStatus | None:
         """The App as it was last seen; None if it never was."""

@@ -213,6 +213,8 @@ class MemoryConversations:
 
 
 class MemoryStatus:
+    """Sessions and LastSeen of `bot.ports`."""
+
     def __init__(self) -> None:
         self.last_app: AppStatus | None = None
         self.last_check: Check | None = None
@@ -266,13 +268,14 @@ def memory_stores(
     status: MemoryStatus | None = None,
 ) -> Stores:
     """What the web part is given, in memory."""
-    reports = reports or MemoryReports()
+    reports, status = reports or MemoryReports(), status or MemoryStatus()
     return Stores(
         inbox or MemoryInbox(),
         reports,
         workers or MemoryWorkers(),
         MemoryListing(reports),
         conversations or MemoryConversations(),
-        status or MemoryStatus(),
+        status,
+        status,
         NoOutbox(),
     )

@@ -1,4 +1,4 @@
-"""Waits for what another thread or process does."""
+"""WaitLimit for what another thread or process does."""
 
 from __future__ import annotations
 

@@ -31,7 +31,6 @@ from bot.adapters.model import OpenAIModel
 from bot.adapters.syntax.parsers import find_fault
 from bot.app import (
     MAX_GITHUB_LIMIT_WAIT_S,
-    PageUrls,
     build_database,
     build_git,
     build_policy,
@@ -41,6 +40,7 @@ from bot.app import (
 )
 from bot.config import Config, load_config
 from bot.jobs.engine import NAME, Engine
+from bot.jobs.page_urls import PageUrls
 from bot.jobs.policy import JobContext
 from bot.jobs.worker import Worker
 from bot.jobs.worker.log_sync import LogShipper
@@ -259,7 +259,7 @@ class Scene:
             parsers=Parsers(lambda files: [find_fault(path, content) for path, content in files]),
             policy=build_policy(config),
             conversations=self.database.turns if config.keep_conversations else None,
-            page_url=PageUrls(config.public_url, self.database.status),
+            page_url=PageUrls(config.public_url, self.database.shared, self.database.shared),
         )
 
     def hurry(self) -> int:

@@ -94,9 +94,9 @@ def test_the_app_is_stored_and_missed_deliveries_are_sent_again_by_one_list(
     missed = DeliveryAttempt(2, "a", "issue_comment", "created", 0)
     refused = DeliveryAttempt(1, "b", "issue_comment", "created", 401)
     github = Recorded(missed, refused)
-    watch_app(github, database.status, NOW)
+    watch_app(github, database.shared, NOW)
     assert (github.lists, github.redelivered) == (1, [2])
-    assert database.status.app() == AppStatus(
+    assert database.shared.app() == AppStatus(
         NOW.isoformat(),
         "TinyGen",
         "https://github.test/apps/tinygen",

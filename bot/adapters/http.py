@@ -13,14 +13,18 @@ import ssl
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from typing import Any, cast
 
 import httpcore
 import httpx
 
+from bot.errors import OutsideError, TimedOut
+
 ACCEPT_ENCODING = "gzip"
 """The value of the request's header: no other encoding is decompressed here."""
+TRY_LATER = "Try again later."
 MAX_WAIT_S = 86_400.0
 """A server's request to wait longer than a day counts as a day."""
 
@@ -190,6 +194,18 @@ class _TimedStream(httpcore.NetworkStream):
 
     def close(self) -> None:
         self._stream.close()
+
+
+@contextmanager
+def named_errors(server: str) -> Iterator[None]:
+    """Turns httpx's errors into ours. Their text is dropped, since it may quote a request."""
+    try:
+        yield
+    except httpx.TimeoutException:
+        raise TimedOut(f"{server} did not answer in time.", next_step=TRY_LATER) from None
+    except httpx.HTTPError as error:
+        message = f"{server} cannot be reached ({type(error).__name__})."
+        raise OutsideError(message, next_step=TRY_LATER) from None
 
 
 def parse_retry_after(headers: Mapping[str, str], now_s: float) -> float | None:

@@ -17,8 +17,14 @@ from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.client import OAuth2Client
 from pydantic import BaseModel, Field, ValidationError
 
-from bot.adapters.http import ACCEPT_ENCODING, bound_body, bound_time
-from bot.errors import NotPermitted, OutsideError, TimedOut
+from bot.adapters.http import (
+    ACCEPT_ENCODING,
+    TRY_LATER,
+    bound_body,
+    bound_time,
+    named_errors,
+)
+from bot.errors import NotPermitted, OutsideError
 from bot.types import Permission
 from bot.types.pages import Person, SignInStart
 
@@ -26,7 +32,6 @@ _TIMEOUT_S = 3.0
 _MAX_S = 4.0
 """Of one exchange with GitHub: a thread of the web part waits for it."""
 _MAX_ANSWER_BYTES = 1 << 20
-_TRY_AGAIN = "Try again in a moment."
 
 
 class _Account(BaseModel):
@@ -108,7 +113,7 @@ class GitHubSignIn:
             if answer.status_code != 200:
                 raise OutsideError(
                     f"GitHub answered {answer.status_code} about a repository.",
-                    next_step=_TRY_AGAIN,
+                    next_step=TRY_LATER,
                 )
             held = _Repository.model_validate_json(answer.content).permissions
         names: tuple[tuple[bool, Permission], ...] = (
@@ -126,7 +131,7 @@ class GitHubSignIn:
             return None
         if about.status_code != 200:
             raise OutsideError(
-                f"GitHub answered {about.status_code} about you.", next_step=_TRY_AGAIN
+                f"GitHub answered {about.status_code} about you.", next_step=TRY_LATER
             )
         return _Account.model_validate_json(about.content)
 
@@ -168,14 +173,8 @@ def _leave_as_is(request: httpx.Request) -> httpx.Request:
 
 @contextmanager
 def _named_errors() -> Iterator[None]:
-    """Turns what may go wrong on the way into our errors. Their text is dropped, since it may quote
-    a request."""
     try:
-        yield
-    except httpx.TimeoutException:
-        raise TimedOut("GitHub did not answer in time.", next_step=_TRY_AGAIN) from None
-    except httpx.HTTPError as error:
-        message = f"GitHub cannot be reached ({type(error).__name__})."
-        raise OutsideError(message, next_step=_TRY_AGAIN) from None
+        with named_errors("GitHub"):
+            yield
     except (ValidationError, ValueError):
-        raise OutsideError("GitHub's answer cannot be read.", next_step=_TRY_AGAIN) from None
+        raise OutsideError("GitHub's answer cannot be read.", next_step=TRY_LATER) from None

@@ -12,14 +12,20 @@ import json
 import re
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import httpx
 
-from bot.adapters.http import ACCEPT_ENCODING, bound_body, bound_time, parse_retry_after
-from bot.errors import OutsideError, RowRefused, SetupError, TimedOut, TinyGenError
+from bot.adapters.http import (
+    ACCEPT_ENCODING,
+    TRY_LATER,
+    bound_body,
+    bound_time,
+    named_errors,
+    parse_retry_after,
+)
+from bot.errors import OutsideError, RowRefused, SetupError, TinyGenError
 from bot.types import FINAL_STATES, Command, Job, Removal, Report, Target
 from bot.types.serialization import log_row
 
@@ -29,7 +35,6 @@ if TYPE_CHECKING:
 
 TABLE = "tinygen_requests"
 
-_TRY_LATER = "Try again later."
 _MIGRATE = "Run the SQL under deploy/supabase/migrations in the project's SQL editor."
 _SET_KEY = "Set SUPABASE_KEY to the project's secret (service role) key."
 _SET_URL = "Set SUPABASE_URL to the project's own address, https://<project>.supabase.co."
@@ -63,7 +68,7 @@ class SupabaseStore:
         OutsideError if writing it later may help. SetupError if the operator must act first; its
         kind RowRefused if the table refuses this row only.
         """
-        with _named_errors():
+        with named_errors("Supabase"):
             # Most rows exist already. The last update is for a row that another process inserted
             # after the first.
             if self._update(report) or self._insert(report):
@@ -73,7 +78,7 @@ class SupabaseStore:
     def forget(self, removal: Removal) -> None:
         if removal.installation_id is None and not removal.names:
             raise ValueError("a removal names an installation or repositories")
-        with _named_errors():
+        with named_errors("Supabase"):
             for name in removal.names:
                 exactly = "^" + re.escape(name).replace("/", "\\/") + "$"
                 self._table().delete().filter("repo", "imatch", exactly).select("id").execute()
@@ -101,7 +106,7 @@ class SupabaseStore:
     def check(self) -> None:
         """Returns if the table exists with all of its columns, and this key may read it."""
         columns = log_row(Report(Job("", "run", Target(""), Command("solve")), "queued"))
-        with _named_errors():
+        with named_errors("Supabase"):
             self._table().select(*columns).limit(1).execute()
 
     def try_row(self, row_id: str) -> None:
@@ -109,7 +114,7 @@ class SupabaseStore:
         effect. The row is deleted whatever happens after it was sent."""
         job = Job(row_id, "run", Target(""), Command("solve", "A check: this row may be deleted."))
         try:
-            with _named_errors():
+            with named_errors("Supabase"):
                 self._insert(Report(job, "cancelled"))
                 is_shown = bool(self._table().select("id").eq("id", row_id).execute().data)
         except TinyGenError:
@@ -129,7 +134,7 @@ class SupabaseStore:
 
     def _delete(self, row_id: str) -> bool:
         """True if there was such a row."""
-        with _named_errors():
+        with named_errors("Supabase"):
             delete = self._table().delete().eq("id", row_id)
             return bool(delete.select("id").execute().data)
 
@@ -167,18 +172,6 @@ def _connect(url: str, key: str, timeout_s: float) -> Client:
         ) from None
 
 
-@contextmanager
-def _named_errors() -> Iterator[None]:
-    """Turns httpx's errors into ours. Their text is dropped, since it may quote a request."""
-    try:
-        yield
-    except httpx.TimeoutException:
-        raise TimedOut("Supabase did not answer in time.", next_step=_TRY_LATER) from None
-    except httpx.HTTPError as error:
-        message = f"Supabase cannot be reached ({type(error).__name__})."
-        raise OutsideError(message, next_step=_TRY_LATER) from None
-
-
 def _check_response(response: httpx.Response) -> None:
     """Raises the error that the answer stands for; returns if PostgREST did what was asked."""
     status = response.status_code
@@ -190,7 +183,7 @@ def _check_response(response: httpx.Response) -> None:
     if status in (408, 429) or status >= 500:
         message = f"Supabase answered {status}."
         wait_s = parse_retry_after(response.headers, time.time())
-        raise OutsideError(message, next_step=_TRY_LATER, retry_in_s=wait_s)
+        raise OutsideError(message, next_step=TRY_LATER, retry_in_s=wait_s)
     # `{}` is all that PostgREST 12 answers to a PATCH of a table that does not exist.
     if code in _MISSING_TABLE_OR_COLUMN or response.content == b"{}":
         message = f"Supabase has no table {TABLE} as this version writes it ({code or status})."

@@ -18,7 +18,7 @@ def pause(config: Config, options: argparse.Namespace) -> int:
     set_up_logs(config)
     database = open_database(config)
     database.create()
-    database.status.pause(options.reason)
+    database.shared.pause(options.reason)
     print_line("Paused: new work is refused, with the reason. `python -m bot resume` ends that.")
     return 0
 
@@ -27,7 +27,7 @@ def resume(config: Config, _options: argparse.Namespace) -> int:
     set_up_logs(config)
     database = open_database(config)
     database.create()
-    database.status.pause(None)
+    database.shared.pause(None)
     print_line("New work is taken again.")
     return 0
 

@@ -4,6 +4,7 @@ database, so it works while the bot runs, and on any machine that has the same s
 from __future__ import annotations
 
 import argparse
+import uuid
 from datetime import UTC, datetime
 
 from bot.adapters.database import Database
@@ -12,10 +13,11 @@ from bot.cli.output import print_diff, print_json, print_line, print_note
 from bot.config import Config
 from bot.errors import NotFound
 from bot.ports import ALIVE_S
+from bot.thread.requests import Asker, cancellation, repetition
 from bot.types import Report
 from bot.types.pages import JobFilter
 
-OPERATOR = "the operator"
+OPERATOR = Asker("the operator", is_operator=True)
 """The actor of what is asked here. It contains a space, so it is nobody's login on GitHub."""
 _AGE_UNITS = (("d", 86_400), ("h", 3_600), ("m", 60))
 
@@ -71,11 +73,9 @@ def show(config: Config, options: argparse.Namespace) -> int:
 def retry(config: Config, options: argparse.Namespace) -> int:
     """Accepts the job again as a new job. In a thread it gets its own comment, and the person who
     asked must still have permission."""
-    from bot.web.callers import Caller
-    from bot.web.calls import repetition
-
     database = build_database(config)
-    again = repetition(_find(database, options.id), Caller(OPERATOR, is_operator=True))
+    asked = _find(database, options.id)
+    again = repetition(asked, OPERATOR, job_id=uuid.uuid4().hex, received_at=_now())
     database.accept(again)
     _print_accepted(database, options, again.id, f"Tried again as job {again.id}.")
     return 0
@@ -83,11 +83,9 @@ def retry(config: Config, options: argparse.Namespace) -> int:
 
 def cancel(config: Config, options: argparse.Namespace) -> int:
     """Asks the workers to stop the job, as the command `/tinygen cancel` does."""
-    from bot.web.callers import Caller
-    from bot.web.calls import cancellation
-
     database = build_database(config)
-    stop = cancellation(_find(database, options.id), Caller(OPERATOR, is_operator=True))
+    asked = _find(database, options.id)
+    stop = cancellation(asked, OPERATOR, job_id=uuid.uuid4().hex, received_at=_now())
     database.accept(stop)
     _print_accepted(database, options, stop.id, f"Job {options.id} is asked to stop.")
     return 0
@@ -138,3 +136,7 @@ def _render_age(received_at: str, now: datetime) -> str:
         if age_s >= size_s:
             return f"{age_s // size_s}{unit}"
     return f"{age_s}s"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -74,7 +74,7 @@ class ProgressReporter:
 
     def __init__(self, context: JobContext, report: Report, comment_id: int | None) -> None:
         self._context = context
-        self.report = replace(report, page_url=context.page_url(report.job))
+        self.report = report
         self.comment_id = comment_id
         self.wait_s = 0.0
         """The wait that GitHub asked for when something could not be posted; 0 if it gave none."""
@@ -263,8 +263,14 @@ class ProgressReporter:
             ),
         )
 
+    def with_page_url(self, report: Report) -> Report:
+        """The report as its comment shows it: with the signed link to its page, which is not
+        stored."""
+        return replace(report, page_url=self._context.page_url(report.job))
+
     def _send(self, report: Report, send: Callable[[str], T]) -> T:
         """Sends the report's comment; a short one if GitHub refuses the full one."""
+        report = self.with_page_url(report)
         try:
             return send(self._context.clean(render_comment_that_fits(report)))
         except BadRequest as refusal:

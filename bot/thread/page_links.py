@@ -13,6 +13,8 @@ Scope = Literal["page", "diff"]
 """What a link opens: the page, its JSON and the diff, or the diff alone."""
 LINK_S = 30 * 86_400.0
 """How long the link in a comment is valid after the job was accepted."""
+CALLBACK = "/login/callback"
+"""Where GitHub sends people back to who sign in."""
 PARAMETER = "key"
 """Of the query, with the signature."""
 _FORM = re.compile(r"(?P<until>[0-9]{1,12})-(?P<mac>[0-9a-f]{64})", re.ASCII)

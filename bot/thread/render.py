@@ -463,6 +463,30 @@ def render_status_line(report: Report) -> str:
     return f"- {words}: {report.state}{at_step}, asked at {asked_at} UTC"
 
 
+def waiting_reason(report: Report) -> str:
+    """What the job waits for, in a sentence; "" if it waits for nothing."""
+    if report.waits_for:
+        return report.waits_for
+    if report.state != "queued":
+        return ""
+    if report.steps:
+        return "GitHub's answers, or its turn among others of its repository or installation."
+    return "A worker."
+
+
+def comment_url(report: Report, server_url: str) -> str | None:
+    """The comment that asked for the job, on GitHub; its thread if no comment did."""
+    target = report.job.target
+    if target.issue_number is None:
+        return None
+    kind = "pull" if target.is_pull else "issues"
+    thread = f"{server_url}/{target.repo}/{kind}/{target.issue_number}"
+    if target.comment_id is None:
+        return thread
+    anchor = "issuecomment-" if target.reply_to is None else "discussion_r"
+    return f"{thread}#{anchor}{target.comment_id}"
+
+
 def render_reflection(verdict: Verdict) -> str:
     """What a review found, and what came of it."""
     outcome = {"taken": "Revised", "kept": "Not revised", "": "A revision was asked for"}

@@ -585,6 +585,7 @@ class Report:
     finished_at: str | None = None
     """ISO 8601, UTC."""
     page_url: str = ""
-    """The signed link to the job's page; "" if TinyGen's address is not known."""
+    """The signed link to the job's page, in a report that is being shown; "" if TinyGen's address is
+    not known, and in every report that is stored."""
     waits_for: str = ""
     """What a postponed job waits for, in a sentence for people; "" if it is not postponed."""

@@ -24,17 +24,17 @@ from bot.web.health import add_health
 from bot.web.jobs import (
     JobIdConverter,
     JobLists,
+    JobPages,
     Stores,
     add_changes,
     add_job_list,
     add_jobs,
-    own_address,
 )
-from bot.web.pages import add_security_headers, clock_time, page, seen
+from bot.web.pages import add_security_headers, clock_time, github_url, own_address, page, seen
 from bot.web.reference.routes import add_reference
 from bot.web.sessions import Cookies
 from bot.web.sign_in import SignInRoutes, add_sign_in
-from bot.web.waits import Waits
+from bot.web.wait_limit import WaitLimit
 from bot.web.webhook import MAX_BODY_BYTES, add_webhook
 
 
@@ -70,35 +70,36 @@ def create_app(
     problems.register(app)
     call_log.register(app)
     # The key never changes, so the database need not be asked again.
-    cookies = Cookies(cache(stores.status.signing_key), config.public_url)
+    cookies = Cookies(cache(stores.sessions.signing_key), config.public_url)
     # Of the threads half may wait for a diff and a quarter for GitHub: the rest takes webhooks.
-    lookups = Waits(config.web_threads // 4)
-    callers = Callers(config, cookies, stores.status, sign_in, lookups)
-    calls = Calls(config, stores.inbox, stores.reports, Waits(config.web_threads // 2))
+    lookups = WaitLimit(config.web_threads // 4)
+    callers = Callers(config, cookies, stores.sessions, sign_in, lookups)
+    calls = Calls(config, stores.inbox, stores.reports, WaitLimit(config.web_threads // 2))
+    job_pages = JobPages(config, stores, callers, cookies.key)
     app.context_processor(lambda: _page_values(callers, has_github=sign_in is not None))
     add_webhook(app, config, stores.inbox)
     add_run(app, calls, callers)
     add_try(app, calls, callers)
     add_job_list(app, JobLists(config, stores), callers)
-    add_jobs(app, config, stores, callers, cookies.key)
+    add_jobs(app, stores, callers, job_pages, config.github_server_url)
     add_changes(app, stores, callers)
-    add_sign_in(app, SignInRoutes(config, callers, cookies, stores.status, sign_in, lookups))
+    add_sign_in(app, SignInRoutes(config, callers, cookies, stores.last_seen, sign_in, lookups))
     _add_home(app, config, stores)
     add_health(app, stores.workers, callers, metrics)
-    add_reference(app, lambda: own_address(config, stores.status))
+    add_reference(app, lambda: own_address(config, stores.last_seen))
     return app
 
 
 def _add_home(app: OpenAPI, config: Config, stores: Stores) -> None:
     @app.get("/", doc_ui=False)
     def home() -> Response:
-        seen_app = stores.status.app()
-        page_url = seen_app.page_url if seen_app else ""
+        seen_app = stores.last_seen.app()
+        page_url = github_url(seen_app.page_url if seen_app else "", config.github_server_url)
         return page(
             "home.html",
             worker_count=len(stores.workers.alive(ALIVE_S)),
             paused=stores.reports.paused(),
-            check=stores.status.check(),
+            check=stores.last_seen.check(),
             install_url=f"{page_url}/installations/new" if page_url else "",
             app=seen_app,
             has_app=config.github_app_id is not None,

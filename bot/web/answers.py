@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import BaseModel, Field
 
-from bot.thread.render import render_outsiders_note
+from bot.thread.render import comment_url, render_outsiders_note, waiting_reason
 from bot.types import Report, Source, State, StepState
 from bot.types.pages import AppStatus, Spending
 from bot.web.problems import failure_error, problem_error
@@ -140,6 +142,7 @@ class Overview(BaseModel):
     dead_deliveries: tuple[DeadDelivery, ...] | None = Field(
         description="The newest ones; null if GitHub was not asked yet."
     )
+    deliveries_read_at: str | None = Field(description="When GitHub was asked for them.")
     spent: Spent
 
 
@@ -173,21 +176,13 @@ def diff_bytes(report: Report) -> bytes:
 
 def job_answer(report: Report, server_url: str) -> JobAnswer:
     """The answer of /jobs/<id>. `server_url` is GitHub's."""
-    job = report.job
     return JobAnswer(
-        id=job.id,
-        state=report.state,
-        source=job.source,
-        repo=job.target.repo,
-        issue_number=job.target.issue_number,
-        asker=job.actor,
-        command=job.command.verb,
-        prompt=job.command.prompt,
+        **_facts(report, server_url),
+        prompt=report.job.command.prompt,
         steps=tuple(
             StepLine(title=step.title, state=step.state, began_at=step.began_at or None)
             for step in report.steps
         ),
-        waits_for=waiting_reason(report) or None,
         usage=_usage(report),
         shown=tuple(
             Shown(path=part.path, start=part.start, end=part.end, why=part.why)
@@ -195,31 +190,35 @@ def job_answer(report: Report, server_url: str) -> JobAnswer:
         ),
         reflections=report.reflections,
         result=_result(report),
-        error=_error(report),
-        created_at=job.received_at,
-        finished_at=report.finished_at,
-        links=_links(report, server_url),
     )
 
 
 def job_row(report: Report, server_url: str) -> JobRow:
-    job, usage = report.job, report.usage
+    usage = report.usage
     return JobRow(
-        id=job.id,
-        state=report.state,
-        source=job.source,
-        repo=job.target.repo,
-        issue_number=job.target.issue_number,
-        asker=job.actor,
-        command=job.command.verb,
-        waits_for=waiting_reason(report) or None,
-        error=_error(report),
+        **_facts(report, server_url),
         tokens=usage.prompt_tokens + usage.completion_tokens,
         cost_usd=usage.cost_usd,
-        created_at=job.received_at,
-        finished_at=report.finished_at,
-        links=_links(report, server_url),
     )
+
+
+def _facts(report: Report, server_url: str) -> dict[str, Any]:
+    """The values of `_JobBase`."""
+    job = report.job
+    return {
+        "id": job.id,
+        "state": report.state,
+        "source": job.source,
+        "repo": job.target.repo,
+        "issue_number": job.target.issue_number,
+        "asker": job.actor,
+        "command": job.command.verb,
+        "waits_for": waiting_reason(report) or None,
+        "error": _error(report),
+        "created_at": job.received_at,
+        "finished_at": report.finished_at,
+        "links": _links(report, server_url),
+    }
 
 
 def spending_rows(spent: tuple[Spending, ...]) -> tuple[SpendingRow, ...]:
@@ -249,17 +248,6 @@ def dead_deliveries(app: AppStatus | None) -> tuple[DeadDelivery, ...] | None:
         )
         for each in app.dead
     )
-
-
-def waiting_reason(report: Report) -> str:
-    """What the job waits for, in a sentence; "" if it waits for nothing."""
-    if report.waits_for:
-        return report.waits_for
-    if report.state != "queued":
-        return ""
-    if report.steps:
-        return "GitHub's answers, or its turn among others of its repository or installation."
-    return "A worker."
 
 
 def _error(report: Report) -> str | None:
@@ -303,16 +291,3 @@ def _links(report: Report, server_url: str) -> Links:
         pull_request=report.pull_request_url,
         commit=report.commit_url,
     )
-
-
-def comment_url(report: Report, server_url: str) -> str | None:
-    """The comment that asked for the job, on GitHub; its thread if no comment did."""
-    target = report.job.target
-    if target.issue_number is None:
-        return None
-    kind = "pull" if target.is_pull else "issues"
-    thread = f"{server_url}/{target.repo}/{kind}/{target.issue_number}"
-    if target.comment_id is None:
-        return thread
-    anchor = "issuecomment-" if target.reply_to is None else "discussion_r"
-    return f"{thread}#{anchor}{target.comment_id}"

@@ -1,4 +1,4 @@
-"""The lines that the web part writes: of accepted jobs, refused calls, pings, and answers that failed.
+"""The lines that the web part writes beside those of jobs: of refused calls, pings, and answers that failed.
 No line holds a key or a text of the caller's, but for names in headers, shortened.
 
 What anybody can cause without a key is limited, in each process: the next line tells how many were
@@ -12,11 +12,8 @@ import re
 import structlog
 from flask import Flask, Response, g, request
 
-from bot.job_lines import log_accepted
 from bot.logs import RateLimitedLog
-from bot.ports import Inbox
 from bot.thread.webhooks import Delivery, Ignored
-from bot.types import Job
 from bot.web.callers import Caller
 
 LINES, WITHIN_S = 5, 60.0
@@ -53,13 +50,6 @@ def register(app: Flask) -> None:
         return response
 
     app.after_request(log_answer)
-
-
-def accept(inbox: Inbox, job: Job) -> None:
-    """Stores the job, and writes its line if it is new."""
-    if inbox.accept(job):
-        log_accepted(job)
-    g.job = job.id
 
 
 def log_ignored(delivery: Delivery, ignored: Ignored) -> None:

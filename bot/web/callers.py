@@ -1,7 +1,7 @@
 """Who calls, and what that caller may see and do.
 
-- An operator sees and may do everything: a key that reads all, a login of TINYGEN_OPERATORS, or a
-  program on this machine where no key is set.
+- An operator sees and may do everything: a key that reads all, a person of TINYGEN_OPERATORS, or
+  a program on this machine where no key is set.
 - A program with one of several TINYGEN_API_KEYS has the jobs that it asked for.
 - A person who signed in by GitHub sees the jobs of the repositories that they may read there now, and
   may stop and repeat their own, and those of repositories where they have TINYGEN_MIN_PERMISSION. The
@@ -25,12 +25,13 @@ from flask import g, request
 
 from bot.config import Config
 from bot.errors import TinyGenError
-from bot.ports import SignIn, StatusBoard
+from bot.ports import Sessions, SignIn
 from bot.thread.page_links import PARAMETER, Scope, is_link_valid
+from bot.thread.requests import Asker
 from bot.types import PERMISSIONS, Permission, Report
 from bot.web.problems import NoSuchJob, Unauthorized
 from bot.web.sessions import SESSION_S, Cookies, Session
-from bot.web.waits import Waits
+from bot.web.wait_limit import WaitLimit
 
 T = TypeVar("T")
 
@@ -47,6 +48,10 @@ LOCAL_CALLER = "this machine"
 """The actor of a call without a key. With a key it is the word "key" and a part of the key's digest,
 which stays when other keys come and go. No login on GitHub holds a space, so these are never
 mistaken for one."""
+SEND_KEY = (
+    "Send one of TINYGEN_API_KEYS or TINYGEN_OPERATOR_KEYS as `Authorization: Bearer KEY`; in a"
+    " browser, sign in at /login."
+)
 NO_SESSION = "none"
 FORM_FIELD = "form_token"
 FORM_HEADER = "X-Form-Token"
@@ -56,35 +61,21 @@ LOGIN_S = 300.0
 """How long GitHub's answers about a person's permission and login are used again."""
 MAX_ANSWERS = 10_000
 TOO_MANY = "Too many people are being looked up."
-PATIENCE_S = 1.0
+PATIENCE_S = 0.5
 """How long a person's page waits for its turn to ask GitHub."""
 LOOK_AGAIN = "Load the page again in a few seconds."
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
-    name: str
-    """A login, or the name of a key or of this machine; see LOCAL_CALLER."""
-    is_operator: bool = False
-    user_id: int | None = None
-    """GitHub's id, of a person."""
+class Caller(Asker):
+    """Who sent a request. The name of a program is that of its key, or LOCAL_CALLER."""
+
     token: str = field(default="", repr=False)
-    """That asks GitHub in the person's name."""
+    """That asks GitHub in a person's name."""
     session_id: str = NO_SESSION
     """Of a browser, for the tokens in its forms."""
     is_named_by_header: bool = False
     """By a key in this request's own header, which no page of another site can send."""
-
-    @property
-    def key(self) -> str:
-        """The `Job.asker_key` of what this caller asks for."""
-        return self.name if self.user_id is None else str(self.user_id)
-
-    @property
-    def is_trusted(self) -> bool:
-        """Whether it acts for the installation, as keys and operators do, and not as a person whose
-        rights GitHub knows."""
-        return self.user_id is None or self.is_operator
 
     @property
     def is_in_session(self) -> bool:
@@ -117,12 +108,12 @@ class Callers:
         self,
         config: Config,
         cookies: Cookies,
-        status: StatusBoard,
+        sessions: Sessions,
         sign_in: SignIn | None,
-        waits: Waits,
+        waits: WaitLimit,
     ) -> None:
         self._config, self._cookies, self._waits = config, cookies, waits
-        self._status, self._sign_in = status, sign_in
+        self._sessions, self._sign_in = sessions, sign_in
         # A login may consist of digits, too: nobody becomes an operator by such a name.
         self._operator_ids = {each for each in config.operators if each.isdecimal()}
         self._operator_logins = {each.lower() for each in config.operators} - self._operator_ids
@@ -133,6 +124,7 @@ class Callers:
         """The caller of this request; None if it says nothing about itself. Unauthorized if it sends
         a key that is none."""
         if "caller" not in g:
+            g.caller = None  # also for the page that tells of an error here
             g.caller = self._identify()
         found: Caller | None = g.caller
         return found
@@ -143,10 +135,7 @@ class Callers:
         if caller is not None:
             return caller
         if self._has_keys():
-            raise Unauthorized(
-                "Send one of TINYGEN_API_KEYS or TINYGEN_OPERATOR_KEYS as `Authorization: Bearer"
-                " KEY`; in a browser, sign in at /login."
-            )
+            raise Unauthorized(SEND_KEY)
         raise Unauthorized(
             "Without TINYGEN_API_KEYS or TINYGEN_OPERATOR_KEYS only programs on this machine are"
             " answered, where they call localhost. Set one, and send a key of it as `Authorization:"
@@ -237,7 +226,7 @@ class Callers:
         """Ends the session of this request for good, wherever its cookie is."""
         session = self._cookies.session()
         if session is not None:
-            self._status.end_session(session.id, time.time() + SESSION_S)
+            self._sessions.end_session(session.id, time.time() + SESSION_S)
 
     def _may_read(self, caller: Caller, report: Report) -> bool:
         if caller.is_operator:
@@ -255,7 +244,7 @@ class Callers:
         known = self._permissions.get(key)
         if known is not None:
             return known
-        with self._waits.one(TOO_MANY, next_step=LOOK_AGAIN, patience_s=PATIENCE_S):
+        with self._waits.place(TOO_MANY, next_step=LOOK_AGAIN, patience_s=PATIENCE_S):
             held = self._sign_in.permission(caller.token, repository_id)
         if held is None:
             raise Unauthorized("Your sign-in is no longer valid. Sign in again at /login.")
@@ -271,7 +260,7 @@ class Callers:
             return False
         login = self._logins.get(session.id)
         if login is None:
-            with self._waits.one(TOO_MANY, next_step=LOOK_AGAIN, patience_s=PATIENCE_S):
+            with self._waits.place(TOO_MANY, next_step=LOOK_AGAIN, patience_s=PATIENCE_S):
                 login = self._sign_in.login(session.token) or ""
             self._logins.put(session.id, login)
         return login.lower() in self._operator_logins
@@ -283,10 +272,7 @@ class Callers:
             if caller is not None:
                 return replace(caller, is_named_by_header=True)
             if self._has_keys():
-                raise Unauthorized(
-                    "Send one of TINYGEN_API_KEYS or TINYGEN_OPERATOR_KEYS as `Authorization:"
-                    " Bearer KEY`."
-                )
+                raise Unauthorized(SEND_KEY)
         session = self._session()
         if session is not None:
             return session
@@ -296,13 +282,13 @@ class Callers:
 
     def _session(self) -> Caller | None:
         session = self._cookies.session()
-        if session is None or self._status.is_session_ended(session.id):
+        if session is None or self._sessions.is_session_ended(session.id):
             return None
         if session.key_digest:
             found = self._by_digest(session.key_digest)
             if found is None:  # the key is no longer set
                 return None
-            return Caller(found.name, found.is_operator, session_id=session.id)
+            return replace(found, session_id=session.id)
         return self._person(session)
 
     def _person(self, session: Session) -> Caller | None:
@@ -310,8 +296,8 @@ class Callers:
             return None
         return Caller(
             session.login,
-            self._is_operator(session),
             session.user_id,
+            self._is_operator(session),
             session.token,
             session.id,
         )
@@ -328,7 +314,7 @@ class Callers:
             return None
         # Where there is one key, as `setup` writes it, it is the operator's.
         reads_all = any(is_operator) or len(keys) + len(operators) == 1
-        return Caller(f"key {given[:12]}", reads_all)
+        return Caller(f"key {given[:12]}", is_operator=reads_all)
 
     def _has_keys(self) -> bool:
         return bool(self._config.api_keys or self._config.operator_keys)

@@ -1,12 +1,9 @@
-"""Work that is asked for here and not on GitHub: `POST /run`, the form over it, and stopping and
-repeating jobs from their pages."""
+"""`POST /run`, and `/try`, the form over it."""
 
 from __future__ import annotations
 
-import hashlib
 import time
 import uuid
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -16,18 +13,19 @@ from pydantic import BaseModel, Field, ValidationError
 
 from bot.config import Config
 from bot.errors import BadRequest, NotPermitted, TimedOut, TinyGenError
+from bot.job_lines import log_accepted
 from bot.ports import Inbox, Reports
-from bot.types import FINAL_STATES, Command, Job, Report, Target
+from bot.thread.requests import direct_call
+from bot.types import FINAL_STATES, Command, Job, Report
 from bot.types.names import is_branch_name, is_denied, read_repo_url
 from bot.types.quota import check_quota
-from bot.web import call_log
 from bot.web.answers import Accepted, RunAnswer, diff_answer
 from bot.web.callers import Caller, Callers
-from bot.web.pages import page
+from bot.web.pages import page, see_other
 from bot.web.problems import problem_of
 from bot.web.reference.examples import EXAMPLE_DIFF, EXAMPLE_ID
 from bot.web.reference.responses import CHANGES, Answers, located, problems, success
-from bot.web.waits import Waits
+from bot.web.wait_limit import WaitLimit
 
 MAX_PROMPT_CHARS = 100_000
 WAIT_OTHERWISE = "Call with `Prefer: respond-async`, or again in a few seconds."
@@ -66,7 +64,7 @@ class RunRequest(BaseModel):
 
 
 class Calls:
-    def __init__(self, config: Config, inbox: Inbox, reports: Reports, waits: Waits) -> None:
+    def __init__(self, config: Config, inbox: Inbox, reports: Reports, waits: WaitLimit) -> None:
         self._config, self._inbox, self._reports = config, inbox, reports
         self._waits = waits
         self.server_url = config.github_server_url
@@ -83,7 +81,7 @@ class Calls:
         if "\0" in asked.prompt:
             raise BadRequest("The prompt holds a NUL character.", next_step="Leave it out.")
         command = Command("solve", asked.prompt, mode="diff", base=ref)
-        job = _call(command, repo, caller)
+        job = direct_call(command, repo, caller, job_id=uuid.uuid4().hex, received_at=now_text())
         if is_denied(job, self._config.deny):
             raise NotPermitted(
                 "The operator of this TinyGen takes no requests for this repository.",
@@ -95,12 +93,12 @@ class Calls:
         return job
 
     def accept(self, job: Job) -> None:
-        call_log.accept(self._inbox, job)
+        accept(self._inbox, job)
 
     def accept_and_wait(self, job: Job) -> Report:
         """The job's last report. LimitReached if too many wait; TimedOut if it takes too long."""
-        with self._waits.one("Too many callers wait for a diff.", next_step=WAIT_OTHERWISE):
-            call_log.accept(self._inbox, job)
+        with self._waits.place("Too many callers wait for a diff.", next_step=WAIT_OTHERWISE):
+            accept(self._inbox, job)
             return self._wait(job.id)
 
     def _wait(self, job_id: str) -> Report:
@@ -142,7 +140,7 @@ def add_run(app: OpenAPI, calls: Calls, callers: Callers) -> None:
         operation_id="run",
         summary="The diff for a prompt",
         description=(
-            "Waits for the diff, which takes a minute or so. With `Prefer: respond-async` it does"
+            "WaitLimit for the diff, which takes a minute or so. With `Prefer: respond-async` it does"
             " not wait: the answer names the job to ask for. Nothing is pushed."
         ),
         responses=answers,
@@ -196,93 +194,15 @@ def add_try(app: OpenAPI, calls: Calls, callers: Callers) -> None:
         return see_other(f"/jobs/{job.id}")
 
 
-def cancellation(report: Report, caller: Caller) -> Job:
-    """The job that asks the workers to stop this one; BadRequest if it has ended. For a person who
-    is neither its asker nor an operator, the repository's own settings decide, as for `/tinygen
-    cancel`."""
-    if report.state in FINAL_STATES:
-        raise BadRequest(
-            f"The job has ended: {report.state}.", next_step="There is nothing to cancel."
-        )
-    job = report.job
-    stop = _call(Command("cancel", job.id), job.target.repo, caller)
-    if caller.is_trusted or job.asker_key == caller.key:
-        return stop
-    # Not the thread itself: nothing is to be written there.
-    where = Target(
-        job.target.repo, job.target.installation_id, repository_id=job.target.repository_id
-    )
-    return replace(stop, target=where, trigger="page")
-
-
-def is_repeatable(report: Report) -> bool:
-    """Whether the job failed or was stopped, or was refused for the moment only."""
-    if report.state == "refused":
-        return report.failure is not None and report.failure.retryable
-    return report.state in ("failed", "cancelled")
-
-
-def repetition(report: Report, caller: Caller, job_id: str = "") -> Job:
-    """The same job again, as a new one; BadRequest if it cannot be repeated. In a thread it gets a
-    comment of its own.
-
-    For an operator or a key it is its asker's as before. For any other person it is what `/tinygen
-    retry` is: the person's own command, about words that may be another's.
-    """
-    if not is_repeatable(report):
-        raise BadRequest(
-            f"The job is {report.state}.",
-            next_step="What failed or was stopped can be tried again.",
-        )
-    again = replace(
-        report.job,
-        id=job_id or uuid.uuid4().hex,
-        delivery_id=None,
-        event_key="",
-        received_at=now_text(),
-    )
-    if caller.is_trusted:
-        return again
-    return replace(
-        again,
-        command=Command("retry", report.job.id),
-        actor=caller.name,
-        actor_id=caller.user_id,
-        actor_is_bot=False,
-        trigger="page",
-        remarks=(),
-        check=None,
-        edited_of=None,
-    )
-
-
-def repetition_id(report: Report, caller: Caller) -> str:
-    """The id of the job that this caller's repetition is: the same at the second press of a
-    button."""
-    text = f"{report.job.id} again for {caller.key}"
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-def _call(command: Command, repo: str, caller: Caller) -> Job:
-    return Job(
-        uuid.uuid4().hex,
-        "run",
-        Target(repo),
-        command,
-        actor=caller.name,
-        actor_id=caller.user_id,
-        received_at=now_text(),
-        trigger="call",
-    )
+def accept(inbox: Inbox, job: Job) -> None:
+    """Stores the job, and writes its line if it is new. The answer may name it as `g.job`."""
+    if inbox.accept(job):
+        log_accepted(job)
+    g.job = job.id
 
 
 def now_text() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def see_other(path: str) -> Response:
-    """Sends a browser on to another page."""
-    return Response(status=303, headers={"Location": path})
 
 
 def _prefers_async() -> bool:

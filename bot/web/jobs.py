@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,14 +21,24 @@ from werkzeug.routing import BaseConverter
 from bot import __version__
 from bot.config import Config
 from bot.errors import BadRequest
-from bot.ports import ALIVE_S, Conversations, Inbox, Listing, Outbox, Reports, StatusBoard, Workers
+from bot.ports import (
+    ALIVE_S,
+    Conversations,
+    Inbox,
+    LastSeen,
+    Listing,
+    Outbox,
+    Reports,
+    Sessions,
+    Workers,
+)
 from bot.thread.page_links import PARAMETER, Scope, link_end, sign_link
-from bot.types import Report, State
+from bot.thread.requests import cancellation, repetition, repetition_id
+from bot.types import Job, Report, State
 from bot.types.names import REPO_NAME
 from bot.types.pages import GroupBy, JobFilter, JobList
 from bot.types.quota import DAY_S
 from bot.types.serialization import REPORT
-from bot.web import call_log
 from bot.web.answers import (
     Accepted,
     JobAnswer,
@@ -41,13 +52,14 @@ from bot.web.answers import (
     job_row,
     spending_rows,
 )
-from bot.web.callers import Caller, Callers
-from bot.web.calls import cancellation, repetition, repetition_id, see_other
-from bot.web.pages import page, wants_html
-from bot.web.pages.job_page import actions_for, job_values
+from bot.web.callers import LOOK_AGAIN, Caller, Callers
+from bot.web.calls import accept, now_text
+from bot.web.pages import own_address, page, see_other, wants_html
+from bot.web.pages.job_page import Actions, actions_for, job_values
 from bot.web.problems import problem_error
 from bot.web.reference.examples import EXAMPLE_DIFF, EXAMPLE_ID, example_job, example_list
 from bot.web.reference.responses import JOBS, KEY_OR_LINK, problems, success, with_page
+from bot.web.wait_limit import WaitLimit
 
 MAX_ROWS = 100
 SPENDING_DAYS = 30
@@ -64,7 +76,8 @@ class Stores:
     workers: Workers
     listing: Listing
     conversations: Conversations
-    status: StatusBoard
+    sessions: Sessions
+    last_seen: LastSeen
     outbox: Outbox
 
 
@@ -142,13 +155,14 @@ class JobLists:
         return row if caller.is_trusted else row.model_copy(update={"error": None})
 
     def _overview(self) -> Overview:
-        stores = self._stores
+        stores, app = self._stores, self._stores.last_seen.app()
         return Overview(
             states=dict(stores.listing.counts()),
             workers=len(stores.workers.alive(ALIVE_S)),
             paused=stores.reports.paused(),
             log_rows_waiting=len(stores.outbox),
-            dead_deliveries=dead_deliveries(stores.status.app()),
+            dead_deliveries=dead_deliveries(app),
+            deliveries_read_at=app.read_at if app else None,
             spent=self._spent(days_ago(SPENDING_DAYS)),
         )
 
@@ -157,6 +171,59 @@ class JobLists:
             by: spending_rows(self._stores.listing.spending(by, since)) for by in get_args(GroupBy)
         }
         return Spent(since=since, **rows)
+
+
+class JobPages:
+    """Renders the pages of jobs. A large one takes a tenth of a second of a processor, so a few are
+    rendered at once, and what comes on top of them is sent away at no cost."""
+
+    def __init__(
+        self,
+        config: Config,
+        stores: Stores,
+        callers: Callers,
+        signing_key: Callable[[], bytes],
+    ) -> None:
+        self._config, self._stores, self._callers = config, stores, callers
+        self._signing_key = signing_key
+        self._limit = WaitLimit(config.web_threads // 4)
+
+    def show(self, report: Report) -> Response:
+        """The page; 304 if the browser has it as it is."""
+        job_id, callers = report.job.id, self._callers
+        may_change, form_token = callers.may_change(report), callers.form_token()
+        turn_count = self._stores.conversations.count(job_id)
+        signature = self._diff_signature(job_id)
+        shown = [REPORT.dump(report), turn_count, may_change, form_token, signature, __version__]
+        tag = hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:32]
+        if request.if_none_match.contains_weak(tag):
+            response = Response(status=304)
+        else:
+            actions = actions_for(report, may_change=may_change, form_token=form_token)
+            with self._limit.place("Too many pages are being made.", next_step=LOOK_AGAIN):
+                response = self._render(report, actions, signature)
+        response.set_etag(tag, weak=True)
+        return response
+
+    def _diff_signature(self, job_id: str) -> str:
+        """Of the address in the command that applies the diff. Whoever came by a link gets none that
+        opens more than it, or for longer."""
+        until = (int(time.time() / DIFF_LINK_S) + 2) * DIFF_LINK_S
+        if self._callers.has_link(job_id, "page"):
+            until = min(until, link_end(request.args[PARAMETER]))
+        return sign_link(self._signing_key(), job_id, until, "diff")
+
+    def _render(self, report: Report, actions: Actions, signature: str) -> Response:
+        values = job_values(
+            report,
+            self._stores.conversations.of(report.job.id),
+            actions,
+            server_url=self._config.github_server_url,
+            address=own_address(self._config, self._stores.last_seen),
+            signature=signature,
+            conversations_kept=self._config.keep_conversations,
+        )
+        return page("job.html", 200, **values)
 
 
 def add_job_list(app: OpenAPI, lists: JobLists, callers: Callers) -> None:
@@ -174,7 +241,10 @@ def add_job_list(app: OpenAPI, lists: JobLists, callers: Callers) -> None:
                 400,
                 401,
                 422,
+                429,
+                502,
                 503,
+                504,
                 details={
                     400: "That is not a repository's name. Write it as owner/name.",
                     422: "limit: Input should be less than or equal to 100. Mend that field.",
@@ -190,12 +260,10 @@ def add_job_list(app: OpenAPI, lists: JobLists, callers: Callers) -> None:
 
 
 def add_jobs(
-    app: OpenAPI,
-    config: Config,
-    stores: Stores,
-    callers: Callers,
-    signing_key: Callable[[], bytes],
+    app: OpenAPI, stores: Stores, callers: Callers, pages: JobPages, server_url: str
 ) -> None:
+    """`server_url` is GitHub's."""
+
     def find(job_id: str, *scopes: Scope) -> Report:
         return callers.check_may_read(stores.reports.load(job_id), job_id, *scopes)
 
@@ -214,8 +282,8 @@ def add_jobs(
     def job(path: JobPath) -> Any:
         report = find(path.job_id, "page")
         if not wants_html():
-            return job_answer(report, config.github_server_url).model_dump()
-        return _job_page(config, stores, callers, signing_key(), report)
+            return job_answer(report, server_url).model_dump()
+        return pages.show(report)
 
     @app.get(
         "/jobs/<job:job_id>.diff",
@@ -256,64 +324,27 @@ def add_changes(app: OpenAPI, stores: Stores, callers: Callers) -> None:
     )
     def delete_job(path: JobPath) -> tuple[dict[str, str], int, dict[str, str]]:
         report = find_to_change(path.job_id)
-        call_log.accept(stores.inbox, cancellation(report, callers.require()))
+        accept(stores.inbox, _stop(report, callers.require()))
         return {"job": report.job.id}, 202, {"Location": f"/jobs/{report.job.id}"}
 
     @app.post("/jobs/<job:job_id>/cancel", doc_ui=False)
     def cancel_job(path: JobPath) -> Response:
         report = find_to_change(path.job_id)
-        call_log.accept(stores.inbox, cancellation(report, callers.require()))
+        accept(stores.inbox, _stop(report, callers.require()))
         return see_other(f"/jobs/{report.job.id}")
 
     @app.post("/jobs/<job:job_id>/retry", doc_ui=False)
     def retry_job(path: JobPath) -> Response:
         report = find_to_change(path.job_id)
-        caller = callers.require()
-        again = repetition(report, caller, repetition_id(report, caller))
-        call_log.accept(stores.inbox, again)
+        asker = callers.require()
+        job_id = repetition_id(report, asker)
+        again = repetition(report, asker, job_id=job_id, received_at=now_text())
+        accept(stores.inbox, again)
         return see_other(f"/jobs/{again.id}")
 
 
-def _job_page(
-    config: Config, stores: Stores, callers: Callers, key: bytes, report: Report
-) -> Response:
-    """The page; 304 if the browser has it as it is."""
-    job_id = report.job.id
-    may_change, form_token = callers.may_change(report), callers.form_token()
-    turn_count = stores.conversations.count(job_id)
-    # A link opens nothing for longer than it does itself.
-    until = (int(time.time() / DIFF_LINK_S) + 2) * DIFF_LINK_S
-    if callers.has_link(job_id, "page"):
-        until = min(until, link_end(request.args[PARAMETER]))
-    signature = sign_link(key, job_id, until, "diff")
-    shown = [REPORT.dump(report), turn_count, may_change, form_token, signature, __version__]
-    tag = hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:32]
-    if request.if_none_match.contains_weak(tag):
-        response = Response(status=304)
-    else:
-        response = page(
-            "job.html",
-            200,
-            **job_values(
-                report,
-                stores.conversations.of(job_id),
-                actions_for(report, may_change=may_change, form_token=form_token),
-                server_url=config.github_server_url,
-                address=own_address(config, stores.status),
-                signature=signature,
-                conversations_kept=config.keep_conversations,
-            ),
-        )
-    response.set_etag(tag, weak=True)
-    return response
-
-
-def own_address(config: Config, status: StatusBoard) -> str:
-    """This bot's address as people reach it: as it is set, as the App's webhook has it, or as this
-    caller reached it."""
-    seen = status.app()
-    known = config.public_url or (seen.address if seen else "")
-    return known or request.host_url.rstrip("/")
+def _stop(report: Report, caller: Caller) -> Job:
+    return cancellation(report, caller, job_id=uuid.uuid4().hex, received_at=now_text())
 
 
 def next_page_url(query: ListQuery, page: JobList) -> str:

@@ -11,16 +11,14 @@ from flask_openapi3.openapi import OpenAPI
 
 from bot.config import Config
 from bot.errors import BadRequest, NotFound, NotPermitted
-from bot.ports import SignIn, StatusBoard
+from bot.ports import LastSeen, SignIn
+from bot.thread.page_links import CALLBACK
 from bot.web.callers import TOO_MANY, Callers, is_foreign_origin
-from bot.web.calls import see_other
-from bot.web.jobs import own_address
-from bot.web.pages import page
+from bot.web.pages import own_address, page, see_other
 from bot.web.problems import Unauthorized
 from bot.web.sessions import Cookies, PendingSignIn, Session, new_session_id
-from bot.web.waits import Waits
+from bot.web.wait_limit import WaitLimit
 
-CALLBACK = "/login/callback"
 _OWN_PATH = re.compile(r"/(?![/\\])[!-~]*", re.ASCII)
 _CODE = re.compile(r"[A-Za-z0-9_.\-]{1,200}", re.ASCII)
 
@@ -31,13 +29,13 @@ class SignInRoutes:
         config: Config,
         callers: Callers,
         cookies: Cookies,
-        status: StatusBoard,
+        last_seen: LastSeen,
         sign_in: SignIn | None,
-        waits: Waits,
+        waits: WaitLimit,
     ) -> None:
         self._config, self._callers, self._cookies = config, callers, cookies
         self._waits = waits
-        self._status, self._sign_in = status, sign_in
+        self._last_seen, self._sign_in = last_seen, sign_in
 
     def begin(self) -> Response:
         """Sends the browser to GitHub."""
@@ -59,7 +57,7 @@ class SignInRoutes:
             )
         if not _CODE.fullmatch(code):
             raise NotPermitted("GitHub did not let you sign in.", next_step="Try it at /login.")
-        with self._waits.one(TOO_MANY, next_step="Sign in again in a few seconds."):
+        with self._waits.place(TOO_MANY, next_step="Sign in again in a few seconds."):
             person = sign_in.finish(self._callback_url(), code, pending.verifier)
         response = see_other(pending.next)
         self._cookies.end_pending(response)
@@ -96,7 +94,7 @@ class SignInRoutes:
         return self._sign_in
 
     def _callback_url(self) -> str:
-        return own_address(self._config, self._status) + CALLBACK
+        return own_address(self._config, self._last_seen) + CALLBACK
 
 
 def add_sign_in(app: OpenAPI, routes: SignInRoutes) -> None:

@@ -13,7 +13,7 @@ from bot.config import Config
 from bot.ports import Inbox
 from bot.thread.webhooks import Ignored, parse_job, read_delivery, verify_signature
 from bot.web import call_log
-from bot.web.calls import now_text
+from bot.web.calls import accept, now_text
 from bot.web.problems import Unauthorized
 
 MAX_BODY_BYTES = 25 * 1024 * 1024
@@ -53,7 +53,7 @@ class Receiver:
         if isinstance(job, Ignored):
             call_log.log_ignored(delivery, job)
             return {"ignored": job.reason}, 200
-        call_log.accept(self._inbox, job)
+        accept(self._inbox, job)
         return {"job": job.id}, 202
 
 

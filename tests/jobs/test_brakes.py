@@ -9,20 +9,20 @@ from tests.scene import CONFIDENT, LOUDER, REPO, Scene
 
 
 def test_while_it_is_paused_new_work_is_refused_with_the_reason(scene: Scene) -> None:
-    scene.database.status.pause("the host moves")
+    scene.database.shared.pause("the host moves")
     told = scene.tell("/tinygen Louder.")
     assert told.state == "refused"
     assert "TinyGen takes no new work at the moment: the host moves." in told.answer
     assert scene.asked == []
     assert "refused" in scene.tell("/tinygen status", on=scene.repo.issues[1]).answer
-    scene.database.status.pause(None)
+    scene.database.shared.pause(None)
     scene.model_says(LOUDER, CONFIDENT)
     assert scene.tell("/tinygen retry", on=scene.repo.issues[1]).state == "done"
 
 
 def test_what_runs_when_it_is_paused_goes_on(scene: Scene) -> None:
     def pause(_messages: object) -> str:
-        scene.database.status.pause("")
+        scene.database.shared.pause("")
         return LOUDER
 
     scene.model_says(pause, CONFIDENT)

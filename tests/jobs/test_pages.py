@@ -5,15 +5,16 @@ from __future__ import annotations
 
 import re
 import time
+import uuid
 from dataclasses import replace
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import pytest
 
+from bot.thread.requests import Asker, cancellation, repetition
 from bot.types import FINAL_STATES, Command, Failure, Report, Target
 from bot.types.pages import AppStatus
-from bot.web.callers import Caller
-from bot.web.calls import cancellation, repetition
 from tests.doubles.edit_blocks import block
 from tests.doubles.github.faults import primary_limit
 from tests.doubles.model import Messages, too_long
@@ -71,7 +72,7 @@ def test_a_running_jobs_comment_leads_to_its_page(public: Scene) -> None:
 
 def test_the_apps_own_address_is_the_links(set_scene: SetScene) -> None:
     scene = set_scene()
-    scene.database.status.save_app(AppStatus("2026-01-01", address=ADDRESS))
+    scene.database.shared.save_app(AppStatus("2026-01-01", address=ADDRESS))
     told = scene.tell("/tinygen Greet louder.")
     assert link(told.answer, "How this came about, step by step").startswith("/jobs/")
 
@@ -155,8 +156,9 @@ def press(scene: Scene, job: str, who: str, verb: str) -> str:
     """A person presses a button of a job's page; the id of the job that this makes."""
     report = open_report(scene, job)
     person = scene.github.add_user(who)
-    caller = Caller(who, user_id=person.id, token="t", session_id="s")
-    made = cancellation(report, caller) if verb == "cancel" else repetition(report, caller)
+    make = cancellation if verb == "cancel" else repetition
+    new = {"job_id": uuid.uuid4().hex, "received_at": datetime.now(UTC).isoformat()}
+    made = make(report, Asker(who, person.id), **new)
     scene.database.accept(made)
     scene.wait(
         lambda: (found := scene.database.load(made.id)) and found.state in FINAL_STATES,
@@ -205,7 +207,9 @@ def test_an_operator_cancels_also_what_is_denied_by_now(set_scene: SetScene) -> 
     scene = set_scene(settings={"TINYGEN_DENY": "elsewhere/*"})
 
     def reply(_messages: Messages) -> str:
-        stop = cancellation(open_report(scene, told.job), Caller("this machine", is_operator=True))
+        operator = Asker("the operator", is_operator=True)
+        new = {"job_id": uuid.uuid4().hex, "received_at": datetime.now(UTC).isoformat()}
+        stop = cancellation(open_report(scene, told.job), operator, **new)
         scene.database.accept(replace(stop, target=Target("elsewhere/gone")))
         scene.wait(lambda: scene.engine.state(f"{told.job}-cancel") != "unknown", "the order")
         return LOUDER

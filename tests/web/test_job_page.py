@@ -9,6 +9,7 @@ import pytest
 
 from bot.thread.render import checklist
 from bot.types import Command, Failure, Job, Report, State, Step, Target
+from bot.types.pages import Turn
 from bot.types.snapshot import FileStat, Patch
 from bot.web.pages.diff_view import MAX_FILE_CHARS, file_views
 from bot.web.pages.job_page import MAX_TEXT_CHARS, step_views, turn_views
@@ -130,3 +131,20 @@ def test_a_link_that_does_not_lead_to_github_is_none() -> None:
     assert "javascript:" not in page(replace(REPORT, pull_request_url="javascript:alert(1)"))
     good = "https://github.com/acme/secret-plans/pull/4"
     assert f'href="{good}"' in page(replace(REPORT, pull_request_url=good))
+
+
+def test_no_more_pages_are_made_at_once_than_a_quarter_of_the_threads() -> None:
+    site = Site({"TINYGEN_WEB_THREADS": "4"})
+    other, inner = site.signed_in(WRITER), list[int]()
+    kept = site.conversations.of
+
+    def of(job_id: str) -> tuple[Turn, ...]:
+        if not inner:
+            inner.append(0)
+            inner[0] = other.get(f"/jobs/{job_id}").status_code
+        return kept(job_id)
+
+    site.conversations.of = of  # type: ignore[method-assign]
+    site.conversations.count = lambda _job_id: 1  # type: ignore[method-assign]
+    assert site.signed_in(WRITER).get(f"/jobs/{JOB.id}").status_code == 200
+    assert inner == [429]

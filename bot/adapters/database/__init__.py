@@ -44,9 +44,15 @@ from bot.adapters.database.connection import (
 from bot.adapters.database.fair_queue import list_candidates
 from bot.adapters.database.group_commit import GroupCommit, Row
 from bot.adapters.database.limits import asked_at, tokens_since
-from bot.adapters.database.listing import list_jobs, spending
 from bot.adapters.database.metric_samples import add_measures, read_measures
 from bot.adapters.database.outbox import DatabaseOutbox
+from bot.adapters.database.pages import (
+    DatabaseTurns,
+    forget_turns,
+    list_jobs,
+    prune_turns,
+    spending,
+)
 from bot.adapters.database.refusals import DatabaseRefusals
 from bot.adapters.database.request_log import (
     forget_rows,
@@ -56,8 +62,7 @@ from bot.adapters.database.request_log import (
     write_row,
 )
 from bot.adapters.database.schema import jobs, workers
-from bot.adapters.database.status import DatabaseStatus
-from bot.adapters.database.turns import DatabaseTurns, forget_turns, prune_turns
+from bot.adapters.database.shared_state import SharedState
 from bot.ports import ChooseWaiting, MetricSample
 from bot.types import FINAL_STATES, SILENT, WORK, Job, Removal, Report, State, Target
 from bot.types.pages import GroupBy, JobFilter, JobList, Spending
@@ -95,7 +100,7 @@ _HAS_REPORT = jobs.c.state.is_not(None)
 
 class Database:
     """Inbox, Reports, RequestLog, Workers and Listing of `bot.ports`, and with them Outbox,
-    Refusals, StatusBoard and Conversations."""
+    Refusals, Sessions, LastSeen and Conversations."""
 
     def __init__(
         self,
@@ -111,7 +116,7 @@ class Database:
         self._clock = clock
         self.outbox = DatabaseOutbox(self._engine, clock)
         self.refusals = DatabaseRefusals(self._engine, clock)
-        self.status = DatabaseStatus(self._engine)
+        self.shared = SharedState(self._engine)
         self.turns = DatabaseTurns(self._engine)
         self._accepting = GroupCommit(self._insert_jobs, wait_s=wait_s + 1)
         if self._engine.dialect.name == "postgresql":
@@ -386,7 +391,7 @@ class Database:
         return tokens_since(self._engine, since, repository_key, asker_key)
 
     def paused(self) -> str | None:
-        return self.status.paused()
+        return self.shared.paused()
 
     def write(self, report: Report) -> None:
         """One row for each job. Its first `created_at` stays, and a row of an open state never
@@ -465,7 +470,7 @@ class Database:
         old_jobs = delete(jobs).where(or_(has_ended, is_id_only), ~_IS_WAITING)
         old_workers = delete(workers).where(workers.c.seen_at < before)
         self.refusals.prune()
-        self.status.prune(self._clock())
+        self.shared.prune(self._clock())
         with writing(self._engine) as connection:
             removed = sum(connection.execute(each).rowcount for each in (old_jobs, old_workers))
             prune_turns(connection)

@@ -85,7 +85,7 @@ def save_outcome(checkup: Checkup, findings: Sequence[Finding]) -> None:
         if each.good is False
     )
     with suppress(TinyGenError), closing(checkup.services.database(checkup.config)) as database:
-        database.status.save_check(Check(checkup.services.now().isoformat(), faults))
+        database.shared.save_check(Check(checkup.services.now().isoformat(), faults))
 
 
 # The database comes before the modes, since opening it closes the data directory to others.

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from bot.cli.doctor.finding import Checkup, Finding
 from bot.errors import TinyGenError
+from bot.ports import DELIVERIES_KEPT
 from bot.thread.webhooks import address_of
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from bot.ports import Deliveries
     from bot.types import DeliveryAttempt
 
-LOOK_BACK = timedelta(days=3)
-"""GitHub keeps a delivery for three days."""
 _RESEND_LOOK_BACK = timedelta(minutes=10)
 """For the attempt that was just asked for; the clocks may differ by minutes."""
 _POLL_S = 1.5
@@ -78,7 +77,7 @@ def _check_deliveries(checkup: Checkup, deliveries: Deliveries) -> tuple[bool | 
 
 
 def _judge_newest(checkup: Checkup, deliveries: Deliveries) -> tuple[bool | None, Finding]:
-    attempts = deliveries.recent(checkup.services.now() - LOOK_BACK)
+    attempts = deliveries.recent(checkup.services.now() - DELIVERIES_KEPT)
     if not attempts:
         step = "Write `/tinygen help` in an issue where the App is installed, and look again."
         return None, Finding("deliveries", None, "None in the last three days.", step)

@@ -54,7 +54,8 @@ def check_clock(checkup: Checkup) -> Iterator[Finding]:
         except httpx.HTTPError as error:
             step = "Check GITHUB_API_URL, and that this machine reaches it."
             raise OutsideError(
-                f"GitHub did not answer ({type(error).__name__}).", next_step=step
+                f"It cannot be compared: GitHub did not answer ({type(error).__name__}).",
+                next_step=step,
             ) from None
     direction = "ahead of" if skew_s > 0 else "behind"
     message = f"{abs(skew_s):.0f} s {direction} GitHub's."

@@ -14,13 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 from bot.config import Config
 from bot.errors import OutsideError, SetupError, TinyGenError
+from bot.thread.page_links import CALLBACK
 
 MANIFEST = Path(__file__).parents[3] / "app.yml"
 
 _WRITABLE = re.compile(r"[A-Za-z0-9 _.=+/\r\n-]{1,20000}")
 """Values that can be written to `.env` between quotes."""
-CALLBACK = "/login/callback"
-"""Where GitHub sends people back to who sign in to the pages; see `bot.web.sign_in`."""
 _TIMEOUT_S = 20.0
 
 

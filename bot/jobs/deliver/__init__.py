@@ -142,7 +142,8 @@ class _Delivery:
 
     def _fits(self) -> bool:
         """Whether the comment that will end the job has room for its diff."""
-        return fits_comment(replace(self._reporter.report, state="done"))
+        report = self._reporter.with_page_url(self._reporter.report)
+        return fits_comment(replace(report, state="done"))
 
     def _as_diff(self, reason: str) -> None:
         self._reporter.note(render_mode_note("pr", reason))

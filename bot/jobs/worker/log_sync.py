@@ -48,7 +48,7 @@ class LogShipper:
         self._thread.start()
 
     def stop(self) -> None:
-        """Waits up to STOP_S for the row that is being sent. If that takes longer, the row is sent
+        """WaitLimit up to STOP_S for the row that is being sent. If that takes longer, the row is sent
         again after the next start."""
         self._stopping.set()
         self._thread.join(STOP_S)

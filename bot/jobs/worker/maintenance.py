@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 
@@ -22,14 +22,12 @@ from bot.errors import TinyGenError
 from bot.jobs.policy import JobContext
 from bot.jobs.progress import ProgressReporter
 from bot.jobs.workflows import CLOSE_LOST, JobReference, run_id
-from bot.ports import AppRecord, Deliveries, StatusBoard
+from bot.ports import DELIVERIES_KEPT, AppRecord, Deliveries, LastSeen
 from bot.thread.webhooks import address_of, choose_redeliveries, find_dead
 from bot.types import FINAL_STATES, DeliveryAttempt
 from bot.types.pages import AppStatus
 
 LOOK_S = 1.0
-LOOK_BACK = timedelta(days=3)
-"""GitHub keeps a delivery for three days."""
 SETTLE_S = 60.0
 """A report that changed within this time may be about to reach the next state."""
 
@@ -81,15 +79,15 @@ class Maintenance:
             self.do_due()
 
 
-def watch_app(app: AppRecord, status: StatusBoard, now: datetime) -> None:
+def watch_app(app: AppRecord, last_seen: LastSeen, now: datetime) -> None:
     """Has missed deliveries sent again, and stores the App as GitHub has it on record, for the
     pages."""
     deliveries = app.deliveries()
-    attempts = deliveries.recent(now - LOOK_BACK)
+    attempts = deliveries.recent(now - DELIVERIES_KEPT)
     redeliver_missed(deliveries, attempts)
     facts, address = app.fetch_registration(), address_of(app.fetch_webhook_config().url)
     dead = find_dead(attempts)
-    status.save_app(AppStatus(now.isoformat(), facts.name, facts.page_url, address, dead))
+    last_seen.save_app(AppStatus(now.isoformat(), facts.name, facts.page_url, address, dead))
 
 
 def redeliver_missed(deliveries: Deliveries, attempts: Sequence[DeliveryAttempt]) -> int:

@@ -7,6 +7,8 @@ from typing import Any
 from flask import Response, render_template, request
 
 from bot import __version__
+from bot.config import Config
+from bot.ports import LastSeen
 from bot.types.characters import escape_unseen
 
 CONTENT_SECURITY_POLICY = (
@@ -51,3 +53,21 @@ def seen(text: str | None) -> str:
 def clock_time(moment: str | None) -> str:
     """The time of a moment (ISO 8601) in UTC, with its date."""
     return moment[:19].replace("T", " ") + " UTC" if moment else ""
+
+
+def see_other(path: str) -> Response:
+    """Sends a browser on to another page."""
+    return Response(status=303, headers={"Location": path})
+
+
+def own_address(config: Config, last_seen: LastSeen) -> str:
+    """This bot's address as people reach it: as it is set, as the App's webhook has it, or as this
+    caller reached it."""
+    app = last_seen.app()
+    known = config.public_url or (app.address if app else "")
+    return known or request.host_url.rstrip("/")
+
+
+def github_url(url: str | None, server_url: str) -> str:
+    """The URL if it leads to GitHub; "" otherwise."""
+    return url if url and url.startswith(f"{server_url}/") else ""

@@ -10,13 +10,13 @@ from datetime import datetime
 from flask import request
 
 from bot.thread.page_links import PARAMETER, page_path
-from bot.thread.render import render_outsiders_note, split_summary
+from bot.thread.render import comment_url, render_outsiders_note, split_summary, waiting_reason
+from bot.thread.requests import is_repeatable
 from bot.types import FINAL_STATES, WORK, Report
 from bot.types.characters import escape_unseen
 from bot.types.names import branch_name
 from bot.types.pages import Turn
-from bot.web.answers import comment_url, waiting_reason
-from bot.web.calls import is_repeatable
+from bot.web.pages import github_url
 from bot.web.pages.diff_view import MAX_FILES, file_views
 
 MAX_TEXT_CHARS = 200_000
@@ -106,8 +106,8 @@ def job_values(
         "notes": report.notes[:MAX_ROWS],
         "left_out": report.left_out[:MAX_ROWS],
         "shown": report.shown[:MAX_ROWS],
-        "pull_request_url": _own_url(report.pull_request_url, server_url),
-        "commit_url": _own_url(report.commit_url, server_url),
+        "pull_request_url": github_url(report.pull_request_url, server_url),
+        "commit_url": github_url(report.commit_url, server_url),
         "first_version": file_views(report.first_patch) if report.first_patch else (),
         "apply_command": f"curl -fsS '{diff_url}' | git apply --index",
         "diff_path": page_path(job.id, request.args.get(PARAMETER, ""), suffix=".diff"),
@@ -121,11 +121,6 @@ def job_values(
         "is_work": job.command.verb in WORK,
         "actions": actions,
     }
-
-
-def _own_url(url: str | None, server_url: str) -> str:
-    """The URL, if it leads to GitHub."""
-    return url if url and url.startswith(f"{server_url}/") else ""
 
 
 def _thread_title(report: Report) -> str:

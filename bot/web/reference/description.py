@@ -12,6 +12,8 @@ from flask_openapi3.openapi import OpenAPI
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from bot import __version__
+from bot.thread.page_links import LINK_S, PARAMETER
+from bot.types.quota import DAY_S
 from bot.web.answers import Accepted, JobAnswer, JobsAnswer, RunAnswer
 from bot.web.calls import RunRequest
 from bot.web.health import Alive, Ready
@@ -42,8 +44,8 @@ _SECURITY_SCHEMES = {
     "signedLink": {
         "type": "apiKey",
         "in": "query",
-        "name": "key",
-        "description": "The signature of a link to a job: it reads that job, for 30 days.",
+        "name": PARAMETER,
+        "description": f"The signature of a link to a job: it reads that job, for {LINK_S / DAY_S:.0f} days.",
     },
 }
 _PREFER = {

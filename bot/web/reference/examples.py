@@ -58,6 +58,7 @@ def example_list() -> JobsAnswer:
         paused=None,
         log_rows_waiting=0,
         dead_deliveries=(),
+        deliveries_read_at="2026-03-02T09:05:00+00:00",
         spent=Spent(
             since="2026-02-01T00:00:00+00:00",
             day=(used,),

@@ -9,6 +9,7 @@ from typing import Any
 from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel
 
+from bot.web.callers import SEND_KEY
 from bot.web.problems import DETAILS, Problem
 from bot.web.reference.examples import EXAMPLE_ID
 
@@ -48,8 +49,7 @@ _PROBLEM_HEADERS = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-Aft
 _EXAMPLES = {
     **DETAILS,
     400: "The repository must be on github.com. Give its address as https://github.com/OWNER/NAME.",
-    401: "Send one of TINYGEN_API_KEYS or TINYGEN_OPERATOR_KEYS as `Authorization: Bearer KEY`; in a"
-    " browser, sign in at /login.",
+    401: SEND_KEY,
     404: f"There is no job {EXAMPLE_ID}, or no longer, or not for you. Its id is in the answer that"
     " accepted it.",
     409: "The job was cancelled. Send the request again.",

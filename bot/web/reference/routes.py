@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from flask import Response
@@ -12,7 +12,7 @@ from flask_openapi3.openapi import OpenAPI
 from bot.web.pages import page
 from bot.web.reference.description import describe
 from bot.web.reference.postman import FILE_NAME, postman_collection
-from bot.web.reference.views import operation_views, prose, schema_views
+from bot.web.reference.views import OperationView, operation_views, prose, schema_views
 
 
 def add_reference(app: OpenAPI, address: Callable[[], str]) -> None:
@@ -23,6 +23,10 @@ def add_reference(app: OpenAPI, address: Callable[[], str]) -> None:
     def description() -> dict[str, Any]:
         return describe(app)
 
+    @lru_cache(maxsize=4)  # without an address of its own, it is the one that a caller names
+    def operations(own_address: str) -> tuple[OperationView, ...]:
+        return operation_views(description(), own_address)
+
     @app.get("/docs/", doc_ui=False)
     def docs() -> Response:
         described = description()
@@ -30,7 +34,7 @@ def add_reference(app: OpenAPI, address: Callable[[], str]) -> None:
             "reference.html",
             info=prose(described["info"]["description"]),
             tags=described["tags"],
-            operations=operation_views(described, address()),
+            operations=operations(address()),
             schemas=schema_views(described),
             collection_name=FILE_NAME,
         )

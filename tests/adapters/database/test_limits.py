@@ -82,8 +82,8 @@ def test_tokens_are_those_of_jobs_asked_for_since_then(
 
 def test_a_pause_counts_at_once_in_all_processes(database: Database) -> None:
     assert database.paused() is None
-    database.status.pause("a move")
-    database.status.pause("another move")
+    database.shared.pause("a move")
+    database.shared.pause("another move")
     assert database.paused() == "another move"
-    database.status.pause(None)
+    database.shared.pause(None)
     assert database.paused() is None

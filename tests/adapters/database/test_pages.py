@@ -146,40 +146,40 @@ def test_repeated_messages_are_counted_from_the_first() -> None:
 
 
 def test_the_signing_key_is_the_same_in_every_process(database: Database) -> None:
-    key = database.status.signing_key()
+    key = database.shared.signing_key()
     assert len(key) == 32
     other = Database(database._engine.url.render_as_string(hide_password=False))
-    assert other.status.signing_key() == key == database.status.signing_key()
+    assert other.shared.signing_key() == key == database.shared.signing_key()
     other.close()
 
 
 def test_a_database_that_keeps_no_key_signs_nothing(database: Database) -> None:
-    database.status._save("signing key", "")
+    database.shared._save("signing key", "")
     with pytest.raises(DatabaseFailed):
-        database.status.signing_key()
+        database.shared.signing_key()
 
 
 def test_what_was_last_seen_is_replaced(database: Database) -> None:
-    assert database.status.app() is None
-    assert database.status.check() is None
+    assert database.shared.app() is None
+    assert database.shared.check() is None
     dead = DeliveryAttempt(1, "g", "issues", None, 502, "2026-01-01T00:00:00+00:00")
     seen = AppStatus("2026-01-01", "TinyGen", "https://github.com/apps/t", "https://b", (dead,))
     checked = Check("2026-01-01", (Fault("model", "It is away.", "Start it."),))
     for status, check in ((AppStatus("2025-01-01"), Check("2025-01-01", ())), (seen, checked)):
-        database.status.save_app(status)
-        database.status.save_check(check)
-    assert (database.status.app(), database.status.check()) == (seen, checked)
+        database.shared.save_app(status)
+        database.shared.save_check(check)
+    assert (database.shared.app(), database.shared.check()) == (seen, checked)
 
 
 def test_a_session_that_ended_is_remembered_as_long_as_its_cookie_lives(
     database: Database, clock: ManualClock
 ) -> None:
-    database.status.end_session("s-1", clock.now_s + 100)
-    database.status.end_session("s-1", clock.now_s + 100)
-    assert database.status.is_session_ended("s-1")
-    assert not database.status.is_session_ended("s-2")
+    database.shared.end_session("s-1", clock.now_s + 100)
+    database.shared.end_session("s-1", clock.now_s + 100)
+    assert database.shared.is_session_ended("s-1")
+    assert not database.shared.is_session_ended("s-2")
     database.prune()
-    assert database.status.is_session_ended("s-1")
+    assert database.shared.is_session_ended("s-1")
     clock.now_s += 101
     database.prune()
-    assert not database.status.is_session_ended("s-1")
+    assert not database.shared.is_session_ended("s-1")

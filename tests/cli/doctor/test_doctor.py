@@ -437,7 +437,7 @@ def test_the_faults_are_stored_without_paths_servers_and_secrets(
     ]
     save_outcome(asked, findings)
     with closing(build_database(asked.config)) as database:
-        check = database.status.check()
+        check = database.shared.check()
     assert check is not None
     assert [(fault.subject, fault.message) for fault in check.faults] == [
         ("model", "It does not answer."),

@@ -54,7 +54,7 @@ def test_each_fault_is_a_warning_with_its_next_step_and_is_stored(add_app: Add) 
     assert [line["subject"] for line in warnings] == ["limits", "model"]
     assert all(line["message"] and line["next_step"] for line in warnings)
     with closing(build_database(asked.config)) as database:
-        check = database.status.check()
+        check = database.shared.check()
     assert check is not None
     assert [fault.subject for fault in check.faults] == ["limits", "model"]
 

@@ -27,8 +27,8 @@ _APP_STATUS: Codec[AppStatus] = codec_of(AppStatus)
 _CHECK_RESULT: Codec[Check] = codec_of(Check)
 
 
-class DatabaseStatus:
-    """StatusBoard of `bot.ports`."""
+class SharedState:
+    """Sessions and LastSeen of `bot.ports`, and the operator's pause."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

@@ -1,19 +1,32 @@
-"""The operator's list: the newest jobs, page by page, and what was spent lately."""
+"""What the pages show beside a job's report: the list of jobs, what was spent lately, and the
+conversations with the model, which are kept compressed."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import zlib
+from collections.abc import Collection, Iterator
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, func, or_, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Row,
+    and_,
+    delete,
+    func,
+    or_,
+    select,
+    tuple_,
+)
 
-from bot.adapters.database.connection import reading
-from bot.adapters.database.schema import jobs, requests
+from bot.adapters.database.connection import insert_into, reading, writing
+from bot.adapters.database.schema import jobs, requests, turns
 from bot.types import Report
-from bot.types.pages import GroupBy, JobFilter, JobList, Spending
-from bot.types.serialization import JOB, REPORT
+from bot.types.pages import GroupBy, JobFilter, JobList, Spending, Turn
+from bot.types.serialization import JOB, REPORT, Codec, codec_of
 
 MAX_GROUPS = 100
 """How many groups of spending are returned: those of the most tokens, or the newest days."""
@@ -21,6 +34,9 @@ MAX_WAITING_READ = 2_000
 """How many waiting jobs are looked through for those of a repository or an asker."""
 _BATCH = 30
 """How many rows are read at once."""
+_TURN: Codec[Turn] = codec_of(Turn)
+MAX_TURN_BYTES = 64 << 20
+"""Of JSON. A stored turn that unpacks to more is damaged."""
 _IS_WAITING = jobs.c.taken_at.is_(None)
 _HAS_REPORT = jobs.c.state.is_not(None)
 _Key = tuple[float, str]
@@ -148,3 +164,50 @@ def spending(engine: Engine, by: GroupBy, since: str) -> tuple[Spending, ...]:
         )
         for row in rows
     )
+
+
+class DatabaseTurns:
+    """Conversations of `bot.ports`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def keep(self, job_id: str, turn: Turn) -> None:
+        packed = zlib.compress(json.dumps(_TURN.dump(turn)).encode())
+        row = insert_into(self._engine, turns).values(
+            job_id=job_id, number=turn.number, turn=packed
+        )
+        newest = {"turn": row.excluded.turn}
+        with writing(self._engine) as connection:
+            connection.execute(
+                row.on_conflict_do_update(index_elements=["job_id", "number"], set_=newest)
+            )
+
+    def of(self, job_id: str) -> tuple[Turn, ...]:
+        found = select(turns.c.turn).where(turns.c.job_id == job_id).order_by(turns.c.number)
+        with reading(self._engine) as connection:
+            packed = connection.execute(found).scalars().all()
+        return tuple(_TURN.load(json.loads(_unpack(each))) for each in packed)
+
+    def count(self, job_id: str) -> int:
+        of_job = select(func.count()).select_from(turns).where(turns.c.job_id == job_id)
+        with reading(self._engine) as connection:
+            return int(connection.execute(of_job).scalar_one())
+
+
+def forget_turns(connection: Connection, job_ids: Collection[str]) -> None:
+    connection.execute(delete(turns).where(turns.c.job_id.in_(job_ids)))
+
+
+def prune_turns(connection: Connection) -> None:
+    """Removes the conversations whose jobs are gone."""
+    is_known = select(jobs.c.id).where(jobs.c.id == turns.c.job_id).exists()
+    connection.execute(delete(turns).where(~is_known))
+
+
+def _unpack(packed: bytes) -> bytes:
+    unpacker = zlib.decompressobj()
+    text = unpacker.decompress(packed, MAX_TURN_BYTES)
+    if unpacker.unconsumed_tail:
+        raise ValueError("a stored turn unpacks to too much")
+    return text
