@@ -69,7 +69,11 @@ class Unworkable(AskerError):
 
 
 class Conflict(Unworkable):
-    pass
+    """`details` are the lines that conflict, as git marks them; "" if they cannot be shown."""
+
+    def __init__(self, message: str, *, next_step: str, details: str = "") -> None:
+        super().__init__(message, next_step=next_step)
+        self.details = details
 
 
 class OutsideError(TinyGenError):

@@ -297,6 +297,10 @@ class Reports(Tally, Protocol):
     def open_jobs(self, repository_key: str, issue_number: int) -> Sequence[Job]:
         """The jobs of one thread that need a run and have not ended, waiting jobs included."""
 
+    def queue(self, repository_key: str) -> Sequence[Job]:
+        """The first jobs of a repository that were taken, need a run and have not ended, oldest
+        first; only some of very many."""
+
     def kept(self, removal: Removal) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The ids of the jobs of these repositories, and the repositories' keys."""
 

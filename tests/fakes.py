@@ -76,6 +76,13 @@ class MemoryReports:
         reports = self.latest(repository_key, issue_number, len(self.reports))
         return tuple(report.job for report in reports if report.state not in FINAL_STATES)
 
+    def queue(self, repository_key: str) -> Sequence[Job]:
+        return tuple(
+            each.job
+            for each in self.reports.values()
+            if each.job.target.repository_key == repository_key and each.state not in FINAL_STATES
+        )
+
     def latest(self, repository_key: str, issue_number: int, limit: int = 20) -> Sequence[Report]:
         of = [
             each

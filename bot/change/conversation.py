@@ -10,7 +10,16 @@ from bot.change import prompts
 from bot.change.context import answer_requests
 from bot.change.edits import NOTHING_SENT, apply_edits, read_reply
 from bot.change.review.verdict import without_verdict
-from bot.types import Message, Prompt, Reply, RequestLimits, ShownFile, SyntaxChecker
+from bot.errors import LimitReached
+from bot.types import (
+    Message,
+    ModelLimits,
+    Prompt,
+    Reply,
+    RequestLimits,
+    ShownFile,
+    SyntaxChecker,
+)
 from bot.types.reply import ParsedReply, RejectedEdit, Request
 from bot.types.snapshot import Changes, RepositoryView
 
@@ -22,6 +31,29 @@ MAX_CONTINUATIONS = 2
 """How often one conversation asks for the rest of a reply that was cut off."""
 _MAX_NAMED = 3
 """How many unread parts of a reply are named to people."""
+
+
+class LimitedModel:
+    """Calls the model; raises LimitReached once the limits are used up."""
+
+    def __init__(self, ask: Ask, limits: ModelLimits) -> None:
+        self._ask, self._limits = ask, limits
+        self._calls = self._tokens = 0
+
+    def __call__(self, prompt: Prompt) -> Reply:
+        if self._calls >= self._limits.calls or self._tokens >= self._limits.tokens:
+            raise LimitReached(
+                f"The job used up its limit of {self._limits.calls} model calls or"
+                f" {self._limits.tokens} tokens.",
+                next_step=(
+                    "Ask for less at once, or let the operator raise TINYGEN_MAX_CALLS or"
+                    " TINYGEN_MAX_TOKENS."
+                ),
+            )
+        reply = self._ask(prompt)
+        self._calls += 1
+        self._tokens += reply.prompt_tokens + reply.completion_tokens
+        return reply
 
 
 @dataclass(frozen=True, slots=True)

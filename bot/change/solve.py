@@ -7,69 +7,35 @@ from its transcript, and a job that was killed continues from the replies that w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 
 from bot.change import prompts
 from bot.change.checks import find_problems
 from bot.change.checks.signs import find_signs
-from bot.change.context import (
-    WeighedRepository,
-    build_context,
-    is_worth_a_choice,
-    render_wide_map,
-    weigh_repository,
-)
-from bot.change.conversation import Ask, Conversation, Draft
-from bot.change.edits import read_reply
+from bot.change.conversation import Ask, Conversation, Draft, LimitedModel
+from bot.change.first_request import request_limits, send_first
 from bot.change.repository import with_changes
 from bot.change.review.decision import decide
 from bot.change.review.reviewer import Reviewer
-from bot.errors import ContextTooLong, Damaged, LimitReached, OutsideError, SetupError, Unworkable
+from bot.errors import Damaged, LimitReached, OutsideError, SetupError, Unworkable
 from bot.types import (
     NO_PARSERS,
     Context,
     ModelLimits,
     Parsers,
-    Prompt,
-    Reply,
     RequestLimits,
     Revision,
     ShownFile,
     Solution,
-    SyntaxChecker,
     Task,
 )
-from bot.types.reply import Request
 from bot.types.snapshot import Changes, Patch, RepositoryView
 
 Diff = Callable[[Changes], Patch]
 ReportStep = Callable[[str], None]
 
 NOTHING_YET: Changes = {}
-
-
-class _LimitedModel:
-    """Calls the model; raises LimitReached once the limits are used up."""
-
-    def __init__(self, ask: Ask, limits: ModelLimits) -> None:
-        self._ask, self._limits = ask, limits
-        self._calls = self._tokens = 0
-
-    def __call__(self, prompt: Prompt) -> Reply:
-        if self._calls >= self._limits.calls or self._tokens >= self._limits.tokens:
-            raise LimitReached(
-                f"The job used up its limit of {self._limits.calls} model calls or"
-                f" {self._limits.tokens} tokens.",
-                next_step=(
-                    "Ask for less at once, or let the operator raise TINYGEN_MAX_CALLS or"
-                    " TINYGEN_MAX_TOKENS."
-                ),
-            )
-        reply = self._ask(prompt)
-        self._calls += 1
-        self._tokens += reply.prompt_tokens + reply.completion_tokens
-        return reply
 
 
 def solve(
@@ -92,8 +58,16 @@ def solve(
     Unworkable if the model sent edits but none could be applied; LimitReached if the limits end
     before there is a first revision.
     """
-    model = _LimitedModel(ask, limits)
+    model = LimitedModel(ask, limits)
     context_tokens = limits.context_tokens
+    tag = prompts.tag_of(task)
+
+    def converse(requests: RequestLimits) -> Conversation:
+        return Conversation(base, model, parsers.check_syntax, requests, tag)
+
+    def write(context: Context, requests: RequestLimits) -> Draft:
+        prompt = prompts.generation_prompt(task, context, requests)
+        return converse(requests).hold(prompt, start)
 
     def revision(draft: Draft) -> Revision:
         patch = diff(draft.changes)
@@ -102,8 +76,9 @@ def solve(
         return Revision(patch, draft.changes, draft.summary, draft.rejected, problems, signs)
 
     report_step("generate")
-    author = _Author(task, base, model, parsers.check_syntax, context_tokens)
-    draft, notes = author.generate(start)
+    draft, first_shown, notes = send_first(
+        task, with_changes(base, start), model, write, context_tokens=context_tokens
+    )
     first = revision(draft)
     is_idle = not first.patch.text or draft.changes == start
     if is_idle and (draft.rejected or draft.unfinished):
@@ -112,11 +87,11 @@ def solve(
     notes += [draft.unfinished] if draft.unfinished else []
     if is_idle and first.patch.text:
         notes.append("The model changed nothing further: this is the change as it was.")
-    reviewer = Reviewer(task, author.conversation(context_tokens), context_tokens, seed)
+    reviewer = Reviewer(task, converse(request_limits(context_tokens)), context_tokens, seed)
     revisions, shown, found = _review(first, revision, reviewer, limits.revisions)
     return Solution(
         revisions,
-        tuple(dict.fromkeys((*draft.shown, *shown))),
+        tuple(dict.fromkeys((*first_shown, *draft.shown, *shown))),
         (*notes, *found, *_notes_on_result(revisions[-1])),
     )
 
@@ -171,61 +146,6 @@ def _no_change(draft: Draft) -> Unworkable:
         or "The model's edits did not match the files, and did not after it was told why.",
         next_step="Ask again, or say more exactly what to change and where.",
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Author:
-    """Writes the first draft of a task."""
-
-    task: Task
-    base: RepositoryView
-    ask: Ask
-    check_syntax: SyntaxChecker
-    context_tokens: int
-
-    def conversation(self, context_tokens: int) -> Conversation:
-        """One in which answers to the model's requests have half the room of what it is shown."""
-        limits = RequestLimits(room_tokens=context_tokens // 2)
-        tag = prompts.tag_of(self.task)
-        return Conversation(self.base, self.ask, self.check_syntax, limits, tag)
-
-    def generate(self, start: Changes) -> tuple[Draft, list[str]]:
-        """The first draft, and notes for people. A context that the model says is too long is cut
-        by a third, once."""
-        now = with_changes(self.base, start)
-        weighed = weigh_repository(now, prompts.task_words(self.task))
-        wanted, notes = self._choose(weighed) if is_worth_a_choice(weighed) else ((), [])
-        context = build_context(weighed, budget_tokens=self.context_tokens, wanted=wanted)
-        try:
-            draft = self._write(context, self.context_tokens, start)
-        except ContextTooLong:
-            shorter = context.tokens * 2 // 3
-            context = build_context(weighed, budget_tokens=shorter, wanted=wanted)
-            draft = self._write(context, shorter, start)
-        return replace(draft, shown=(*_shown(context), *draft.shown)), notes
-
-    def _write(self, context: Context, context_tokens: int, start: Changes) -> Draft:
-        conversation = self.conversation(context_tokens)
-        prompt = prompts.generation_prompt(self.task, context, conversation.limits)
-        return conversation.hold(prompt, start)
-
-    def _choose(self, weighed: WeighedRepository) -> tuple[Sequence[Request], list[str]]:
-        """What the model wants to see at first, if its reply says so; and notes for people."""
-        wide_map = render_wide_map(weighed, budget_tokens=self.context_tokens)
-        limits = self.conversation(self.context_tokens).limits
-        try:
-            reply = self.ask(prompts.choice_prompt(self.task, wide_map, limits))
-        except ContextTooLong:
-            return (), []
-        except (SetupError, Unworkable) as error:
-            # Another model than that of the change may have been asked.
-            return (), [f"The model did not choose what it was shown at first: {error.message}"]
-        return read_reply(reply.text, known=self.base.blobs).requests, []
-
-
-def _shown(context: Context) -> tuple[ShownFile, ...]:
-    excerpts = (ShownFile(part.path, part.start, part.end, part.why) for part in context.shown)
-    return (*excerpts, *context.answered)
 
 
 def _notes_on_result(last: Revision) -> tuple[str, ...]:

@@ -27,15 +27,16 @@ from bot.jobs.policy import (
     Refusal,
     authorize,
     kind_of,
+    mode_of,
     with_policy,
 )
-from bot.jobs.progress import ProgressReporter, run_reporting_errors
+from bot.jobs.progress import ProgressReporter, run_reporting_errors, with_addresses
 from bot.jobs.task.outsiders import with_author_permissions
 from bot.jobs.thread_jobs import latest_in_thread, open_in_thread
 from bot.jobs.workflows import RUN, RunRequest, run_id
 from bot.thread.commands import unreadable
 from bot.thread.comments import review_commands, with_commands
-from bot.thread.render import Where, checklist, render_help, render_status_line
+from bot.thread.render import Where, checklist, comment_url, render_help, render_status
 from bot.types import SILENT, WORK, Failure, Job, Report, ReviewComment
 from bot.types.quota import check_quota
 from bot.types.serialization import Codec, Json, codec_of
@@ -85,8 +86,8 @@ def accept(context: JobContext, job: Job) -> Postponed | None:
             _log_silent_end(context, Report(job, "cancelled", failure=CHECK_LEFT_ALONE))
             return None
         job = claimed
-    steps = checklist(None) if job.command.verb in WORK else ()
-    report = Report(job, "queued", steps, mode=job.command.mode or context.policy.mode)
+    steps = checklist(job.command.verb, None)
+    report = Report(job, "queued", steps, mode=mode_of(job.command, context.policy))
     reporter = ProgressReporter(context, report, None)
     return run_reporting_errors(context, reporter, lambda: _accept(context, job, reporter))
 
@@ -117,8 +118,9 @@ def _accept(context: JobContext, job: Job, reporter: ProgressReporter) -> None:
         return
     context = with_policy(context, authorization)
     if job.command.verb in WORK:
-        mode = job.command.mode or context.policy.mode
-        reporter.update(mode=mode, notes=authorization.mistakes)
+        mode = mode_of(job.command, context.policy)
+        behind = context.engine.step("behind", lambda: _urls_before(context, job), TEXTS)
+        reporter.update(mode=mode, notes=authorization.mistakes, behind=behind)
     if job.source != "run":
         reporter.acknowledge()
     if job.command.problem:
@@ -146,6 +148,18 @@ def _admit(context: JobContext, job: Job, reporter: ProgressReporter) -> Authori
         _refuse(context, reporter, decision)
         return None
     return decision
+
+
+def _urls_before(context: JobContext, job: Job) -> tuple[str, ...]:
+    """The comments that asked for the jobs before this one in its repository, oldest first."""
+    if job.target.issue_number is None:
+        return ()
+    urls = (
+        comment_url(each, context.policy.server_url)
+        for each in context.reports.queue(job.target.repository_key)
+        if each.id != job.id and each.received_at < job.received_at
+    )
+    return tuple(url for url in urls if url)
 
 
 def _queue(
@@ -193,7 +207,7 @@ def _refuse(context: JobContext, reporter: ProgressReporter, refusal: Refusal) -
 
 def refused_again(context: JobContext, job: Job, failure: Failure) -> Report:
     """The report of a job whose asker was refused a moment ago, and is not answered again."""
-    mode = job.command.mode or context.policy.mode
+    mode = mode_of(job.command, context.policy)
     job = job.as_refused()
     job = replace(job, command=replace(job.command, prompt=context.clean(job.command.prompt)))
     finished_at = context.now().isoformat()
@@ -206,20 +220,23 @@ def _answer(context: JobContext, job: Job) -> str:
     if job.command.verb == "help":
         return engine.step("help", lambda: _help(context, job), TEXT)
     if job.command.verb == "status":
-        lines = engine.step(
-            "status",
-            lambda: tuple(map(render_status_line, latest_in_thread(context, job))),
-            TEXTS,
-        )
-        return "\n".join(lines) or "Nothing was asked of TinyGen in this thread yet."
+        return engine.step("status", lambda: _status(context, job), TEXT)
     if job.command.verb == "cancel":
         job_ids = engine.step("find jobs", lambda: _jobs_to_cancel(context, job), TEXTS)
         for job_id in job_ids:
             cancel(context, job_id)
         if not job_ids:
-            return "Nothing runs in this thread."
-        return f"Cancelled: {len(job_ids)} of this thread's requests."
+            return "Nothing runs in this thread. `/tinygen status` says what was done here."
+        return (
+            f"Cancelled: {len(job_ids)} of this thread's requests. `/tinygen retry` starts the last"
+            " one again."
+        )
     raise NotImplementedError(f"no answer for the command {job.command.verb}")
+
+
+def _status(context: JobContext, job: Job) -> str:
+    reports = [with_addresses(context, each) for each in latest_in_thread(context, job)]
+    return render_status(reports, context.now())
 
 
 def _help(context: JobContext, job: Job) -> str:

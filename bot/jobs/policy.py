@@ -50,6 +50,7 @@ from bot.types import (
     Outsiders,
     Parsers,
     Permission,
+    ReportMode,
     Target,
 )
 from bot.types.names import is_denied
@@ -200,6 +201,11 @@ def kind_of(command: Command) -> str:
     return f"{command.verb} {command.mode or ''}".strip()
 
 
+def mode_of(command: Command, policy: JobPolicy) -> ReportMode:
+    """What a job comes to, as far as its command and the policy say it."""
+    return "ask" if command.verb == "ask" else command.mode or policy.mode
+
+
 def authorize(context: JobContext, job: Job) -> Authorization | Refusal:
     """Whether the job's asker may have it done, and under which settings."""
     is_persons = job.source != "run" or job.trigger == "page"
@@ -221,7 +227,7 @@ def authorize(context: JobContext, job: Job) -> Authorization | Refusal:
             covers = "" if permission in ("none", "read") else kind_of(job.command)
             return Refusal(render_permission_refusal(job.actor, permission, needed), covers)
         authorization = replace(authorization, permission=permission, may_write="pr" in allowed)
-    if "context" in authorization.unclear and job.command.verb in ("solve", "retry"):
+    if "context" in authorization.unclear and job.command.verb in ("solve", "ask", "retry"):
         # The model might be shown what it may not see.
         reason = " ".join((UNCLEAR_GUARDS["context"], *authorization.mistakes))
         return Refusal(Failure(reason, FIX_SETTINGS, retryable=True))

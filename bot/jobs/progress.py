@@ -69,6 +69,14 @@ _WAIT_S: Codec[float | None] = codec_of(float | None)
 _log = structlog.get_logger()
 
 
+def with_addresses(context: JobContext, report: Report) -> Report:
+    """The report as a comment shows it: with the signed link to its page and the address of its
+    repository, which are not stored."""
+    job = report.job
+    repository_url = f"{context.policy.server_url}/{job.target.repo}"
+    return replace(report, page_url=context.page_url(job), repository_url=repository_url)
+
+
 class ProgressReporter:
     """Keeps one job's report, and shows it."""
 
@@ -112,7 +120,7 @@ class ProgressReporter:
 
     def begin(self, step: str) -> None:
         """Shows that `step` (a key of `render.STEPS`) has begun, and that those before it are done."""
-        self.update(state="running", steps=checklist(step))
+        self.update(state="running", steps=checklist(self.report.job.command.verb, step))
         self._show(f"tell {step}")
 
     def finish(self, **changes: Any) -> None:
@@ -263,14 +271,9 @@ class ProgressReporter:
             ),
         )
 
-    def with_page_url(self, report: Report) -> Report:
-        """The report as its comment shows it: with the signed link to its page, which is not
-        stored."""
-        return replace(report, page_url=self._context.page_url(report.job))
-
     def _send(self, report: Report, send: Callable[[str], T]) -> T:
         """Sends the report's comment; a short one if GitHub refuses the full one."""
-        report = self.with_page_url(report)
+        report = with_addresses(self._context, report)
         try:
             return send(self._context.clean(render_comment_that_fits(report)))
         except BadRequest as refusal:

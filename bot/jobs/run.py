@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import structlog
 
+from bot.change.answer import answer
 from bot.change.repository import Instructions, prepare_task, read_instructions
 from bot.change.solve import NOTHING_YET, solve
 from bot.errors import (
@@ -31,7 +32,7 @@ from bot.jobs.deliver.destination import (
     find_destination,
 )
 from bot.jobs.engine import FLAG, NUMBER, Postponed
-from bot.jobs.policy import JobContext, with_policy
+from bot.jobs.policy import JobContext, mode_of, with_policy
 from bot.jobs.progress import ProgressReporter, run_reporting_errors
 from bot.jobs.task import read_task
 from bot.jobs.task.images import ImageLoader
@@ -42,10 +43,21 @@ from bot.thread.history import is_request, nothing_to_repeat
 from bot.thread.page_links import without_signatures
 from bot.thread.render import render_outsiders_refusal, render_reflection
 from bot.thread.settings import find_misplaced
-from bot.types import Job, Message, Mode, Outsider, Prompt, Reply, Report, Solution, Task, Usage
+from bot.types import (
+    Job,
+    Message,
+    Outsider,
+    Prompt,
+    Reply,
+    Report,
+    ReportMode,
+    Solution,
+    Task,
+    Usage,
+)
 from bot.types.pages import Turn, count_repeated
 from bot.types.serialization import MAYBE_REPORT, REPORTS, Codec, Json, codec_of
-from bot.types.snapshot import Patch, RepositoryView
+from bot.types.snapshot import Changes, Patch, RepositoryView
 
 BASE_LEFT_OUT = (
     "`--base` was left out: on a pull request the change is made on top of its own branch."
@@ -82,7 +94,7 @@ def run(context: JobContext, request: RunRequest) -> Postponed | None:
     """The workflow "run": does a job, and reports its end whatever happens."""
     job, authorization = request.job, request.authorization
     context = with_policy(context, authorization)
-    mode = job.command.mode or context.policy.mode
+    mode = mode_of(job.command, context.policy)
     report = Report(job, "running", mode=mode, notes=authorization.mistakes)
     reporter = ProgressReporter(context, report, request.comment_id)
     return run_reporting_errors(context, reporter, _Run(context, job, reporter).work)
@@ -128,17 +140,22 @@ class _Run:
         self._check_head(destination)
         rests_on = merged(self._reporter.report.rests_on, task.rests_on, destination.rests_on)
         self._reporter.update(rests_on=rests_on)
-        if rests_on and self._policy.outsiders == "refuse":
+        is_question = self._job.command.verb == "ask"
+        if rests_on and self._policy.outsiders == "refuse" and not is_question:
             self._reporter.refuse(render_outsiders_refusal(rests_on))
             return
         task, destination, pending = self._continue_earlier(task, destination)
         self._reporter.update(
             base_ref=destination.base_ref,
             base_sha=destination.base_sha,
+            push=destination.push,
             continues=destination.continues,
             mode=self._mode(destination),
         )
         view = self._repository.view(destination.base_sha)
+        if is_question:
+            self._answer(task, view, pending)
+            return
         misplaced = find_misplaced(view.blobs)
         if misplaced:
             self._reporter.note(*misplaced)
@@ -176,7 +193,7 @@ class _Run:
             askers = (Outsider(asked.actor, REQUEST),)
         self._reporter.update(
             job=self._job,
-            mode=asked.command.mode or self._policy.mode,
+            mode=mode_of(asked.command, self._policy),
             rests_on=merged(earlier.rests_on, askers),
         )
 
@@ -235,12 +252,13 @@ class _Run:
                 "The branch was pushed to meanwhile, so this was left alone.", next_step=""
             )
 
-    def _mode(self, destination: Destination) -> Mode:
+    def _mode(self, destination: Destination) -> ReportMode:
         """How the change is to be delivered. On TinyGen's own pull request and on lines of a diff
         it becomes a commit also without `--pr`."""
-        if self._job.command.mode:
-            return self._job.command.mode
-        return "pr" if destination.is_own or self._job.remarks else self._policy.mode
+        mode = mode_of(self._job.command, self._policy)
+        if mode == "ask" or self._job.command.mode:
+            return mode
+        return "pr" if destination.is_own or self._job.remarks else mode
 
     def _continue_earlier(
         self, task: Task, destination: Destination
@@ -299,6 +317,24 @@ class _Run:
             _INSTRUCTIONS,
         )
 
+    def _answer(self, task: Task, view: RepositoryView, pending: Patch | None) -> None:
+        """Ends the job with the answer to its question."""
+        found = answer(
+            prepare_task(task, view, instructions=Instructions()),
+            view,
+            self._ask,
+            limits=self._policy.limits,
+            changes=self._changes(pending),
+            report_step=self._reporter.begin,
+        )
+        self._reporter.note(*found.notes)
+        self._reporter.finish(summary=found.text, references=found.references, shown=found.shown)
+
+    def _changes(self, pending: Patch | None) -> Changes:
+        if pending is None:
+            return NOTHING_YET
+        return self._context.git.apply(self._job.target.repository_key, pending)[0]
+
     def _solve(
         self, task: Task, destination: Destination, view: RepositoryView, pending: Patch | None
     ) -> Solution:
@@ -310,7 +346,7 @@ class _Run:
             lambda changes: git.diff(key, destination.base_sha, changes),
             limits=self._policy.limits,
             report_step=self._reporter.begin,
-            start=git.apply(key, pending)[0] if pending else NOTHING_YET,
+            start=self._changes(pending),
             parsers=self._context.parsers,
             seed=self._job.id,
         )

@@ -54,10 +54,13 @@ _HIDING_BLOCK = re.compile(r" {0,3}<(?:!|\?)")
 """Comments, processing instructions, declarations and CDATA, which a page does not show."""
 _FLAG = re.compile(r"--(?P<name>[a-z][a-z-]*)(?:=(?P<value>\S+))?(?=\s|\Z)\s*+", re.IGNORECASE)
 _VALUE = re.compile(r"([^ \n]*)\s*+")
+_END_OF_FLAGS = re.compile(r"--(?=\s|\Z)\s*+")
+"""What follows is the prompt, even if its first word is `ask`."""
+_ASK = re.compile(r"ask(?=\s|\Z)\s*+", re.IGNORECASE)
 _APPLY_ID = re.compile(r"apply\s{1,10}`?(?P<id>[0-9a-f]{8})`?", re.IGNORECASE)
 
 _LONE_WORDS: tuple[Verb, ...] = tuple(
-    verb for verb in get_args(Verb) if verb != "solve" and verb not in SILENT
+    verb for verb in get_args(Verb) if verb not in ("solve", "ask", *SILENT)
 )
 _OTHER_WORDS: dict[str, Verb] = {
     "stop": "cancel",
@@ -70,9 +73,13 @@ _OTHER_WORDS: dict[str, Verb] = {
     "usage": "help",
     "state": "status",
     "progress": "status",
+    "revert": "undo",
+    "close": "undo",
+    "question": "ask",
+    "explain": "ask",
 }
 """Words of other tools for the same commands, to suggest ours."""
-_FLAGS = ("pr", "diff", "base", "new")
+_FLAGS = ("pr", "diff", "base", "new", "force")
 _MAX_WORD_CHARS = 40
 """A longer word is not taken for a misspelt command."""
 
@@ -107,20 +114,47 @@ def parse_words(words: str) -> Command:
     if apply:
         return Command("apply", apply["id"].lower())
 
+    command, at = _parse_flags(rest)
+    end = _END_OF_FLAGS.match(rest, at)
+    if end or command.problem:
+        return replace(command, prompt=rest[end.end() if end else at :])
+    question = _ASK.match(rest, at)
+    if question:
+        return _question(replace(command, verb="ask", prompt=rest[question.end() :]))
+    prompt = rest[at:]
+    return replace(command, prompt=prompt, problem=_misspelt(prompt))
+
+
+def _parse_flags(words: str) -> tuple[Command, int]:
+    """The command with its flags, and the offset after them. It has a `problem` at the first flag
+    that is not understood."""
     command = Command("solve")
     at = 0
     while not command.problem:
-        flag = _FLAG.match(rest, at)
+        flag = _FLAG.match(words, at)
         if flag is None:
             break
         name, value, at = flag["name"].casefold(), flag["value"], flag.end()
         if name == "base" and value is None:  # `--base BRANCH`, without `=`
-            word = _VALUE.match(rest, at)
+            word = _VALUE.match(words, at)
             if word:
                 value, at = word[1], word.end()
         command = _with_flag(command, name, value)
-    prompt = rest[at:]
-    return replace(command, prompt=prompt, problem=command.problem or _misspelt(prompt))
+    return command, at
+
+
+def _question(command: Command) -> Command:
+    """An answer is no change, so a flag that says how a change is delivered contradicts it."""
+    if command.mode is None:
+        return command
+    return replace(
+        command,
+        problem=(
+            f"`--{command.mode}` asks for a change, and `ask` for an answer. Write `/tinygen ask"
+            f" QUESTION`, or `/tinygen --{command.mode} -- ask …` for a task that begins with"
+            " this word."
+        ),
+    )
 
 
 def is_same_command(one: Command | None, other: Command | None) -> bool:
@@ -139,6 +173,8 @@ def _with_flag(command: Command, name: str, value: str | None) -> Command:
         return replace(command, mode="diff")
     if name == "new" and value is None:
         return replace(command, fresh=True)
+    if name == "force" and value is None:
+        return replace(command, force=True)
     if name == "base":
         if value and is_branch_name(value):
             return replace(command, base=value)
@@ -149,7 +185,9 @@ def _with_flag(command: Command, name: str, value: str | None) -> Command:
     hint = f" Did you mean `--{near[0]}`?" if near else ""
     return replace(
         command,
-        problem=f"`--{name}` is not one of `--pr`, `--diff`, `--base BRANCH`, `--new`.{hint}",
+        problem=(
+            f"`--{name}` is not one of `--pr`, `--diff`, `--base BRANCH`, `--new`, `--force`.{hint}"
+        ),
     )
 
 
@@ -162,8 +200,9 @@ def _misspelt(prompt: str) -> str:
     if not near:
         return ""
     meant = _OTHER_WORDS.get(near[0], near[0])
+    words = f"{meant} QUESTION" if meant == "ask" else meant
     return (
-        f"`{word}` is no command. Did you mean `/tinygen {meant}`? A task takes more than one word."
+        f"`{word}` is no command. Did you mean `/tinygen {words}`? A task takes more than one word."
     )
 
 

@@ -27,7 +27,7 @@ def is_request(report: Report) -> bool:
         return False
     if report.job.check or command.verb == "apply":
         return may_help
-    return command.verb == "solve"
+    return command.verb in ("solve", "ask")
 
 
 def has_diff(report: Report) -> bool:

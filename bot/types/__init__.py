@@ -15,21 +15,40 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from bot.errors import AskerError, TinyGenError
+from bot.errors import AskerError, Conflict, TinyGenError
 from bot.types.reply import RejectedEdit
 from bot.types.snapshot import Changes, Patch
 from bot.types.source_names import NameReader, read_no_names
 
 Mode = Literal["diff", "pr"]
+"""How a change is delivered."""
+ReportMode = Literal["diff", "pr", "ask"]
+"""What a job comes to: a change, delivered in a mode, or an answer."""
+Push = Literal["new", "head", "fork", "none"]
+"""Where a change can be pushed to: to a new branch, with a pull request; as one more commit to a pull
+request's branch; not to a fork's branch; or nowhere, for a direct call."""
 Source = Literal["comment", "review_comment", "run"]
 Trigger = Literal["comment", "review", "label", "assignment", "failed check", "call", "page"]
 State = Literal["queued", "running", "done", "failed", "cancelled", "refused"]
 StepState = Literal["waiting", "running", "done", "failed"]
-Verb = Literal["solve", "apply", "retry", "cancel", "status", "help", "withdraw", "forget"]
-"""All but the last two are words of a comment. "withdraw" stands for a deleted command or a closed
-issue, "forget" for repositories that the App was removed from."""
-SILENT: frozenset[Verb] = frozenset({"withdraw", "forget"})
-"""Verbs that no comment holds: a deletion, a closing or a removal on GitHub. Nothing answers them."""
+Verb = Literal[
+    "solve",
+    "ask",
+    "apply",
+    "undo",
+    "retry",
+    "cancel",
+    "status",
+    "help",
+    "mention",
+    "withdraw",
+    "forget",
+]
+"""All but the last three are words of a comment. "mention" stands for a comment that names TinyGen
+and holds no command, "withdraw" for a deleted command or a closed issue, "forget" for repositories
+that the App was removed from."""
+SILENT: frozenset[Verb] = frozenset({"mention", "withdraw", "forget"})
+"""Verbs that are no request: they have no report, no row in the log, and no comment of their own."""
 Outsiders = Literal["diff", "refuse", "pr"]
 """What happens to a change that depends on words of outsiders: it is shown as a diff, refused, or
 delivered like any other."""
@@ -40,7 +59,7 @@ PERMISSIONS: tuple[Permission, ...] = ("none", "read", "triage", "write", "maint
 https://docs.github.com/en/organizations/managing-user-access-to-your-organizations-repositories"""
 
 FINAL_STATES: frozenset[State] = frozenset({"done", "failed", "cancelled", "refused"})
-WORK: frozenset[Verb] = frozenset({"solve", "apply", "retry"})
+WORK: frozenset[Verb] = frozenset({"solve", "ask", "apply", "retry"})
 """The commands that need a run; the others are answered at once."""
 MAX_REFUSED_CHARS = 200
 """The part of a refused request's prompt that is kept."""
@@ -92,6 +111,8 @@ class Command:
     base: str | None = None
     fresh: bool = False
     """Whether to start again from the base, without earlier changes of the thread."""
+    force: bool = False
+    """Whether to do it although a pull request for the issue is open, or it may cost much."""
     problem: str = ""
     """Why the command is not valid, in words for the asker; "" if it is valid."""
 
@@ -311,6 +332,8 @@ class Task:
     """Of the issue or pull request."""
     author: str | None = None
     """Of title and body."""
+    is_question: bool = False
+    """Whether an answer is wanted, and no change."""
     nonce: str = ""
     """Random hexadecimal digits, which no text of the task can have foreseen: the tags around
     material in prompts hold them."""
@@ -372,7 +395,7 @@ class Message:
 class Prompt:
     """The messages of one call: a system message first, then user and assistant in turn."""
 
-    purpose: Literal["choose", "generate", "repair", "more", "reflect", "compare"]
+    purpose: Literal["choose", "generate", "answer", "repair", "more", "reflect", "compare"]
     messages: tuple[Message, ...]
 
 
@@ -491,6 +514,29 @@ class Solution:
 
 
 @dataclass(frozen=True, slots=True)
+class Reference:
+    """A place that an answer names: `words` are those of the answer, as `greet.py:4-9`. `start` and
+    `end` are 1-based, inclusive line numbers; None for the file as a whole."""
+
+    words: str
+    path: str
+    start: int | None = None
+    end: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The model's answer to a question, in its own Markdown."""
+
+    text: str
+    references: tuple[Reference, ...] = ()
+    """The places in it that exist."""
+    shown: tuple[ShownFile, ...] = ()
+    notes: tuple[str, ...] = ()
+    """Sentences for people."""
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """A line of the checklist in the job's comment."""
 
@@ -534,12 +580,15 @@ class Failure:
     retryable: bool = False
     kind: str = "AskerError"
     """The name of the error's class in bot/errors.py."""
+    details: str = ""
+    """Lines that show what the message speaks of; "" if there are none."""
 
     @classmethod
     def of(cls, error: TinyGenError) -> Failure:
         """What the asker could mend is not retryable: the same command would fail again."""
         is_retryable = not isinstance(error, AskerError)
-        return cls(error.message, error.next_step, is_retryable, type(error).__name__)
+        details = error.details if isinstance(error, Conflict) else ""
+        return cls(error.message, error.next_step, is_retryable, type(error).__name__, details)
 
 
 @dataclass(frozen=True, slots=True)
@@ -550,12 +599,16 @@ class Report:
     job: Job
     state: State
     steps: tuple[Step, ...] = ()
-    mode: Mode = "diff"
+    mode: ReportMode = "diff"
     base_ref: str | None = None
     base_sha: str | None = None
     patch: Patch | None = None
     """Set as soon as there is a result; its text is "" if no change is needed."""
     summary: str = ""
+    """The model's words about its change; its answer to a question; or what a quick command came
+    to."""
+    references: tuple[Reference, ...] = ()
+    """The places that an answer names."""
     reflections: tuple[str, ...] = ()
     """What each review by the model found, in order, and what came of it."""
     first_patch: Patch | None = None
@@ -565,6 +618,8 @@ class Report:
     shown: tuple[ShownFile, ...] = ()
     together_with: str | None = None
     """The URL of the review's first command, whose job did this command too."""
+    push: Push | Literal[""] = ""
+    """Where the change can be pushed to; "" if that is not known yet."""
     suggestion: str | None = None
     """The text that replaces the commented lines, if that is the whole change."""
     continues: str | None = None
@@ -589,3 +644,11 @@ class Report:
     not known, and in every report that is stored."""
     waits_for: str = ""
     """What a postponed job waits for, in a sentence for people; "" if it is not postponed."""
+    behind: tuple[str, ...] = ()
+    """The comments that asked for the jobs before this one in its repository's queue, when it was
+    accepted; the one that runs comes first."""
+    estimate_usd: float | None = None
+    """What the job was estimated to cost before anything was spent; None if prices are not set."""
+    repository_url: str = ""
+    """The repository's page on GitHub, in a report that is being shown; "" in every report that is
+    stored."""

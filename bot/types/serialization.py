@@ -16,7 +16,15 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from pydantic import TypeAdapter
 
 from bot import errors
-from bot.errors import AskerError, Cancelled, LimitReached, OutsideError, SetupError, TinyGenError
+from bot.errors import (
+    AskerError,
+    Cancelled,
+    Conflict,
+    LimitReached,
+    OutsideError,
+    SetupError,
+    TinyGenError,
+)
 from bot.types import MAX_REFUSED_CHARS, Job, Report
 
 T = TypeVar("T")
@@ -76,6 +84,8 @@ def dump_error(error: TinyGenError | Cancelled) -> Json:
     }
     if isinstance(error, OutsideError | LimitReached):
         stored["retry_in_s"] = error.retry_in_s
+    if isinstance(error, Conflict):
+        stored["details"] = error.details
     return stored
 
 
@@ -84,10 +94,12 @@ def load_error(stored: Json) -> TinyGenError | Cancelled:
     if stored["type"] == "Cancelled":
         return Cancelled()
     kind = _ERRORS.get(stored["type"]) or _ERRORS.get(stored.get("family", ""), OutsideError)
-    wait: dict[str, Json] = {}
+    own: dict[str, Json] = {}
     if issubclass(kind, OutsideError | LimitReached):
-        wait = {"retry_in_s": stored.get("retry_in_s")}
-    return kind(stored["message"], next_step=stored["next_step"], **wait)
+        own = {"retry_in_s": stored.get("retry_in_s")}
+    elif issubclass(kind, Conflict):
+        own = {"details": stored.get("details", "")}
+    return kind(stored["message"], next_step=stored["next_step"], **own)
 
 
 def map_texts(value: Json, change: Callable[[str], str]) -> Json:

@@ -287,7 +287,7 @@ def _links(report: Report, server_url: str) -> Links:
     return Links(
         self=f"/jobs/{job_id}",
         diff=f"/jobs/{job_id}.diff" if report.patch and report.patch.text else None,
-        comment=comment_url(report, server_url),
+        comment=comment_url(report.job, server_url),
         pull_request=report.pull_request_url,
         commit=report.commit_url,
     )

@@ -3,6 +3,7 @@ them."""
 
 from __future__ import annotations
 
+import re
 import time
 
 from bot.jobs.workflows import run_id
@@ -257,15 +258,28 @@ def test_status_says_what_was_asked_here_and_how_it_stands(scene: Scene) -> None
     scene.model_says(server_error(400))
     scene.tell("/tinygen Softer.")
     answer = scene.tell("/tinygen status").answer
-    assert "`Softer.`: failed" in answer
-    assert "`Louder.`: done" in answer
+    assert re.search(
+        r"\[`Softer.`\]\(http://\S+#issuecomment-\d+\): failed after \d+ s; asked", answer
+    )
+    assert re.search(
+        r"\[`Louder.`\]\(http://\S+#issuecomment-\d+\): done after \d+ s; asked", answer
+    )
+
+
+def test_status_links_to_what_came_of_a_request(scene: Scene) -> None:
+    scene.tell("/tinygen --pr Louder.")
+    (pull,) = scene.repo.pulls
+    assert (
+        f", [the pull request]({scene.github.url}/octocat/greeter/pull/{pull.number})"
+        in scene.tell("/tinygen status").answer
+    )
 
 
 def test_status_tells_of_a_job_that_runs(scene: Scene) -> None:
     scene.model_says(hang(60))
     told = scene.say("/tinygen Louder.")
     scene.wait(lambda: scene.model.requests, "the model to be asked")
-    assert "`Louder.`: running (Write the change)" in scene.tell("/tinygen status").answer
+    assert "): running (Write the change) for " in scene.tell("/tinygen status").answer
     scene.tell("/tinygen cancel")
     scene.ended(told)
 
@@ -275,7 +289,7 @@ def test_status_again_edits_the_comment_that_told_it_before(scene: Scene) -> Non
     assert "Nothing was asked" in first.answer
     scene.tell("/tinygen Louder.")
     second = scene.tell("/tinygen status")
-    assert "`Louder.`: done" in second.answer
+    assert "[`Louder.`](" in second.answer
     assert first.answers == []
     assert second.reactions == ["eyes", "rocket"]
     assert len([body for body in scene.bot_comments() if "Louder." in body]) == 1

@@ -28,7 +28,9 @@ def applied(repo: Repository, diff: str, folder: Path) -> Path:
 def test_a_diff_is_shown_that_git_takes_at_the_base(scene: Scene, tmp_path: Path) -> None:
     told = scene.tell("/tinygen Greet louder.")
     assert told.answer.startswith(f"<!-- tinygen:job={told.job} state=done -->\n")
-    assert f"Base: `{scene.repo.git.branch('main')}`" in told.answer
+    base = str(scene.repo.git.branch("main"))
+    assert f"Base: [`{base[:7]}`](" in told.answer
+    assert f"/commit/{base}) (`main`)" in told.answer
     clone = applied(scene.repo, told.diff, tmp_path / "clone")
     assert (clone / "greet.py").read_text() == GREET.replace(HELLO, LOUD_HELLO)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -46,6 +47,7 @@ class FakeContext:
     limited: Limited
     engine: FakeEngine = field(default_factory=FakeEngine)
     reports: MemoryReports = field(default_factory=MemoryReports)
+    policy: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(server_url="https://h"))
 
     def github(self, target: Target) -> Limited:
         return self.limited

@@ -102,7 +102,7 @@ def test_a_line_of_dashes_below_the_command_is_part_of_the_prompt() -> None:
     assert parse_command("/tinygen fix\n---\nall") == Command("solve", "fix\n---\nall")
 
 
-@pytest.mark.parametrize("verb", ["apply", "retry", "cancel", "status", "help"])
+@pytest.mark.parametrize("verb", ["apply", "undo", "retry", "cancel", "status", "help"])
 def test_a_word_alone_is_a_verb_and_with_more_after_it_a_prompt(verb: str) -> None:
     assert parse_command(f"/tinygen {verb.upper()} \n") == Command(verb)  # type: ignore[arg-type]
     assert parse_command(f"/tinygen {verb} it all") == Command("solve", f"{verb} it all")
@@ -124,6 +124,19 @@ def test_alone_it_has_an_empty_prompt() -> None:
         ("--base=dev fix", Command("solve", "fix", base="dev")),
         ("--base dev\nfix\nthat", Command("solve", "fix\nthat", base="dev")),
         ("--pr", Command("solve", mode="pr")),
+        ("--force --new fix", Command("solve", "fix", fresh=True, force=True)),
+        ("ask why", Command("ask", "why")),
+        ("ASK\nwhy?\nand how?", Command("ask", "why?\nand how?")),
+        ("ask", Command("ask")),
+        ("--base dev ask why", Command("ask", "why", base="dev")),
+        ("asks for too much", Command("solve", "asks for too much")),
+        ("-- ask users for a name", Command("solve", "ask users for a name")),
+        ("--pr -- ask users", Command("solve", "ask users", mode="pr")),
+        ("-- apply", Command("solve", "apply")),
+        ("-- --pr", Command("solve", "--pr")),
+        ("--", Command("solve")),
+        ("--pr --\n", Command("solve", mode="pr")),
+        ("---\nfix", Command("solve", "---\nfix")),
     ],
 )
 def test_first_words_that_are_flags_are_options(words: str, command: Command) -> None:
@@ -137,6 +150,7 @@ def test_first_words_that_are_flags_are_options(words: str, command: Command) ->
         ("--draft fix", "--diff"),
         ("--base", "name of a branch"),
         ("--base a..b x", "branch"),
+        ("--pr ask users for a name", "`/tinygen --pr -- ask …`"),
     ],
 )
 def test_an_odd_flag_is_answered_with_what_is_right(words: str, says: str) -> None:
@@ -153,6 +167,8 @@ def test_an_odd_flag_is_answered_with_what_is_right(words: str, says: str) -> No
         ("retry!", "retry"),
         ("stop", "cancel"),
         ("again", "retry"),
+        ("revert", "undo"),
+        ("explain", "ask QUESTION"),
     ],
 )
 def test_a_word_alone_that_is_near_a_command_is_asked_about(word: str, meant: str) -> None:

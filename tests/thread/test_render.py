@@ -133,7 +133,7 @@ def test_whose_words_a_change_rests_on_is_said_before_all_that_the_model_says() 
     assert f"`/tinygen apply {short_id(JOB.id)}`" in first
     pushed = replace(DONE, rests_on=MALLORY, mode="pr", pull_request_url="https://h/o/r/pull/4")
     assert "/tinygen apply" not in render_comment(pushed)
-    assert named in render_pull_body(pushed).splitlines()[0]
+    assert named in render_pull_body(pushed).splitlines()[1]
 
 
 def test_whose_words_a_change_rests_on_is_not_said_where_there_is_none() -> None:

@@ -20,6 +20,7 @@ from bot.types import (
     Counterexample,
     Failure,
     Job,
+    Reference,
     Report,
     ShownFile,
     Step,
@@ -76,6 +77,8 @@ DONE = Report(
         ShownFile("tests/test_greet.py", 1, 20, "its test"),
     ),
     left_out=("Comments by people without a say in this repository that were not shown: 3.",),
+    push="new",
+    repository_url="https://github.com/octocat/greeter",
     model="gpt-5.4",
     usage=Usage(3, 12_345, 678, 9_000, 0.0421, 17.4),
 )
@@ -87,7 +90,8 @@ STEPS = (
 BROKEN = Failure(
     "The model did not answer within 300 seconds.", "Try again.", retryable=True, kind="TimedOut"
 )
-PULL = "https://github.com/octocat/greeter/pull/4"
+HERE = "https://github.com/octocat/greeter"
+PULL = f"{HERE}/pull/4"
 HELP = Report(replace(JOB, command=Command("help")), "done")
 FAULT = Counterexample("greet('ada')", "greet.py:5", 'it says "HEY", not "HELLO"')
 TAKEN = Verdict(
@@ -105,7 +109,9 @@ KEPT = Verdict(
     why="Its edits were not used: it named no input, place and wrong result.",
 )
 ENDINGS = {
-    "queued": replace(DONE, state="queued", steps=STEPS, usage=Usage(), notes=()),
+    "queued": replace(
+        DONE, state="queued", steps=STEPS, usage=Usage(), notes=(), behind=(PULL, PULL, PULL)
+    ),
     "running": replace(DONE, state="running", steps=STEPS, reflections=(), notes=()),
     "diff": DONE,
     "revised": replace(
@@ -122,6 +128,30 @@ ENDINGS = {
     ),
     "workflows_withheld": replace(DONE, mode="pr", pull_request_url=PULL, withheld=Patch(BASE, CI)),
     "suggestion": replace(DONE, suggestion='    return "HELLO, " + name + "!"'),
+    "follow_up": replace(DONE, continues="7f39", estimate_usd=0.03),
+    "on_a_fork": replace(DONE, push="fork"),
+    "answer": replace(
+        DONE,
+        job=replace(JOB, command=Command("ask", "Where is it?")),
+        patch=None,
+        summary="In `greet`, at `greet.py:4-5`:\n\n```python\ndef greet(name: str) -> str:\n```",
+        references=(Reference("greet.py:4-5", "greet.py", 4, 5),),
+        reflections=(),
+        notes=(),
+    ),
+    "conflict": replace(
+        DONE,
+        state="failed",
+        patch=None,
+        usage=Usage(),
+        notes=(),
+        failure=Failure(
+            "It no longer goes with the branch in: greet.py.",
+            "Ask again.",
+            kind="Conflict",
+            details="greet.py:\n<<<<<<< the branch now\nHi\n=======\nHello\n>>>>>>> the change",
+        ),
+    ),
     "together": replace(
         DONE, patch=None, usage=Usage(), notes=(), together_with=f"{PULL}#discussion_r7"
     ),
@@ -146,7 +176,7 @@ ENDINGS = {
 
 def rendered(name: str) -> str:
     return (
-        render_pull_body(ENDINGS["pull_request"])
+        render_pull_body(ENDINGS["pull_request"], requests=(ENDINGS["diff"], ENDINGS["follow_up"]))
         if name == "pull_request_body"
         else render_comment(ENDINGS[name])
     )

@@ -13,6 +13,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 
 import cmarkgfm
@@ -30,7 +31,7 @@ from bot.thread.render import (
     render_pull_body,
     render_reflection,
     render_short_comment,
-    render_status_line,
+    render_status,
     render_title,
 )
 from bot.thread.suggestion import suggest
@@ -41,6 +42,7 @@ from bot.types import (
     Failure,
     Job,
     Outsider,
+    Reference,
     Report,
     ReviewComment,
     ShownFile,
@@ -61,6 +63,15 @@ DONE = Report(
     patch=Patch("b" * 40, "diff --git a/x b/x\n", (FileStat("x", 1, 1, "modified"),)),
     model="m",
     usage=Usage(2, 100, 20, 0, 0.0123, 3.2),
+)
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+ASKED = replace(
+    DONE,
+    job=replace(JOB, command=Command("ask", "why")),
+    patch=None,
+    references=(Reference("x:1", "x", 1, 1),),
+    repository_url="https://github.com/o/r",
 )
 
 WORDS = (
@@ -129,8 +140,18 @@ PAGES: dict[str, Sink] = {
         )
     ),
     "short comment": lambda words: render_short_comment(replace(DONE, summary=f"T\n\n{words}")),
-    "status": lambda words: render_status_line(
-        replace(DONE, job=replace(JOB, command=Command("solve", words)))
+    "status": lambda words: render_status(
+        [replace(DONE, job=replace(JOB, command=Command("solve", words)))], NOW
+    ),
+    "conflict": lambda words: render_comment(
+        replace(DONE, state="failed", failure=Failure("m", "n", details=words))
+    ),
+    "answer": lambda words: render_comment(replace(ASKED, summary=f"First, `x:1`.\n\n{words}")),
+    "code in an answer": lambda words: render_comment(
+        replace(ASKED, summary=f"First, `x:1`.\n\n````py\n{words}\n````\n\nLast.")
+    ),
+    "requests": lambda words: render_pull_body(
+        DONE, requests=[replace(DONE, job=replace(JOB, command=Command("solve", words)))] * 2
     ),
     "help": lambda words: render_help(words, "write", "issue", "diff"),
     "pull request": _pull,
@@ -204,7 +225,10 @@ class Page(HTMLParser):
 @pytest.mark.parametrize("words", WORDS)
 def test_on_a_page_nothing_acts_but_our_own_words(sink: str, words: str) -> None:
     body, ours = PAGES[sink](words), PAGES[sink]("plain words")
-    assert Page(body).acts() == Page(ours).acts()
+    acts, ours_acts = Page(body).acts(), Page(ours).acts()
+    if sink == "answer":  # its blocks of code stay
+        del acts["pre"], ours_acts["pre"]
+    assert acts == ours_acts
     outside = re.sub(r"^(`{3,})(?:diff|patch|suggestion)\n.*?^\1$", "", body, flags=re.M | re.S)
     assert not re.search(r"^\s*/[a-z]", outside, re.MULTILINE)
     assert not UNSEEN.search(outside)

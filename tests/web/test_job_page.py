@@ -28,7 +28,9 @@ def page(report: Report) -> str:
 
 @pytest.mark.parametrize("state", get_args(State))
 @pytest.mark.parametrize(
-    "steps", [(), checklist(None), checklist("generate"), REPORT.steps], ids=lambda s: str(len(s))
+    "steps",
+    [(), checklist("solve", None), checklist("solve", "generate"), REPORT.steps],
+    ids=lambda s: str(len(s)),
 )
 def test_every_state_has_a_page(state: State, steps: tuple[Step, ...]) -> None:
     bare = Report(JOB, state, steps=steps)

@@ -86,6 +86,7 @@ MAX_UNFINISHED = 200
 """How many reports `unfinished` returns at once."""
 MAX_OPEN = 500
 """How many jobs of each kind `open_jobs` reads."""
+MAX_QUEUE = 20
 
 CHECKPOINT_PAGES = 8_000
 """32 MB. Writing the write-ahead log into the file waits for the disk: better in a worker than in
@@ -362,6 +363,22 @@ class Database:
         found = [_load_job(job) for job in early] + [_load_report(report).job for report in late]
         by_id = {job.id: job for job in found if job.target.issue_number == issue_number}
         return tuple(job for job in by_id.values() if job.command.verb in WORK)
+
+    def queue(self, repository_key: str) -> tuple[Job, ...]:
+        """The first `MAX_QUEUE` jobs of a repository that need a run and have not ended, oldest
+        first."""
+        is_open = and_(
+            _HAS_REPORT, jobs.c.state.not_in(FINAL_STATES), jobs.c.verb.in_(sorted(WORK))
+        )
+        oldest = (
+            select(jobs.c.report)
+            .where(jobs.c.repository_key == repository_key, is_open)
+            .order_by(jobs.c.accepted_at, jobs.c.id)
+            .limit(MAX_QUEUE)
+        )
+        with reading(self._engine) as connection:
+            reports = connection.execute(oldest).scalars().all()
+        return tuple(_load_report(report).job for report in reports)
 
     def list_jobs(self, wanted: JobFilter, limit: int) -> JobList:
         return list_jobs(self._engine, wanted, limit)

@@ -47,6 +47,12 @@ _RAW_DIFF = "diff-tree -r -z --raw --no-renames"
 _MERGE = "merge-tree --write-tree -z --name-only --no-messages"
 _IDENTITY = b"TinyGen <tinygen> 0 +0000"
 _MAX_LISTED_CONFLICTS = 10
+_MAX_SHOWN_CONFLICTS = 3
+_MAX_CONFLICT_BYTES = 1_000_000
+_MAX_CONFLICT_LINES = 60
+_MAX_CONFLICT_LINE_CHARS = 200
+_MARKER = re.compile(r"(?:<{7}|>{7}) [0-9a-f]{40}\r?")
+"""Of a merge of commits that have no names."""
 _MAX_LISTED_REASONS = 3
 
 
@@ -113,7 +119,8 @@ def merge_patch(runner: Runner, objects: Path, patch: Patch, onto_sha: str) -> C
         output = merge.run(git_dir, *_MERGE.split(), onto, changed).decode("utf-8", "replace")
         tree, *conflicts = output.split("\0")[:-1]
         if conflicts:
-            raise _conflict(list(dict.fromkeys(conflicts)))
+            paths = list(dict.fromkeys(conflicts))
+            raise _conflict(paths, _show_conflicts(runner, git_dir, tree, paths))
         return _read_changes(runner, git_dir, onto_sha, tree)
 
 
@@ -287,11 +294,46 @@ def _read_contents(runner: Runner, git_dir: Path, entries: Iterable[Entry]) -> d
     return dict(zip(kept, read_objects(runner, git_dir, oids), strict=True))
 
 
-def _conflict(paths: list[str]) -> Conflict:
+def _show_conflicts(runner: Runner, git_dir: Path, tree: str, paths: list[str]) -> str:
+    """The conflicting lines of the first files, as the merge marked them in its tree. A file that
+    one side deleted has none."""
+    listed = runner.run(git_dir, "ls-tree", "-z", "-l", tree, "--", *paths[:_MAX_SHOWN_CONFLICTS])
+    shown: list[str] = []
+    for entry in listed.split(b"\0")[:-1]:
+        details, _, path = entry.partition(b"\t")
+        _mode, kind, oid, size = details.split()
+        if kind == b"blob" and int(size) <= _MAX_CONFLICT_BYTES:
+            content = next(read_objects(runner, git_dir, [oid.decode()]))
+            lines = _marked_lines(content.decode("utf-8", "replace"))
+            if lines:
+                shown += [f"{path.decode('utf-8', 'replace')}:", *lines]
+    if len(shown) > _MAX_CONFLICT_LINES:
+        shown = [*shown[:_MAX_CONFLICT_LINES], "…"]
+    return "\n".join(line[:_MAX_CONFLICT_LINE_CHARS] for line in shown)
+
+
+def _marked_lines(content: str) -> list[str]:
+    """The lines from each `<<<<<<<` to its `>>>>>>>`, with words in place of the merge's commits."""
+    lines: list[str] = []
+    is_inside = False
+    for line in content.split("\n"):
+        if _MARKER.fullmatch(line) and line[0] == "<":
+            is_inside = True
+            lines.append("<<<<<<< the branch now")
+        elif is_inside and _MARKER.fullmatch(line):
+            is_inside = False
+            lines.append(">>>>>>> the change")
+        elif is_inside:
+            lines.append(line)
+    return lines
+
+
+def _conflict(paths: list[str], details: str) -> Conflict:
     listed = ", ".join(paths[:_MAX_LISTED_CONFLICTS])
     more_count = len(paths) - _MAX_LISTED_CONFLICTS
     more = f" and {more_count} more" if more_count > 0 else ""
     return Conflict(
         f"The branch has changed since, and the change no longer goes with it in: {listed}{more}.",
         next_step="Ask again: the change is then made anew, from the present files.",
+        details=details,
     )

@@ -8,7 +8,10 @@ reply to it cannot be mistaken for a verdict.
 """
 
 from bot.change.prompts.change import (
+    ANSWER_NOW,
+    GO_ON,
     NO_MORE_REQUESTS,
+    answer_prompt,
     choice_prompt,
     generation_prompt,
     more_words,
@@ -19,7 +22,10 @@ from bot.change.prompts.review import comparison_prompt, review_prompt
 from bot.change.prompts.task import task_words
 
 __all__ = [
+    "ANSWER_NOW",
+    "GO_ON",
     "NO_MORE_REQUESTS",
+    "answer_prompt",
     "choice_prompt",
     "comparison_prompt",
     "generation_prompt",

@@ -25,8 +25,8 @@ from bot.types.names import quoted_path
 from bot.types.reply import RejectedEdit
 
 _CHOOSE = """\
-You will change the code of a git repository. First choose what you must see for it. You get the task and a map: the
-likeliest files, with some of their definitions and the line that each begins at. Answer with one fence named `request`:
+{aim} First choose what you must see for it. You get the task and a map: the likeliest
+files, with some of their definitions and the line that each begins at. Answer with one fence named `request`:
 
 ```request
 read src/greet.py def greet
@@ -35,11 +35,35 @@ search greet in docs/**/*.md
 callers greet
 ```
 
-Ask for what has to be changed, for what must be known to change it, and for the tests and the documentation that change
-with it: for all of it now, since each later question costs much more, and for nothing else, since all that is shown
+{what}: for all of it now, since each later question costs much more, and for nothing else, since all that is shown
 costs. {lines} lines at most. Name the definition where you can (`Greeter.greet` of a class): a line with neither name
 nor lines shows the likeliest parts of the file. `search` takes a regular expression; ` in ` and a pattern of paths may
 follow it. The head of the changelog and of the nearest test file, and a smaller map, are shown without being asked for.
+"""
+
+_CHOICES = {
+    False: {
+        "aim": "You will change the code of a git repository.",
+        "what": (
+            "Ask for what has to be changed, for what must be known to change it, and for the tests"
+            " and the documentation that change\nwith it"
+        ),
+    },
+    True: {
+        "aim": "You will answer a question about a git repository.",
+        "what": "Ask for what the answer rests on",
+    },
+}
+"""What differs where the task is a question."""
+
+_ANSWER = """\
+You answer a question about a git repository. You get the question and parts of the repository. What you write is shown
+to people as it is, and changes nothing: send no edits.
+
+Say what is so in this repository, and where: put each place as `src/greet.py:10-14` in single backticks, with the path
+and the lines of the file; it becomes a link. Begin with the answer itself, in one or two sentences; then the reasons,
+as short as they can be. Plain paragraphs and lists; code in fences; no headings, no tables. If what you see does not
+answer the question, ask to see more; if the repository does not answer it, say so and do not guess.
 """
 
 _GENERATE = """\
@@ -78,15 +102,29 @@ def choice_prompt(task: Task, wide_map: str, limits: RequestLimits = _LIMITS) ->
         *words_of_thread(tag, task),
         task_section(task),
     )
-    system = system_message(tag, _CHOOSE.format(lines=limits.lines))
+    words = _CHOOSE.format(lines=limits.lines, **_CHOICES[task.is_question])
+    system = system_message(tag, words)
     return Prompt("choose", (system, Message("user", user)))
 
 
 def generation_prompt(task: Task, context: Context, limits: RequestLimits = _LIMITS) -> Prompt:
     """The prompt for the change: rules, then the repository, then the thread, then the task."""
     tag = tag_of(task)
-    user = joined(
-        _instructions(tag, task, (excerpt.path for excerpt in context.shown)),
+    asked = _instructions(tag, task, (excerpt.path for excerpt in context.shown))
+    user = joined(asked, _words(tag, task, context))
+    system = system_message(tag, _GENERATE, FORM, request_form(limits), _RULES)
+    return Prompt("generate", (system, Message("user", user, task.images)))
+
+
+def answer_prompt(task: Task, context: Context, limits: RequestLimits = _LIMITS) -> Prompt:
+    """The prompt for the answer to a question. The repository's instructions are for changes."""
+    tag = tag_of(task)
+    user = Message("user", _words(tag, task, context), task.images)
+    return Prompt("answer", (system_message(tag, _ANSWER, request_form(limits)), user))
+
+
+def _words(tag: str, task: Task, context: Context) -> str:
+    return joined(
         material(tag, "the repository in brief", context.map),
         *_files(tag, context.shown),
         material(tag, "what else you asked for", context.answers),
@@ -97,8 +135,6 @@ def generation_prompt(task: Task, context: Context, limits: RequestLimits = _LIM
         language(task),
         task_section(task),
     )
-    system = system_message(tag, _GENERATE, FORM, request_form(limits), _RULES)
-    return Prompt("generate", (system, Message("user", user, task.images)))
 
 
 def repair_words(
@@ -144,6 +180,8 @@ def _no_room(unanswered: int) -> str:
 
 
 NO_MORE_REQUESTS = "No further requests can be answered. Send the edits with what you have seen."
+ANSWER_NOW = "No further requests can be answered. Answer the question with what you have seen."
+GO_ON = "Your answer was cut off at its end. Go on exactly where it stopped."
 
 
 def _instructions(tag: str, task: Task, paths: Iterable[str]) -> str:

@@ -58,6 +58,8 @@ def _lines_meant(comment: ReviewComment) -> str:
 
 
 def task_section(task: Task) -> str:
+    if task.is_question:
+        return _question_section(task)
     so_far = (
         "Go on from the change so far; what it does stays unless this says otherwise. Title and"
         " explanation are those of the whole change: of all that was asked, not of this step"
@@ -77,6 +79,12 @@ def task_section(task: Task) -> str:
     if task.prompt:
         return f"# Task\n\n{so_far}{task.prompt}"
     return "# Task\n\nDo what the thread above asks for: it is the task."
+
+
+def _question_section(task: Task) -> str:
+    places = "\n".join(f"{_lines_meant(comment)}:" for comment in task.remarks)
+    asked = task.prompt or "What the thread above asks is the question."
+    return joined("# Question", places, asked)
 
 
 def language(task: Task) -> str:

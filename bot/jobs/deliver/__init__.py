@@ -23,7 +23,7 @@ from bot.jobs.cancel import is_cancelled
 from bot.jobs.deliver.destination import Destination, JobRepository
 from bot.jobs.engine import FLAG, TEXT, TEXTS
 from bot.jobs.policy import JobContext
-from bot.jobs.progress import ProgressReporter
+from bot.jobs.progress import ProgressReporter, with_addresses
 from bot.thread.markdown.quote import code_span
 from bot.thread.render import (
     WAITS,
@@ -142,7 +142,7 @@ class _Delivery:
 
     def _fits(self) -> bool:
         """Whether the comment that will end the job has room for its diff."""
-        report = self._reporter.with_page_url(self._reporter.report)
+        report = with_addresses(self._context, self._reporter.report)
         return fits_comment(replace(report, state="done"))
 
     def _as_diff(self, reason: str) -> None:

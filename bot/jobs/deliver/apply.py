@@ -64,6 +64,7 @@ def apply(
     destination = context.engine.step(
         "place", lambda: _destination(context, job, repository, shown), DESTINATION
     )
+    reporter.update(push=destination.push)
     repository.view(destination.base_sha)
     rebased = repository.rebased(patch, destination.base_sha)
     if not rebased.text:

@@ -4,7 +4,6 @@ change of its thread that it continues."""
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from bot.errors import BadRequest, OutsideError
 from bot.jobs.engine import NOTHING
@@ -15,7 +14,7 @@ from bot.ports import GitHub
 from bot.thread.history import has_diff, pull_number
 from bot.thread.markdown.quote import code_span
 from bot.thread.settings import repository_policy
-from bot.types import Job, Outsider, Report
+from bot.types import Job, Outsider, Push, Report
 from bot.types.github import PullRequest
 from bot.types.serialization import Codec, codec_of
 from bot.types.snapshot import Patch, RepositoryView, view_repository
@@ -31,10 +30,8 @@ class Destination:
 
     base_ref: str
     base_sha: str
-    push: Literal["new", "head", "fork", "none"]
-    """"new": a new branch, and a pull request into `base_ref`. "head": one more commit on
-    `base_ref`, a pull request's own branch. "fork": a branch that is not ours to push to. "none":
-    nowhere (`/run`)."""
+    push: Push
+    """"head" is `base_ref`, a pull request's own branch."""
     branch_of: Job
     """The job that names the new branch: the one whose diff is delivered."""
     continues: str | None = None
@@ -111,6 +108,8 @@ def find_destination(context: JobContext, job: Job, repeats: Report | None) -> D
     pull = None
     if target.is_pull and target.issue_number is not None:
         pull = github.pull(target.issue_number)
+    if pull and pull.state == "closed" and job.command.verb == "ask":
+        return on_branch(github, job, base_of(context, job))  # a question changes nothing there
     opened = opener(context, target, pull) if pull else None
     earlier = _earlier(context, job, repeats, opened)
     own = own_pull(context, github, earlier) if earlier else None

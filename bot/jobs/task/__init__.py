@@ -72,6 +72,7 @@ def read_task(context: JobContext, job: Job, images: ImageLoader) -> Task:
         left_out=(*comments.left_out, *hidden, *unseen, *kept_back),
         number=target.issue_number,
         author=author,
+        is_question=job.command.verb == "ask",
         nonce=secrets.token_hex(NONCE_BYTES),
     )
     followed = find_permalinks(by_insiders, context.policy.server_url, target.repo)

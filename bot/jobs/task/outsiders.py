@@ -37,7 +37,7 @@ def with_author_permissions(
 ) -> Authorization:
     """The authorization, with the present permissions of the people whose words the job is given.
     `context` has the job's policy."""
-    is_work = job.command.verb in ("solve", "retry")
+    is_work = job.command.verb in ("solve", "ask", "retry")
     if not is_work or job.source == "run" or job.target.issue_number is None:
         return authorization
     authors = context.engine.step(

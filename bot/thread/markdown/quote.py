@@ -28,6 +28,15 @@ _ACTIVE = re.compile(
 )
 """What GitHub would make a mention, a reference, a tag, a link, an image, a character or a
 formula."""
+_OPENING = re.compile(
+    r"(?P<indent>[ \t]*+)(?P<ticks>`{3,}|~{3,})[ \t]*+(?P<language>[^\s`]*+)[^`]*+"
+)
+_LANGUAGE = re.compile(r"[A-Za-z0-9+#-]{1,20}")
+_ACTING_LANGUAGES = frozenset(
+    ("suggestion", "mermaid", "math", "geojson", "topojson", "stl", "diff")
+)
+"""What GitHub draws or offers to commit; and `diff`, by which programs find a comment's one
+result."""
 _FENCE = re.compile(r"`(?=``)|~(?=~~)")
 _BLOCK = re.compile(
     r"^(?P<head>[ \t]*+(?:(?:[-*+]|\d{1,9}[.)])[ \t]++)*+)"
@@ -36,6 +45,7 @@ _BLOCK = re.compile(
 )
 """Beginnings of lines that would be headings, quotes, rules, rows of tables, or commands of other
 bots. Lists are left."""
+_SLASH = re.compile(r"^\s*+/(?=[A-Za-z])", re.MULTILINE)
 _BACKTICKS = re.compile(r"`++")
 
 _ACTIVE_IN_COMMIT = re.compile(
@@ -47,16 +57,52 @@ _ACTIVE_IN_COMMIT = re.compile(
 which git reads none."""
 
 
-def neutralize(text: str) -> str:
+def neutralize(text: str, *, limit_chars: int = MAX_QUOTED_CHARS) -> str:
     """The text as Markdown for a comment, cut to a limit, with an invisible break wherever GitHub
     would act on it or the layout would break. Its lists and its code within a line stay. A character
     that a reader would not see is escaped."""
-    text = shorten(_visible(text), MAX_QUOTED_CHARS)
+    text = shorten(_visible(text), limit_chars)
     text = _FENCE.sub(rf"\g<0>{_INVISIBLE_BREAK}", text)
     text = _BLOCK.sub(rf"\g<head>{_INVISIBLE_BREAK}", text)
     # A backslash would end what follows as code, or not.
     text = text.replace("\\`", f"\\{_INVISIBLE_BREAK}`")
     return "\n".join("".join(_neutral_parts(line)) for line in text.split("\n"))
+
+
+def split_fences(text: str) -> Iterator[tuple[str | None, str]]:
+    """The text as prose (None, text) and blocks of code (language, text), in their order. A block
+    that nothing closes goes on to the end. The language is "" unless it is one of plain code: GitHub
+    draws some, and offers others as a button."""
+    prose: list[str] = []
+    code: list[str] = []
+    opening: re.Match[str] | None = None
+    for line in _visible(text).split("\n"):
+        if opening is None:
+            opening = _OPENING.fullmatch(line)
+            if opening is None:
+                prose.append(line)
+            else:
+                yield None, "\n".join(prose)
+                prose = []
+        elif _closes(line, opening["ticks"]):
+            yield _code_language(opening["language"]), "\n".join(code)
+            opening, code = None, []
+        else:
+            code.append(line.removeprefix(opening["indent"]))
+    if opening is None:
+        yield None, "\n".join(prose)
+    else:
+        yield _code_language(opening["language"]), "\n".join(code)
+
+
+def _closes(line: str, ticks: str) -> bool:
+    run = line.strip()
+    return len(run) >= len(ticks) and not run.strip(ticks[0])
+
+
+def _code_language(name: str) -> str:
+    is_plain = _LANGUAGE.fullmatch(name) and name.lower() not in _ACTING_LANGUAGES
+    return name if is_plain else ""
 
 
 def plain_words(text: str) -> str:
@@ -100,6 +146,13 @@ def fence(text: str, language: str) -> str:
     ticks = "`" * max(3, 1 + _longest_backticks(text))
     line_end = "" if text.endswith("\n") else "\n"
     return f"{ticks}{language}\n{text}{line_end}{ticks}"
+
+
+def quote_code(text: str, language: str = "") -> str:
+    """Somebody's text as a block of code. Where a line begins as a command of a bot, which may read
+    the source of a comment, it has an invisible break; a character that a reader would not see is
+    escaped."""
+    return fence(_SLASH.sub(rf"{_INVISIBLE_BREAK}\g<0>", _visible(text)), language)
 
 
 def code_span(text: str | None) -> str:

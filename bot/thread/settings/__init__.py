@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, with_config
 
 from bot.thread.settings.located_yaml import InvalidYaml, Loc, LocatedValue, read_yaml
-from bot.types import MAX_CI_FIXES, PERMISSIONS, Command, Mode, Permission
+from bot.types import MAX_CI_FIXES, PERMISSIONS, Command, Mode, Permission, Verb
 from bot.types.globs import compile_globs, glob_problem
 from bot.types.names import close_names, is_branch_name
 from bot.types.snapshot import RepositoryPolicy, Snapshot
@@ -30,8 +30,21 @@ MAX_MISTAKES = 5
 """Further mistakes are not reported until these are fixed."""
 
 Action = Literal["diff", "pr", "apply", "retry", "cancel", "status", "help"]
-"""What a command does, for permissions: `solve` is "diff" or "pr"."""
+"""What a command does, for permissions; see `action_of`."""
 ACTIONS: tuple[Action, ...] = get_args(Action)
+_ACTION_OF: dict[Verb, Action] = {
+    "ask": "diff",
+    "apply": "apply",
+    "undo": "pr",
+    "retry": "retry",
+    "cancel": "cancel",
+    "status": "status",
+    "help": "help",
+    "mention": "help",
+    "withdraw": "cancel",
+    "forget": "cancel",
+}
+"""Of each verb but `solve`, which is two."""
 WRITES: frozenset[Action] = frozenset({"pr", "apply"})
 Level = Literal["triage", "write", "maintain", "admin"]
 Guard = Literal["context", "protected"]
@@ -316,9 +329,7 @@ def action_of(command: Command, mode: Mode) -> Action:
     """The action of a command; `mode` is for a command that gives none."""
     if command.verb == "solve":
         return command.mode or mode
-    if command.verb == "withdraw" or command.verb == "forget":
-        return "cancel"
-    return command.verb
+    return _ACTION_OF[command.verb]
 
 
 def least_permission(action: Action, settings: RepoSettings, floor: Permission) -> Permission:

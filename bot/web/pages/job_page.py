@@ -111,7 +111,7 @@ def job_values(
         "first_version": file_views(report.first_patch) if report.first_patch else (),
         "apply_command": f"curl -fsS '{diff_url}' | git apply --index",
         "diff_path": page_path(job.id, request.args.get(PARAMETER, ""), suffix=".diff"),
-        "comment_url": comment_url(report, server_url),
+        "comment_url": comment_url(report.job, server_url),
         "repo_url": f"{server_url}/{job.target.repo}",
         "branch": branch_name(job) if report.pull_request_url else "",
         "reviews": [review_view(text) for text in report.reflections[:MAX_ROWS]],

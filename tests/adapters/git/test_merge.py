@@ -75,6 +75,33 @@ def test_the_files_that_conflict_are_named(
         LocalGit(repo).rebase("o/r", patch, onto)
 
 
+def test_the_lines_that_conflict_are_shown_without_those_around_them(repo: Path) -> None:
+    base = commit(repo, BASE)
+    patch = patch_on(repo, base, Change("a.txt", edited(1, b"ours \xff\n")))
+    onto = commit(repo, {**BASE, "a.txt": edited(1, b"theirs\n")})
+    with pytest.raises(Conflict) as conflict:
+        LocalGit(repo).rebase("o/r", patch, onto)
+    assert conflict.value.details.split("\n") == [
+        "a.txt:",
+        "<<<<<<< the branch now",
+        "theirs",
+        "=======",
+        "ours \ufffd",
+        ">>>>>>> the change",
+    ]
+
+
+def test_only_so_many_conflicting_lines_are_shown(repo: Path) -> None:
+    base = commit(repo, BASE)
+    patch = patch_on(repo, base, Change("a.txt", edited(1, b"ours\n" * 1_000)))
+    onto = commit(repo, {**BASE, "a.txt": edited(1, b"theirs" * 1_000 + b"\n")})
+    with pytest.raises(Conflict) as conflict:
+        LocalGit(repo).rebase("o/r", patch, onto)
+    lines = conflict.value.details.split("\n")
+    assert len(lines) == 61
+    assert max(map(len, lines)) == 200
+
+
 def test_a_change_that_the_commit_already_has_gives_an_empty_patch(repo: Path) -> None:
     base = commit(repo, BASE)
     patch = patch_on(repo, base, Change("a.txt", edited(1)))

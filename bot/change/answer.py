@@ -1,0 +1,160 @@
+"""Answers a question about a repository. The model is shown what it would be shown for a change, may
+ask for more in the same way, and changes nothing: whatever it writes is text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from bot.change import prompts
+from bot.change.context import answer_requests
+from bot.change.conversation import MAX_CONTINUATIONS, Ask, LimitedModel
+from bot.change.edits import read_reply
+from bot.change.first_request import send_first
+from bot.change.repository import with_changes
+from bot.errors import Unworkable
+from bot.types import (
+    Answer,
+    Context,
+    Message,
+    ModelLimits,
+    Prompt,
+    Reference,
+    RequestLimits,
+    ShownFile,
+    Task,
+)
+from bot.types.snapshot import Changes, RepositoryView
+from bot.types.text import read_text, split_keeping_ends
+
+MAX_ANSWER_CHARS = 16_000
+MAX_REFERENCES = 60
+"""Further places that an answer names are no links."""
+MAX_FILE_BYTES = 2_000_000
+"""In a larger file no lines are counted: a reference to it is none."""
+_CODE = re.compile(r"(?<!`)`([^`\n]{1,1000})`(?!`)")
+_PLACE = re.compile(
+    r"(?P<path>[^:#]+?)(?:(?::|#)L?(?P<start>\d{1,7})(?:\s?[-–]\s?L?(?P<end>\d{1,7}))?)?"
+)
+CUT = "The answer was longer than a comment holds, and is cut."
+EDITS_LEFT = (
+    "The model also wrote edits. A question changes nothing: `/tinygen PROMPT` asks for a change."
+)
+
+
+def answer(
+    task: Task,
+    base: RepositoryView,
+    ask: Ask,
+    *,
+    limits: ModelLimits,
+    changes: Changes,
+    report_step: Callable[[str], None] = lambda _step: None,
+) -> Answer:
+    """The answer, with the places that it names as far as they exist at the base. `changes` are
+    earlier ones of the thread, which the model is shown the files with; lines of what they touch
+    are no references, since the base has others there.
+
+    Unworkable if the model answers with nothing.
+    """
+    model = LimitedModel(ask, limits)
+    now = with_changes(base, changes)
+
+    def converse(context: Context, requests: RequestLimits) -> tuple[str, list[ShownFile]]:
+        return _converse(task, now, model, context, requests)
+
+    report_step("generate")
+    (text, asked_for), shown, notes = send_first(
+        task, now, model, converse, context_tokens=limits.context_tokens
+    )
+    if len(text) > MAX_ANSWER_CHARS:
+        text = text[:MAX_ANSWER_CHARS]
+        notes.append(CUT)
+    edits = read_reply(text, known=base.blobs).edits
+    if any(edit.action in ("replace", "delete", "move") for edit in edits):
+        notes.append(EDITS_LEFT)
+    references = tuple(_references(text, base, changes))
+    return Answer(text, references, tuple(dict.fromkeys((*shown, *asked_for))), tuple(notes))
+
+
+def _converse(
+    task: Task, view: RepositoryView, ask: Ask, context: Context, requests: RequestLimits
+) -> tuple[str, list[ShownFile]]:
+    """The answer's text, and what the model was shown on its requests."""
+    prompt = prompts.answer_prompt(task, context, requests)
+    rounds, continuations, may_insist = requests.rounds, MAX_CONTINUATIONS, True
+    shown: list[ShownFile] = []
+    begun = ""
+    while True:
+        reply = ask(prompt)
+        parts = read_reply(reply.text, known=view.blobs)
+        if parts.requests and rounds:
+            rounds -= 1
+            answers = answer_requests(view, {}, parts.requests, budget_tokens=requests.room_tokens)
+            shown += answers.shown
+            words = prompts.more_words(
+                prompts.tag_of(task), answers.text, 0, rounds=rounds, unanswered=answers.unanswered
+            )
+        elif reply.finish == "length" and continuations:
+            continuations -= 1
+            begun += parts.answer
+            words = prompts.GO_ON
+        elif may_insist and (parts.requests or not (begun + parts.answer).strip()):
+            may_insist = False
+            words = prompts.ANSWER_NOW
+        else:
+            break
+        turn = (Message("assistant", parts.answer), Message("user", words))
+        prompt = Prompt("more", (*prompt.messages, *turn))
+    text = (begun + parts.answer).strip()
+    if not text or parts.requests:
+        raise Unworkable(
+            "The model gave no answer, and gave none when it was asked again.",
+            next_step="Ask again, or ask for less at once.",
+        )
+    return text, shown
+
+
+def _references(text: str, base: RepositoryView, changes: Changes) -> Iterator[Reference]:
+    """The places in single backticks that exist, each once."""
+    named: dict[str, list[str]] = {}
+    for path in base.visible().blobs:
+        named.setdefault(path.rpartition("/")[2], []).append(path)
+    line_counts: dict[str, int] = {}
+    found = 0
+    for words in dict.fromkeys(span[1] for span in _CODE.finditer(text)):
+        place = _PLACE.fullmatch(words.strip())
+        file = _find_file(place["path"], named) if place else None
+        if place is None or file is None or file in changes:
+            continue
+        start = end = None
+        if place["start"] is not None:
+            start = int(place["start"])
+            end = int(place["end"] or start)
+            if file not in line_counts:
+                line_counts[file] = _count_lines(base, file)
+            if not 1 <= start <= end <= line_counts[file]:
+                continue
+        yield Reference(words, file, start, end)
+        found += 1
+        if found == MAX_REFERENCES:
+            return
+
+
+def _find_file(name: str, named: Mapping[str, Sequence[str]]) -> str | None:
+    """The file of that path, or the only one whose path ends so. `named` are the paths by their
+    last part."""
+    name = name.removeprefix("./").lstrip("/")
+    paths = named.get(name.rpartition("/")[2], ())
+    if name in paths:
+        return name
+    ending = [path for path in paths if path.endswith(f"/{name}")]
+    return ending[0] if len(ending) == 1 else None
+
+
+def _count_lines(base: RepositoryView, path: str) -> int:
+    blob = base.blobs[path]
+    if blob.size_bytes > MAX_FILE_BYTES or not blob.mode.startswith("100"):
+        return 0
+    return len(split_keeping_ends(read_text(next(iter(base.read([blob])))) or ""))
