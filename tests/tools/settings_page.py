@@ -14,17 +14,18 @@ from bot.config import Config
 INTRODUCTION = """\
 # Settings
 
-Every setting of TinyGen itself, with its default. A repository has [a file of its own](repository.md), whose values win over
-`TINYGEN_MODE` and its like, but never over a limit.
+Every setting of TinyGen itself, with its default. A repository has [a file of its own](repository.md), whose values
+win over `TINYGEN_MODE` and its like, but never over a limit.
 
-- They are read once, at the start: restart TinyGen after a change.
-- The environment wins over the file `.env`. `serve`, `web`, `worker`, `doctor`, `jobs` and the other operator's commands read `.env`
-  in the folder where they start. The commands on a repository (`run`, `context`, `apply`, `check`) never do, since that folder may be
-  a stranger's clone: they read `.env` of TinyGen's own checkout or, where TinyGen is installed, `~/.config/tinygen/env`.
-- An empty value counts as not set. A path in the file is relative to the file's folder.
-- One error lists all values that cannot be used, and TinyGen ends with exit status 2. A misspelt name is told by `doctor`, and in the
-  log when `serve` starts.
-- Keep the file private (`chmod 600 .env`); `doctor` says so if others may read it.
+- Settings are read once, at the start: restart TinyGen after a change.
+- The environment wins over the file `.env`. The operator's commands (`serve`, `web`, `worker`, `doctor`, `jobs` and
+  the like) read `.env` in the folder where they start. The commands on a repository (`run`, `context`, `apply`,
+  `check`) never do, since that folder may be a stranger's clone: they read `.env` of TinyGen's own checkout or, where
+  TinyGen is installed, `~/.config/tinygen/env`.
+- An empty value counts as not set. A relative path in the file starts at the file's folder.
+- One error lists all values that cannot be used, and TinyGen ends with exit status 2. `doctor` tells of a misspelt
+  name, and so does the log when `serve` starts.
+- Keep the file private (`chmod 600 .env`). `doctor` says so if everybody on the machine may read it.
 
 This page is made from `bot/config.py`, as [`.env.example`](../.env.example) is, which is the file to copy.
 """
