@@ -18,10 +18,10 @@ Every setting of TinyGen itself, with its default. A repository has [a file of i
 win over `TINYGEN_MODE` and its like, but never over a limit.
 
 - Settings are read once, at the start: restart TinyGen after a change.
-- The environment wins over the file `.env`. The operator's commands (`serve`, `web`, `worker`, `doctor`, `jobs` and
-  the like) read `.env` in the folder where they start. The commands on a repository (`run`, `context`, `apply`,
-  `check`) never do, since that folder may be a stranger's clone: they read `.env` of TinyGen's own checkout or, where
-  TinyGen is installed, `~/.config/tinygen/env`.
+- The environment wins over the file. In a checkout that is `.env`: the operator's commands (`serve`, `doctor`, `jobs`
+  and the like) read the one of the folder where they start. The commands on a repository (`run`, `context`, `apply`,
+  `check`) read the checkout's own, since the folder where they start may be a stranger's clone.
+- Where TinyGen is installed, all commands read `~/.config/tinygen/env`, and data is in `~/.local/share/tinygen`.
 - An empty value counts as not set. A relative path in the file starts at the file's folder.
 - One error lists all values that cannot be used, and TinyGen ends with exit status 2. `doctor` tells of a misspelt
   name, and so does the log when `serve` starts.
