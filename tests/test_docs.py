@@ -233,7 +233,7 @@ def test_readme_is_a_page_and_shows_the_product() -> None:
     text = read("README.md")
     assert len(text.splitlines()) <= 150
     for name in ("docs/thread.png", "docs/run.png"):
-        assert f"({name})" in text
+        assert f'src="{name}"' in text
         picture = (ROOT / name).read_bytes()
         assert picture.startswith(b"\x89PNG")
         assert len(picture) < MAX_PICTURE_BYTES, "make it again by `make pictures`"
