@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import get_args
 from unicodedata import category
 
 import pytest
@@ -23,6 +24,7 @@ import pytest
 from bot.cli import build_parser
 from bot.config import Config
 from bot.thread.settings import Permissions, RepoSettings, Shown, read_settings
+from bot.types import SILENT, Verb
 from tests import ROOT
 from tests.adapters.git_repo import git, make_repo
 from tests.demo import BODY, COMMAND, ISSUE, REPO, sample_files, scripted
@@ -188,17 +190,34 @@ def test_every_key_of_a_repositorys_file_is_explained() -> None:
     assert not {key for key in keys if f"`{key}`" not in page}
 
 
+def shell_commands() -> set[str]:
+    (names,) = (set(each.choices) for each in build_parser()._actions if each.choices)
+    return names
+
+
+def code_of(page: str) -> str:
+    """The page's code, a span or a block after the other."""
+    text = read(page)
+    spans = [f"`{span}`" for span in _CODE.findall(text)]
+    return "\n".join([*spans, *(fence["text"] for fence in _FENCE.finditer(text))])
+
+
+def test_every_command_is_explained() -> None:
+    code = code_of("docs/commands.md")
+    assert shell_commands() <= commands_in(code)
+    verbs = {verb for verb in get_args(Verb) if verb != "solve" and verb not in SILENT}
+    assert verbs <= set(re.findall(r"/tinygen (\w+)", code))
+
+
 def test_the_commands_and_settings_that_pages_name_exist() -> None:
-    (commands,) = (set(each.choices) for each in build_parser()._actions if each.choices)
+    commands = shell_commands()
     targets = set(re.findall(r"^([a-z-]+):", read("Makefile"), re.MULTILINE))
     settings = {str(field.alias) for field in Config.model_fields.values()}
     for page in GUIDES:
-        text = read(page)
-        spans = [f"`{span}`" for span in _CODE.findall(text)]
-        code = "\n".join([*spans, *(fence["text"] for fence in _FENCE.finditer(text))])
+        code = code_of(page)
         assert commands_in(code) <= commands | COMING, page
         assert set(_MAKE.findall(code)) <= targets, page
-        assert set(_SETTING.findall(text)) <= settings | COMING_SETTINGS, page
+        assert set(_SETTING.findall(read(page))) <= settings | COMING_SETTINGS, page
     assert not COMING & commands
     assert not COMING_SETTINGS & settings
 
