@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install install-dev install-fuzz demo test test-host lint check bench fuzz lock clean
+.PHONY: install install-dev install-fuzz demo test test-host lint check bench fuzz pictures lock clean
 
 install: .venv/installed
 install-dev: .venv/installed-dev
@@ -46,6 +46,10 @@ bench: install-dev
 # Five minutes for each reader of what strangers and models write (CPython 3.11 to 3.13 on Linux).
 fuzz: install-fuzz
 	$(BIN)/python -m tests.fuzz
+
+# The pictures of README, in Debian's chromium.
+pictures: install-dev
+	$(BIN)/python -m tests.tools.pictures
 
 # Needs uv (https://docs.astral.sh/uv/).
 lock:

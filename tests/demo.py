@@ -110,8 +110,7 @@ def main() -> int:
     ):
         _play(stage)
     print(
-        "\nThe bot, the stand-ins and their files are gone again. Your own bot: see README.md, “Run"
-        " your own”."
+        "\nThe bot, the stand-ins and their files are gone again. Your own bot: see docs/install.md."
     )
     return 0
 

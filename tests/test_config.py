@@ -19,6 +19,7 @@ from bot.config import (
 from bot.errors import SetupError
 from tests import ROOT
 from tests.doubles.github.apps import make_key
+from tests.tools.settings_page import SECTIONS, render_settings_page
 
 
 @pytest.fixture(scope="session")
@@ -30,6 +31,14 @@ def test_the_example_file_is_the_settings() -> None:
     assert (ROOT / ".env.example").read_text() == render_env_example(), (
         "run `python -m bot.config > .env.example`"
     )
+
+
+def test_the_page_of_the_settings_is_the_settings() -> None:
+    page = render_settings_page()
+    assert (ROOT / "docs" / "settings.md").read_text() == page, (
+        "run `python -m tests.tools.settings_page > docs/settings.md`"
+    )
+    assert page.count("\n## ") == len(SECTIONS), "a section begins with a setting that is gone"
 
 
 def test_the_contracts_defaults_hold() -> None:

@@ -29,7 +29,6 @@ from tests.doubles.server import free_port
 from tests.fakes import memory_stores
 
 DEPLOY = ROOT / "deploy"
-RUNBOOK = (DEPLOY / "README.md").read_text()
 SITE = (DEPLOY / "nginx" / "tinygen.conf").read_text()
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
 HOST = "bot.example.com"
@@ -253,16 +252,3 @@ def test_systemd_finds_no_fault_with_a_unit(path: Path, tmp_path: Path) -> None:
         ["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False
     )
     assert (verified.returncode, verified.stderr) == (0, "")
-
-
-@pytest.mark.parametrize("command", sorted(set(re.findall(r"-m bot (\w+)", RUNBOOK))))
-def test_the_runbooks_commands_exist(command: str) -> None:
-    with pytest.raises(SystemExit) as ended:
-        build_parser().parse_args([command, "--help"])
-    assert ended.value.code == 0
-
-
-def test_the_runbooks_settings_exist() -> None:
-    named = set(re.findall(r"\b(?:TINYGEN|GITHUB|OPENAI|SUPABASE)_[A-Z_]+", RUNBOOK))
-    assert named
-    assert named <= {field.alias for field in Config.model_fields.values()}

@@ -16,7 +16,7 @@ from bot.ports import MetricSample
 from bot.types import Reply
 from tests import ROOT
 
-RUNBOOK = ROOT / "deploy" / "README.md"
+RUNBOOK = ROOT / "docs" / "operations.md"
 REPLY = Reply(
     "x",
     "stop",

@@ -114,7 +114,7 @@ def map_texts(value: Json, change: Callable[[str], str]) -> Json:
 
 
 def log_row(report: Report) -> dict[str, Json]:
-    """The row of `tinygen_requests`, with every column that README lists ("The request log").
+    """The row of `tinygen_requests`, with every column of its table (deploy/supabase/migrations).
     PostgreSQL's text holds neither NUL nor lone surrogates: U+FFFD stands for them."""
     job, usage = report.job, report.usage
     failure = report.failure

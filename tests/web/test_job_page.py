@@ -59,6 +59,8 @@ def test_a_step_lasts_until_the_next_begins_or_the_job_ends() -> None:
     assert [view.seconds for view in views] == [3.0, 5.0, None]
     views = step_views(Report(JOB, "running", steps=steps))
     assert [view.seconds for view in views] == [3.0, None, None]
+    (late,) = step_views(Report(JOB, "done", steps=(steps[1],), finished_at=BEGAN))
+    assert late.seconds == 0
 
 
 def test_a_patch_is_shown_by_file() -> None:

@@ -13,7 +13,7 @@ from bot.adapters.database.schema import refusals
 from bot.types import Failure, Job
 
 COUNTS_S = 600.0
-"""README, "Commands in a thread"."""
+"""docs/commands.md, "Who may"."""
 SKEW_S = 30.0
 """By how much the clocks of two workers may differ."""
 

@@ -1,4 +1,4 @@
-"""The embedded request log (README, "The request log"): one row for each request."""
+"""The embedded request log (docs/operations.md): one row for each request."""
 
 from __future__ import annotations
 

@@ -152,7 +152,8 @@ def step_views(report: Report) -> tuple[StepView, ...]:
 def _seconds_between(start: str, end: str) -> float | None:
     if not start or not end:
         return None
-    return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
+    elapsed = datetime.fromisoformat(end) - datetime.fromisoformat(start)
+    return max(0.0, elapsed.total_seconds())  # the last step may be stored just after the end
 
 
 def turn_views(turns: Sequence[Turn]) -> tuple[TurnView, ...]:
