@@ -24,7 +24,7 @@ from bot.errors import SetupError
 from bot.logs import RateLimitedLog, configure_logs, make_redactor
 from bot.metrics import MetricsBuffer
 from bot.ports import NoTracer
-from bot.types import ModelLimits, Parsers
+from bot.types import ModelLimits, Parsers, Prices
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from bot.adapters.database import Database
     from bot.adapters.git import GitCache
     from bot.adapters.github import GitHubApp
-    from bot.adapters.model import OpenAIModel, Prices
+    from bot.adapters.model import OpenAIModel
     from bot.adapters.supabase import SupabaseStore
     from bot.jobs.engine import Engine
     from bot.jobs.policy import JobPolicy
@@ -264,8 +264,6 @@ def build_tracer(config: Config) -> Tracer:
 
 def build_prices(config: Config) -> dict[str, Prices]:
     """The prices that are set, by model."""
-    from bot.adapters.model import Prices
-
     prices = {name: Prices(*numbers) for name, numbers in config.model_prices().items()}
     if config.price_input is not None or config.price_output is not None:
         own = Prices(config.price_input or 0.0, config.price_output or 0.0, config.price_cached)
@@ -305,6 +303,8 @@ def build_policy(config: Config) -> JobPolicy:
         models=config.model_names(),
         vision=config.vision,
         installation_concurrency=config.installation_concurrency,
+        prices=build_prices(config),
+        ask_above_usd=config.ask_above_usd,
     )
 
 

@@ -271,6 +271,12 @@ class Config(BaseModel):
     max_tokens: Count = _setting(
         "TINYGEN_MAX_TOKENS", 400_000, "Tokens, in and out, that one job may use."
     )
+    ask_above_usd: Annotated[float, Field(ge=0)] | None = _setting(
+        "TINYGEN_ASK_ABOVE_USD",
+        None,
+        "In a thread, ask before a request that will probably cost more US dollars than this; needs"
+        " TINYGEN_PRICE_INPUT and TINYGEN_PRICE_OUTPUT.",
+    )
     actor_hourly: Limit = _setting(
         "TINYGEN_ACTOR_HOURLY",
         200,
@@ -424,6 +430,10 @@ class Config(BaseModel):
             raise ValueError("GITHUB_PRIVATE_KEY and GITHUB_PRIVATE_KEY_PATH: give one of them")
         if (self.github_client_id is None) != (self.github_client_secret is None):
             raise ValueError("GITHUB_CLIENT_ID and GITHUB_CLIENT_SECRET go together")
+        if self.ask_above_usd is not None and None in (self.price_input, self.price_output):
+            raise ValueError(
+                "TINYGEN_ASK_ABOVE_USD needs TINYGEN_PRICE_INPUT and TINYGEN_PRICE_OUTPUT"
+            )
         if not set(self.vision).issubset(self.model_names()):
             raise ValueError(
                 "TINYGEN_VISION names a model that is neither OPENAI_MODEL nor one of"

@@ -5,6 +5,7 @@ TinyGenError
 │   ├── BadRequest      the request cannot be read
 │   ├── NotPermitted    the person may not ask for this
 │   ├── NotFound        no such repository, branch, issue or job, or no access to it
+│   ├── NeedsConsent    it may be done, once a person says so
 │   ├── LimitReached    a limit of this installation is reached
 │   └── Unworkable      the request was understood, but led to no change that may be delivered
 │       └── Conflict    the change and a newer commit of its branch do not go together
@@ -53,6 +54,10 @@ class NotPermitted(AskerError):
 
 
 class NotFound(AskerError):
+    pass
+
+
+class NeedsConsent(AskerError):
     pass
 
 

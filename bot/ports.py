@@ -84,6 +84,10 @@ class GitHub(Protocol):
     def resolved_threads(self, number: int) -> frozenset[int]:
         """The `thread_id`s of the pull request's review threads that were resolved."""
 
+    def closing_pulls(self, number: int) -> tuple[str, ...]:
+        """The addresses of the open pull requests that GitHub has linked with the issue: merged,
+        they close it."""
+
     def failed_jobs(self, run_id: int) -> tuple[FailedJob, ...]:
         """The jobs of a run of checks that failed, with the ends of their logs; "" if a log was
         deleted."""
@@ -151,6 +155,15 @@ class GitHub(Protocol):
     ) -> PullRequest:
         """The pull request from `branch`: the existing one if there is one, in whatever state, else
         a new one."""
+
+    def edit_pull(
+        self, number: int, *, body: str | None = None, state: Literal["closed"] | None = None
+    ) -> None:
+        """Changes what is given."""
+
+    def delete_branch(self, branch: str) -> None:
+        """Does nothing if there is no such branch. What its commits hold stays with the pull
+        request."""
 
     def label(self, number: int, labels: Sequence[str]) -> None:
         """Puts labels on an issue or pull request; those that it has stay."""

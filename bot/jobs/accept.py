@@ -12,6 +12,7 @@ delivery arrives first, the whole review can be read, and every job finds the sa
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 
 from bot.errors import TinyGenError
 from bot.job_lines import log_ended
@@ -33,10 +34,19 @@ from bot.jobs.policy import (
 from bot.jobs.progress import ProgressReporter, run_reporting_errors, with_addresses
 from bot.jobs.task.outsiders import with_author_permissions
 from bot.jobs.thread_jobs import latest_in_thread, open_in_thread
+from bot.jobs.undo import undo
 from bot.jobs.workflows import RUN, RunRequest, run_id
 from bot.thread.commands import unreadable
 from bot.thread.comments import review_commands, with_commands
-from bot.thread.render import Where, checklist, comment_url, render_help, render_status
+from bot.thread.render import (
+    HINT,
+    HINT_MARKER,
+    Where,
+    checklist,
+    comment_url,
+    render_help,
+    render_status,
+)
 from bot.types import SILENT, WORK, Failure, Job, Report, ReviewComment
 from bot.types.quota import check_quota
 from bot.types.serialization import Codec, Json, codec_of
@@ -72,6 +82,7 @@ def _load_decision(stored: Json) -> Decision:
 CHECK_LEFT_ALONE = Failure("The failed check is none that TinyGen works on.", "")
 
 DECISION: Codec[Decision] = Codec(_dump_decision, _load_decision)
+_COMMENT_ID: Codec[int] = codec_of(int)
 _REVIEW: Codec[tuple[ReviewComment, ...]] = codec_of(tuple[ReviewComment, ...])
 
 
@@ -98,11 +109,26 @@ def _do_silently(context: JobContext, job: Job) -> None:
     try:
         if job.command.verb == "withdraw":
             withdraw(context, job)
+        elif job.command.verb == "mention":
+            _hint(context, job)
         else:
             forget(context, job)
     except TinyGenError as error:
         end = Report(job, "failed", failure=Failure.of(error))
     _log_silent_end(context, end)
+
+
+def _hint(context: JobContext, job: Job) -> None:
+    """Tells a permitted person who only mentions TinyGen how to ask, once in a thread."""
+    decision = context.engine.step("permission", lambda: _decide(context, job), DECISION)
+    if not isinstance(decision, Authorization):
+        return
+
+    def post() -> int:
+        github, number = context.github(job.target), job.target.issue_number or 0
+        return github.post_comment(number, f"{HINT_MARKER}\n{HINT}\n", marker=HINT_MARKER)
+
+    context.engine.step("hint", post, _COMMENT_ID)
 
 
 def _log_silent_end(context: JobContext, report: Report) -> None:
@@ -231,12 +257,20 @@ def _answer(context: JobContext, job: Job) -> str:
             f"Cancelled: {len(job_ids)} of this thread's requests. `/tinygen retry` starts the last"
             " one again."
         )
+    if job.command.verb == "undo":
+        return undo(context, job)
     raise NotImplementedError(f"no answer for the command {job.command.verb}")
 
 
 def _status(context: JobContext, job: Job) -> str:
-    reports = [with_addresses(context, each) for each in latest_in_thread(context, job)]
-    return render_status(reports, context.now())
+    now = context.now()
+
+    def lasted_s(report: Report) -> float:
+        ended = datetime.fromisoformat(report.finished_at) if report.finished_at else now
+        return max(0.0, (ended - datetime.fromisoformat(report.job.received_at)).total_seconds())
+
+    reports = latest_in_thread(context, job)
+    return render_status([(with_addresses(context, each), lasted_s(each)) for each in reports])
 
 
 def _help(context: JobContext, job: Job) -> str:

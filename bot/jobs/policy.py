@@ -7,7 +7,7 @@ setting that changes while the job waits does not count.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -50,6 +50,7 @@ from bot.types import (
     Outsiders,
     Parsers,
     Permission,
+    Prices,
     ReportMode,
     Target,
 )
@@ -91,6 +92,10 @@ class JobPolicy:
     """The models that a repository may choose; the first is the operator's own."""
     vision: tuple[str, ...] = ()
     """Which of them take images."""
+    prices: Mapping[str, Prices] = field(default_factory=dict)
+    """By model, as far as they are known."""
+    ask_above_usd: float | None = None
+    """The estimate above which a request waits for a person's consent; None: it never does."""
     settings: RepoSettings = field(default_factory=RepoSettings)
     """The repository's own settings, within a job."""
     why_not_write: str = ""

@@ -22,6 +22,7 @@ from bot.errors import (
     Cancelled,
     Damaged,
     DatabaseFailed,
+    NeedsConsent,
     OutsideError,
     TinyGenError,
     Unworkable,
@@ -137,6 +138,8 @@ class ProgressReporter:
         )
         if isinstance(error, Cancelled):
             self._end(state="cancelled", steps=steps)
+        elif isinstance(error, NeedsConsent):
+            self.refuse(Failure.of(error))
         else:
             failure = Failure.of(error)
             failure = replace(failure, retryable=failure.retryable or may_retry)

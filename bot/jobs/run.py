@@ -15,6 +15,7 @@ from bot.errors import (
     Cancelled,
     Conflict,
     ImagesRefused,
+    NeedsConsent,
     NotPermitted,
     OutsideError,
     TimedOut,
@@ -31,9 +32,10 @@ from bot.jobs.deliver.destination import (
     base_of,
     find_destination,
 )
-from bot.jobs.engine import FLAG, NUMBER, Postponed
+from bot.jobs.engine import FLAG, NUMBER, TEXTS, Postponed
 from bot.jobs.policy import JobContext, mode_of, with_policy
 from bot.jobs.progress import ProgressReporter, run_reporting_errors
+from bot.jobs.spending import OPEN_PULL, check_estimate, estimate_usd, find_open_pulls
 from bot.jobs.task import read_task
 from bot.jobs.task.images import ImageLoader
 from bot.jobs.task.outsiders import REQUEST, merged
@@ -144,6 +146,11 @@ class _Run:
         if rests_on and self._policy.outsiders == "refuse" and not is_question:
             self._reporter.refuse(render_outsiders_refusal(rests_on))
             return
+        open_pulls = self._open_pulls(destination)
+        if open_pulls:
+            self._reporter.update(open_pulls=open_pulls)
+            self._reporter.refuse(OPEN_PULL)
+            return
         task, destination, pending = self._continue_earlier(task, destination)
         self._reporter.update(
             base_ref=destination.base_ref,
@@ -185,9 +192,10 @@ class _Run:
         asked = earlier.job
         self._check_may_repeat(asked)
         self._repeats = earlier
-        self._job = replace(
-            self._job, command=asked.command, remarks=asked.remarks, check=asked.check
-        )
+        command = asked.command
+        if earlier.failure and earlier.failure.kind == NeedsConsent.__name__:
+            command = replace(command, force=True)
+        self._job = replace(self._job, command=command, remarks=asked.remarks, check=asked.check)
         askers: tuple[Outsider, ...] = ()
         if self._policy.is_outsider(asked.actor):
             askers = (Outsider(asked.actor, REQUEST),)
@@ -251,6 +259,16 @@ class _Run:
             raise Unworkable(
                 "The branch was pushed to meanwhile, so this was left alone.", next_step=""
             )
+
+    def _open_pulls(self, destination: Destination) -> tuple[str, ...]:
+        """The open pull requests for the issue that a new one would compete with."""
+        command, target = self._job.command, self._job.target
+        makes_new_one = command.verb == "solve" and destination.push == "new" and not target.is_pull
+        if command.force or not makes_new_one:
+            return ()
+        return self._engine.step(
+            "open pull requests", lambda: find_open_pulls(self._context, self._job), TEXTS
+        )
 
     def _mode(self, destination: Destination) -> ReportMode:
         """How the change is to be delivered. On TinyGen's own pull request and on lines of a diff
@@ -374,8 +392,13 @@ class _Run:
         sent = replace(prompt, messages=tuple(messages))
         self._calls += 1
         number, before = self._calls, self._sent
+        if number == 1:
+            self._reporter.update(estimate_usd=estimate_usd(sent, self._policy))
+        estimate = self._reporter.report.estimate_usd
 
         def call() -> Reply:
+            if number == 1:
+                check_estimate(estimate, self._policy, self._job)
             reply = self._call(sent)
             self._keep(number, before, sent, reply)
             return reply

@@ -23,6 +23,7 @@ MAX_BODY_CHARS = 262_144
 """A longer comment is not read. GitHub's own limit is 65,536."""
 
 _COMMAND = re.compile(r"^ {0,3}/tinygen(?=\s|\Z)", re.IGNORECASE | re.MULTILINE)
+_MENTION = re.compile(r"(?<![\w/@.-])@tinygen[\w-]*+", re.IGNORECASE)
 _BACKTICKS = re.compile(r"\\`|`+")
 _HTML_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _LINK = re.compile(r"\[[^\[\]]*\](?:\([^()]*\)|\[[^\[\]]*\])")
@@ -95,8 +96,16 @@ def parse_command(body: str) -> Command | None:
     if not body[: found.start()].strip():
         # Nothing is before it, so it is in no code, quote or comment: the common case, and cheap.
         return parse_words(body[found.end() :])
-    end = _command_end(body)
+    end = _find_in_own_words(_COMMAND, body)
     return None if end is None else parse_words(body[end:])
+
+
+def is_mentioned(body: str) -> bool:
+    """Whether the comment names TinyGen, or an App whose name begins so, in the writer's own
+    words."""
+    if len(body) > MAX_BODY_CHARS or "@tinygen" not in body.casefold():
+        return False
+    return _find_in_own_words(_MENTION, body) is not None
 
 
 def unreadable(command: Command) -> BadRequest:
@@ -206,8 +215,8 @@ def _misspelt(prompt: str) -> str:
     )
 
 
-def _command_end(body: str) -> int | None:
-    """The offset in `body` after the writer's own first `/tinygen`, or None."""
+def _find_in_own_words(pattern: re.Pattern[str], body: str) -> int | None:
+    """The offset in `body` after the first match in the writer's own words, or None."""
     text = re.sub(r"\r(?!\n)", "\n", body)  # the line ends of Markdown, at unchanged offsets
     mail = _QUOTED_MAIL.search(text.replace("\r", " "))
     if mail:
@@ -217,7 +226,7 @@ def _command_end(body: str) -> int | None:
         line_offsets.append(line_offsets[-1] + len(line) + 1)
     for first, last in _prose_ranges(text):
         start = line_offsets[first]
-        found = _COMMAND.search(_without_code(text[start : line_offsets[last]]))
+        found = pattern.search(_without_code(text[start : line_offsets[last]]))
         if found:
             return start + found.end()
     return None

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from bot.errors import BadRequest
-from bot.thread.commands import MAX_BODY_CHARS, is_same_command, parse_command
+from bot.thread.commands import MAX_BODY_CHARS, is_mentioned, is_same_command, parse_command
 from bot.thread.payloads import (
     SET_CONTENT_TYPE,
     Account,
@@ -214,7 +214,7 @@ def _parse_comment(
     app = comment.performed_via_github_app
     if app and app.id == app_id:
         return Ignored("the comment is TinyGen's own")
-    command = parse_command(comment.body or "")
+    command = _command_of(comment.body or "", action)
     if command is None:
         return Ignored("the comment holds no command")
     if action == "edited" and is_same_command(command, _command_before_edit(payload)):
@@ -233,6 +233,14 @@ def _parse_comment(
         return _with_asker(job, asker, payload.issue)
     job = replace(job, trigger="review", remarks=(_review_comment(payload, command),))
     return _with_asker(job, asker, payload.pull_request)
+
+
+def _command_of(body: str, action: str) -> Command | None:
+    """What the comment asks for. One that only names TinyGen is told how to ask, if it is new."""
+    command = parse_command(body)
+    if command is None and action == "created" and is_mentioned(body):
+        return Command("mention")
+    return command
 
 
 def _command_before_edit(payload: IssueCommentEvent | LineCommentEvent) -> Command | None:

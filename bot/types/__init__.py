@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from bot.errors import AskerError, Conflict, TinyGenError
+from bot.errors import AskerError, Conflict, NeedsConsent, TinyGenError
 from bot.types.reply import RejectedEdit
 from bot.types.snapshot import Changes, Patch
 from bot.types.source_names import NameReader, read_no_names
@@ -418,6 +418,26 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
+class Prices:
+    """US dollars per million tokens. `cached` is for prompt tokens from the server's cache, which
+    without it cost as much as others."""
+
+    prompt: float
+    completion: float
+    cached: float | None = None
+
+    def cost_usd(self, prompt_tokens: int, completion_tokens: int, cached_tokens: int = 0) -> float:
+        """`prompt_tokens` include the cached ones."""
+        cached = self.prompt if self.cached is None else self.cached
+        millionths = (
+            (prompt_tokens - cached_tokens) * self.prompt
+            + cached_tokens * cached
+            + completion_tokens * self.completion
+        )
+        return millionths / 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
 class ModelLimits:
     """What the model calls of one job may use. `tokens` (in and out) are counted over all calls."""
 
@@ -585,8 +605,9 @@ class Failure:
 
     @classmethod
     def of(cls, error: TinyGenError) -> Failure:
-        """What the asker could mend is not retryable: the same command would fail again."""
-        is_retryable = not isinstance(error, AskerError)
+        """What the asker could mend is not retryable: the same command would fail again. To repeat
+        what needs consent is to give it."""
+        is_retryable = not isinstance(error, AskerError) or isinstance(error, NeedsConsent)
         details = error.details if isinstance(error, Conflict) else ""
         return cls(error.message, error.next_step, is_retryable, type(error).__name__, details)
 
@@ -644,6 +665,8 @@ class Report:
     not known, and in every report that is stored."""
     waits_for: str = ""
     """What a postponed job waits for, in a sentence for people; "" if it is not postponed."""
+    open_pulls: tuple[str, ...] = ()
+    """The addresses of the open pull requests for which the job was refused."""
     behind: tuple[str, ...] = ()
     """The comments that asked for the jobs before this one in its repository's queue, when it was
     accepted; the one that runs comes first."""

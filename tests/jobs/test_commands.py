@@ -66,6 +66,7 @@ def test_apply_onto_a_base_that_does_not_go_with_it_names_the_files_and_offers_r
     told = scene.tell("/tinygen apply")
     assert told.state == "failed"
     assert "no longer goes with it in: greet.py" in told.answer
+    assert "\n<<<<<<< the branch now\n" in told.answer
     assert "/tinygen retry" in told.answer
     assert not scene.repo.pulls
     theirs = '    return "Good day, " + name + "!"\n'
@@ -213,6 +214,8 @@ def test_a_queued_job_is_cancelled_before_it_runs(scene: Scene) -> None:
     scene.wait(lambda: scene.model.requests, "the model to be asked")
     waiting = scene.say("/tinygen Softer.", on=second)
     scene.wait(lambda: waiting.answers, "the second job to be acknowledged")
+    assert "It waits for its turn behind [this request](" in waiting.answer
+    assert f"/issues/{first.number}#issuecomment-{running.comment.id})." in waiting.answer
     scene.tell("/tinygen cancel", on=second)
     scene.ended(waiting)
     assert (waiting.state, running.state) == ("cancelled", "running")

@@ -163,3 +163,48 @@ class TestAfterAPullRequest:
         told = scene.tell("/tinygen Louder after all.")
         assert told.report.base_sha == scene.repo.git.branch("main")
         assert "HELLO" in told.diff
+
+
+class TestTheStory:
+    def test_a_pull_request_of_a_follow_up_lists_all_requests(self, scene: Scene) -> None:
+        scene.tell("/tinygen Greet louder.")
+        scene.model_says(LOUDER_BYE, CONFIDENT)
+        told = scene.tell("/tinygen The farewell as well.")
+        assert "It goes on from the diff `" in told.answer
+        scene.tell("/tinygen apply")
+        (pull,) = scene.repo.pulls
+        first, second = requests_in(pull.body or "")
+        assert first.startswith("1. [`Greet louder.`](http")
+        assert second.startswith("2. [`The farewell as well.`](http")
+
+    def test_a_further_commit_adds_its_request_and_leaves_what_people_wrote(
+        self, scene: Scene
+    ) -> None:
+        scene.tell("/tinygen --pr Greet louder.")
+        (pull,) = scene.repo.pulls
+        pull.body = f"Please look soon.\n\n{pull.body}\n\nThanks."
+        for number, words in enumerate(("The farewell as well.", "And the name."), 2):
+            scene.model_says(LOUDER_BYE if number == 2 else LOUDER_STILL, CONFIDENT)
+            scene.tell(f"/tinygen {words}")
+            assert len(requests_in(pull.body)) == number
+        assert pull.body.startswith("Please look soon.\n\n<!-- tinygen:report -->")
+        assert pull.body.rstrip().endswith("Thanks.")
+        assert pull.body.count("Asked for by") == 1
+
+    def test_tinygens_own_words_are_no_material_and_peoples_are(self, scene: Scene) -> None:
+        scene.tell("/tinygen --pr Greet louder.")
+        (pull,) = scene.repo.pulls
+        pull.body = f"{pull.body}\n\nMind the tests."
+        scene.model_says(LOUDER_BYE, CONFIDENT)
+        told = scene.tell("/tinygen The farewell as well.", on=pull)
+        asked = scene.asked[2]
+        assert "Mind the tests." in asked
+        assert "Asked for by" not in asked
+        assert "How this came about" not in asked
+        assert "does not show either" not in told.answer
+
+
+def requests_in(body: str) -> list[str]:
+    section = body.partition("<!-- tinygen:requests -->")[2]
+    lines = section.partition("<!-- /tinygen:requests -->")[0].splitlines()
+    return [line for line in lines if line[:1].isdigit()]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.thread.commands import parse_command
+from bot.thread.commands import is_mentioned, parse_command
 from bot.types import Command
 
 
@@ -213,3 +213,21 @@ def test_a_comment_as_long_as_github_allows_is_read_in_bounded_time(piece: str) 
         None,
         Command("solve", "x"),
     )
+
+
+@pytest.mark.parametrize(
+    ("body", "is_named"),
+    [
+        ("@tinygen fix it", True),
+        ("Could you, @TinyGen-acme?", True),
+        ("(@tinygen)", True),
+        ("> @tinygen fix it", False),
+        ("`@tinygen`", False),
+        ("<!-- @tinygen -->", False),
+        ("@org/tinygen, look", False),
+        ("mail me@tinygen.example", False),
+        ("@tiny and @xtinygen", False),
+    ],
+)
+def test_a_mention_stands_in_the_writers_own_words(body: str, is_named: bool) -> None:
+    assert is_mentioned(body) is is_named

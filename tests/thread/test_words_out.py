@@ -13,7 +13,6 @@ import subprocess
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from html.parser import HTMLParser
 
 import cmarkgfm
@@ -65,7 +64,6 @@ DONE = Report(
     usage=Usage(2, 100, 20, 0, 0.0123, 3.2),
 )
 
-NOW = datetime(2026, 1, 2, tzinfo=UTC)
 ASKED = replace(
     DONE,
     job=replace(JOB, command=Command("ask", "why")),
@@ -141,7 +139,7 @@ PAGES: dict[str, Sink] = {
     ),
     "short comment": lambda words: render_short_comment(replace(DONE, summary=f"T\n\n{words}")),
     "status": lambda words: render_status(
-        [replace(DONE, job=replace(JOB, command=Command("solve", words)))], NOW
+        [(replace(DONE, job=replace(JOB, command=Command("solve", words))), 1.0)]
     ),
     "conflict": lambda words: render_comment(
         replace(DONE, state="failed", failure=Failure("m", "n", details=words))

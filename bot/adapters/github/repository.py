@@ -21,8 +21,8 @@ from bot.adapters.github.auth import (
 )
 from bot.adapters.github.client import ApiClient, ApiRequest, Transport
 from bot.adapters.github.errors import UnclearOutcome
+from bot.adapters.github.graphql import fetch_closing_pulls, fetch_resolved_threads
 from bot.adapters.github.push import GitDatabase, Push, too_large, touches_workflows
-from bot.adapters.github.review_threads import fetch_resolved_threads
 from bot.adapters.github.schemas import (
     Branch,
     Collaborator,
@@ -93,6 +93,9 @@ class Repository:
 
     def resolved_threads(self, number: int) -> frozenset[int]:
         return fetch_resolved_threads(self._api, self._repo, number)
+
+    def closing_pulls(self, number: int) -> tuple[str, ...]:
+        return fetch_closing_pulls(self._api, self._repo, number)
 
     def attachment(self, url: str, number: int, *, max_bytes: int) -> bytes:
         server_url = self._url.removesuffix(f"/{self._repo}.git")
@@ -324,6 +327,25 @@ class Repository:
                 if found is not None:
                     return found
             raise Unworkable(refusal.message, next_step=refusal.next_step) from refusal
+
+    def edit_pull(
+        self, number: int, *, body: str | None = None, state: Literal["closed"] | None = None
+    ) -> None:
+        given = {name: value for name, value in (("body", body), ("state", state)) if value}
+        path = f"{self._path}/pulls/{number}"
+        request = ApiRequest("PATCH", path, f"edit pull request {self._repo}#{number}", json=given)
+        self._api.send(request)
+
+    def delete_branch(self, branch: str) -> None:
+        """https://docs.github.com/en/rest/git/refs#delete-a-reference"""
+        api = ApiClient(self._transport, self._identity.credentials(PUSH_PERMISSIONS))
+        path = f"{self._path}/git/refs/heads/{quote(branch)}"
+        purpose = f"delete the branch {branch} of {self._repo}"
+        try:
+            api.send(ApiRequest("DELETE", path, purpose))
+        except (NotFound, BadRequest):  # GitHub answers 422 where there is no such reference
+            if GitDatabase(api, self._repo).fetch_head(branch) is not None:
+                raise
 
     def label(self, number: int, labels: Sequence[str]) -> None:
         if not labels:

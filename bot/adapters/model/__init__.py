@@ -15,7 +15,6 @@ import base64
 import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -37,7 +36,7 @@ from bot.adapters.model.errors import (
 from bot.adapters.model.response import Completion, Usage, read_completion
 from bot.errors import Cancelled, OutsideError, SetupError, TimedOut, Unworkable
 from bot.ports import NO_IMAGES, MetricsSink, NoMetrics, NoTracer, Tracer
-from bot.types import Message, Prompt, Reply
+from bot.types import Message, Prices, Prompt, Reply
 
 if TYPE_CHECKING:
     import ssl
@@ -53,26 +52,6 @@ _BYTES_PER_TOKEN = 3.5
 
 _Messages = Any
 """The messages as JSON; the library's own type for them is a union of dozens."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prices:
-    """US dollars per million tokens. `cached` is for prompt tokens from the server's cache, which
-    without it cost as much as others."""
-
-    prompt: float
-    completion: float
-    cached: float | None = None
-
-    def cost_usd(self, usage: Usage) -> float:
-        cached = self.prompt if self.cached is None else self.cached
-        uncached_tokens = usage.prompt_tokens - usage.cached_tokens
-        millionths = (
-            uncached_tokens * self.prompt
-            + usage.cached_tokens * cached
-            + usage.completion_tokens * self.completion
-        )
-        return millionths / 1_000_000
 
 
 class OpenAIModel:
@@ -283,7 +262,9 @@ class OpenAIModel:
         usage = completion.usage or _estimate_usage(request.prompt, completion.text)
         cost = usage.cost
         if cost is None and request.model in self._prices:
-            cost = self._prices[request.model].cost_usd(usage)
+            cost = self._prices[request.model].cost_usd(
+                usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens
+            )
         return Reply(
             text=text,
             finish="length" if completion.is_cut else "stop",

@@ -10,20 +10,25 @@ from __future__ import annotations
 from dataclasses import replace
 from urllib.parse import urlsplit
 
+import structlog
+
 from bot.errors import (
     AskerError,
     BranchMoved,
     Cancelled,
     Conflict,
     NotPermitted,
+    OutsideError,
     SetupError,
     Unworkable,
 )
 from bot.jobs.cancel import is_cancelled
 from bot.jobs.deliver.destination import Destination, JobRepository
-from bot.jobs.engine import FLAG, TEXT, TEXTS
+from bot.jobs.engine import FLAG, NOTHING, TEXT, TEXTS
 from bot.jobs.policy import JobContext
 from bot.jobs.progress import ProgressReporter, with_addresses
+from bot.jobs.thread_jobs import lineage
+from bot.thread.history import pull_number
 from bot.thread.markdown.quote import code_span
 from bot.thread.render import (
     WAITS,
@@ -32,10 +37,11 @@ from bot.thread.render import (
     render_mode_note,
     render_pull_body,
     render_title,
+    with_requests,
 )
 from bot.thread.settings import is_protected
 from bot.thread.suggestion import is_small_suggestion, suggest
-from bot.types import Failure, Task
+from bot.types import Failure, Report, Task
 from bot.types.names import branch_name
 from bot.types.serialization import Codec, codec_of
 from bot.types.snapshot import Patch
@@ -49,6 +55,8 @@ WORKFLOWS_WITHHELD = (
 )
 MAX_REBASES = 3
 """How often a change is rebased because its branch moved during the delivery."""
+
+_log = structlog.get_logger()
 
 _HEAD: Codec[tuple[str, str]] = codec_of(tuple[str, str])
 
@@ -192,6 +200,8 @@ class _Delivery:
             return
         self._reporter.update(head_sha=sha)
         if destination.push == "head":
+            if destination.is_own:
+                self._engine.step("list requests", self._list_requests, NOTHING)
             url = f"{self._policy.server_url}/{self._job.target.repo}/commit/{sha}"
             self._reporter.finish(mode="pr", commit_url=url)
             return
@@ -290,10 +300,35 @@ class _Delivery:
             create=create,
         )
 
+    def _requests(self) -> list[Report]:
+        """The reports of the requests that led to the change, oldest first."""
+        line = lineage(self._context, self._reporter.report)
+        asked = [report for report in line if report.job.command.verb == "solve"]
+        return [with_addresses(self._context, report) for report in asked]
+
+    def _list_requests(self) -> None:
+        """Brings the list of requests in the pull request's description up to date."""
+        requests = self._requests()
+        number = pull_number(requests)
+        if number is None:
+            return
+        github = self._context.github(self._job.target)
+        try:
+            body = github.thread(number).body
+            described = self._context.clean(with_requests(body, requests))
+            if described != body:
+                github.edit_pull(number, body=described)
+        except (AskerError, OutsideError) as error:  # the commit is there
+            _log.warning("a pull request is not described anew", error=error.message)
+
     def _open_pull_request(self, branch: str, base: str, title: str) -> str:
         """Opens the pull request, and returns its URL."""
         clean = self._context.clean
-        body = render_pull_body(self._reporter.report, ci_fixes=self._policy.ci_fixes)
+        body = render_pull_body(
+            with_addresses(self._context, self._reporter.report),
+            requests=self._requests(),
+            ci_fixes=self._policy.ci_fixes,
+        )
         github = self._context.github(self._job.target)
         pull = github.open_pull(
             branch, base, title=clean(title), body=clean(body), draft=self._policy.draft

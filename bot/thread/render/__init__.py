@@ -26,18 +26,24 @@ from bot.thread.render.pull_request import (
     with_requests,
 )
 from bot.thread.render.replies import (
+    HINT,
+    HINT_MARKER,
     MEND_CHECK,
     Where,
     render_asker_note,
     render_help,
+    render_kept_branch,
     render_mode_note,
     render_permission_refusal,
     render_status,
+    render_undone,
     waiting_reason,
 )
 from bot.thread.render.result import MAX_OPEN_LINES
 
 __all__ = [
+    "HINT",
+    "HINT_MARKER",
     "MAX_COMMENT_CHARS",
     "MAX_OPEN_LINES",
     "MEND_CHECK",
@@ -53,6 +59,7 @@ __all__ = [
     "render_comment_that_fits",
     "render_commit_message",
     "render_help",
+    "render_kept_branch",
     "render_mode_note",
     "render_outsiders_note",
     "render_outsiders_refusal",
@@ -62,6 +69,7 @@ __all__ = [
     "render_short_comment",
     "render_status",
     "render_title",
+    "render_undone",
     "split_summary",
     "thread_marker",
     "waiting_reason",

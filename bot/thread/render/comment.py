@@ -3,7 +3,7 @@ model."""
 
 from __future__ import annotations
 
-from bot.errors import Conflict
+from bot.errors import Conflict, NeedsConsent
 from bot.thread.history import is_undelivered
 from bot.thread.markdown.quote import neutralize, quote_code, shorten
 from bot.thread.render.outsiders import render_outsiders_note
@@ -145,7 +145,8 @@ def _headline(report: Report) -> str:
     if report.state == "cancelled":
         return "**TinyGen** stopped: the request was cancelled. `/tinygen retry` starts it again."
     if report.state in ("failed", "refused") and report.failure:
-        return _failure(report.failure, is_refused=report.state == "refused")
+        words = _failure(report.failure, is_refused=report.state == "refused")
+        return "\n\n".join((words, *(f"- {url}" for url in report.open_pulls)))
     if report.job.command.verb not in WORK:
         return report.summary
     if report.together_with:
@@ -168,6 +169,10 @@ def _behind(report: Report) -> str:
 
 def _failure(failure: Failure, *, is_refused: bool) -> str:
     opening = "**TinyGen** cannot do this." if is_refused else "**TinyGen** could not finish this."
+    if failure.kind == NeedsConsent.__name__:
+        return (
+            f"**TinyGen** asks first. {neutralize(failure.message)} {neutralize(failure.next_step)}"
+        )
     may_retry = failure.retryable or failure.kind == Conflict.__name__
     retry = " `/tinygen retry` asks the same again." if may_retry else ""
     message, next_step = neutralize(failure.message), neutralize(failure.next_step)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
 from typing import Literal
 
 from bot.thread.markdown.quote import code_span
 from bot.thread.render.parts import count, request_link
 from bot.thread.settings import Action
 from bot.types import Failure, Mode, Permission, Report
+from bot.types.github import PullRequest
 from bot.types.names import short_id
 
 Where = Literal["issue", "pull", "fork"]
@@ -32,34 +32,26 @@ def render_permission_refusal(login: str, has: Permission, needs: Permission) ->
     )
 
 
-def render_status(reports: Sequence[Report], now: datetime) -> str:
-    """The answer to `/tinygen status`. `reports` are those of the thread, newest first."""
-    return "\n".join(_status_line(report, now) for report in reports) or (
+def render_status(requests: Sequence[tuple[Report, float]]) -> str:
+    """The answer to `/tinygen status`: the reports of the thread, newest first, each with how many
+    seconds it took or has taken until now."""
+    return "\n".join(_status_line(report, seconds) for report, seconds in requests) or (
         "Nothing was asked of TinyGen in this thread yet. `/tinygen PROMPT` asks for a change."
     )
 
 
-def _status_line(report: Report, now: datetime) -> str:
-    asked_at = report.job.received_at
-    parts = [f"- {request_link(report)}: {report.state}"]
+def _status_line(report: Report, seconds: float) -> str:
     step = next((step.title for step in report.steps if step.state == "running"), "")
-    if step:
-        parts.append(f" ({step})")
-    if asked_at:
-        ended = datetime.fromisoformat(report.finished_at) if report.finished_at else now
-        seconds = max(0.0, (ended - datetime.fromisoformat(asked_at)).total_seconds())
-        since = "after" if report.finished_at else "for"
-        parts.append(f" {since} {_duration(seconds)}")
+    at_step = f" ({step})" if step else ""
+    since = "after" if report.finished_at else "for"
+    parts = [f"- {request_link(report)}: {report.state}{at_step} {since} {_duration(seconds)}"]
     url = report.pull_request_url or report.commit_url
     if url:
-        parts.append(
-            f", [{'the pull request' if report.pull_request_url else 'the commit'}]({url})"
-        )
+        parts.append(f"[the {'pull request' if report.pull_request_url else 'commit'}]({url})")
     if report.page_url:
-        parts.append(f", [its page]({report.page_url})")
-    if asked_at:
-        parts.append(f"; asked at {asked_at[:16].replace('T', ' ')} UTC")
-    return "".join(parts)
+        parts.append(f"[its page]({report.page_url})")
+    asked_at = report.job.received_at[:16].replace("T", " ")
+    return f"{', '.join(parts)}; asked at {asked_at} UTC"
 
 
 def _duration(seconds: float) -> str:
@@ -96,6 +88,28 @@ def render_mode_note(wanted: Mode, reason: str) -> str:
 def render_asker_note(shown: Report) -> str:
     """Whose diff it is that somebody else applies."""
     return f"The diff {short_id(shown.job.id)} was asked for by {code_span(shown.job.actor)}."
+
+
+def render_undone(pull: PullRequest) -> str:
+    return (
+        f"Closed: {pull.url}. Its branch {code_span(pull.head_ref)} is deleted; the commits stay on"
+        " that page. `/tinygen --new PROMPT` begins again."
+    )
+
+
+def render_kept_branch(pull: PullRequest) -> str:
+    return (
+        f"Closed: {pull.url}. Its branch {code_span(pull.head_ref)} was pushed to meanwhile, and is"
+        " kept. Delete it on that page, if nobody needs it."
+    )
+
+
+HINT = (
+    "`/tinygen PROMPT` at the start of a line asks for a change, `/tinygen ask QUESTION` for an"
+    " answer; `/tinygen help` shows all commands."
+)
+"""For whoever only mentions TinyGen."""
+HINT_MARKER = "<!-- tinygen:hint -->"
 
 
 def render_help(

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.adapters.model import Prices
 from bot.errors import OutsideError, SetupError, TinyGenError
+from bot.types import Prices
 from tests.adapters.model.exchange import DONE, Pauses, ask, event, piece, reply_to, stream
 from tests.doubles.model import Fault, ModelDouble
 from tests.doubles.server import Request, Response, Server

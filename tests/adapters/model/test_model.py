@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from bot.adapters.model import OpenAIModel, Prices
+from bot.adapters.model import OpenAIModel
 from bot.app import build_model
 from bot.config import load_config
 from bot.errors import OutsideError
-from bot.types import Message, Prompt
+from bot.types import Message, Prices, Prompt
 from tests.adapters.model.exchange import DONE, KEY, PROMPT, ask, event, piece, reply_to, stream
 from tests.doubles import model as doubles
 from tests.doubles.model import Fault, ModelDouble

@@ -86,6 +86,15 @@ def update_ref(call: Call) -> Response:
     return respond(_ref(call, name, oid, "commit"))
 
 
+@route("DELETE", "/repos/{owner}/{repo}/git/refs/{ref:path}", "contents:write")
+def delete_ref(call: Call) -> Response:
+    name, git = f"refs/{call.parts['ref']}", call.repo.git
+    if git.sha(name) is None:
+        raise Refused(422, "Reference does not exist")
+    git.run("update-ref", "-d", name)
+    return respond(None, 204)
+
+
 @route("POST", "/repos/{owner}/{repo}/git/blobs", "contents:write")
 def create_blob(call: Call) -> Response:
     content = call.text("content")

@@ -70,6 +70,16 @@ def create_pull(call: Call) -> Response:
     return respond(shown, 201, {"Location": shown["url"]})
 
 
+@route("PATCH", "/repos/{owner}/{repo}/pulls/{number:int}", "pull_requests:write")
+def update_pull(call: Call) -> Response:
+    issue = _pull(call)
+    if call.json.get("body") is not None:
+        issue.body = check_body("PullRequest", call.text("body"))
+    if call.json.get("state") == "closed":
+        issue.state, issue.closed_at = "closed", call.world.now()
+    return respond(payloads_pulls.pull(call.repo, issue))
+
+
 def _check_ends(repo: Repository, head: str, base: str) -> None:
     try:
         source, branch = repo.source(head)

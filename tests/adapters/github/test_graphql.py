@@ -1,4 +1,4 @@
-"""Which review threads are resolved, as GraphQL tells it."""
+"""What GraphQL tells: which review threads are resolved, and which pull requests close an issue."""
 
 from __future__ import annotations
 
@@ -71,3 +71,31 @@ def test_an_answer_without_what_was_asked_for_is_an_error(
     installed.double.faults.add(answer, path="/graphql")
     with pytest.raises(OutsideError):
         installed.connect().resolved_threads(2)
+
+
+def test_the_open_pull_requests_that_close_an_issue_are_known(installed: InstalledApp) -> None:
+    issue = installed.repo.open_issue("mona", "t", "b")
+    installed.repo.git.commit({"b": b"b\n"}, branch="topic")
+    pull = installed.repo.open_pull("mona", "Add b", head="topic", body=f"Closes #{issue.number}")
+    repository = installed.connect()
+    (url,) = repository.closing_pulls(issue.number)
+    assert url.endswith(f"/pull/{pull.number}")
+    repository.edit_pull(pull.number, state="closed", body="x")
+    assert repository.closing_pulls(issue.number) == ()
+    assert (pull.state, pull.body) == ("closed", "x")
+
+
+def test_an_address_that_is_none_of_a_pull_request_is_no_answer(installed: InstalledApp) -> None:
+    node = {"state": "OPEN", "url": "https://evil.example/a) [b](c"}
+    nodes = {"closedByPullRequestsReferences": {"nodes": [node]}}
+    fault = answered(data={"repository": {"issue": nodes}})
+    installed.double.faults.add(fault, path="/graphql")
+    with pytest.raises(OutsideError):
+        installed.connect().closing_pulls(1)
+
+
+def test_a_branch_that_is_gone_already_is_deleted(installed: InstalledApp) -> None:
+    installed.repo.git.commit({"b": b"b\n"}, branch="a/b")
+    for _ in range(2):
+        installed.connect().delete_branch("a/b")
+        assert installed.repo.git.branch("a/b") is None

@@ -1,12 +1,13 @@
-"""Which review threads of a pull request are resolved. The REST API does not tell it, so this is
-the one use of GraphQL.
+"""What the REST API does not tell: which review threads of a pull request are resolved, and which
+open pull requests close an issue.
 
 https://docs.github.com/en/graphql/reference/objects#pullrequestreviewthread
+https://docs.github.com/en/graphql/reference/objects#issue (closedByPullRequestsReferences)
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -19,7 +20,7 @@ from bot.errors import OutsideError
 _MAX_PAGES = 10
 """Of 100 threads each."""
 _RATE_LIMIT_S = 60.0
-_QUERY = """\
+_THREADS = """\
 query ($owner: String!, $name: String!, $number: Int!, $after: String) {
   repository(owner: $owner, name: $name) {
     pullRequest(number: $number) {
@@ -31,6 +32,20 @@ query ($owner: String!, $name: String!, $number: Int!, $after: String) {
   }
 }
 """
+
+
+_CLOSING_PULLS = """\
+query ($owner: String!, $name: String!, $number: Int!) {
+  repository(owner: $owner, name: $name) {
+    issue(number: $number) {
+      closedByPullRequestsReferences(first: 20, includeClosedPrs: false) { nodes { state url } }
+    }
+  }
+}
+"""
+_MAX_CLOSING_PULLS = 20
+
+T = TypeVar("T", bound=BaseModel)
 
 
 class _Node(BaseModel):
@@ -60,20 +75,45 @@ class _Threads(_Node):
     nodes: Annotated[list[_Thread], Field(max_length=PAGE_ITEMS)]
 
 
-class _Pull(_Node):
+class _ThreadsOfPull(_Node):
     review_threads: _Threads
 
 
-class _Repository(_Node):
-    pull_request: _Pull
+class _RepositoryOfPull(_Node):
+    pull_request: _ThreadsOfPull
 
 
-class _Data(_Node):
-    repository: _Repository
+class _PullData(_Node):
+    repository: _RepositoryOfPull
 
 
-class _Answer(_Node):
-    data: _Data
+class _PullAnswer(_Node):
+    data: _PullData
+
+
+class _ClosingPull(_Node):
+    state: str
+    url: Annotated[str, Field(max_length=500, pattern=r"^https?://[\w.:/-]+/pull/\d{1,18}$")]
+
+
+class _ClosingPulls(_Node):
+    nodes: Annotated[list[_ClosingPull], Field(max_length=_MAX_CLOSING_PULLS)]
+
+
+class _PullsOfIssue(_Node):
+    closed_by_pull_requests_references: _ClosingPulls
+
+
+class _RepositoryOfIssue(_Node):
+    issue: _PullsOfIssue
+
+
+class _IssueData(_Node):
+    repository: _RepositoryOfIssue
+
+
+class _IssueAnswer(_Node):
+    data: _IssueData
 
 
 class _Error(_Node):
@@ -89,14 +129,12 @@ class _Errors(_Node):
 
 def fetch_resolved_threads(api: ApiClient, repo: str, number: int) -> frozenset[int]:
     """See `bot.ports.GitHub.resolved_threads`; of the first thousand threads."""
-    owner, _, name = repo.partition("/")
     purpose = f"read which review threads of {repo}#{number} are resolved"
     resolved: set[int] = set()
     after: str | None = None
     for _ in range(_MAX_PAGES):
-        variables = {"owner": owner, "name": name, "number": number, "after": after}
-        body = {"query": _QUERY, "variables": variables}
-        threads = _fetch_page(api, ApiRequest("POST", "/graphql", purpose, json=body))
+        request = _request(_THREADS, repo, purpose, number=number, after=after)
+        threads = _ask(_PullAnswer, api, request).data.repository.pull_request.review_threads
         for thread in threads.nodes:
             if thread.is_resolved:
                 resolved.update(comment.full_database_id for comment in thread.comments.nodes)
@@ -106,7 +144,22 @@ def fetch_resolved_threads(api: ApiClient, repo: str, number: int) -> frozenset[
     return frozenset(resolved)
 
 
-def _fetch_page(api: ApiClient, request: ApiRequest) -> _Threads:
+def fetch_closing_pulls(api: ApiClient, repo: str, number: int) -> tuple[str, ...]:
+    """See `bot.ports.GitHub.closing_pulls`; the first twenty."""
+    purpose = f"read which pull requests close {repo}#{number}"
+    request = _request(_CLOSING_PULLS, repo, purpose, number=number)
+    issue = _ask(_IssueAnswer, api, request).data.repository.issue
+    pulls = issue.closed_by_pull_requests_references.nodes
+    return tuple(pull.url for pull in pulls if pull.state == "OPEN")
+
+
+def _request(query: str, repo: str, purpose: str, **variables: object) -> ApiRequest:
+    owner, _, name = repo.partition("/")
+    body = {"query": query, "variables": {"owner": owner, "name": name, **variables}}
+    return ApiRequest("POST", "/graphql", purpose, json=body)
+
+
+def _ask(kind: type[T], api: ApiClient, request: ApiRequest) -> T:
     response = api.send(request)
     errors = parse_response(_Errors, request, response).errors
     if any(error.type == "RATE_LIMITED" for error in errors):
@@ -115,5 +168,4 @@ def _fetch_page(api: ApiClient, request: ApiRequest) -> _Threads:
         quote = errors[0].message[:200]
         message = f"TinyGen could not {request.purpose}: GitHub answered {quote!r}."
         raise OutsideError(message, next_step=TRY_LATER)
-    answer = parse_response(_Answer, request, response)
-    return answer.data.repository.pull_request.review_threads
+    return parse_response(kind, request, response)

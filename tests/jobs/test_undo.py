@@ -1,0 +1,61 @@
+"""`/tinygen undo`: TinyGen's own pull request is closed and its branch deleted, if nobody else pushed."""
+
+from __future__ import annotations
+
+from tests.scene import CONFIDENT, LOUDER_BYE, Scene
+
+
+def opened(scene: Scene) -> tuple[int, str]:
+    scene.tell("/tinygen --pr Greet louder.")
+    (issue,) = scene.repo.pulls
+    assert issue.pull is not None
+    return issue.number, issue.pull.head_ref
+
+
+def test_the_pull_request_is_closed_and_its_branch_is_gone(scene: Scene) -> None:
+    number, branch = opened(scene)
+    told = scene.tell("/tinygen undo")
+    assert told.state == "done"
+    assert f"/pull/{number}. Its branch `{branch}` is deleted" in told.answer
+    assert scene.repo.issues[number].state == "closed"
+    assert scene.repo.git.branch(branch) is None
+    assert "closed already" in scene.tell("/tinygen undo").answer
+
+
+def test_commits_that_tinygen_added_are_no_others(scene: Scene) -> None:
+    number, branch = opened(scene)
+    scene.model_says(LOUDER_BYE, CONFIDENT)
+    scene.tell("/tinygen The farewell as well.")
+    assert scene.tell("/tinygen undo", on=scene.repo.issues[number]).state == "done"
+    assert scene.repo.git.branch(branch) is None
+
+
+def test_a_push_of_somebody_else_keeps_it(scene: Scene) -> None:
+    number, branch = opened(scene)
+    scene.repo.git.commit({"mine.py": b"1\n"}, branch=branch)
+    told = scene.tell("/tinygen undo")
+    assert told.state == "failed"
+    assert "Somebody else has pushed" in told.answer
+    assert scene.repo.issues[number].state == "open"
+
+
+def test_so_does_a_push_below_a_later_commit_of_tinygens(scene: Scene) -> None:
+    number, branch = opened(scene)
+    scene.repo.git.commit({"mine.py": b"1\n"}, branch=branch)
+    scene.model_says(LOUDER_BYE, CONFIDENT)
+    scene.tell("/tinygen The farewell as well.")
+    assert "Somebody else has pushed" in scene.tell("/tinygen undo").answer
+    assert scene.repo.issues[number].state == "open"
+
+
+def test_only_who_may_have_branches_changed_may_undo(scene: Scene) -> None:
+    number, _branch = opened(scene)
+    assert scene.tell("/tinygen undo", who="mallory").state == "refused"
+    assert scene.repo.issues[number].state == "open"
+
+
+def test_where_nothing_was_opened_there_is_nothing_to_undo(scene: Scene) -> None:
+    assert "has opened no pull request" in scene.tell("/tinygen undo").answer
+    pull = scene.open_pull()
+    assert "has opened no pull request" in scene.tell("/tinygen undo", on=pull).answer
+    assert pull.state == "open"
