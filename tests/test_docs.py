@@ -46,7 +46,7 @@ LEAST_RUN = 11
 MAX_PICTURE_BYTES = 250_000
 COMING = {"check"}
 """Commands that are described before they are there. Delete a name once it is."""
-COMING_SETTINGS = {"TINYGEN_ASK_ABOVE_USD"}
+COMING_SETTINGS: set[str] = set()
 _FENCE = re.compile(
     r"^(?P<indent> *)(?:<!-- not run: (?P<reason>[^\n]+) -->\n *)?```(?P<language>\w*)\n(?P<text>.*?)^ *```$",
     re.MULTILINE | re.DOTALL,

@@ -18,7 +18,7 @@ from bot.change.context import (
 from bot.change.conversation import Ask
 from bot.change.edits import read_reply
 from bot.errors import ContextTooLong, SetupError, Unworkable
-from bot.types import Context, RequestLimits, ShownFile, Task
+from bot.types import Context, Excerpt, RequestLimits, ShownFile, Task
 from bot.types.reply import Request
 from bot.types.snapshot import RepositoryView
 
@@ -52,7 +52,7 @@ def send_first(
         shorter_tokens = context.tokens * 2 // 3
         context = build_context(weighed, budget_tokens=shorter_tokens, wanted=wanted)
         result = send(context, request_limits(shorter_tokens))
-    return result, _shown(context), notes
+    return result, _shown(context, task), notes
 
 
 def _choose(
@@ -70,6 +70,17 @@ def _choose(
     return read_reply(reply.text, known=view.blobs).requests, []
 
 
-def _shown(context: Context) -> tuple[ShownFile, ...]:
-    excerpts = (ShownFile(part.path, part.start, part.end, part.why) for part in context.shown)
+def _shown(context: Context, task: Task) -> tuple[ShownFile, ...]:
+    excerpts = (
+        ShownFile(part.path, part.start, part.end, _why(part, task)) for part in context.shown
+    )
     return (*excerpts, *context.answered)
+
+
+def _why(part: Excerpt, task: Task) -> str:
+    """The ranking takes a comment's `path:line` for any other place that the task names."""
+    lines = [comment.line for comment in task.remarks if comment.path == part.path]
+    if not lines:
+        return part.why
+    holds_them = any(line and part.start <= line <= part.end for line in lines)
+    return "the lines commented on" if holds_them else "in the file commented on"
