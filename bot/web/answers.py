@@ -37,6 +37,9 @@ class UsageSum(BaseModel):
     completion_tokens: int
     cached_tokens: int = Field(description="Those of `prompt_tokens` that the model had cached.")
     cost_usd: float | None = Field(description="Null where the price is not known.")
+    estimate_usd: float | None = Field(
+        description="What the job would probably cost, estimated before anything was spent."
+    )
     seconds: float = Field(description="Spent waiting for the model.")
 
 
@@ -100,7 +103,8 @@ class JobAnswer(_JobBase):
     usage: UsageSum
     shown: tuple[Shown, ...] = Field(description="The lines that the model was shown, and why.")
     reflections: tuple[str, ...] = Field(description="What each review by the model found.")
-    result: Result | None = Field(description="Null while there is none.")
+    result: Result | None = Field(description="The change; null while there is none.")
+    answer: str | None = Field(description="To a question (`ask`), in Markdown; null if none.")
 
 
 class SpendingRow(BaseModel):
@@ -190,6 +194,7 @@ def job_answer(report: Report, server_url: str) -> JobAnswer:
         ),
         reflections=report.reflections,
         result=_result(report),
+        answer=report.summary if report.job.command.verb == "ask" and report.summary else None,
     )
 
 
@@ -264,6 +269,7 @@ def _usage(report: Report) -> UsageSum:
         completion_tokens=usage.completion_tokens,
         cached_tokens=usage.cached_tokens,
         cost_usd=usage.cost_usd,
+        estimate_usd=report.estimate_usd,
         seconds=round(usage.seconds, 3),
     )
 

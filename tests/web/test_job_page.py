@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 
 from bot.thread.render import checklist
-from bot.types import Command, Failure, Job, Report, State, Step, Target
+from bot.types import Command, Failure, Job, Reference, Report, State, Step, Target
 from bot.types.pages import Turn
 from bot.types.snapshot import FileStat, Patch
 from bot.web.pages.diff_view import MAX_FILE_CHARS, file_views
@@ -39,7 +39,7 @@ def test_every_state_has_a_page(state: State, steps: tuple[Step, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    "verb", ["solve", "apply", "retry", "cancel", "status", "help", "withdraw"]
+    "verb", ["solve", "apply", "retry", "cancel", "status", "help", "withdraw", "ask", "undo"]
 )
 def test_every_command_has_a_page(verb: str) -> None:
     job = replace(JOB, command=Command(verb))  # type: ignore[arg-type]
@@ -152,3 +152,33 @@ def test_no_more_pages_are_made_at_once_than_a_quarter_of_the_threads() -> None:
     site.conversations.count = lambda job_id: 1  # type: ignore[method-assign]
     assert site.signed_in(WRITER).get(f"/jobs/{JOB.id}").status_code == 200
     assert inner == [429]
+
+
+def test_an_answer_stands_under_its_question_with_links_to_the_lines() -> None:
+    asked = replace(
+        REPORT,
+        job=replace(JOB, command=Command("ask", "Where is <it>?")),
+        mode="ask",
+        patch=None,
+        summary="Here: `a b.py:3`.",
+        references=(Reference("a b.py:3", "a b.py", 3, 3),),
+        base_sha="c" * 40,
+    )
+    text = page(asked)
+    assert "<h1>Where is &lt;it&gt;?</h1>" in text
+    assert 'id="result">Answer</h2>' in text
+    assert f"/blob/{'c' * 40}/a%20b.py#L3" in text
+    assert "delivered as" not in text
+
+
+def test_a_refusal_links_to_the_open_pull_requests_that_it_names_and_nowhere_else() -> None:
+    ours = f"https://github.com/{JOB.target.repo}/pull/4"
+    refused = replace(
+        REPORT,
+        state="refused",
+        failure=Failure("Open already.", "Ask there."),
+        open_pulls=(ours, "https://evil.example/o/r/pull/4"),
+    )
+    text = page(refused)
+    assert f'<a href="{ours}">' in text
+    assert "evil.example" not in text

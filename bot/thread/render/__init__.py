@@ -39,7 +39,7 @@ from bot.thread.render.replies import (
     render_undone,
     waiting_reason,
 )
-from bot.thread.render.result import MAX_OPEN_LINES
+from bot.thread.render.result import MAX_OPEN_LINES, place_url
 
 __all__ = [
     "HINT",
@@ -54,6 +54,7 @@ __all__ = [
     "comment_url",
     "fits_comment",
     "job_marker",
+    "place_url",
     "render_asker_note",
     "render_comment",
     "render_comment_that_fits",

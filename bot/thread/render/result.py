@@ -37,7 +37,12 @@ def render_summary(report: Report) -> str:
 
 def render_answer(report: Report) -> str:
     """The answer to a question, with links to the places that it names."""
-    addresses = {each.words: _address(report, each) for each in report.references}
+    addresses = {}
+    if report.repository_url and report.base_sha:
+        addresses = {
+            each.words: place_url(each, report.repository_url, report.base_sha)
+            for each in report.references
+        }
 
     def link(code: re.Match[str]) -> str:
         address = addresses.get(code[1])
@@ -53,16 +58,15 @@ def render_answer(report: Report) -> str:
     return "\n\n".join(part for part in parts if part.strip())
 
 
-def _address(report: Report, place: Reference) -> str:
-    if not (report.repository_url and report.base_sha):
-        return ""
+def place_url(place: Reference, repository_url: str, sha: str) -> str:
+    """The address of a place's lines on GitHub."""
     lines = f"#L{place.start}" if place.start else ""
     if place.end and place.end != place.start:
         lines += f"-L{place.end}"
     # `plain`: the page of a Markdown file has no lines otherwise.
     plain = "?plain=1" if lines and place.path.lower().endswith((".md", ".markdown")) else ""
     path = quote(place.path.encode("utf-8", "surrogateescape"))
-    return f"{report.repository_url}/blob/{report.base_sha}/{path}{plain}{lines}"
+    return f"{repository_url}/blob/{sha}/{path}{plain}{lines}"
 
 
 def render_result(report: Report, *, with_diff: bool) -> list[str]:

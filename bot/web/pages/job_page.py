@@ -10,7 +10,13 @@ from datetime import datetime
 from flask import request
 
 from bot.thread.page_links import PARAMETER, page_path
-from bot.thread.render import comment_url, render_outsiders_note, split_summary, waiting_reason
+from bot.thread.render import (
+    comment_url,
+    place_url,
+    render_outsiders_note,
+    split_summary,
+    waiting_reason,
+)
 from bot.thread.requests import is_repeatable
 from bot.types import FINAL_STATES, WORK, Report
 from bot.types.characters import escape_unseen
@@ -29,6 +35,7 @@ MAX_ROWS = 500
 PURPOSES = {
     "choose": "Choose what to look at",
     "generate": "Write the change",
+    "answer": "Answer the question",
     "repair": "Mend what could not be used",
     "more": "Read on, with what the model asked to see",
     "reflect": "Review the change",
@@ -96,8 +103,15 @@ def job_values(
         "report": report,
         "job": job,
         "is_final": report.state in FINAL_STATES,
-        "heading": title or job.command.prompt.strip().partition("\n")[0] or _thread_title(report),
+        "heading": (title if patch else "")
+        or job.command.prompt.strip().partition("\n")[0]
+        or _thread_title(report),
         "summary": rest,
+        "places": [
+            (each.words, place_url(each, f"{server_url}/{job.target.repo}", report.base_sha or ""))
+            for each in report.references
+        ],
+        "open_pulls": [github_url(url, server_url) for url in report.open_pulls],
         "thread_title": _thread_title(report),
         "steps": step_views(report),
         "waits_for": waiting_reason(report),
