@@ -117,7 +117,7 @@ class OpenAIModel:
         if prompt.purpose == "choose":
             model = self._scout_model or model
         request = SentRequest(
-            server=_host_and_port(self._base_url),
+            host=urlsplit(self._base_url).hostname or "",
             model=model or self._model,
             api_key=self._api_key,
             prompt="\n".join(message.text for message in prompt.messages),
@@ -191,7 +191,7 @@ class OpenAIModel:
         except ErrorAnswer as answer:
             error = answer.error
         except (openai.OpenAIError, httpx2.HTTPError, OSError) as failure:
-            raise connection_error(failure, request) from None
+            raise connection_error(failure) from None
         if self._drop_refused_options(error, options):
             return await self._request(messages, request)
         raise error_for(error, request)
@@ -335,9 +335,3 @@ def _estimate_usage(prompt: str, reply: str) -> Usage:
 
 def _estimate_tokens(text: str) -> int:
     return math.ceil(len(encode_text(text)) / _BYTES_PER_TOKEN)
-
-
-def _host_and_port(base_url: str) -> str:
-    """The other parts of a URL may be secret."""
-    url = urlsplit(base_url)
-    return f"{url.hostname}:{url.port}" if url.port else str(url.hostname)

@@ -6,6 +6,7 @@ searched too. It is quoted only if it holds neither the key nor a part of the pr
 
 from __future__ import annotations
 
+import re
 import ssl
 import time
 from collections.abc import Mapping
@@ -88,10 +89,10 @@ class ErrorAnswer(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SentRequest:
-    """The request that an error answers, to name it and to keep it out of quotes. `server` is host
-    and port."""
+    """The request that an error answers, to name it and to keep it out of quotes. `host` is the
+    server's: an error may be shown in public, and does not say where the operator's model runs."""
 
-    server: str
+    host: str
     model: str
     api_key: str | None = field(repr=False)
     prompt: str = field(repr=False)
@@ -202,6 +203,10 @@ def _parse_wait_s(headers: Mapping[str, str]) -> float | None:
     return parse_retry_after(headers, time.time())
 
 
+_ADDRESS = re.compile(r"\b(?:[a-z]{2,10}://\S+|\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b)", re.IGNORECASE)
+"""Of servers, in what a server says: a proxy names those behind it."""
+
+
 def _one_line(text: str) -> str:
     """At most 4,000 characters, all of them printable, with single spaces."""
     printable = (char if char.isprintable() else " " for char in text[:_MAX_LINE_CHARS])
@@ -210,11 +215,11 @@ def _one_line(text: str) -> str:
 
 def error_for(error: ApiError, request: SentRequest) -> TinyGenError | RetryableError:
     """The exception to raise for an error of the server."""
-    model, server = request.model, request.server
+    model = request.model
     quote = quote_message(error.message, request)
     if error.mentions(_NO_CREDIT) or error.status == 402:
         return SetupError(
-            f"The account at {server} has no credit left for the model.",
+            "The account at the model's server has no credit left.",
             next_step="Add credit to that account, or set OPENAI_API_KEY and OPENAI_BASE_URL to"
             " another one.",
         )
@@ -230,70 +235,75 @@ def error_for(error: ApiError, request: SentRequest) -> TinyGenError | Retryable
         )
     if error.mentions(_FILTERED):
         return Unworkable(
-            f"The content filter at {server} refused this request.",
+            "The content filter of the model's server refused this request.",
             next_step="Put the request in other words, or ask the operator for another model.",
         )
     if error.status in _TEMPORARY or error.status >= 500:
-        message = f"The model's server {server} answered {error.status}{quote}."
+        message = f"The model's server answered {error.status}{quote}."
         return RetryableError(OutsideError(message, next_step=TRY_LATER, retry_in_s=error.wait_s))
     return _final_error(error, request, quote)
 
 
 def _final_error(error: ApiError, request: SentRequest, quote: str) -> TinyGenError:
     """The exception if no retry helps and little but the status tells the cause."""
-    server, model = request.server, request.model
+    model = request.model
     if error.status < 300:
         return SetupError(
-            f"The model's server {server} compressed its answer, though it was asked not to.",
+            "The model's server compressed its answer, though it was asked not to.",
             next_step="Turn compression off there, or in the proxy before it, or set"
             " OPENAI_BASE_URL to another server.",
         )
     if error.status < 400:
         return SetupError(
-            f"The model's server {server} answered {error.status}: it leads elsewhere, where the"
+            f"The model's server answered {error.status}: it leads elsewhere, where the"
             " key may not go.",
             next_step="Set OPENAI_BASE_URL to the address of the server itself.",
         )
     if error.status == 401 or error.mentions(_BAD_KEY):
         return SetupError(
-            f"{server} does not accept the API key.",
+            "The model's server does not accept the API key.",
             next_step="Set OPENAI_API_KEY to a valid key for it.",
         )
     if error.status == 403:
         return SetupError(
-            f"{server} does not let this key use the model {model}{quote}.",
+            f"The model's server does not let this key use the model {model}{quote}.",
             next_step="Check what the key may use, or set OPENAI_MODEL to a model that it may.",
         )
     if error.status == 404 or error.mentions(_NO_MODEL):
         return SetupError(
-            f"{server} knows no model {model} at that address{quote}.",
+            f"The model's server knows no model {model} at that address{quote}.",
             next_step="Check OPENAI_MODEL against the server's list of models, and"
             " OPENAI_BASE_URL (it mostly ends in /v1).",
         )
     return OutsideError(
-        f"The model's server {server} refused the request with {error.status}{quote}.",
+        f"The model's server refused the request with {error.status}{quote}.",
         next_step="The operator may have to check OPENAI_BASE_URL and OPENAI_MODEL.",
     )
 
 
-def connection_error(error: BaseException, request: SentRequest) -> TinyGenError | RetryableError:
+def connection_error(error: BaseException) -> TinyGenError | RetryableError:
     """The exception to raise for a connection that failed. Its first cause decides."""
     cause = error
     while cause.__cause__ or cause.__context__:
         cause = cause.__cause__ or cause.__context__ or cause
     if isinstance(cause, ssl.SSLCertVerificationError):
         return SetupError(
-            f"The certificate of the model's server {request.server} is not trusted here.",
+            "The certificate of the model's server is not trusted here.",
             next_step="Add the authority that signed it to the file that SSL_CERT_FILE names.",
         )
-    message = f"The model's server {request.server} did not answer ({type(cause).__name__})."
+    message = f"The model's server did not answer ({type(cause).__name__})."
     step = "Try again in a few minutes; if it stays so, check OPENAI_BASE_URL."
     return RetryableError(OutsideError(message, next_step=step))
 
 
 def quote_message(text: str, request: SentRequest) -> str:
-    """The text in brackets, shortened; "" if it holds the key or a part of the prompt."""
+    """The text in brackets, shortened and without addresses; "" if it holds the key or a part of the
+    prompt."""
     message = _one_line(text)[:_MAX_QUOTE_CHARS].rstrip(" .")
+    message = _ADDRESS.sub("…", message)
+    if request.host:
+        port = r"(?::\d+)?" if "." in request.host else r":\d+"  # `model` alone may be a word
+        message = re.sub(rf"\b{re.escape(request.host)}{port}", "…", message, flags=re.IGNORECASE)
     quoted = _normalize(message)
     if not quoted:
         return ""

@@ -234,7 +234,7 @@ def test_a_key_with_a_line_end_is_refused_before_it_is_sent() -> None:
 
 def test_a_server_that_is_not_there_is_named() -> None:
     pauses = Pauses()
-    with pytest.raises(OutsideError, match=r"127\.0\.0\.1:9 did not answer") as caught:
+    with pytest.raises(OutsideError, match=r"The model.s server did not answer") as caught:
         ask("http://user:hidden@127.0.0.1:9/v1", pauses=pauses)
     assert "hidden" not in str(caught.value)
     assert "OPENAI_BASE_URL" in str(caught.value)
@@ -275,3 +275,29 @@ def test_a_model_that_is_asked_once_is_not_asked_again() -> None:
     with pytest.raises(OutsideError, match="did not answer"):
         ask("http://127.0.0.1:9/v1", pauses=pauses, retries=0)
     assert pauses.seconds == []
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("No route to https://10.0.0.5:8000/v1/x, sorry", "No route to … sorry"),
+        ("Connect to 10.0.0.5:8000 failed", "Connect to … failed"),
+        ("LLM.internal.example is busy", "… is busy"),
+        ("llm.internal.example:8000 is busy", "… is busy"),
+    ],
+)
+def test_where_the_operators_model_runs_is_not_quoted(said: str, shown: str) -> None:
+    asked = SentRequest("llm.internal.example", "m", None, "Fix it.")
+    assert quote_message(said, asked) == f" ({shown})"
+
+
+def test_a_host_that_is_a_word_is_one() -> None:
+    asked = SentRequest("model", "m", None, "Fix it.")
+    assert quote_message("no such model at model:8000", asked) == " (no such model at …)"
+
+
+@pytest.mark.parametrize("status", [302, 400, 401, 402, 403, 404, 429, 500])
+def test_no_error_says_where_the_operators_model_runs(status: int) -> None:
+    call = Call(*[error_answer(status, "No.")] * 5)
+    assert call.error is not None
+    assert "127.0.0.1" not in str(call.error)
