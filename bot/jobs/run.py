@@ -39,7 +39,7 @@ from bot.jobs.spending import OPEN_PULL, check_estimate, estimate_usd, find_open
 from bot.jobs.task import read_task
 from bot.jobs.task.images import ImageLoader
 from bot.jobs.task.outsiders import REQUEST, merged
-from bot.jobs.thread_jobs import latest, lineage
+from bot.jobs.thread_jobs import asked_here, latest, lineage
 from bot.jobs.workflows import RunRequest
 from bot.thread.history import is_request, nothing_to_repeat
 from bot.thread.page_links import without_signatures
@@ -74,6 +74,9 @@ CONFLICTS = (
 )
 MAX_REPETITIONS = 10
 """Of repetitions of repetitions that a page's button leads back through."""
+MAX_ANSWERS = 3
+MAX_ANSWER_CHARS = 4_000
+"""Of earlier questions and answers that a further question is shown."""
 MAX_DIFF_CHARS = 40_000
 """How much the model is shown of the diff of an earlier change that the request continues."""
 
@@ -337,8 +340,9 @@ class _Run:
 
     def _answer(self, task: Task, view: RepositoryView, pending: Patch | None) -> None:
         """Ends the job with the answer to its question."""
+        answered = self._engine.step("answers before", self._answered, TEXTS)
         found = answer(
-            prepare_task(task, view, instructions=Instructions()),
+            prepare_task(replace(task, answered=answered), view, instructions=Instructions()),
             view,
             self._ask,
             limits=self._policy.limits,
@@ -347,6 +351,15 @@ class _Run:
         )
         self._reporter.note(*found.notes)
         self._reporter.finish(summary=found.text, references=found.references, shown=found.shown)
+
+    def _answered(self) -> tuple[str, ...]:
+        """The last questions of the thread, each with its answer, oldest first."""
+        reports = asked_here(self._context, self._job)
+        done = [each for each in reports if each.mode == "ask" and each.state == "done"]
+        return tuple(
+            f"{each.job.command.prompt}\n\n{each.summary[:MAX_ANSWER_CHARS]}"
+            for each in reversed(done[:MAX_ANSWERS])
+        )
 
     def _changes(self, pending: Patch | None) -> Changes:
         if pending is None:

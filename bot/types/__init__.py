@@ -312,6 +312,8 @@ class Task:
     """What failed in the repository's own checks; see FailedCheck.failures."""
     earlier: tuple[str, ...] = ()
     """The requests that this one continues, oldest first; "" stands for the thread's own text."""
+    answered: tuple[str, ...] = ()
+    """For a question: those before it in the thread with their answers, oldest first."""
     diff: str = ""
     """The change that they led to. The files that the model is shown include it."""
     instructions: str = ""

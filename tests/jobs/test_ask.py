@@ -87,6 +87,13 @@ def test_a_question_after_a_diff_is_about_the_files_with_it_and_apply_still_mean
     assert first.diff
 
 
+def test_a_further_question_knows_the_one_before_it(scene: Scene) -> None:
+    scene.model_says("In `greet`.", "In `farewell`.")
+    scene.tell("/tinygen ask Where is hello said?")
+    scene.tell("/tinygen ask And goodbye?")
+    assert "Where is hello said?\n\nIn `greet`.\n</material" in scene.asked[1]
+
+
 def test_who_may_have_a_diff_made_may_ask_and_nobody_else(scene: Scene) -> None:
     scene.repo.permissions["tom"] = "triage"
     assert scene.tell("/tinygen ask Why?", who="tom").state == "refused"

@@ -119,8 +119,8 @@ class TestAnIssueByAnOutsider:
         assert LOUD_HELLO.encode() in (
             scene.repo.git.file(scene.repo.head(pull), "greet.py") or b""
         )
-        for said in (pull.body or "", told_first(told.answer)):
-            assert said.startswith(NOTE + MALLORYS_ISSUE)
+        for said in (pull.body or "", told.answer):
+            assert told_first(said).startswith(NOTE + MALLORYS_ISSUE)
         assert "apply" not in told_first(told.answer)
 
     def test_is_no_outsiders_key(self, scene: Scene) -> None:
@@ -145,7 +145,7 @@ class TestAnIssueByAnOutsider:
         told = scene.tell("/tinygen", on=scene.open_issue(who="mallory"))
         (pull,) = scene.repo.pulls
         assert told_first(told.answer) == NOTE + MALLORYS_ISSUE
-        assert (pull.body or "").startswith(NOTE + MALLORYS_ISSUE)
+        assert told_first(pull.body or "").startswith(NOTE + MALLORYS_ISSUE)
 
     @pytest.mark.parametrize("words", ["/tinygen --diff", "/tinygen --pr"])
     def test_is_never_pushed_for_being_too_long(self, scene: Scene, words: str) -> None:

@@ -227,6 +227,7 @@ def test_a_retry_by_one_who_may_not_write_opens_nothing(set_scene: SetScene) -> 
     scene = settled(set_scene, "permissions: {diff: triage}\n")
     scene.repo.permissions["mona"] = "triage"
     scene.tell("/tinygen --pr Louder.")
+    scene.repo.pulls[0].state = "closed"  # an open one is gone on from
     scene.model_says(LOUDER, CONFIDENT)
     told = scene.tell("/tinygen retry", who="mona")
     assert (told.state, told.row["mode"]) == ("done", "diff")

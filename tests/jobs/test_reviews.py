@@ -55,7 +55,9 @@ class TestOnALine:
         head = scene.repo.head(pull)
         told = scene.remark("/tinygen Louder.", on=pull, line=HELLO_LINE)
         assert '```suggestion\n    return "HELLO, " + name + "!"\n```' in told.answer
-        assert "HELLO" in told.diff
+        assert "```diff" not in told.answer
+        assert "“Commit suggestion” takes it" in told.answer
+        assert "- `greet.py` 1–9: the lines commented on" in told.answer
         assert scene.repo.head(pull) == head
 
     def test_a_change_beyond_the_lines_is_a_commit_on_the_branch(self, scene: Scene) -> None:
@@ -106,7 +108,8 @@ class TestOnALine:
         scene.remark("/tinygen Louder.", on=pull, line=HELLO_LINE)
         scene.model_says(LOUDER_BYE, CONFIDENT)
         told = scene.remark("/tinygen Louder.", on=pull, line=BYE_LINE)
-        assert "HELLO" not in told.diff
+        assert "```suggestion" in told.answer
+        assert "HELLO" not in told.answer
 
     def test_a_branch_that_moves_meanwhile_is_followed_never_forced(self, scene: Scene) -> None:
         pull = pull_of_greet(scene)
@@ -270,5 +273,6 @@ class TestWhatWasSaid:
 
     def test_an_issue_costs_no_question_about_reviews(self, scene: Scene) -> None:
         assert scene.tell("/tinygen Louder.").state == "done"
-        assert not scene.github.requests.of("POST", "/graphql")
+        queries = [each.body for each in scene.github.requests.of("POST", "/graphql")]
+        assert not any(b"reviewThreads" in query for query in queries)
         assert not scene.github.requests.of("GET", ".*/pulls/.*")

@@ -156,6 +156,9 @@ def call_routes_of_git(as_bot: CheckedClient) -> None:
     as_bot("POST", f"{git}/refs", ref, status=422)
     as_bot("PATCH", f"{git}/refs/heads/tinygen/issue-1", {"sha": commit})
     as_bot("GET", "/repos/octocat/hello/compare/main...tinygen/issue-1")
+    as_bot("POST", f"{git}/refs", {**ref, "ref": "refs/heads/gone"}, status=201)
+    as_bot("DELETE", f"{git}/refs/heads/gone", status=204)
+    as_bot("DELETE", f"{git}/refs/heads/gone", status=422)
 
 
 def call_routes_of_checks(repo: Repository, as_bot: CheckedClient) -> None:
@@ -203,6 +206,7 @@ def call_routes_of_pulls(repo: Repository, as_bot: CheckedClient) -> None:
     as_bot(
         "POST", f"{pulls}/{number}/comments/{comment.id}/replies", {"body": "Because."}, status=201
     )
+    as_bot("PATCH", f"{pulls}/{number}", {"body": "Closes #2", "state": "closed"})
 
 
 def test_every_webhook_has_the_form_of_githubs_schema(

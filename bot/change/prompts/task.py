@@ -96,6 +96,7 @@ def words_of_thread(tag: str, task: Task) -> Iterator[str]:
     yield from thread(tag, task)
     yield material(tag, "the lines that the thread links to", "\n\n".join(task.linked))
     yield earlier(tag, task)
+    yield from (material(tag, "asked and answered before", each) for each in task.answered)
     yield from (_hunk(tag, comment) for comment in task.remarks)
     yield failures(tag, task)
 
