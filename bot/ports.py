@@ -43,6 +43,7 @@ from bot.types.pages import (
     JobFilter,
     JobList,
     Person,
+    SetupRecord,
     SignInStart,
     Spending,
     Turn,
@@ -371,6 +372,15 @@ class LastSeen(Protocol):
         """The doctor's last check; None if there was none."""
 
     def save_check(self, check: Check) -> None: ...
+
+
+class SetupRecords(Protocol):
+    """The set-up in a browser that came last."""
+
+    def setup(self) -> SetupRecord | None:
+        """None if there was none."""
+
+    def save_setup(self, record: SetupRecord) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

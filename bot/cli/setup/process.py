@@ -1,0 +1,105 @@
+"""The process that serves the set-up: gunicorn with one process of several threads, since what was given
+so far lives in its memory, until the App is written."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import secrets
+import signal
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing, suppress
+from typing import Any
+
+from bot.app import build_database
+from bot.cli.http_server import Server
+from bot.cli.setup.env_file import ENV_FILE, MUST_BE_ABSENT, check_env_file
+from bot.cli.setup.manifest import read_manifest
+from bot.cli.setup.tools import LocalTools
+from bot.config import Config
+from bot.errors import OutsideError, TinyGenError
+from bot.types.pages import SetupRecord
+from bot.web.setup import create_setup_app
+from bot.web.setup.flow import Finished, Flow
+from bot.web.setup.guard import PATH, SESSION_S, TOKEN_PARAMETER, Guard
+from bot.web.setup.tools import Address
+
+END_WAIT_S = 2.0
+"""For the browser to load the page that says that TinyGen restarts, with its style and script."""
+
+
+class SetupProcess:
+    """`is_restarted`: the process is started again with the new settings and shows the browser the last
+    steps; otherwise it ends when the App is written, or when GitHub does not give it out."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        is_restarted: bool,
+        address: Address | None = None,
+        organization: str = "",
+    ) -> None:
+        self._config = config.model_copy(update={"web_processes": 1})
+        self._is_restarted = is_restarted
+        # gunicorn forks: what its child has to say passes through the operating system.
+        forking = multiprocessing.get_context("fork")
+        self._used, self._endings = forking.Event(), forking.SimpleQueue()
+        self._token = secrets.token_urlsafe(32)
+        check_env_file(ENV_FILE, MUST_BE_ABSENT)
+        tools = LocalTools(config, read_manifest(), os.environ, ENV_FILE)
+        self._flow = Flow(config, tools, self._end, address=address, organization=organization)
+        self._guard = Guard(config, self._token, self._used)
+
+    def run(self, announce: Callable[[str], None], wait_s: float | None = None) -> Finished | None:
+        """What was set up; None if a signal, or the end of `wait_s`, stopped it before. `announce`
+        gets the link once it answers. OutsideError if GitHub does not give the App out."""
+        app = create_setup_app(self._flow, self._guard, ends_at_github=not self._is_restarted)
+
+        def when_ready(arbiter: Any) -> None:
+            port = arbiter.LISTENERS[0].sock.getsockname()[1]
+            own = self._config.model_copy(update={"port": port})
+            url = own.public_url if self._is_restarted and own.public_url else own.local_url()
+            announce(f"{url}{PATH}?{TOKEN_PARAMETER}={self._token}")
+            if wait_s is not None:
+                _stop_later(os.getpid(), wait_s)
+
+        with suppress(SystemExit):
+            Server(self._config, app, when_ready).run()
+        if self._endings.empty():
+            return None
+        ending: tuple[Finished | None, str, str] = self._endings.get()
+        if ending[0] is None:
+            raise OutsideError(ending[1], next_step=ending[2])
+        return ending[0]
+
+    def _end(self, ending: Finished | TinyGenError) -> None:
+        """Called in gunicorn's child, in the request that ends the set-up."""
+        if isinstance(ending, TinyGenError):
+            if self._is_restarted:
+                return  # the page says so, and the person tries again
+            self._endings.put((None, ending.message, ending.next_step))
+        else:
+            if self._is_restarted:
+                self._keep_session(ending.install_url)
+            self._endings.put((ending, "", ""))
+        # Requests that are under way are answered first.
+        _stop_later(os.getppid(), END_WAIT_S if self._is_restarted else 0.0)
+
+    def _keep_session(self, install_url: str) -> None:
+        """So that this browser is shown the last steps after the restart."""
+        expires_at_s = int(time.time()) + SESSION_S
+        record = SetupRecord(
+            self._guard.session_digest, self._guard.host, install_url, expires_at_s
+        )
+        # Without a database the next start says what is wrong with it; the App is written.
+        with suppress(TinyGenError), closing(build_database(self._config)) as database:
+            database.shared.save_setup(record)
+
+
+def _stop_later(pid: int, wait_s: float) -> None:
+    timer = threading.Timer(wait_s, os.kill, (pid, signal.SIGTERM))
+    timer.daemon = True
+    timer.start()
