@@ -8,7 +8,16 @@ from typing import get_args
 from bot.errors import DatabaseFailed, OutsideError
 from bot.ports import ChooseWaiting, UnsentReport
 from bot.types import FINAL_STATES, Failure, Job, Removal, Report, State, WaitingJob
-from bot.types.pages import AppStatus, Check, GroupBy, JobFilter, JobList, SetupRecord, Spending, Turn
+from bot.types.pages import (
+    AppStatus,
+    Check,
+    GroupBy,
+    JobFilter,
+    JobList,
+    SetupRecord,
+    Spending,
+    Turn,
+)
 from bot.types.quota import By
 from bot.web.jobs import Stores
 

@@ -53,7 +53,7 @@ def setup(config: Config, options: argparse.Namespace) -> int:
             raise KeyboardInterrupt
         message = f"Nobody registered the App within {WAIT_S / 60:.0f} minutes."
         raise TimedOut(message, next_step="Run `python -m bot setup` again.")
-    print_line(f"Wrote {', '.join(finished.written.added)} to {ENV_FILE}.")
+    print_line(f"Wrote {', '.join(finished.added)} to {ENV_FILE}.")
     print_line(f"Now install the App on your repositories: {finished.install_url}")
     print_line("Then look whether all is well: python -m bot doctor")
     return 0

@@ -66,8 +66,12 @@ class SetupProcess:
             if wait_s is not None:
                 _stop_later(os.getpid(), wait_s)
 
-        with suppress(SystemExit):
+        own_pid = os.getpid()
+        try:
             Server(self._config, app, when_ready).run()
+        except SystemExit:
+            if os.getpid() != own_pid:  # gunicorn ends its child by the same exception
+                raise
         if self._endings.empty():
             return None
         ending: tuple[Finished | None, str, str] = self._endings.get()

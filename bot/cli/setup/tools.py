@@ -16,7 +16,7 @@ from bot.cli.setup.manifest import Manifest, fetch_new_app
 from bot.config import Config, load_config
 from bot.errors import SetupError, TinyGenError
 from bot.web.setup.inputs import app_settings, owner_settings
-from bot.web.setup.tools import Address, AppKeys, ModelChoice, Outcome, Owner, Written
+from bot.web.setup.tools import Address, AppKeys, ModelChoice, Outcome, Owner
 
 _EXPECTED = frozenset({"installations"})
 """What a new App is expected to lack: it is installed in the next step."""
@@ -106,12 +106,12 @@ class LocalTools:
         in_environment = {name for name, value in self._environment.items() if value}
         return frozenset(known & (in_environment | set_names(self._env_file)))
 
-    def write(self, settings: Mapping[str, str]) -> Written:
+    def write(self, settings: Mapping[str, str]) -> tuple[str, ...]:
         check_env_file(self._env_file, MUST_BE_ABSENT)
         present = self.set_names()
         added = {name: value for name, value in settings.items() if name not in present}
         add_settings(self._env_file, added)
-        return Written(tuple(added), tuple(sorted(present.intersection(settings))))
+        return tuple(added)
 
 
 def _config_of(owner: Owner, app: AppKeys) -> Config:

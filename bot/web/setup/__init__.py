@@ -163,9 +163,8 @@ class _Pages:
                     "setup_after.html",
                     status,
                     install_url=flow.finished.install_url,
-                    written=flow.finished.written,
+                    finished=flow.finished,
                     notes=flow.app_notes,
-                    is_restarting=True,
                 )
             )
         own_url = guard.own_url()

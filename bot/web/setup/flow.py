@@ -30,7 +30,6 @@ from bot.web.setup.tools import (
     Outcome,
     Owner,
     SetupTools,
-    Written,
 )
 
 API_KEYS = "TINYGEN_API_KEYS"
@@ -42,10 +41,11 @@ _WRITTEN = frozenset({*APP_SETTINGS, *_MODEL, _SERVER_URL, _API_URL, API_KEYS})
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The App that was set up, and the names that were written for it."""
+    """The App that was set up, the names that were written for it, and those that were set already."""
 
     install_url: str
-    written: Written
+    added: tuple[str, ...]
+    kept: tuple[str, ...]
 
 
 class Flow:
@@ -163,8 +163,8 @@ class Flow:
         given = {name: value for name, value in wanted.items() if value}
         with self._lock:
             self._check_open()
-            written = self._tools.write(given)
-            self.finished = Finished(app.install_url, written)
+            kept = tuple(sorted(self.kept_names()))
+            self.finished = Finished(app.install_url, self._tools.write(given), kept)
         self._ended(self.finished)
 
     def _check_open(self) -> None:

@@ -71,14 +71,6 @@ class AppKeys:
         return f"{self.page_url}/installations/new"
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    """The names that were added to `.env`, and those that were set already and stay as they are."""
-
-    added: tuple[str, ...]
-    kept: tuple[str, ...]
-
-
 class SetupTools(Protocol):
     def check_address(self, address: str, probe: str, answer: str) -> Outcome:
         """Whether `GET <address>/healthz?probe=<probe>` is answered with `answer`."""
@@ -99,6 +91,6 @@ class SetupTools(Protocol):
     def set_names(self) -> frozenset[str]:
         """The settings that have a value now, in the environment or in `.env`."""
 
-    def write(self, settings: Mapping[str, str]) -> Written:
-        """Adds those of the settings that have no value yet to `.env`. SetupError if it cannot be
-        written, or has an App by now; nothing is written then."""
+    def write(self, settings: Mapping[str, str]) -> tuple[str, ...]:
+        """Adds those of the settings that have no value yet to `.env`, and returns their names.
+        SetupError if it cannot be written, or has an App by now; nothing is written then."""
