@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -25,7 +26,8 @@ from tests import ROOT
 from tests.cli.setup_site import confirm, manifest_form
 from tests.doubles.github import GitHubDouble
 from tests.doubles.model import ModelDouble
-from tests.doubles.server import Response, Server
+from tests.doubles.server import Response, Server, free_port
+from tests.polling import poll
 
 URL = "https://localhost:9"
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIE+/a=\nb\n-----END RSA PRIVATE KEY-----\n"
@@ -266,3 +268,53 @@ def test_a_place_that_cannot_be_written_is_told_before_anything_is_registered(
         check_env_file(tmp_path / "absent" / ".env", NAMES)
     with pytest.raises(SetupError, match="cannot be written"):
         add_settings(tmp_path / "absent" / ".env", {"A": "1"})
+
+
+@pytest.mark.timeout(120)
+def test_serve_without_an_app_is_set_up_in_the_browser_and_goes_on_by_itself(
+    tmp_path: Path, github: GitHubDouble, browser: httpx.Client
+) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    with ModelDouble([]) as model:
+        shell = Shell(tmp_path, github, model)
+        shell.environment |= {"TINYGEN_PORT": str(port), "TINYGEN_START_CHECK": "false"}
+        process = shell.start("serve")
+        try:
+            assert process.stdout is not None
+            link = process.stdout.readline().split()[-1]
+            assert link.startswith(f"{url}/setup?token=")
+            assert browser.get(f"{url}/readyz").status_code == 503
+            assert browser.get(link).status_code == 303
+            form_token = re.search(
+                r'name="form_token" value="(\w+)"', browser.get(f"{url}/setup").text
+            )
+            given = {"url": url, "form_token": form_token[1] if form_token else ""}
+            assert browser.post(f"{url}/setup/address", data=given).status_code == 303
+            page = browser.get(f"{url}/setup").text
+            assert f"{url} leads to this TinyGen" in page
+            browser.get(confirm(page))
+            assert "restarts" in browser.get(f"{url}/setup").text
+
+            assert poll(lambda: answers(browser, f"{url}/readyz"), within_s=60)
+            (app,) = github.world.apps.values()
+            github.install(app, "octocat")
+            assert "none yet" in browser.get(f"{url}/setup").text
+            assert httpx.get(f"{url}/setup", trust_env=False).status_code == 404
+            delivery = github.deliver("installation", {"action": "created"})
+            github.settle()
+            assert delivery.status_code == 200
+            assert "received" in browser.get(f"{url}/setup").text
+        finally:
+            process.terminate()
+            _said, complained = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "level='error'" not in complained
+    assert link.partition("=")[2] not in complained
+
+
+def answers(browser: httpx.Client, url: str) -> bool:
+    try:
+        return browser.get(url).status_code == 200
+    except httpx.HTTPError:
+        return False

@@ -12,6 +12,7 @@ import pytest
 
 from bot.config import load_config
 from bot.web.setup.flow import Finished
+from bot.web.setup.guard import COOKIE
 from bot.web.setup.inputs import APP_SETTINGS
 from tests.cli.setup_site import LOCAL, TOKEN, SetupSite, confirm, manifest_form
 from tests.doubles.github import GitHubDouble
@@ -205,9 +206,10 @@ def test_a_session_belongs_to_the_host_by_which_the_token_came(make: MakeSite) -
     assert "Secure" in cookie.split("; ")
     page = site.get("/setup", tunnel, **{"X-Forwarded-Proto": "https"})
     assert f'value="{tunnel}"' in page.text  # offered as the address
-    session = cookie.partition(";")[0]
-    assert site.get("/setup", LOCAL, Cookie=session).status_code == 421
-    assert site.post("owner", {}, LOCAL, {"Cookie": session}).status_code == 421
+    session = cookie.partition(";")[0].partition("=")[2]
+    site.client.set_cookie(COOKIE, session, domain="127.0.0.1", path="/setup")
+    assert site.get("/setup", LOCAL).status_code == 421
+    assert site.post("owner", {}, LOCAL).status_code == 421
 
 
 @pytest.mark.parametrize(
