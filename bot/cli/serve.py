@@ -85,7 +85,7 @@ def _serve_setup(config: Config, options: argparse.Namespace) -> int:
     def announce(link: str) -> None:
         print_line(f"TinyGen waits for its set-up. Open this link, which works once: {link}")
 
-    if SetupProcess(config, is_restarted=True).run(announce) is None:
+    if SetupProcess(config, is_serving=True).run(announce) is None:
         return 0
     if not options.child:
         _restart()

@@ -10,10 +10,11 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import httpx
+from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
 from bot.cli.setup.manifest import read_manifest
@@ -53,7 +54,14 @@ class SetupSite:
         self.endings: list[Finished | TinyGenError] = []
         tools = LocalTools(config, read_manifest(), settings, self.env_file)
         self.flow = Flow(config, tools, self.endings.append)
-        self.guard = Guard(config, TOKEN, threading.Event())
+        self.used = threading.Event()
+        self.guard = Guard(config, TOKEN, self.used)
+        self.app = create_setup_app(self.flow, self.guard)
+        self.client = self.app.test_client()
+
+    def start_again(self) -> None:
+        """As gunicorn starts its process again, from the same parent."""
+        self.guard = Guard(load_config({}, None), TOKEN, self.used)
         self.app = create_setup_app(self.flow, self.guard)
         self.client = self.app.test_client()
 
@@ -93,3 +101,14 @@ class SetupSite:
 
         with Server(answer) as server:
             yield server.url
+
+    @contextmanager
+    def served(self) -> Iterator[tuple[Self, str]]:
+        """On a port of loopback, for a real browser."""
+        server = make_server("127.0.0.1", 0, self.app, threaded=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield self, f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            server.server_close()

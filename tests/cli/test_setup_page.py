@@ -13,7 +13,7 @@ import pytest
 from bot.config import load_config
 from bot.web.setup.flow import Finished
 from bot.web.setup.guard import COOKIE
-from bot.web.setup.inputs import APP_SETTINGS
+from bot.web.setup.inputs import APP_SETTINGS, api_url_of
 from tests.cli.setup_site import LOCAL, TOKEN, SetupSite, confirm, manifest_form
 from tests.doubles.github import GitHubDouble
 from tests.doubles.model import ModelDouble
@@ -54,6 +54,7 @@ def test_the_steps_end_with_settings_for_all_that_was_given(
         site.post("owner", {"server_url": f"{github.url}/", "api_url": ""})
     page = site.get()
     assert f"form-action 'self' {github.url};" in page.headers["Content-Security-Policy"]
+    assert "<script" not in page.text
     assert site.written() == ""
     back = site.come_back(confirm(page.text))
     assert (back.status_code, back.headers["Location"]) == (303, "/setup")
@@ -76,7 +77,7 @@ def test_the_steps_end_with_settings_for_all_that_was_given(
     assert isinstance(ending, Finished)
     assert ending.install_url == f"{github.url}/apps/tinygen/installations/new"
     last = site.get().text
-    assert ending.install_url in last
+    assert "TinyGen restarts" in last
     assert not [secret for secret in config.secrets() if secret in last]
 
 
@@ -128,6 +129,18 @@ def test_what_cannot_be_an_app_is_told_and_not_written(
     assert answer.status_code == 400
     assert words in answer.text
     assert site.written() == ""
+
+
+@pytest.mark.parametrize(
+    ("server", "api"),
+    [
+        ("https://github.com", "https://api.github.com"),
+        ("https://acme.ghe.com", "https://api.acme.ghe.com"),
+        ("https://github.acme.test:8443", "https://github.acme.test:8443/api/v3"),
+    ],
+)
+def test_each_github_server_has_its_api_where_github_says(server: str, api: str) -> None:
+    assert api_url_of(server) == api
 
 
 def test_an_answer_of_github_counts_once(make: MakeSite, github: GitHubDouble) -> None:
@@ -196,6 +209,8 @@ def test_the_token_works_once_in_one_browser(make: MakeSite) -> None:
     assert replayed.status_code == 403
     assert "used already" in replayed.text
     assert site.get().status_code == 403
+    site.start_again()
+    assert site.get(f"/setup?token={TOKEN}").status_code == 403
 
 
 def test_a_session_belongs_to_the_host_by_which_the_token_came(make: MakeSite) -> None:

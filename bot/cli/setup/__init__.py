@@ -40,12 +40,7 @@ def setup(config: Config, options: argparse.Namespace) -> int:
         organization = "" if given is None else parse_organization(given)
     except BadRequest as error:
         raise SetupError(error.message, next_step=error.next_step) from None
-    process = SetupProcess(
-        config.model_copy(update={"host": "127.0.0.1", "port": 0}),
-        is_restarted=False,
-        address=address,
-        organization=organization,
-    )
+    process = SetupProcess(config, is_serving=False, address=address, organization=organization)
     started_s = time.monotonic()
     finished = process.run(_announce, WAIT_S)
     if finished is None:

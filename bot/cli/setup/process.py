@@ -13,6 +13,8 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from typing import Any
 
+import structlog
+
 from bot.app import build_database
 from bot.cli.http_server import Server
 from bot.cli.setup.env_file import ENV_FILE, MUST_BE_ABSENT, check_env_file
@@ -26,42 +28,52 @@ from bot.web.setup.flow import Finished, Flow
 from bot.web.setup.guard import PATH, SESSION_S, TOKEN_PARAMETER, Guard
 from bot.web.setup.tools import Address
 
+_log = structlog.get_logger()
 END_WAIT_S = 2.0
 """For the browser to load the page that says that TinyGen restarts, with its style and script."""
 
 
 class SetupProcess:
-    """`is_restarted`: the process is started again with the new settings and shows the browser the last
-    steps; otherwise it ends when the App is written, or when GitHub does not give it out."""
+    """`is_serving`: it listens where TinyGen will; the process is started again with the new settings
+    and shows the browser the last steps. Otherwise it listens on any port of loopback, and ends when the
+    App is written, or when GitHub does not give it out."""
 
     def __init__(
         self,
         config: Config,
         *,
-        is_restarted: bool,
+        is_serving: bool,
         address: Address | None = None,
         organization: str = "",
     ) -> None:
-        self._config = config.model_copy(update={"web_processes": 1})
-        self._is_restarted = is_restarted
+        where = {} if is_serving else {"host": "127.0.0.1", "port": 0}
+        self._config = config.model_copy(update={"web_processes": 1, **where})
+        self._is_serving = is_serving
         # gunicorn forks: what its child has to say passes through the operating system.
         forking = multiprocessing.get_context("fork")
         self._used, self._endings = forking.Event(), forking.SimpleQueue()
         self._token = secrets.token_urlsafe(32)
         check_env_file(ENV_FILE, MUST_BE_ABSENT)
         tools = LocalTools(config, read_manifest(), os.environ, ENV_FILE)
-        self._flow = Flow(config, tools, self._end, address=address, organization=organization)
-        self._guard = Guard(config, self._token, self._used)
+        self._flow = Flow(
+            config,
+            tools,
+            self._end,
+            is_serving=is_serving,
+            address=address,
+            organization=organization,
+        )
+        self._guard = Guard(self._config, self._token, self._used)
 
     def run(self, announce: Callable[[str], None], wait_s: float | None = None) -> Finished | None:
         """What was set up; None if a signal, or the end of `wait_s`, stopped it before. `announce`
         gets the link once it answers. OutsideError if GitHub does not give the App out."""
-        app = create_setup_app(self._flow, self._guard, ends_at_github=not self._is_restarted)
+        app = create_setup_app(self._flow, self._guard)
 
         def when_ready(arbiter: Any) -> None:
             port = arbiter.LISTENERS[0].sock.getsockname()[1]
             own = self._config.model_copy(update={"port": port})
-            url = own.public_url if self._is_restarted and own.public_url else own.local_url()
+            url = own.public_url if self._is_serving and own.public_url else own.local_url()
             announce(f"{url}{PATH}?{TOKEN_PARAMETER}={self._token}")
             if wait_s is not None:
                 _stop_later(os.getpid(), wait_s)
@@ -82,15 +94,16 @@ class SetupProcess:
     def _end(self, ending: Finished | TinyGenError) -> None:
         """Called in gunicorn's child, in the request that ends the set-up."""
         if isinstance(ending, TinyGenError):
-            if self._is_restarted:
+            if self._is_serving:
                 return  # the page says so, and the person tries again
             self._endings.put((None, ending.message, ending.next_step))
         else:
-            if self._is_restarted:
+            if self._is_serving:
                 self._keep_session(ending.install_url)
+            _log.info("the settings are written", names=", ".join(ending.added))
             self._endings.put((ending, "", ""))
         # Requests that are under way are answered first.
-        _stop_later(os.getppid(), END_WAIT_S if self._is_restarted else 0.0)
+        _stop_later(os.getppid(), END_WAIT_S if self._is_serving else 0.0)
 
     def _keep_session(self, install_url: str) -> None:
         """So that this browser is shown the last steps after the restart."""

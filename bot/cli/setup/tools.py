@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from bot.cli.setup.env_file import MUST_BE_ABSENT, add_settings, check_env_file,
 from bot.cli.setup.manifest import Manifest, fetch_new_app
 from bot.config import Config, load_config
 from bot.errors import SetupError, TinyGenError
+from bot.logs import make_redactor
 from bot.web.setup.inputs import app_settings, owner_settings
 from bot.web.setup.tools import Address, AppKeys, ModelChoice, Outcome, Owner
 
@@ -55,23 +57,22 @@ class LocalTools:
         return Outcome(False, f"What answers at {address} is not this TinyGen ({status}).", step)
 
     def try_model(self, choice: ModelChoice) -> Outcome:
-        config, given = self._config, {"OPENAI_BASE_URL": choice.base_url}
-        given |= {"OPENAI_MODEL": choice.name, "OPENAI_API_KEY": choice.key}
-        kept = {
-            "OPENAI_BASE_URL": config.openai_base_url,
-            "OPENAI_MODEL": config.openai_model,
-            "OPENAI_API_KEY": config.openai_api_key.get_secret_value()
-            if config.openai_api_key
-            else "",
+        config, names = self._config, self.set_names()
+        known_key = config.openai_api_key.get_secret_value() if config.openai_api_key else ""
+        of_each = {
+            "OPENAI_API_KEY": (known_key, choice.key),
+            "OPENAI_BASE_URL": (config.openai_base_url, choice.base_url),
+            "OPENAI_MODEL": (config.openai_model, choice.name),
         }
-        names = self.set_names()
-        chosen = {name: kept[name] if name in names else value for name, value in given.items()}
+        chosen = {name: known if name in names else new for name, (known, new) in of_each.items()}
+        redact = make_redactor(key for key in (known_key, choice.key) if key)
         try:
             tried = load_config(chosen, env_file=None)
             finding = next(check_model(Checkup(tried, Services())))
         except TinyGenError as error:
-            return Outcome(False, error.message, error.next_step.replace("in .env", "here"))
-        return Outcome(bool(finding.good), finding.message, finding.next_step)
+            step = error.next_step.replace("in .env", "here")
+            return Outcome(False, redact(error.message), redact(step))
+        return Outcome(bool(finding.good), redact(finding.message), redact(finding.next_step))
 
     def render_manifest(self, address: Address, redirect_url: str) -> dict[str, Any]:
         return self._manifest.to_post(address, redirect_url)
@@ -91,15 +92,7 @@ class LocalTools:
             for each in faults
             if each.subject not in _EXPECTED
         )
-        found = AppKeys(
-            app.id,
-            page_url,
-            app.private_key,
-            app.webhook_secret,
-            app.client_id,
-            app.client_secret,
-        )
-        return found, tuple(notes)
+        return replace(app, page_url=page_url), tuple(notes)
 
     def set_names(self) -> frozenset[str]:
         known = {str(field.alias) for field in Config.model_fields.values()}

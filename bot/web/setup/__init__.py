@@ -42,9 +42,8 @@ Form = Mapping[str, str]
 _SECRETS = ("api_key", "private_key", "webhook_secret", "client_secret")
 
 
-def create_setup_app(flow: Flow, guard: Guard, *, ends_at_github: bool = False) -> Flask:
-    """The WSGI application. `ends_at_github`: once the App is there, the browser goes on to install
-    it, since nothing answers here any more."""
+def create_setup_app(flow: Flow, guard: Guard) -> Flask:
+    """The WSGI application."""
     app = Flask(
         "bot",
         template_folder="web/pages/templates",
@@ -71,7 +70,7 @@ def create_setup_app(flow: Flow, guard: Guard, *, ends_at_github: bool = False) 
         answer = {"setup": flow.answer_probe(probe)} if 0 < len(probe) <= _MAX_PROBE_CHARS else {}
         return {"status": "ok", **answer}
 
-    pages = _Pages(flow, guard, ends_at_github=ends_at_github)
+    pages = _Pages(flow, guard)
     app.get(PATH)(pages.setup)
     app.get(CREATED)(pages.created)
     app.post(f"{PATH}/address")(pages.take_address)
@@ -90,9 +89,8 @@ def _refuse_the_rest() -> None:
 
 
 class _Pages:
-    def __init__(self, flow: Flow, guard: Guard, *, ends_at_github: bool) -> None:
+    def __init__(self, flow: Flow, guard: Guard) -> None:
         self._flow, self._guard = flow, guard
-        self._ends_at_github = ends_at_github
 
     def setup(self) -> Response:
         token = request.args.get(TOKEN_PARAMETER)
@@ -110,9 +108,7 @@ class _Pages:
             raise
         except TinyGenError as error:
             return self._show(problems.problem_of(error).status)
-        if self._ends_at_github and self._flow.finished:
-            return see_other(self._flow.finished.install_url)
-        return see_other(PATH)
+        return self._go_on()
 
     def take_address(self) -> Response:
         def act(form: Form) -> None:
@@ -151,7 +147,12 @@ class _Pages:
         except TinyGenError as error:
             status = problems.problem_of(error).status
             return self._show(status, {step: Outcome(False, error.message, error.next_step)})
-        return see_other(f"{PATH}#{step}")
+        return self._go_on(f"#{step}")
+
+    def _go_on(self, step: str = "") -> Response:
+        if self._flow.finished and not self._flow.is_serving:  # nothing answers here any more
+            return see_other(self._flow.finished.install_url)
+        return see_other(f"{PATH}{step}")
 
     def _show(self, status: int = 200, errors: Mapping[str, Outcome] | None = None) -> Response:
         """The page with all steps. `errors`: what is wrong with a form that was just sent, by its
@@ -180,8 +181,8 @@ class _Pages:
             if flow.owner.api_url == api_url_of(flow.owner.server_url)
             else flow.owner.api_url,
             form_token=guard.form_token,
-            port=guard.port,
-            suggested_url="" if is_local else own_url,
+            port=flow.port,
+            suggested_url=flow.public_url or ("" if is_local else own_url),
             github=flow.render_form(f"{own_url}{CREATED}") if flow.address else None,
         )
         server = urlsplit(flow.owner.server_url)

@@ -15,7 +15,6 @@ from typing import Any
 
 from bot.config import Config
 from bot.errors import BadRequest, Conflict, TinyGenError
-from bot.logs import make_redactor
 from bot.web.setup.inputs import (
     APP_SETTINGS,
     app_settings,
@@ -50,7 +49,7 @@ class Finished:
 
 class Flow:
     """Safe for use by several threads. `ended` is called once the App is written, or failed to be
-    registered."""
+    registered. `is_serving`: this process answers where TinyGen will, and restarts in the end."""
 
     def __init__(
         self,
@@ -58,9 +57,12 @@ class Flow:
         tools: SetupTools,
         ended: Callable[[Finished | TinyGenError], None],
         *,
+        is_serving: bool = True,
         address: Address | None = None,
         organization: str = "",
     ) -> None:
+        self.is_serving = is_serving
+        self.port, self.public_url = config.port, config.public_url
         self._tools, self._ended = tools, ended
         self._is_api_open = not config.api_keys
         self._lock = threading.Lock()
@@ -92,26 +94,20 @@ class Flow:
         return hmac.new(self._probe_key, probe.encode(), "sha256").hexdigest()
 
     def give_address(self, address: Address) -> None:
-        """Takes the address, and checks whether this process answers there; a relay's is not asked
-        for, since it answers by itself."""
-        probe = secrets.token_hex(16)
-        self.address = address
-        self.address_outcome = (
-            None
-            if address.relay
-            else self._tools.check_address(address.url, probe, self.answer_probe(probe))
-        )
+        """Takes the address, and checks whether this process answers there, unless it cannot, or a
+        relay answers by itself."""
+        self.address, self.address_outcome = address, None
+        if self.is_serving and not address.relay:
+            probe = secrets.token_hex(16)
+            answer = self.answer_probe(probe)
+            self.address_outcome = self._tools.check_address(address.url, probe, answer)
 
     def give_model(self, choice: ModelChoice) -> None:
         """Takes the model if it answers."""
         self._check_open()
-        outcome = self._tools.try_model(choice)
-        redact = make_redactor([choice.key])
-        self.model_outcome = Outcome(
-            outcome.is_good, redact(outcome.message), redact(outcome.next_step)
-        )
-        self.has_model = outcome.is_good
-        key = choice.key if outcome.is_good else ""
+        self.model_outcome = self._tools.try_model(choice)
+        self.has_model = self.model_outcome.is_good
+        key = choice.key if self.has_model else ""
         self.model = ModelChoice(choice.base_url, choice.name, key)
 
     def give_owner(self, owner: Owner) -> None:

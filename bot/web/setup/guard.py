@@ -24,6 +24,7 @@ import threading
 from typing import Protocol
 from urllib.parse import urlsplit
 
+import structlog
 from flask import Response, request
 
 from bot.config import Config
@@ -48,6 +49,8 @@ _WRONG_HOST = (
     "Set-up is not at this name. Open the link that TinyGen's output shows, as it is there."
 )
 
+_log = structlog.get_logger()
+
 
 class Flag(Protocol):
     """An event of threads, or of processes."""
@@ -62,7 +65,7 @@ class Guard:
 
     def __init__(self, config: Config, token: str, used: Flag) -> None:
         self._token, self._used = token, used
-        self._public_url, self.port = config.public_url, config.port
+        self._public_url = config.public_url
         listening = f"[{config.host}]" if ":" in config.host else config.host
         public = urlsplit(config.public_url or "").netloc.lower()
         self._hosts = {f"{listening}:{config.port}".lower(), public} - {""}
@@ -86,6 +89,7 @@ class Guard:
                 raise problem_error(403, _USED)
             self._used.set()
             self._session, self.host = secrets.token_urlsafe(32), _host()
+        _log.info("the link to set TinyGen up was opened", address=request.remote_addr)
         response = see_other(PATH)
         response.set_cookie(
             COOKIE,
