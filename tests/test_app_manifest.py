@@ -10,7 +10,7 @@ from bot.adapters.github import auth
 from bot.cli.setup.manifest import MANIFEST, read_manifest
 from bot.errors import SetupError
 from bot.thread.webhooks import EVENTS
-from bot.web.setup.tools import Address
+from bot.types.setup import Address
 
 LEVELS = ("read", "write")
 LONGEST_NAME = 34

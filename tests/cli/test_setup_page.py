@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from bot.config import load_config
+from bot.types.setup import APP_SETTINGS
 from bot.web.setup.flow import Finished
 from bot.web.setup.guard import COOKIE
-from bot.web.setup.inputs import APP_SETTINGS, api_url_of
+from bot.web.setup.inputs import api_url_of
 from tests.cli.setup_site import LOCAL, TOKEN, SetupSite, confirm, manifest_form
 from tests.doubles.github import GitHubDouble
 from tests.doubles.model import ModelDouble
@@ -324,6 +325,19 @@ def test_an_address_that_leads_elsewhere_is_told_and_may_be_used_all_the_same(
     assert "You may go on all the same" in page
     assert manifest_form(page)
     assert site.post("address", {"url": "bot.example.com"}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("step", "field"), [("address", "url"), ("model", "base_url"), ("owner", "server_url")]
+)
+@pytest.mark.parametrize("odd", ["https://[", "https://a:99999", "https://a\x00b", "javascript:a"])
+def test_an_odd_address_is_the_persons_mistake(
+    tmp_path: Path, step: str, field: str, odd: str
+) -> None:
+    site = SetupSite(tmp_path, {})
+    site.open()
+    assert site.post(step, {field: odd}).status_code == 400
+    assert site.get().status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/webhook", "/run", "/jobs", "/readyz", "/docs/", "/nothing"])

@@ -12,11 +12,11 @@ import sys
 import time
 from urllib.parse import urlsplit
 
+from bot.app import set_up_logs
 from bot.cli.output import print_line
 from bot.cli.setup.env_file import ENV_FILE, MUST_BE_ABSENT, check_env_file
 from bot.config import Config
 from bot.errors import BadRequest, SetupError, TimedOut
-from bot.web.setup.inputs import parse_address, parse_organization
 
 WAIT_S = 3600.0
 """GitHub's own limit for the steps of the manifest flow."""
@@ -32,7 +32,9 @@ URL: """
 def setup(config: Config, options: argparse.Namespace) -> int:
     """Registers the App, while a person confirms it in a browser. Overwrites no setting."""
     from bot.cli.setup.process import SetupProcess
+    from bot.web.setup.inputs import parse_address, parse_organization
 
+    set_up_logs(config.model_copy(update={"log_level": "error"}))
     _check_absent(config)
     given = options.organization
     try:

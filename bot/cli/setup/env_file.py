@@ -9,7 +9,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from bot.errors import SetupError
-from bot.web.setup.inputs import APP_SETTINGS
+from bot.types.setup import APP_SETTINGS
 
 ENV_FILE = Path(".env")
 MUST_BE_ABSENT = (*APP_SETTINGS, "GITHUB_PRIVATE_KEY_PATH")

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 from bot.errors import OutsideError, SetupError, TinyGenError
 from bot.thread.page_links import CALLBACK
-from bot.web.setup.tools import Address, AppKeys
+from bot.types.setup import Address, AppKeys
 
 MANIFEST = Path(__file__).parents[3] / "app.yml"
 

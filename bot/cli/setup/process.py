@@ -3,6 +3,7 @@ so far lives in its memory, until the App is written."""
 
 from __future__ import annotations
 
+import mmap
 import multiprocessing
 import os
 import secrets
@@ -23,14 +24,27 @@ from bot.cli.setup.tools import LocalTools
 from bot.config import Config
 from bot.errors import OutsideError, TinyGenError
 from bot.types.pages import SetupRecord
+from bot.types.setup import Address
 from bot.web.setup import create_setup_app
 from bot.web.setup.flow import Finished, Flow
 from bot.web.setup.guard import PATH, SESSION_S, TOKEN_PARAMETER, Guard
-from bot.web.setup.tools import Address
 
 _log = structlog.get_logger()
 END_WAIT_S = 2.0
 """For the browser to load the page that says that TinyGen restarts, with its style and script."""
+
+
+class _SharedFlag:
+    """A flag that a process and those that it forks share."""
+
+    def __init__(self) -> None:
+        self._byte = mmap.mmap(-1, 1)
+
+    def is_set(self) -> bool:
+        return self._byte[0] != 0
+
+    def set(self) -> None:
+        self._byte[0] = 1
 
 
 class SetupProcess:
@@ -50,8 +64,7 @@ class SetupProcess:
         self._config = config.model_copy(update={"web_processes": 1, **where})
         self._is_serving = is_serving
         # gunicorn forks: what its child has to say passes through the operating system.
-        forking = multiprocessing.get_context("fork")
-        self._used, self._endings = forking.Event(), forking.SimpleQueue()
+        self._ending, self._ended = multiprocessing.Pipe(duplex=False)
         self._token = secrets.token_urlsafe(32)
         check_env_file(ENV_FILE, MUST_BE_ABSENT)
         tools = LocalTools(config, read_manifest(), os.environ, ENV_FILE)
@@ -63,7 +76,7 @@ class SetupProcess:
             address=address,
             organization=organization,
         )
-        self._guard = Guard(self._config, self._token, self._used)
+        self._guard = Guard(self._config, self._token, _SharedFlag())
 
     def run(self, announce: Callable[[str], None], wait_s: float | None = None) -> Finished | None:
         """What was set up; None if a signal, or the end of `wait_s`, stopped it before. `announce`
@@ -84,24 +97,24 @@ class SetupProcess:
         except SystemExit:
             if os.getpid() != own_pid:  # gunicorn ends its child by the same exception
                 raise
-        if self._endings.empty():
+        if not self._ending.poll():
             return None
-        ending: tuple[Finished | None, str, str] = self._endings.get()
-        if ending[0] is None:
-            raise OutsideError(ending[1], next_step=ending[2])
-        return ending[0]
+        ending: Finished | tuple[str, str] = self._ending.recv()
+        if isinstance(ending, tuple):
+            raise OutsideError(ending[0], next_step=ending[1])
+        return ending
 
     def _end(self, ending: Finished | TinyGenError) -> None:
         """Called in gunicorn's child, in the request that ends the set-up."""
         if isinstance(ending, TinyGenError):
             if self._is_serving:
                 return  # the page says so, and the person tries again
-            self._endings.put((None, ending.message, ending.next_step))
+            self._ended.send((ending.message, ending.next_step))
         else:
             if self._is_serving:
                 self._keep_session(ending.install_url)
             _log.info("the settings are written", names=", ".join(ending.added))
-            self._endings.put((ending, "", ""))
+            self._ended.send(ending)
         # Requests that are under way are answered first.
         _stop_later(os.getppid(), END_WAIT_S if self._is_serving else 0.0)
 

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from bot.cli.doctor.app import check_app, check_key
 from bot.cli.doctor.arrival import fetch_health
@@ -17,15 +17,15 @@ from bot.cli.setup.manifest import Manifest, fetch_new_app
 from bot.config import Config, load_config
 from bot.errors import SetupError, TinyGenError
 from bot.logs import make_redactor
+from bot.types.setup import Address, AppKeys, ModelChoice, Outcome, Owner
 from bot.web.setup.inputs import app_settings, owner_settings
-from bot.web.setup.tools import Address, AppKeys, ModelChoice, Outcome, Owner
 
 _EXPECTED = frozenset({"installations"})
 """What a new App is expected to lack: it is installed in the next step."""
 
 
 class LocalTools:
-    """SetupTools of `bot.web.setup.tools`. `environment` wins over the file, as everywhere."""
+    """SetupTools of `bot.ports`. `environment` wins over the file, as everywhere."""
 
     def __init__(
         self, config: Config, manifest: Manifest, environment: Mapping[str, str], env_file: Path
@@ -74,8 +74,8 @@ class LocalTools:
             return Outcome(False, redact(error.message), redact(step))
         return Outcome(bool(finding.good), redact(finding.message), redact(finding.next_step))
 
-    def render_manifest(self, address: Address, redirect_url: str) -> dict[str, Any]:
-        return self._manifest.to_post(address, redirect_url)
+    def render_manifest(self, address: Address, redirect_url: str) -> str:
+        return json.dumps(self._manifest.to_post(address, redirect_url))
 
     def fetch_new_app(self, owner: Owner, code: str) -> AppKeys:
         check_env_file(self._env_file, MUST_BE_ABSENT)  # GitHub gives the keys out only once

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, request
 
 from bot.errors import BadRequest, TinyGenError
+from bot.types.setup import Outcome, Owner
 from bot.web import call_log, problems
 from bot.web.callers import LOOPBACK_HOST
 from bot.web.pages import (
@@ -23,7 +24,6 @@ from bot.web.pages import (
 from bot.web.setup.flow import Flow
 from bot.web.setup.guard import PATH, TOKEN_PARAMETER, Guard
 from bot.web.setup.inputs import api_url_of, parse_address, parse_app, parse_model
-from bot.web.setup.tools import Outcome, Owner
 from bot.web.webhook import MAX_BODY_BYTES
 
 CREATED = f"{PATH}/created"

@@ -11,25 +11,12 @@ import secrets
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from bot.config import Config
 from bot.errors import BadRequest, Conflict, TinyGenError
-from bot.web.setup.inputs import (
-    APP_SETTINGS,
-    app_settings,
-    model_settings,
-    owner_settings,
-    parse_owner,
-)
-from bot.web.setup.tools import (
-    Address,
-    AppKeys,
-    ModelChoice,
-    Outcome,
-    Owner,
-    SetupTools,
-)
+from bot.ports import SetupTools
+from bot.types.setup import APP_SETTINGS, Address, AppKeys, ModelChoice, Outcome, Owner
+from bot.web.setup.inputs import app_settings, model_settings, owner_settings, parse_owner
 
 API_KEYS = "TINYGEN_API_KEYS"
 """Added if it is not set: without it, every user and program of this machine may call /run."""
@@ -45,6 +32,14 @@ class Finished:
     install_url: str
     added: tuple[str, ...]
     kept: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestForm:
+    """Where the browser posts the manifest (JSON) to."""
+
+    action: str
+    manifest: str
 
 
 class Flow:
@@ -114,16 +109,14 @@ class Flow:
         self._check_open()
         self.owner, self.app_outcome = owner, None
 
-    def render_form(self, redirect_url: str) -> dict[str, Any]:
-        """The form for GitHub: `action` and `manifest`. Each answer to it counts once."""
+    def render_form(self, redirect_url: str) -> ManifestForm:
+        """The form for GitHub. Each answer to it counts once."""
         if self.address is None:
             raise BadRequest("The address is not known yet.", next_step="Give it first.")
         with self._lock:
             self._state = self._state or secrets.token_urlsafe(32)
-        return {
-            "action": f"{self.owner.new_app_url}?state={self._state}",
-            "manifest": self._tools.render_manifest(self.address, redirect_url),
-        }
+        action = f"{self.owner.new_app_url}?state={self._state}"
+        return ManifestForm(action, self._tools.render_manifest(self.address, redirect_url))
 
     def register(self, code: str, state: str) -> None:
         """Exchanges GitHub's code for the App, and writes it."""

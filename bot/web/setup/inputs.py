@@ -8,16 +8,9 @@ from urllib.parse import urlsplit
 
 from bot.config import Config, read_pem
 from bot.errors import BadRequest
-from bot.web.setup.tools import Address, AppKeys, ModelChoice, Owner
+from bot.types.setup import APP_SETTINGS, Address, AppKeys, ModelChoice, Owner
 
 MAX_VALUE_CHARS = 20_000
-APP_SETTINGS = (
-    "GITHUB_APP_ID",
-    "GITHUB_CLIENT_ID",
-    "GITHUB_CLIENT_SECRET",
-    "GITHUB_PRIVATE_KEY",
-    "GITHUB_WEBHOOK_SECRET",
-)
 _URL = re.compile(r"(https://[^\s/?#@]+|http://(127\.0\.0\.1|localhost)(:\d+)?)(/[^\s?#]*)?")
 _RELAY = re.compile(r"https://[^\s/?#@]+/[^\s?#]*")
 _SERVER = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._/-]*)?", re.ASCII)
@@ -32,18 +25,26 @@ the shell: printable ASCII without `"`, `$`, `\` and the backtick."""
 def parse_address(text: str, relay: str = "") -> Address:
     """The address without `/webhook` and the last slash."""
     url = text.strip().rstrip("/").removesuffix("/webhook")
-    if not _URL.fullmatch(url):
+    if not _URL.fullmatch(url) or not _has_host(url):
         raise BadRequest(
             f"{url[:100]!r} is no address for webhooks.",
             next_step="Give one as https://bot.example.com.",
         )
     relay = relay.strip()
-    if relay and not _RELAY.fullmatch(relay):
+    if relay and not (_RELAY.fullmatch(relay) and _has_host(relay)):
         raise BadRequest(
             f"{relay[:100]!r} is no channel of a relay.",
             next_step="Give one as https://smee.io/CHANNEL, or leave it empty.",
         )
     return Address(url, relay)
+
+
+def _has_host(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0 and url.isprintable()
+    except ValueError:  # a bracket that is not closed, or a port over 65535
+        return False
 
 
 def parse_organization(text: str) -> str:
@@ -65,7 +66,7 @@ def parse_owner(organization: str, server_url: str, api_url: str) -> Owner:
 
 def _parse_server(text: str) -> str:
     url = text.strip().rstrip("/")
-    if not _SERVER.fullmatch(url):
+    if not _SERVER.fullmatch(url) or not _has_host(url):
         raise BadRequest(
             f"{url[:100]!r} is no address of a GitHub server.",
             next_step="Give one as https://github.example.com, or leave https://github.com.",
@@ -84,6 +85,11 @@ def api_url_of(server_url: str) -> str:
 
 def parse_model(key: str, base_url: str, name: str) -> ModelChoice:
     choice = ModelChoice(base_url.strip(), name.strip(), key.strip())
+    if choice.base_url and not _has_host(choice.base_url):
+        raise BadRequest(
+            f"{choice.base_url[:100]!r} is no address of a model's server.",
+            next_step="Give one as https://api.openai.com/v1.",
+        )
     check_writable("OPENAI_API_KEY", choice.key)
     check_writable("OPENAI_BASE_URL", choice.base_url)
     check_writable("OPENAI_MODEL", choice.name)

@@ -1,11 +1,17 @@
-"""What set-up exchanges with the world outside: the values, and the one Protocol through which the
-pages reach GitHub, the model's server and `.env`."""
+"""What set-up exchanges with the world outside."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+
+APP_SETTINGS = (
+    "GITHUB_APP_ID",
+    "GITHUB_CLIENT_ID",
+    "GITHUB_CLIENT_SECRET",
+    "GITHUB_PRIVATE_KEY",
+    "GITHUB_WEBHOOK_SECRET",
+)
+"""The settings that hold an App."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,28 +75,3 @@ class AppKeys:
     @property
     def install_url(self) -> str:
         return f"{self.page_url}/installations/new"
-
-
-class SetupTools(Protocol):
-    def check_address(self, address: str, probe: str, answer: str) -> Outcome:
-        """Whether `GET <address>/healthz?probe=<probe>` is answered with `answer`."""
-
-    def try_model(self, choice: ModelChoice) -> Outcome:
-        """Asks the model for one word."""
-
-    def render_manifest(self, address: Address, redirect_url: str) -> dict[str, Any]:
-        """What is posted to GitHub to register the App."""
-
-    def fetch_new_app(self, owner: Owner, code: str) -> AppKeys:
-        """The App that was just registered; OutsideError if GitHub does not give it out."""
-
-    def check_app(self, owner: Owner, app: AppKeys) -> tuple[AppKeys, tuple[Outcome, ...]]:
-        """An App that exists, with its page's URL, and what is wrong with it. TinyGenError if GitHub
-        does not take its id and key."""
-
-    def set_names(self) -> frozenset[str]:
-        """The settings that have a value now, in the environment or in `.env`."""
-
-    def write(self, settings: Mapping[str, str]) -> tuple[str, ...]:
-        """Adds those of the settings that have no value yet to `.env`, and returns their names.
-        SetupError if it cannot be written, or has an App by now; nothing is written then."""
