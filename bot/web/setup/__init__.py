@@ -39,7 +39,6 @@ _PATHS = re.compile(
     r"/|/healthz|/setup(/(address|model|owner|app|created))?|/static/[\w.]+", re.ASCII
 )
 Form = Mapping[str, str]
-_SECRETS = ("api_key", "private_key", "webhook_secret", "client_secret")
 
 
 def create_setup_app(flow: Flow, guard: Guard) -> Flask:
@@ -156,7 +155,7 @@ class _Pages:
 
     def _show(self, status: int = 200, errors: Mapping[str, Outcome] | None = None) -> Response:
         """The page with all steps. `errors`: what is wrong with a form that was just sent, by its
-        step; what was typed into it is shown again, but for secrets."""
+        step; what was typed into it is shown again, but for secrets (see the template)."""
         flow, guard = self._flow, self._guard
         if flow.finished:
             return _not_stored(
@@ -175,7 +174,7 @@ class _Pages:
             status,
             flow=flow,
             errors=errors or {},
-            typed={name: text for name, text in request.form.items() if name not in _SECRETS},
+            typed=request.form,
             kept=flow.kept_names(),
             api_url=""
             if flow.owner.api_url == api_url_of(flow.owner.server_url)

@@ -98,12 +98,10 @@ class Flow:
             self.address_outcome = self._tools.check_address(address.url, probe, answer)
 
     def give_model(self, choice: ModelChoice) -> None:
-        """Takes the model if it answers."""
+        """Tries the model, which is written in the end only if it answers."""
         self._check_open()
-        self.model_outcome = self._tools.try_model(choice)
+        self.model, self.model_outcome = choice, self._tools.try_model(choice)
         self.has_model = self.model_outcome.is_good
-        key = choice.key if self.has_model else ""
-        self.model = ModelChoice(choice.base_url, choice.name, key)
 
     def give_owner(self, owner: Owner) -> None:
         self._check_open()
