@@ -43,12 +43,12 @@ def test_the_steps_end_with_settings_for_all_that_was_given(
     site = SetupSite(tmp_path, {} if owner == "enterprise" else at_double)
     site.open()
     key = "sk-of-the-test-0123456789"
-    with ModelDouble(["ready"], model=key) as model, site.reached() as url:
+    with ModelDouble(["ready"]) as model, site.reached() as url:
         assert site.post("address", {"url": f"{url}/webhook"}).status_code == 303
         assert "leads to this TinyGen" in site.get().text
         given = {"api_key": key, "base_url": model.url, "model": "double-1"}
         assert site.post("model", given).status_code == 303
-        assert "answered in" in site.get().text  # by the name that the server gives itself
+        assert "double-1 answered" in site.get().text
         assert key not in site.get().text
     if owner == "organization":
         site.post("owner", {"organization": "acme", "server_url": "https://else.example.com"})
@@ -290,17 +290,20 @@ def test_a_model_that_does_not_answer_is_told_without_its_key_and_not_kept(make:
     key = "sk-wrong-0123456789"
 
     def refuse(_request: object) -> Response:
-        return Response(400, b'{"error": {"message": "Wrong key: %s"}}' % key.encode())
+        return Response(404, b'{"error": {"message": "Wrong key: %s"}}' % key.encode())
 
     site = make()
     site.open()
     assert site.post("model", {"base_url": "", "model": ""}).status_code == 303
     assert "OPENAI_API_KEY is not set. Set it here" in site.get().text
     with Server(refuse) as server:
-        site.post("model", {"api_key": key, "base_url": f"{server.url}/v1", "model": "m"})
-    page = site.get().text
-    assert 'role="alert"' in page
-    assert key not in page
+        given = {"api_key": key, "base_url": f"{server.url}/v1", "model": "m"}
+        site.post("model", given)
+        page = site.get().text
+        assert "knows no model m" in page
+        assert key not in page
+        site.post("model", {**given, "model": key})  # pasted into the wrong field
+        assert "knows no model [hidden]" in site.get().text
     site.post("address", {"url": BOT, "relay": "https://smee.io/channel"})
     site.come_back(confirm(site.get().text))
     assert "GITHUB_APP_ID" in site.written()
