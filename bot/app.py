@@ -136,6 +136,7 @@ def build_stores(database: Database) -> Stores:
         sessions=database.shared,
         last_seen=database.shared,
         outbox=database.outbox,
+        setups=database.shared,
     )
 
 

@@ -441,6 +441,16 @@ class Config(BaseModel):
             )
         return self
 
+    def waits_for_setup(self) -> bool:
+        """Whether nothing of an App is set, not even the secret alone that direct calls need."""
+        return not (self.github_app_id or self.github_private_key or self.github_webhook_secret)
+
+    def local_url(self) -> str:
+        """Where this machine reaches the web part; all addresses (0.0.0.0, ::) include loopback."""
+        loopback = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not listened on
+        host = loopback.get(self.host, self.host)
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
     def secrets(self) -> tuple[str, ...]:
         """All secret values, to be kept out of logs and of all that is sent."""
         single = [value.get_secret_value() for _, value in self if isinstance(value, SecretStr)]

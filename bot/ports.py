@@ -43,11 +43,13 @@ from bot.types.pages import (
     JobFilter,
     JobList,
     Person,
+    SetupRecord,
     SignInStart,
     Spending,
     Turn,
 )
 from bot.types.quota import Tally
+from bot.types.setup import Address, AppKeys, ModelChoice, Outcome, Owner
 from bot.types.snapshot import Changes, Patch, Snapshot
 
 
@@ -388,6 +390,43 @@ class LastSeen(Protocol):
         """The doctor's last check; None if there was none."""
 
     def save_check(self, check: Check) -> None: ...
+
+
+class SetupRecords(Protocol):
+    """The set-up in a browser that came last."""
+
+    def setup(self) -> SetupRecord | None:
+        """None if there was none."""
+
+    def save_setup(self, record: SetupRecord) -> None: ...
+
+
+class SetupTools(Protocol):
+    """What the guided set-up does in the world outside. What it returns and raises holds no secret,
+    but for the keys in AppKeys."""
+
+    def check_address(self, address: str, probe: str, answer: str) -> Outcome:
+        """Whether `GET <address>/healthz?probe=<probe>` is answered with `answer`."""
+
+    def try_model(self, choice: ModelChoice) -> Outcome:
+        """Asks the model for one word."""
+
+    def render_manifest(self, address: Address, redirect_url: str) -> str:
+        """What is posted to GitHub to register the App, as JSON."""
+
+    def fetch_new_app(self, owner: Owner, code: str) -> AppKeys:
+        """The App that was just registered; OutsideError if GitHub does not give it out."""
+
+    def check_app(self, owner: Owner, app: AppKeys) -> tuple[AppKeys, tuple[Outcome, ...]]:
+        """An App that exists, with its page's URL, and what is wrong with it. TinyGenError if GitHub
+        does not take its id and key."""
+
+    def set_names(self) -> frozenset[str]:
+        """The settings that have a value now, in the environment or in `.env`."""
+
+    def write(self, settings: Mapping[str, str]) -> tuple[str, ...]:
+        """Adds those of the settings that have no value yet to `.env`, and returns their names.
+        SetupError if it cannot be written, or has an App by now; nothing is written then."""
 
 
 @dataclass(frozen=True, slots=True)

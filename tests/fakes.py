@@ -8,7 +8,16 @@ from typing import get_args
 from bot.errors import DatabaseFailed, OutsideError
 from bot.ports import ChooseWaiting, UnsentReport
 from bot.types import FINAL_STATES, Failure, Job, Removal, Report, State, WaitingJob
-from bot.types.pages import AppStatus, Check, GroupBy, JobFilter, JobList, Spending, Turn
+from bot.types.pages import (
+    AppStatus,
+    Check,
+    GroupBy,
+    JobFilter,
+    JobList,
+    SetupRecord,
+    Spending,
+    Turn,
+)
 from bot.types.quota import By
 from bot.web.jobs import Stores
 
@@ -220,9 +229,10 @@ class MemoryConversations:
 
 
 class MemoryStatus:
-    """Sessions and LastSeen of `bot.ports`."""
+    """Sessions, LastSeen and SetupRecords of `bot.ports`."""
 
     def __init__(self) -> None:
+        self.last_setup: SetupRecord | None = None
         self.last_app: AppStatus | None = None
         self.last_check: Check | None = None
         self.ended: set[str] = set()
@@ -247,6 +257,12 @@ class MemoryStatus:
 
     def save_check(self, check: Check) -> None:
         self.last_check = check
+
+    def setup(self) -> SetupRecord | None:
+        return self.last_setup
+
+    def save_setup(self, record: SetupRecord) -> None:
+        self.last_setup = record
 
 
 class NoOutbox:
@@ -285,4 +301,5 @@ def memory_stores(
         status,
         status,
         NoOutbox(),
+        status,
     )

@@ -10,6 +10,7 @@ from bot.adapters.github import auth
 from bot.cli.setup.manifest import MANIFEST, read_manifest
 from bot.errors import SetupError
 from bot.thread.webhooks import EVENTS
+from bot.types.setup import Address
 
 LEVELS = ("read", "write")
 LONGEST_NAME = 34
@@ -47,7 +48,9 @@ def test_the_app_is_private_and_has_a_name_that_github_takes() -> None:
 
 
 def test_what_is_posted_names_the_bots_own_address() -> None:
-    posted = read_manifest().to_post("https://tinygen.acme.test", "http://127.0.0.1:9/created")
+    posted = read_manifest().to_post(
+        Address("https://tinygen.acme.test"), "http://127.0.0.1:9/created"
+    )
     assert posted["url"] == "https://tinygen.acme.test"
     assert posted["hook_attributes"] == {"url": "https://tinygen.acme.test/webhook", "active": True}
     assert posted["redirect_url"] == "http://127.0.0.1:9/created"

@@ -6,7 +6,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -72,9 +72,11 @@ class BoundedWorker(ThreadWorker):
 
 
 class Server(BaseApplication):
-    def __init__(self, config: Config, app: Flask) -> None:
-        self._config = config
-        self._app = app
+    def __init__(
+        self, config: Config, app: Flask, when_ready: Callable[[Any], None] | None = None
+    ) -> None:
+        """`when_ready` gets gunicorn's arbiter once it listens."""
+        self._config, self._app, self._when_ready = config, app, when_ready
         super().__init__()
 
     def load_config(self) -> None:
@@ -90,6 +92,8 @@ class Server(BaseApplication):
             "umask": 0o077,  # gunicorn's default, 0, would let every user read what it writes
             "proc_name": "tinygen-web",
         }
+        if self._when_ready is not None:
+            settings["when_ready"] = self._when_ready
         for name, value in settings.items():
             self.cfg.set(name, value)
 

@@ -12,11 +12,14 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
+from typing import NoReturn
 
 import structlog
 
 from bot.app import build_web, build_worker, lock_worker, set_up_logs
 from bot.cli.http_server import Server
+from bot.cli.output import print_line
 from bot.config import Config
 from bot.errors import SetupError
 
@@ -24,45 +27,49 @@ RESTART_WAIT_S = 1.0
 """Between the end of a child and its restart."""
 POLL_S = 0.2
 SETUP_STATUS = 2
+RESTART_STATUS = 75
+"""Of a web part that wrote the settings which it waited for."""
 
 _log = structlog.get_logger()
 
 
 def serve(config: Config, _options: argparse.Namespace) -> int:
     """Runs web and worker as two child processes. One that dies is restarted; one that cannot be
-    set up ends both. A third checks the installation once, and logs what is wrong."""
+    set up ends both. A third checks the installation once, and logs what is wrong. Before the set-up
+    the web part runs alone; when it has written the settings, all start with them."""
     set_up_logs(config)
     _check_address(config)
     stop = _stop_event()
-    children = {name: _start_child(name) for name in ("worker", "web")}
-    checks = _start_child("doctor") if config.start_check else None
+    waits = config.waits_for_setup()
+    children = {name: _start_child(name) for name in (("web",) if waits else ("worker", "web"))}
+    checks = _start_child("doctor") if config.start_check and not waits else None
     status = 0
     while not stop.wait(POLL_S) and not status:
         if checks and checks.poll() is not None:
             checks = None
         for name, child in children.items():
             ended = child.poll()
-            if ended == SETUP_STATUS:
-                status = SETUP_STATUS
+            if ended in (SETUP_STATUS, RESTART_STATUS):
+                status = ended
             elif ended is not None:
                 _log.error("a process ended and is started again", process=name, status=ended)
                 time.sleep(RESTART_WAIT_S)
                 children[name] = _start_child(name)
-    running = [*children.values(), *([checks] if checks else [])]
-    for child in running:
-        child.terminate()
-    for child in running:
-        child.wait()
+    _end_children([*children.values(), *([checks] if checks else [])])
+    if status == RESTART_STATUS:
+        _restart()
     return status
 
 
 def web(config: Config, options: argparse.Namespace) -> int:
-    """Serves until a signal stops it."""
+    """Serves until a signal stops it: first the set-up, where no App is set."""
     set_up_logs(config)
     if options.child:
         end_with_parent()
     else:
         _check_address(config)
+    if config.waits_for_setup():
+        return _serve_setup(config, options)
     app = build_web(config)
     # Without this, a garbage collection in each forked process would write to all the memory that
     # they share: 15 MB for each.
@@ -70,6 +77,26 @@ def web(config: Config, options: argparse.Namespace) -> int:
     gc.freeze()
     Server(config, app).run()
     return 0
+
+
+def _serve_setup(config: Config, options: argparse.Namespace) -> int:
+    from bot.cli.setup.process import SetupProcess
+
+    def announce(link: str) -> None:
+        print_line(f"TinyGen waits for its set-up. Open this link, which works once: {link}")
+
+    if SetupProcess(config, is_serving=True).run(announce) is None:
+        return 0
+    if not options.child:
+        _restart()
+    return RESTART_STATUS
+
+
+def _restart() -> NoReturn:
+    """Runs this very command in place of itself, with the settings as they are now."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - no shell is wanted
 
 
 def worker(config: Config, options: argparse.Namespace) -> int:
@@ -111,6 +138,13 @@ def _check_address(config: Config) -> None:
 def _start_child(name: str) -> subprocess.Popen[bytes]:
     """The child's standard input is a pipe that ends when this process does, however it dies."""
     return subprocess.Popen([sys.executable, "-m", "bot", name, "--child"], stdin=subprocess.PIPE)
+
+
+def _end_children(running: Sequence[subprocess.Popen[bytes]]) -> None:
+    for child in running:
+        child.terminate()
+    for child in running:
+        child.wait()
 
 
 def end_with_parent() -> None:

@@ -78,6 +78,19 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class SetupRecord:
+    """A set-up by the browser whose session, and the Host that it uses, are these. Its last two steps
+    are shown until `expires_at_s`, in seconds since 1970."""
+
+    session_digest: str
+    host: str
+    install_url: str
+    expires_at_s: int
+    delivered_at: str = ""
+    """When the first signed delivery was taken (ISO 8601, UTC); "": none yet."""
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """One call of the model. `messages` are those of its prompt but for the first `repeated`, which
     the prompt before begins with too: so each message is kept once."""

@@ -33,6 +33,7 @@ from bot.web.jobs import (
 from bot.web.pages import add_security_headers, clock_time, github_url, own_address, page, seen
 from bot.web.reference.routes import add_reference
 from bot.web.sessions import Cookies
+from bot.web.setup.progress import FirstDelivery, add_setup_progress
 from bot.web.sign_in import SignInRoutes, add_sign_in
 from bot.web.wait_limit import WaitLimit
 from bot.web.webhook import MAX_BODY_BYTES, add_webhook
@@ -77,7 +78,7 @@ def create_app(
     calls = Calls(config, stores.inbox, stores.reports, WaitLimit(config.web_threads // 2))
     job_pages = JobPages(config, stores, callers, cookies.key)
     app.context_processor(lambda: _page_values(callers, has_github=sign_in is not None))
-    add_webhook(app, config, stores.inbox)
+    add_webhook(app, config, stores.inbox, FirstDelivery(stores.setups).note)
     add_run(app, calls, callers)
     add_try(app, calls, callers)
     add_job_list(app, JobLists(config, stores), callers)
@@ -85,6 +86,7 @@ def create_app(
     add_changes(app, stores, callers)
     add_sign_in(app, SignInRoutes(config, callers, cookies, stores.last_seen, sign_in, lookups))
     _add_home(app, config, stores)
+    add_setup_progress(app, stores.setups)
     add_health(app, stores.workers, callers, metrics)
     add_reference(app, lambda: own_address(config, stores.last_seen))
     return app

@@ -40,7 +40,7 @@ PROXY_HEADERS = re.compile(
     r"|(?:cf|fly|ngrok|tailscale|x-envoy)-.*"
 )
 """What proxies and tunnels add to a request, by their names in lower case."""
-_LOOPBACK_HOST = re.compile(
+LOOPBACK_HOST = re.compile(
     r"(?:localhost|127(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}|\[::1\])(?::\d{1,5})?",
     re.ASCII | re.IGNORECASE,
 )
@@ -327,7 +327,7 @@ def is_local(*, with_own_pages: bool = False) -> bool:
     names = {name.lower() for name, _ in request.headers}
     if any(PROXY_HEADERS.fullmatch(name) for name in names):
         return False
-    if not _LOOPBACK_HOST.fullmatch(request.headers.get("Host", "")):
+    if not LOOPBACK_HOST.fullmatch(request.headers.get("Host", "")):
         return False
     if "origin" in names and not (with_own_pages and not is_foreign_origin()):
         return False

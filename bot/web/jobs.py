@@ -30,6 +30,7 @@ from bot.ports import (
     Outbox,
     Reports,
     Sessions,
+    SetupRecords,
     Workers,
 )
 from bot.thread.page_links import PARAMETER, Scope, link_end, sign_link
@@ -79,6 +80,7 @@ class Stores:
     sessions: Sessions
     last_seen: LastSeen
     outbox: Outbox
+    setups: SetupRecords
 
 
 class JobPath(BaseModel):

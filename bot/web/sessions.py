@@ -55,7 +55,7 @@ class Cookies:
 
     def __init__(self, key: Callable[[], bytes], public_url: str | None = None) -> None:
         self.key = key
-        self._public = urlsplit(public_url or "")
+        self._public_url = public_url
 
     def session(self) -> Session | None:
         return self._read("session", Session, SESSION_S)
@@ -100,30 +100,32 @@ class Cookies:
             self._seal(name).encrypt(text.encode()).decode(),
             max_age=max_age_s,
             httponly=True,
-            secure=self._is_secure(),
+            secure=comes_by_https(self._public_url),
             samesite="Lax",
         )
 
     def _delete(self, response: Response, name: str) -> None:
         response.delete_cookie(
-            self._name(name), secure=self._is_secure(), httponly=True, samesite="Lax"
+            self._name(name), secure=comes_by_https(self._public_url), httponly=True, samesite="Lax"
         )
 
     def _name(self, name: str) -> str:
         """A browser takes `__Host-` from a secure page of this very host alone."""
-        return f"__Host-tinygen-{name}" if self._is_secure() else f"tinygen-{name}"
-
-    def _is_secure(self) -> bool:
-        """Whether the browser came by https: as the proxy says, or because the public address is."""
-        proto = request.headers.get("X-Forwarded-Proto", "").partition(",")[0].strip().lower()
-        is_public = request.host.lower() == self._public.netloc.lower()
-        return (proto or (self._public.scheme if is_public else request.scheme)) == "https"
+        return f"__Host-tinygen-{name}" if comes_by_https(self._public_url) else f"tinygen-{name}"
 
     def _seal(self, purpose: str) -> Fernet:
         return Fernet(base64.urlsafe_b64encode(self._derived(purpose)))
 
     def _derived(self, purpose: str) -> bytes:
         return hmac.new(self.key(), purpose.encode(), hashlib.sha256).digest()
+
+
+def comes_by_https(public_url: str | None) -> bool:
+    """Whether the browser came by https: as the proxy says, or because the public address is."""
+    public = urlsplit(public_url or "")
+    proto = request.headers.get("X-Forwarded-Proto", "").partition(",")[0].strip().lower()
+    is_public = request.host.lower() == public.netloc.lower()
+    return (proto or (public.scheme if is_public else request.scheme)) == "https"
 
 
 def new_session_id() -> str:

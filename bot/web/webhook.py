@@ -4,6 +4,7 @@ row."""
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from flask import request
 from flask_openapi3.openapi import OpenAPI
@@ -23,8 +24,8 @@ _SIGNATURE = re.compile(r"sha256=[0-9a-fA-F]{64}", re.ASCII)
 
 
 class Receiver:
-    def __init__(self, config: Config, inbox: Inbox) -> None:
-        self._inbox = inbox
+    def __init__(self, config: Config, inbox: Inbox, note_delivery: Callable[[], None]) -> None:
+        self._inbox, self._note_delivery = inbox, note_delivery
         secrets = (config.github_webhook_secret, config.github_webhook_secret_old)
         self._secrets = [secret.get_secret_value() for secret in secrets if secret]
         self._app_id = config.github_app_id or 0
@@ -50,6 +51,7 @@ class Receiver:
         job = parse_job(
             delivery, app_id=self._app_id, received_at=now_text(), triggers=self._triggers
         )
+        self._note_delivery()
         if isinstance(job, Ignored):
             call_log.log_ignored(delivery, job)
             return {"ignored": job.reason}, 200
@@ -57,8 +59,11 @@ class Receiver:
         return {"job": job.id}, 202
 
 
-def add_webhook(app: OpenAPI, config: Config, inbox: Inbox) -> None:
-    receiver = Receiver(config, inbox)
+def add_webhook(
+    app: OpenAPI, config: Config, inbox: Inbox, note_delivery: Callable[[], None]
+) -> None:
+    """`note_delivery` is called for each signed delivery, before it is stored."""
+    receiver = Receiver(config, inbox, note_delivery)
 
     @app.post("/webhook", doc_ui=False)
     def webhook() -> tuple[dict[str, str], int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import html
 import json
 import os
 import re
@@ -13,20 +12,22 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urljoin, urlsplit
 
 import httpx
 import pytest
 
-from bot.cli.setup import add_settings, check_env_file, setup
+from bot.cli.setup import setup
+from bot.cli.setup.env_file import add_settings, check_env_file
 from bot.cli.setup.manifest import fetch_new_app
-from bot.cli.setup.page import Page
 from bot.config import Config, load_config
-from bot.errors import OutsideError, SetupError, TimedOut
+from bot.errors import OutsideError, SetupError
 from tests import ROOT
+from tests.cli.setup_site import confirm, manifest_form
 from tests.doubles.github import GitHubDouble
 from tests.doubles.model import ModelDouble
-from tests.doubles.server import Response, Server
+from tests.doubles.server import Response, Server, free_port
+from tests.polling import poll
 
 URL = "https://localhost:9"
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIE+/a=\nb\n-----END RSA PRIVATE KEY-----\n"
@@ -37,21 +38,18 @@ def options(url: str | None = URL, organization: str | None = None) -> argparse.
     return argparse.Namespace(url=url, organization=organization)
 
 
-def fields(page: str) -> tuple[str, dict[str, Any]]:
-    """Where the form posts to, and the manifest in it."""
-    action, manifest = (
-        re.search(r'action="([^"]+)"', page),
-        re.search(r'name="manifest" value="([^"]+)"', page),
-    )
-    assert action is not None
-    assert manifest is not None
-    return html.unescape(action[1]), json.loads(html.unescape(manifest[1]))
-
-
 @pytest.fixture
 def browser() -> Iterator[httpx.Client]:
-    with httpx.Client(trust_env=False) as client:
+    with httpx.Client(trust_env=False, follow_redirects=False) as client:
         yield client
+
+
+def open_page(process: subprocess.Popen[str], browser: httpx.Client) -> str:
+    """The page behind the link that the process prints."""
+    assert process.stdout is not None
+    link = process.stdout.readline().split()[1]
+    page = browser.get(link)
+    return browser.get(urljoin(link, page.headers["Location"])).text
 
 
 class Shell:
@@ -93,13 +91,10 @@ def test_an_app_that_setup_registers_satisfies_the_doctor(
     with ModelDouble(["ready", "ready"]) as model:
         shell = Shell(tmp_path, github, model)
         process = shell.start("setup", "--url", f"{URL}/", "--organization", "acme")
-        assert process.stdout is not None
-        opened = re.search(r"http://127\.0\.0\.1:\d+/", process.stdout.readline())
-        assert opened is not None
-        action, manifest = fields(browser.get(opened[0]).text)
+        page = open_page(process, browser)
+        action, _manifest = manifest_form(page)
         assert urlsplit(action).path == "/organizations/acme/settings/apps/new"
-        back = browser.post(action, data={"manifest": json.dumps(manifest)}).headers["Location"]
-        onward = browser.get(back)
+        onward = browser.get(confirm(page))
         said, complained = process.communicate(timeout=60)
         assert (process.returncode, complained) == (0, "")
         assert onward.status_code == 303
@@ -129,34 +124,12 @@ def test_an_app_that_setup_registers_satisfies_the_doctor(
 
 
 @pytest.mark.slow
-def test_keys_for_run_that_are_there_are_kept(
-    tmp_path: Path, github: GitHubDouble, browser: httpx.Client
-) -> None:
-    (tmp_path / ".env").write_text("TINYGEN_API_KEYS=mine\n")
-    with ModelDouble([]) as model:
-        process = Shell(tmp_path, github, model).start("setup", "--url", URL)
-        assert process.stdout is not None
-        action, manifest = fields(browser.get(process.stdout.readline().split()[1]).text)
-        browser.get(
-            browser.post(action, data={"manifest": json.dumps(manifest)}).headers["Location"]
-        )
-        said, _complained = process.communicate(timeout=60)
-    assert process.returncode == 0
-    assert "TINYGEN_API_KEYS" not in said
-    assert [key.get_secret_value() for key in load_config({}, tmp_path / ".env").api_keys] == [
-        "mine"
-    ]
-
-
-@pytest.mark.slow
 def test_a_code_that_github_does_not_know_ends_setup(
     tmp_path: Path, github: GitHubDouble, browser: httpx.Client
 ) -> None:
     with ModelDouble([]) as model:
         process = Shell(tmp_path, github, model).start("setup", "--url", URL)
-        assert process.stdout is not None
-        opened = process.stdout.readline().split()[1]
-        action, manifest = fields(browser.get(opened).text)
+        action, manifest = manifest_form(open_page(process, browser))
         state = parse_qs(urlsplit(action).query)["state"][0]
         answer = browser.get(manifest["redirect_url"], params={"code": "../../app", "state": state})
         _said, complained = process.communicate(timeout=60)
@@ -219,71 +192,9 @@ def test_an_organization_is_a_login(here: Path, organization: str) -> None:
         setup(Config(), options(organization=organization))
 
 
-def manifest(redirect_url: str) -> dict[str, Any]:
-    return {"redirect_url": redirect_url, "hook_attributes": {"url": f'{URL}/"><script>'}}
-
-
-def onward(code: str) -> str:
-    return f"https://github.test/{code}"
-
-
-def state_of(page: Page, browser: httpx.Client) -> str:
-    return parse_qs(urlsplit(fields(browser.get(page.url).text)[0]).query)["state"][0]
-
-
-def test_the_page_gives_the_code_on_once(browser: httpx.Client) -> None:
-    with Page("https://github.test/new", manifest, onward) as page:
-        given = {"code": "c0de", "state": state_of(page, browser)}
-        first, second = (browser.get(f"{page.url}created", params=given) for _ in range(2))
-        assert (first.status_code, first.headers["Location"]) == (303, "https://github.test/c0de")
-        assert second.status_code == 409
-        assert page.wait(30) == "https://github.test/c0de"
-
-
-@pytest.mark.parametrize(
-    "given", [{}, {"code": "c0de"}, {"code": "c0de", "state": "é"}, {"state": "right"}]
-)
-def test_an_answer_without_code_or_state_is_not_believed(
-    browser: httpx.Client, given: dict[str, str]
-) -> None:
-    with Page("https://github.test/new", manifest, onward) as page:
-        if given.get("state") == "right":
-            given = {"state": state_of(page, browser)}
-        assert browser.get(f"{page.url}created", params=given).status_code == 400
-        with pytest.raises(TimedOut, match="again"):
-            page.wait(0)
-
-
-def test_what_goes_wrong_is_told_in_the_browser_and_raised(browser: httpx.Client) -> None:
-    def fail(code: str) -> str:
-        raise OutsideError(f"<b>{code}</b> failed.", next_step="Begin again.")
-
-    with Page("https://github.test/new", manifest, fail) as page:
-        answer = browser.get(
-            f"{page.url}created", params={"code": "c", "state": state_of(page, browser)}
-        )
-        assert answer.status_code == 502
-        assert "&lt;b&gt;c&lt;/b&gt; failed. Begin again." in answer.text
-        with pytest.raises(OutsideError, match="failed"):
-            page.wait(30)
-
-
-def test_the_page_is_for_its_own_address_alone(browser: httpx.Client) -> None:
-    with Page("https://github.test/new", manifest, onward) as page:
-        assert browser.get(page.url, headers={"Host": f"evil.test:{page.port}"}).status_code == 421
-        assert browser.get(page.url, headers={"Host": f"localhost:{page.port}"}).status_code == 200
-        assert browser.get(f"{page.url}favicon.ico").status_code == 404
-        assert browser.post(page.url).status_code == 501
-
-
-def test_what_the_page_shows_is_escaped(browser: httpx.Client) -> None:
-    with Page("https://github.test/new", manifest, onward) as page:
-        assert "<script>" not in browser.get(page.url).text
-
-
 def test_a_github_that_knows_no_code_gives_no_app(github: GitHubDouble) -> None:
     with pytest.raises(OutsideError, match="keys"):
-        fetch_new_app(Config.model_validate({"GITHUB_API_URL": github.api_url}), "never-given")
+        fetch_new_app(github.api_url, "never-given")
 
 
 @pytest.mark.parametrize(
@@ -309,10 +220,11 @@ def test_keys_that_would_write_more_than_keys_are_not_taken(odd: dict[str, Any])
         "webhook_secret": "5ecret",
         **odd,
     }
-    with Server(lambda _request: Response(201, json.dumps(app).encode())) as server:
-        config = Config.model_validate({"GITHUB_API_URL": server.url})
-        with pytest.raises(OutsideError, match="unknown form"):
-            fetch_new_app(config, "code")
+    with (
+        Server(lambda _request: Response(201, json.dumps(app).encode())) as server,
+        pytest.raises(OutsideError, match="unknown form"),
+    ):
+        fetch_new_app(server.url, "code")
 
 
 @pytest.mark.parametrize(
@@ -356,3 +268,53 @@ def test_a_place_that_cannot_be_written_is_told_before_anything_is_registered(
         check_env_file(tmp_path / "absent" / ".env", NAMES)
     with pytest.raises(SetupError, match="cannot be written"):
         add_settings(tmp_path / "absent" / ".env", {"A": "1"})
+
+
+@pytest.mark.timeout(120)
+def test_serve_without_an_app_is_set_up_in_the_browser_and_goes_on_by_itself(
+    tmp_path: Path, github: GitHubDouble, browser: httpx.Client
+) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    with ModelDouble([]) as model:
+        shell = Shell(tmp_path, github, model)
+        shell.environment |= {"TINYGEN_PORT": str(port), "TINYGEN_START_CHECK": "false"}
+        process = shell.start("serve")
+        try:
+            assert process.stdout is not None
+            link = process.stdout.readline().split()[-1]
+            assert link.startswith(f"{url}/setup?token=")
+            assert browser.get(f"{url}/readyz").status_code == 503
+            assert browser.get(link).status_code == 303
+            form_token = re.search(
+                r'name="form_token" value="(\w+)"', browser.get(f"{url}/setup").text
+            )
+            given = {"url": url, "form_token": form_token[1] if form_token else ""}
+            assert browser.post(f"{url}/setup/address", data=given).status_code == 303
+            page = browser.get(f"{url}/setup").text
+            assert f"{url} leads to this TinyGen" in page
+            browser.get(confirm(page))
+            assert "restarts" in browser.get(f"{url}/setup").text
+
+            assert poll(lambda: answers(browser, f"{url}/readyz"), within_s=60)
+            (app,) = github.world.apps.values()
+            github.install(app, "octocat")
+            assert "none yet" in browser.get(f"{url}/setup").text
+            assert httpx.get(f"{url}/setup", trust_env=False).status_code == 404
+            delivery = github.deliver("installation", {"action": "created"})
+            github.settle()
+            assert delivery.status_code == 200
+            assert "received" in browser.get(f"{url}/setup").text
+        finally:
+            process.terminate()
+            _said, complained = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "level='error'" not in complained
+    assert link.partition("=")[2] not in complained
+
+
+def answers(browser: httpx.Client, url: str) -> bool:
+    try:
+        return browser.get(url).status_code == 200
+    except httpx.HTTPError:
+        return False

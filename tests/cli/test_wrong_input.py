@@ -60,13 +60,18 @@ def repo(tmp_path: Path) -> Path:
         ("run r x --replay none", 1, "none cannot be read"),
         ("run r x --replay b", 1, "The file is not a transcript."),
         ("jobs show nope", 1, "There is no job nope"),
-        ("serve", 2, "GITHUB_WEBHOOK_SECRET is not set."),
-        ("web", 2, "GITHUB_WEBHOOK_SECRET is not set."),
         ("nope", 2, "invalid choice: 'nope'"),
     ],
 )
 def test_a_wrong_call_says_what_to_do(repo: Path, arguments: str, status: int, words: str) -> None:
     assert words in wrong(run_isolated(repo, *arguments.split(" ")), status)
+
+
+@pytest.mark.parametrize("command", ["serve", "web"])
+def test_an_app_without_its_webhook_secret_is_told(repo: Path, command: str) -> None:
+    port = str(free_port())
+    done = run_isolated(repo, command, GITHUB_APP_ID="7", TINYGEN_PORT=port)
+    assert "GITHUB_WEBHOOK_SECRET is not set." in wrong(done, 2)
 
 
 @pytest.mark.parametrize("command", ["jobs list", "doctor", "serve", "migrate"])

@@ -9,8 +9,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.cli.setup_site import TOKEN, SetupSite
 from tests.conftest import NPM, absent
-from tests.host.conftest import KEY, SLOW, OpenTab, Site
+from tests.doubles.github import GitHubDouble
+from tests.doubles.model import ModelDouble
+from tests.host.conftest import KEY, SLOW, OpenTab, Site, Tab
 
 AXE = NPM / "axe-core" / "axe.min.js"
 PAGES = ["/", "/login", "/jobs", "/try", "/docs/", "/jobs/done", "/jobs/failed"]
@@ -42,7 +45,14 @@ def test_a_page_is_accessible_fits_and_loads_nothing_from_elsewhere(
     tab.sign_in()
     tab.open(real_path(site, path))
     look = f"{'dark' if dark else 'light'}-{width}"
-    tab.save_picture(f"{path.strip('/').replace('/', '-') or 'home'}-{look}")
+    check_look(tab, f"{path.strip('/').replace('/', '-') or 'home'}-{look}")
+    assert {urlsplit(url).netloc for url in tab.requests} == {urlsplit(site.url).netloc}
+    assert tab.complaints == []
+
+
+def check_look(tab: Tab, name: str) -> None:
+    """Takes the page's picture, and looks whether it fits, and whether axe-core finds a fault."""
+    tab.save_picture(name)
     too_wide = tab.page.evaluate(
         "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     )
@@ -54,8 +64,6 @@ def test_a_page_is_accessible_fits_and_loads_nothing_from_elsewhere(
         if each["impact"] in ("serious", "critical")
     ]
     assert serious == []
-    assert {urlsplit(url).netloc for url in tab.requests} == {urlsplit(site.url).netloc}
-    assert tab.complaints == []
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -68,6 +76,46 @@ def test_a_page_needs_no_script(site: Site, open_tab: OpenTab, path: str) -> Non
         assert tab.page.get_by_text("raise ValueError").first.is_visible()
         assert not tab.page.get_by_role("button", name="Copy").is_visible()
         assert "git apply" in tab.page.locator("#apply").inner_text()
+
+
+def test_the_set_up_goes_from_its_link_to_the_restart_in_a_browser(
+    open_tab: OpenTab, tmp_path: Path
+) -> None:
+    def check_looks(name: str) -> None:
+        for width, scheme in ((1200, "light"), (400, "dark")):
+            tab.page.set_viewport_size({"width": width, "height": 900})
+            tab.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            check_look(tab, f"{name}-{scheme}-{width}")
+
+    tab = open_tab()
+    page = tab.page
+    with (
+        GitHubDouble(tmp_path / "github") as github,
+        ModelDouble(["ready"]) as model,
+        SetupSite(tmp_path, {}).served() as (site, url),
+    ):
+        assert page.goto(f"{url}/setup?token={TOKEN}")
+        assert page.url == f"{url}/setup"
+        check_looks("setup")
+        page.get_by_label("This bot's address").fill(url)
+        page.get_by_role("button", name="Check the address").click()
+        page.get_by_text("leads to this TinyGen").wait_for()
+        page.get_by_label("Key", exact=False).first.fill("sk-of-the-test-0123456789")
+        page.get_by_label("Base URL").fill(model.url)
+        page.get_by_role("button", name="Test the model").click()
+        page.get_by_text("answered in").wait_for()
+        page.get_by_text("For an organization").click()
+        page.get_by_label("Organization").fill("acme")
+        page.get_by_label("GitHub server").first.fill(github.url)
+        page.get_by_role("button", name="Use these").click()
+        page.get_by_text("organization acme").wait_for()
+        check_looks("setup-filled")
+        page.get_by_role("button", name="Register the App").click()
+        page.get_by_text("TinyGen restarts").wait_for()
+        assert page.url == f"{url}/setup"
+        check_looks("setup-after")
+        assert len(site.endings) == 1
+    assert tab.complaints == []
 
 
 def test_the_keyboard_alone_signs_in_and_opens_a_job(site: Site, open_tab: OpenTab) -> None:

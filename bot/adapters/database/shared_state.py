@@ -13,7 +13,7 @@ from sqlalchemy import Engine, delete, insert, select
 from bot.adapters.database.connection import insert_into, reading, writing
 from bot.adapters.database.schema import switches
 from bot.errors import DatabaseFailed
-from bot.types.pages import AppStatus, Check
+from bot.types.pages import AppStatus, Check, SetupRecord
 from bot.types.serialization import Codec, codec_of
 
 T = TypeVar("T")
@@ -22,13 +22,15 @@ PAUSE = "pause"
 _SIGNING_KEY = "signing key"
 _APP = "app"
 _CHECK = "check"
+_SETUP = "setup"
 _ENDED = "ended session "
 _APP_STATUS: Codec[AppStatus] = codec_of(AppStatus)
 _CHECK_RESULT: Codec[Check] = codec_of(Check)
+_SETUP_RECORD: Codec[SetupRecord] = codec_of(SetupRecord)
 
 
 class SharedState:
-    """Sessions and LastSeen of `bot.ports`, and the operator's pause."""
+    """Sessions, LastSeen and SetupRecords of `bot.ports`, and the operator's pause."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -84,6 +86,12 @@ class SharedState:
 
     def save_check(self, check: Check) -> None:
         self._save(_CHECK, json.dumps(_CHECK_RESULT.dump(check)))
+
+    def setup(self) -> SetupRecord | None:
+        return self._load_value(_SETUP, _SETUP_RECORD)
+
+    def save_setup(self, record: SetupRecord) -> None:
+        self._save(_SETUP, json.dumps(_SETUP_RECORD.dump(record)))
 
     def _load(self, name: str) -> str | None:
         with reading(self._engine) as connection:

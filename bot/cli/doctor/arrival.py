@@ -140,6 +140,20 @@ def judge_delivery(status: int, which: str) -> Finding:
 def check_address(address: str, *, is_taken: bool | None) -> Finding:
     """Whether TinyGen answers at its public address. `is_taken`: whether GitHub's deliveries arrive,
     if that is known: then an address which only this machine cannot reach is no fault."""
+    found = _fetch(address, "/readyz", is_taken=is_taken)
+    return found if isinstance(found, Finding) else judge_readyz(address, found)
+
+
+def fetch_health(address: str, probe: str) -> tuple[int, dict[str, object]] | Finding:
+    """The status of `/healthz` there, and what it says; or why no answer came."""
+    found = _fetch(address, f"/healthz?probe={probe}", is_taken=None)
+    if isinstance(found, Finding):
+        return found
+    return found.status_code, _read_object(found.content)
+
+
+def _fetch(address: str, path: str, *, is_taken: bool | None) -> httpx.Response | Finding:
+    """The answer, limited in size and time, or why there is none. No redirect is followed."""
     import httpx
 
     from bot.adapters.http import bound_body, bound_time
@@ -148,10 +162,9 @@ def check_address(address: str, *, is_taken: bool | None) -> Finding:
     try:
         with httpx.Client(timeout=_TIMEOUT_S, follow_redirects=False, event_hooks=hooks) as client:
             bound_time(client)
-            response = client.get(f"{address}/readyz")
+            return client.get(f"{address}{path}")
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
         return explain_failure(address, error, is_taken=is_taken)
-    return judge_readyz(address, response)
 
 
 def judge_readyz(address: str, response: httpx.Response) -> Finding:

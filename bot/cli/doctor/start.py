@@ -37,7 +37,7 @@ def check_at_start(checkup: Checkup) -> int:
 def log_checks(checkup: Checkup, *, is_ready: Callable[[], bool]) -> None:
     findings = []
     if _wait_until(is_ready, checkup):
-        _log.info("serving", address=checkup.config.public_url or _own_url(checkup.config))
+        _log.info("serving", address=checkup.config.public_url or checkup.config.local_url())
     else:
         message = f"TinyGen is not ready {READY_WAIT_S} seconds after its start."
         step = "See this log for what the web part or the worker misses."
@@ -69,14 +69,7 @@ def _is_ready(config: Config) -> bool:
 
     try:
         # Not through the proxies of the environment: it is this machine.
-        response = httpx.get(f"{_own_url(config)}/readyz", timeout=_TIMEOUT_S, trust_env=False)
+        response = httpx.get(f"{config.local_url()}/readyz", timeout=_TIMEOUT_S, trust_env=False)
     except httpx.HTTPError:
         return False
     return response.status_code == 200
-
-
-def _own_url(config: Config) -> str:
-    """Where this machine reaches the web part; all addresses (0.0.0.0, ::) include loopback."""
-    loopback = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not listened on
-    host = loopback.get(config.host, config.host)
-    return f"http://[{host}]:{config.port}" if ":" in host else f"http://{host}:{config.port}"

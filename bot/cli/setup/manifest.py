@@ -12,9 +12,9 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
-from bot.config import Config
 from bot.errors import OutsideError, SetupError, TinyGenError
 from bot.thread.page_links import CALLBACK
+from bot.types.setup import Address, AppKeys
 
 MANIFEST = Path(__file__).parents[3] / "app.yml"
 
@@ -43,14 +43,13 @@ class Manifest(BaseModel):
     default_permissions: dict[str, str]
     default_events: tuple[str, ...]
 
-    def to_post(self, url: str, redirect_url: str) -> dict[str, Any]:
-        """The form that GitHub takes, for a bot that is reached at `url`."""
-        hook = {"url": f"{url}/webhook", "active": True}
+    def to_post(self, address: Address, redirect_url: str) -> dict[str, Any]:
+        """The form that GitHub takes, for a bot that is reached at `address`."""
         return {
             **self.model_dump(mode="json"),
-            "url": url,
-            "hook_attributes": hook,
-            "callback_urls": [f"{url}{CALLBACK}"],
+            "url": address.url,
+            "hook_attributes": {"url": address.hook_url, "active": True},
+            "callback_urls": [f"{address.url}{CALLBACK}"],
             "redirect_url": redirect_url,
         }
 
@@ -86,14 +85,12 @@ class NewApp(BaseModel):
         return secret
 
 
-def fetch_new_app(config: Config, code: str) -> NewApp:
+def fetch_new_app(api_url: str, code: str) -> AppKeys:
     """The App that was just registered, with its keys, which GitHub gives out only once."""
     from bot.adapters.github.auth import TokenCredentials
     from bot.adapters.github.client import ApiClient, ApiRequest, Transport
 
-    transport = Transport(
-        config.github_api_url, timeout_s=_TIMEOUT_S, sleep=time.sleep, clock=time.time
-    )
+    transport = Transport(api_url, timeout_s=_TIMEOUT_S, sleep=time.sleep, clock=time.time)
     request = ApiRequest(
         "POST",
         f"/app-manifests/{quote(code, safe='')}/conversions",
@@ -101,7 +98,7 @@ def fetch_new_app(config: Config, code: str) -> NewApp:
         idempotent=False,
     )
     try:
-        return ApiClient(transport, TokenCredentials(None)).read(NewApp, request)
+        app = ApiClient(transport, TokenCredentials(None)).read(NewApp, request)
     except TinyGenError as error:
         raise OutsideError(
             error.message,
@@ -109,3 +106,11 @@ def fetch_new_app(config: Config, code: str) -> NewApp:
         ) from None
     finally:
         transport.close()
+    return AppKeys(
+        app.id,
+        app.html_url,
+        app.pem.get_secret_value(),
+        app.webhook_secret.get_secret_value(),
+        app.client_id,
+        app.client_secret.get_secret_value(),
+    )

@@ -38,7 +38,7 @@ def add_security_headers(response: Response) -> Response:
     # Not `no-referrer`: with it, browsers send forms with `Origin: null`.
     headers["Referrer-Policy"] = "same-origin"
     headers["Cross-Origin-Resource-Policy"] = "same-origin"
-    headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+    headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
     if request.path.startswith("/jobs"):  # a link in a public comment is found by search engines
         headers["X-Robots-Tag"] = "noindex"
     headers.setdefault("Cache-Control", "private, no-cache")

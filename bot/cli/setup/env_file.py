@@ -1,0 +1,66 @@
+"""`.env` as set-up writes it: it adds settings, and changes nothing that the file holds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from bot.errors import SetupError
+from bot.types.setup import APP_SETTINGS
+
+ENV_FILE = Path(".env")
+MUST_BE_ABSENT = (*APP_SETTINGS, "GITHUB_PRIVATE_KEY_PATH")
+
+
+def set_names(path: Path) -> frozenset[str]:
+    """The settings that have a value in the file."""
+    values = dotenv_values(path, interpolate=False) if path.is_file() else {}
+    return frozenset(name for name, value in values.items() if value)
+
+
+def check_env_file(path: Path, names: tuple[str, ...]) -> None:
+    """SetupError if the file already has a value for one of the settings, or cannot be written."""
+    given = sorted(set_names(path).intersection(names), key=names.index)
+    if given:
+        raise SetupError(
+            f"{path} already sets {', '.join(given)}.",
+            next_step=(
+                "Setup overwrites nothing: remove what it sets for the old App, then run it again."
+            ),
+        )
+    written = path if path.exists() else path.absolute().parent
+    if not os.access(written, os.W_OK):
+        raise SetupError(
+            f"{path} cannot be written.",
+            next_step="Run setup as the user that owns it, in TinyGen's directory.",
+        )
+
+
+def add_settings(path: Path, settings: Mapping[str, str]) -> None:
+    """Adds the settings at the end of the file, and makes the file readable by its owner alone.
+    What it holds stays as it is."""
+    try:
+        before = path.read_bytes() if path.exists() else b""
+        lines = "".join(f"{name}={_quote(value)}\n" for name, value in settings.items())
+        if before and not before.endswith(b"\n"):
+            lines = "\n" + lines
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(file, "ab") as env:
+            os.fchmod(env.fileno(), 0o600)
+            env.write(lines.encode())
+            env.flush()
+            os.fsync(env.fileno())
+    except OSError as error:
+        raise SetupError(
+            f"{path} cannot be written: {error.strerror}.",
+            next_step="Mend that, then set them there by hand.",
+        ) from None
+
+
+def _quote(value: str) -> str:
+    r"""One line in double quotes, with `\n` for newlines: dotenv, systemd and the shell all read a
+    usable key from it."""
+    return '"' + value.strip().replace("\n", "\\n") + '"'
