@@ -20,7 +20,13 @@ from bot.change.context import (
     render_wide_map,
     weigh_repository,
 )
-from bot.change.conversation import Ask, Conversation, Draft
+from bot.change.conversation import (
+    Ask,
+    Conversation,
+    Draft,
+    ReportShown,
+    ignore_shown,
+)
 from bot.change.edits import read_reply
 from bot.change.repository import with_changes
 from bot.change.review.decision import decide
@@ -80,13 +86,15 @@ def solve(
     *,
     limits: ModelLimits,
     report_step: ReportStep = lambda _step: None,
+    report_shown: ReportShown = ignore_shown,
     start: Changes = NOTHING_YET,
     parsers: Parsers = NO_PARSERS,
     seed: str = "",
 ) -> Solution:
     """The revisions that the model made of the task, best last; each was reviewed. `start` are
     earlier changes: the model is shown the files with them, and the result contains them.
-    `report_step` is called with "generate" and "reflect". `seed` decides in which order two
+    `report_step` is called with "generate" and "reflect", `report_shown` with what the model is shown
+    as soon as it is. `seed` decides in which order two
     revisions are compared.
 
     Unworkable if the model sent edits but none could be applied; LimitReached if the limits end
@@ -102,7 +110,9 @@ def solve(
         return Revision(patch, draft.changes, draft.summary, draft.rejected, problems, signs)
 
     report_step("generate")
-    author = _Author(task, base, model, parsers.check_syntax, context_tokens)
+    author = _Author(
+        task, base, model, parsers.check_syntax, context_tokens, report_shown=report_shown
+    )
     draft, notes = author.generate(start)
     first = revision(draft)
     is_idle = not first.patch.text or draft.changes == start
@@ -182,12 +192,13 @@ class _Author:
     ask: Ask
     check_syntax: SyntaxChecker
     context_tokens: int
+    report_shown: ReportShown
 
     def conversation(self, context_tokens: int) -> Conversation:
         """One in which answers to the model's requests have half the room of what it is shown."""
         limits = RequestLimits(room_tokens=context_tokens // 2)
         tag = prompts.tag_of(self.task)
-        return Conversation(self.base, self.ask, self.check_syntax, limits, tag)
+        return Conversation(self.base, self.ask, self.check_syntax, limits, tag, self.report_shown)
 
     def generate(self, start: Changes) -> tuple[Draft, list[str]]:
         """The first draft, and notes for people. A context that the model says is too long is cut
@@ -207,6 +218,7 @@ class _Author:
     def _write(self, context: Context, context_tokens: int, start: Changes) -> Draft:
         conversation = self.conversation(context_tokens)
         prompt = prompts.generation_prompt(self.task, context, conversation.limits)
+        self.report_shown(_shown(context))
         return conversation.hold(prompt, start)
 
     def _choose(self, weighed: WeighedRepository) -> tuple[Sequence[Request], list[str]]:

@@ -66,7 +66,7 @@ def show(config: Config, options: argparse.Namespace) -> int:
         url = page.result.pull_request_url or page.result.commit_url
         if url:
             print_line(url)
-        print_diff(page.result.diff)
+        print_diff(page.result.diff, has_colors=config.no_color is None)
     return 0
 
 

@@ -13,18 +13,18 @@ import re
 import secrets
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from dotenv import dotenv_values
 
-from bot.cli.output import print_line
+from bot.cli.output import print_line, program
 from bot.cli.setup.manifest import fetch_new_app, read_manifest
 from bot.cli.setup.page import Page
-from bot.config import Config
+from bot.config import Config, service_env_file
 from bot.errors import SetupError
 
-ENV_FILE = Path(".env")
 WAIT_S = 3600.0
 """GitHub's own limit for the steps of the manifest flow."""
 _WRITTEN = (
@@ -50,7 +50,10 @@ URL: """
 
 def setup(config: Config, options: argparse.Namespace) -> int:
     """Registers the App, while a person confirms it in a browser. Overwrites no setting."""
-    _check_absent(config)
+    env_file = service_env_file(os.environ)
+    with suppress(OSError):  # the next line tells that it cannot be written
+        env_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _check_absent(config, env_file)
     bot_url = _parse_bot_url(options.url or _ask_url(config))
     manifest = read_manifest()
     api_key = {} if config.api_keys else {_API_KEYS: secrets.token_hex(32)}
@@ -66,7 +69,7 @@ def setup(config: Config, options: argparse.Namespace) -> int:
             app.client_id,
             *(secret.get_secret_value() for secret in secrets_of_app),
         )
-        add_settings(ENV_FILE, {**dict(zip(_WRITTEN, values, strict=True)), **api_key})
+        add_settings(env_file, {**dict(zip(_WRITTEN, values, strict=True)), **api_key})
         return f"{app.html_url}/installations/new"
 
     new_app_url = _new_app_url(config.github_server_url, options.organization)
@@ -76,18 +79,18 @@ def setup(config: Config, options: argparse.Namespace) -> int:
             f"From another machine, first: ssh -L {page.port}:127.0.0.1:{page.port} this-machine"
         )
         install_url = page.wait(WAIT_S)
-    print_line(f"Wrote {', '.join((*_WRITTEN, *api_key))} to {ENV_FILE}.")
+    print_line(f"Wrote {', '.join((*_WRITTEN, *api_key))} to {env_file}.")
     print_line(f"Now install the App on your repositories: {install_url}")
-    print_line("Then look whether all is well: python -m bot doctor")
+    print_line(f"Then look whether all is well: {program()} doctor")
     return 0
 
 
-def _check_absent(config: Config) -> None:
-    check_env_file(ENV_FILE, _MUST_BE_ABSENT)
+def _check_absent(config: Config, env_file: Path) -> None:
+    check_env_file(env_file, _MUST_BE_ABSENT)
     if config.github_app_id or config.github_private_key or config.github_webhook_secret:
         raise SetupError(
             f"The environment already sets one of {', '.join(_MUST_BE_ABSENT)}, and wins over"
-            f" {ENV_FILE}.",
+            f" {env_file}.",
             next_step="Unset it, then run setup again.",
         )
 
