@@ -3,8 +3,7 @@
 import os
 import sys
 
-INTERRUPTED = 130
-"""The exit status after Ctrl-C, as shells count it: 128 and the number of the signal."""
+from bot import INTERRUPTED
 
 
 def start() -> int:

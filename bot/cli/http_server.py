@@ -12,8 +12,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 from gunicorn.workers.gthread import ThreadWorker
 
+from bot import INTERRUPTED
 from bot.config import Config
 
 if TYPE_CHECKING:
@@ -95,3 +97,20 @@ class Server(BaseApplication):
 
     def load(self) -> Any:
         return self._app
+
+    def serve(self) -> int:
+        """Until a signal ends it. Returns the process's exit status."""
+        arbiter = _Arbiter(self)
+        try:
+            arbiter.run()
+        except SystemExit as end:
+            return INTERRUPTED if arbiter.is_interrupted else int(end.code or 0)
+        return 0
+
+
+class _Arbiter(Arbiter):
+    is_interrupted = False
+
+    def handle_int(self) -> None:
+        self.is_interrupted = True
+        super().handle_int()

@@ -12,12 +12,14 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import dataclass, field
 
 import structlog
 
+from bot import INTERRUPTED
 from bot.app import build_web, build_worker, lock_worker, set_up_logs
 from bot.cli.http_server import Server
-from bot.config import Config
+from bot.config import Config, is_checkout
 from bot.errors import SetupError
 
 RESTART_WAIT_S = 1.0
@@ -33,11 +35,11 @@ def serve(config: Config, _options: argparse.Namespace) -> int:
     set up ends both. A third checks the installation once, and logs what is wrong."""
     set_up_logs(config)
     _check_address(config)
-    stop = _stop_event()
+    stop = _catch_stop()
     children = {name: _start_child(name) for name in ("worker", "web")}
     checks = _start_child("doctor") if config.start_check else None
     status = 0
-    while not stop.wait(POLL_S) and not status:
+    while not stop.event.wait(POLL_S) and not status:
         if checks and checks.poll() is not None:
             checks = None
         for name, child in children.items():
@@ -53,7 +55,7 @@ def serve(config: Config, _options: argparse.Namespace) -> int:
         child.terminate()
     for child in running:
         child.wait()
-    return status
+    return status or stop.status
 
 
 def web(config: Config, options: argparse.Namespace) -> int:
@@ -68,8 +70,7 @@ def web(config: Config, options: argparse.Namespace) -> int:
     # they share: 15 MB for each.
     gc.collect()
     gc.freeze()
-    Server(config, app).run()
-    return 0
+    return Server(config, app).serve()
 
 
 def worker(config: Config, options: argparse.Namespace) -> int:
@@ -79,15 +80,17 @@ def worker(config: Config, options: argparse.Namespace) -> int:
     if options.child:
         end_with_parent()
     lock = lock_worker(config)
-    stop = _stop_event()
+    stop = _catch_stop()
     running = build_worker(config)
     running.start()
-    stop.wait()
+    stop.event.wait()
     running.stop(config.drain_s)
     sys.stderr.flush()
     if lock is not None:
         lock.close()
-    os._exit(0)  # a normal exit would wait for the threads of steps that did not end in time
+    os._exit(
+        stop.status
+    )  # a normal exit would wait for the threads of steps that did not end in time
 
 
 def _check_address(config: Config) -> None:
@@ -110,7 +113,10 @@ def _check_address(config: Config) -> None:
 
 def _start_child(name: str) -> subprocess.Popen[bytes]:
     """The child's standard input is a pipe that ends when this process does, however it dies."""
-    return subprocess.Popen([sys.executable, "-m", "bot", name, "--child"], stdin=subprocess.PIPE)
+    # A checkout is found in the current folder; what is installed must not be looked for there.
+    options = () if is_checkout() else ("-P",)
+    command = [sys.executable, *options, "-m", "bot", name, "--child"]
+    return subprocess.Popen(command, stdin=subprocess.PIPE)
 
 
 def end_with_parent() -> None:
@@ -124,9 +130,21 @@ def end_with_parent() -> None:
     threading.Thread(target=wait, name="parent", daemon=True).start()
 
 
-def _stop_event() -> threading.Event:
-    """Set by SIGTERM and SIGINT."""
-    stop = threading.Event()
+@dataclass(slots=True)
+class Stop:
+    """`event` is set by SIGTERM and SIGINT; then `status` is the process's exit status."""
+
+    event: threading.Event = field(default_factory=threading.Event)
+    status: int = 0
+
+
+def _catch_stop() -> Stop:
+    stop = Stop()
+
+    def end(number: int, _frame: object) -> None:
+        stop.status = INTERRUPTED if number == signal.SIGINT else 0
+        stop.event.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, end)
     return stop
