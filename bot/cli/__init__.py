@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NoReturn, get_args
 
 from bot import __version__
 from bot.cli.files import NO_PROMPT, PROMPT_FORMS
-from bot.cli.output import in_shell_words, prepare_output, print_note, program
+from bot.cli.output import block_rich, in_shell_words, prepare_output, print_note, program
 from bot.config import load_own_config, load_service_config
 from bot.errors import SetupError, TinyGenError
 from bot.types import State
@@ -62,6 +62,7 @@ def main(arguments: Sequence[str]) -> int:
     prepare_output()
     options = build_parser().parse_args(arguments)
     command: LazyCommand = options.command
+    block_rich()
     try:
         return command(options.load(os.environ), options)
     except SetupError as error:
@@ -118,7 +119,16 @@ def _add_repository_commands(commands: Commands) -> None:
         help="the diff of a model's reply",
         description="Prints the diff that a model's reply makes.",
     )
-    for command in (run, context, apply):
+    check = commands.add_parser(
+        "check",
+        help="what a repository's .github/tinygen.yml says, and each mistake in it",
+        description=(
+            "Reads a repository's .github/tinygen.yml at a commit: prints each mistake with its line,"
+            " what may be shown and changed, and what a bare command delivers. Calls no model. Exit"
+            " status 1 if there is a mistake."
+        ),
+    )
+    for command in (run, context, apply, check):
         command.add_argument("repo", metavar="REPO", help="a GitHub URL or a local git directory")
         if command is apply:
             command.add_argument(
@@ -126,7 +136,7 @@ def _add_repository_commands(commands: Commands) -> None:
                 metavar="REPLY_FILE",
                 help="the reply; `-` reads it from standard input",
             )
-        else:
+        elif command is not check:
             command.add_argument("prompt", metavar="PROMPT", help=f"what to change: {PROMPT_FORMS}")
         command.add_argument(
             "--ref", help="branch or commit (default: the default branch, or HEAD)"
@@ -151,6 +161,8 @@ def _add_repository_commands(commands: Commands) -> None:
     run.set_defaults(command=LazyCommand("repository", "run"))
     context.set_defaults(command=LazyCommand("repository", "context"))
     apply.set_defaults(command=LazyCommand("repository", "apply"))
+    check.add_argument("--json", action="store_true", help="all of it as JSON")
+    check.set_defaults(command=LazyCommand("repository.check", "check"))
 
 
 def _add_operator_commands(commands: Commands) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from bot.cli.output import print_note
+from bot.cli.output import allow_rich, print_note
 from bot.types import Purpose, Reply, ShownFile, Solution
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def open_progress() -> Iterator[Progress]:
     if not sys.stderr.isatty():
         yield PlainProgress()
         return
+    allow_rich()
     from rich.console import Console
     from rich.live import Live
 

@@ -17,7 +17,6 @@ from bot.errors import BadRequest, NotFound, OutsideError
 from bot.ports import Git
 from bot.thread.settings import (
     UNCLEAR_GUARDS,
-    LoadedSettings,
     RepoSettings,
     read_settings_of,
     repository_policy,
@@ -49,11 +48,6 @@ class Source:
     def snapshot(self) -> Snapshot:
         return self.git.snapshot(self.repo, self.sha, self.remote)
 
-    def read_settings(self, config: Config) -> tuple[Snapshot, LoadedSettings]:
-        """The snapshot that has the settings, and them."""
-        own = self.git.snapshot(self.repo, self.settings_sha)
-        return own, read_settings_of(own, models=config.model_names())
-
 
 @dataclass(frozen=True, slots=True)
 class Opened:
@@ -73,7 +67,8 @@ class Opened:
 
 def open_view(config: Config, source: Source, *, shows: bool) -> Opened:
     """`shows`: the model is to be shown files, which needs to be clear about which."""
-    own, read = source.read_settings(config)
+    own = source.git.snapshot(source.repo, source.settings_sha)
+    read = read_settings_of(own, models=config.model_names())
     for mistake in read.mistakes:
         print_note(f"note: {mistake}")
     if shows and "context" in read.unclear:
