@@ -79,7 +79,9 @@ def _print_error(error: TinyGenError, status: int) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     parser = Parser(
-        prog=program(), description="TinyGen turns a comment into a diff or a pull request."
+        prog=program(),
+        description="TinyGen turns a comment into a diff or a pull request.",
+        epilog=f"`{program()} COMMAND --help` explains a command and what it takes.",
     )
     parser.add_argument("--version", action="version", version=f"TinyGen {__version__}")
     parser.set_defaults(load=load_service_config)
@@ -90,43 +92,50 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add(commands: Commands, name: str, summary: str, more: str = "") -> Parser:
+    description = f"{summary[0].upper()}{summary[1:]}. {more}".rstrip()
+    return commands.add_parser(name, help=summary, description=description)
+
+
 def _add_processes(commands: Commands) -> None:
     for name, summary in (
         ("serve", "web and worker on this machine"),
         ("web", "the web part alone"),
         ("worker", "a worker alone"),
     ):
-        command = commands.add_parser(name, help=summary, description=summary)
+        command = _add(commands, name, summary)
         command.set_defaults(command=LazyCommand("serve", name))
         if name != "serve":
             command.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
 
 
 def _add_repository_commands(commands: Commands) -> None:
-    run = commands.add_parser(
-        "run", help="the diff for a prompt", description="Prints the diff for a prompt."
+    run = _add(
+        commands,
+        "run",
+        "the diff for a prompt",
+        "The diff goes to standard output, progress to standard error. Nothing is changed: `git apply`"
+        " takes the diff.",
     )
-    context = commands.add_parser(
+    context = _add(
+        commands,
         "context",
-        help="what the ranking alone would show the model",
-        description=(
-            "Prints what the ranking alone would show the model, and why. Of much code, a job's"
-            " model chooses first."
-        ),
+        "what the ranking alone would show the model, and why",
+        "Of much code, a job's model chooses first. Calls no model.",
     )
-    apply = commands.add_parser(
+    apply = _add(
+        commands,
         "apply",
-        help="the diff of a model's reply",
-        description="Prints the diff that a model's reply makes.",
+        "the diff that a model's reply makes",
+        "Each edit that cannot be applied is a line on standard error, and the exit status is 1."
+        " Calls no model.",
     )
-    check = commands.add_parser(
+    check = _add(
+        commands,
         "check",
-        help="what a repository's .github/tinygen.yml says, and each mistake in it",
-        description=(
-            "Reads a repository's .github/tinygen.yml at a commit: prints each mistake with its line,"
-            " what may be shown and changed, and what a bare command delivers. Calls no model. Exit"
-            " status 1 if there is a mistake."
-        ),
+        "what a repository's .github/tinygen.yml says, and each mistake in it",
+        "With what may be shown and changed, and what a bare command delivers. Calls no model. Exit"
+        " status 1 if there is a mistake.",
     )
     for command in (run, context, apply, check):
         command.add_argument("repo", metavar="REPO", help="a GitHub URL or a local git directory")
@@ -166,8 +175,8 @@ def _add_repository_commands(commands: Commands) -> None:
 
 
 def _add_operator_commands(commands: Commands) -> None:
-    check = commands.add_parser(
-        "doctor", help="checks settings, App, deliveries, models, storage and this machine"
+    check = _add(
+        commands, "doctor", "checks settings, App, deliveries, models, storage and this machine"
     )
     check.add_argument(
         "--model",
@@ -184,24 +193,22 @@ def _add_operator_commands(commands: Commands) -> None:
     )
     check.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     check.set_defaults(command=LazyCommand("doctor", "doctor"))
-    prepare = commands.add_parser(
-        "migrate", help="makes the database's tables, or brings them up to date"
-    )
+    prepare = _add(commands, "migrate", "makes the database's tables, or brings them up to date")
     prepare.set_defaults(command=LazyCommand("migrate", "migrate"))
     _add_jobs(commands)
-    stop = commands.add_parser("pause", help="refuses new work, and lets running work end")
+    stop = _add(commands, "pause", "refuses new work, and lets running work end")
     stop.add_argument(
         "reason", metavar="REASON", nargs="?", default="", help="told to whoever asks meanwhile"
     )
     stop.set_defaults(command=LazyCommand("brakes", "pause"))
-    go_on = commands.add_parser("resume", help="takes new work again after `pause`")
+    go_on = _add(commands, "resume", "takes new work again after `pause`")
     go_on.set_defaults(command=LazyCommand("brakes", "resume"))
-    remove = commands.add_parser(
-        "forget", help="removes all that is kept of a repository: jobs, log rows, cache"
+    remove = _add(
+        commands, "forget", "removes all that is kept of a repository: jobs, log rows, cache"
     )
-    remove.add_argument("repo", metavar="OWNER/NAME")
+    remove.add_argument("repo", metavar="OWNER/NAME", help="the repository's name on GitHub")
     remove.set_defaults(command=LazyCommand("brakes", "forget"))
-    register = commands.add_parser("setup", help="registers the GitHub App and writes .env")
+    register = _add(commands, "setup", "registers the GitHub App and writes the settings' file")
     register.add_argument(
         "--url", help="where GitHub will reach this bot, as https://bot.example.com"
     )
@@ -212,9 +219,9 @@ def _add_operator_commands(commands: Commands) -> None:
 
 
 def _add_jobs(commands: Commands) -> None:
-    group = commands.add_parser("jobs", help="lists, shows, retries and cancels jobs")
+    group = _add(commands, "jobs", "lists, shows, retries and cancels jobs")
     actions = group.add_subparsers(title="actions", metavar="ACTION", required=True)
-    listing = actions.add_parser("list", help="the newest jobs, newest first")
+    listing = _add(actions, "list", "the newest jobs, newest first")
     listing.add_argument("--limit", type=_parse_count, default=20, help="how many (default: 20)")
     listing.add_argument("--state", choices=get_args(State), help="only those in this state")
     listing.set_defaults(command=LazyCommand("jobs", "show_list"))
@@ -223,7 +230,7 @@ def _add_jobs(commands: Commands) -> None:
         ("retry", "runs a job that failed or was stopped again, as a new one"),
         ("cancel", "stops a job"),
     ):
-        action = actions.add_parser(name, help=summary, description=summary)
+        action = _add(actions, name, summary)
         action.add_argument("id", metavar="ID", help="as in the first line of the bot's comment")
         action.set_defaults(command=LazyCommand("jobs", name))
     for action in actions.choices.values():

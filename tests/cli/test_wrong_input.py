@@ -138,6 +138,14 @@ def test_all_odd_settings_are_named_at_once(repo: Path) -> None:
     assert all(name in said for name in ("TINYGEN_PORT", "TINYGEN_MODE", "GITHUB_PRIVATE_KEY"))
 
 
+def test_a_server_that_is_away_is_told_with_its_setting(repo: Path) -> None:
+    nowhere = "http://127.0.0.1:9"
+    done = run_isolated(repo, "run", "r", "x", OPENAI_BASE_URL=nowhere)
+    assert "127.0.0.1:9 cannot be reached: nothing listens there. Check OPENAI_BASE_URL" in wrong(
+        done, 1
+    )
+
+
 def test_a_transcript_that_cannot_be_written_is_told(repo: Path) -> None:
     transcript = repo / "t"
     transcript.write_text("")

@@ -98,14 +98,14 @@ class LocalGit:
                 _copy_excludes(exclude, directory / "info" / "exclude")
                 runner = replace(
                     self._runner,
-                    timeout_s=_MAX_STATUS_S,
+                    timeout_s=min(self._runner.timeout_s, _MAX_STATUS_S),
                     environment={
                         "GIT_WORK_TREE": str(git_dir.parent),
                         "GIT_INDEX_FILE": str(index),
                     },
                 )
                 return runner.run(directory, *_STATUS).count(b"\0")
-        except (AskerError, OutsideError, OSError, ValueError):
+        except (AskerError, OutsideError, OSError, RuntimeError, ValueError):
             return 0
 
     def fetch(self, repo: str, remote: Remote, sha: str) -> None:
