@@ -249,8 +249,9 @@ def check_model_server(config: Config) -> None:
 
 
 def check_github_server(config: Config) -> None:
-    """Raises within CHECK_CONNECT_S if GitHub does not answer."""
+    """Raises within twice CHECK_CONNECT_S if GitHub does not answer, its API first."""
     _check_connection(config.github_api_url, "GitHub's server", "GITHUB_API_URL")
+    _check_connection(config.github_server_url, "GitHub's server", "GITHUB_SERVER_URL")
 
 
 def _check_connection(url: str, what: str, setting: str) -> None:

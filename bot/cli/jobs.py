@@ -76,13 +76,18 @@ def show(config: Config, options: argparse.Namespace) -> int:
     """One job, with the values of its web page."""
     from bot.web.answers import job_answer  # imports Flask, which the other commands do not need
 
-    page = job_answer(_find(build_database(config), options.id), config.github_server_url)
+    report = _find(build_database(config), options.id)
+    page = job_answer(report, config.github_server_url)
     if options.json:
         print_json(page.model_dump(mode="json"))
         return 0
     print_line(
         f"{page.id}: {page.state}\n{page.source} for {page.repo}, asked at {page.created_at}"
     )
+    links = _find_links(report, config)
+    link = links["page"] or links["comment"]
+    if link:
+        print_line(link)
     for step in page.steps:
         print_line(f"  {step.title}: {step.state}")
     usage = page.usage

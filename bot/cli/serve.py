@@ -6,13 +6,13 @@ from __future__ import annotations
 import argparse
 import gc
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass, field
 
 import structlog
 
@@ -35,11 +35,11 @@ def serve(config: Config, _options: argparse.Namespace) -> int:
     set up ends both. A third checks the installation once, and logs what is wrong."""
     set_up_logs(config)
     _check_address(config)
-    stop = _catch_stop()
+    stop = _Stop()
     children = {name: _start_child(name) for name in ("worker", "web")}
     checks = _start_child("doctor") if config.start_check else None
     status = 0
-    while not stop.event.wait(POLL_S) and not status:
+    while not stop.wait(POLL_S) and not status:
         if checks and checks.poll() is not None:
             checks = None
         for name, child in children.items():
@@ -80,10 +80,10 @@ def worker(config: Config, options: argparse.Namespace) -> int:
     if options.child:
         end_with_parent()
     lock = lock_worker(config)
-    stop = _catch_stop()
+    stop = _Stop()
     running = build_worker(config)
     running.start()
-    stop.event.wait()
+    stop.wait()
     running.stop(config.drain_s)
     sys.stderr.flush()
     if lock is not None:
@@ -130,21 +130,24 @@ def end_with_parent() -> None:
     threading.Thread(target=wait, name="parent", daemon=True).start()
 
 
-@dataclass(slots=True)
-class Stop:
-    """`event` is set by SIGTERM and SIGINT; then `status` is the process's exit status."""
+class _Stop:
+    """Waits for SIGTERM or SIGINT. Through a pipe that C code writes to: a Python handler would have to
+    wait until the main thread runs, which waits here, if another thread was given the signal. Made
+    once, by the main thread."""
 
-    event: threading.Event = field(default_factory=threading.Event)
-    status: int = 0
+    def __init__(self) -> None:
+        self.status = 0
+        """The process's exit status, after a signal."""
+        self._reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._end)
 
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Whether a signal came."""
+        return bool(select.select([self._reader], [], [], timeout_s)[0])
 
-def _catch_stop() -> Stop:
-    stop = Stop()
-
-    def end(number: int, _frame: object) -> None:
-        stop.status = INTERRUPTED if number == signal.SIGINT else 0
-        stop.event.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, end)
-    return stop
+    def _end(self, number: int, _frame: object) -> None:
+        if number == signal.SIGINT:
+            self.status = INTERRUPTED

@@ -12,6 +12,8 @@ import pytest
 
 from bot.cli import LazyCommand, build_parser
 from bot.cli.files import read_prompt
+from bot.cli.output import in_shell_words, program
+from tests import ROOT
 
 
 def all_commands(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
@@ -50,3 +52,19 @@ def test_a_prompt_is_words_standard_input_or_a_file(
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(given.encode())))
     assert [read_prompt(form) for form in (given, "-", f"@{tmp_path / 'prompt'}")] == [given] * 3
     assert read_prompt(" @mona says so") == " @mona says so"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Ask for less, or let the operator raise X.", "Ask for less, or raise X."),
+        ("Let the operator turn it off.", "Turn it off."),
+        ("The operator must free space on it.", "Free space on it."),
+        ("The operator may have to check X.", "Check X."),
+        ("Run `python -m bot doctor`.", f"Run `{program()} doctor`."),
+        ("Set it in .env, or x.", f"Set it in {ROOT / '.env'}, or x."),
+        ("See .env.example, a.env, /x/.env.", "See .env.example, a.env, /x/.env."),
+    ],
+)
+def test_a_message_speaks_to_whoever_sits_at_the_shell(text: str, words: str) -> None:
+    assert in_shell_words(text) == words

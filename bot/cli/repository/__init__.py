@@ -76,6 +76,8 @@ def _print_solution(
     print_note(last.summary)
     for note in solution.notes:
         print_note(f"note: {note}")
+    if not last.patch.text:
+        print_note("No change was made: the diff is empty.")
     if options.json:
         print_json(_solution_page(source, solution, replies), indent=1)
     else:

@@ -3,11 +3,12 @@ and each reply."""
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from bot.cli.output import allow_rich, print_note
 from bot.types import Purpose, Reply, ShownFile, Solution
@@ -59,6 +60,7 @@ def open_progress() -> Iterator[Progress]:
         yield PlainProgress()
         return
     progress = LiveProgress()
+    signal.signal(signal.SIGTERM, _end)
     # What is printed on stderr meanwhile, logs too, goes above the line.
     with Live(
         get_renderable=progress.render,
@@ -69,6 +71,11 @@ def open_progress() -> Iterator[Progress]:
     ) as live:
         progress.clear_line = live.stop
         yield progress
+
+
+def _end(number: int, _frame: object) -> NoReturn:
+    """Unlike the default, it lets the terminal have its cursor back."""
+    raise SystemExit(128 + number)
 
 
 class PlainProgress:

@@ -111,11 +111,6 @@ def open_source(config: Config, options: argparse.Namespace) -> Source:
     check_github_server(config)
     try:
         return _open_remote(config, repo, options.ref or ref)
-    except NotFound as error:
-        step = _NO_TOKEN if config.github_token is None else _TOKEN_MAY_NOT
-        raise NotFound(
-            error.message, next_step=f"Check the address, and the ref if there is one. {step}"
-        ) from error
     except OutsideError as error:
         if error.retry_in_s is None or config.github_token is not None:
             raise
@@ -126,8 +121,12 @@ def open_source(config: Config, options: argparse.Namespace) -> Source:
 def _open_remote(config: Config, repo: str, ref: str | None) -> Source:
     with build_github(config, max_limit_wait_s=SHELL_LIMIT_WAIT_S) as github:
         remote = github.connect(repo, None)
-        sha = remote.resolve(ref)[1]
-        settings_sha = remote.resolve(None)[1] if ref else sha
+        try:
+            settings_sha = remote.resolve(None)[1]
+        except NotFound as error:
+            step = _NO_TOKEN if config.github_token is None else _TOKEN_MAY_NOT
+            raise NotFound(error.message, next_step=f"Check the address. {step}") from error
+        sha = remote.resolve(ref)[1] if ref else settings_sha
         git, fetched_from = build_git(config), remote.remote()
         for needed in dict.fromkeys((sha, settings_sha)):
             git.fetch(repo, fetched_from, needed)
