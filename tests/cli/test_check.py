@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
-import pytest
-
-from bot.cli import build_parser
+from bot.adapters.git import LocalGit
+from bot.cli.repository.check import Checked, find_out
 from bot.config import load_config
 from tests.adapters.git_repo import make_repo
+from tests.cli.shell import run_isolated
 
 SETTINGS = """\
 mode: pr
@@ -32,22 +31,20 @@ FILES = {
 }
 
 
-@pytest.fixture
-def check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Any:
-    """Runs `check` on a repository with these files: its exit status, stdout and stderr."""
-
-    def check(files: dict[str, bytes], *arguments: str) -> tuple[int, str, str]:
-        make_repo(tmp_path / "r", files)
-        options = build_parser().parse_args(["check", str(tmp_path / "r"), *arguments])
-        config = load_config({"TINYGEN_DATA_DIR": str(tmp_path / "data")}, env_file=None)
-        status = options.command(config, options)
-        return (status, *capsys.readouterr())
-
-    return check
+def run_check(at: Path, files: dict[str, bytes], *arguments: str) -> tuple[int, str, str]:
+    """The exit status, stdout and stderr."""
+    make_repo(at / "r", files)
+    done = run_isolated(at, "check", "r", *arguments)
+    return done.returncode, done.stdout, done.stderr
 
 
-def test_each_mistake_is_told_with_its_line_and_what_the_rest_comes_to(check: Any) -> None:
-    status, out, err = check(FILES)
+def found_in(at: Path, files: dict[str, bytes]) -> Checked:
+    sha = make_repo(at, files)
+    return find_out(load_config({}, env_file=None), LocalGit(at).snapshot("r", sha))
+
+
+def test_each_mistake_is_told_with_its_line_and_what_the_rest_comes_to(tmp_path: Path) -> None:
+    status, out, err = run_check(tmp_path, FILES)
     assert status == 1
     assert err == "tinygen: The settings have 3 mistakes. Mend and commit them, and check again.\n"
     assert [f", line {number}: " in out for number in (2, 5, 7)] == [True] * 3
@@ -72,8 +69,8 @@ def test_each_mistake_is_told_with_its_line_and_what_the_rest_comes_to(check: An
         assert row.split() in lines
 
 
-def test_the_json_has_the_same_and_bounded_lists(check: Any) -> None:
-    status, out, _err = check(FILES, "--json")
+def test_the_json_has_the_same_and_bounded_lists(tmp_path: Path) -> None:
+    status, out, _err = run_check(tmp_path, FILES, "--json")
     page = json.loads(out)
     assert status == 1
     assert (page["shown"], page["files"], len(page["hidden"])) == (3, 124, 100)
@@ -83,17 +80,16 @@ def test_the_json_has_the_same_and_bounded_lists(check: Any) -> None:
     assert len(page["mistakes"]) == 3
 
 
-def test_more_mistakes_are_told_than_in_a_thread(check: Any) -> None:
-    settings = "".join(f"x{number}: 1\n" for number in range(30))
-    assert "have 30 mistakes" in check({".github/tinygen.yml": settings.encode()})[2]
-
-
-def test_without_the_file_the_defaults_hold_and_another_place_is_a_mistake(check: Any) -> None:
-    status, out, err = check({"x": b""})
+def test_without_the_file_the_defaults_hold(tmp_path: Path) -> None:
+    status, out, err = run_check(tmp_path, {"x": b""})
     assert (status, err) == (0, "")
     assert "the defaults hold" in out
     assert "deploy/tinygen.schema.json" in out
-    status, out, _err = check({".github/tinygen.yaml": b"mode: pr\n"})
-    assert status == 1
-    assert "`.github/tinygen.yaml` is not read" in out
-    assert check({})[0] == 0
+
+
+def test_more_mistakes_are_told_than_in_a_thread_and_another_place_is_one(tmp_path: Path) -> None:
+    settings = "".join(f"x{number}: 1\n" for number in range(30))
+    assert len(found_in(tmp_path / "a", {".github/tinygen.yml": settings.encode()}).mistakes) == 30
+    (mistake,) = found_in(tmp_path / "b", {".github/tinygen.yaml": b"mode: pr\n"}).mistakes
+    assert mistake.startswith("`.github/tinygen.yaml` is not read")
+    assert found_in(tmp_path / "c", {}).shown == 0
