@@ -35,7 +35,7 @@ def serve(config: Config, _options: argparse.Namespace) -> int:
     set up ends both. A third checks the installation once, and logs what is wrong."""
     set_up_logs(config)
     _check_address(config)
-    stop = _Stop()
+    stop = StopSignal()
     children = {name: _start_child(name) for name in ("worker", "web")}
     checks = _start_child("doctor") if config.start_check else None
     status = 0
@@ -80,7 +80,7 @@ def worker(config: Config, options: argparse.Namespace) -> int:
     if options.child:
         end_with_parent()
     lock = lock_worker(config)
-    stop = _Stop()
+    stop = StopSignal()
     running = build_worker(config)
     running.start()
     stop.wait()
@@ -88,9 +88,8 @@ def worker(config: Config, options: argparse.Namespace) -> int:
     sys.stderr.flush()
     if lock is not None:
         lock.close()
-    os._exit(
-        stop.status
-    )  # a normal exit would wait for the threads of steps that did not end in time
+    # A normal exit would wait for the threads of steps that did not end in time.
+    os._exit(stop.status)
 
 
 def _check_address(config: Config) -> None:
@@ -130,7 +129,7 @@ def end_with_parent() -> None:
     threading.Thread(target=wait, name="parent", daemon=True).start()
 
 
-class _Stop:
+class StopSignal:
     """Waits for SIGTERM or SIGINT. Through a pipe that C code writes to: a Python handler would have to
     wait until the main thread runs, which waits here, if another thread was given the signal. Made
     once, by the main thread."""

@@ -6,7 +6,9 @@ from __future__ import annotations
 import os
 import pty
 import re
+import signal
 import subprocess
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from typing import Any
 import pytest
 
 from bot.cli.repository.progress import LiveProgress
+from bot.cli.serve import StopSignal
 from bot.types import Reply, ShownFile
 from tests import ROOT
 from tests.adapters.git_repo import make_repo
@@ -47,6 +50,7 @@ def on_own_terminal(
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), seen
 
 
+@pytest.mark.slow
 def test_a_live_line_gives_way_to_the_diff_and_a_summary(tmp_path: Path) -> None:
     make_repo(tmp_path / "r", GREET)
     with ModelDouble([LOUDER, "[CONFIDENT]"]) as model:
@@ -76,6 +80,7 @@ def test_the_line_counts_seconds_files_and_tokens() -> None:
     assert progress.render().plain[1:] == " reviewing: 11 s, 2 files shown, 1,234 tokens"
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_a_call_ends_it_quietly(tmp_path: Path) -> None:
     make_repo(tmp_path / "r", GREET)
     with ModelDouble([hang(60)]) as model:
@@ -88,6 +93,7 @@ def test_ctrl_c_in_a_call_ends_it_quietly(tmp_path: Path) -> None:
     assert b"Traceback" not in seen
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_all_processes_of_serve_quietly(tmp_path: Path) -> None:
     call = isolated_call(
         tmp_path,
@@ -101,6 +107,24 @@ def test_ctrl_c_ends_all_processes_of_serve_quietly(tmp_path: Path) -> None:
     assert status == 130
     after = seen.partition(b"^C")[2].splitlines()
     assert [line for line in after if b"worker stopped" not in line] == []
+
+
+def test_a_signal_that_another_thread_gets_ends_the_wait() -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    release = threading.Event()
+    threading.Thread(target=release.wait, args=(10,), daemon=True).start()
+    stop = StopSignal()
+    signal.pthread_sigmask(signal.SIG_BLOCK, before)
+    try:
+        threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
+        assert stop.wait(10)
+        assert stop.status == 130
+    finally:
+        release.set()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, before)
+        signal.set_wakeup_fd(-1)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def test_ctrl_c_while_modules_are_imported_is_quiet(tmp_path: Path) -> None:
