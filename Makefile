@@ -31,8 +31,8 @@ test-host: install-dev
 	$(BIN)/python -m pytest -n 2 --dist loadgroup tests/host
 
 lint: install-dev
-	$(BIN)/ruff format --check bot tests
-	$(BIN)/ruff check bot tests
+	$(BIN)/ruff format --check bot tests hatch_build.py
+	$(BIN)/ruff check bot tests hatch_build.py
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 

@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from bot.config import Config
-from bot.errors import SetupError
+from bot.errors import OutsideError, SetupError
 from bot.logs import RateLimitedLog, configure_logs, make_redactor
 from bot.metrics import MetricsBuffer
 from bot.ports import NoTracer
@@ -54,7 +54,12 @@ MAX_MODEL_LIMIT_WAIT_S = 10.0
 """A worker's threads are shared by all jobs: a job that must wait longer for a limit of GitHub or
 of the model is postponed instead."""
 CHECK_CONNECT_S = 2.0
-"""How long a check waits for a connection to the model's server."""
+"""How long a check, and a command of the shell, wait for a connection to a server."""
+SHELL_RETRIES = 2
+"""How often a command of the shell sends a call of the model again: after one second, then after two,
+if the server asks for no other wait."""
+SHELL_LIMIT_WAIT_S = 10.0
+"""The longest wait of a command of the shell for GitHub's rate limits."""
 FORGET_S = 3600.0
 WATCH_APP_S = 300.0
 EVICT_S = 300.0
@@ -213,11 +218,12 @@ def build_model(
     *,
     tracer: Tracer | None = None,
     max_limit_wait_s: float = math.inf,
+    **limits: Any,
 ) -> Model:
     """`max_limit_wait_s`: the longest wait of a call for the model's rate limits. For a longer one
-    the call fails, and the job is postponed."""
+    the call fails, and the job is postponed. `limits` are further ones of OpenAIModel."""
     model = _build_openai_model(
-        config, metrics=metrics, tracer=tracer, max_limit_wait_s=max_limit_wait_s
+        config, metrics=metrics, tracer=tracer, max_limit_wait_s=max_limit_wait_s, **limits
     )
     if not config.keep_replies:
         return model
@@ -229,6 +235,35 @@ def build_model(
 def build_impatient_model(config: Config) -> Model:
     """For checks: a call that fails is not sent again, and its reply is not kept."""
     return _build_openai_model(config, retries=0, connect_timeout_s=CHECK_CONNECT_S)
+
+
+def build_shell_model(config: Config) -> Model:
+    """For a person who waits at a terminal: a server that is away is told soon."""
+    return build_model(config, retries=SHELL_RETRIES, connect_timeout_s=CHECK_CONNECT_S)
+
+
+def check_model_server(config: Config) -> None:
+    """Raises within CHECK_CONNECT_S what `Model.ask` would raise later: there is no key, or nobody
+    answers there."""
+    _build_openai_model(config).check_key()
+    _check_connection(config.openai_base_url, "The model's server", "OPENAI_BASE_URL")
+
+
+def check_github_server(config: Config) -> None:
+    """Raises within twice CHECK_CONNECT_S if GitHub does not answer, its API first."""
+    _check_connection(config.github_api_url, "GitHub's server", "GITHUB_API_URL")
+    _check_connection(config.github_server_url, "GitHub's server", "GITHUB_SERVER_URL")
+
+
+def _check_connection(url: str, what: str, setting: str) -> None:
+    from bot.adapters.http import find_connection_fault
+
+    fault = find_connection_fault(url, within_s=CHECK_CONNECT_S)
+    if fault:
+        raise OutsideError(
+            f"{what} {urlsplit(url).netloc.rpartition('@')[2]} cannot be reached: {fault}.",
+            next_step=f"Check {setting}, and that this machine reaches it.",
+        )
 
 
 def _build_openai_model(config: Config, **limits: Any) -> OpenAIModel:

@@ -1,8 +1,9 @@
 """The settings: read once, from the environment and an env file, into one frozen value. Nothing
 else reads the environment.
 
-The service reads `.env` of the folder that its operator starts it in. The commands on a repository
-may run in a stranger's clone, so they read only TinyGen's own file.
+In a checkout the service reads `.env` of the folder that its operator starts it in. The commands on a
+repository may run in a stranger's clone, so they read only TinyGen's own file. An installed TinyGen has
+one file, in the user's folder.
 
 A field's alias is the name of the setting, its description the comment in `.env.example`, which
 `python -m bot.config` prints. An empty value counts as not set.
@@ -41,7 +42,8 @@ Count = Annotated[int, Field(ge=1)]
 Limit = Annotated[int, Field(ge=0)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 HttpUrl = Annotated[str, Field(pattern=r"^https?://[^\s/?#]+[^\s?#]*$")]
-CODE_DIR = Path(__file__).resolve().parent.parent
+_PACKAGE_DIR = Path(__file__).resolve().parent
+CODE_DIR = _PACKAGE_DIR.parent
 """The folder that holds this package: TinyGen's checkout, or where it is installed."""
 MIN_KEY_CHARS = 16
 """A shorter value of a header is taken for a name, which may well stand in texts."""
@@ -554,18 +556,46 @@ def unknown_settings(
     return tuple(found)
 
 
+def is_checkout(code_dir: Path = CODE_DIR) -> bool:
+    """Whether `code_dir`, which holds the package `bot`, is a checkout; else TinyGen is installed."""
+    return (code_dir / "app.yml").is_file()
+
+
+def find_shipped(name: str) -> Path:
+    """A file that a checkout has beside the package; the wheel has it inside (pyproject.toml)."""
+    return (CODE_DIR if is_checkout() else _PACKAGE_DIR / "shipped") / name
+
+
+def service_env_file(environment: Mapping[str, str], code_dir: Path = CODE_DIR) -> Path:
+    """The settings' file of the processes and of the operator's commands."""
+    return Path(".env") if is_checkout(code_dir) else own_env_file(environment, code_dir)
+
+
+def own_env_file(environment: Mapping[str, str], code_dir: Path = CODE_DIR) -> Path:
+    """TinyGen's own settings' file, wherever it is called."""
+    if is_checkout(code_dir):
+        return code_dir / ".env"
+    return _base_dir(environment, "XDG_CONFIG_HOME", ".config") / "tinygen" / "env"
+
+
+def load_service_config(environment: Mapping[str, str], code_dir: Path = CODE_DIR) -> Config:
+    """The settings for the processes and the operator's commands."""
+    if is_checkout(code_dir):
+        return load_config(environment)
+    return load_own_config(environment, code_dir)
+
+
 def load_own_config(environment: Mapping[str, str], code_dir: Path = CODE_DIR) -> Config:
     """The settings for the commands on a repository. Nothing is read from the current folder unless
     the environment names it.
 
-    `code_dir` is the folder that holds the package `bot`. A checkout has `.env` and `data/` there.
-    An installed TinyGen has them in the user's folders:
-    https://specifications.freedesktop.org/basedir-spec/latest/
+    A checkout has `.env` and `data/` in its own folder. An installed TinyGen has them in the user's
+    folders: https://specifications.freedesktop.org/basedir-spec/latest/
     """
-    if (code_dir / "app.yml").is_file():
-        env_file, data_dir = code_dir / ".env", code_dir / "data"
+    env_file = own_env_file(environment, code_dir)
+    if is_checkout(code_dir):
+        data_dir = code_dir / "data"
     else:
-        env_file = _base_dir(environment, "XDG_CONFIG_HOME", ".config") / "tinygen" / "env"
         data_dir = _base_dir(environment, "XDG_DATA_HOME", ".local/share") / "tinygen"
     return _load(environment, env_file, defaults={"TINYGEN_DATA_DIR": str(data_dir)})
 
@@ -602,27 +632,27 @@ def _load(
             invalid.append(f"{name}: {detail['msg'].removeprefix('Value error, ')}")
         raise SetupError(
             f"Settings that cannot be used: {'; '.join(invalid)}.",
-            next_step=f"Mend them in {env_file or '.env'}; see .env.example.",
+            next_step=f"Mend them in {env_file or '.env'}; {find_shipped('.env.example')} has all settings.",
         ) from None
     return _with_key_file(config)
+
+
+def _mend_file() -> str:
+    return f"Mend it; {find_shipped('.env.example')} has all settings."
 
 
 def _read_env_file(path: Path) -> Mapping[str, str | None]:
     """The values in the file; {} if there is none. Its paths are relative to its own folder."""
     # Reading a pipe may wait forever, and a device may have no end.
     if path.exists() and not (path.is_file() or path.is_dir()):
-        raise SetupError(
-            f"{path} cannot be read: it is no regular file.", next_step="Mend it; see .env.example."
-        )
+        raise SetupError(f"{path} cannot be read: it is no regular file.", next_step=_mend_file())
     try:
         values = dotenv_values(stream=StringIO(path.read_text(encoding="utf-8")), interpolate=False)
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise SetupError(
-            f"{path} cannot be read: {reason}.", next_step="Mend it; see .env.example."
-        ) from None
+        raise SetupError(f"{path} cannot be read: {reason}.", next_step=_mend_file()) from None
     return {
         name: str(path.parent / value) if name in _PATH_SETTINGS and value else value
         for name, value in values.items()

@@ -210,9 +210,7 @@ def test_there_is_a_unit_for_each_of_the_two_parts() -> None:
 def test_a_unit_starts_a_command_that_exists(path: Path) -> None:
     python, dash_m, package, *arguments = shlex.split(read_unit(path)["Service"]["ExecStart"])
     assert (python, dash_m, package) == ("/opt/tinygen/.venv/bin/python", "-m", "bot")
-    assert build_parser().parse_args(arguments).command.__name__ == path.stem.removeprefix(
-        "tinygen-"
-    )
+    assert build_parser().parse_args(arguments).command.name == path.stem.removeprefix("tinygen-")
 
 
 @pytest.mark.parametrize("path", UNITS, ids=lambda path: path.stem)

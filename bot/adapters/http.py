@@ -9,13 +9,18 @@ headers or its body, holds its thread for ever.
 from __future__ import annotations
 
 import math
+import socket
 import ssl
+import threading
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
+from queue import Empty, SimpleQueue
 from typing import Any, cast
+from urllib.parse import SplitResult, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import httpcore
 import httpx
@@ -194,6 +199,40 @@ class _TimedStream(httpcore.NetworkStream):
 
     def close(self) -> None:
         self._stream.close()
+
+
+def find_connection_fault(url: str, *, within_s: float) -> str:
+    """Why the URL's server takes no connection, in a few words; "" if it takes one, or is to be asked
+    through a proxy. The look-up of its name counts too, which no timeout of a client limits."""
+    parts = urlsplit(url)
+    proxies = getproxies()
+    if (parts.scheme in proxies or "all" in proxies) and not proxy_bypass(parts.hostname or ""):
+        return ""
+    fault: SimpleQueue[str] = SimpleQueue()
+
+    def connect() -> None:
+        fault.put(_connection_fault(parts, within_s))
+
+    threading.Thread(target=connect, daemon=True).start()  # nobody waits for it at the end
+    try:
+        return fault.get(timeout=within_s)
+    except Empty:
+        return f"it did not answer within {within_s:g} seconds"
+
+
+def _connection_fault(url: SplitResult, timeout_s: float) -> str:
+    try:
+        port = url.port or (443 if url.scheme == "https" else 80)
+        socket.create_connection((url.hostname or "", port), timeout_s).close()
+    except TimeoutError:
+        return f"it did not answer within {timeout_s:g} seconds"
+    except (socket.gaierror, UnicodeError):
+        return "nobody knows a server of that name"
+    except ConnectionRefusedError:
+        return "nothing listens there"
+    except (OSError, ValueError) as error:
+        return getattr(error, "strerror", None) or type(error).__name__
+    return ""
 
 
 @contextmanager

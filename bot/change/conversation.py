@@ -24,6 +24,7 @@ from bot.types.reply import ParsedReply, RejectedEdit, Request
 from bot.types.snapshot import Changes, RepositoryView
 
 Ask = Callable[[Prompt], Reply]
+ReportShown = Callable[[Sequence[ShownFile]], None]
 
 MAX_REPAIRS = 1
 """How often one conversation asks again for failed edits."""
@@ -56,6 +57,9 @@ class LimitedModel:
         return reply
 
 
+def ignore_shown(_shown: Sequence[ShownFile]) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """The result of one conversation: all changes so far, the model's prose, and the edits that
@@ -81,6 +85,8 @@ class Conversation:
     limits: RequestLimits
     tag: str
     """Of material, as the prompts have it."""
+    report_shown: ReportShown = ignore_shown
+    """Called with what the model is shown because it asked."""
 
     def hold(self, prompt: Prompt, start: Changes) -> Draft:
         """All that the replies come to. `start` are the changes that the prompt shows."""
@@ -113,6 +119,7 @@ class Conversation:
                     self.base, changes, parts.requests, budget_tokens=self.limits.room_tokens
                 )
                 shown += answers.shown
+                self.report_shown(answers.shown)
                 open_problems = tuple(each for each in parts.problems if each != NOTHING_SENT)
                 is_open = failed or open_problems or cut
                 words = prompts.joined(

@@ -52,7 +52,7 @@ def send_first(
         shorter_tokens = context.tokens * 2 // 3
         context = build_context(weighed, budget_tokens=shorter_tokens, wanted=wanted)
         result = send(context, request_limits(shorter_tokens))
-    return result, _shown(context, task), notes
+    return result, list_shown(context, task), notes
 
 
 def _choose(
@@ -70,7 +70,8 @@ def _choose(
     return read_reply(reply.text, known=view.blobs).requests, []
 
 
-def _shown(context: Context, task: Task) -> tuple[ShownFile, ...]:
+def list_shown(context: Context, task: Task) -> tuple[ShownFile, ...]:
+    """What a context shows, for people."""
     excerpts = (
         ShownFile(part.path, part.start, part.end, _why(part, task)) for part in context.shown
     )

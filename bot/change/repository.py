@@ -43,6 +43,8 @@ class Instructions:
 
     general: str = ""
     nested: tuple[tuple[str, str], ...] = ()
+    files: tuple[str, ...] = ()
+    """The files that have some."""
 
 
 def prepare_task(
@@ -63,18 +65,17 @@ def read_instructions(view: RepositoryView) -> Instructions:
     visible = view.visible()
     nested = [path for path in visible.blobs if path.endswith("/AGENTS.md")][:MAX_NESTED_FILES]
     texts = _read_texts(visible, [*AGENT_FILES, *CONTRIBUTOR_FILES, *nested])
-    general = [_under_name(path, texts.get(path, ""), MAX_AGENT_CHARS) for path in AGENT_FILES]
-    general += [
-        _under_name(path, _sections_about_code(texts.get(path, "")), MAX_CONTRIBUTOR_CHARS)
-        for path in CONTRIBUTOR_FILES
-    ]
+    parts = {path: _under_name(path, texts.get(path, ""), MAX_AGENT_CHARS) for path in AGENT_FILES}
+    for path in CONTRIBUTOR_FILES:
+        about_code = _sections_about_code(texts.get(path, ""))
+        parts[path] = _under_name(path, about_code, MAX_CONTRIBUTOR_CHARS)
+    general = {path: part for path, part in parts.items() if part}
+    inner = {path: _under_name(path, texts.get(path, ""), MAX_NESTED_CHARS) for path in nested}
+    inner = {path: part for path, part in inner.items() if part}
     return Instructions(
-        "\n\n".join(part for part in general if part),
-        tuple(
-            (path.removesuffix("/AGENTS.md"), _under_name(path, texts[path], MAX_NESTED_CHARS))
-            for path in nested
-            if texts.get(path)
-        ),
+        "\n\n".join(general.values()),
+        tuple((path.removesuffix("/AGENTS.md"), part) for path, part in inner.items()),
+        (*general, *inner),
     )
 
 

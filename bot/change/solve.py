@@ -13,8 +13,15 @@ from dataclasses import replace
 from bot.change import prompts
 from bot.change.checks import find_problems
 from bot.change.checks.signs import find_signs
-from bot.change.conversation import Ask, Conversation, Draft, LimitedModel
-from bot.change.first_request import request_limits, send_first
+from bot.change.conversation import (
+    Ask,
+    Conversation,
+    Draft,
+    LimitedModel,
+    ReportShown,
+    ignore_shown,
+)
+from bot.change.first_request import list_shown, request_limits, send_first
 from bot.change.repository import with_changes
 from bot.change.review.decision import decide
 from bot.change.review.reviewer import Reviewer
@@ -46,13 +53,15 @@ def solve(
     *,
     limits: ModelLimits,
     report_step: ReportStep = lambda _step: None,
+    report_shown: ReportShown = ignore_shown,
     start: Changes = NOTHING_YET,
     parsers: Parsers = NO_PARSERS,
     seed: str = "",
 ) -> Solution:
     """The revisions that the model made of the task, best last; each was reviewed. `start` are
     earlier changes: the model is shown the files with them, and the result contains them.
-    `report_step` is called with "generate" and "reflect". `seed` decides in which order two
+    `report_step` is called with "generate" and "reflect", `report_shown` with what the model is shown
+    as soon as it is. `seed` decides in which order two
     revisions are compared.
 
     Unworkable if the model sent edits but none could be applied; LimitReached if the limits end
@@ -63,9 +72,10 @@ def solve(
     tag = prompts.tag_of(task)
 
     def converse(requests: RequestLimits) -> Conversation:
-        return Conversation(base, model, parsers.check_syntax, requests, tag)
+        return Conversation(base, model, parsers.check_syntax, requests, tag, report_shown)
 
     def write(context: Context, requests: RequestLimits) -> Draft:
+        report_shown(list_shown(context, task))
         prompt = prompts.generation_prompt(task, context, requests)
         return converse(requests).hold(prompt, start)
 

@@ -7,17 +7,53 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import get_args
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, NoReturn, get_args
 
 from bot import __version__
-from bot.cli.output import prepare_output, print_note
-from bot.config import Config, load_config, load_own_config
+from bot.cli.files import NO_PROMPT, PROMPT_FORMS
+from bot.cli.output import block_rich, in_shell_words, prepare_output, print_note, program
+from bot.config import load_own_config, load_service_config
 from bot.errors import SetupError, TinyGenError
 from bot.types import State
 
+if TYPE_CHECKING:
+    from bot.config import Config
+
+    Commands = argparse._SubParsersAction["Parser"]
+
 PRIVATE_UMASK = 0o077
 """All files that TinyGen writes can be read by their owner alone: they hold prompts, code, keys."""
+
+_MISSING = "the following arguments are required: "
+"""How argparse begins the message."""
+
+
+@dataclass(frozen=True, slots=True)
+class LazyCommand:
+    """The function `name` of a module in `bot.cli`. The module is imported when the command runs, since
+    some need a second for that, which `--help` need not wait for."""
+
+    module: str
+    name: str
+
+    def __call__(self, config: Config, options: argparse.Namespace) -> int:
+        command: Callable[[Config, argparse.Namespace], int]
+        command = getattr(import_module(f"bot.cli.{self.module}"), self.name)
+        return command(config, options)
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Without arguments all of the help is shown, for a person who only tries the command."""
+        if message == f"{_MISSING}COMMAND":
+            self.print_help(sys.stderr)
+            self.exit(2)
+        if message == f"{_MISSING}PROMPT":
+            message += f". {NO_PROMPT}"
+        super().error(message)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -25,33 +61,30 @@ def main(arguments: Sequence[str]) -> int:
     os.umask(PRIVATE_UMASK)
     prepare_output()
     options = build_parser().parse_args(arguments)
-    command: Callable[[Config, argparse.Namespace], int] = options.command
-    load: Callable[[Mapping[str, str]], Config] = options.load
+    command: LazyCommand = options.command
+    block_rich()
     try:
-        return command(load(os.environ), options)
+        return command(options.load(os.environ), options)
     except SetupError as error:
         return _print_error(error, 2)
     except TinyGenError as error:
         return _print_error(error, 1)
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:  # the reader of our output, such as `head`, has closed it
-        sys.stderr.close()
-        return 1
 
 
 def _print_error(error: TinyGenError, status: int) -> int:
-    one_line = " ".join(str(error).split())
+    one_line = " ".join(in_shell_words(str(error)).split())
     print_note(f"tinygen: {one_line}")
     return status
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m bot", description="TinyGen turns a comment into a diff or a pull request."
+    parser = Parser(
+        prog=program(),
+        description="TinyGen turns a comment into a diff or a pull request.",
+        epilog=f"`{program()} COMMAND --help` explains a command and what it takes.",
     )
     parser.add_argument("--version", action="version", version=f"TinyGen {__version__}")
-    parser.set_defaults(load=load_config)
+    parser.set_defaults(load=load_service_config)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_processes(commands)
     _add_repository_commands(commands)
@@ -59,45 +92,61 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_processes(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from bot.cli import serve
+def _add(commands: Commands, name: str, summary: str, more: str = "") -> Parser:
+    description = f"{summary[0].upper()}{summary[1:]}. {more}".rstrip()
+    return commands.add_parser(name, help=summary, description=description)
 
-    for name, run, summary in (
-        ("serve", serve.serve, "web and worker on this machine"),
-        ("web", serve.web, "the web part alone"),
-        ("worker", serve.worker, "a worker alone"),
+
+def _add_processes(commands: Commands) -> None:
+    for name, summary in (
+        ("serve", "web and worker on this machine"),
+        ("web", "the web part alone"),
+        ("worker", "a worker alone"),
     ):
-        command = commands.add_parser(name, help=summary, description=summary)
-        command.set_defaults(command=run)
+        command = _add(commands, name, summary)
+        command.set_defaults(command=LazyCommand("serve", name))
         if name != "serve":
             command.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
 
 
-def _add_repository_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from bot.cli import repository
-
-    run = commands.add_parser(
-        "run", help="the diff for a prompt", description="Prints the diff for a prompt."
+def _add_repository_commands(commands: Commands) -> None:
+    run = _add(
+        commands,
+        "run",
+        "the diff for a prompt",
+        "The diff goes to standard output, progress to standard error. Nothing is changed: `git apply`"
+        " takes the diff.",
     )
-    context = commands.add_parser(
+    context = _add(
+        commands,
         "context",
-        help="what the ranking alone would show the model",
-        description=(
-            "Prints what the ranking alone would show the model, and why. Of much code, a job's"
-            " model chooses first."
-        ),
+        "what the ranking alone would show the model, and why",
+        "Of much code, a job's model chooses first. Calls no model.",
     )
-    apply = commands.add_parser(
+    apply = _add(
+        commands,
         "apply",
-        help="the diff of a model's reply",
-        description="Prints the diff that a model's reply makes.",
+        "the diff that a model's reply makes",
+        "Each edit that cannot be applied is a line on standard error, and the exit status is 1."
+        " Calls no model.",
     )
-    for command in (run, context, apply):
+    check = _add(
+        commands,
+        "check",
+        "what a repository's .github/tinygen.yml says, and each mistake in it",
+        "With what may be shown and changed, and what a bare command delivers. Calls no model. Exit"
+        " status 1 if there is a mistake.",
+    )
+    for command in (run, context, apply, check):
         command.add_argument("repo", metavar="REPO", help="a GitHub URL or a local git directory")
         if command is apply:
-            command.add_argument("reply_file", metavar="REPLY_FILE")
-        else:
-            command.add_argument("prompt", metavar="PROMPT", type=_parse_prompt)
+            command.add_argument(
+                "reply_file",
+                metavar="REPLY_FILE",
+                help="the reply; `-` reads it from standard input",
+            )
+        elif command is not check:
+            command.add_argument("prompt", metavar="PROMPT", help=f"what to change: {PROMPT_FORMS}")
         command.add_argument(
             "--ref", help="branch or commit (default: the default branch, or HEAD)"
         )
@@ -118,16 +167,16 @@ def _add_repository_commands(commands: argparse._SubParsersAction[argparse.Argum
         help="at most so many of the repository (default: TINYGEN_CONTEXT_TOKENS)",
     )
     context.add_argument("--json", action="store_true", help="ranking and excerpts as JSON")
-    run.set_defaults(command=repository.run)
-    context.set_defaults(command=repository.context)
-    apply.set_defaults(command=repository.apply)
+    run.set_defaults(command=LazyCommand("repository", "run"))
+    context.set_defaults(command=LazyCommand("repository", "context"))
+    apply.set_defaults(command=LazyCommand("repository", "apply"))
+    check.add_argument("--json", action="store_true", help="all of it as JSON")
+    check.set_defaults(command=LazyCommand("repository.check", "check"))
 
 
-def _add_operator_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from bot.cli import brakes, doctor, migrate, setup
-
-    check = commands.add_parser(
-        "doctor", help="checks settings, App, deliveries, models, storage and this machine"
+def _add_operator_commands(commands: Commands) -> None:
+    check = _add(
+        commands, "doctor", "checks settings, App, deliveries, models, storage and this machine"
     )
     check.add_argument(
         "--model",
@@ -143,51 +192,47 @@ def _add_operator_commands(commands: argparse._SubParsersAction[argparse.Argumen
         help="what the exam may use, in and out (default: 60000)",
     )
     check.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
-    check.set_defaults(command=doctor.doctor)
-    prepare = commands.add_parser(
-        "migrate", help="makes the database's tables, or brings them up to date"
-    )
-    prepare.set_defaults(command=migrate.migrate)
+    check.set_defaults(command=LazyCommand("doctor", "doctor"))
+    prepare = _add(commands, "migrate", "makes the database's tables, or brings them up to date")
+    prepare.set_defaults(command=LazyCommand("migrate", "migrate"))
     _add_jobs(commands)
-    stop = commands.add_parser("pause", help="refuses new work, and lets running work end")
+    stop = _add(commands, "pause", "refuses new work, and lets running work end")
     stop.add_argument(
         "reason", metavar="REASON", nargs="?", default="", help="told to whoever asks meanwhile"
     )
-    stop.set_defaults(command=brakes.pause)
-    go_on = commands.add_parser("resume", help="takes new work again after `pause`")
-    go_on.set_defaults(command=brakes.resume)
-    remove = commands.add_parser(
-        "forget", help="removes all that is kept of a repository: jobs, log rows, cache"
+    stop.set_defaults(command=LazyCommand("brakes", "pause"))
+    go_on = _add(commands, "resume", "takes new work again after `pause`")
+    go_on.set_defaults(command=LazyCommand("brakes", "resume"))
+    remove = _add(
+        commands, "forget", "removes all that is kept of a repository: jobs, log rows, cache"
     )
-    remove.add_argument("repo", metavar="OWNER/NAME")
-    remove.set_defaults(command=brakes.forget)
-    register = commands.add_parser("setup", help="registers the GitHub App and writes .env")
+    remove.add_argument("repo", metavar="OWNER/NAME", help="the repository's name on GitHub")
+    remove.set_defaults(command=LazyCommand("brakes", "forget"))
+    register = _add(commands, "setup", "registers the GitHub App and writes the settings' file")
     register.add_argument(
         "--url", help="where GitHub will reach this bot, as https://bot.example.com"
     )
     register.add_argument(
         "--organization", help="the organization that will own the App (default: you)"
     )
-    register.set_defaults(command=setup.setup)
+    register.set_defaults(command=LazyCommand("setup", "setup"))
 
 
-def _add_jobs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from bot.cli import jobs
-
-    group = commands.add_parser("jobs", help="lists, shows, retries and cancels jobs")
+def _add_jobs(commands: Commands) -> None:
+    group = _add(commands, "jobs", "lists, shows, retries and cancels jobs")
     actions = group.add_subparsers(title="actions", metavar="ACTION", required=True)
-    listing = actions.add_parser("list", help="the newest jobs, newest first")
+    listing = _add(actions, "list", "the newest jobs, newest first")
     listing.add_argument("--limit", type=_parse_count, default=20, help="how many (default: 20)")
     listing.add_argument("--state", choices=get_args(State), help="only those in this state")
-    listing.set_defaults(command=jobs.show_list)
-    for name, run, summary in (
-        ("show", jobs.show, "one job, with its steps and its diff"),
-        ("retry", jobs.retry, "runs a job that failed or was stopped again, as a new one"),
-        ("cancel", jobs.cancel, "stops a job"),
+    listing.set_defaults(command=LazyCommand("jobs", "show_list"))
+    for name, summary in (
+        ("show", "one job, with its steps and its diff"),
+        ("retry", "runs a job that failed or was stopped again, as a new one"),
+        ("cancel", "stops a job"),
     ):
-        action = actions.add_parser(name, help=summary, description=summary)
+        action = _add(actions, name, summary)
         action.add_argument("id", metavar="ID", help="as in the first line of the bot's comment")
-        action.set_defaults(command=run)
+        action.set_defaults(command=LazyCommand("jobs", name))
     for action in actions.choices.values():
         action.add_argument("--json", action="store_true", help="the answer as JSON")
 
@@ -200,9 +245,3 @@ def _parse_count(text: str) -> int:
             "must be a whole number, at least 1 and of at most nine digits"
         )
     return int(text)
-
-
-def _parse_prompt(text: str) -> str:
-    if not text.strip():
-        raise argparse.ArgumentTypeError("is empty: say what to change")
-    return text

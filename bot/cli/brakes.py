@@ -6,7 +6,7 @@ import argparse
 import uuid
 
 from bot.app import open_database, set_up_logs
-from bot.cli.output import print_line
+from bot.cli.output import print_line, program
 from bot.config import Config
 from bot.errors import BadRequest
 from bot.types import Command, Job, Removal, Target
@@ -19,7 +19,7 @@ def pause(config: Config, options: argparse.Namespace) -> int:
     database = open_database(config)
     database.create()
     database.shared.pause(options.reason)
-    print_line("Paused: new work is refused, with the reason. `python -m bot resume` ends that.")
+    print_line(f"Paused: new work is refused, with the reason. `{program()} resume` ends that.")
     return 0
 
 

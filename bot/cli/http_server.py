@@ -3,6 +3,7 @@ answer to be taken."""
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 import time
@@ -12,8 +13,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 from gunicorn.workers.gthread import ThreadWorker
 
+from bot import INTERRUPTED
 from bot.config import Config
 
 if TYPE_CHECKING:
@@ -99,3 +102,22 @@ class Server(BaseApplication):
 
     def load(self) -> Any:
         return self._app
+
+    def serve(self) -> int:
+        """Until a signal ends it. Returns the process's exit status."""
+        arbiter, own_pid = _Arbiter(self), os.getpid()
+        try:
+            arbiter.run()
+        except SystemExit as end:
+            if os.getpid() != own_pid:  # gunicorn ends its children by the same exception
+                raise
+            return INTERRUPTED if arbiter.is_interrupted else int(end.code or 0)
+        return 0
+
+
+class _Arbiter(Arbiter):
+    is_interrupted = False
+
+    def handle_int(self) -> None:
+        self.is_interrupted = True
+        super().handle_int()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from bot.adapters.database import Database
@@ -13,45 +14,80 @@ from bot.cli.output import print_diff, print_json, print_line, print_note
 from bot.config import Config
 from bot.errors import NotFound
 from bot.ports import ALIVE_S
+from bot.thread.page_links import page_path
+from bot.thread.render import comment_url
 from bot.thread.requests import Asker, cancellation, repetition
 from bot.types import Report
 from bot.types.pages import JobFilter
 
 OPERATOR = Asker("the operator", is_operator=True)
 """The actor of what is asked here. It contains a space, so it is nobody's login on GitHub."""
+_HEADER = ("ID", "STATE", "AGE", "COMMAND", "FOR", "LINK")
 _AGE_UNITS = (("d", 86_400), ("h", 3_600), ("m", 60))
 
 
 def show_list(config: Config, options: argparse.Namespace) -> int:
     """The newest jobs, newest first."""
-    now = datetime.now(UTC)
     reports = build_database(config).list_jobs(JobFilter(options.state), options.limit).reports
     if options.json:
-        print_json([_render_row(report) for report in reports])
-        return 0
-    if not reports:
+        print_json([_render_row(report, config) for report in reports])
+    elif reports:
+        now = datetime.now(UTC)
+        _print_table([_HEADER, *(_render_columns(report, config, now) for report in reports)])
+    else:
         print_note("There are no such jobs.")
-    for report in reports:
-        job = report.job
-        age = _render_age(job.received_at, now)
-        thread = job.target.repo
-        if job.target.issue_number:
-            thread += f"#{job.target.issue_number}"
-        print_line(f"{job.id:36}  {report.state:9}  {age:>4}  {job.command.verb:6}  {thread}")
     return 0
+
+
+def _print_table(rows: Sequence[Sequence[str]]) -> None:
+    """Aligned, and the same on a terminal as in a pipe. The last column has links, and no padding."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for *cells, link in rows:
+        padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=False)]
+        print_line("  ".join((*padded, link)).rstrip())
+
+
+def _render_columns(report: Report, config: Config, now: datetime) -> tuple[str, ...]:
+    job = report.job
+    thread = job.target.repo
+    if job.target.issue_number:
+        thread += f"#{job.target.issue_number}"
+    age = _render_age(job.received_at, now)
+    links = _find_links(report, config)
+    link = links["page"] or links["comment"] or links["repo"] or ""
+    return (job.id, report.state, age, job.command.verb, thread, link)
+
+
+def _find_links(report: Report, config: Config) -> dict[str, str | None]:
+    """Addresses about the job, None where there is no such thing. The page asks who its reader is:
+    no link that lets anybody read it stands in a shell's history."""
+    repo = report.job.target.repo
+    page = page_path(report.job.id)
+    return {
+        "page": f"{config.public_url}{page}" if config.public_url else None,
+        "comment": comment_url(report.job, config.github_server_url),
+        "repo": f"{config.github_server_url}/{repo}" if repo else None,
+        "pull_request": report.pull_request_url,
+        "commit": report.commit_url,
+    }
 
 
 def show(config: Config, options: argparse.Namespace) -> int:
     """One job, with the values of its web page."""
     from bot.web.answers import job_answer  # imports Flask, which the other commands do not need
 
-    page = job_answer(_find(build_database(config), options.id), config.github_server_url)
+    report = _find(build_database(config), options.id)
+    page = job_answer(report, config.github_server_url)
     if options.json:
         print_json(page.model_dump(mode="json"))
         return 0
     print_line(
         f"{page.id}: {page.state}\n{page.source} for {page.repo}, asked at {page.created_at}"
     )
+    links = _find_links(report, config)
+    link = links["page"] or links["comment"]
+    if link:
+        print_line(link)
     for step in page.steps:
         print_line(f"  {step.title}: {step.state}")
     usage = page.usage
@@ -66,7 +102,7 @@ def show(config: Config, options: argparse.Namespace) -> int:
         url = page.result.pull_request_url or page.result.commit_url
         if url:
             print_line(url)
-        print_diff(page.result.diff)
+        print_diff(page.result.diff, has_colors=config.no_color is None)
     return 0
 
 
@@ -114,7 +150,7 @@ def _print_accepted(
         )
 
 
-def _render_row(report: Report) -> dict[str, str | int | None]:
+def _render_row(report: Report, config: Config) -> dict[str, object]:
     job = report.job
     return {
         "id": job.id,
@@ -126,6 +162,7 @@ def _render_row(report: Report) -> dict[str, str | int | None]:
         "command": job.command.verb,
         "created_at": job.received_at,
         "finished_at": report.finished_at,
+        "links": _find_links(report, config),
     }
 
 

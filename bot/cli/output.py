@@ -8,9 +8,56 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import re
 import sys
+from collections.abc import Iterable, Iterator
 
+from bot.config import is_checkout, own_env_file
+from bot.errors import SetupError
 from bot.types.characters import escape_unseen
+
+_ENV_FILE = re.compile(r"(?<![\w./])\.env(?![\w./]*\w)")
+_DIFF_STYLES = {"header": "bold", "@": "cyan", "+": "green", "-": "red"}
+"""By the first sign of a line in a hunk."""
+
+
+_TO_OPERATOR = (
+    (r"\b([Ll])et the operator (\w)", lambda m: m[2].upper() if m[1] == "L" else m[2]),
+    (r"\bThe operator (?:must|may have to) (\w)", lambda m: m[1].upper()),
+    (r"\bask the operator for another model", lambda _m: "set OPENAI_MODEL to another one"),
+)
+"""Patterns of what messages say to somebody else, with what to say to the operator: whoever has a shell is
+that."""
+
+
+def program() -> str:
+    """What a person types before a command."""
+    return "python -m bot" if is_checkout() else "tinygen"
+
+
+def in_shell_words(text: str) -> str:
+    """A message of TinyGen's own, which is written for a thread and a checkout, to whoever sits at this
+    shell: with the program and the settings' file as they are called here."""
+    for pattern, words in _TO_OPERATOR:
+        text = re.sub(pattern, words, text)
+    text = text.replace("`python -m bot ", f"`{program()} ")
+    try:
+        return _ENV_FILE.sub(lambda _name: str(own_env_file(os.environ)), text)
+    except SetupError:  # this user has no home directory
+        return text
+
+
+def block_rich() -> None:
+    """Until `allow_rich` each import of rich fails: structlog and httpx try it, for what is not wanted
+    here, and it takes 4 MB and 50 ms of each process."""
+    sys.modules["rich"] = None  # type: ignore[assignment]
+
+
+def allow_rich() -> None:
+    """To be called before rich is imported."""
+    if "rich" in sys.modules and sys.modules["rich"] is None:
+        del sys.modules["rich"]
 
 
 def prepare_output() -> None:
@@ -36,13 +83,45 @@ def print_json(page: object, *, indent: int | None = None) -> None:
     print(json.dumps(page, indent=indent), flush=True)
 
 
-def print_diff(text: str) -> None:
-    """Prints the exact bytes that git takes; on a terminal, with control characters escaped."""
+def print_diff(text: str, *, has_colors: bool) -> None:
+    """Prints the exact bytes that git takes; on a terminal, with control characters escaped and, where
+    `has_colors` and the terminal has some, with a colour for each kind of line."""
     if sys.stdout.isatty():
         text = escape_controls(text)
+        if has_colors and _has_color_terminal():
+            text = "\n".join(color_lines(text.split("\n")))
     sys.stdout.flush()
     sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
     sys.stdout.buffer.flush()
+
+
+def _has_color_terminal() -> bool:
+    """What NO_COLOR and TERM say of the terminal on stdout."""
+    allow_rich()
+    from rich.console import Console
+
+    terminal = Console()
+    return terminal.color_system is not None and not terminal.no_color
+
+
+def color_lines(lines: Iterable[str]) -> Iterator[str]:
+    """The lines of a diff in the colours that git gives them."""
+    allow_rich()
+    from rich.color import ColorSystem
+    from rich.style import Style
+
+    styles = {kind: Style.parse(style) for kind, style in _DIFF_STYLES.items()}
+    is_header = True
+    for line in lines:
+        if line.startswith("diff --git "):  # in a hunk each line begins with another sign
+            is_header = True
+        elif line.startswith("@@"):
+            is_header = False
+        style = styles.get("header" if is_header else line[:1])
+        if style is None or not line:
+            yield line
+        else:
+            yield style.render(line, color_system=ColorSystem.STANDARD)
 
 
 def escape_controls(text: str) -> str:

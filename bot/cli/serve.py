@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import gc
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -17,10 +18,11 @@ from typing import NoReturn
 
 import structlog
 
+from bot import INTERRUPTED
 from bot.app import build_web, build_worker, lock_worker, set_up_logs
 from bot.cli.http_server import Server
 from bot.cli.output import print_line
-from bot.config import Config
+from bot.config import Config, is_checkout
 from bot.errors import SetupError
 
 RESTART_WAIT_S = 1.0
@@ -39,7 +41,7 @@ def serve(config: Config, _options: argparse.Namespace) -> int:
     the web part runs alone; when it has written the settings, all start with them."""
     set_up_logs(config)
     _check_address(config)
-    stop = _stop_event()
+    stop = StopSignal()
     waits = config.waits_for_setup()
     children = {name: _start_child(name) for name in (("web",) if waits else ("worker", "web"))}
     checks = _start_child("doctor") if config.start_check and not waits else None
@@ -58,7 +60,7 @@ def serve(config: Config, _options: argparse.Namespace) -> int:
     _end_children([*children.values(), *([checks] if checks else [])])
     if status == RESTART_STATUS:
         _restart()
-    return status
+    return status or stop.status
 
 
 def web(config: Config, options: argparse.Namespace) -> int:
@@ -75,8 +77,7 @@ def web(config: Config, options: argparse.Namespace) -> int:
     # they share: 15 MB for each.
     gc.collect()
     gc.freeze()
-    Server(config, app).run()
-    return 0
+    return Server(config, app).serve()
 
 
 def _serve_setup(config: Config, options: argparse.Namespace) -> int:
@@ -85,8 +86,9 @@ def _serve_setup(config: Config, options: argparse.Namespace) -> int:
     def announce(link: str) -> None:
         print_line(f"TinyGen waits for its set-up. Open this link, which works once: {link}")
 
-    if SetupProcess(config, is_serving=True).run(announce) is None:
-        return 0
+    setup = SetupProcess(config, is_serving=True)
+    if setup.run(announce) is None:
+        return setup.status
     if not options.child:
         _restart()
     return RESTART_STATUS
@@ -106,7 +108,7 @@ def worker(config: Config, options: argparse.Namespace) -> int:
     if options.child:
         end_with_parent()
     lock = lock_worker(config)
-    stop = _stop_event()
+    stop = StopSignal()
     running = build_worker(config)
     running.start()
     stop.wait()
@@ -114,7 +116,8 @@ def worker(config: Config, options: argparse.Namespace) -> int:
     sys.stderr.flush()
     if lock is not None:
         lock.close()
-    os._exit(0)  # a normal exit would wait for the threads of steps that did not end in time
+    # A normal exit would wait for the threads of steps that did not end in time.
+    os._exit(stop.status)
 
 
 def _check_address(config: Config) -> None:
@@ -137,7 +140,10 @@ def _check_address(config: Config) -> None:
 
 def _start_child(name: str) -> subprocess.Popen[bytes]:
     """The child's standard input is a pipe that ends when this process does, however it dies."""
-    return subprocess.Popen([sys.executable, "-m", "bot", name, "--child"], stdin=subprocess.PIPE)
+    # A checkout is found in the current folder; what is installed must not be looked for there.
+    options = () if is_checkout() else ("-P",)
+    command = [sys.executable, *options, "-m", "bot", name, "--child"]
+    return subprocess.Popen(command, stdin=subprocess.PIPE)
 
 
 def _end_children(running: Sequence[subprocess.Popen[bytes]]) -> None:
@@ -158,9 +164,24 @@ def end_with_parent() -> None:
     threading.Thread(target=wait, name="parent", daemon=True).start()
 
 
-def _stop_event() -> threading.Event:
-    """Set by SIGTERM and SIGINT."""
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    return stop
+class StopSignal:
+    """Waits for SIGTERM or SIGINT. Through a pipe that C code writes to: a Python handler would have to
+    wait until the main thread runs, which waits here, if another thread was given the signal. Made
+    once, by the main thread."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        """The process's exit status, after a signal."""
+        self._reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._end)
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Whether a signal came."""
+        return bool(select.select([self._reader], [], [], timeout_s)[0])
+
+    def _end(self, number: int, _frame: object) -> None:
+        if number == signal.SIGINT:
+            self.status = INTERRUPTED

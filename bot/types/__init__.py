@@ -393,11 +393,14 @@ class Message:
     """Shown after the text."""
 
 
+Purpose = Literal["choose", "generate", "answer", "repair", "more", "reflect", "compare"]
+
+
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """The messages of one call: a system message first, then user and assistant in turn."""
 
-    purpose: Literal["choose", "generate", "answer", "repair", "more", "reflect", "compare"]
+    purpose: Purpose
     messages: tuple[Message, ...]
 
 

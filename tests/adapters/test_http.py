@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import gzip
 import itertools
+import os
+import socket
 import tracemalloc
 import zlib
 from collections.abc import Iterator
@@ -15,7 +17,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.adapters.http import BodyTooLong, bound_body, bound_time, parse_retry_after
+from bot.adapters.http import (
+    BodyTooLong,
+    bound_body,
+    bound_time,
+    find_connection_fault,
+    parse_retry_after,
+)
 from tests.doubles.server import Response, Server, send_for_ever
 
 MB = 1_000_000
@@ -196,3 +204,36 @@ def test_retry_after_is_seconds_or_a_date_and_a_day_at_most(
 
 def test_without_retry_after_there_is_no_wait() -> None:
     assert parse_retry_after({}, 1_000_000) is None
+
+
+@pytest.fixture
+def direct(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No proxy in the environment."""
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+
+
+@pytest.mark.usefixtures("direct")
+def test_a_server_that_takes_no_connection_is_known_in_time() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        assert find_connection_fault(f"http://{address}/v1", within_s=5) == ""
+    assert "nothing listens" in find_connection_fault(f"http://{address}/v1", within_s=5)
+    assert "name" in find_connection_fault("http://nowhere.invalid", within_s=5)
+    assert "name" in find_connection_fault(f"http://{'a' * 70}.test", within_s=5)
+    assert find_connection_fault("http://127.0.0.1:99999", within_s=5) != ""
+    with socket.socket() as full:  # Linux answers nobody beyond the queue of its listener
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        with socket.create_connection(full.getsockname()):
+            url = f"http://127.0.0.1:{full.getsockname()[1]}"
+            assert "did not answer within 0.1" in find_connection_fault(url, within_s=0.1)
+
+
+@pytest.mark.usefixtures("direct")
+def test_a_server_behind_a_proxy_is_not_asked_directly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    assert find_connection_fault("http://nowhere.invalid", within_s=5) == ""
+    monkeypatch.setenv("no_proxy", "nowhere.invalid")
+    assert find_connection_fault("http://nowhere.invalid", within_s=5) != ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -35,3 +36,23 @@ def run_bot(at: Path, *arguments: str, **settings: str) -> subprocess.CompletedP
 def run_isolated(at: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     call = isolated_call(at, *arguments, **settings)
     return subprocess.run(**call, capture_output=True, text=True, check=False)
+
+
+def on_terminal(call: dict[str, Any]) -> bytes:
+    """What a terminal gets as the command's stdout."""
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours, "rb", buffering=0) as terminal:
+        subprocess.run(**call, stdout=theirs, stderr=subprocess.DEVNULL, check=False)
+        os.close(theirs)
+        shown = b""
+        while more := read_terminal(terminal.fileno()):
+            shown += more
+    return shown
+
+
+def read_terminal(terminal: int) -> bytes:
+    """Empty at the end."""
+    try:
+        return os.read(terminal, 65_536)
+    except OSError:  # so a terminal ends where nobody has its other side
+        return b""

@@ -28,7 +28,7 @@ http_server.READ_S = http_server.WRITE_S = {LIMIT_S}
 config = load_config(os.environ, None)
 database = build_database(config)
 app = create_app(config, build_stores(database), lambda: bytes({LARGE_BYTES}))
-http_server.Server(config, app).run()
+http_server.Server(config, app).serve()
 """
 
 

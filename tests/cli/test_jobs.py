@@ -75,9 +75,23 @@ def test_the_list_has_the_newest_first_whether_a_worker_took_them_or_not(
     rows: list[dict[str, Any]] = json.loads(run(config, "jobs", "list", "--json"))
     assert [row["id"] for row in rows] == ["d3", "d2", "d1"]
     assert {row["state"] for row in rows} == {"queued"}
-    (line,) = run(config, "jobs", "list", "--limit", "1", "--state", "queued").splitlines()
-    assert line.split()[:2] == ["d3", "queued"]
-    assert line.endswith("o/r#3")
+    assert rows[0]["links"] == {
+        "page": None,
+        "comment": "https://github.com/o/r/issues/3",
+        "repo": "https://github.com/o/r",
+        "pull_request": None,
+        "commit": None,
+    }
+    header, line = run(config, "jobs", "list", "--limit", "1", "--state", "queued").splitlines()
+    assert header.split() == ["ID", "STATE", "AGE", "COMMAND", "FOR", "LINK"]
+    cells = line.split()
+    assert cells[:2] == ["d3", "queued"]
+    assert cells[3:] == ["solve", "o/r#3", "https://github.com/o/r/issues/3"]
+    assert [header.index(name) for name in ("STATE", "LINK")] == [
+        line.index(cell) for cell in (cells[1], cells[5])
+    ]
+    public = config.model_copy(update={"public_url": "https://bot.test"})
+    assert run(public, "jobs", "list", "--limit", "1").endswith("  https://bot.test/jobs/d3\n")
     assert run(config, "jobs", "list", "--state", "failed") == ""
 
 

@@ -4,8 +4,6 @@ every encoding."""
 from __future__ import annotations
 
 import json
-import os
-import pty
 import subprocess
 from pathlib import Path
 
@@ -14,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.app import build_database
-from bot.cli.output import escape_controls
+from bot.cli.output import color_lines, escape_controls
 from bot.config import load_config
 from bot.types import Command, Job, Report, Target
 from bot.types.snapshot import Patch
 from tests.adapters.git_repo import make_repo
-from tests.cli.shell import isolated_call, run_isolated
+from tests.cli.shell import isolated_call, on_terminal, run_isolated
 
 TITLE = "\x1b]0;mine\a"
 LATIN = "diff --git a/x b/x\n-caf\udce9 \u2713\n"
@@ -69,22 +67,24 @@ def test_a_diff_is_exact_in_a_pipe_and_readable_on_a_terminal(repo: Path) -> Non
     assert (
         f"+{TITLE}2\n".encode() in subprocess.run(**apply, capture_output=True, check=False).stdout
     )
-    ours, theirs = pty.openpty()
-    with os.fdopen(ours, "rb", buffering=0) as terminal:
-        subprocess.run(**apply, stdout=theirs, stderr=subprocess.DEVNULL, check=False)
-        os.close(theirs)
-        shown = b""
-        while (more := _read(terminal.fileno())) != b"":
-            shown += more
+    apply["env"] |= {"TERM": "xterm", "NO_COLOR": "1"}
+    shown = on_terminal(apply)
     assert b"+\\x1b]0;mine\\x072\r\n" in shown
     assert b"\x1b" not in shown
 
 
-def _read(terminal: int) -> bytes:
-    try:
-        return os.read(terminal, 65_536)
-    except OSError:  # so a terminal ends where nobody has its other side
-        return b""
+def test_the_lines_of_a_diff_have_colours_on_a_terminal_that_has_some() -> None:
+    diff = "diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1,2 +1 @@ [red]f\n--- a/y\n-\x1b[31m\n+[bold]\tb\n"
+    assert list(color_lines(escape_controls(diff).split("\n"))) == [
+        "\x1b[1mdiff --git a/x b/x\x1b[0m",
+        "\x1b[1m--- a/x\x1b[0m",
+        "\x1b[1m+++ b/x\x1b[0m",
+        "\x1b[36m@@ -1,2 +1 @@ [red]f\x1b[0m",
+        "\x1b[31m--- a/y\x1b[0m",
+        "\x1b[31m-\\x1b[31m\x1b[0m",
+        "\x1b[32m+[bold]\tb\x1b[0m",
+        "",
+    ]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii", "latin-1"])

@@ -232,7 +232,8 @@ def test_the_settings_of_a_strangers_clone_are_not_read(
 def test_no_module_of_a_strangers_clone_is_loaded(tmp_path: Path, repo: Path, name: str) -> None:
     (repo / f"{name}.py").write_text("raise SystemExit('a stranger was here')")
     done = run_bot(repo, "context", ".", "Say hello.", TINYGEN_DATA_DIR=str(tmp_path / "data"))
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0
+    assert "a stranger was here" not in done.stderr
 
 
 def test_a_url_is_never_a_folder_of_the_clone(tmp_path: Path, repo: Path) -> None:
@@ -249,4 +250,4 @@ def test_a_url_is_never_a_folder_of_the_clone(tmp_path: Path, repo: Path) -> Non
         **nowhere,
     )
     assert done.returncode == 1
-    assert "GitHub did not answer" in done.stderr
+    assert "GitHub's server 127.0.0.1:9 cannot be reached: nothing listens there." in done.stderr

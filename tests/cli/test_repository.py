@@ -12,6 +12,7 @@ import pytest
 from tests.adapters.git_repo import make_repo
 from tests.cli.shell import run_isolated
 from tests.doubles.edit_blocks import block
+from tests.doubles.model import ModelDouble
 
 SETTINGS = b"context: {exclude: [secret.py]}\nprotected: [locked.py]\n"
 FILES = {
@@ -107,12 +108,13 @@ def test_where_it_is_not_clear_what_may_be_shown_nothing_is(
     tmp_path: Path, command: str, settings: bytes
 ) -> None:
     repo(tmp_path, {".github/tinygen.yml": settings})
-    done = run_isolated(
-        tmp_path, command, "r", PROMPT, OPENAI_API_KEY="x", OPENAI_BASE_URL="http://127.0.0.1:9"
-    )
+    with ModelDouble([]) as model:  # any request is an error
+        done = run_isolated(
+            tmp_path, command, "r", PROMPT, OPENAI_API_KEY="x", OPENAI_BASE_URL=model.url
+        )
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.splitlines()[-1].endswith(
-        "Mend `.github/tinygen.yml` on the default branch, then ask again."
+        "Mend and commit it, and try again; `python -m bot check` tells each mistake."
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.cli.transcript import read_transcript, render_transcript
+from bot.cli.repository.transcript import read_transcript, render_transcript
 from bot.errors import BadRequest
 from bot.types import Image, Message, Prompt, Reply
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import ROOT
 from tests.cli.shell import run_isolated
 from tests.doubles.server import free_port
 
@@ -40,8 +41,11 @@ def repo(tmp_path: Path) -> Path:
         (f"context {'a' * 5000} x", 1, "cannot be read: File name too long. Name a git directory"),
         ("context f x", 1, "no git repository"),
         ("context r x --ref nope", 1, "There is no commit nope"),
-        ("context r ", 2, "argument PROMPT: is empty"),
-        ("run r ", 2, "argument PROMPT: is empty"),
+        ("context r ", 2, "The prompt is empty. Say what to change: words, `-` for standard input"),
+        ("run r", 2, "required: PROMPT. Say what to change: words, `-` for standard input"),
+        ("run r @none", 1, "none cannot be read: No such file or directory. Name a file"),
+        ("run r @b", 1, "b is not UTF-8"),
+        (f"run r {'x' * 100_001}", 1, "The prompt is too long."),
         ("context r x --budget -5", 2, "argument --budget: must be a whole number, at least 1"),
         ("context r x --budget x", 2, "argument --budget: must be a whole number, at least 1"),
         (
@@ -56,7 +60,7 @@ def repo(tmp_path: Path) -> Path:
         ),
         ("apply r none", 1, "none cannot be read: No such file or directory."),
         ("apply r r", 1, "r cannot be read: Is a directory."),
-        ("run r x", 2, "OPENAI_API_KEY is not set. Set it in .env"),
+        ("run r x", 2, f"OPENAI_API_KEY is not set. Set it in {ROOT / '.env'}, or"),
         ("run r x --replay none", 1, "none cannot be read"),
         ("run r x --replay b", 1, "The file is not a transcript."),
         ("jobs show nope", 1, "There is no job nope"),
@@ -137,6 +141,14 @@ def test_all_odd_settings_are_named_at_once(repo: Path) -> None:
         2,
     )
     assert all(name in said for name in ("TINYGEN_PORT", "TINYGEN_MODE", "GITHUB_PRIVATE_KEY"))
+
+
+def test_a_server_that_is_away_is_told_with_its_setting(repo: Path) -> None:
+    nowhere = "http://127.0.0.1:9"
+    done = run_isolated(repo, "run", "r", "x", OPENAI_BASE_URL=nowhere)
+    assert "127.0.0.1:9 cannot be reached: nothing listens there. Check OPENAI_BASE_URL" in wrong(
+        done, 1
+    )
 
 
 def test_a_transcript_that_cannot_be_written_is_told(repo: Path) -> None:

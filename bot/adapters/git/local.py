@@ -10,15 +10,23 @@ from pathlib import Path
 
 from bot.adapters.git.index_cache import SqliteIndexCache
 from bot.adapters.git.object_store import ObjectStore
-from bot.adapters.git.objects import checked_sha
+from bot.adapters.git.objects import checked_sha, scratch
 from bot.adapters.git.process import GitFailed, Runner
-from bot.errors import BadRequest, NotFound, OutsideError, TimedOut
+from bot.errors import AskerError, BadRequest, NotFound, OutsideError, TimedOut
 from bot.types.github import Remote
 from bot.types.snapshot import NO_INDEX_CACHE, Changes, IndexCache, Patch, Snapshot
 
 _MAX_LOOKUP_S = 20.0
 """For what git answers without reading contents. If it takes longer, git waits for something that
 never ends, such as a pipe in the place of a file."""
+_MAX_STATUS_S = 2.0
+_MAX_EXCLUDE_BYTES = 1 << 20
+_STATUS = (
+    # What a repository's configuration would say of file systems that keep no modes or times.
+    *("-c", "core.fileMode=false", "-c", "core.trustctime=false", "-c", "core.checkStat=minimal"),
+    *("status", "--porcelain", "-z", "--no-renames", "--untracked-files=normal"),
+    "--ignore-submodules=all",
+)
 
 
 class LocalGit:
@@ -59,6 +67,46 @@ class LocalGit:
                 f"There is no commit {ref or 'HEAD'} in this repository.",
                 next_step="Name an existing branch or sha.",
             ) from error
+
+    def count_uncommitted(self) -> int:
+        """How many files of the working tree differ from HEAD, staged or not, or are new and not
+        ignored; a new directory counts once. 0 of a bare repository, and where it cannot be told
+        within two seconds.
+
+        Neither configuration nor hooks of the repository are read, so no filter and no file monitor
+        of its choice is run: git works on a scratch repository that has its index.
+        """
+        try:
+            git_dir = self._git_dir()
+            if git_dir.name != ".git":
+                return 0
+            output = self._look_up(
+                git_dir,
+                *("rev-parse", "--git-path", "objects", "--git-path", "index"),
+                *("--git-path", "info/exclude", "--is-bare-repository"),
+            )
+            *names, is_bare = output.decode("utf-8", "surrogateescape").rstrip("\n").split("\n")
+            if is_bare == "true":
+                return 0
+            objects, index, exclude = ((self._path / name).resolve() for name in names)
+            head = self.resolve(None)
+            if head and not index.is_file():  # as `git clone --no-checkout` leaves it
+                return 0
+            with scratch(objects) as directory:
+                if head:
+                    (directory / "HEAD").write_text(f"{head}\n")
+                _copy_excludes(exclude, directory / "info" / "exclude")
+                runner = replace(
+                    self._runner,
+                    timeout_s=min(self._runner.timeout_s, _MAX_STATUS_S),
+                    environment={
+                        "GIT_WORK_TREE": str(git_dir.parent),
+                        "GIT_INDEX_FILE": str(index),
+                    },
+                )
+                return runner.run(directory, *_STATUS).count(b"\0")
+        except (AskerError, OutsideError, OSError, RuntimeError, ValueError):
+            return 0
 
     def fetch(self, repo: str, remote: Remote, sha: str) -> None:
         """Transfers nothing. NotFound if the repository does not have the commit."""
@@ -157,6 +205,18 @@ class LocalGit:
             return self._lookup_runner.run(git_dir, *arguments)
         except (GitFailed, TimedOut) as error:
             raise _unreadable(git_dir) from error
+
+
+def _copy_excludes(exclude: Path, to: Path) -> None:
+    """The patterns of what is ignored in this repository alone, and for all of this user's."""
+    user = Path.home() / ".config" / "git" / "ignore"
+    patterns = b""
+    for file in (exclude, user):
+        if file.is_file():
+            with file.open("rb") as opened:
+                patterns += opened.read(_MAX_EXCLUDE_BYTES) + b"\n"
+    to.parent.mkdir(exist_ok=True)
+    to.write_bytes(patterns)
 
 
 def _have_all(_oids: list[str]) -> None:

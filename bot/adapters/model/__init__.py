@@ -113,7 +113,7 @@ class OpenAIModel:
     ) -> Reply:
         """One reply; see `bot.ports.Model`. ContextTooLong if the prompt has too many tokens for
         the model."""
-        self._check_key()
+        self.check_key()
         if prompt.purpose == "choose":
             model = self._scout_model or model
         request = SentRequest(
@@ -130,7 +130,8 @@ class OpenAIModel:
         self._metrics.replied(reply)
         return reply
 
-    def _check_key(self) -> None:
+    def check_key(self) -> None:
+        """SetupError if there is no key, or none that can be sent."""
         if self._api_key is None:
             if self._base_url == OPENAI_URL:
                 step = "Set it in .env, or set OPENAI_BASE_URL to a server that wants no key."

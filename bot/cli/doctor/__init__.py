@@ -7,7 +7,6 @@ import argparse
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
-from pathlib import Path
 
 from bot.app import set_up_logs
 from bot.cli.doctor.app import check_app, check_key, check_secret
@@ -16,15 +15,13 @@ from bot.cli.doctor.finding import Checkup, Finding, Services
 from bot.cli.doctor.machine import check_clock, check_git, check_modes, check_names
 from bot.cli.doctor.model import check_limits, check_model
 from bot.cli.doctor.storage import check_data_dir, check_database, check_supabase
-from bot.cli.output import print_line
-from bot.config import Config, unknown_settings
+from bot.cli.output import in_shell_words, print_line
+from bot.config import Config, service_env_file, unknown_settings
 from bot.errors import TinyGenError
 from bot.logs import make_redactor
 from bot.types.pages import Check, Fault
 
 __all__ = ["Checkup", "Finding", "Services", "doctor", "find_all", "save_outcome"]
-
-ENV_FILE = Path(".env")
 
 
 def doctor(config: Config, options: argparse.Namespace) -> int:
@@ -43,7 +40,7 @@ def doctor(config: Config, options: argparse.Namespace) -> int:
     findings = []
     for finding in find_all(checkup):
         findings.append(finding)
-        print_line(remove_secrets(str(finding)))
+        print_line(remove_secrets(in_shell_words(str(finding))))
     save_outcome(checkup, findings)
     fault_count = sum(finding.good is False for finding in findings)
     print_line(f"{fault_count} to mend." if fault_count else "All is well.")
@@ -51,8 +48,9 @@ def doctor(config: Config, options: argparse.Namespace) -> int:
 
 
 def make_checkup(config: Config, *, is_thorough: bool = True) -> Checkup:
-    unknown = unknown_settings(os.environ, ENV_FILE)
-    return Checkup(config, Services(), unknown, ENV_FILE, is_thorough)
+    env_file = service_env_file(os.environ)
+    unknown = unknown_settings(os.environ, env_file)
+    return Checkup(config, Services(), unknown, env_file, is_thorough)
 
 
 def find_all(checkup: Checkup) -> Iterator[Finding]:

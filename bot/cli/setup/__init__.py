@@ -13,8 +13,8 @@ import time
 from urllib.parse import urlsplit
 
 from bot.app import set_up_logs
-from bot.cli.output import print_line
-from bot.cli.setup.env_file import ENV_FILE, MUST_BE_ABSENT, check_env_file
+from bot.cli.output import print_line, program
+from bot.cli.setup.env_file import MUST_BE_ABSENT, check_env_file, settings_file
 from bot.config import Config
 from bot.errors import BadRequest, SetupError, TimedOut
 
@@ -49,10 +49,10 @@ def setup(config: Config, options: argparse.Namespace) -> int:
         if time.monotonic() - started_s < WAIT_S:
             raise KeyboardInterrupt
         message = f"Nobody registered the App within {WAIT_S / 60:.0f} minutes."
-        raise TimedOut(message, next_step="Run `python -m bot setup` again.")
-    print_line(f"Wrote {', '.join(finished.added)} to {ENV_FILE}.")
+        raise TimedOut(message, next_step=f"Run `{program()} setup` again.")
+    print_line(f"Wrote {', '.join(finished.added)} to {settings_file()}.")
     print_line(f"Now install the App on your repositories: {finished.install_url}")
-    print_line("Then look whether all is well: python -m bot doctor")
+    print_line(f"Then look whether all is well: {program()} doctor")
     return 0
 
 
@@ -63,11 +63,11 @@ def _announce(link: str) -> None:
 
 
 def _check_absent(config: Config) -> None:
-    check_env_file(ENV_FILE, MUST_BE_ABSENT)
+    check_env_file(settings_file(), MUST_BE_ABSENT)
     if not config.waits_for_setup():
         raise SetupError(
             f"The environment already sets one of {', '.join(MUST_BE_ABSENT)}, and wins over"
-            f" {ENV_FILE}.",
+            f" {settings_file()}.",
             next_step="Unset it, then run setup again.",
         )
 

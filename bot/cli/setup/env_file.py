@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from dotenv import dotenv_values
 
+from bot.config import service_env_file
 from bot.errors import SetupError
 from bot.types.setup import APP_SETTINGS
 
-ENV_FILE = Path(".env")
 MUST_BE_ABSENT = (*APP_SETTINGS, "GITHUB_PRIVATE_KEY_PATH")
+
+
+def settings_file() -> Path:
+    """The file that the processes read. Its directory is made."""
+    path = service_env_file(os.environ)
+    with suppress(OSError):  # `check_env_file` says that it cannot be written
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path
 
 
 def set_names(path: Path) -> frozenset[str]:

@@ -12,11 +12,12 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
+from bot.config import find_shipped
 from bot.errors import OutsideError, SetupError, TinyGenError
 from bot.thread.page_links import CALLBACK
 from bot.types.setup import Address, AppKeys
 
-MANIFEST = Path(__file__).parents[3] / "app.yml"
+MANIFEST = find_shipped("app.yml")
 
 _WRITABLE = re.compile(r"[A-Za-z0-9 _.=+/\r\n-]{1,20000}")
 """Values that can be written to `.env` between quotes."""

@@ -18,7 +18,7 @@ import structlog
 
 from bot.app import build_database
 from bot.cli.http_server import Server
-from bot.cli.setup.env_file import ENV_FILE, MUST_BE_ABSENT, check_env_file
+from bot.cli.setup.env_file import MUST_BE_ABSENT, check_env_file, settings_file
 from bot.cli.setup.manifest import read_manifest
 from bot.cli.setup.tools import LocalTools
 from bot.config import Config
@@ -66,8 +66,9 @@ class SetupProcess:
         # gunicorn forks: what its child has to say passes through the operating system.
         self._ending, self._ended = multiprocessing.Pipe(duplex=False)
         self._token = secrets.token_urlsafe(32)
-        check_env_file(ENV_FILE, MUST_BE_ABSENT)
-        tools = LocalTools(config, read_manifest(), os.environ, ENV_FILE)
+        env_file = settings_file()
+        check_env_file(env_file, MUST_BE_ABSENT)
+        tools = LocalTools(config, read_manifest(), os.environ, env_file)
         self._flow = Flow(
             config,
             tools,
@@ -76,6 +77,8 @@ class SetupProcess:
             address=address,
             organization=organization,
         )
+        self.status = 0
+        """The process's exit status, after a signal stopped `run`."""
         self._guard = Guard(self._config, self._token, _SharedFlag())
 
     def run(self, announce: Callable[[str], None], wait_s: float | None = None) -> Finished | None:
@@ -91,12 +94,7 @@ class SetupProcess:
             if wait_s is not None:
                 _stop_later(os.getpid(), wait_s)
 
-        own_pid = os.getpid()
-        try:
-            Server(self._config, app, when_ready).run()
-        except SystemExit:
-            if os.getpid() != own_pid:  # gunicorn ends its child by the same exception
-                raise
+        self.status = Server(self._config, app, when_ready).serve()
         if not self._ending.poll():
             return None
         ending: Finished | tuple[str, str] = self._ending.recv()

@@ -27,7 +27,7 @@ ALWAYS_PROTECTED = (f"/{SETTINGS_FILE}", "/.github/tinygen.yaml")
 _LIKE_SETTINGS_FILE = re.compile(r"(?:\.?github/|\.config/|docs/)?\.?tinygen\.ya?ml", re.IGNORECASE)
 MAX_FILE_BYTES = 32_000
 MAX_MISTAKES = 5
-"""Further mistakes are not reported until these are fixed."""
+"""In a thread, further mistakes are not reported until these are fixed."""
 
 Action = Literal["diff", "pr", "apply", "retry", "cancel", "status", "help"]
 """What a command does, for permissions; see `action_of`."""
@@ -174,7 +174,9 @@ class LoadedSettings:
     """The guards that may be weaker than meant, because of the mistakes."""
 
 
-def read_settings_of(snapshot: Snapshot, *, models: Sequence[str] = ()) -> LoadedSettings:
+def read_settings_of(
+    snapshot: Snapshot, *, models: Sequence[str] = (), max_mistakes: int = MAX_MISTAKES
+) -> LoadedSettings:
     """The settings in the snapshot's own file; see `read_settings`."""
     blob = snapshot.blobs.get(SETTINGS_FILE)
     if blob is None:
@@ -185,7 +187,8 @@ def read_settings_of(snapshot: Snapshot, *, models: Sequence[str] = ()) -> Loade
             " until then."
         )
         return LoadedSettings(RepoSettings(), (mistake,), GUARDS)
-    return read_settings(next(iter(snapshot.read([blob]))), models=models)
+    content = next(iter(snapshot.read([blob])))
+    return read_settings(content, models=models, max_mistakes=max_mistakes)
 
 
 def find_misplaced(paths: Iterable[str]) -> tuple[str, ...]:
@@ -200,8 +203,11 @@ def find_misplaced(paths: Iterable[str]) -> tuple[str, ...]:
     )
 
 
-def read_settings(content: bytes | None, *, models: Sequence[str] = ()) -> LoadedSettings:
-    """The settings in the file; None is no file. `models` are those that the operator allows."""
+def read_settings(
+    content: bytes | None, *, models: Sequence[str] = (), max_mistakes: int = MAX_MISTAKES
+) -> LoadedSettings:
+    """The settings in the file; None is no file. `models` are those that the operator allows. Of the
+    mistakes the first are reported."""
     if content is None:
         return LoadedSettings(RepoSettings())
     try:
@@ -217,7 +223,7 @@ def read_settings(content: bytes | None, *, models: Sequence[str] = ()) -> Loade
         mistakes.append((line or 0, mistake))
         settings = replace(settings, model=None)
     unclear = _guards_in_text(content) if () in faulty else _guards_at(faulty)
-    first_mistakes = sorted(mistakes)[:MAX_MISTAKES]
+    first_mistakes = sorted(mistakes)[:max_mistakes]
     return LoadedSettings(settings, tuple(mistake for _line, mistake in first_mistakes), unclear)
 
 

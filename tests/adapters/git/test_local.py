@@ -276,3 +276,50 @@ def test_the_settings_of_a_repository_do_not_reach_the_patch(tmp_path: Path) -> 
 
     assert odd == plain
     assert "rename from" in plain.text
+
+
+def working_tree(at: Path) -> Path:
+    """A repository whose working tree is as its commit."""
+    make_repo(at, {"kept": b"1\n", "changed": b"1\n", "staged": b"1\n", ".gitignore": b"*.log\n"})
+    git(at, "reset", "--hard", "-q")
+    return at
+
+
+def test_uncommitted_are_what_is_staged_changed_or_new_and_not_ignored(tmp_path: Path) -> None:
+    at = working_tree(tmp_path / "r")
+    git(at, "worktree", "add", "-q", str(tmp_path / "linked"))
+    assert LocalGit(at).count_uncommitted() == 0
+    os.utime(at / "kept", (0, 0))  # another time alone is no change
+    (at / "changed").write_text("2\n")
+    git(at, "rm", "-q", "--cached", "staged")
+    (at / "new").mkdir()
+    for name in ("a", "b"):
+        (at / "new" / name).write_text("1\n")
+    (at / "x.log").write_text("1\n")
+    (at / "mine").write_text("1\n")
+    (at / ".git" / "info").mkdir(exist_ok=True)
+    (at / ".git" / "info" / "exclude").write_text("mine\n")
+    # `changed`, `staged` (removed and, as a file, new: two lines of `git status`), `new/`
+    assert LocalGit(at / "new").count_uncommitted() == 4
+    assert LocalGit(tmp_path / "linked").count_uncommitted() == 0
+    git(tmp_path, "clone", "-q", "--bare", "r", "bare")
+    assert LocalGit(tmp_path / "bare").count_uncommitted() == 0
+    git(tmp_path, "clone", "-q", "--no-checkout", "r", "none")
+    assert LocalGit(tmp_path / "none").count_uncommitted() == 0
+
+
+def test_counting_what_is_uncommitted_runs_nothing_and_writes_nothing(tmp_path: Path) -> None:
+    at, trace = working_tree(tmp_path / "r"), tmp_path / "trace"
+    (at / ".gitattributes").write_text("* filter=evil diff=evil\n")
+    (at / "changed").write_text("2\n")
+    for name in ("filter.evil.clean", "filter.evil.process", "core.fsmonitor", "diff.evil.command"):
+        git(at, "config", name, f"touch {trace}; cat")
+    git(at, "config", "core.worktree", "/")
+    hook = at / ".git" / "hooks" / "post-index-change"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f"#!/bin/sh\ntouch {trace}\n")
+    hook.chmod(0o755)
+    before = {path: path.stat().st_mtime_ns for path in (at / ".git").rglob("*")}
+    assert LocalGit(at).count_uncommitted() == 2
+    assert not trace.exists()
+    assert {path: path.stat().st_mtime_ns for path in (at / ".git").rglob("*")} == before

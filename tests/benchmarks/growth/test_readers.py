@@ -25,7 +25,7 @@ from bot.change.context.ranking.task import find_mentions, read_task
 from bot.change.repository import read_instructions
 from bot.change.review.verdict import read_counterexamples, read_verdicts, without_verdict
 from bot.change.tokens import estimate_tokens
-from bot.cli.transcript import render_transcript
+from bot.cli.repository.transcript import render_transcript
 from bot.errors import BadRequest
 from bot.logs import make_redactor, redact_value
 from bot.thread.ci_logs import fingerprint, tail_of
