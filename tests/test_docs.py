@@ -44,9 +44,6 @@ KEY = "your-key"
 LEAST_RUN = 11
 """So many blocks are run at least: a rule that finds none would pass."""
 MAX_PICTURE_BYTES = 250_000
-COMING = {"check"}
-"""Commands that are described before they are there. Delete a name once it is."""
-COMING_SETTINGS: set[str] = set()
 _FENCE = re.compile(
     r"^(?P<indent> *)(?:<!-- not run: (?P<reason>[^\n]+) -->\n *)?```(?P<language>\w*)\n(?P<text>.*?)^ *```$",
     re.MULTILINE | re.DOTALL,
@@ -157,8 +154,7 @@ def test_every_command_runs_that_is_not_marked(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     commands = blocks("sh")
-    is_coming = [block for block in commands if commands_in(block.text) & COMING]
-    to_run = [block for block in commands if not block.reason and block not in is_coming]
+    to_run = [block for block in commands if not block.reason]
     with served_world(tmp_path) as world:
         wrong = [problem for problem in map(world.run, to_run) if problem]
     with capsys.disabled():
@@ -215,11 +211,9 @@ def test_the_commands_and_settings_that_pages_name_exist() -> None:
     settings = {str(field.alias) for field in Config.model_fields.values()}
     for page in GUIDES:
         code = code_of(page)
-        assert commands_in(code) <= commands | COMING, page
+        assert commands_in(code) <= commands, page
         assert set(_MAKE.findall(code)) <= targets, page
-        assert set(_SETTING.findall(read(page))) <= settings | COMING_SETTINGS, page
-    assert not COMING & commands
-    assert not COMING_SETTINGS & settings
+        assert set(_SETTING.findall(read(page))) <= settings, page
 
 
 def anchors(page: str) -> set[str]:

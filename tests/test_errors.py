@@ -101,7 +101,7 @@ def test_only_the_words_of_a_thread_tell_somebody_to_write_a_comment() -> None:
         for path in (ROOT / "bot").rglob("*.py")
         if any(commanding.search(text) for text in texts_of(path))
     }
-    assert "bot/thread/render.py" in named
+    assert "bot/thread/render/replies.py" in named
     others = {path for path in named if not path.startswith(("bot/thread/", "bot/cli/"))}
     assert others == {"bot/config.py"}
 

@@ -38,9 +38,7 @@ _PLACE = re.compile(
     r"(?P<path>[^:#]+?)(?:(?::|#)L?(?P<start>\d{1,7})(?:\s?[-–]\s?L?(?P<end>\d{1,7}))?)?"
 )
 CUT = "The answer was longer than a comment holds, and is cut."
-EDITS_LEFT = (
-    "The model also wrote edits. A question changes nothing: `/tinygen PROMPT` asks for a change."
-)
+EDITS_LEFT = "The model also wrote edits. A question changes nothing."
 
 
 def answer(

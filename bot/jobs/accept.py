@@ -44,6 +44,7 @@ from bot.thread.render import (
     Where,
     checklist,
     comment_url,
+    render_cancelled,
     render_help,
     render_status,
 )
@@ -251,12 +252,7 @@ def _answer(context: JobContext, job: Job) -> str:
         job_ids = engine.step("find jobs", lambda: _jobs_to_cancel(context, job), TEXTS)
         for job_id in job_ids:
             cancel(context, job_id)
-        if not job_ids:
-            return "Nothing runs in this thread. `/tinygen status` says what was done here."
-        return (
-            f"Cancelled: {len(job_ids)} of this thread's requests. `/tinygen retry` starts the last"
-            " one again."
-        )
+        return render_cancelled(len(job_ids))
     if job.command.verb == "undo":
         return undo(context, job)
     raise NotImplementedError(f"no answer for the command {job.command.verb}")

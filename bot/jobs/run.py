@@ -35,7 +35,7 @@ from bot.jobs.deliver.destination import (
 from bot.jobs.engine import FLAG, NUMBER, TEXTS, Postponed
 from bot.jobs.policy import JobContext, mode_of, with_policy
 from bot.jobs.progress import ProgressReporter, run_reporting_errors
-from bot.jobs.spending import OPEN_PULL, check_estimate, estimate_usd, find_open_pulls
+from bot.jobs.spending import check_estimate, estimate_usd, find_open_pulls
 from bot.jobs.task import read_task
 from bot.jobs.task.images import ImageLoader
 from bot.jobs.task.outsiders import REQUEST, merged
@@ -43,7 +43,7 @@ from bot.jobs.thread_jobs import asked_here, latest, lineage
 from bot.jobs.workflows import RunRequest
 from bot.thread.history import is_request, nothing_to_repeat
 from bot.thread.page_links import without_signatures
-from bot.thread.render import render_outsiders_refusal, render_reflection
+from bot.thread.render import OPEN_PULL, render_outsiders_refusal, render_reflection
 from bot.thread.settings import find_misplaced
 from bot.types import (
     Job,

@@ -7,11 +7,12 @@ from __future__ import annotations
 import structlog
 
 from bot.change.tokens import estimate_tokens
-from bot.errors import AskerError, NeedsConsent, OutsideError
+from bot.errors import AskerError, OutsideError
 from bot.jobs.policy import JobContext, JobPolicy
 from bot.jobs.thread_jobs import asked_here
 from bot.thread.history import pull_number
-from bot.types import Failure, Job, Prompt
+from bot.thread.render import asks_first
+from bot.types import Job, Prompt
 
 MAX_OWN_PULLS = 5
 """Of TinyGen's own pull requests from the thread, how many GitHub is asked about."""
@@ -21,12 +22,6 @@ eleven tasks of docs/figures.md took 3.1 calls and 19,000 tokens each. A first r
 chooses is the smallest one."""
 USUAL_REPLY_TOKENS = {"generate": 1_600, "choose": 1_600, "answer": 600}
 """What the model writes in a job, in all."""
-
-OPEN_PULL = Failure(
-    "A pull request for this issue is open already, so nothing was begun.",
-    "To change it, ask there. To have another one made, ask again with `--force`, as in"
-    " `/tinygen --force PROMPT`.",
-)
 
 _log = structlog.get_logger()
 
@@ -74,11 +69,4 @@ def check_estimate(estimate: float | None, policy: JobPolicy, job: Job) -> None:
     is_asked = job.target.issue_number is not None and not job.command.force
     if limit is None or estimate is None or not is_asked or estimate <= limit:
         return
-    raise NeedsConsent(
-        f"This would cost about ${estimate:.2f}, and above ${limit:.2f}"
-        " (`TINYGEN_ASK_ABOVE_USD`) somebody must say so. Nothing was spent yet.",
-        next_step=(
-            "`/tinygen retry` goes ahead. A smaller request may cost less; `--force` before a"
-            " prompt goes ahead at once."
-        ),
-    )
+    raise asks_first(estimate, limit)

@@ -8,7 +8,7 @@ from bot.jobs.engine import TEXT
 from bot.jobs.policy import JobContext
 from bot.jobs.thread_jobs import MAX_REPORTS, latest_in_thread, open_in_thread, opener
 from bot.thread.history import pull_number
-from bot.thread.render import render_kept_branch, render_undone
+from bot.thread.render import render_kept_branch, render_undone, still_runs
 from bot.types import Job, Report
 from bot.types.github import PullRequest
 from bot.types.serialization import Codec, codec_of
@@ -41,9 +41,7 @@ def _find(context: JobContext, job: Job) -> PullRequest:
     """The pull request, if it may be closed."""
     github, target = context.github(job.target), job.target
     if open_in_thread(context, job):
-        raise BadRequest(
-            "Something still runs in this thread.", next_step="`/tinygen cancel` stops it."
-        )
+        raise still_runs()
     opened: Report | None
     if target.is_pull:
         number: int | None = target.issue_number

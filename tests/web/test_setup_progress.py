@@ -17,7 +17,9 @@ from tests.web.site import HOST, Browser, Site
 
 SESSION = "session-of-the-set-up"
 INSTALL = "https://github.com/apps/tinygen/installations/new"
-RECORD = SetupRecord(session_digest(SESSION), urlsplit(HOST).netloc, INSTALL, int(time.time()) + 60)
+RECORD = SetupRecord(
+    session_digest(SESSION), urlsplit(HOST).netloc, INSTALL, int(time.time()) + 86_400
+)
 PING = b'{"zen": "Keep it logically awesome."}'
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Literal
 
+from bot.errors import BadRequest, NeedsConsent
 from bot.thread.markdown.quote import code_span
 from bot.thread.render.parts import count, request_link
 from bot.thread.settings import Action
@@ -88,6 +89,39 @@ def render_mode_note(wanted: Mode, reason: str) -> str:
 def render_asker_note(shown: Report) -> str:
     """Whose diff it is that somebody else applies."""
     return f"The diff {short_id(shown.job.id)} was asked for by {code_span(shown.job.actor)}."
+
+
+def render_cancelled(jobs: int) -> str:
+    if not jobs:
+        return "Nothing runs in this thread. `/tinygen status` says what was done here."
+    return (
+        f"Cancelled: {jobs} of this thread's requests. `/tinygen retry` starts the last one again."
+    )
+
+
+def still_runs() -> BadRequest:
+    return BadRequest(
+        "Something still runs in this thread.", next_step="`/tinygen cancel` stops it."
+    )
+
+
+def asks_first(estimate_usd: float, limit_usd: float) -> NeedsConsent:
+    """For a request that may cost more than the operator lets it without asking."""
+    return NeedsConsent(
+        f"This would cost about ${estimate_usd:.2f}, and above ${limit_usd:.2f}"
+        " (`TINYGEN_ASK_ABOVE_USD`) somebody must say so. Nothing was spent yet.",
+        next_step=(
+            "`/tinygen retry` goes ahead. A smaller request may cost less; `--force` before a"
+            " prompt goes ahead at once."
+        ),
+    )
+
+
+OPEN_PULL = Failure(
+    "A pull request for this issue is open already, so nothing was begun.",
+    "To change it, ask there. To have another one made, ask again with `--force`, as in"
+    " `/tinygen --force PROMPT`.",
+)
 
 
 def render_undone(pull: PullRequest) -> str:
