@@ -144,7 +144,10 @@ PAGES: dict[str, Sink] = {
     "conflict": lambda words: render_comment(
         replace(DONE, state="failed", failure=Failure("m", "n", details=words))
     ),
-    "answer": lambda words: render_comment(replace(ASKED, summary=f"First, `x:1`.\n\n{words}")),
+    "answer": lambda words: render_comment(
+        replace(ASKED, summary=f"First, `x:1`.\n\n!`x:1` {words}")
+    ),
+    "short answer": lambda words: render_short_comment(replace(ASKED, summary=f"```\n{words}")),
     "code in an answer": lambda words: render_comment(
         replace(ASKED, summary=f"First, `x:1`.\n\n````py\n{words}\n````\n\nLast.")
     ),

@@ -3,6 +3,8 @@ model."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot.errors import Conflict, NeedsConsent
 from bot.thread.history import is_undelivered
 from bot.thread.markdown.quote import neutralize, quote_code, shorten
@@ -97,6 +99,8 @@ def render_comment_that_fits(report: Report) -> str:
 def render_short_comment(report: Report) -> str:
     """The job's end and where to find the rest, for when GitHub refuses the whole comment."""
     url = report.pull_request_url or report.commit_url or ""
+    if report.job.command.verb == "ask":
+        report = replace(report, summary="")  # cut, an answer's block of code would stay open
     where = f"It is at {report.page_url}"
     if not report.page_url:
         where = f"The operator finds it at `/jobs/{report.job.id}`"

@@ -15,7 +15,8 @@ MAX_OPEN_LINES = 60
 """A longer diff is folded, so that the words around it stay in view."""
 MAX_FILE_ROWS = 50
 MAX_ANSWER_CHARS = 16_000
-_CODE = re.compile(r"(?<![`\\])`([^`\n]+)`(?!`)")
+_CODE = re.compile(r"(?<![`\\!])`([^`\n]+)`(?!`)")
+"""Behind `!` a link would be an image."""
 _WITHHELD = "Not in it, to be applied by hand:"
 _AGAIN = "To change it, comment again: `/tinygen PROMPT`"
 _APPLY = {
