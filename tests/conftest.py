@@ -4,11 +4,13 @@ installed."""
 from __future__ import annotations
 
 import gc
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from tests.doubles.github import GitHubDouble
@@ -69,3 +71,14 @@ def github(tmp_path: Path) -> Iterator[GitHubDouble]:
     """A double of GitHub with nothing in it."""
     with GitHubDouble(tmp_path / "github") as double:
         yield double
+
+
+@pytest.fixture
+def restored_logs() -> Iterator[None]:
+    """For a test that configures the process's logs: other tests read theirs."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()

@@ -325,7 +325,7 @@ class TestCommandLine:
         done = cli(stage, "run", str(repo.git.path), "From a shell.")
         assert (done.returncode, done.stdout) == (1, "")
         assert "tokens in" not in done.stderr
-        assert "Mend `.github/tinygen.yml`" in done.stderr
+        assert "Mend and commit it" in done.stderr
 
     def test_run_as_json(self, stage: Stage, places: Sequence[str]) -> None:
         done = cli(stage, "run", places[1], "From a shell.", "--json", "--ref", "main")

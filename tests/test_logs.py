@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import logging
-from collections.abc import Iterator
 from contextlib import redirect_stderr
 
 import pytest
@@ -21,14 +20,7 @@ PEM = (
 )
 
 
-@pytest.fixture(autouse=True)
-def _restored() -> Iterator[None]:
-    root = logging.getLogger()
-    before = root.handlers[:], root.level
-    yield
-    root.handlers[:], _ = before
-    root.setLevel(before[1])
-    structlog.reset_defaults()
+pytestmark = pytest.mark.usefixtures("restored_logs")
 
 
 def test_a_configured_secret_is_hidden_wherever_it_stands(

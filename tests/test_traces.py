@@ -42,6 +42,17 @@ class Spans(SpanProcessor):
         return span
 
 
+@pytest.fixture(autouse=True)
+def _no_thread_is_left() -> Iterator[None]:
+    """An exporter that still tries draws random numbers, which other tests in this process must not
+    see change."""
+    before = set(threading.enumerate())
+    yield
+    for thread in set(threading.enumerate()) - before:
+        thread.join(30)
+        assert not thread.is_alive(), thread
+
+
 @pytest.fixture
 def spans() -> Spans:
     return Spans()
@@ -221,8 +232,14 @@ def _wait(server: Server) -> Response:
 
 def test_spans_beyond_the_queue_are_dropped() -> None:
     told: list[str] = []
-    stuck = Server(lambda _request: _wait(stuck))
-    with stuck:
+    released = threading.Event()
+
+    def answer(_request: Request) -> Response:
+        released.wait(30)
+        return Response()
+
+    with Server(answer) as stuck:
+        before = set(threading.enumerate())
         traces = open_traces(f"{stuck.url}/v1/traces", headers={}, service="t", warn=told.append)
         for _ in range(5_000):
             with traces.step("fetch"):
@@ -232,6 +249,9 @@ def test_spans_beyond_the_queue_are_dropped() -> None:
         closing.start()
         closing.join(CLOSE_S + 3)
         assert not closing.is_alive()
+        released.set()
+        for thread in set(threading.enumerate()) - before:
+            thread.join(30)  # what is left is sent while there is a server
 
 
 @pytest.mark.parametrize(

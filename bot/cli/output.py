@@ -23,9 +23,12 @@ _DIFF_STYLES = {"header": "bold", "@": "cyan", "+": "green", "-": "red"}
 
 
 _TO_OPERATOR = (
-    (r"\b([Ll])et the operator (\w)", lambda m: m[2].upper() if m[1] == "L" else m[2]),
-    (r"\bThe operator (?:must|may have to) (\w)", lambda m: m[1].upper()),
-    (r"\bask the operator for another model", lambda _m: "set OPENAI_MODEL to another one"),
+    (re.compile(r"\b([Ll])et the operator (\w)"), lambda m: m[2].upper() if m[1] == "L" else m[2]),
+    (re.compile(r"\bThe operator (?:must|may have to) (\w)"), lambda m: m[1].upper()),
+    (
+        re.compile(r"\bask the operator for another model"),
+        lambda _m: "set OPENAI_MODEL to another one",
+    ),
 )
 """Patterns of what messages say to somebody else, with what to say to the operator: whoever has a shell is
 that."""
@@ -40,7 +43,7 @@ def in_shell_words(text: str) -> str:
     """A message of TinyGen's own, which is written for a thread and a checkout, to whoever sits at this
     shell: with the program and the settings' file as they are called here."""
     for pattern, words in _TO_OPERATOR:
-        text = re.sub(pattern, words, text)
+        text = pattern.sub(words, text)
     text = text.replace("`python -m bot ", f"`{program()} ")
     try:
         return _ENV_FILE.sub(lambda _name: str(own_env_file(os.environ)), text)

@@ -31,6 +31,8 @@ from tests.polling import poll
 
 URL = "https://localhost:9"
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIE+/a=\nb\n-----END RSA PRIVATE KEY-----\n"
+pytestmark = pytest.mark.usefixtures("restored_logs")  # the command configures them
+
 NAMES = ("GITHUB_APP_ID", "GITHUB_PRIVATE_KEY", "GITHUB_WEBHOOK_SECRET")
 
 

@@ -205,6 +205,8 @@ def _parse_wait_s(headers: Mapping[str, str]) -> float | None:
 
 _ADDRESS = re.compile(r"\b(?:[a-z]{2,10}://\S+|\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b)", re.IGNORECASE)
 """Of servers, in what a server says: a proxy names those behind it."""
+_HOST = re.compile(r"(?P<name>[\w-]++(?:\.[\w-]++)*+)(?P<port>:\d{1,5}\b)?")
+"""What may be the name of a host."""
 
 
 def _one_line(text: str) -> str:
@@ -300,10 +302,10 @@ def quote_message(text: str, request: SentRequest) -> str:
     """The text in brackets, shortened and without addresses; "" if it holds the key or a part of the
     prompt."""
     message = _one_line(text)[:_MAX_QUOTE_CHARS].rstrip(" .")
-    message = _ADDRESS.sub("…", message)
-    if request.host:
-        port = r"(?::\d+)?" if "." in request.host else r":\d+"  # `model` alone may be a word
-        message = re.sub(rf"\b{re.escape(request.host)}{port}", "…", message, flags=re.IGNORECASE)
+    message = _HOST.sub(
+        lambda found: "…" if _is_host(found, request.host) else found[0],
+        _ADDRESS.sub("…", message),
+    )
     quoted = _normalize(message)
     if not quoted:
         return ""
@@ -314,6 +316,12 @@ def quote_message(text: str, request: SentRequest) -> str:
         if quoted[start : start + _MIN_ECHO_CHARS] in prompt:
             return ""
     return f" ({message})"
+
+
+def _is_host(found: re.Match[str], host: str) -> bool:
+    """A name without a dot or a port, as `model`, may be a word."""
+    is_address = "." in found["name"] or found["port"] is not None
+    return is_address and found["name"].lower() == host.lower()
 
 
 def _normalize(text: str) -> str:

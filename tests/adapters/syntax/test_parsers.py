@@ -113,7 +113,7 @@ def test_entities_that_grow_without_bound_are_not_expanded() -> None:
 def test_a_file_made_to_exhaust_its_parser_takes_no_other_files_verdict(
     path: str, content: bytes
 ) -> None:
-    check_quickly = Bounded(find_fault, Limits(cpu_s=1))
+    check_quickly = Bounded(find_fault, Limits(cpu_s=2))
     assert check_quickly([(path, content), ("b.js", b"(")])[1] == "line 1: a syntax error"
 
 
