@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import quote
 
-from bot.thread.markdown.quote import code_span, fence, neutralize, quote_code, split_fences
+from bot.thread.markdown.quote import fence, neutralize, quote_code, split_fences
 from bot.thread.render.parts import base, count, split_summary, table_cell
 from bot.types import Reference, Report
 from bot.types.names import short_id
@@ -131,12 +131,8 @@ def _next_steps(report: Report) -> list[str]:
         return []
     apply = _APPLY.get(report.push, "`/tinygen apply` delivers exactly this diff")
     named = f"`/tinygen apply {short_id(report.job.id)}`"
-    by_others = "" if report.push == "fork" else f" Others than {_asker(report)} write {named}."
+    by_others = "" if report.push == "fork" else f" Somebody else names it: {named}."
     return [f"{apply}; comment again, `/tinygen PROMPT`, to change it.{by_others}"]
-
-
-def _asker(report: Report) -> str:
-    return code_span(report.job.actor) if report.job.actor else "its asker"
 
 
 def _diff(text: str) -> str:
