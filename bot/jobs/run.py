@@ -270,7 +270,7 @@ class _Run:
         if command.force or not makes_new_one:
             return ()
         return self._engine.step(
-            "open pull requests", lambda: find_open_pulls(self._context, self._job), TEXTS
+            "find open pull requests", lambda: find_open_pulls(self._context, self._job), TEXTS
         )
 
     def _mode(self, destination: Destination) -> ReportMode:
