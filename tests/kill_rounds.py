@@ -34,7 +34,7 @@ from tests.polling import poll
 from tests.scene import CONFIDENT, FILES, GREET, LOUDER
 from tests.stage import Stage, state_of
 
-STEPS = 23
+STEPS = 22
 """Of acceptance and work together; a death after more of them comes when the job is over."""
 REQUESTS = (
     ("POST", "issues/1/comments$"),

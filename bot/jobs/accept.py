@@ -146,10 +146,9 @@ def _accept(context: JobContext, job: Job, reporter: ProgressReporter) -> None:
     context = with_policy(context, authorization)
     if job.command.verb in WORK:
         mode = mode_of(job.command, context.policy)
-        behind = context.engine.step("behind", lambda: _urls_before(context, job), TEXTS)
-        reporter.update(mode=mode, notes=authorization.mistakes, behind=behind)
+        reporter.update(mode=mode, notes=authorization.mistakes)
     if job.source != "run":
-        reporter.acknowledge()
+        reporter.acknowledge(lambda: _urls_before(context, job))
     if job.command.problem:
         raise unreadable(job.command)
     if job.command.verb in WORK:
@@ -179,7 +178,7 @@ def _admit(context: JobContext, job: Job, reporter: ProgressReporter) -> Authori
 
 def _urls_before(context: JobContext, job: Job) -> tuple[str, ...]:
     """The comments that asked for the jobs before this one in its repository, oldest first."""
-    if job.target.issue_number is None:
+    if job.command.verb not in WORK:
         return ()
     urls = (
         comment_url(each, context.policy.server_url)

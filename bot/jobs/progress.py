@@ -111,13 +111,16 @@ class ProgressReporter:
         except DatabaseFailed as error:
             _log.warning("what a job waits for is not shown", error=error.message)
 
-    def acknowledge(self) -> None:
-        """Reacts to the command, and posts the job's one comment."""
+    def acknowledge(self, find_behind: Callable[[], tuple[str, ...]]) -> None:
+        """Reacts to the command, and posts the job's one comment. `find_behind` returns the comments
+        that asked for the jobs before it, in a step."""
         number = self.report.job.target.issue_number
         if number is not None:
             engine = self._context.engine
             engine.step("eyes", self._react_with_eyes, NOTHING)
-            self.comment_id = engine.step("comment", lambda: self._post(number), _COMMENT_ID)
+            self.comment_id = engine.step(
+                "comment", lambda: self._post_first(number, find_behind), _COMMENT_ID
+            )
 
     def begin(self, step: str) -> None:
         """Shows that `step` (a key of `render.STEPS`) has begun, and that those before it are done."""
@@ -259,16 +262,22 @@ class ProgressReporter:
 
     def _write(self, number: int, report: Report) -> None:
         if self.comment_id is None:
-            self.comment_id = self._post(number)
+            self.comment_id = self._post(number, report)
         comment_id, on_line = self.comment_id, report.job.target.reply_to is not None
         self._send(
             report, lambda words: self._github().edit_comment(comment_id, words, on_line=on_line)
         )
 
-    def _post(self, number: int) -> int:
-        marker, reply_to = thread_marker(self.report), self.report.job.target.reply_to
+    def _post_first(self, number: int, find_behind: Callable[[], tuple[str, ...]]) -> int:
+        report = replace(self.report, behind=find_behind())
+        if report.behind:
+            self._save(report)  # for the job's page
+        return self._post(number, report)
+
+    def _post(self, number: int, report: Report) -> int:
+        marker, reply_to = thread_marker(report), report.job.target.reply_to
         return self._send(
-            self.report,
+            report,
             lambda words: self._github().post_comment(
                 number, words, marker=marker, reply_to=reply_to
             ),

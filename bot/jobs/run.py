@@ -35,7 +35,7 @@ from bot.jobs.deliver.destination import (
 from bot.jobs.engine import FLAG, NUMBER, TEXTS, Postponed
 from bot.jobs.policy import JobContext, mode_of, with_policy
 from bot.jobs.progress import ProgressReporter, run_reporting_errors
-from bot.jobs.spending import check_estimate, estimate_usd, find_open_pulls
+from bot.jobs.spending import check_estimate, estimate_usd
 from bot.jobs.task import read_task
 from bot.jobs.task.images import ImageLoader
 from bot.jobs.task.outsiders import REQUEST, merged
@@ -149,9 +149,8 @@ class _Run:
         if rests_on and self._policy.outsiders == "refuse" and not is_question:
             self._reporter.refuse(render_outsiders_refusal(rests_on))
             return
-        open_pulls = self._open_pulls(destination)
-        if open_pulls:
-            self._reporter.update(open_pulls=open_pulls)
+        if destination.open_pulls:
+            self._reporter.update(open_pulls=destination.open_pulls)
             self._reporter.refuse(OPEN_PULL)
             return
         task, destination, pending = self._continue_earlier(task, destination)
@@ -262,16 +261,6 @@ class _Run:
             raise Unworkable(
                 "The branch was pushed to meanwhile, so this was left alone.", next_step=""
             )
-
-    def _open_pulls(self, destination: Destination) -> tuple[str, ...]:
-        """The open pull requests for the issue that a new one would compete with."""
-        command, target = self._job.command, self._job.target
-        makes_new_one = command.verb == "solve" and destination.push == "new" and not target.is_pull
-        if command.force or not makes_new_one:
-            return ()
-        return self._engine.step(
-            "find open pull requests", lambda: find_open_pulls(self._context, self._job), TEXTS
-        )
 
     def _mode(self, destination: Destination) -> ReportMode:
         """How the change is to be delivered. On TinyGen's own pull request and on lines of a diff

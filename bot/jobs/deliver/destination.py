@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from bot.errors import BadRequest, OutsideError
 from bot.jobs.engine import NOTHING
 from bot.jobs.policy import JobContext
+from bot.jobs.spending import find_open_pulls
 from bot.jobs.task.outsiders import outsiders_of_pull
 from bot.jobs.thread_jobs import latest, lineage, opener
 from bot.ports import GitHub
@@ -42,6 +43,9 @@ class Destination:
     """The outsiders whose words the earlier change depends on."""
     why_new: str = ""
     """Why a change of a pull request's branch goes into a branch of its own, for people."""
+    open_pulls: tuple[str, ...] = ()
+    """The open pull requests for the issue that a new one would compete with, unless the command
+    says `--force`."""
 
 
 DESTINATION: Codec[Destination] = codec_of(Destination)
@@ -123,7 +127,10 @@ def find_destination(context: JobContext, job: Job, repeats: Report | None) -> D
     else:
         found = on_branch(github, job, earlier.base_ref, continues=earlier.job.id)
     if earlier and found.continues:
-        return replace(found, rests_on=_inherited(context, job, earlier, own))
+        found = replace(found, rests_on=_inherited(context, job, earlier, own))
+    makes_new_pull = job.command.verb == "solve" and found.push == "new" and not target.is_pull
+    if makes_new_pull and not job.command.force:
+        return replace(found, open_pulls=find_open_pulls(context, job))
     return found
 
 
