@@ -432,10 +432,8 @@ class Config(BaseModel):
             raise ValueError("GITHUB_PRIVATE_KEY and GITHUB_PRIVATE_KEY_PATH: give one of them")
         if (self.github_client_id is None) != (self.github_client_secret is None):
             raise ValueError("GITHUB_CLIENT_ID and GITHUB_CLIENT_SECRET go together")
-        if self.ask_above_usd is not None and None in (self.price_input, self.price_output):
-            raise ValueError(
-                "TINYGEN_ASK_ABOVE_USD needs TINYGEN_PRICE_INPUT and TINYGEN_PRICE_OUTPUT"
-            )
+        if self.ask_above_usd is not None:
+            self._check_prices()
         if not set(self.vision).issubset(self.model_names()):
             raise ValueError(
                 "TINYGEN_VISION names a model that is neither OPENAI_MODEL nor one of"
@@ -452,6 +450,18 @@ class Config(BaseModel):
         loopback = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not listened on
         host = loopback.get(self.host, self.host)
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    def _check_prices(self) -> None:
+        """A model without a price would never be asked about."""
+        if None in (self.price_input, self.price_output):
+            raise ValueError(
+                "TINYGEN_ASK_ABOVE_USD needs TINYGEN_PRICE_INPUT and TINYGEN_PRICE_OUTPUT"
+            )
+        unpriced = set(self.model_names()) - {self.openai_model, *self.model_prices()}
+        if unpriced:
+            raise ValueError(
+                f"TINYGEN_ASK_ABOVE_USD needs a price of {min(unpriced)}, as in TINYGEN_MODELS=NAME=IN/OUT"
+            )
 
     def secrets(self) -> tuple[str, ...]:
         """All secret values, to be kept out of logs and of all that is sent."""

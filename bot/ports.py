@@ -163,6 +163,9 @@ class GitHub(Protocol):
     ) -> None:
         """Changes what is given."""
 
+    def open_pulls_of(self, branch: str) -> tuple[str, ...]:
+        """The addresses of the open pull requests from this branch, and of those into it."""
+
     def delete_branch(self, branch: str) -> None:
         """Does nothing if there is no such branch. What its commits hold stays with the pull
         request."""

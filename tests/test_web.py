@@ -803,6 +803,8 @@ class TestJobPages:
                 "commit_url": None,
             },
             "answer": None,
+            "places": [],
+            "base_sha": None,
             "error": None,
             "created_at": "2026-01-01T00:00:00+00:00",
             "finished_at": "2026-01-01T00:00:09+00:00",

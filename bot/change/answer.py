@@ -15,11 +15,13 @@ from bot.change.first_request import send_first
 from bot.change.repository import with_changes
 from bot.errors import Unworkable
 from bot.types import (
+    MAX_ANSWER_CHARS,
     Answer,
     Context,
     Message,
     ModelLimits,
     Prompt,
+    Purpose,
     Reference,
     RequestLimits,
     ShownFile,
@@ -28,16 +30,17 @@ from bot.types import (
 from bot.types.snapshot import Changes, RepositoryView
 from bot.types.text import read_text, split_keeping_ends
 
-MAX_ANSWER_CHARS = 16_000
 MAX_REFERENCES = 60
 """Further places that an answer names are no links."""
 MAX_FILE_BYTES = 2_000_000
 """In a larger file no lines are counted: a reference to it is none."""
-_CODE = re.compile(r"(?<!`)`([^`\n]{1,1000})`(?!`)")
+_CODE = re.compile(r"(?<![`\\!])`([^`\n]{1,1000})`(?!`)")
+"""As `bot.thread.render.result` links them."""
 _PLACE = re.compile(
     r"(?P<path>[^:#]+?)(?:(?::|#)L?(?P<start>\d{1,7})(?:\s?[-–]\s?L?(?P<end>\d{1,7}))?)?"
 )
 CUT = "The answer was longer than a comment holds, and is cut."
+UNFINISHED = "The model's answer was cut off before its end, time and again."
 EDITS_LEFT = "The model also wrote edits. A question changes nothing."
 
 
@@ -59,13 +62,15 @@ def answer(
     model = LimitedModel(ask, limits)
     now = with_changes(base, changes)
 
-    def converse(context: Context, requests: RequestLimits) -> tuple[str, list[ShownFile]]:
+    def converse(context: Context, requests: RequestLimits) -> tuple[str, list[ShownFile], bool]:
         return _converse(task, now, model, context, requests)
 
     report_step("generate")
-    (text, asked_for), shown, notes = send_first(
+    (text, asked_for, is_whole), shown, notes = send_first(
         task, now, model, converse, context_tokens=limits.context_tokens
     )
+    if not is_whole:
+        notes.append(UNFINISHED)
     if len(text) > MAX_ANSWER_CHARS:
         text = text[:MAX_ANSWER_CHARS]
         notes.append(CUT)
@@ -78,8 +83,9 @@ def answer(
 
 def _converse(
     task: Task, view: RepositoryView, ask: Ask, context: Context, requests: RequestLimits
-) -> tuple[str, list[ShownFile]]:
-    """The answer's text, and what the model was shown on its requests."""
+) -> tuple[str, list[ShownFile], bool]:
+    """The answer's text, what the model was shown on its requests, and whether the answer has its
+    end."""
     prompt = prompts.answer_prompt(task, context, requests)
     rounds, continuations, may_insist = requests.rounds, MAX_CONTINUATIONS, True
     shown: list[ShownFile] = []
@@ -104,14 +110,15 @@ def _converse(
         else:
             break
         turn = (Message("assistant", parts.answer), Message("user", words))
-        prompt = Prompt("more", (*prompt.messages, *turn))
+        purpose: Purpose = "more" if words not in (prompts.GO_ON, prompts.ANSWER_NOW) else "repair"
+        prompt = Prompt(purpose, (*prompt.messages, *turn))
     text = (begun + parts.answer).strip()
     if not text or parts.requests:
         raise Unworkable(
             "The model gave no answer, and gave none when it was asked again.",
             next_step="Ask again, or ask for less at once.",
         )
-    return text, shown
+    return text, shown, reply.finish != "length"
 
 
 def _references(text: str, base: RepositoryView, changes: Changes) -> Iterator[Reference]:

@@ -10,12 +10,13 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, get_args
 
 from bot import __version__
 from bot.cli.files import NO_PROMPT, PROMPT_FORMS
 from bot.cli.output import block_rich, in_shell_words, prepare_output, print_note, program
-from bot.config import load_own_config, load_service_config
+from bot.config import load_own_config, load_service_config, own_env_file, service_env_file
 from bot.errors import SetupError, TinyGenError
 from bot.types import State
 
@@ -65,16 +66,19 @@ def main(arguments: Sequence[str]) -> int:
     block_rich()
     try:
         return command(options.load(os.environ), options)
-    except SetupError as error:
-        return _print_error(error, 2)
     except TinyGenError as error:
-        return _print_error(error, 1)
+        one_line = " ".join(in_shell_words(str(error), _settings_file(options)).split())
+        print_note(f"tinygen: {one_line}")
+        return 2 if isinstance(error, SetupError) else 1
 
 
-def _print_error(error: TinyGenError, status: int) -> int:
-    one_line = " ".join(in_shell_words(str(error)).split())
-    print_note(f"tinygen: {one_line}")
-    return status
+def _settings_file(options: argparse.Namespace) -> Path:
+    """The file whose settings the command takes."""
+    find = service_env_file if options.load is load_service_config else own_env_file
+    try:
+        return find(os.environ)
+    except SetupError:  # this user has no home directory
+        return Path(".env")
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -96,8 +96,9 @@ def show(config: Config, options: argparse.Namespace) -> int:
             f"{usage.calls} calls of {usage.model}: {usage.prompt_tokens} tokens in,"
             f" {usage.completion_tokens} out"
         )
-    if page.error:
-        print_line(page.error)
+    said = page.error or page.answer  # only one of them is there
+    if said:
+        print_line(said)
     if page.result:
         url = page.result.pull_request_url or page.result.commit_url
         if url:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
-from bot.config import is_checkout, own_env_file
-from bot.errors import SetupError
+from bot.config import is_checkout
 from bot.types.characters import escape_unseen
 
 _ENV_FILE = re.compile(r"(?<![\w./])\.env(?![\w./]*\w)")
@@ -39,16 +38,13 @@ def program() -> str:
     return "python -m bot" if is_checkout() else "tinygen"
 
 
-def in_shell_words(text: str) -> str:
+def in_shell_words(text: str, env_file: Path) -> str:
     """A message of TinyGen's own, which is written for a thread and a checkout, to whoever sits at this
-    shell: with the program and the settings' file as they are called here."""
+    shell: with the program and the settings' file (`env_file`) as they are called here."""
     for pattern, words in _TO_OPERATOR:
         text = pattern.sub(words, text)
     text = text.replace("`python -m bot ", f"`{program()} ")
-    try:
-        return _ENV_FILE.sub(lambda _name: str(own_env_file(os.environ)), text)
-    except SetupError:  # this user has no home directory
-        return text
+    return _ENV_FILE.sub(lambda _name: str(env_file), text)
 
 
 def block_rich() -> None:

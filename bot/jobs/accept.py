@@ -127,7 +127,8 @@ def _hint(context: JobContext, job: Job) -> None:
 
     def post() -> int:
         github, number = context.github(job.target), job.target.issue_number or 0
-        return github.post_comment(number, f"{HINT_MARKER}\n{HINT}\n", marker=HINT_MARKER)
+        words, reply_to = f"{HINT_MARKER}\n{HINT}\n", job.target.reply_to
+        return github.post_comment(number, words, marker=HINT_MARKER, reply_to=reply_to)
 
     context.engine.step("hint", post, _COMMENT_ID)
 

@@ -163,7 +163,7 @@ class ProgressReporter:
             self.fail(error)
 
     def refuse(self, failure: Failure) -> None:
-        self._end(state="refused", failure=failure)
+        self._end(state="refused", failure=failure, steps=())
 
     def close_silently(
         self, state: Literal["cancelled", "refused"], failure: Failure | None = None

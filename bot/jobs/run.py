@@ -74,8 +74,8 @@ CONFLICTS = (
 )
 MAX_REPETITIONS = 10
 """Of repetitions of repetitions that a page's button leads back through."""
-MAX_ANSWERS = 3
-MAX_ANSWER_CHARS = 4_000
+MAX_EARLIER_ANSWERS = 3
+MAX_EARLIER_ANSWER_CHARS = 4_000
 """Of earlier questions and answers that a further question is shown."""
 MAX_DIFF_CHARS = 40_000
 """How much the model is shown of the diff of an earlier change that the request continues."""
@@ -114,6 +114,8 @@ class _Run:
         self._job = job
         self._repeats: Report | None = None
         """The request that a `retry` repeats."""
+        self._has_consent = False
+        """Whether a `retry` says yes to what the request that it repeats will probably cost."""
         self._repository = JobRepository(context, job)
         self._images = ImageLoader(context, job)
         self._usage = Usage()
@@ -194,10 +196,10 @@ class _Run:
         asked = earlier.job
         self._check_may_repeat(asked)
         self._repeats = earlier
-        command = asked.command
-        if earlier.failure and earlier.failure.kind == NeedsConsent.__name__:
-            command = replace(command, force=True)
-        self._job = replace(self._job, command=command, remarks=asked.remarks, check=asked.check)
+        self._has_consent = bool(earlier.failure and earlier.failure.kind == NeedsConsent.__name__)
+        self._job = replace(
+            self._job, command=asked.command, remarks=asked.remarks, check=asked.check
+        )
         askers: tuple[Outsider, ...] = ()
         if self._policy.is_outsider(asked.actor):
             askers = (Outsider(asked.actor, REQUEST),)
@@ -346,8 +348,8 @@ class _Run:
         reports = asked_here(self._context, self._job)
         done = [each for each in reports if each.mode == "ask" and each.state == "done"]
         return tuple(
-            f"{each.job.command.prompt}\n\n{each.summary[:MAX_ANSWER_CHARS]}"
-            for each in reversed(done[:MAX_ANSWERS])
+            f"{each.job.command.prompt}\n\n{each.summary[:MAX_EARLIER_ANSWER_CHARS]}"
+            for each in reversed(done[:MAX_EARLIER_ANSWERS])
         )
 
     def _changes(self, pending: Patch | None) -> Changes:
@@ -399,7 +401,7 @@ class _Run:
         estimate = self._reporter.report.estimate_usd
 
         def call() -> Reply:
-            if number == 1:
+            if number == 1 and not self._has_consent:
                 check_estimate(estimate, self._policy, self._job)
             reply = self._call(sent)
             self._keep(number, before, sent, reply)

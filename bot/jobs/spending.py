@@ -38,16 +38,16 @@ def find_open_pulls(context: JobContext, job: Job) -> tuple[str, ...]:
     for report in asked_here(context, job):
         if report.pull_request_url and len(opened) < MAX_OWN_PULLS:
             opened[report.pull_request_url] = pull_number([report])
-    own = [url for url, pull in opened.items() if pull and github.pull(pull).state == "open"]
+    own: list[str] = []
+    if not job.command.fresh:
+        own = [url for url, pull in opened.items() if pull and github.pull(pull).state == "open"]
     try:
         linked = github.closing_pulls(number)
     except (AskerError, OutsideError) as error:
         _log.warning("linked pull requests are not known", job=job.id, error=error.message)
         linked = ()
-    found = dict.fromkeys((*own, *linked))
-    if job.command.fresh:
-        return tuple(url for url in found if url not in opened)
-    return tuple(found)
+    others = (url for url in linked if url not in opened)
+    return tuple(dict.fromkeys((*own, *others)))
 
 
 def estimate_usd(prompt: Prompt, policy: JobPolicy) -> float | None:
@@ -62,11 +62,11 @@ def estimate_usd(prompt: Prompt, policy: JobPolicy) -> float | None:
     return price.cost_usd(in_all, USUAL_REPLY_TOKENS[prompt.purpose])
 
 
-def check_estimate(estimate: float | None, policy: JobPolicy, job: Job) -> None:
+def check_estimate(cost_usd: float | None, policy: JobPolicy, job: Job) -> None:
     """NeedsConsent if the job may cost more than the operator lets it without asking. A direct call
     has nobody who could be asked."""
     limit = policy.ask_above_usd
     is_asked = job.target.issue_number is not None and not job.command.force
-    if limit is None or estimate is None or not is_asked or estimate <= limit:
+    if limit is None or cost_usd is None or not is_asked or cost_usd <= limit:
         return
-    raise asks_first(estimate, limit)
+    raise asks_first(cost_usd, limit)

@@ -61,7 +61,7 @@ def opener(context: JobContext, target: Target, pull: PullRequest) -> Report | N
     branch = OWN_BRANCH.fullmatch(pull.head_ref)
     if branch is None or not pull.is_within(target.repo):
         return None
-    reports = context.reports.latest(target.repository_key, int(branch[1]))
+    reports = context.reports.latest(target.repository_key, int(branch[1]), MAX_REPORTS)
     for report in reports:
         if has_diff(report) and pull_number([report]) == pull.number:
             return report

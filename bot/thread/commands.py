@@ -23,7 +23,7 @@ MAX_BODY_CHARS = 262_144
 """A longer comment is not read. GitHub's own limit is 65,536."""
 
 _COMMAND = re.compile(r"^ {0,3}/tinygen(?=\s|\Z)", re.IGNORECASE | re.MULTILINE)
-_MENTION = re.compile(r"(?<![\w/@.-])@tinygen[\w-]*+", re.IGNORECASE)
+_MENTION = re.compile(r"(?<![\w/@.-])@tinygen(?:-[\w-]++)?(?![\w/])", re.IGNORECASE)
 _BACKTICKS = re.compile(r"\\`|`+")
 _HTML_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _LINK = re.compile(r"\[[^\[\]]*\](?:\([^()]*\)|\[[^\[\]]*\])")
@@ -57,7 +57,7 @@ _FLAG = re.compile(r"--(?P<name>[a-z][a-z-]*)(?:=(?P<value>\S+))?(?=\s|\Z)\s*+",
 _VALUE = re.compile(r"([^ \n]*)\s*+")
 _END_OF_FLAGS = re.compile(r"--(?=\s|\Z)\s*+")
 """What follows is the prompt, even if its first word is `ask`."""
-_ASK = re.compile(r"ask(?=\s|\Z)\s*+", re.IGNORECASE)
+_ASK = re.compile(r"ask(?::|(?=\s|\Z))\s*+", re.IGNORECASE)
 _APPLY_ID = re.compile(r"apply\s{1,10}`?(?P<id>[0-9a-f]{8})`?", re.IGNORECASE)
 
 _LONE_WORDS: tuple[Verb, ...] = tuple(

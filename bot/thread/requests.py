@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 
-from bot.errors import BadRequest
+from bot.errors import BadRequest, NeedsConsent
 from bot.types import FINAL_STATES, Command, Job, Report, Target
 
 
@@ -84,7 +84,10 @@ def repetition(report: Report, asker: Asker, *, job_id: str, received_at: str) -
         )
     again = replace(report.job, id=job_id, delivery_id=None, event_key="", received_at=received_at)
     if asker.is_trusted:
-        return again
+        needs_consent = report.failure and report.failure.kind == NeedsConsent.__name__
+        return (
+            replace(again, command=replace(again.command, force=True)) if needs_consent else again
+        )
     return replace(
         again,
         command=Command("retry", report.job.id),

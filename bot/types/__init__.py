@@ -63,6 +63,8 @@ WORK: frozenset[Verb] = frozenset({"solve", "ask", "apply", "retry"})
 """The commands that need a run; the others are answered at once."""
 MAX_REFUSED_CHARS = 200
 """The part of a refused request's prompt that is kept."""
+MAX_ANSWER_CHARS = 16_000
+"""Of an answer to a question, so that a comment holds it with its links."""
 MAX_CI_FIXES = 2
 """How many times, at most, a failed check of one pull request may be worked on."""
 

@@ -52,6 +52,15 @@ class Shown(BaseModel):
     why: str = Field(description="Why they were chosen.")
 
 
+class Place(BaseModel):
+    """A place that an answer names."""
+
+    words: str = Field(description="As they stand in the answer.")
+    path: str
+    start: int | None = Field(description="The first line, from 1; null for the whole file.")
+    end: int | None = Field(description="The last line.")
+
+
 class Result(BaseModel):
     """The change."""
 
@@ -105,6 +114,8 @@ class JobAnswer(_JobBase):
     reflections: tuple[str, ...] = Field(description="What each review by the model found.")
     result: Result | None = Field(description="The change; null while there is none.")
     answer: str | None = Field(description="To a question (`ask`), in Markdown; null if none.")
+    places: tuple[Place, ...] = Field(description="Those that the answer names, at `base_sha`.")
+    base_sha: str | None = Field(description="The commit that was read; null before that.")
 
 
 class SpendingRow(BaseModel):
@@ -194,6 +205,11 @@ def job_answer(report: Report, server_url: str) -> JobAnswer:
         ),
         reflections=report.reflections,
         result=_result(report),
+        places=tuple(
+            Place(words=each.words, path=each.path, start=each.start, end=each.end)
+            for each in report.references
+        ),
+        base_sha=report.base_sha or None,
         answer=report.summary if report.job.command.verb == "ask" and report.summary else None,
     )
 

@@ -67,4 +67,4 @@ def test_a_prompt_is_words_standard_input_or_a_file(
     ],
 )
 def test_a_message_speaks_to_whoever_sits_at_the_shell(text: str, words: str) -> None:
-    assert in_shell_words(text) == words
+    assert in_shell_words(text, ROOT / ".env") == words

@@ -54,6 +54,23 @@ class TestOpenPullRequest:
         assert scene.tell("/tinygen --new --pr Greet louder.").state == "done"
         assert len(scene.repo.pulls) == 2
 
+    def test_a_retry_asks_the_same_again_and_no_older_request(self, scene: Scene) -> None:
+        issue = scene.open_issue()
+        somebodys_pull(scene, f"Fixes #{issue.number}")
+        scene.tell("/tinygen Greet louder.", on=issue)
+        assert scene.tell("/tinygen retry", on=issue).report.open_pulls
+        scene.repo.pulls[0].state = "closed"
+        told = scene.tell("/tinygen retry", on=issue)
+        assert told.state == "done"
+        assert told.row["prompt"] == "Greet louder."
+
+    def test_what_goes_on_from_a_diff_was_asked_about_before(self, scene: Scene) -> None:
+        issue = scene.open_issue()
+        somebodys_pull(scene, f"Fixes #{issue.number}")
+        scene.tell("/tinygen --force Greet louder.", on=issue)
+        scene.model_says(LOUDER_BYE, CONFIDENT)
+        assert scene.tell("/tinygen The farewell as well.", on=issue).state == "done"
+
     def test_a_closed_one_is_no_obstacle(self, scene: Scene) -> None:
         scene.tell("/tinygen --pr Greet louder.")
         (pull,) = scene.repo.pulls
@@ -85,6 +102,14 @@ class TestEstimate:
         assert again.state == "done"
         assert "(the estimate before: $0." in again.answer
         assert again.row["cost_usd"] > 0
+
+    def test_that_word_does_not_say_yes_to_a_second_pull_request(self, set_scene: SetScene) -> None:
+        scene = set_scene(settings={**PRICES, "TINYGEN_ASK_ABOVE_USD": "0.01"})
+        issue = scene.open_issue()
+        scene.tell("/tinygen Greet louder.", on=issue)
+        somebodys_pull(scene, f"Fixes #{issue.number}")
+        assert scene.tell("/tinygen retry", on=issue).report.open_pulls
+        assert not scene.asked
 
     def test_force_says_it_at_once(self, set_scene: SetScene) -> None:
         scene = set_scene(settings={**PRICES, "TINYGEN_ASK_ABOVE_USD": "0"})

@@ -59,3 +59,33 @@ def test_where_nothing_was_opened_there_is_nothing_to_undo(scene: Scene) -> None
     pull = scene.open_pull()
     assert "has opened no pull request" in scene.tell("/tinygen undo", on=pull).answer
     assert pull.state == "open"
+
+
+def test_a_branch_that_another_pull_request_uses_is_kept(scene: Scene) -> None:
+    number, branch = opened(scene)
+    scene.repo.git.commit({"more.py": b"1\n"}, branch="stacked")
+    scene.repo.open_pull("mona", "On top", head="stacked", base=branch)
+    told = scene.tell("/tinygen undo")
+    assert scene.repo.issues[number].state == "closed"
+    assert "is used by another pull request, and is kept" in told.answer
+    assert scene.repo.git.branch(branch) is not None
+
+
+def test_many_requests_later_it_is_still_tinygens_own(scene: Scene) -> None:
+    number, _branch = opened(scene)
+    scene.model_says(*["Because."] * 21)
+    for _ in range(21):
+        scene.tell("/tinygen ask Why?")
+    assert scene.tell("/tinygen undo").state == "done"
+    assert scene.repo.issues[number].state == "closed"
+
+
+def test_what_was_undone_can_be_applied_again(scene: Scene) -> None:
+    shown = scene.tell("/tinygen Greet louder.")
+    scene.tell("/tinygen apply")
+    scene.tell("/tinygen undo")
+    told = scene.tell("/tinygen apply")
+    first, second = scene.repo.pulls
+    assert (first.state, second.state) == ("closed", "open")
+    assert f"/pull/{second.number}" in told.answer
+    assert told.report.patch == shown.report.patch

@@ -128,6 +128,7 @@ def test_alone_it_has_an_empty_prompt() -> None:
         ("ask why", Command("ask", "why")),
         ("ASK\nwhy?\nand how?", Command("ask", "why?\nand how?")),
         ("ask", Command("ask")),
+        ("ask: why?", Command("ask", "why?")),
         ("--base dev ask why", Command("ask", "why", base="dev")),
         ("asks for too much", Command("solve", "asks for too much")),
         ("-- ask users for a name", Command("solve", "ask users for a name")),
@@ -227,6 +228,7 @@ def test_a_comment_as_long_as_github_allows_is_read_in_bounded_time(piece: str) 
         ("@org/tinygen, look", False),
         ("mail me@tinygen.example", False),
         ("@tiny and @xtinygen", False),
+        ("@tinygenerator and @tinygen/x", False),
     ],
 )
 def test_a_mention_stands_in_the_writers_own_words(body: str, is_named: bool) -> None:

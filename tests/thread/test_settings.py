@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import get_args
 
 import pytest
 import yaml
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from bot.thread.settings import (
+    ACTIONS,
     MAX_FILE_BYTES,
     SETTINGS_FILE,
     RepoSettings,
@@ -23,7 +25,7 @@ from bot.thread.settings import (
     repository_policy,
 )
 from bot.thread.settings.located_yaml import InvalidYaml, read_yaml
-from bot.types import Command
+from bot.types import Command, Verb
 from bot.types.snapshot import view_repository
 from tests import ROOT
 from tests.change.snapshots import snapshot_of
@@ -279,3 +281,8 @@ def test_a_file_with_too_many_values_is_left_before_all_of_it_is_parsed() -> Non
     with pytest.raises(InvalidYaml, match="more than 2000 values") as raised:
         read_yaml(b"a:\n" * 5_000 + b"[", max_bytes=32_000)  # what follows is no YAML
     assert raised.value.line == 1_000
+
+
+def test_each_verb_is_an_action_for_permissions() -> None:
+    for verb in get_args(Verb):
+        assert action_of(Command(verb), "diff") in ACTIONS

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from bot.thread.render import render_help
 from bot.types.pages import AppStatus, Check, Fault
 from tests.web.site import BOSS, Site
 
@@ -76,3 +79,11 @@ def test_a_pages_cookie_is_for_this_host_and_no_script(site: Site) -> None:
     assert cookie.startswith("__Host-tinygen-session=")
     assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} <= set(cookie.split("; "))
     assert "key-of-an-operator" not in cookie
+
+
+def test_it_names_the_commands_that_help_names(site: Site) -> None:
+    shown = home(site)
+    commands = re.findall(r"`(/tinygen[^`]*)`", render_help("mona", "admin", "issue", "diff"))
+    assert len(set(commands)) > 5
+    for command in commands:
+        assert f"<code>{command}</code>" in shown

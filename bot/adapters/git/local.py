@@ -208,7 +208,8 @@ class LocalGit:
 
 
 def _copy_excludes(exclude: Path, to: Path) -> None:
-    """The patterns of what is ignored in this repository alone, and for all of this user's."""
+    """The patterns of what is ignored in this repository alone, and of the user's default file. The
+    user's own configuration may name another one (`core.excludesFile`), which is not read."""
     user = Path.home() / ".config" / "git" / "ignore"
     patterns = b""
     for file in (exclude, user):

@@ -36,11 +36,11 @@ def doctor(config: Config, options: argparse.Namespace) -> int:
 
         return check_at_start(make_checkup(config, is_thorough=False))
     remove_secrets = make_redactor(config.secrets())
-    checkup = make_checkup(config)
+    checkup, env_file = make_checkup(config), service_env_file(os.environ)
     findings = []
     for finding in find_all(checkup):
         findings.append(finding)
-        print_line(remove_secrets(in_shell_words(str(finding))))
+        print_line(remove_secrets(in_shell_words(str(finding), env_file)))
     save_outcome(checkup, findings)
     fault_count = sum(finding.good is False for finding in findings)
     print_line(f"{fault_count} to mend." if fault_count else "All is well.")

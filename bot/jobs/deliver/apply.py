@@ -16,10 +16,11 @@ from bot.jobs.deliver.destination import (
     on_pull_request,
     own_pull,
 )
+from bot.jobs.engine import FLAG
 from bot.jobs.policy import JobContext
 from bot.jobs.progress import ProgressReporter
 from bot.jobs.thread_jobs import asked_here
-from bot.thread.history import choose_diff
+from bot.thread.history import choose_diff, pull_number
 from bot.thread.render import render_asker_note
 from bot.types import Job, Report, Task
 from bot.types.serialization import REPORT
@@ -53,7 +54,8 @@ def apply(
     )
     if shown.job.asker_key != job.asker_key:
         reporter.note(render_asker_note(shown))
-    if shown.pull_request_url or shown.commit_url:
+    is_closed = context.engine.step("closed?", lambda: _is_closed(context, job, shown), FLAG)
+    if (shown.pull_request_url or shown.commit_url) and not is_closed:
         reporter.note(DELIVERED)
         reporter.finish(
             pull_request_url=shown.pull_request_url,
@@ -64,6 +66,8 @@ def apply(
     destination = context.engine.step(
         "place", lambda: _destination(context, job, repository, shown), DESTINATION
     )
+    if is_closed:  # its branch belongs to the closed pull request
+        destination = replace(destination, branch_of=job)
     reporter.update(push=destination.push)
     repository.view(destination.base_sha)
     rebased = repository.rebased(patch, destination.base_sha)
@@ -87,6 +91,13 @@ def _find(context: JobContext, job: Job, repeats: Report | None) -> Report:
     return choose_diff(
         [each for each in asked_here(context, job) if _had_ended(each, asked)], asked
     )
+
+
+def _is_closed(context: JobContext, job: Job, shown: Report) -> bool:
+    """Whether the diff was delivered as a pull request that is closed. Where it was merged, its base
+    holds the change."""
+    number = pull_number([shown])
+    return number is not None and context.github(job.target).pull(number).state == "closed"
 
 
 def _had_ended(report: Report, job: Job) -> bool:

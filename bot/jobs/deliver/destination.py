@@ -128,8 +128,8 @@ def find_destination(context: JobContext, job: Job, repeats: Report | None) -> D
         found = on_branch(github, job, earlier.base_ref, continues=earlier.job.id)
     if earlier and found.continues:
         found = replace(found, rests_on=_inherited(context, job, earlier, own))
-    makes_new_pull = job.command.verb == "solve" and found.push == "new" and not target.is_pull
-    if makes_new_pull and not job.command.force:
+    is_new = found.push == "new" and found.continues is None and not target.is_pull
+    if is_new and job.command.verb == "solve" and not job.command.force:
         return replace(found, open_pulls=find_open_pulls(context, job))
     return found
 

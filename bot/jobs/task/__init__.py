@@ -14,9 +14,10 @@ from bot.jobs.policy import JobContext
 from bot.jobs.task.comments import read_comments
 from bot.jobs.task.images import ImageLoader
 from bot.jobs.task.outsiders import author_permissions, merged
+from bot.jobs.thread_jobs import opener
 from bot.ports import GitHub
 from bot.thread.links import Permalink, find_permalinks, render_lines
-from bot.thread.markdown.own import REPORT, without_marked
+from bot.thread.markdown.own import REPORT, has_marked, without_marked
 from bot.thread.markdown.page import Page, join_kinds, read_line, read_page
 from bot.thread.settings import may_show
 from bot.types import Job, Outsider, ReviewComment, Task
@@ -50,7 +51,10 @@ def read_task(context: JobContext, job: Job, images: ImageLoader) -> Task:
         author: str | None = thread.author
     else:
         (title, body), author = job.thread, job.opened_by
-    body = without_marked(REPORT, body)  # of a pull request that TinyGen opened
+    if target.is_pull and has_marked(REPORT, body):
+        # Anybody can write the marks: what they hide must be TinyGen's own words.
+        is_own = opener(context, target, github.pull(target.issue_number)) is not None
+        body = without_marked(REPORT, body) if is_own else body
     comments = read_comments(context, job, github, target.issue_number)
     asked, heading, text = read_page(job.command.prompt), read_line(title), read_page(body)
     written = ((author, text), *zip(comments.authors, comments.pages, strict=True))

@@ -11,6 +11,7 @@ from bot.thread.markdown.quote import neutralize, quote_code, shorten
 from bot.thread.render.outsiders import render_outsiders_note
 from bot.thread.render.parts import MAX_SHORT_CHARS, bullets, count, paragraphs
 from bot.thread.render.provenance import render_provenance
+from bot.thread.render.replies import OPEN_PULL
 from bot.thread.render.result import render_answer, render_result, render_summary
 from bot.types import WORK, Failure, Report, Step, StepState, Verb
 from bot.types.names import short_id
@@ -132,7 +133,7 @@ def _opening(report: Report) -> str:
     note = render_outsiders_note(report)
     if note:
         opening += note
-        if not (report.pull_request_url or report.commit_url):
+        if not (report.pull_request_url or report.commit_url or report.push == "fork"):
             apply = f"`/tinygen apply {short_id(report.job.id)}`"
             opening += (
                 f" Nothing was pushed: {apply}, by someone who may, delivers exactly this diff."
@@ -177,7 +178,7 @@ def _failure(failure: Failure, *, is_refused: bool) -> str:
         return (
             f"**TinyGen** asks first. {neutralize(failure.message)} {neutralize(failure.next_step)}"
         )
-    may_retry = failure.retryable or failure.kind == Conflict.__name__
+    may_retry = (failure.retryable and failure != OPEN_PULL) or failure.kind == Conflict.__name__
     retry = " `/tinygen retry` asks the same again." if may_retry else ""
     message, next_step = neutralize(failure.message), neutralize(failure.next_step)
     words = f"{opening} {message} {next_step}{retry}".rstrip()

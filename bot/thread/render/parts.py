@@ -12,7 +12,7 @@ MAX_SHORT_CHARS = 8_000
 """For each part of the short comment."""
 MAX_TITLE_CHARS = 72
 MAX_LINK_CHARS = 60
-_SHORT_SHA_CHARS = 7
+SHORT_SHA_CHARS = 7
 """As GitHub shows a commit."""
 
 
@@ -43,7 +43,7 @@ def commit(report: Report, sha: str) -> str:
     """The commit in short, as a link to it; whole, if the repository's address is not known."""
     if not report.repository_url:
         return f"`{sha}`"
-    return f"[`{sha[:_SHORT_SHA_CHARS]}`]({report.repository_url}/commit/{sha})"
+    return f"[`{sha[:SHORT_SHA_CHARS]}`]({report.repository_url}/commit/{sha})"
 
 
 def base(report: Report) -> str:
@@ -80,7 +80,11 @@ def comment_url(job: Job, server_url: str) -> str | None:
 def request_link(report: Report) -> str:
     """The first words of the request, as a link to its comment where that is known."""
     command = report.job.command
-    words = code_span(command.prompt.partition("\n")[0][:MAX_LINK_CHARS] or command.verb)
+    said = command.prompt.partition("\n")[0][:MAX_LINK_CHARS]
+    if command.verb == "solve":
+        words = code_span(said) if said else "the thread's own text"
+    else:
+        words = code_span(f"{command.verb} {said}".rstrip())
     server_url = report.repository_url.removesuffix(f"/{report.job.target.repo}")
     url = comment_url(report.job, server_url) if server_url else None
     return f"[{words}]({url})" if url else words

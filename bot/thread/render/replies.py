@@ -120,7 +120,8 @@ def asks_first(estimate_usd: float, limit_usd: float) -> NeedsConsent:
 OPEN_PULL = Failure(
     "A pull request for this issue is open already, so nothing was begun.",
     "To change it, ask there. To have another one made, ask again with `--force`, as in"
-    " `/tinygen --force PROMPT`.",
+    " `/tinygen --force PROMPT`; once it is closed, `/tinygen retry` does this one.",
+    retryable=True,
 )
 
 
@@ -131,10 +132,10 @@ def render_undone(pull: PullRequest) -> str:
     )
 
 
-def render_kept_branch(pull: PullRequest) -> str:
+def render_kept_branch(pull: PullRequest, why: str) -> str:
     return (
-        f"Closed: {pull.url}. Its branch {code_span(pull.head_ref)} was pushed to meanwhile, and is"
-        " kept. Delete it on that page, if nobody needs it."
+        f"Closed: {pull.url}. Its branch {code_span(pull.head_ref)} {why}, and is kept. Delete it on"
+        " that page, if nobody needs it."
     )
 
 
@@ -168,7 +169,7 @@ def render_help(
     ]
     if where in _PUSHES and "apply" in may:
         rows.append(("/tinygen apply", f"{_PUSHES[where]} with exactly the diff last shown here"))
-    if "pr" in may:
+    if where in _PUSHES and "pr" in may:
         rows.append(
             ("/tinygen undo", "closes the pull request that I opened, and drops its branch")
         )

@@ -6,15 +6,14 @@ import re
 from urllib.parse import quote
 
 from bot.thread.markdown.quote import fence, neutralize, quote_code, split_fences
-from bot.thread.render.parts import base, count, split_summary, table_cell
-from bot.types import Reference, Report
+from bot.thread.render.parts import SHORT_SHA_CHARS, base, count, split_summary, table_cell
+from bot.types import MAX_ANSWER_CHARS, Reference, Report
 from bot.types.names import short_id
 from bot.types.snapshot import Patch
 
 MAX_OPEN_LINES = 60
 """A longer diff is folded, so that the words around it stay in view."""
 MAX_FILE_ROWS = 50
-MAX_ANSWER_CHARS = 16_000
 _CODE = re.compile(r"(?<![`\\!])`([^`\n]+)`(?!`)")
 """Behind `!` a link would be an image."""
 _WITHHELD = "Not in it, to be applied by hand:"
@@ -74,8 +73,11 @@ def render_result(report: Report, *, with_diff: bool) -> list[str]:
     """The parts below the headline of a job that has something to show."""
     verb, patch = report.job.command.verb, report.patch
     if verb == "ask":
+        change = (
+            f", with the change `{short_id(report.continues)}` above" if report.continues else ""
+        )
         return [
-            f"Answered from {base(report)}; nothing was changed. `/tinygen ask QUESTION` asks on,"
+            f"Answered from {base(report)}{change}; nothing was changed. `/tinygen ask QUESTION` asks on,"
             " `/tinygen PROMPT` has something changed."
         ]
     if patch is None:
@@ -104,7 +106,7 @@ def _pushed_result(report: Report, size: str, *, with_diff: bool) -> list[str]:
         )
     else:
         url = report.commit_url or ""
-        link = f"Commit: [`{url.rpartition('/')[2][:7]}`]({url})"
+        link = f"Commit: [`{url.rpartition('/')[2][:SHORT_SHA_CHARS]}`]({url})"
         again = f"{_AGAIN} adds a further commit."
     parts = [link, size, _files(report)]
     if report.withheld and with_diff:

@@ -40,7 +40,7 @@ _ACTION_OF: dict[Verb, Action] = {
     "cancel": "cancel",
     "status": "status",
     "help": "help",
-    "mention": "help",
+    "mention": "diff",
     "withdraw": "cancel",
     "forget": "cancel",
 }
