@@ -22,7 +22,7 @@ from bot import INTERRUPTED
 from bot.app import build_web, build_worker, lock_worker, set_up_logs
 from bot.cli.http_server import Server
 from bot.cli.output import print_line
-from bot.config import Config, is_checkout
+from bot.config import Config, is_checkout, load_service_config
 from bot.errors import SetupError
 
 RESTART_WAIT_S = 1.0
@@ -53,14 +53,16 @@ def serve(config: Config, _options: argparse.Namespace) -> int:
             ended = child.poll()
             if ended in (SETUP_STATUS, RESTART_STATUS):
                 status = ended
+            elif ended is not None and waits and _is_set_up():
+                status = RESTART_STATUS
             elif ended is not None:
                 _log.error("a process ended and is started again", process=name, status=ended)
                 time.sleep(RESTART_WAIT_S)
                 children[name] = _start_child(name)
     _end_children([*children.values(), *([checks] if checks else [])])
-    if status == RESTART_STATUS:
+    if status == RESTART_STATUS and not stop.wait(0):
         _restart()
-    return status or stop.status
+    return stop.status if status == RESTART_STATUS else status or stop.status
 
 
 def web(config: Config, options: argparse.Namespace) -> int:
@@ -87,11 +89,19 @@ def _serve_setup(config: Config, options: argparse.Namespace) -> int:
         print_line(f"TinyGen waits for its set-up. Open this link, which works once: {link}")
 
     setup = SetupProcess(config, is_serving=True)
-    if setup.run(announce) is None:
+    if setup.run(announce) is None or setup.status == INTERRUPTED:
         return setup.status
     if not options.child:
         _restart()
     return RESTART_STATUS
+
+
+def _is_set_up() -> bool:
+    """Whether the settings hold an App by now: a web part may be killed after it wrote them."""
+    try:
+        return not load_service_config(os.environ).waits_for_setup()
+    except SetupError:  # the restart says what is wrong with them
+        return True
 
 
 def _restart() -> NoReturn:
@@ -107,6 +117,8 @@ def worker(config: Config, options: argparse.Namespace) -> int:
     set_up_logs(config)
     if options.child:
         end_with_parent()
+    if config.waits_for_setup():
+        _log.warning("no App is set: after the set-up, start this worker again")
     lock = lock_worker(config)
     stop = StopSignal()
     running = build_worker(config)

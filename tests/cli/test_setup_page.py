@@ -272,6 +272,36 @@ def test_what_is_set_already_is_told_and_stays(make: MakeSite, github: GitHubDou
     assert {"OPENAI_API_KEY", "OPENAI_MODEL", "TINYGEN_API_KEYS"} < set(ending.kept)
 
 
+def test_a_key_that_is_set_is_sent_to_no_server_that_the_page_names(make: MakeSite) -> None:
+    with ModelDouble(["ready"]) as model:
+        site = make(OPENAI_API_KEY="sk-of-the-environment")
+        site.open()
+        answer = site.post("model", {"base_url": model.url, "model": "x"})
+        assert not model.requests
+    assert "is sent to" in site.get().text + answer.text
+
+
+def test_keys_that_could_not_be_written_are_written_later(
+    make: MakeSite, github: GitHubDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = make("# mine\n")
+    site.open()
+    site.post("address", {"url": BOT, "relay": "https://smee.io/channel"})
+    back = confirm(site.get().text)
+
+    def no_space(_file: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr("os.fsync", no_space)
+        assert "No space left" in site.come_back(back).text
+    assert site.written() == "# mine\n"
+    assert "Write the settings again" in site.get().text
+    site.post("write", {})
+    assert "GITHUB_PRIVATE_KEY=" in site.written()
+    assert isinstance(site.endings[-1], Finished)
+
+
 def test_an_app_that_came_into_env_meanwhile_is_not_doubled(
     make: MakeSite, github: GitHubDouble
 ) -> None:

@@ -146,7 +146,7 @@ def _check_hook(hook: WebhookConfig) -> Finding:
         path = url.path or "/"
         message = f"{url.hostname} gets it at {path}, TinyGen answers at /webhook."
         return Finding("webhook", None, message)
-    return Finding("webhook", True, f"{url.scheme}://{url.hostname}{url.path}")
+    return Finding("webhook", True, f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}")
 
 
 def _check_installations(github: GitHubApp, count: int) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from contextlib import suppress
+from io import FileIO
 from pathlib import Path
 
 from dotenv import dotenv_values
@@ -40,12 +41,23 @@ def check_env_file(path: Path, names: tuple[str, ...]) -> None:
                 "Setup overwrites nothing: remove what it sets for the old App, then run it again."
             ),
         )
-    written = path if path.exists() else path.absolute().parent
-    if not os.access(written, os.W_OK):
+    hiding = [name for name in names if os.environ.get(name) == ""]
+    if hiding:
         raise SetupError(
-            f"{path} cannot be written.",
-            next_step="Run setup as the user that owns it, in TinyGen's directory.",
+            f"{hiding[0]} is set to nothing in the environment, which hides what {path} sets.",
+            next_step="Unset it, then run setup again.",
         )
+    try:  # GitHub gives an App's keys out only once: it must be sure that they can be kept
+        is_new = not path.exists()
+        with _open_private(path):
+            pass
+        if is_new:
+            path.unlink()
+    except OSError as error:
+        raise SetupError(
+            f"{path} cannot be written: {error.strerror}.",
+            next_step="Run setup as the user that owns it, in TinyGen's directory.",
+        ) from None
 
 
 def add_settings(path: Path, settings: Mapping[str, str]) -> None:
@@ -56,17 +68,30 @@ def add_settings(path: Path, settings: Mapping[str, str]) -> None:
         lines = "".join(f"{name}={_quote(value)}\n" for name, value in settings.items())
         if before and not before.endswith(b"\n"):
             lines = "\n" + lines
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        with os.fdopen(file, "ab") as env:
-            os.fchmod(env.fileno(), 0o600)
-            env.write(lines.encode())
-            env.flush()
-            os.fsync(env.fileno())
+        with _open_private(path) as env:
+            try:
+                env.write(lines.encode())
+                os.fsync(env.fileno())
+            except OSError:
+                env.truncate(len(before))  # half of a key would be taken for one
+                raise
     except OSError as error:
         raise SetupError(
             f"{path} cannot be written: {error.strerror}.",
-            next_step="Mend that, then set them there by hand.",
+            next_step="Mend that, then write them again.",
         ) from None
+
+
+def _open_private(path: Path) -> FileIO:
+    """The file, made if there is none, for its owner alone. Unbuffered, so that what was written is
+    known."""
+    file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab", 0)
+    try:
+        os.fchmod(file.fileno(), 0o600)
+    except OSError:
+        file.close()
+        raise
+    return file
 
 
 def _quote(value: str) -> str:

@@ -93,6 +93,7 @@ class SetupProcess:
             announce(f"{url}{PATH}?{TOKEN_PARAMETER}={self._token}")
             if wait_s is not None:
                 _stop_later(os.getpid(), wait_s)
+            threading.Thread(target=self._stop_at_end, args=(os.getpid(),), daemon=True).start()
 
         self.status = Server(self._config, app, when_ready).serve()
         if not self._ending.poll():
@@ -113,8 +114,12 @@ class SetupProcess:
                 self._keep_session(ending.install_url)
             _log.info("the settings are written", names=", ".join(ending.added))
             self._ended.send(ending)
+
+    def _stop_at_end(self, pid: int) -> None:
+        """In the process that gunicorn's child cannot take with it when it dies."""
+        self._ending.poll(None)
         # Requests that are under way are answered first.
-        _stop_later(os.getppid(), END_WAIT_S if self._is_serving else 0.0)
+        _stop_later(pid, END_WAIT_S if self._is_serving else 0.0)
 
     def _keep_session(self, install_url: str) -> None:
         """So that this browser is shown the last steps after the restart."""

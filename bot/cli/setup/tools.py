@@ -64,6 +64,16 @@ class LocalTools:
             "OPENAI_BASE_URL": (config.openai_base_url, choice.base_url),
             "OPENAI_MODEL": (config.openai_model, choice.name),
         }
+        goes_elsewhere = "OPENAI_BASE_URL" not in names and choice.base_url not in (
+            "",
+            config.openai_base_url,
+        )
+        if known_key and "OPENAI_API_KEY" in names and goes_elsewhere:
+            return Outcome(
+                False,
+                f"The key that is set is sent to {config.openai_base_url} alone.",
+                "Set OPENAI_BASE_URL beside it, or unset it and give a key here.",
+            )
         chosen = {name: known if name in names else new for name, (known, new) in of_each.items()}
         redact = make_redactor(key for key in (known_key, choice.key) if key)
         try:

@@ -36,7 +36,7 @@ _WAITS = (
     " process."
 )
 _PATHS = re.compile(
-    r"/|/healthz|/setup(/(address|model|owner|app|created))?|/static/[\w.]+", re.ASCII
+    r"/|/healthz|/setup(/(address|model|owner|app|write|created))?|/static/[\w.]+", re.ASCII
 )
 Form = Mapping[str, str]
 
@@ -76,6 +76,7 @@ def create_setup_app(flow: Flow, guard: Guard) -> Flask:
     app.post(f"{PATH}/model")(pages.take_model)
     app.post(f"{PATH}/owner")(pages.take_owner)
     app.post(f"{PATH}/app")(pages.take_app)
+    app.post(f"{PATH}/write")(pages.write_again)
     return app
 
 
@@ -133,6 +134,9 @@ class _Pages:
             self._flow.import_app(self._owner(form), parse_app(form))
 
         return self._take("import", act)
+
+    def write_again(self) -> Response:
+        return self._take("github", lambda _form: self._flow.write_again())
 
     def _owner(self, form: Form) -> Owner:
         given = (form.get(name, "") for name in ("organization", "server_url", "api_url"))

@@ -72,6 +72,17 @@ class Flow:
         self.app_outcome: Outcome | None = None
         self.app_notes: tuple[Outcome, ...] = ()
         self.finished: Finished | None = None
+        self._unwritten: AppKeys | None = None
+
+    @property
+    def has_unwritten(self) -> bool:
+        """Whether there is an App whose keys could not be written yet. GitHub gives them out once."""
+        return self._unwritten is not None
+
+    def write_again(self) -> None:
+        if self._unwritten is None:
+            raise BadRequest("There is nothing to write.", next_step="Go on at /setup.")
+        self._finish(self._unwritten)
 
     def kept_names(self) -> frozenset[str]:
         """Of the settings that set-up writes, those that are set already and stay as they are."""
@@ -133,7 +144,8 @@ class Flow:
             self._finish(self._tools.fetch_new_app(self.owner, code))
         except TinyGenError as error:
             self.app_outcome = Outcome(False, error.message, error.next_step)
-            self._ended(error)
+            if not self.has_unwritten:
+                self._ended(error)
             raise
 
     def import_app(self, owner: Owner, given: AppKeys) -> None:
@@ -151,7 +163,9 @@ class Flow:
         with self._lock:
             self._check_open()
             kept = tuple(sorted(self.kept_names()))
+            self._unwritten = app
             self.finished = Finished(app.install_url, self._tools.write(given), kept)
+            self._unwritten = None
         self._ended(self.finished)
 
     def _check_open(self) -> None:
