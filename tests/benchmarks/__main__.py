@@ -15,6 +15,7 @@ from tests.benchmarks import (
     pages,
     resume,
     review,
+    shell,
     throughput,
     webhook,
 )
@@ -26,6 +27,7 @@ def main() -> int:
         ("busy", busy.run),
         ("job", job.run),
         ("pages", pages.run),
+        ("shell", shell.run),
         ("context", context_cost.run),
         ("review", review.run),
         ("edits", partial(edits.run, commits=12)),
