@@ -110,7 +110,7 @@ def test_a_limit_of_github_for_one_repository_holds_up_no_other(scene: Scene) ->
     limit = scene.github.faults.add(
         secondary_limit(retry_after_s=60), path=rf"/repos/{REPO}/", times=1000
     )
-    limited = [scene.say(f"/tinygen help {number}", who=f"person-{number}") for number in range(20)]
+    limited = [scene.say(f"/tinygen help {number}", who=f"person-{number}") for number in range(11)]
     told = scene.say("/tinygen help", on=there, repo=other)
     assert scene.ended(told).state == "done"
     scene.wait(lambda: scene.database.oldest_waiting_s() == 0.0, "all to be taken in")
