@@ -29,7 +29,7 @@ _ACTIVE = re.compile(
 """What GitHub would make a mention, a reference, a tag, a link, an image, a character or a
 formula."""
 _OPENING = re.compile(
-    r"(?P<indent>[ \t]*+)(?P<ticks>`{3,}|~{3,})[ \t]*+(?P<language>[^\s`]*+)[^`]*+"
+    r"(?P<indent>[ \t]*+)(?P<ticks>`{3,}+|~{3,}+)[ \t]*+(?P<language>[^\s`]*+)[^`]*+"
 )
 _LANGUAGE = re.compile(r"[A-Za-z0-9+#-]{1,20}")
 _ACTING_LANGUAGES = frozenset(
@@ -45,7 +45,7 @@ _BLOCK = re.compile(
 )
 """Beginnings of lines that would be headings, quotes, rules, rows of tables, or commands of other
 bots. Lists are left."""
-_SLASH = re.compile(r"^\s*+/(?=[A-Za-z])", re.MULTILINE)
+_SLASH = re.compile(r"^[ \t]*+/(?=[A-Za-z])", re.MULTILINE)
 _BACKTICKS = re.compile(r"`++")
 
 _ACTIVE_IN_COMMIT = re.compile(
