@@ -163,8 +163,8 @@ class GitHub(Protocol):
     ) -> None:
         """Changes what is given."""
 
-    def open_pulls_of(self, branch: str) -> tuple[str, ...]:
-        """The addresses of the open pull requests from this branch, and of those into it."""
+    def has_open_pull(self, branch: str) -> bool:
+        """Whether an open pull request comes from this branch, or goes into it."""
 
     def delete_branch(self, branch: str) -> None:
         """Does nothing if there is no such branch. What its commits hold stays with the pull

@@ -5,7 +5,8 @@ ask for more in the same way, and changes nothing: whatever it writes is text.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import islice
 
 from bot.change import prompts
 from bot.change.context import answer_requests
@@ -31,7 +32,11 @@ from bot.types.snapshot import Changes, RepositoryView
 from bot.types.text import read_text, split_keeping_ends
 
 MAX_REFERENCES = 60
-"""Further places that an answer names are no links."""
+"""Further places that an answer names are no links; of so many files, at most, lines are counted."""
+MAX_SPANS = 500
+"""Of code within lines, so many are looked at."""
+MAX_SAME_NAME = 1_000
+"""Where more files have a name, only a whole path says which one is meant."""
 MAX_FILE_BYTES = 2_000_000
 """In a larger file no lines are counted: a reference to it is none."""
 _CODE = re.compile(r"(?<![`\\!])`([^`\n]{1,1000})`(?!`)")
@@ -88,6 +93,7 @@ def _converse(
     end."""
     prompt = prompts.answer_prompt(task, context, requests)
     rounds, continuations, may_insist = requests.rounds, MAX_CONTINUATIONS, True
+    purpose: Purpose
     shown: list[ShownFile] = []
     begun = ""
     while True:
@@ -95,6 +101,7 @@ def _converse(
         parts = read_reply(reply.text, known=view.blobs)
         if parts.requests and rounds:
             rounds -= 1
+            purpose = "more"
             answers = answer_requests(view, {}, parts.requests, budget_tokens=requests.room_tokens)
             shown += answers.shown
             words = prompts.more_words(
@@ -102,17 +109,16 @@ def _converse(
             )
         elif reply.finish == "length" and continuations:
             continuations -= 1
-            begun += parts.answer
-            words = prompts.GO_ON
+            begun += _with_white_space(parts.answer, reply.text)
+            purpose, words = "repair", prompts.GO_ON
         elif may_insist and (parts.requests or not (begun + parts.answer).strip()):
             may_insist = False
-            words = prompts.ANSWER_NOW
+            purpose, words = "repair", prompts.ANSWER_NOW
         else:
             break
         turn = (Message("assistant", parts.answer), Message("user", words))
-        purpose: Purpose = "more" if words not in (prompts.GO_ON, prompts.ANSWER_NOW) else "repair"
         prompt = Prompt(purpose, (*prompt.messages, *turn))
-    text = (begun + parts.answer).strip()
+    text = (begun + _with_white_space(parts.answer, reply.text)).strip()
     if not text or parts.requests:
         raise Unworkable(
             "The model gave no answer, and gave none when it was asked again.",
@@ -121,25 +127,34 @@ def _converse(
     return text, shown, reply.finish != "length"
 
 
+def _with_white_space(answer: str, reply: str) -> str:
+    """The answer with the white space around the reply that it is from: it may go on in a word, or
+    after one."""
+    before, after = reply[: len(reply) - len(reply.lstrip())], reply[len(reply.rstrip()) :]
+    return f"{before}{answer}{after}"
+
+
 def _references(text: str, base: RepositoryView, changes: Changes) -> Iterator[Reference]:
     """The places in single backticks that exist, each once."""
+    files = base.visible().blobs
     named: dict[str, list[str]] = {}
-    for path in base.visible().blobs:
+    for path in files:
         named.setdefault(path.rpartition("/")[2], []).append(path)
     line_counts: dict[str, int] = {}
     found = 0
-    for words in dict.fromkeys(span[1] for span in _CODE.finditer(text)):
+    spans = dict.fromkeys(span[1] for span in _CODE.finditer(text))
+    for words in islice(spans, MAX_SPANS):
         place = _PLACE.fullmatch(words.strip())
-        file = _find_file(place["path"], named) if place else None
+        file = _find_file(place["path"], files, named) if place else None
         if place is None or file is None or file in changes:
             continue
         start = end = None
         if place["start"] is not None:
             start = int(place["start"])
             end = int(place["end"] or start)
-            if file not in line_counts:
+            if file not in line_counts and len(line_counts) < MAX_REFERENCES:
                 line_counts[file] = _count_lines(base, file)
-            if not 1 <= start <= end <= line_counts[file]:
+            if not 1 <= start <= end <= line_counts.get(file, 0):
                 continue
         yield Reference(words, file, start, end)
         found += 1
@@ -147,13 +162,15 @@ def _references(text: str, base: RepositoryView, changes: Changes) -> Iterator[R
             return
 
 
-def _find_file(name: str, named: Mapping[str, Sequence[str]]) -> str | None:
-    """The file of that path, or the only one whose path ends so. `named` are the paths by their
-    last part."""
+def _find_file(name: str, files: Collection[str], named: Mapping[str, Sequence[str]]) -> str | None:
+    """The file of that path, or the only one whose path ends so. `named` are the paths of `files` by
+    their last part."""
     name = name.removeprefix("./").lstrip("/")
-    paths = named.get(name.rpartition("/")[2], ())
-    if name in paths:
+    if name in files:
         return name
+    paths = named.get(name.rpartition("/")[2], ())
+    if len(paths) > MAX_SAME_NAME:
+        return None
     ending = [path for path in paths if path.endswith(f"/{name}")]
     return ending[0] if len(ending) == 1 else None
 

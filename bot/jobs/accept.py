@@ -18,6 +18,7 @@ from bot.errors import TinyGenError
 from bot.job_lines import log_ended
 from bot.jobs.cancel import cancel, is_deleted, withdraw
 from bot.jobs.ci_fixes import claim_failed_check, with_failures
+from bot.jobs.deliver.undo import undo
 from bot.jobs.engine import FLAG, NOTHING, TEXT, TEXTS, Postponed
 from bot.jobs.engine.fairness import QueueSlot
 from bot.jobs.forget import forget
@@ -34,7 +35,6 @@ from bot.jobs.policy import (
 from bot.jobs.progress import ProgressReporter, run_reporting_errors, with_addresses
 from bot.jobs.task.outsiders import with_author_permissions
 from bot.jobs.thread_jobs import latest_in_thread, open_in_thread
-from bot.jobs.undo import undo
 from bot.jobs.workflows import RUN, RunRequest, run_id
 from bot.thread.commands import unreadable
 from bot.thread.comments import review_commands, with_commands

@@ -336,18 +336,16 @@ class Repository:
         request = ApiRequest("PATCH", path, f"edit pull request {self._repo}#{number}", json=given)
         self._api.send(request)
 
-    def open_pulls_of(self, branch: str) -> tuple[str, ...]:
+    def has_open_pull(self, branch: str) -> bool:
         owner = self._repo.partition("/")[0]
-        found: dict[str, None] = {}
         for params in ({"head": f"{owner}:{branch}"}, {"base": branch}):
             purpose = f"list the pull requests of {branch} in {self._repo}"
             request = ApiRequest("GET", f"{self._path}/pulls", purpose, params=params)
             for page in self._api.read_pages(PullRequestPage, request):
-                for data in page.root:
-                    pull = data.pull_request()
-                    if branch in (pull.head_ref, pull.base_ref) and pull.state == "open":
-                        found[pull.url] = None
-        return tuple(found)
+                # GitHub ignores a parameter that it does not understand, and lists all.
+                if any(branch in (pull.head.ref, pull.base.ref) for pull in page.root):
+                    return True
+        return False
 
     def delete_branch(self, branch: str) -> None:
         """https://docs.github.com/en/rest/git/refs#delete-a-reference"""

@@ -40,7 +40,7 @@ def undo(context: JobContext, job: Job) -> str:
             return render_undone(pull)
         if head_sha != pull.head_sha:
             return render_kept_branch(pull, "was pushed to meanwhile")
-        if github.open_pulls_of(pull.head_ref):
+        if github.has_open_pull(pull.head_ref):
             return render_kept_branch(pull, "is used by another pull request")
         github.delete_branch(pull.head_ref)
         return render_undone(pull)
