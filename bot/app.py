@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from bot.config import Config
+from bot.config import Config, find_shipped
 from bot.errors import OutsideError, SetupError
 from bot.logs import RateLimitedLog, configure_logs, make_redactor
 from bot.metrics import MetricsBuffer
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from bot.adapters.database import Database
+    from bot.adapters.database.supabase_migrations import SupabaseMigrations
     from bot.adapters.git import GitCache
     from bot.adapters.github import GitHubApp
     from bot.adapters.model import OpenAIModel
@@ -313,6 +314,16 @@ def build_supabase(config: Config) -> SupabaseStore | None:
     if config.supabase_url is None or config.supabase_key is None:
         return None
     return SupabaseStore(config.supabase_url, config.supabase_key.get_secret_value())
+
+
+def open_supabase_migrations(config: Config) -> SupabaseMigrations | None:
+    """None where no SUPABASE_DATABASE_URL lets us run them."""
+    from bot.adapters.database.supabase_migrations import SupabaseMigrations
+
+    if config.supabase_database_url is None:
+        return None
+    url = config.supabase_database_url.get_secret_value()
+    return SupabaseMigrations(url, find_shipped("deploy/supabase/migrations"))
 
 
 def build_limits(config: Config) -> ModelLimits:

@@ -154,6 +154,12 @@ class Config(BaseModel):
     supabase_key: SecretStr | None = _setting(
         "SUPABASE_KEY", None, "The secret (service role) key."
     )
+    supabase_database_url: SecretStr | None = _setting(
+        "SUPABASE_DATABASE_URL",
+        None,
+        "The project's own postgresql://... as its page Connect has it: `migrate` then runs the SQL of"
+        " deploy/supabase there. Nothing else uses it.",
+    )
 
     # GitHub may send a delivery again for some days, and its stored id keeps it from running twice.
     keep_days: Annotated[int, Field(ge=7)] = _setting(
@@ -421,6 +427,13 @@ class Config(BaseModel):
     def _check_database(cls, url: SecretStr | None) -> SecretStr | None:
         schemes = ("postgresql://", "postgres://", "sqlite:///")
         if url and not url.get_secret_value().startswith(schemes):
+            raise ValueError("must begin with postgresql://")
+        return url
+
+    @field_validator("supabase_database_url")
+    @classmethod
+    def _check_supabase_database(cls, url: SecretStr | None) -> SecretStr | None:
+        if url and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
             raise ValueError("must begin with postgresql://")
         return url
 

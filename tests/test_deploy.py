@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import os
 import re
 import shlex
 import shutil
@@ -30,7 +31,12 @@ from tests.fakes import memory_stores
 
 DEPLOY = ROOT / "deploy"
 SITE = (DEPLOY / "nginx" / "tinygen.conf").read_text()
+BALANCED_SITE = (DEPLOY / "nginx" / "behind-balancer.conf").read_text()
+LOCATIONS = (DEPLOY / "nginx" / "locations.conf").read_text()
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
+PARTS = [unit for unit in UNITS if unit.stem in ("tinygen-web", "tinygen-worker")]
+TIMERS = sorted((DEPLOY / "systemd").glob("*.timer"))
+SCRIPTS = [DEPLOY / "install.sh", *sorted((DEPLOY / "host").iterdir())]
 HOST = "bot.example.com"
 GUNICORN_GRACEFUL_S = 30
 
@@ -40,13 +46,13 @@ def defaults() -> Config:
 
 
 def test_nginx_waits_longer_for_run_than_the_web_part_does() -> None:
-    block = re.search(r"location = /run \{[^}]*proxy_read_timeout (\d+)s;", SITE)
+    block = re.search(r"location = /run \{[^}]*proxy_read_timeout (\d+)s;", LOCATIONS)
     assert block is not None
     assert int(block[1]) > defaults().run_wait_s
 
 
 def test_nginx_lets_through_all_that_github_may_send() -> None:
-    allowed = re.search(r"client_max_body_size (\d+)m;", SITE)
+    allowed = re.search(r"client_max_body_size (\d+)m;", LOCATIONS)
     assert allowed is not None
     assert int(allowed[1]) > 25
 
@@ -82,21 +88,26 @@ def make_certificate(folder: Path) -> None:
 
 
 class Nginx:
-    """nginx with the site as it is, but for its ports, its certificate and where TinyGen
-    listens."""
+    """nginx with a site as it is, but for its ports, its certificate and where TinyGen listens."""
 
-    def __init__(self, folder: Path, upstream_port: int) -> None:
+    def __init__(self, folder: Path, upstream_port: int, site: str = SITE) -> None:
         make_certificate(folder)
         self.tls_port, self.plain_port = free_port(), free_port()
-        site = re.sub(r" *listen \[::\].*\n", "", SITE)
+        site = re.sub(r" *listen \[::\].*\n", "", site)
         for there, here in (
             ("listen 443 ssl;", f"listen 127.0.0.1:{self.tls_port} ssl;"),
-            ("listen 80;", f"listen 127.0.0.1:{self.plain_port};"),
-            (f"/etc/letsencrypt/live/{HOST}", str(folder)),
-            ("http://127.0.0.1:8000", f"http://127.0.0.1:{upstream_port}"),
+            ("/etc/ssl/tinygen", str(folder)),
         ):
-            assert there in site
+            assert (there in site) is (site.count("ssl") > 0)
             site = site.replace(there, here)
+        site, changed = re.subn(r"listen 80\b", f"listen 127.0.0.1:{self.plain_port}", site)
+        assert changed == 1
+        (folder / "snippets").mkdir()
+        assert "http://127.0.0.1:8000" in LOCATIONS
+        locations = LOCATIONS.replace("127.0.0.1:8000", f"127.0.0.1:{upstream_port}")
+        (folder / "snippets" / "tinygen.conf").write_text(
+            locations.replace("/var/log/nginx", str(folder))
+        )
         temporary = "".join(
             f"{kind}_temp_path {folder}/{kind};\n"
             for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -153,8 +164,18 @@ def site(tmp_path: Path, upstream_port: int) -> Iterator[Nginx]:
     proxy.run("-s", "stop")
 
 
-def test_nginx_accepts_the_site_without_a_warning(tmp_path: Path) -> None:
-    said = Nginx(tmp_path, 8000).run("-t")
+@pytest.fixture
+def balanced_site(tmp_path: Path, upstream_port: int) -> Iterator[Nginx]:
+    proxy = Nginx(tmp_path, upstream_port, BALANCED_SITE)
+    proxy.run()
+    yield proxy
+    proxy.client.close()
+    proxy.run("-s", "stop")
+
+
+@pytest.mark.parametrize("site", [SITE, BALANCED_SITE], ids=["tls", "behind-balancer"])
+def test_nginx_accepts_the_site_without_a_warning(tmp_path: Path, site: str) -> None:
+    said = Nginx(tmp_path, 8000, site).run("-t")
     assert "test is successful" in said
     assert "[warn]" not in said
 
@@ -176,6 +197,14 @@ def test_a_caller_through_nginx_is_never_taken_for_a_local_one(site: Nginx, path
     method = "POST" if path == "/run" else "GET"
     assert site.ask(method, path).status_code == 401
     assert site.ask(method, path, **{"X-Forwarded-For": "127.0.0.1"}).status_code == 401
+
+
+def test_a_caller_through_a_balancer_is_never_taken_for_a_local_one(balanced_site: Nginx) -> None:
+    plain = f"http://127.0.0.1:{balanced_site.plain_port}"
+    for headers in ({}, {"X-Forwarded-For": "127.0.0.1"}, {"X-Forwarded-For": "203.0.113.7"}):
+        assert balanced_site.client.post(f"{plain}/run", headers=headers).status_code == 401
+        assert balanced_site.client.get(f"{plain}/metrics", headers=headers).status_code == 403
+    assert balanced_site.client.get(f"{plain}/healthz").json() == {"status": "ok"}
 
 
 def test_plain_http_is_sent_to_https(site: Nginx) -> None:
@@ -202,31 +231,53 @@ def read_unit(path: Path) -> configparser.ConfigParser:
     return unit
 
 
-def test_there_is_a_unit_for_each_of_the_two_parts() -> None:
-    assert [unit.stem for unit in UNITS] == ["tinygen-web", "tinygen-worker"]
+def by_name(units: list[Path]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("path", units, ids=lambda path: path.stem)
 
 
-@pytest.mark.parametrize("path", UNITS, ids=lambda path: path.stem)
-def test_a_unit_starts_a_command_that_exists(path: Path) -> None:
-    python, dash_m, package, *arguments = shlex.split(read_unit(path)["Service"]["ExecStart"])
-    assert (python, dash_m, package) == ("/opt/tinygen/.venv/bin/python", "-m", "bot")
+@by_name(PARTS)
+def test_a_part_starts_a_command_that_exists(path: Path) -> None:
+    program, *arguments = shlex.split(read_unit(path)["Service"]["ExecStart"])
+    assert program == "/opt/tinygen/current/bin/tinygen"
     assert build_parser().parse_args(arguments).command.name == path.stem.removeprefix("tinygen-")
 
 
-@pytest.mark.parametrize("path", UNITS, ids=lambda path: path.stem)
+@by_name(UNITS)
+def test_all_that_a_unit_runs_is_in_a_release(path: Path) -> None:
+    service = read_unit(path)["Service"]
+    for key in ("ExecStartPre", "ExecStart"):
+        program = shlex.split(service.get(key, "/opt/tinygen/current/bin/tinygen"))[0].lstrip("+")
+        in_release = program.removeprefix("/opt/tinygen/current/")
+        assert in_release == "bin/tinygen" or os.access(ROOT / in_release, os.X_OK), program
+
+
+@by_name(TIMERS)
+def test_a_timer_has_its_service(path: Path) -> None:
+    assert path.with_suffix(".service") in UNITS
+
+
+@by_name(PARTS)
 def test_systemd_waits_longer_than_a_stop_takes(path: Path) -> None:
     service = read_unit(path)["Service"]
     assert int(service["TimeoutStopSec"]) > max(defaults().drain_s, GUNICORN_GRACEFUL_S) + 10
     assert service["KillMode"] == "mixed"
 
 
-@pytest.mark.parametrize("path", UNITS, ids=lambda path: path.stem)
-def test_a_unit_starts_again_except_where_a_setting_is_wrong(path: Path) -> None:
+@by_name(PARTS)
+def test_a_part_starts_again_except_where_a_setting_is_wrong(path: Path) -> None:
     service = read_unit(path)["Service"]
     assert (service["Restart"], service["RestartPreventExitStatus"]) == ("always", "2")
 
 
-@pytest.mark.parametrize("path", UNITS, ids=lambda path: path.stem)
+WRITABLE = {
+    "tinygen-web": "/var/lib/tinygen /etc/tinygen/env",  # the set-up writes it
+    "tinygen-worker": "/var/lib/tinygen",
+    "tinygen-maintenance": "/var/lib/tinygen",
+    "tinygen-backup": "/var/lib/tinygen /var/backups/tinygen",
+}
+
+
+@by_name([unit for unit in UNITS if unit.stem != "tinygen-certificate"])
 def test_a_unit_may_write_to_its_data_alone(path: Path) -> None:
     service = read_unit(path)["Service"]
     assert (service["User"], service["NoNewPrivileges"], service["ProtectSystem"]) == (
@@ -234,19 +285,33 @@ def test_a_unit_may_write_to_its_data_alone(path: Path) -> None:
         "yes",
         "strict",
     )
-    assert service["ReadWritePaths"] == "/var/lib/tinygen"
+    assert service["ReadWritePaths"] == WRITABLE[path.stem]
 
 
-@pytest.mark.parametrize("path", UNITS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_shellcheck_finds_no_fault_with_a_script(path: Path) -> None:
+    if shutil.which("shellcheck") is None:
+        absent("shellcheck", "install shellcheck")
+    checked = subprocess.run(["shellcheck", path], capture_output=True, text=True, check=False)
+    assert (checked.returncode, checked.stdout) == (0, "")
+
+
+@by_name([*UNITS, *TIMERS, DEPLOY / "systemd" / "tinygen.target"])
 def test_systemd_finds_no_fault_with_a_unit(path: Path, tmp_path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
         absent("systemd-analyze", "install systemd")
-    python = tmp_path / ".venv" / "bin" / "python"
-    python.parent.mkdir(parents=True)
-    python.symlink_to("/bin/true")
-    unit = tmp_path / path.name
-    unit.write_text(path.read_text().replace("/opt/tinygen", str(tmp_path)))
+    for program in ("current/bin/tinygen", "current/deploy/host/seal-settings"):
+        (tmp_path / program).parent.mkdir(parents=True, exist_ok=True)
+    for program in ("bin/tinygen", *(f"deploy/host/{each.name}" for each in SCRIPTS[1:])):
+        (tmp_path / "current" / program).symlink_to("/bin/true")
+    for unit in path.parent.glob("tinygen*"):
+        (tmp_path / unit.name).write_text(
+            unit.read_text().replace("/opt/tinygen/current", f"{tmp_path}/current")
+        )
     verified = subprocess.run(
-        ["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False
+        ["systemd-analyze", "verify", tmp_path / path.name],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert (verified.returncode, verified.stderr) == (0, "")

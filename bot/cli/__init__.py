@@ -199,6 +199,29 @@ def _add_operator_commands(commands: Commands) -> None:
     check.set_defaults(command=LazyCommand("doctor", "doctor"))
     prepare = _add(commands, "migrate", "makes the database's tables, or brings them up to date")
     prepare.set_defaults(command=LazyCommand("migrate", "migrate"))
+    change = _add(
+        commands,
+        "upgrade",
+        "says what this version would change",
+        "Run it with the new version, beside the one that runs: it changes nothing. Exit status 1 if"
+        " something must be done by hand. deploy/install.sh makes the upgrade, and the way back.",
+    )
+    change.add_argument(
+        "--check", action="store_true", required=True, help="only looks, and is required"
+    )
+    change.set_defaults(command=LazyCommand("upgrade", "upgrade"))
+    moving = _add(
+        commands,
+        "move-database",
+        "copies the embedded database into PostgreSQL",
+        "With jobs in flight and all that is kept, while TinyGen is stopped. The old file is renamed.",
+    )
+    moving.add_argument(
+        "url",
+        metavar="URL",
+        help="postgresql://USER:PASSWORD@HOST/NAME; without the password, PGPASSWORD has it",
+    )
+    moving.set_defaults(command=LazyCommand("move_database", "move_database"))
     _add_jobs(commands)
     stop = _add(commands, "pause", "refuses new work, and lets running work end")
     stop.add_argument(

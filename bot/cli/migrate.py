@@ -1,11 +1,11 @@
-"""`python -m bot migrate`: makes the database's tables before any process starts. It is a step of a
+"""`python -m bot migrate`: makes the databases' tables before any process starts. It is a step of a
 deploy, or of an operator whose database user may create tables when TinyGen's own may not."""
 
 from __future__ import annotations
 
 import argparse
 
-from bot.app import database_url, open_database, set_up_logs
+from bot.app import database_url, open_database, open_supabase_migrations, set_up_logs
 from bot.cli.output import print_line
 from bot.config import Config
 
@@ -22,4 +22,8 @@ def migrate(config: Config, _options: argparse.Namespace) -> int:
         print_line("TinyGen's tables: up to date already.")
     migrate_engine(database_url(config))
     print_line("The engine's tables: up to date.")
+    migrations = open_supabase_migrations(config)
+    if migrations is not None:
+        ran = migrations.run()
+        print_line(f"Supabase: {', '.join(ran) if ran else 'nothing to run'}.")
     return 0

@@ -28,6 +28,8 @@ from bot.errors import SetupError
 RESTART_WAIT_S = 1.0
 """Between the end of a child and its restart."""
 POLL_S = 0.2
+SETUP_POLL_S = 1.0
+"""How often a worker looks whether the settings hold an App by now."""
 SETUP_STATUS = 2
 RESTART_STATUS = 75
 """Of a web part that wrote the settings which it waited for."""
@@ -40,7 +42,7 @@ def serve(config: Config, _options: argparse.Namespace) -> int:
     set up ends both. A third checks the installation once, and logs what is wrong. Before the set-up
     the web part runs alone; when it has written the settings, all start with them."""
     set_up_logs(config)
-    _check_address(config)
+    check_address(config)
     stop = StopSignal()
     waits = config.waits_for_setup()
     children = {name: _start_child(name) for name in (("web",) if waits else ("worker", "web"))}
@@ -71,7 +73,7 @@ def web(config: Config, options: argparse.Namespace) -> int:
     if options.child:
         end_with_parent()
     else:
-        _check_address(config)
+        check_address(config)
     if config.waits_for_setup():
         return _serve_setup(config, options)
     app = build_web(config)
@@ -112,15 +114,19 @@ def _restart() -> NoReturn:
 
 
 def worker(config: Config, options: argparse.Namespace) -> int:
-    """Runs jobs until a signal stops it. Jobs that do not end within TINYGEN_DRAIN_SECONDS go on at
-    the next start."""
+    """Runs jobs until a signal stops it; before the set-up, waits for its end. Jobs that do not end
+    within TINYGEN_DRAIN_SECONDS go on at the next start."""
     set_up_logs(config)
     if options.child:
         end_with_parent()
-    if config.waits_for_setup():
-        _log.warning("no App is set: after the set-up, start this worker again")
-    lock = lock_worker(config)
     stop = StopSignal()
+    if config.waits_for_setup():
+        _log.warning("no App is set: the worker waits for the set-up")
+        while not stop.wait(SETUP_POLL_S):
+            if _is_set_up():
+                _restart()
+        return stop.status
+    lock = lock_worker(config)
     running = build_worker(config)
     running.start()
     stop.wait()
@@ -132,7 +138,7 @@ def worker(config: Config, options: argparse.Namespace) -> int:
     os._exit(stop.status)
 
 
-def _check_address(config: Config) -> None:
+def check_address(config: Config) -> None:
     """SetupError if the address cannot be listened on: reported once at the start, where gunicorn
     would try again and again."""
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET

@@ -33,6 +33,7 @@ from sqlalchemy import (
 )
 
 from bot.adapters.database.connection import (
+    count_pending,
     insert_into,
     insert_unknown,
     migrate,
@@ -45,6 +46,7 @@ from bot.adapters.database.fair_queue import list_candidates
 from bot.adapters.database.group_commit import GroupCommit, Row
 from bot.adapters.database.limits import asked_at, tokens_since
 from bot.adapters.database.metric_samples import add_measures, read_measures
+from bot.adapters.database.move import move
 from bot.adapters.database.outbox import DatabaseOutbox
 from bot.adapters.database.pages import (
     DatabaseTurns,
@@ -130,6 +132,14 @@ class Database:
         """Makes the tables or brings them up to date, and returns how many changes that took. No
         connection stays open, so a process may fork afterwards."""
         return migrate(self._engine)
+
+    def pending_migrations(self) -> int:
+        """How many changes `create` would make."""
+        return count_pending(self._engine)
+
+    def move_to(self, other: Database) -> Mapping[str, int]:
+        """Copies everything into the other database, which is empty (`bot.adapters.database.move`)."""
+        return move(self._engine, other._engine)
 
     def close(self) -> None:
         self._engine.dispose()

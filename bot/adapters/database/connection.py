@@ -27,6 +27,7 @@ from sqlalchemy import (
     event,
     exists,
     func,
+    inspect,
     make_url,
     or_,
     select,
@@ -257,6 +258,14 @@ def migrate(engine: Engine) -> int:
     return applied
 
 
+def count_pending(engine: Engine) -> int:
+    """How many migrations `migrate` would run."""
+    with reading(engine) as connection:
+        if not inspect(connection).has_table("tinygen_migrations"):
+            return len(MIGRATIONS)
+        return len(MIGRATIONS[_newest_version(connection) :])
+
+
 @contextmanager
 def _lock_directory(directory: Path) -> Iterator[None]:
     """Lets in one process at a time: SQLite waits for no lock while it sets a new file to WAL
@@ -278,9 +287,7 @@ def _lock_directory(directory: Path) -> Iterator[None]:
 
 def _run_migrations(connection: Connection) -> int:
     connection.execute(text(MIGRATION_TABLE))
-    done = connection.execute(
-        text("SELECT coalesce(max(version), 0) FROM tinygen_migrations")
-    ).scalar_one()
+    done = _newest_version(connection)
     is_postgresql = connection.dialect.name == "postgresql"
     for version, migration in enumerate(MIGRATIONS[done:], start=done + 1):
         own = migration.postgresql if is_postgresql else migration.sqlite
@@ -291,6 +298,11 @@ def _run_migrations(connection: Connection) -> int:
         )
     _move_from_older_tables(connection)
     return len(MIGRATIONS[done:])
+
+
+def _newest_version(connection: Connection) -> int:
+    newest = text("SELECT coalesce(max(version), 0) FROM tinygen_migrations")
+    return int(connection.execute(newest).scalar_one())
 
 
 def _move_from_older_tables(connection: Connection) -> None:

@@ -21,7 +21,9 @@ from bot.errors import TinyGenError
 from bot.logs import make_redactor
 from bot.types.pages import Check, Fault
 
-__all__ = ["Checkup", "Finding", "Services", "doctor", "find_all", "save_outcome"]
+__all__ = ["Checkup", "Finding", "Services", "doctor", "find_all", "run_checks", "save_outcome"]
+
+RunCheck = Callable[[Checkup], Iterator[Finding]]
 
 
 def doctor(config: Config, options: argparse.Namespace) -> int:
@@ -54,10 +56,14 @@ def make_checkup(config: Config, *, is_thorough: bool = True) -> Checkup:
 
 
 def find_all(checkup: Checkup) -> Iterator[Finding]:
+    return run_checks(_CHECKS, checkup)
+
+
+def run_checks(checks: Mapping[str, RunCheck], checkup: Checkup) -> Iterator[Finding]:
     """The findings of every check, even if an earlier one failed."""
     import httpx
 
-    for subject, check in _CHECKS.items():
+    for subject, check in checks.items():
         try:
             yield from check(checkup)
         except TinyGenError as error:
@@ -87,7 +93,7 @@ def save_outcome(checkup: Checkup, findings: Sequence[Finding]) -> None:
 
 
 # The database comes before the modes, since opening it closes the data directory to others.
-_CHECKS: Mapping[str, Callable[[Checkup], Iterator[Finding]]] = {
+_CHECKS: Mapping[str, RunCheck] = {
     "settings": check_names,
     "limits": check_limits,
     "webhook secret": check_secret,

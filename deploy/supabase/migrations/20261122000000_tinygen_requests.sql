@@ -35,7 +35,7 @@ alter table public.tinygen_requests
     drop constraint if exists tinygen_requests_state,
     drop constraint if exists tinygen_requests_usage,
     add constraint tinygen_requests_source check (source in ('comment', 'review_comment', 'run')),
-    add constraint tinygen_requests_mode check (mode in ('diff', 'pr')),
+    add constraint tinygen_requests_mode check (mode in ('diff', 'pr', 'ask')),
     add constraint tinygen_requests_state
         check (state in ('queued', 'running', 'done', 'failed', 'cancelled', 'refused')),
     add constraint tinygen_requests_usage
@@ -60,7 +60,7 @@ comment on column public.tinygen_requests.repo is 'owner/name';
 comment on column public.tinygen_requests.issue_number is 'the issue or pull request; null for /run';
 comment on column public.tinygen_requests.actor is 'the login of who asked';
 comment on column public.tinygen_requests.prompt is 'what was asked, verbatim';
-comment on column public.tinygen_requests.mode is 'what is delivered: diff or pr';
+comment on column public.tinygen_requests.mode is 'what is delivered: diff or pr; ask for a question';
 comment on column public.tinygen_requests.state is 'queued, running, done, failed, cancelled or refused';
 comment on column public.tinygen_requests.base_sha is 'the commit that the diff applies to';
 comment on column public.tinygen_requests.diff is 'the result in git''s format; empty where no change is needed';
