@@ -30,7 +30,7 @@ class Stage:
     """`github` is the double; `url` the bot's address. The bot runs from `with` to its end, or from
     `start` to `stop`.
 
-    `settings` are added to the bot's; its log goes to `log`.
+    `settings` are added to the bot's, at its next start if they change; its log goes to `log`.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Stage:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._model_url = model_url
-        self._settings = dict(settings or {})
+        self.settings = dict(settings or {})
         self._bot: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -98,7 +98,7 @@ class Stage:
             "TINYGEN_PORT": str(self.port),
             "TINYGEN_DRAIN_SECONDS": "2",
             "TINYGEN_START_CHECK": "false",
-            **self._settings,
+            **self.settings,
         }
 
     def start(self) -> None:
@@ -180,7 +180,7 @@ class Stage:
 
     def rows(self, repo: str) -> list[dict[str, Any]]:
         """The request log's rows of that repository."""
-        given = self._settings.get("TINYGEN_DATABASE_URL", "").replace(
+        given = self.settings.get("TINYGEN_DATABASE_URL", "").replace(
             "postgresql:", "postgresql+psycopg:"
         )
         engine = create_engine(given or f"sqlite:///{self.data_dir}/tinygen.sqlite")

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from werkzeug.serving import make_server
 
 from bot.cli import build_parser
+from bot.cli.serve import STOP_S
 from bot.config import Config
 from bot.web import create_app
 from tests import ROOT
@@ -259,7 +260,7 @@ def test_a_timer_has_its_service(path: Path) -> None:
 @by_name(PARTS)
 def test_systemd_waits_longer_than_a_stop_takes(path: Path) -> None:
     service = read_unit(path)["Service"]
-    assert int(service["TimeoutStopSec"]) > max(defaults().drain_s, GUNICORN_GRACEFUL_S) + 10
+    assert int(service["TimeoutStopSec"]) > max(defaults().drain_s, GUNICORN_GRACEFUL_S) + STOP_S
     assert service["KillMode"] == "mixed"
 
 

@@ -30,6 +30,9 @@ RESTART_WAIT_S = 1.0
 POLL_S = 0.2
 SETUP_POLL_S = 1.0
 """How often a worker looks whether the settings hold an App by now."""
+STOP_S = 10.0
+"""How long a worker may take to stop after its jobs had their time. systemd waits 60 s for all of
+it (deploy/systemd)."""
 SETUP_STATUS = 2
 RESTART_STATUS = 75
 """Of a web part that wrote the settings which it waited for."""
@@ -130,7 +133,11 @@ def worker(config: Config, options: argparse.Namespace) -> int:
     running = build_worker(config)
     running.start()
     stop.wait()
-    running.stop(config.drain_s)
+    stopping = threading.Thread(target=running.stop, args=(config.drain_s,), daemon=True)
+    stopping.start()
+    stopping.join(config.drain_s + STOP_S)
+    if stopping.is_alive():  # the engine asks a database that is away again and again
+        _log.warning("the worker ends without its database: its jobs go on at the next start")
     sys.stderr.flush()
     if lock is not None:
         lock.close()

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from sqlalchemy import Connection, Engine, MetaData, Table, func, inspect, select
 
 from bot.adapters.database.connection import insert_into, reading, writing
-from bot.adapters.database.schema import jobs, metadata, requests
+from bot.adapters.database.schema import OLDER_TABLES, jobs, metadata, requests
 from bot.errors import SetupError
 
 ENGINE_SCHEMA = "dbos"
-_ENGINE_VERSIONS = "dbos_migrations"
+_ENGINE_VERSIONS, _OWN_VERSIONS = "dbos_migrations", "tinygen_migrations"
 _MAX_ROWS = 200
 """How many rows one statement inserts: a row may hold megabytes."""
 
@@ -43,21 +43,28 @@ def move(source: Engine, destination: Engine) -> Mapping[str, int]:
 
 
 def _pair_engine_tables(source: Engine, destination: Engine) -> Mapping[str, tuple[Table, Table]]:
-    """The engine's tables by name, in an order in which a row's references come before it."""
-    names = set(inspect(source).get_table_names()) - set(metadata.tables)
+    """The engine's tables of the source and what they are at the destination, by name, in an order in
+    which a row comes after those that it refers to."""
     old, new = MetaData(), MetaData()
     new.reflect(destination, schema=ENGINE_SCHEMA)
-    wanted = [table for table in new.sorted_tables if table.name != _ENGINE_VERSIONS]
-    old.reflect(source, only=[table.name for table in wanted if table.name in names])
-    for table in wanted:
-        if table.name not in old.tables or set(old.tables[table.name].c.keys()) != set(
-            table.c.keys()
-        ):
-            raise SetupError(
-                f"The engine's table {table.name} differs in the two databases.",
-                next_step="Run `python -m bot migrate` on both, with this version of TinyGen.",
-            )
-    return {table.name: (old.tables[table.name], table) for table in wanted}
+    names = set(inspect(source).get_table_names()) - {*metadata.tables, *OLDER_TABLES}
+    names -= {_ENGINE_VERSIONS, _OWN_VERSIONS}
+    old.reflect(source, only=sorted(names))
+    pairs = {
+        table.name: (old.tables[table.name], table)
+        for table in new.sorted_tables
+        if table.name in names
+    }
+    lost = names - pairs.keys()
+    for name, (there, here) in pairs.items():
+        if not set(there.c.keys()) <= set(here.c.keys()):
+            lost.add(name)
+    if lost:
+        raise SetupError(
+            f"The engine's tables differ in the two databases: {', '.join(sorted(lost))}.",
+            next_step="Run `python -m bot migrate` on both, with this version of TinyGen.",
+        )
+    return pairs
 
 
 def _copy(there: Connection, old: Table, here: Connection, new: Table) -> int:
