@@ -33,6 +33,7 @@ step() {
 
 ROOT=/opt/tinygen
 RELEASES=$ROOT/releases
+DEPENDENCIES=$ROOT/dependencies
 CURRENT=$ROOT/current
 SETTINGS=/etc/tinygen/env
 REMEMBERED=$ROOT/options
@@ -41,7 +42,7 @@ KEPT_RELEASES=3
 READY_WAIT_S=90
 
 source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-domain='' email='' proxy='' only='' env_file=''
+domain='' email='' proxy='' only='' env_file='' dependencies=''
 
 # shellcheck disable=SC1090 # made below
 [ ! -f "$REMEMBERED" ] || . "$REMEMBERED"
@@ -121,6 +122,17 @@ write_settings() {
     printf '%s\n' "domain=$domain" "email=$email" "proxy=$proxy" "only=$only" >"$REMEMBERED"
 }
 
+# Sets `dependencies` to a virtual environment that holds what the file pins. Versions that pin the same share it.
+install_dependencies() { # REQUIREMENTS
+    dependencies=$DEPENDENCIES/$({ cat "$1"; python3 --version; } | sha256sum | cut -c 1-16)
+    [ ! -e "$dependencies/complete" ] || return 0
+    rm -rf "$dependencies"
+    mkdir -p "$DEPENDENCIES"
+    python3 -m venv "$dependencies"
+    "$dependencies/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$1"
+    touch "$dependencies/complete"
+}
+
 # A virtual environment for each version, so that what runs is left alone until the new one is whole, and the way back
 # needs nothing but the link.
 build_release() {
@@ -135,21 +147,20 @@ build_release() {
         return
     fi
     step "release: $name into $release"
+    install_dependencies "$source_dir/requirements.txt"
     rm -rf "$release"
     mkdir -p "$RELEASES"
     python3 -m venv "$release"
-    "$release/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
-        -r "$source_dir/requirements.txt"
+    echo "$dependencies"/lib/python3*/site-packages >"$(echo "$release"/lib/python3*/site-packages)/dependencies.pth"
+    echo "$dependencies" >"$release/dependencies"
+    install_dependencies "$source_dir/requirements-build.txt"
     scratch=$(mktemp -d)
     # shellcheck disable=SC2064 # the folder's name as it is now
     trap "rm -rf '$scratch'" EXIT
-    python3 -m venv "$scratch/venv"
-    "$scratch/venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
-        -r "$source_dir/requirements-build.txt"
     # from a clone, so that only what is committed is built
     git -c safe.directory="$source_dir/.git" clone --quiet --no-hardlinks "$source_dir" "$scratch/source"
     "${git[@]}" rev-parse HEAD | xargs git -C "$scratch/source" checkout --quiet --detach
-    "$scratch/venv/bin/python" -m pip wheel --quiet --disable-pip-version-check --no-build-isolation --no-deps \
+    "$dependencies/bin/python" -m pip wheel --quiet --disable-pip-version-check --no-build-isolation --no-deps \
         --wheel-dir "$scratch" "$scratch/source"
     "$release/bin/python" -m pip install --quiet --disable-pip-version-check --no-index --no-deps "$scratch"/*.whl
     cp -R "$scratch/source/deploy" "$release/deploy"
@@ -255,6 +266,9 @@ remove_old_releases() {
     ls -1td "$RELEASES"/*/ | tail -n +$((KEPT_RELEASES + 1)) | while read -r old; do
         [ "${old%/}" = "$release" ] || [ "${old%/}" = "$previous" ] || rm -rf "$old"
     done
+    for old in "$DEPENDENCIES"/*; do
+        grep -qsxF "$old" "$RELEASES"/*/dependencies || [ "$old" = "$dependencies" ] || rm -rf "$old"
+    done
 }
 
 install_packages
@@ -282,6 +296,7 @@ if ! said=$(wait_for_outcome); then
     fi
     step "the way back to ${previous##*/}"
     switch_to "$previous"
+    wait_for_outcome >/dev/null || fail "neither $name nor ${previous##*/} becomes ready; above is what the log says"
     fail "$name did not become ready, ${previous##*/} runs again; above is what the log of $name says last"
 fi
 case $said in

@@ -3,6 +3,7 @@ that does not start, the way back, a reboot."""
 
 from __future__ import annotations
 
+import base64
 import re
 import stat
 import time
@@ -11,8 +12,10 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from tests.doubles.github import GitHubDouble
 from tests.doubles.github.apps import make_key
 from tests.host.machine import SOURCE, Machine, make_debian
+from tests.polling import poll
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("machine")]
 
@@ -196,6 +199,42 @@ def test_an_odd_option_changes_nothing(installed: Machine, options: tuple[str, .
     before = installed.run("cat", "/opt/tinygen/options").stdout
     assert installed.install(*options, check=False).returncode == 1
     assert installed.run("cat", "/opt/tinygen/options").stdout == before
+
+
+def test_without_an_app_it_prints_the_link_of_the_set_up_which_starts_it(
+    installed: Machine, github: GitHubDouble
+) -> None:
+    app = github.add_app(webhook_secret="5ecret-of-the-app", webhook_url=f"https://{HOST}/webhook")
+    github.install(app, "octocat")
+    settings = installed.root / "etc/tinygen/env"
+    settings.write_text(
+        f"GITHUB_API_URL={github.api_url}\nGITHUB_SERVER_URL={github.url}\nTINYGEN_START_CHECK=false\n"
+    )
+    said = installed.install()
+    found = re.search(rf"^https://{re.escape(HOST)}(/setup\?token=\S+)$", said.stdout, re.MULTILINE)
+    assert found is not None, said.stdout
+    with httpx.Client(
+        verify=False, trust_env=False, base_url="https://127.0.0.1", timeout=60,
+        headers={"Host": HOST, "Accept": "text/html", "Origin": f"https://{HOST}"},
+    ) as browser:  # fmt: skip
+        opened = browser.get(found[1])
+        assert opened.status_code == 303
+        browser.headers["Cookie"] = opened.headers["Set-Cookie"].partition(";")[0]
+        token = re.search(r'name="form_token" value="(\w+)"', browser.get("/setup").text)
+        assert token is not None
+        given = {
+            "form_token": token[1],
+            "app_id": str(app.id),
+            "private_key": base64.b64encode((app.private_key or "").encode()).decode(),
+            "webhook_secret": "5ecret-of-the-app",
+        }
+        taken = browser.post("/setup/app", data=given)
+        assert taken.status_code == 303, taken.text
+    assert poll(lambda: ask("/readyz").status_code == 200, within_s=90)
+    assert f'GITHUB_APP_ID="{app.id}"' in settings.read_text()
+    installed.run("systemctl", "restart", "tinygen.target")
+    assert settings.stat().st_uid == 0
+    assert poll(lambda: ask("/readyz").status_code == 200, within_s=90)
 
 
 def test_it_starts_with_the_machine(installed: Machine) -> None:

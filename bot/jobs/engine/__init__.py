@@ -180,7 +180,7 @@ class Engine:
                 "application_version": APPLICATION_VERSION,
                 "log_level": "ERROR",
                 "max_executor_threads": concurrency + MAX_FOLLOWUPS + 2 * MAX_STARTING,
-                "notification_listener_polling_interval_sec": 10 * poll_s,
+                "notification_listener_polling_interval_sec": poll_s,
             }
         )
 
