@@ -21,7 +21,6 @@ from tests.stage import Stage, state_of
 
 _CLASSIFIERS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["classifiers"]
 PYTHONS = re.findall(r"Python :: (3\.\d+)", "\n".join(_CLASSIFIERS))
-OLDEST = PYTHONS[0]
 PYENV = Path.home() / ".pyenv" / "versions"
 
 
@@ -38,6 +37,10 @@ def find_python(minor: str) -> str | None:
 
 def _run(*command: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
+
+
+# GitHub's runs have all of them; elsewhere the oldest must be there, so that no test is skipped.
+HERE = [minor for minor in PYTHONS if minor == PYTHONS[0] or find_python(minor)]
 
 
 @pytest.fixture(scope="module")
@@ -71,13 +74,11 @@ class InstalledStage(Stage):
 
 # Ninety packages are brought from PyPI.
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("minor", PYTHONS)
+@pytest.mark.parametrize("minor", HERE)
 def test_the_wheel_does_a_whole_job(minor: str, wheel: Path, tmp_path: Path) -> None:
     python = find_python(minor)
-    if python is None and minor == OLDEST:
-        absent(f"python{minor}", f"install Debian's packages python{minor} and python{minor}-venv")
     if python is None:
-        return  # CI's matrix has every Python; a skipped test would fail it here
+        absent(f"python{minor}", f"install Debian's packages python{minor} and python{minor}-venv")
     installed = tmp_path / "installed"
     subprocess.run([python, "-m", "venv", installed], check=True)
     for what in (("--require-hashes", "-r", ROOT / "requirements.txt"), ("--no-index", wheel)):
