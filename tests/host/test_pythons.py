@@ -7,6 +7,8 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from tests.adapters.git_repo import make_repo
 from tests.conftest import absent
 from tests.demo import BODY, COMMAND, ISSUE, REPO, sample_files, scripted
 from tests.doubles.model import ModelDouble
+from tests.doubles.supabase import fresh_database, postgres
 from tests.stage import Stage, state_of
 
 _CLASSIFIERS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["classifiers"]
@@ -49,6 +52,18 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run(command, cwd=ROOT, check=True)
     (built,) = folder.iterdir()
     return built
+
+
+@contextmanager
+def database(python: str | Path) -> Iterator[dict[str, str]]:
+    """The settings of a database for a TinyGen on `python`: PostgreSQL where its SQLite is too old.
+    From Python 3.12 on, dbos asks SQLite for milliseconds, which 3.42 was the first to know."""
+    asked = "import sqlite3, sys; sys.exit(sys.version_info >= (3, 12) and sqlite3.sqlite_version_info < (3, 42))"
+    if not _run(python, "-c", asked).returncode:
+        yield {}
+        return
+    with postgres() as server, fresh_database(server) as url:
+        yield {"TINYGEN_DATABASE_URL": url}
 
 
 class InstalledStage(Stage):
@@ -90,8 +105,8 @@ def test_the_wheel_does_a_whole_job(minor: str, wheel: Path, tmp_path: Path) -> 
     assert _run(tinygen, "--version").stdout == f"TinyGen {wheel.name.split('-')[1]}\n"
     make_repo(tmp_path / "repo", {".github/tinygen.yml": b"mode: pr\n"})
     assert "no mistakes" in _run(tinygen, "check", tmp_path / "repo").stdout
-    with ModelDouble(scripted) as model:
-        stage = InstalledStage(tmp_path / "stage", model.url)
+    with ModelDouble(scripted) as model, database(python) as settings:
+        stage = InstalledStage(tmp_path / "stage", model.url, settings)
         stage.command = tinygen
         with stage:
             repo = stage.github.add_repository(
@@ -99,6 +114,6 @@ def test_the_wheel_does_a_whole_job(minor: str, wheel: Path, tmp_path: Path) -> 
             )
             stage.github.install(stage.app, "octocat")
             issue = repo.open_issue("octocat", ISSUE, BODY)
-            repo.comment(issue.number, "octocat", f"{COMMAND} --pr")
+            repo.comment(issue.number, "octocat", COMMAND.replace("/tinygen", "/tinygen --pr"))
             assert state_of(stage.finished(REPO, issue.number)) == "done"
             assert len(repo.pulls) == 1
