@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install install-dev install-fuzz demo test test-host lint check bench fuzz pictures lock clean
+.PHONY: install install-dev install-fuzz demo test test-host lint check bench fuzz pictures dist lock clean
 
 install: .venv/installed
 install-dev: .venv/installed-dev
@@ -51,6 +51,11 @@ fuzz: install-fuzz
 pictures: install-dev
 	$(BIN)/python -m tests.tools.pictures
 
+# Wheel, sdist, SBOM and SHA256SUMS of the commit that is checked out: the same bytes each time.
+dist: install-dev
+	rm -rf dist
+	$(BIN)/python -m tests.tools.release dist dist
+
 # Needs uv (https://docs.astral.sh/uv/).
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras --custom-compile-command "make lock" requirements.in -o requirements.txt
@@ -59,4 +64,4 @@ lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras --custom-compile-command "make lock" requirements-build.in -o requirements-build.txt
 
 clean:
-	rm -rf .venv node_modules
+	rm -rf .venv node_modules dist

@@ -1,5 +1,4 @@
 """TinyGen: a self-hosted GitHub App that turns a comment into a diff or a pull request."""
 
-__version__ = "0.1.0"
 INTERRUPTED = 130
 """The exit status after Ctrl-C, as shells count it: 128 and the number of the signal."""

@@ -28,9 +28,9 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.trace import Span, SpanKind, StatusCode, set_span_in_context
 
-from bot import __version__
 from bot.errors import Cancelled
 from bot.types import Reply
+from bot.version import version
 
 SEND_TIMEOUT_S = 5.0
 SEND_EVERY_S = 2.0
@@ -68,7 +68,7 @@ class JobTraces:
     """A `bot.ports.Tracer` that gives each ended span to `processor`."""
 
     def __init__(self, processor: SpanProcessor, service: str) -> None:
-        about = {"service.name": service, "service.version": __version__}
+        about = {"service.name": service, "service.version": version()}
         self._provider = TracerProvider(
             resource=Resource.create(about),
             id_generator=_JobIds(),
@@ -76,7 +76,7 @@ class JobTraces:
             shutdown_on_exit=False,
         )
         self._provider.add_span_processor(processor)
-        self._tracer = self._provider.get_tracer("tinygen", __version__)
+        self._tracer = self._provider.get_tracer("tinygen", version())
 
     @contextmanager
     def workflow(self, name: str, *, job_id: str, command: str) -> Iterator[None]:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from bot import __version__
 from tests import ROOT
 from tests.adapters.git_repo import make_repo
 
@@ -41,7 +40,9 @@ def test_an_installed_tinygen_works_in_a_folder_that_is_not_its_own(
     make_repo(tmp_path / "r", {"x": b"1\n"})
     (tmp_path / ".env").write_text("OPENAI_BASE_URL=http://evil.test\nTINYGEN_PORT=evil\n")
     (tmp_path / "bot.py").write_text("raise SystemExit('a stranger was here')\n")
-    assert tinygen(installed, tmp_path, "--version").stdout == f"TinyGen {__version__}\n"
+    (metadata,) = installed.glob("tinygen-*.dist-info")
+    version = metadata.name.removeprefix("tinygen-").removesuffix(".dist-info")
+    assert tinygen(installed, tmp_path, "--version").stdout == f"TinyGen {version}\n"
     checked = tinygen(installed, tmp_path, "check", "r")
     assert (checked.returncode, checked.stderr) == (0, "")
     assert f"{installed}/bot/shipped/deploy/tinygen.schema.json" in checked.stdout

@@ -13,12 +13,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, get_args
 
-from bot import __version__
 from bot.cli.files import NO_PROMPT, PROMPT_FORMS
 from bot.cli.output import block_rich, in_shell_words, prepare_output, print_note, program
 from bot.config import load_own_config, load_service_config, own_env_file, service_env_file
 from bot.errors import SetupError, TinyGenError
 from bot.types import State
+from bot.version import version
 
 if TYPE_CHECKING:
     from bot.config import Config
@@ -57,6 +57,17 @@ class Parser(argparse.ArgumentParser):
         super().error(message)
 
 
+class ShowVersion(argparse.Action):
+    """argparse's own action takes the text, so that in a checkout each command would ask git."""
+
+    def __init__(self, option_strings: Sequence[str], help: str, **_: object) -> None:  # noqa: A002
+        super().__init__(option_strings, argparse.SUPPRESS, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        print(f"TinyGen {version()}")
+        parser.exit()
+
+
 def main(arguments: Sequence[str]) -> int:
     """Runs one command. Returns its exit status."""
     os.umask(PRIVATE_UMASK)
@@ -87,7 +98,7 @@ def build_parser() -> argparse.ArgumentParser:
         description="TinyGen turns a comment into a diff or a pull request.",
         epilog=f"`{program()} COMMAND --help` explains a command and what it takes.",
     )
-    parser.add_argument("--version", action="version", version=f"TinyGen {__version__}")
+    parser.add_argument("--version", action=ShowVersion, help="show the version and exit")
     parser.set_defaults(load=load_service_config)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_processes(commands)

@@ -18,7 +18,6 @@ from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel, Field
 from werkzeug.routing import BaseConverter
 
-from bot import __version__
 from bot.config import Config
 from bot.errors import BadRequest
 from bot.ports import (
@@ -40,6 +39,7 @@ from bot.types.names import REPO_NAME
 from bot.types.pages import GroupBy, JobFilter, JobList
 from bot.types.quota import DAY_S
 from bot.types.serialization import REPORT
+from bot.version import version
 from bot.web.answers import (
     Accepted,
     JobAnswer,
@@ -196,7 +196,7 @@ class JobPages:
         may_change, form_token = callers.may_change(report), callers.form_token()
         turn_count = self._stores.conversations.count(job_id)
         signature = self._diff_signature(job_id)
-        shown = [REPORT.dump(report), turn_count, may_change, form_token, signature, __version__]
+        shown = [REPORT.dump(report), turn_count, may_change, form_token, signature, version()]
         tag = hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:32]
         if request.if_none_match.contains_weak(tag):
             response = Response(status=304)

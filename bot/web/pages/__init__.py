@@ -6,10 +6,10 @@ from typing import Any
 
 from flask import Response, render_template, request
 
-from bot import __version__
 from bot.config import Config
 from bot.ports import LastSeen
 from bot.types.characters import escape_unseen
+from bot.version import version
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:;"
@@ -24,7 +24,7 @@ def wants_html() -> bool:
 
 
 def page(template: str, status: int = 200, /, **values: Any) -> Response:
-    html = render_template(template, version=__version__, **values)
+    html = render_template(template, version=version(), **values)
     # A path that is not UTF-8 holds surrogates.
     return Response(html.encode("utf-8", "replace"), status, mimetype="text/html")
 

@@ -11,9 +11,9 @@ from typing import Any
 from flask_openapi3.openapi import OpenAPI
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
-from bot import __version__
 from bot.thread.page_links import LINK_S, PARAMETER
 from bot.types.quota import DAY_S
+from bot.version import version
 from bot.web.answers import Accepted, JobAnswer, JobsAnswer, RunAnswer
 from bot.web.calls import RunRequest
 from bot.web.health import Alive, Ready
@@ -69,7 +69,7 @@ def describe(app: OpenAPI) -> dict[str, Any]:
     run["requestBody"]["content"]["application/json"]["example"] = EXAMPLE_REQUEST
     return {
         "openapi": "3.1.0",
-        "info": {"title": "TinyGen", "version": __version__, "description": _INFO},
+        "info": {"title": "TinyGen", "version": version(), "description": _INFO},
         "servers": [{"url": "/", "description": "This server."}],
         "security": [{"bearerKey": []}],
         "tags": [tag.model_dump(exclude_unset=True) for tag in app.tags],

@@ -40,7 +40,6 @@ def postman_collection(description: dict[str, Any], address: str) -> dict[str, A
         "info": {
             "name": info["title"],
             "description": info["description"],
-            "version": info["version"],
             "schema": _SCHEMA,
         },
         "item": list(items.values()),
