@@ -33,8 +33,8 @@ from tests.stage import Stage
 
 PAGES = sorted(
     path.relative_to(ROOT).as_posix()
-    for folder in (ROOT, ROOT / "docs", ROOT / "deploy")
-    for path in folder.glob("*.md")
+    for pattern in ("*.md", "docs/*.md", "deploy/*.md", "deploy/*/*.md")
+    for path in ROOT.glob(pattern)
 )
 HISTORY = ("CHANGELOG.md", "DECISIONS.md")
 """They speak of what was."""
@@ -49,7 +49,7 @@ _FENCE = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _CODE = re.compile(r"`+([^`]+)`+")
-_NAMED = re.compile(r"(?:^|[\s`|(])(?<!-u )(?:tinygen|\S*python -m bot) ([a-z]+)\b", re.MULTILINE)
+_NAMED = re.compile(r"(?:^|[\s`|(])(?<!-u )(?:tinygen|\S*python -m bot) ([a-z]+(?:-[a-z]+)*)\b", re.MULTILINE)
 _MAKE = re.compile(r"(?:^|`|sudo )make (?:-C \S+ )?([a-z-]+)", re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _SETTING = re.compile(r"\b(?:TINYGEN|GITHUB|OPENAI|SUPABASE)_[A-Z_]+[A-Z]\b")

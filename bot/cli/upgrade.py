@@ -8,7 +8,6 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from bot import __version__
 from bot.app import database_url, open_database, open_supabase_migrations, set_up_logs
 from bot.cli.doctor import make_checkup, run_checks
 from bot.cli.doctor.app import check_app
@@ -18,6 +17,7 @@ from bot.cli.doctor.storage import check_supabase
 from bot.cli.output import in_shell_words, print_line, program
 from bot.config import Config, service_env_file
 from bot.logs import make_redactor
+from bot.version import version
 
 
 def upgrade(config: Config, _options: argparse.Namespace) -> int:
@@ -25,7 +25,7 @@ def upgrade(config: Config, _options: argparse.Namespace) -> int:
     there is one for the operator to do."""
     set_up_logs(config)
     remove_secrets, env_file = make_redactor(config.secrets()), service_env_file(os.environ)
-    print_line(f"To TinyGen {__version__}:")
+    print_line(f"To TinyGen {version()}:")
     faults = 0
     for finding in run_checks(_CHECKS, make_checkup(config, is_thorough=False)):
         faults += finding.good is False

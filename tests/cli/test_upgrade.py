@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bot import __version__
 from bot.adapters.database.schema import MIGRATIONS
 from bot.thread.webhooks import EVENTS
+from bot.version import version
 from tests.adapters.conftest import postgres_server, supabase  # noqa: F401 - fixtures
 from tests.cli.shell import run_isolated
 from tests.doubles.github import GitHubDouble
@@ -33,7 +33,7 @@ def app_settings(github: GitHubDouble, **changed: object) -> dict[str, str]:
 def test_nothing_to_do_is_said_and_nothing_is_made(tmp_path: Path, github: GitHubDouble) -> None:
     said = run_isolated(tmp_path, "upgrade", "--check", **app_settings(github))
     assert (said.returncode, said.stderr) == (0, "")
-    assert said.stdout.startswith(f"To TinyGen {__version__}:\n")
+    assert said.stdout.startswith(f"To TinyGen {version()}:\n")
     assert "There is none yet" in said.stdout
     assert said.stdout.endswith("Nothing to do by hand.\n")
     assert not (tmp_path / "data" / "tinygen.sqlite").exists()

@@ -6,7 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
-from bot.errors import OutsideError
+import pytest
+
+from bot.errors import OutsideError, SetupError
+from bot.jobs.engine import check_sqlite
 from bot.jobs.policy import JobContext
 from bot.jobs.worker import Worker
 from bot.ports import ChooseWaiting
@@ -118,3 +121,18 @@ def test_a_later_command_of_an_asker_waits_while_any_worker_accepts_the_earlier_
     inbox.asker_keys["later"] = earlier.asker_key
     worker(engine, inbox).take_in_until_stopped()
     assert engine.started == ["another's"]
+
+
+@pytest.mark.parametrize("pair", [((3, 12), (3, 40, 1)), ((3, 13), (3, 41, 2))], ids=str)
+def test_a_sqlite_that_does_not_go_with_this_python_is_told(
+    pair: tuple[tuple[int, ...], tuple[int, ...]],
+) -> None:
+    with pytest.raises(SetupError, match="is too old for Python"):
+        check_sqlite(*pair)
+
+
+@pytest.mark.parametrize("pair", [((3, 11), (3, 40, 1)), ((3, 13), (3, 42, 0))], ids=str)
+def test_a_sqlite_that_goes_with_this_python_is_taken(
+    pair: tuple[tuple[int, ...], tuple[int, ...]],
+) -> None:
+    check_sqlite(*pair)

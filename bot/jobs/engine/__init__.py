@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import sys
 import threading
 import time
 import uuid
@@ -56,6 +57,7 @@ NAME = "tinygen"
 APPLICATION_VERSION = "tinygen-1"
 """Constant: by default the engine leaves jobs in flight alone when a workflow's source changes.
 Raise it only with a change that jobs in flight cannot go on with, after the queue has drained."""
+_MIN_SQLITE = (3, 42, 0)
 MAX_RECOVERIES = 50
 """A job that was in flight at that many restarts probably causes them, and is given up."""
 POLL_S = 0.1
@@ -570,9 +572,27 @@ def _unusable(error: Exception) -> SetupError:
     )
 
 
+def check_sqlite(
+    python: tuple[int, ...] = sys.version_info[:2],
+    sqlite: tuple[int, ...] = sqlite3.sqlite_version_info,
+) -> None:
+    """SetupError if the two do not go together. From Python 3.12 on the engine takes the time in a way
+    that older versions of SQLite answer with NULL (dbos/_migration.py, get_sqlite_timestamp_expr)."""
+    if python >= (3, 12) and sqlite < _MIN_SQLITE:
+        raise SetupError(
+            f"SQLite {'.'.join(map(str, sqlite))} is too old for Python"
+            f" {'.'.join(map(str, python))}.",
+            next_step=(
+                "Use Python 3.11, or a system with SQLite 3.42 or later (Debian 13, Ubuntu 24.04), or set"
+                " TINYGEN_DATABASE_URL to PostgreSQL."
+            ),
+        )
+
+
 def _use_wal(path: Path) -> None:
     """Sets SQLite to write-ahead logging, which is faster than the engine's default. The file keeps
     the setting."""
+    check_sqlite()
     path.parent.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(path, timeout=30)
     connection.execute("pragma journal_mode=wal")
