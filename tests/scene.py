@@ -12,7 +12,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, cached_property
@@ -436,11 +436,21 @@ class Scene:
         return told
 
     def _is_over(self, told: Told) -> bool:
-        report = self.database.load(told.job)
-        if report is None or report.state not in FINAL_STATES:
+        """Looks again and again: first at the one column that says that there is no end yet."""
+        state = self._stored_state(told.job)
+        if state not in FINAL_STATES:
             return False
         states = self.engine.state(told.job), self.engine.state(run_id(told.job))
         return states in (("ended", "ended"), ("ended", "unknown"), ("unknown", "unknown"))
+
+    def _stored_state(self, job_id: str) -> str | None:
+        if self.config.database_url is not None:
+            report = self.database.load(job_id)
+            return report.state if report else None
+        with closing(sqlite3.connect(self.config.data_dir / "tinygen.sqlite")) as connection:
+            found = connection.execute("select state from tinygen_jobs where id = ?", (job_id,))
+            row: tuple[str | None] | None = found.fetchone()
+        return row[0] if row else None
 
     def wait(self, look: Callable[[], Value | None], what: str, within_s: float = QUIET_S) -> Value:
         """The first true value that `look` returns."""

@@ -63,6 +63,7 @@ class Stage:
             self.start()
         except BaseException:
             self.stop()
+            self.github.__exit__(None, None, None)
             raise
         return self
 
