@@ -193,7 +193,7 @@ def test_compose_files_have_this_shape() -> None:
     assert found.origin is not None
     file = Path(found.origin).parent / "builtin_schemas" / "vendor" / "compose-spec.json"
     schema = json.loads(file.read_text())
-    jsonschema.validators.validator_for(schema, None)(schema).validate(COMPOSE)
+    jsonschema.validators.validator_for(schema)(schema).validate(COMPOSE)
 
 
 @pytest.mark.parametrize("name", SERVICES)

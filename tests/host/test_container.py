@@ -1,5 +1,5 @@
-"""TinyGen as deploy/container/Dockerfile starts it: a root that can only be read, /data and /tmp, and a user without a name
-or any right. Needs root, for namespaces of its own, and nothing but this machine.
+"""TinyGen as deploy/container/Dockerfile starts it: a root that can only be read, /data and /tmp, and a user
+without a name or any right. Needs root, for namespaces of its own, and nothing but this machine.
 
 The image itself is not built here: that takes a base image, and minutes.
 """
