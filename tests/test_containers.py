@@ -103,7 +103,7 @@ def test_what_is_written_lies_on_the_volume() -> None:
     # TinyGen closes it to others, which only the owner of a directory may.
     assert environment()["TINYGEN_DATA_DIR"] != value("VOLUME")
     assert value("VOLUME") == "/data"
-    assert any(volume.endswith(":/data") for volume in SERVICES["tinygen"]["volumes"])
+    assert any(volume.endswith(":/data") for volume in SERVICES["bot"]["volumes"])
 
 
 def test_all_settings_of_the_image_are_settings() -> None:
@@ -205,12 +205,12 @@ def test_a_service_has_no_right_that_it_does_not_need(name: str) -> None:
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert service["restart"] == "unless-stopped"
     assert {"mem_limit", "pids_limit", "stop_grace_period", "networks"} <= set(service)
-    assert "healthcheck" in service or name == "tinygen"  # whose image has one
+    assert "healthcheck" in service or name == "bot"  # whose image has one
     assert "ports" not in service or name == "caddy"
 
 
 def test_compose_waits_longer_than_a_stop_takes() -> None:
-    wait_s = int(SERVICES["tinygen"]["stop_grace_period"].removesuffix("s"))
+    wait_s = int(SERVICES["bot"]["stop_grace_period"].removesuffix("s"))
     assert wait_s > max(defaults().drain_s, GUNICORN_GRACEFUL_S) + 10
 
 
@@ -232,8 +232,8 @@ class Caddy:
         assert CADDYFILE.count("\n{\n") == 1
         (folder / "Caddyfile").write_text(CADDYFILE.replace("\n{\n", f"\n{own}"))
         self.environment = {
-            "TINYGEN_DOMAIN": HOST,
-            "TINYGEN_UPSTREAM": upstream.removeprefix("http://"),
+            "BOT_DOMAIN": HOST,
+            "BOT_UPSTREAM": upstream.removeprefix("http://"),
             "HOME": str(folder),
             "XDG_DATA_HOME": str(folder),
             "XDG_CONFIG_HOME": str(folder),
@@ -434,8 +434,8 @@ def test_an_answer_is_taken_from_tinygen_before_its_caller_takes_it(tmp_path: Pa
 
 @pytest.mark.slow
 def test_the_link_to_the_set_up_works_once_through_caddy(tmp_path: Path) -> None:
-    public_url = SERVICES["tinygen"]["environment"]["TINYGEN_PUBLIC_URL"]
-    assert re.sub(r"\$\{TINYGEN_DOMAIN:\?[^}]*\}", HOST, public_url) == f"https://{HOST}"
+    public_url = SERVICES["bot"]["environment"]["TINYGEN_PUBLIC_URL"]
+    assert re.sub(r"\$\{BOT_DOMAIN:\?[^}]*\}", HOST, public_url) == f"https://{HOST}"
     settings = {"TINYGEN_PUBLIC_URL": f"https://{HOST}", "TINYGEN_HOST": "0.0.0.0"}
     with (
         SetupSite(tmp_path, settings).served() as (_, upstream),
