@@ -113,6 +113,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClosedStage]:
     folder = tmp_path_factory.mktemp("container")
     with ModelDouble(scripted) as model, ClosedStage(folder, model.url) as closed:
         yield closed
+        assert closed.stop() == 0
 
 
 def test_nothing_but_the_volume_and_tmp_can_be_written(stage: ClosedStage) -> None:
@@ -145,7 +146,6 @@ def test_a_whole_job_is_done_without_a_right_on_a_root_that_is_read_only(
     assert "NoNewPrivs:\t1\n" in status
 
 
-def test_it_keeps_its_data_to_itself_and_ends_when_it_is_told(stage: ClosedStage) -> None:
-    assert stage.stop() == 0
+def test_its_data_is_closed_to_others(stage: ClosedStage) -> None:
     assert stage.data_dir.stat().st_mode & 0o777 == 0o700
     assert {path.stat().st_uid for path in stage.data_dir.rglob("*")} == {USER}
