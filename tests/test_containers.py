@@ -156,6 +156,8 @@ def test_the_build_copies_all_that_the_wheel_is_made_of(tmp_path: Path) -> None:
         else:
             shutil.copy(ROOT / source, at)
     shutil.copy(ROOT / "requirements.txt", tmp_path)
+    (build,) = [rest for name, rest in instructions() if name == "RUN" and "hatchling" in rest]
+    assert build.startswith('TINYGEN_BUILD_VERSION="${VERSION}" ')
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", "dist"]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     (wheel,) = (tmp_path / "dist").iterdir()
