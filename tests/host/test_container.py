@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests import ROOT
@@ -87,7 +88,14 @@ class ClosedStage(Stage):
                 stderr=log,
                 start_new_session=True,
             )
-        self.wait(self.is_healthy, "the bot to answer /healthz")
+        # All of its processes are there: gunicorn hears no signal to one that just begins.
+        self.wait(self.is_ready, "the bot to answer /readyz")
+
+    def is_ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/readyz", trust_env=False).status_code == 200
+        except httpx.HTTPError:
+            return False
 
     def closed(self, *command: str) -> list[str]:
         root = self.root / "root"
