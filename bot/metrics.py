@@ -44,6 +44,16 @@ WORKER_METRICS = {
 """The type and meaning of each metric that workers count."""
 
 
+_FROM_ZERO: Sequence[tuple[str, Mapping[str, str]]] = (
+    ("tinygen_model_calls_total", {}),
+    ("tinygen_model_seconds_total", {}),
+    *(("tinygen_model_tokens_total", {"kind": kind}) for kind in ("in", "out", "cached")),
+    ("tinygen_model_cost_usd_total", {}),
+    *(("tinygen_retries_total", {"of": whom}) for whom in ("github", "model")),
+)
+"""Told as 0 before they are counted first: of a series that begins later, Prometheus loses the first
+increase."""
+
 Write = Callable[[Sequence[MetricSample], Sequence[MetricSample]], None]
 _Key = tuple[str, tuple[tuple[str, str], ...]]
 
@@ -155,14 +165,18 @@ class _WorkerCollector(Collector):
         samples = self._stored.measures()
         for name, (kind, meaning) in WORKER_METRICS.items():
             family = Metric(name, meaning, kind)
-            for sample in samples:
-                if _metric_name(sample) == name:
-                    family.add_sample(sample.name, dict(sample.labels), sample.value)
+            told = [sample for sample in samples if _metric_name(sample.name) == name]
+            for sample in told:
+                family.add_sample(sample.name, dict(sample.labels), sample.value)
+            counted = [(sample.name, dict(sample.labels)) for sample in told]
+            for sample_name, labels in _FROM_ZERO:
+                if _metric_name(sample_name) == name and (sample_name, labels) not in counted:
+                    family.add_sample(sample_name, dict(labels), 0.0)
             yield family
 
 
-def _metric_name(sample: MetricSample) -> str:
-    return sample.name.removesuffix("_total").removesuffix("_sum").removesuffix("_count")
+def _metric_name(sample_name: str) -> str:
+    return sample_name.removesuffix("_total").removesuffix("_sum").removesuffix("_count")
 
 
 def render_metrics(stored: StoredMetrics) -> bytes:

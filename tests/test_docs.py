@@ -49,7 +49,9 @@ _FENCE = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _CODE = re.compile(r"`+([^`]+)`+")
-_NAMED = re.compile(r"(?:^|[\s`|(])(?<!-u )(?:tinygen|\S*python -m bot) ([a-z]+(?:-[a-z]+)*)\b", re.MULTILINE)
+_NAMED = re.compile(
+    r"(?:^|[\s`|(])(?<!-u )(?:tinygen|\S*python -m bot) ([a-z]+(?:-[a-z]+)*)\b", re.MULTILINE
+)
 _MAKE = re.compile(r"(?:^|`|sudo )make (?:-C \S+ )?([a-z-]+)", re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _SETTING = re.compile(r"\b(?:TINYGEN|GITHUB|OPENAI|SUPABASE)_[A-Z_]+[A-Z]\b")

@@ -66,6 +66,26 @@ def test_what_several_workers_count_is_added_up(database: Database) -> None:
     assert seen["tinygen_step_seconds_count{step=fetch}"] == 2
 
 
+def test_a_counter_is_told_from_zero_and_once_counted_only_as_what_it_is(
+    database: Database,
+) -> None:
+    counted = {
+        *(f"tinygen_model_{name}_total" for name in ("calls", "seconds", "cost_usd")),
+        *(f"tinygen_model_tokens_total{{kind={kind}}}" for kind in ("in", "out", "cached")),
+        *(f"tinygen_retries_total{{of={whom}}}" for whom in ("github", "model")),
+    }
+    before = samples(database)
+    assert {name: before[name] for name in counted} == dict.fromkeys(counted, 0)
+    buffer = MetricsBuffer()
+    buffer.replied(REPLY)
+    buffer.retried("model")
+    buffer.flush(database.add_measures)
+    after = samples(database)
+    assert {name for name in counted if not after[name]} == {"tinygen_retries_total{of=github}"}
+    text = render_metrics(database).decode()
+    assert text.count("tinygen_model_calls_total ") == 1
+
+
 def test_the_limit_that_is_told_is_the_least_seen_since_the_last_time(database: Database) -> None:
     buffer = MetricsBuffer()
     for left in (4000, 12, 4999):
