@@ -278,3 +278,19 @@ def test_shellcheck_finds_nothing_in_the_hosts_scripts() -> None:
     ]
     assert len(scripts) >= 6
     check_shell(*scripts)
+
+
+def test_the_cost_that_the_page_tells_adds_up() -> None:
+    lines = (AWS / "README.md").read_text().splitlines()
+    rows = [line.strip("| ").split(" | ") for line in lines if re.match(r"\|.*\d \|$", line)]
+    for column in (1, 3):
+        for row in rows:
+            formula = row[column].replace("×", "*").replace(",", "")
+            if re.fullmatch(r"[\d.+*() ]+", formula):
+                assert f"{eval(formula):.2f}" == row[column + 1]
+    assert len(rows) == 10
+    sums = [sum(float(row[column]) for row in rows) for column in (2, 4)]
+    assert f"| **{sums[0]:.2f}** | | **{sums[1]:.2f}** |" in lines[-3]
+    alarms = [len(resources_of(template, "AWS::CloudWatch::Alarm")) for template in TEMPLATES]
+    (row,) = (row for row in rows if row[0] == "alarms")
+    assert [int(row[1].split()[0]), int(row[3].split()[0])] == alarms
