@@ -411,8 +411,18 @@ def test_the_hosts_own_units_have_the_rights_that_tinygens_are_denied() -> None:
 
 
 def test_tinygen_does_not_start_without_the_data_volume() -> None:
+    """systemd makes what a bind mount lacks: without the volume, an empty folder on the root disk."""
     unit = read_unit(HOST / "systemd" / "tinygen.conf")["Unit"]
     assert "/var/lib/tinygen" in unit["RequiresMountsFor"].split()
+    folders = [
+        read_unit(path)
+        for path in (HOST / "systemd" / "mounts").glob("*.mount")
+        if path.name != "srv-tinygen.mount"
+    ]
+    assert "/var/lib/tinygen" in {folder["Mount"]["Where"] for folder in folders}
+    for folder in folders:
+        assert folder["Unit"]["Requires"] == folder["Unit"]["After"] == "srv-tinygen.mount"
+        assert folder["Unit"]["AssertPathIsMountPoint"] == "/srv/tinygen"
 
 
 def test_each_unit_starts_what_is_there() -> None:
