@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import yaml
@@ -45,3 +46,10 @@ def resources_of(template: str, *types: str) -> dict[str, dict[str, Any]]:
     """By name; of all types where none is given."""
     found: dict[str, dict[str, Any]] = read_template(template)["Resources"]
     return {name: each for name, each in found.items() if not types or each["Type"] in types}
+
+
+def user_data_of(template: str, **values: str) -> str:
+    """As a host gets it; a reference without a value stands there as its own name."""
+    (host,) = resources_of(template, "AWS::EC2::LaunchTemplate").values()
+    written: str = host["Properties"]["LaunchTemplateData"]["UserData"]["Fn::Base64"]["Fn::Sub"][0]
+    return re.sub(r"\$\{([A-Za-z:.]+)\}", lambda found: values.get(found[1], found[1]), written)

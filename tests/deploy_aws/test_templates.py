@@ -14,7 +14,15 @@ import pytest
 
 from bot.config import Config
 from tests.conftest import absent
-from tests.deploy_aws import AWS, HOST, TEMPLATES, read_template, resources_of, text_of
+from tests.deploy_aws import (
+    AWS,
+    HOST,
+    TEMPLATES,
+    read_template,
+    resources_of,
+    text_of,
+    user_data_of,
+)
 
 UNBOUND = {
     "cloudwatch:PutMetricData",
@@ -230,13 +238,6 @@ def test_the_balancer_waits_longer_for_run_than_the_web_part_does() -> None:
 def test_the_image_is_debians_own(template: str) -> None:
     default = read_template(template)["Parameters"]["Image"]["Default"]
     assert re.fullmatch(r"/aws/service/debian/release/1[23]/latest/arm64", default)
-
-
-def user_data_of(template: str) -> str:
-    """As a host gets it, with a word in place of each reference."""
-    (host,) = resources_of(template, "AWS::EC2::LaunchTemplate").values()
-    written = host["Properties"]["LaunchTemplateData"]["UserData"]["Fn::Base64"]["Fn::Sub"][0]
-    return re.sub(r"\$\{([A-Za-z:.]+)\}", r"\1", written)
 
 
 @both
