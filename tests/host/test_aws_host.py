@@ -3,7 +3,6 @@ loop device for the volume: up to /readyz, and a start without the volume."""
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
