@@ -72,22 +72,24 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         "vol-1": make_volume(folder / "vol-1", 256),
         "vol-2": make_volume(folder / "vol-2", 8, b"somebody's data"),
     }
-    made.boot()
-    made.clone_source()
-    made.run("mv", SOURCE, "/root/repository")
-    head = made.run("cat", "/root/repository/.git/HEAD").stdout.strip()
-    made.write(f"{STATE}/version", head.removeprefix("ref: refs/heads/"))
-    made.write(f"{STATE}/secret", SETTINGS)
-    for name, device in volumes.items():
-        made.write(f"{STATE}/{name}", device)
-    made.write("/var/lib/cloud/data/instance-id", "i-1")
-    for name, text in (("aws", AWS), ("curl", CURL)):
-        made.write(f"/usr/local/bin/{name}", text)
-        (made.root / "usr/local/bin" / name).chmod(0o755)
-    yield made
-    made.stop()
-    for device in volumes.values():
-        subprocess.run(["losetup", "--detach", device], check=True)
+    try:
+        made.boot()
+        made.clone_source()
+        made.run("mv", SOURCE, "/root/repository")
+        head = made.run("cat", "/root/repository/.git/HEAD").stdout.strip()
+        made.write(f"{STATE}/version", head.removeprefix("ref: refs/heads/"))
+        made.write(f"{STATE}/secret", SETTINGS)
+        for name, device in volumes.items():
+            made.write(f"{STATE}/{name}", device)
+        made.write("/var/lib/cloud/data/instance-id", "i-1")
+        for name, text in (("aws", AWS), ("curl", CURL)):
+            made.write(f"/usr/local/bin/{name}", text)
+            (made.root / "usr/local/bin" / name).chmod(0o755)
+        yield made
+        made.stop()
+    finally:
+        for device in volumes.values():
+            subprocess.run(["losetup", "--detach", device], check=True)
 
 
 @pytest.fixture(scope="module")
