@@ -83,7 +83,7 @@ def test_a_counter_is_told_from_zero_and_once_counted_only_as_what_it_is(
     after = samples(database)
     assert {name for name in counted if not after[name]} == {"tinygen_retries_total{of=github}"}
     text = render_metrics(database).decode()
-    assert text.count("tinygen_model_calls_total ") == 1
+    assert text.count("\ntinygen_model_calls_total ") == 1
 
 
 def test_the_limit_that_is_told_is_the_least_seen_since_the_last_time(database: Database) -> None:
