@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install install-dev install-fuzz demo test test-host lint check bench fuzz pictures dist lock clean
+.PHONY: install install-dev install-fuzz demo test test-browser test-host lint check bench fuzz pictures dist lock clean
 
 install: .venv/installed
 install-dev: .venv/installed-dev
@@ -26,7 +26,12 @@ demo: install
 test: install-dev
 	$(BIN)/python -m pytest -n 4 --dist worksteal
 
-# In a browser (Debian's chromium), and what takes minutes.
+# In Debian's chromium.
+test-browser: install-dev
+	$(BIN)/python -m pytest -n 2 --dist loadgroup tests/browser
+
+# On Debian machines of its own (as root, with debootstrap and systemd-nspawn), on each Python that is here, in images:
+# half an hour, with the network.
 test-host: install-dev
 	$(BIN)/python -m pytest -n 2 --dist loadgroup tests/host
 

@@ -1,1 +1,1 @@
-"""Tests that need a browser, or minutes: `make test-host`."""
+"""Tests that need a machine of their own, several Pythons, or minutes: `make test-host`."""

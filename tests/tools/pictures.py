@@ -21,9 +21,9 @@ from playwright.sync_api import Browser, FloatRect, Page, ViewportSize, sync_pla
 
 from bot.web.pages.diff_view import colour
 from tests import ROOT
+from tests.browser.conftest import CHROMIUM_ARGUMENTS
 from tests.demo import BODY, COMMAND, ISSUE, REPO, sample_files, scripted
 from tests.doubles.model import ModelDouble
-from tests.host.conftest import CHROMIUM_ARGUMENTS
 from tests.stage import Stage
 
 PUBLIC_URL = "https://bot.example.com"

@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.browser.conftest import KEY, SLOW, OpenTab, Site, Tab
 from tests.cli.setup_site import TOKEN, SetupSite
 from tests.conftest import NPM, absent
 from tests.doubles.github import GitHubDouble
 from tests.doubles.model import ModelDouble
-from tests.host.conftest import KEY, SLOW, OpenTab, Site, Tab
 
 AXE = NPM / "axe-core" / "axe.min.js"
 PAGES = ["/", "/login", "/jobs", "/try", "/docs/", "/jobs/done", "/jobs/failed"]
