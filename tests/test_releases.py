@@ -303,7 +303,7 @@ class TestWorkflows:
 
     def test_no_checkout_leaves_its_token(self) -> None:
         found = [step["with"] for step in steps() if "checkout@" in step.get("uses", "")]
-        assert len(found) == 4
+        assert len(found) == 5
         assert all(each["persist-credentials"] is False for each in found)
 
     def test_no_script_is_made_of_what_others_write(self) -> None:
