@@ -8,14 +8,14 @@ export DEBIAN_FRONTEND=noninteractive
 usage() {
     cat <<'END_OF_USAGE'
 sudo deploy/install.sh [--domain bot.example.com [--email you@example.com]] [--behind-balancer]
-                       [--env FILE] [--only web|worker]
+                       [--env FILE] [--only web|worker|both]
 
   --domain NAME      nginx with a certificate of Let's Encrypt for NAME, renewed by itself. While NAME does not lead
                      here yet, nginx has a certificate of its own, and asks again every ten minutes
   --email ADDRESS    where Let's Encrypt writes if a renewal fails
   --behind-balancer  nginx without TLS on port 80, for a load balancer that has the certificate
   --env FILE         TinyGen's settings, taken if /etc/tinygen/env is not there yet
-  --only PART        runs the web part or the worker alone, for several hosts on one PostgreSQL
+  --only PART        runs the web part or the worker alone, for several hosts on one PostgreSQL; both: no longer
 
 Options are remembered in /opt/tinygen/options; those that are given win. Without --domain and --behind-balancer,
 TinyGen listens on this host alone.
@@ -75,11 +75,13 @@ while [ $# -gt 0 ]; do
 done
 
 [ "$(id -u)" -eq 0 ] || fail 'run it with sudo'
+exec 9>/run/tinygen-install.lock
+flock -n 9 || fail 'another install.sh runs: wait for it'
 command -v apt-get >/dev/null || fail 'this host has no apt-get; docs/install.md has the other ways'
 [[ $domain =~ ^([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)*[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$ || -z $domain ]] ||
     fail "--domain $domain is no host's name"
 [[ $email =~ ^[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+$ || -z $email ]] || fail "--email $email is no address"
-case $only in '' | web | worker) ;; *) fail "--only $only: it is web or worker" ;; esac
+case $only in '' | web | worker) ;; both) only='' ;; *) fail "--only $only: it is web, worker or both" ;; esac
 [ -z "$env_file" ] || [ -r "$env_file" ] || fail "$env_file cannot be read"
 parts=${only:-web worker}
 [ "$only" != worker ] || proxy=''
