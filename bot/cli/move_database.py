@@ -17,6 +17,10 @@ from bot.config import Config
 from bot.errors import SetupError
 
 
+MOVE_WAIT_S = 600.0
+"""For one statement, which may carry a hundred megabytes."""
+
+
 def move_database(config: Config, options: argparse.Namespace) -> int:
     """Copies everything, then renames the SQLite file, so that nothing goes on with it by mistake."""
     set_up_logs(config)
@@ -61,7 +65,10 @@ def _move(config: Config, target: Config) -> int:
         with closing(open_database(each)) as database:
             database.create()
         migrate_engine(database_url(each))
-    with closing(open_database(config)) as old, closing(open_database(target)) as new:
+    with (
+        closing(open_database(config)) as old,
+        closing(open_database(target, wait_s=MOVE_WAIT_S)) as new,
+    ):
         return sum(old.move_to(new).values())
 
 

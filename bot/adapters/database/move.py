@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from sqlalchemy import Connection, Engine, MetaData, Table, func, inspect, select
 
-from bot.adapters.database.connection import insert_into, reading, writing
+from bot.adapters.database.connection import insert_into, writing
 from bot.adapters.database.schema import OLDER_TABLES, jobs, metadata, requests
 from bot.errors import SetupError
 
@@ -19,13 +19,14 @@ _MAX_ROWS = 200
 
 def move(source: Engine, destination: Engine) -> Mapping[str, int]:
     """Copies all rows in one transaction, and returns how many there were by table; if it raises,
-    the destination is as it was. Both must have the tables of this version. Nothing may write to the
-    source from before the call until the bot runs on the destination.
+    the destination is as it was. Both must have the tables of this version. The bot must not run
+    meanwhile, nor go on with the source afterwards.
 
     Raises SetupError if the destination holds jobs, or the engine's tables of the two differ.
     """
     engine_tables = _pair_engine_tables(source, destination)
-    with reading(source) as there, writing(destination) as here:
+    # The source's only write lock is held, too: no command of an operator's is left behind.
+    with writing(source) as there, writing(destination) as here:
         if here.execute(select(func.count()).select_from(jobs)).scalar_one():
             raise SetupError(
                 "That database holds jobs of TinyGen already.",
