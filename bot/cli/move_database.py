@@ -16,7 +16,6 @@ from bot.cli.serve import check_address
 from bot.config import Config
 from bot.errors import SetupError
 
-
 MOVE_WAIT_S = 600.0
 """For one statement, which may carry a hundred megabytes."""
 
