@@ -78,7 +78,7 @@ FILES = {"greet.py": GREET.encode(), "README.md": b"# Greeter\n\nIt greets.\n"}
 CONFIDENT = "[CONFIDENT] The greeting is as asked."
 QUIET_S = 60.0
 DRAIN_S = 5.0
-POLL_S = 0.1
+POLL_S = 0.2
 
 
 def draft(
@@ -437,20 +437,22 @@ class Scene:
 
     def _is_over(self, told: Told) -> bool:
         """Looks again and again: first at the one column that says that there is no end yet."""
-        state = self._stored_state(told.job)
-        if state not in FINAL_STATES:
+        if self._is_open(told.job):
+            return False
+        report = self.database.load(told.job)
+        if report is None or report.state not in FINAL_STATES:
             return False
         states = self.engine.state(told.job), self.engine.state(run_id(told.job))
         return states in (("ended", "ended"), ("ended", "unknown"), ("unknown", "unknown"))
 
-    def _stored_state(self, job_id: str) -> str | None:
+    def _is_open(self, job_id: str) -> bool:
+        """Whether the job has a row that says so; of one that was refused again there is none."""
         if self.config.database_url is not None:
-            report = self.database.load(job_id)
-            return report.state if report else None
+            return False
         with closing(sqlite3.connect(self.config.data_dir / "tinygen.sqlite")) as connection:
             found = connection.execute("select state from tinygen_jobs where id = ?", (job_id,))
             row: tuple[str | None] | None = found.fetchone()
-        return row[0] if row else None
+        return row is not None and row[0] is not None and row[0] not in FINAL_STATES
 
     def wait(self, look: Callable[[], Value | None], what: str, within_s: float = QUIET_S) -> Value:
         """The first true value that `look` returns."""

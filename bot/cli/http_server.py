@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
+from gunicorn.glogging import Logger
 from gunicorn.workers.gthread import ThreadWorker
 
 from bot import INTERRUPTED
@@ -91,6 +92,7 @@ class Server(BaseApplication):
             "preload_app": True,
             "graceful_timeout": 30,
             "loglevel": "warning",
+            "logger_class": QuietLogger,
             "control_socket_disable": True,
             "umask": 0o077,  # gunicorn's default, 0, would let every user read what it writes
             "proc_name": "tinygen-web",
@@ -113,6 +115,16 @@ class Server(BaseApplication):
                 raise
             return INTERRUPTED if arbiter.is_interrupted else int(end.code or 0)
         return 0
+
+
+class QuietLogger(Logger):
+    """Without the warning that a child ended by the very signal with which it was told to stop, as one
+    does that is told before it has begun."""
+
+    def warning(self, msg: Any, *args: Any, **kwargs: Any) -> None:
+        if msg == "Worker (pid:%s) was sent %s!" and args[-1] == "SIGQUIT":
+            return
+        super().warning(msg, *args, **kwargs)
 
 
 class _Arbiter(Arbiter):

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from gunicorn.config import Config as GunicornConfig
 
+from bot.cli.http_server import QuietLogger
 from tests import ROOT
 from tests.polling import poll
 
@@ -127,3 +129,16 @@ def test_clients_that_do_not_take_the_answer_hold_the_threads_only_for_a_while(p
     assert answer(port, b"GET /healthz HTTP/1.1\r\n") == b"HTTP/1.1 200 OK"
     for connection in slow:
         connection.close()
+
+
+def test_a_child_that_ends_by_the_signal_to_stop_is_no_warning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    logger = QuietLogger(GunicornConfig())
+    logger.error_log.propagate = True
+    message = "Worker (pid:%s) was sent %s!"
+    for signal_name in ("SIGQUIT", "SIGSEGV"):
+        logger.warning(message, 7, signal_name)
+    assert [record.getMessage() for record in caplog.records] == [
+        "Worker (pid:7) was sent SIGSEGV!"
+    ]

@@ -99,4 +99,5 @@ def test_supabases_migrations_are_told_and_made(
     assert "Supabase: 20261122000000_tinygen_requests.sql, " in made.stdout
     assert "Supabase: nothing to run." in run_isolated(tmp_path, "migrate", **settings).stdout
     assert run_isolated(tmp_path, "upgrade", "--check", **settings).returncode == 0
-    supabase.store().check()
+    with closing(supabase.store()) as store:
+        store.check()

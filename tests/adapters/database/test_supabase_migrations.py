@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -51,7 +52,8 @@ def test_all_run_once_in_order(project: Supabase, migrations: SupabaseMigrations
     assert migrations.run() == NAMES
     assert migrations.pending() == ()
     assert migrations.run() == ()
-    project.store().check()
+    with closing(project.store()) as store:
+        store.check()
     run_sql(project.database_url, ASK)
 
 
