@@ -317,7 +317,7 @@ def build_supabase(config: Config) -> SupabaseStore | None:
 
 
 def open_supabase_migrations(config: Config) -> SupabaseMigrations | None:
-    """None where no SUPABASE_DATABASE_URL lets us run them."""
+    """None where no TINYGEN_SUPABASE_DATABASE_URL lets us run them."""
     from bot.adapters.database.supabase_migrations import SupabaseMigrations
 
     if config.supabase_database_url is None:

@@ -155,7 +155,7 @@ class Config(BaseModel):
         "SUPABASE_KEY", None, "The secret (service role) key."
     )
     supabase_database_url: SecretStr | None = _setting(
-        "SUPABASE_DATABASE_URL",
+        "TINYGEN_SUPABASE_DATABASE_URL",
         None,
         "The project's own postgresql://... as its page Connect has it: `migrate` then runs the SQL of"
         " deploy/supabase there. Nothing else uses it.",

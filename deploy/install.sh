@@ -84,12 +84,13 @@ command -v apt-get >/dev/null || fail 'this host has no apt-get; docs/install.md
 case $only in '' | web | worker) ;; both) only='' ;; *) fail "--only $only: it is web, worker or both" ;; esac
 [ -z "$env_file" ] || [ -r "$env_file" ] || fail "$env_file cannot be read"
 parts=${only:-web worker}
-[ "$only" != worker ] || proxy=''
+site=$proxy
+[ "$only" != worker ] || site=''
 
 install_packages() {
     local wanted=(ca-certificates curl git logrotate python3-venv sqlite3) missing=() name
-    [ -z "$proxy" ] || wanted+=(nginx-light)
-    [ "$proxy" != tls ] || wanted+=(certbot openssl)
+    [ -z "$site" ] || wanted+=(nginx-light)
+    [ "$site" != tls ] || wanted+=(certbot openssl)
     for name in "${wanted[@]}"; do
         dpkg-query -W -f '${Status}' "$name" 2>/dev/null | grep -q 'ok installed' || missing+=("$name")
     done
@@ -116,7 +117,7 @@ write_settings() {
         step "settings: $SETTINGS is there already and stays as it is; $env_file is not taken"
     fi
     [ -e "$SETTINGS" ] || install -m 600 /dev/null "$SETTINGS"
-    if [ "$proxy" = tls ] && ! grep -q '^TINYGEN_PUBLIC_URL=' "$SETTINGS"; then
+    if [ "$site" = tls ] && ! grep -q '^TINYGEN_PUBLIC_URL=' "$SETTINGS"; then
         [ -z "$(tail -c 1 "$SETTINGS")" ] || echo >>"$SETTINGS"
         echo "TINYGEN_PUBLIC_URL=https://$domain" >>"$SETTINGS"
     fi
@@ -142,7 +143,7 @@ build_release() {
     "${git[@]}" rev-parse --quiet --verify HEAD >/dev/null || fail "$source_dir is no git checkout: clone the repository"
     [ -z "$("${git[@]}" status --porcelain --untracked-files=no)" ] ||
         fail "$source_dir has changes that are not committed: commit them, or git checkout them away"
-    name=$("${git[@]}" describe --tags --always --abbrev=12)
+    name=$("${git[@]}" describe --tags --long --always --abbrev=12 --match 'v[0-9]*')
     release=$RELEASES/${name//\//-}
     if [ -e "$release/complete" ]; then
         step "release: $name is here already"
@@ -175,6 +176,7 @@ use_release() { # DIRECTORY
     mv -T "$CURRENT.new" "$CURRENT"
     install -m 755 "$1/deploy/host/tinygen" /usr/local/bin/tinygen
     install -m 644 "$1"/deploy/systemd/*.service "$1"/deploy/systemd/*.timer "$1"/deploy/systemd/*.target \
+        "$1"/deploy/systemd/*.path \
         /etc/systemd/system/
     install -D -m 644 "$1/deploy/systemd/journald.conf" /etc/systemd/journald.conf.d/tinygen.conf
 }
@@ -186,11 +188,11 @@ port() {
 }
 
 configure_nginx() {
-    [ -n "$proxy" ] || return 0
+    [ -n "$site" ] || return 0
     step "nginx: ${domain:-behind a load balancer}"
     local available=/etc/nginx/sites-available/tinygen.conf nginx=$CURRENT/deploy/nginx
     sed "s/127\.0\.0\.1:8000/127.0.0.1:$(port)/" "$nginx/locations.conf" >/etc/nginx/snippets/tinygen.conf
-    if [ "$proxy" = tls ]; then
+    if [ "$site" = tls ]; then
         sed "s/bot\.example\.com/$domain/g" "$nginx/tinygen.conf" >"$available"
         "$CURRENT/deploy/host/certificate" --self-signed "$domain"
     else
@@ -198,11 +200,10 @@ configure_nginx() {
     fi
     ln -sf ../sites-available/tinygen.conf /etc/nginx/sites-enabled/tinygen.conf
     rm -f /etc/nginx/sites-enabled/default
-    nginx -q -t
-    if is_booted; then
-        systemctl reload-or-restart nginx
-        [ "$proxy" != tls ] || "$CURRENT/deploy/host/certificate" "$domain" "$email" || true
-    fi
+    nginx -q -t || return 1
+    is_booted || return 0
+    systemctl reload-or-restart nginx || return 1
+    [ "$site" != tls ] || "$CURRENT/deploy/host/certificate" "$domain" "$email" || true
 }
 
 is_booted() {
@@ -210,12 +211,15 @@ is_booted() {
 }
 
 start() {
-    local units=(tinygen.target tinygen-backup.timer tinygen-maintenance.timer) part
+    local units=(tinygen.target tinygen-seal.path tinygen-backup.timer tinygen-maintenance.timer) part now=''
     for part in $parts; do
         units+=("tinygen-$part.service")
     done
-    [ "$proxy" != tls ] || units+=(tinygen-certificate.timer)
-    [ -z "$only" ] || systemctl disable --quiet "tinygen-$([ "$only" = web ] && echo worker || echo web).service"
+    [ "$site" != tls ] || units+=(tinygen-certificate.timer)
+    ! is_booted || now=--now
+    for part in web worker; do
+        [[ " $parts " = *" $part "* ]] || systemctl disable --quiet $now "tinygen-$part.service"
+    done
     if ! is_booted; then
         systemctl enable --quiet "${units[@]}"
         return
@@ -224,23 +228,33 @@ start() {
     systemctl try-restart systemd-journald
     systemctl enable --quiet "${units[@]}"
     started_at=$(date +%s)
-    systemctl restart tinygen.target
-    systemctl start "${units[@]}"
+    # What does not start is seen by `wait_for_outcome`.
+    systemctl restart tinygen.target || true
+    systemctl start "${units[@]}" || true
 }
 
 # Prints what TinyGen came to: "ready", "setup LINK", or nothing for as long as it is neither.
 outcome() {
+    local link
     if [ "$only" = worker ]; then
         sleep 5
         ! systemctl is-active --quiet tinygen-worker || echo ready
-    elif curl -fsS -m 5 -o /dev/null "http://127.0.0.1:$(port)/readyz" 2>/dev/null; then
+    elif is_answered readyz; then
         echo ready
-    elif [ "$only" = web ] && curl -fsS -m 5 -o /dev/null "http://127.0.0.1:$(port)/healthz" 2>/dev/null; then
+    elif link=$(setup_link) && [ -n "$link" ]; then
+        echo "setup $link"
+    elif [ "$only" = web ] && is_answered healthz; then
         echo ready
-    else
-        journalctl -u tinygen-web --since "@$started_at" -o cat 2>/dev/null |
-            sed -n 's/.*this link, which works once: \(http[^ ]*\)$/setup \1/p' | tail -n 1
     fi
+}
+
+is_answered() { # PATH
+    curl -fsS -m 5 -o /dev/null "http://127.0.0.1:$(port)/$1" 2>/dev/null
+}
+
+setup_link() {
+    journalctl -u tinygen-web --since "@$started_at" -o cat 2>/dev/null |
+        sed -n 's/.*this link, which works once: \(http[^ ]*\)$/\1/p' | tail -n 1
 }
 
 wait_for_outcome() {
@@ -256,10 +270,11 @@ wait_for_outcome() {
     [ -n "$said" ]
 }
 
+# Fails if nginx does not take its site.
 switch_to() { # DIRECTORY
     use_release "$1"
-    configure_nginx
     start
+    configure_nginx
 }
 
 remove_old_releases() {
@@ -284,20 +299,21 @@ if [ -n "$previous" ] && [ "$previous" != "$release" ] && is_booted; then
     "$release/deploy/host/tinygen" --release "$release" upgrade --check ||
         [ $? -eq 1 ] || fail "the settings cannot be used by $name: nothing was changed, ${previous##*/} runs on"
 fi
-switch_to "$release"
+is_taken=true
+switch_to "$release" || is_taken=false
 touch "$release"
 remove_old_releases
 if ! is_booted; then
     step "installed; systemd does not run here, so TinyGen starts with the host's next boot"
     exit 0
 fi
-if ! said=$(wait_for_outcome); then
+if [ "$is_taken" = false ] || ! said=$(wait_for_outcome); then
     journalctl -u tinygen-web -u tinygen-worker --since "@$started_at" -o cat -n 20 --no-pager >&2 || true
     if [ -z "$previous" ] || [ "$previous" = "$release" ]; then
         fail 'TinyGen did not become ready; above is what its log says last'
     fi
     step "the way back to ${previous##*/}"
-    switch_to "$previous"
+    switch_to "$previous" || true
     wait_for_outcome >/dev/null || fail "neither $name nor ${previous##*/} becomes ready; above is what the log says"
     fail "$name did not become ready, ${previous##*/} runs again; above is what the log of $name says last"
 fi

@@ -36,7 +36,7 @@ BALANCED_SITE = (DEPLOY / "nginx" / "behind-balancer.conf").read_text()
 LOCATIONS = (DEPLOY / "nginx" / "locations.conf").read_text()
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
 PARTS = [unit for unit in UNITS if unit.stem in ("tinygen-web", "tinygen-worker")]
-TIMERS = sorted((DEPLOY / "systemd").glob("*.timer"))
+TIMERS = sorted([*(DEPLOY / "systemd").glob("*.timer"), *(DEPLOY / "systemd").glob("*.path")])
 SCRIPTS = [DEPLOY / "install.sh", *sorted((DEPLOY / "host").iterdir())]
 HOST = "bot.example.com"
 GUNICORN_GRACEFUL_S = 30
@@ -278,7 +278,7 @@ WRITABLE = {
 }
 
 
-@by_name([unit for unit in UNITS if unit.stem != "tinygen-certificate"])
+@by_name([unit for unit in UNITS if unit.stem in WRITABLE])
 def test_a_unit_may_write_to_its_data_alone(path: Path) -> None:
     service = read_unit(path)["Service"]
     assert (service["User"], service["NoNewPrivileges"], service["ProtectSystem"]) == (

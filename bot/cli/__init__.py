@@ -230,7 +230,7 @@ def _add_operator_commands(commands: Commands) -> None:
     moving.add_argument(
         "url",
         metavar="URL",
-        help="postgresql://USER:PASSWORD@HOST/NAME; without the password, PGPASSWORD has it",
+        help="postgresql://USER:PASSWORD@HOST/NAME; `-` reads it from standard input",
     )
     moving.set_defaults(command=LazyCommand("move_database", "move_database"))
     _add_jobs(commands)

@@ -1,9 +1,10 @@
-"""`python -m bot migrate`: makes the databases' tables before any process starts. It is a step of a
-deploy, or of an operator whose database user may create tables when TinyGen's own may not."""
+"""`python -m bot migrate`: makes the databases' tables before any process starts, as a step of a deploy.
+The tables belong to the user of the database who makes them, and TinyGen must be that user."""
 
 from __future__ import annotations
 
 import argparse
+from contextlib import closing
 
 from bot.app import database_url, open_database, open_supabase_migrations, set_up_logs
 from bot.cli.output import print_line
@@ -24,6 +25,7 @@ def migrate(config: Config, _options: argparse.Namespace) -> int:
     print_line("The engine's tables: up to date.")
     migrations = open_supabase_migrations(config)
     if migrations is not None:
-        ran = migrations.run()
+        with closing(migrations):
+            ran = migrations.run()
         print_line(f"Supabase: {', '.join(ran) if ran else 'nothing to run'}.")
     return 0

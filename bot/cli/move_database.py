@@ -4,8 +4,10 @@ all that is kept."""
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -23,7 +25,8 @@ MOVE_WAIT_S = 600.0
 def move_database(config: Config, options: argparse.Namespace) -> int:
     """Copies everything, then renames the SQLite file, so that nothing goes on with it by mistake."""
     set_up_logs(config)
-    target = config.model_copy(update={"database_url": SecretStr(options.url)})
+    url = sys.stdin.readline().strip() if options.url == "-" else options.url
+    target = config.model_copy(update={"database_url": SecretStr(url)})
     is_to_postgresql = database_url(target).startswith("postgresql+")
     if not database_url(config).startswith("sqlite:///") or not is_to_postgresql:
         raise SetupError(
@@ -36,10 +39,14 @@ def move_database(config: Config, options: argparse.Namespace) -> int:
             f"{path} is not there.",
             next_step="Set TINYGEN_DATA_DIR to TinyGen's data directory; without jobs there is nothing to move.",
         )
+    moved = path.with_name(f"{path.name}.moved")
+    if moved.exists():
+        raise SetupError(
+            f"{moved} is there already, from an earlier move.", next_step="Put it elsewhere first."
+        )
     with _stopped(config):
-        counts = _move(config, target)
-        moved = _rename(path)
-    print_line(f"Copied {counts} rows. The old database is {moved} now.")
+        count = _move(config, target, partial(_rename, path, moved))
+    print_line(f"Copied {count} rows. The old database is {moved} now.")
     print_line("Set TINYGEN_DATABASE_URL to that address for every process, and start TinyGen.")
     print_line(f"Then look whether all is well: {program()} doctor")
     return 0
@@ -48,8 +55,14 @@ def move_database(config: Config, options: argparse.Namespace) -> int:
 @contextmanager
 def _stopped(config: Config) -> Iterator[None]:
     """SetupError if TinyGen runs; no worker starts meanwhile."""
-    check_address(config)
-    lock = lock_worker(config)
+    try:
+        check_address(config)
+        lock = lock_worker(config)
+    except SetupError:
+        raise SetupError(
+            "TinyGen runs, or something else has its port.",
+            next_step="Stop all of it first: what it would write meanwhile is lost.",
+        ) from None
     try:
         yield
     finally:
@@ -57,7 +70,7 @@ def _stopped(config: Config) -> Iterator[None]:
             lock.close()
 
 
-def _move(config: Config, target: Config) -> int:
+def _move(config: Config, target: Config, retire: Callable[[], None]) -> int:
     from bot.jobs.engine import migrate as migrate_engine  # takes half a second to import
 
     for each in (config, target):
@@ -68,14 +81,12 @@ def _move(config: Config, target: Config) -> int:
         closing(open_database(config)) as old,
         closing(open_database(target, wait_s=MOVE_WAIT_S)) as new,
     ):
-        return sum(old.move_to(new).values())
+        return sum(old.move_to(new, retire).values())
 
 
-def _rename(path: Path) -> Path:
+def _rename(path: Path, moved: Path) -> None:
     """SQLite finds the file's write-ahead log, where one is left, by its name."""
-    moved = path.with_name(f"{path.name}.moved")
     for suffix in ("-wal", "-shm", ""):
         part = path.with_name(path.name + suffix)
         if part.exists():
             part.rename(moved.with_name(moved.name + suffix))
-    return moved

@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 from bot.app import database_url, open_database, open_supabase_migrations, set_up_logs
@@ -44,20 +45,22 @@ def check_tables(checkup: Checkup) -> Iterator[Finding]:
         return
     pending = open_database(checkup.config).pending_migrations()
     if pending:
-        message = f"{pending} changes of tables are made at the start. The version before can go on with them."
+        changes = "1 change" if pending == 1 else f"{pending} changes"
+        message = f"{changes} of tables at the start; the version before can go on with them."
     else:
         message = "Its tables stay as they are."
     yield Finding("database", True, message)
 
 
 def check_supabase_migrations(checkup: Checkup) -> Iterator[Finding]:
-    """By what is recorded there, where SUPABASE_DATABASE_URL lets us look; else by a look at the
+    """By what is recorded there, where TINYGEN_SUPABASE_DATABASE_URL lets us look; else by a look at the
     table."""
     migrations = open_supabase_migrations(checkup.config)
     if migrations is None:
         yield from check_supabase(checkup)
         return
-    names = ", ".join(migrations.pending())
+    with closing(migrations):
+        names = ", ".join(migrations.pending())
     if names:
         step = f"Run `{program()} migrate`, before the upgrade."
         yield Finding("Supabase", False, f"To run there: {names}.", step)

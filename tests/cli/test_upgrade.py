@@ -53,7 +53,7 @@ def test_changes_of_tables_are_counted_and_not_made(tmp_path: Path, github: GitH
     for _ in range(2):
         said = run_isolated(tmp_path, "upgrade", "--check", **settings)
         assert said.returncode == 0
-        assert "2 changes of tables are made at the start" in said.stdout
+        assert "2 changes of tables at the start" in said.stdout
 
 
 def test_what_the_app_lacks_and_misspelt_settings_are_for_the_operator(
@@ -89,7 +89,7 @@ def test_supabases_migrations_are_told_and_made(
         **app_settings(github),
         "SUPABASE_URL": supabase.url,
         "SUPABASE_KEY": supabase.secret_key,
-        "SUPABASE_DATABASE_URL": supabase.database_url,
+        "TINYGEN_SUPABASE_DATABASE_URL": supabase.database_url,
     }
     said = run_isolated(tmp_path, "upgrade", "--check", **settings)
     assert said.returncode == 1

@@ -66,7 +66,10 @@ class Machine:
     def stop(self) -> None:
         """Powers it off."""
         if self._container is not None:
-            os.kill(self._pid, signal.SIGRTMIN + 4)
+            if self._pid:
+                os.kill(self._pid, signal.SIGRTMIN + 4)
+            else:
+                self._container.terminate()
             self._container.wait(timeout=120)
             self._container = None
 

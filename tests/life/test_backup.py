@@ -76,7 +76,7 @@ def test_a_copy_of_a_running_bot_brings_back_what_ended_and_what_was_in_flight(
 def test_a_copy_is_whole_while_the_bot_writes(life: Life, tmp_path: Path) -> None:
     life.stage.stop()
     database = life.stage.data_dir / "tinygen.sqlite"
-    stopped = threading.Event()
+    began, stopped = threading.Event(), threading.Event()
 
     def write() -> None:
         with closing(sqlite3.connect(database, timeout=30)) as connection:
@@ -86,10 +86,12 @@ def test_a_copy_is_whole_while_the_bot_writes(life: Life, tmp_path: Path) -> Non
                 rows = [(f"{number}-{part}", "x" * 1000) for part in range(50)]
                 with connection:
                     connection.executemany("insert into tinygen_switches values (?, ?)", rows)
+                began.set()
 
     writer = threading.Thread(target=write)
     writer.start()
     try:
+        assert began.wait(30)
         said = back_up(life, tmp_path / "backups")
     finally:
         stopped.set()
@@ -100,6 +102,7 @@ def test_a_copy_is_whole_while_the_bot_writes(life: Life, tmp_path: Path) -> Non
             "select count(*) from tinygen_switches where length(value) = 1000"
         ).fetchone()
         assert connection.execute("pragma integrity_check").fetchone() == ("ok",)
+    assert count > 0
     assert count % 50 == 0
 
 

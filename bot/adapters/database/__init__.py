@@ -137,9 +137,10 @@ class Database:
         """How many changes `create` would make."""
         return count_pending(self._engine)
 
-    def move_to(self, other: Database) -> Mapping[str, int]:
-        """Copies everything into the other database, which is empty (`bot.adapters.database.move`)."""
-        return move(self._engine, other._engine)
+    def move_to(self, other: Database, retire: Callable[[], None]) -> Mapping[str, int]:
+        """Copies everything into the other database, which is empty (`bot.adapters.database.move`);
+        `retire` then puts this one away."""
+        return move(self._engine, other._engine, retire)
 
     def close(self) -> None:
         self._engine.dispose()

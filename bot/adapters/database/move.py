@@ -3,7 +3,7 @@ own tables, and the durable engine's, so that jobs in flight go on there."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from sqlalchemy import Connection, Engine, MetaData, Table, func, inspect, select
 
@@ -11,35 +11,47 @@ from bot.adapters.database.connection import insert_into, writing
 from bot.adapters.database.schema import OLDER_TABLES, jobs, metadata, requests
 from bot.errors import SetupError
 
-ENGINE_SCHEMA = "dbos"
+_ENGINE_SCHEMA = "dbos"
 _ENGINE_VERSIONS, _OWN_VERSIONS = "dbos_migrations", "tinygen_migrations"
 _MAX_ROWS = 200
 """How many rows one statement inserts: a row may hold megabytes."""
 
 
-def move(source: Engine, destination: Engine) -> Mapping[str, int]:
+def move(
+    source: Engine, destination: Engine, retire_source: Callable[[], None]
+) -> Mapping[str, int]:
     """Copies all rows in one transaction, and returns how many there were by table; if it raises,
-    the destination is as it was. Both must have the tables of this version. The bot must not run
-    meanwhile, nor go on with the source afterwards.
+    the destination is as it was. Both must have the tables of this version, and the bot must not run.
+
+    `retire_source` is called when all is at the destination, while the source's only write lock is
+    still held: no command of an operator's is left behind there.
 
     Raises SetupError if the destination holds jobs, or the engine's tables of the two differ.
     """
     engine_tables = _pair_engine_tables(source, destination)
-    # The source's only write lock is held, too: no command of an operator's is left behind.
-    with writing(source) as there, writing(destination) as here:
-        if here.execute(select(func.count()).select_from(jobs)).scalar_one():
-            raise SetupError(
-                "That database holds jobs of TinyGen already.",
-                next_step="Give an empty one, or set TINYGEN_DATABASE_URL to it if all was moved.",
-            )
-        counts = {}
-        for table in metadata.sorted_tables:
-            # The request log may be there already: its table is Supabase's, too.
-            if table is not requests:
-                here.execute(table.delete())
-            counts[table.name] = _copy(there, table, here, table)
-        for name, (old, new) in engine_tables.items():
-            counts[name] = _copy(there, old, here, new)
+    with writing(source) as there:
+        with writing(destination) as here:
+            counts = _copy_all(there, here, engine_tables)
+        retire_source()
+    return counts
+
+
+def _copy_all(
+    there: Connection, here: Connection, engine_tables: Mapping[str, tuple[Table, Table]]
+) -> Mapping[str, int]:
+    if here.execute(select(func.count()).select_from(jobs)).scalar_one():
+        raise SetupError(
+            "That database holds jobs of TinyGen already.",
+            next_step="Give an empty one, or set TINYGEN_DATABASE_URL to it if all was moved.",
+        )
+    counts = {}
+    for table in metadata.sorted_tables:
+        # The request log may be there already: its table is Supabase's, too.
+        if table is not requests:
+            here.execute(table.delete())
+        counts[table.name] = _copy(there, table, here, table)
+    for name, (old, new) in engine_tables.items():
+        counts[name] = _copy(there, old, here, new)
     return counts
 
 
@@ -47,7 +59,7 @@ def _pair_engine_tables(source: Engine, destination: Engine) -> Mapping[str, tup
     """The engine's tables of the source and what they are at the destination, by name, in an order in
     which a row comes after those that it refers to."""
     old, new = MetaData(), MetaData()
-    new.reflect(destination, schema=ENGINE_SCHEMA)
+    new.reflect(destination, schema=_ENGINE_SCHEMA)
     names = set(inspect(source).get_table_names()) - {*metadata.tables, *OLDER_TABLES}
     names -= {_ENGINE_VERSIONS, _OWN_VERSIONS}
     old.reflect(source, only=sorted(names))

@@ -12,6 +12,8 @@ from sqlalchemy import Connection, text
 from bot.adapters.database.connection import open_engine, reading, writing
 from bot.errors import SetupError
 
+_LOCK = 7_449_107
+"""Any number that is the same in every process: one runs them at a time."""
 _COPY = "Copy it from the project's page, under Connect."
 _MAKE_RECORD = """
 CREATE SCHEMA IF NOT EXISTS supabase_migrations;
@@ -35,7 +37,9 @@ class SupabaseMigrations:
         try:
             self._engine = open_engine(url, wait_s)
         except SetupError:
-            raise SetupError("SUPABASE_DATABASE_URL cannot be used.", next_step=_COPY) from None
+            raise SetupError(
+                "TINYGEN_SUPABASE_DATABASE_URL cannot be used.", next_step=_COPY
+            ) from None
         self._folder = folder
 
     def pending(self) -> tuple[str, ...]:
@@ -45,6 +49,11 @@ class SupabaseMigrations:
     def run(self) -> tuple[str, ...]:
         """Runs those files, and returns their names. Each may run again without harm, so that one
         that was cut off before it was recorded is no problem."""
+        with writing(self._engine) as lock:
+            lock.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+            return self._run()
+
+    def _run(self) -> tuple[str, ...]:
         paths = self._pending()
         for path in paths:
             version, name = _split(path)
@@ -65,7 +74,7 @@ class SupabaseMigrations:
         with reading(self._engine) as connection:
             if not connection.execute(text(_IS_SUPABASE)).scalar_one():
                 raise SetupError(
-                    "SUPABASE_DATABASE_URL leads to no database of Supabase: its roles are not there.",
+                    "TINYGEN_SUPABASE_DATABASE_URL leads to no database of Supabase: its roles are not there.",
                     next_step=_COPY,
                 )
             has_record = connection.execute(text(_HAS_RECORD)).scalar_one()

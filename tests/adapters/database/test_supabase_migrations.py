@@ -117,5 +117,5 @@ def test_another_database_than_supabases_is_left_alone(postgres_url: str) -> Non
 
 
 def test_an_address_that_is_none_is_told_with_its_setting() -> None:
-    with pytest.raises(SetupError, match="SUPABASE_DATABASE_URL"):
+    with pytest.raises(SetupError, match="TINYGEN_SUPABASE_DATABASE_URL"):
         SupabaseMigrations("postgresql://h:no-port/x", FOLDER)
