@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.adapters.database import Database
 from tests import ROOT
 from tests.conftest import absent
 from tests.life.conftest import Life
@@ -23,7 +24,18 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 SCRIPT = ROOT / "deploy" / "host" / "backup"
 
 
-def back_up(life: Life, folder: Path, settings: str = "") -> subprocess.CompletedProcess[str]:
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    """With a database, without a bot."""
+    url = f"sqlite:///{tmp_path}/data/tinygen.sqlite"
+    with closing(Database(url)) as database:
+        database.create()
+        for number in range(100):
+            database.shared.end_session(str(number), 0)
+    return tmp_path / "data"
+
+
+def back_up(data_dir: Path, folder: Path, settings: str = "") -> subprocess.CompletedProcess[str]:
     """The script as it is, but for where things are."""
     if shutil.which("sqlite3") is None:
         absent("sqlite3", "install sqlite3")
@@ -31,7 +43,7 @@ def back_up(life: Life, folder: Path, settings: str = "") -> subprocess.Complete
     (folder / "env").write_text(settings)
     script = SCRIPT.read_text()
     for there, here in (
-        ("/var/lib/tinygen", str(life.stage.data_dir)),
+        ("/var/lib/tinygen", str(data_dir)),
         ("/var/backups/tinygen", str(folder)),
         ("/etc/tinygen/env", str(folder / "env")),
     ):
@@ -54,7 +66,7 @@ def test_a_copy_of_a_running_bot_brings_back_what_ended_and_what_was_in_flight(
     life.check_done_once(done, first)
     second = life.start_hanging(hanging)
 
-    said = back_up(life, tmp_path / "backups")
+    said = back_up(life.stage.data_dir, tmp_path / "backups")
     assert (said.returncode, said.stderr) == (0, "")
     (copy,) = copies(tmp_path / "backups")
     life.stage.stop(signal.SIGKILL)
@@ -73,9 +85,8 @@ def test_a_copy_of_a_running_bot_brings_back_what_ended_and_what_was_in_flight(
     life.check_done_once(hanging, second)
 
 
-def test_a_copy_is_whole_while_the_bot_writes(life: Life, tmp_path: Path) -> None:
-    life.stage.stop()
-    database = life.stage.data_dir / "tinygen.sqlite"
+def test_a_copy_is_whole_while_the_bot_writes(data_dir: Path, tmp_path: Path) -> None:
+    database = data_dir / "tinygen.sqlite"
     began, stopped = threading.Event(), threading.Event()
 
     def write() -> None:
@@ -92,7 +103,7 @@ def test_a_copy_is_whole_while_the_bot_writes(life: Life, tmp_path: Path) -> Non
     writer.start()
     try:
         assert began.wait(30)
-        said = back_up(life, tmp_path / "backups")
+        said = back_up(data_dir, tmp_path / "backups")
     finally:
         stopped.set()
         writer.join()
@@ -106,8 +117,9 @@ def test_a_copy_is_whole_while_the_bot_writes(life: Life, tmp_path: Path) -> Non
     assert count % 50 == 0
 
 
-def test_the_newest_copies_are_kept_and_none_but_copies_removed(life: Life, tmp_path: Path) -> None:
-    life.stage.stop()
+def test_the_newest_copies_are_kept_and_none_but_copies_removed(
+    data_dir: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "backups"
     folder.mkdir()
     for day in range(1, 21):
@@ -115,7 +127,7 @@ def test_the_newest_copies_are_kept_and_none_but_copies_removed(life: Life, tmp_
         old.touch()
         os.utime(old, (day * 86_400, day * 86_400))
     (folder / "notes.sqlite").touch()
-    assert back_up(life, folder).returncode == 0
+    assert back_up(data_dir, folder).returncode == 0
     found = re.search(r"^kept=(\d+)$", SCRIPT.read_text(), re.MULTILINE)
     assert found is not None
     assert len(copies(folder)) == int(found[1])
@@ -125,22 +137,29 @@ def test_the_newest_copies_are_kept_and_none_but_copies_removed(life: Life, tmp_
 
 
 def test_a_damaged_database_is_told_and_no_copy_is_taken_for_good(
-    life: Life, tmp_path: Path
+    data_dir: Path, tmp_path: Path
 ) -> None:
-    repo = life.add_repository("done")
-    life.check_done_once(repo, life.give(repo))
-    life.stage.stop()
-    with (life.stage.data_dir / "tinygen.sqlite").open("r+b") as file:
+    with (data_dir / "tinygen.sqlite").open("r+b") as file:
         file.seek(8192)
-        file.write(b"\xff" * 200_000)
-    said = back_up(life, tmp_path / "backups")
+        file.write(b"\xff" * 100_000)
+    said = back_up(data_dir, tmp_path / "backups")
     assert said.returncode != 0
     assert said.stderr
     assert list((tmp_path / "backups").glob("*.sqlite*")) == []
 
 
-def test_with_postgresql_nothing_is_copied(life: Life, tmp_path: Path) -> None:
-    life.stage.stop()
+def test_a_database_elsewhere_is_copied_too(data_dir: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    data_dir.rename(elsewhere)
+    for folder, setting in (
+        ("a", f'TINYGEN_DATA_DIR="{elsewhere}"\n'),
+        ("b", f"TINYGEN_DATABASE_URL=sqlite:///{elsewhere}/tinygen.sqlite\n"),
+    ):
+        assert back_up(data_dir, tmp_path / folder, setting).returncode == 0
+        assert len(copies(tmp_path / folder)) == 1
+
+
+def test_with_postgresql_nothing_is_copied(data_dir: Path, tmp_path: Path) -> None:
     url = "TINYGEN_DATABASE_URL=postgresql://db.example.com/tinygen\n"
-    assert back_up(life, tmp_path / "backups", url).returncode == 0
+    assert back_up(data_dir, tmp_path / "backups", url).returncode == 0
     assert copies(tmp_path / "backups") == []

@@ -18,6 +18,7 @@ import pytest
 
 from bot.adapters.database.schema import metadata
 from tests import ROOT
+from tests.cli.shell import run_isolated
 from tests.life.conftest import Life
 
 pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.timeout(240)]
@@ -140,7 +141,6 @@ def test_a_move_that_was_killed_left_nothing_and_can_be_made_again(
     life.check_done_once(repo, life.give(repo))
     life.stage.stop()
     with psycopg.connect(postgres_url) as blocking:
-        move(life, postgres_url.replace("/test_", "/nowhere_"))  # its own tables are made now
         subprocess.run(
             **{
                 **call(life, "migrate"),
@@ -171,7 +171,6 @@ def test_a_move_that_was_killed_left_nothing_and_can_be_made_again(
 
 
 @pytest.mark.parametrize("url", ["sqlite:////tmp/elsewhere.sqlite", "mysql://h/n", "nonsense"])
-def test_only_postgresql_is_moved_to(life: Life, tmp_path: Path, url: str) -> None:
-    life.stage.stop()
-    said = move(life, url)
+def test_only_postgresql_is_moved_to(tmp_path: Path, url: str) -> None:
+    said = run_isolated(tmp_path, "move-database", url)
     assert (said.returncode, "postgresql://" in said.stderr) == (2, True)
