@@ -44,8 +44,11 @@ READY_WAIT_S=90
 source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 domain='' email='' proxy='' only='' env_file='' dependencies=''
 
-# shellcheck disable=SC1090 # made below
-[ ! -f "$REMEMBERED" ] || . "$REMEMBERED"
+if [ -f "$REMEMBERED" ]; then
+    while IFS='=' read -r key value; do
+        case $key in domain | email | proxy | only) printf -v "$key" '%s' "$value" ;; esac
+    done <"$REMEMBERED"
+fi
 
 while [ $# -gt 0 ]; do
     case $1 in
@@ -60,7 +63,7 @@ while [ $# -gt 0 ]; do
         --domain | --email | --env | --only)
             [ -n "${2:-}" ] || fail "$1 needs a value; see --help"
             case $1 in
-                --domain) domain=$2 proxy=tls ;;
+                --domain) domain=${2,,} proxy=tls ;;
                 --email) email=$2 ;;
                 --env) env_file=$2 ;;
                 --only) only=$2 ;;
@@ -82,6 +85,8 @@ command -v apt-get >/dev/null || fail 'this host has no apt-get; docs/install.md
     fail "--domain $domain is no host's name"
 [[ $email =~ ^[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+$ || -z $email ]] || fail "--email $email is no address"
 case $only in '' | web | worker) ;; both) only='' ;; *) fail "--only $only: it is web, worker or both" ;; esac
+case $proxy in '' | tls | balancer) ;; *) fail "$REMEMBERED has proxy=$proxy: it is tls, balancer or nothing" ;; esac
+[ ! -e "$SETTINGS" ] || { [ -f "$SETTINGS" ] && [ ! -L "$SETTINGS" ]; } || fail "$SETTINGS is no regular file: put it elsewhere"
 [ -z "$env_file" ] || [ -r "$env_file" ] || fail "$env_file cannot be read"
 parts=${only:-web worker}
 site=$proxy
@@ -96,6 +101,7 @@ install_packages() {
     done
     if [ "${#missing[@]}" -gt 0 ]; then
         step "packages: ${missing[*]}"
+        dpkg --configure -a
         apt-get update -qq
         apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
     fi
@@ -105,6 +111,7 @@ install_packages() {
 make_user() {
     id tinygen >/dev/null 2>&1 ||
         useradd --system --user-group --home-dir "$DATA" --shell /usr/sbin/nologin tinygen
+    getent group tinygen >/dev/null || fail 'the user tinygen has no group tinygen: make it, with groupadd and usermod'
     install -d -o tinygen -g tinygen -m 700 "$DATA" /var/backups/tinygen
     install -d -m 755 "$ROOT" "$RELEASES" /etc/tinygen
 }
@@ -120,6 +127,8 @@ write_settings() {
     if [ "$site" = tls ] && ! grep -q '^TINYGEN_PUBLIC_URL=' "$SETTINGS"; then
         [ -z "$(tail -c 1 "$SETTINGS")" ] || echo >>"$SETTINGS"
         echo "TINYGEN_PUBLIC_URL=https://$domain" >>"$SETTINGS"
+    elif [ "$site" = tls ] && ! grep -q "^TINYGEN_PUBLIC_URL=.*$domain" "$SETTINGS"; then
+        step "settings: TINYGEN_PUBLIC_URL is not https://$domain; links in comments lead to what it is"
     fi
     "$source_dir/deploy/host/seal-settings"
     printf '%s\n' "domain=$domain" "email=$email" "proxy=$proxy" "only=$only" >"$REMEMBERED"
@@ -128,7 +137,7 @@ write_settings() {
 # Sets `dependencies` to a virtual environment that holds what the file pins. Versions that pin the same share it.
 install_dependencies() { # REQUIREMENTS
     dependencies=$DEPENDENCIES/$({ cat "$1"; python3 --version; } | sha256sum | cut -c 1-16)
-    [ ! -e "$dependencies/complete" ] || return 0
+    ! { [ -e "$dependencies/complete" ] && "$dependencies/bin/python" -m pip --version >/dev/null 2>&1; } || return 0
     rm -rf "$dependencies"
     mkdir -p "$DEPENDENCIES"
     python3 -m venv "$dependencies"
@@ -145,7 +154,7 @@ build_release() {
         fail "$source_dir has changes that are not committed: commit them, or git checkout them away"
     name=$("${git[@]}" describe --tags --long --always --abbrev=12 --match 'v[0-9]*')
     release=$RELEASES/${name//\//-}
-    if [ -e "$release/complete" ]; then
+    if [ -e "$release/complete" ] && "$release/bin/tinygen" --version >/dev/null 2>&1; then
         step "release: $name is here already"
         return
     fi
@@ -157,12 +166,13 @@ build_release() {
     echo "$dependencies"/lib/python3*/site-packages >"$(echo "$release"/lib/python3*/site-packages)/dependencies.pth"
     echo "$dependencies" >"$release/dependencies"
     install_dependencies "$source_dir/requirements-build.txt"
+    echo "$dependencies" >>"$release/dependencies"
     scratch=$(mktemp -d)
     # shellcheck disable=SC2064 # the folder's name as it is now
     trap "rm -rf '$scratch'" EXIT
     # from a clone, so that only what is committed is built
-    git -c safe.directory="$source_dir/.git" clone --quiet --no-hardlinks "$source_dir" "$scratch/source"
-    "${git[@]}" rev-parse HEAD | xargs git -C "$scratch/source" checkout --quiet --detach
+    git -c advice.detachedHead=false -c safe.directory="$source_dir/.git" clone --quiet --no-hardlinks "$source_dir" "$scratch/source"
+    "${git[@]}" rev-parse HEAD | xargs git -c advice.detachedHead=false -C "$scratch/source" checkout --quiet --detach
     "$dependencies/bin/python" -m pip wheel --quiet --disable-pip-version-check --no-build-isolation --no-deps \
         --wheel-dir "$scratch" "$scratch/source"
     "$release/bin/python" -m pip install --quiet --disable-pip-version-check --no-index --no-deps "$scratch"/*.whl
@@ -183,25 +193,39 @@ use_release() { # DIRECTORY
 
 port() {
     local given
-    given=$(sed -n 's/^TINYGEN_PORT="\{0,1\}\([0-9]\{1,5\}\).*/\1/p' "$SETTINGS" | tail -n 1)
+    given=$(sed -n 's/^ *TINYGEN_PORT *= *["'"'"']\{0,1\}\([0-9]\{1,5\}\).*/\1/p' "$SETTINGS" | tail -n 1)
     echo "${given:-8000}"
 }
 
-configure_nginx() {
+# Puts the site of that release in place, or leaves nginx as it was, and fails.
+configure_nginx() { # DIRECTORY
     [ -n "$site" ] || return 0
     step "nginx: ${domain:-behind a load balancer}"
-    local available=/etc/nginx/sites-available/tinygen.conf nginx=$CURRENT/deploy/nginx
-    sed "s/127\.0\.0\.1:8000/127.0.0.1:$(port)/" "$nginx/locations.conf" >/etc/nginx/snippets/tinygen.conf
+    local nginx=$1/deploy/nginx sites=/etc/nginx/sites-available/tinygen.conf snippet=/etc/nginx/snippets/tinygen.conf file
+    for file in "$sites" "$snippet"; do
+        [ ! -e "$file" ] || cp -p "$file" "$file.before"
+    done
+    sed "s/127\.0\.0\.1:8000/127.0.0.1:$(port)/" "$nginx/locations.conf" >"$snippet"
     if [ "$site" = tls ]; then
-        sed "s/bot\.example\.com/$domain/g" "$nginx/tinygen.conf" >"$available"
-        "$CURRENT/deploy/host/certificate" --self-signed "$domain"
+        sed "s/bot\.example\.com/$domain/g" "$nginx/tinygen.conf" >"$sites"
+        "$1/deploy/host/certificate" --self-signed "$domain"
     else
-        cp "$nginx/behind-balancer.conf" "$available"
+        cp "$nginx/behind-balancer.conf" "$sites"
     fi
     ln -sf ../sites-available/tinygen.conf /etc/nginx/sites-enabled/tinygen.conf
     rm -f /etc/nginx/sites-enabled/default
-    nginx -q -t || return 1
-    is_booted || return 0
+    if ! nginx -q -t; then
+        for file in "$sites" "$snippet"; do
+            if [ -e "$file.before" ]; then mv "$file.before" "$file"; else rm -f "$file"; fi
+        done
+        [ -e "$sites" ] || rm -f /etc/nginx/sites-enabled/tinygen.conf
+        return 1
+    fi
+    rm -f "$sites.before" "$snippet.before"
+}
+
+reload_nginx() {
+    [ -n "$site" ] || return 0
     systemctl reload-or-restart nginx || return 1
     [ "$site" != tls ] || "$CURRENT/deploy/host/certificate" "$domain" "$email" || true
 }
@@ -217,6 +241,7 @@ start() {
     done
     [ "$site" != tls ] || units+=(tinygen-certificate.timer)
     ! is_booted || now=--now
+    [ "$site" = tls ] || systemctl disable --quiet $now tinygen-certificate.timer
     for part in web worker; do
         [[ " $parts " = *" $part "* ]] || systemctl disable --quiet $now "tinygen-$part.service"
     done
@@ -270,11 +295,10 @@ wait_for_outcome() {
     [ -n "$said" ]
 }
 
-# Fails if nginx does not take its site.
 switch_to() { # DIRECTORY
     use_release "$1"
     start
-    configure_nginx
+    ! is_booted || reload_nginx || step 'nginx does not run: systemctl status nginx'
 }
 
 remove_old_releases() {
@@ -299,21 +323,22 @@ if [ -n "$previous" ] && [ "$previous" != "$release" ] && is_booted; then
     "$release/deploy/host/tinygen" --release "$release" upgrade --check ||
         [ $? -eq 1 ] || fail "the settings cannot be used by $name: nothing was changed, ${previous##*/} runs on"
 fi
-is_taken=true
-switch_to "$release" || is_taken=false
+configure_nginx "$release" || fail 'nginx does not take the site, above is why: nothing else was changed'
+switch_to "$release"
 touch "$release"
 remove_old_releases
 if ! is_booted; then
     step "installed; systemd does not run here, so TinyGen starts with the host's next boot"
     exit 0
 fi
-if [ "$is_taken" = false ] || ! said=$(wait_for_outcome); then
+if ! said=$(wait_for_outcome); then
     journalctl -u tinygen-web -u tinygen-worker --since "@$started_at" -o cat -n 20 --no-pager >&2 || true
     if [ -z "$previous" ] || [ "$previous" = "$release" ]; then
         fail 'TinyGen did not become ready; above is what its log says last'
     fi
     step "the way back to ${previous##*/}"
-    switch_to "$previous" || true
+    configure_nginx "$previous" || true
+    switch_to "$previous"
     wait_for_outcome >/dev/null || fail "neither $name nor ${previous##*/} becomes ready; above is what the log says"
     fail "$name did not become ready, ${previous##*/} runs again; above is what the log of $name says last"
 fi
