@@ -183,6 +183,60 @@ def test_settings_that_a_version_cannot_use_stop_it_before_anything_changes(
     installed.run("git", "-C", SOURCE, "checkout", "-q", first)
 
 
+def test_a_site_that_nginx_does_not_take_stops_it_before_anything_changes(
+    installed: Machine,
+) -> None:
+    old, site = current(installed), installed.root / "etc/nginx/sites-available/tinygen.conf"
+    first = installed.run("git", "-C", SOURCE, "rev-parse", "HEAD").stdout.strip()
+    before = site.read_text()
+    installed.commit({"docs/newest.md": "A page.\n"}, "Add one more page")
+    installed.write("/etc/nginx/sites-enabled/other.conf", "server { no_such_directive; }\n")
+    said = installed.install("--behind-balancer", check=False)
+    (installed.root / "etc/nginx/sites-enabled/other.conf").unlink()
+    assert (said.returncode, "nginx does not take the site" in said.stderr) == (1, True)
+    assert current(installed) == old
+    assert site.read_text() == before
+    assert ask("/readyz").status_code == 200
+    installed.run("git", "-C", SOURCE, "checkout", "-q", first)
+    installed.install("--domain", HOST.title())
+    assert site.read_text() == before
+
+
+def test_a_stop_of_the_target_waits_until_tinygen_has_stopped(installed: Machine) -> None:
+    installed.run("systemctl", "stop", "tinygen.target")
+    said = installed.run(
+        "systemctl", "show", "-p", "ActiveState", "--value", "tinygen-web", "tinygen-worker"
+    )
+    assert said.stdout.split() == ["inactive", "inactive"]
+    installed.run("systemctl", "start", "tinygen.target")
+    assert poll(lambda: ask("/readyz").status_code == 200, within_s=90)
+
+
+@pytest.mark.parametrize(
+    ("line", "owner"),
+    [
+        ("GITHUB_APP_ID=1", "root"),
+        ("GITHUB_APP_ID = 1", "root"),
+        ('export GITHUB_APP_ID="1"', "root"),
+        ('GITHUB_APP_ID=""', "tinygen"),
+        ("GITHUB_APP_ID=", "tinygen"),
+        ("#GITHUB_APP_ID=1", "tinygen"),
+    ],
+)
+def test_the_settings_are_roots_once_an_app_is_set(
+    installed: Machine, line: str, owner: str
+) -> None:
+    settings = installed.root / "etc/tinygen/env"
+    good = settings.read_text()
+    settings.write_text(f"{line}\n")
+    try:
+        installed.run("/opt/tinygen/current/deploy/host/seal-settings")
+        assert installed.run("stat", "-c", "%U", "/etc/tinygen/env").stdout.strip() == owner
+    finally:
+        settings.write_text(good)
+        installed.run("/opt/tinygen/current/deploy/host/seal-settings")
+
+
 def test_work_that_is_not_committed_is_not_installed(installed: Machine) -> None:
     readme = installed.root / SOURCE.lstrip("/") / "README.md"
     readme.write_text(readme.read_text() + "More.\n")
