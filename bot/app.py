@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from bot.adapters.database import Database
-    from bot.adapters.database.supabase_migrations import SupabaseMigrations
+    from bot.adapters.database.migrations.supabase import SupabaseMigrations
     from bot.adapters.git import GitCache
     from bot.adapters.github import GitHubApp
     from bot.adapters.model import OpenAIModel
@@ -318,7 +318,7 @@ def build_supabase(config: Config) -> SupabaseStore | None:
 
 def open_supabase_migrations(config: Config) -> SupabaseMigrations | None:
     """None where no TINYGEN_SUPABASE_DATABASE_URL lets us run them."""
-    from bot.adapters.database.supabase_migrations import SupabaseMigrations
+    from bot.adapters.database.migrations.supabase import SupabaseMigrations
 
     if config.supabase_database_url is None:
         return None

@@ -131,6 +131,9 @@ write_settings() {
         step "settings: TINYGEN_PUBLIC_URL is not https://$domain; links in comments lead to what it is"
     fi
     "$source_dir/deploy/host/seal-settings"
+}
+
+remember_options() {
     printf '%s\n' "domain=$domain" "email=$email" "proxy=$proxy" "only=$only" >"$REMEMBERED"
 }
 
@@ -201,7 +204,7 @@ port() {
 configure_nginx() { # DIRECTORY
     [ -n "$site" ] || return 0
     step "nginx: ${domain:-behind a load balancer}"
-    local nginx=$1/deploy/nginx sites=/etc/nginx/sites-available/tinygen.conf snippet=/etc/nginx/snippets/tinygen.conf file
+    local nginx=$1/deploy/nginx sites=/etc/nginx/sites-available/tinygen.conf snippet=/etc/nginx/snippets/tinygen.conf file default
     for file in "$sites" "$snippet"; do
         [ ! -e "$file" ] || cp -p "$file" "$file.before"
     done
@@ -213,12 +216,14 @@ configure_nginx() { # DIRECTORY
         cp "$nginx/behind-balancer.conf" "$sites"
     fi
     ln -sf ../sites-available/tinygen.conf /etc/nginx/sites-enabled/tinygen.conf
+    default=$(readlink /etc/nginx/sites-enabled/default || true)
     rm -f /etc/nginx/sites-enabled/default
     if ! nginx -q -t; then
         for file in "$sites" "$snippet"; do
             if [ -e "$file.before" ]; then mv "$file.before" "$file"; else rm -f "$file"; fi
         done
         [ -e "$sites" ] || rm -f /etc/nginx/sites-enabled/tinygen.conf
+        [ -z "$default" ] || ln -s "$default" /etc/nginx/sites-enabled/default
         return 1
     fi
     rm -f "$sites.before" "$snippet.before"
@@ -324,6 +329,7 @@ if [ -n "$previous" ] && [ "$previous" != "$release" ] && is_booted; then
         [ $? -eq 1 ] || fail "the settings cannot be used by $name: nothing was changed, ${previous##*/} runs on"
 fi
 configure_nginx "$release" || fail 'nginx does not take the site, above is why: nothing else was changed'
+remember_options
 switch_to "$release"
 touch "$release"
 remove_old_releases

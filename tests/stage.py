@@ -10,7 +10,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -40,9 +40,10 @@ class Stage:
         settings: Mapping[str, str] | None = None,
         *,
         code: Path = ROOT,
+        command: Sequence[str | Path] = (sys.executable, "-m", "bot"),
     ) -> None:
-        """`code` is the checkout whose bot is started."""
-        self.root, self.code = root, code
+        """`code` is the checkout whose bot is started; or `command` is an installed one."""
+        self.root, self.code, self.command = root, code, command
         self.data_dir = root / "data"
         self.log = root / "bot.log"
         self.github = GitHubDouble(root / "github")
@@ -107,7 +108,7 @@ class Stage:
         self.root.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self._bot = subprocess.Popen(
-                [sys.executable, "-m", "bot", "serve"],
+                [*self.command, "serve"],
                 cwd=self.code,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,

@@ -247,8 +247,8 @@ class TestNotes:
             assert notes(CHANGELOG, heading.partition(" ")[0])
 
     def test_every_tag_has_its_section(self) -> None:
-        for tag in git(ROOT, "tag", "--list", "v[0-9]*").split():
-            assert notes(CHANGELOG, tag.removeprefix("v"))
+        known = ["v0.1.0", *git(ROOT, "tag", "--list", "v[0-9]*").split()]
+        assert all(notes(CHANGELOG, tag.removeprefix("v")) for tag in known)
 
 
 def read(path: Path) -> dict[Any, Any]:

@@ -7,7 +7,8 @@ import base64
 import re
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import httpx
 import pytest
@@ -64,6 +65,17 @@ def ask(path: str, method: str = "GET") -> httpx.Response:
 
 def current(machine: Machine) -> str:
     return machine.run("readlink", "/opt/tinygen/current").stdout.strip()
+
+
+@contextmanager
+def another_commit(machine: Machine, files: Mapping[str, str]) -> Iterator[str]:
+    """Checked out in the source meanwhile. Yields the release that runs before."""
+    before = machine.run("git", "-C", SOURCE, "rev-parse", "HEAD").stdout.strip()
+    machine.commit(files, "Change something")
+    try:
+        yield current(machine)
+    finally:
+        machine.run("git", "-C", SOURCE, "checkout", "-q", before)
 
 
 def test_one_command_makes_a_bot_that_is_ready(installed: Machine) -> None:
@@ -139,14 +151,11 @@ def test_the_timers_work_can_be_done(installed: Machine) -> None:
 
 
 def test_an_upgrade_and_the_way_back_are_the_same_command(installed: Machine) -> None:
-    old = current(installed)
-    first = installed.run("git", "-C", SOURCE, "rev-parse", "HEAD").stdout.strip()
-    installed.commit({"docs/new.md": "A page.\n"}, "Add a page")
-    said = installed.install()
-    assert "To TinyGen " in said.stdout  # upgrade --check
-    assert current(installed) != old
-    assert ask("/readyz").status_code == 200
-    installed.run("git", "-C", SOURCE, "checkout", "-q", first)
+    with another_commit(installed, {"docs/new.md": "A page.\n"}) as old:
+        said = installed.install()
+        assert "To TinyGen " in said.stdout  # upgrade --check
+        assert current(installed) != old
+        assert ask("/readyz").status_code == 200
     said = installed.install()
     assert "is here already" in said.stdout
     assert current(installed) == old
@@ -154,50 +163,50 @@ def test_an_upgrade_and_the_way_back_are_the_same_command(installed: Machine) ->
 
 
 def test_a_version_that_does_not_start_is_taken_back(installed: Machine) -> None:
-    old = current(installed)
-    first = installed.run("git", "-C", SOURCE, "rev-parse", "HEAD").stdout.strip()
     broken = "def worker(config, options):\n    raise SystemExit(2)\n\n\nweb = serve = worker\n"
-    installed.commit({"bot/cli/serve.py": broken}, "Break it")
-    said = installed.install(check=False)
+    with another_commit(installed, {"bot/cli/serve.py": broken}) as old:
+        said = installed.install(check=False)
     assert said.returncode == 1
     assert "did not become ready" in said.stderr
     assert current(installed) == old
     assert ask("/readyz").status_code == 200
-    installed.run("git", "-C", SOURCE, "checkout", "-q", first)
 
 
 def test_settings_that_a_version_cannot_use_stop_it_before_anything_changes(
     installed: Machine,
 ) -> None:
-    old, settings = current(installed), installed.root / "etc/tinygen/env"
-    first = installed.run("git", "-C", SOURCE, "rev-parse", "HEAD").stdout.strip()
-    installed.commit({"docs/newer.md": "A page.\n"}, "Add another page")
+    settings = installed.root / "etc/tinygen/env"
     good = settings.read_text()
-    settings.write_text(good + "TINYGEN_MODE=both\n")
-    said = installed.install(check=False)
-    settings.write_text(good)
+    with another_commit(installed, {"docs/newer.md": "A page.\n"}) as old:
+        settings.write_text(good + "TINYGEN_MODE=both\n")
+        said = installed.install(check=False)
+        settings.write_text(good)
     assert said.returncode == 1
     assert "TINYGEN_MODE" in said.stderr
     assert current(installed) == old
     assert installed.is_active("tinygen-web")
-    installed.run("git", "-C", SOURCE, "checkout", "-q", first)
 
 
 def test_a_site_that_nginx_does_not_take_stops_it_before_anything_changes(
     installed: Machine,
 ) -> None:
-    old, site = current(installed), installed.root / "etc/nginx/sites-available/tinygen.conf"
-    first = installed.run("git", "-C", SOURCE, "rev-parse", "HEAD").stdout.strip()
-    before = site.read_text()
-    installed.commit({"docs/newest.md": "A page.\n"}, "Add one more page")
-    installed.write("/etc/nginx/sites-enabled/other.conf", "server { no_such_directive; }\n")
-    said = installed.install("--behind-balancer", check=False)
-    (installed.root / "etc/nginx/sites-enabled/other.conf").unlink()
+    site = installed.root / "etc/nginx/sites-available/tinygen.conf"
+    other = installed.root / "etc/nginx/sites-enabled/other.conf"
+    options = installed.root / "opt/tinygen/options"
+    before = site.read_text(), options.read_text()
+    with another_commit(installed, {"docs/newest.md": "A page.\n"}) as old:
+        other.write_text("server { no_such_directive; }\n")
+        said = installed.install("--behind-balancer", check=False)
+        other.unlink()
     assert (said.returncode, "nginx does not take the site" in said.stderr) == (1, True)
     assert current(installed) == old
-    assert site.read_text() == before
+    assert (site.read_text(), options.read_text()) == before
     assert ask("/readyz").status_code == 200
-    installed.run("git", "-C", SOURCE, "checkout", "-q", first)
+
+
+def test_a_name_in_capitals_is_the_same_name(installed: Machine) -> None:
+    site = installed.root / "etc/nginx/sites-available/tinygen.conf"
+    before = site.read_text()
     installed.install("--domain", HOST.title())
     assert site.read_text() == before
 

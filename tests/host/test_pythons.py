@@ -66,26 +66,6 @@ def database(python: str | Path) -> Iterator[dict[str, str]]:
         yield {"TINYGEN_DATABASE_URL": url}
 
 
-class InstalledStage(Stage):
-    """Starts the command of an installed TinyGen, in a folder without any code."""
-
-    command: Path
-
-    def start(self) -> None:
-        self.root.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as log:
-            self._bot = subprocess.Popen(
-                [self.command, "serve"],
-                cwd=self.root,
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        self.wait(self.is_healthy, "the bot to answer /healthz")
-
-
 # Ninety packages are brought from PyPI.
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("minor", HERE)
@@ -105,15 +85,23 @@ def test_the_wheel_does_a_whole_job(minor: str, wheel: Path, tmp_path: Path) -> 
     assert _run(tinygen, "--version").stdout == f"TinyGen {wheel.name.split('-')[1]}\n"
     make_repo(tmp_path / "repo", {".github/tinygen.yml": b"mode: pr\n"})
     assert "no mistakes" in _run(tinygen, "check", tmp_path / "repo").stdout
-    with ModelDouble(scripted) as model, database(python) as settings:
-        stage = InstalledStage(tmp_path / "stage", model.url, settings)
-        stage.command = tinygen
-        with stage:
-            repo = stage.github.add_repository(
-                REPO, files=sample_files(), permissions={"octocat": "admin"}
-            )
-            stage.github.install(stage.app, "octocat")
-            issue = repo.open_issue("octocat", ISSUE, BODY)
-            repo.comment(issue.number, "octocat", COMMAND.replace("/tinygen", "/tinygen --pr"))
-            assert state_of(stage.finished(REPO, issue.number)) == "done"
-            assert len(repo.pulls) == 1
+    (tmp_path / "no-code").mkdir()
+    with (
+        ModelDouble(scripted) as model,
+        database(python) as settings,
+        Stage(
+            tmp_path / "stage",
+            model.url,
+            settings,
+            code=tmp_path / "no-code",
+            command=[tinygen],
+        ) as stage,
+    ):
+        repo = stage.github.add_repository(
+            REPO, files=sample_files(), permissions={"octocat": "admin"}
+        )
+        stage.github.install(stage.app, "octocat")
+        issue = repo.open_issue("octocat", ISSUE, BODY)
+        repo.comment(issue.number, "octocat", COMMAND.replace("/tinygen", "/tinygen --pr"))
+        assert state_of(stage.finished(REPO, issue.number)) == "done"
+        assert len(repo.pulls) == 1

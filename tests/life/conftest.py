@@ -50,6 +50,12 @@ class Life:
         self.stage.wait(lambda: len(self.model.requests) > before, "the model to be asked")
         return issue
 
+    def one_done_one_in_flight(self) -> tuple[tuple[Repository, Issue], tuple[Repository, Issue]]:
+        done, hanging = self.add_repository("done"), self.add_repository("hanging")
+        first = self.give(done)
+        self.check_done_once(done, first)
+        return (done, first), (hanging, self.start_hanging(hanging))
+
     def check_done_once(self, repo: Repository, issue: Issue) -> None:
         body = self.stage.finished(repo.full_name, issue.number)
         assert state_of(body) == "done", body

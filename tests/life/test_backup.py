@@ -61,10 +61,7 @@ def copies(folder: Path) -> list[Path]:
 def test_a_copy_of_a_running_bot_brings_back_what_ended_and_what_was_in_flight(
     life: Life, tmp_path: Path
 ) -> None:
-    done, hanging = life.add_repository("done"), life.add_repository("hanging")
-    first = life.give(done)
-    life.check_done_once(done, first)
-    second = life.start_hanging(hanging)
+    (done, first), (hanging, second) = life.one_done_one_in_flight()
 
     said = back_up(life.stage.data_dir, tmp_path / "backups")
     assert (said.returncode, said.stderr) == (0, "")

@@ -59,10 +59,7 @@ def count_rows(url: str) -> dict[str, int]:
 def test_what_is_in_flight_goes_on_and_what_has_ended_is_remembered(
     life: Life, postgres_url: str
 ) -> None:
-    done, hanging = life.add_repository("done"), life.add_repository("hanging")
-    first = life.give(done)
-    life.check_done_once(done, first)
-    second = life.start_hanging(hanging)
+    (done, first), (hanging, second) = life.one_done_one_in_flight()
     ended = read(life, "/jobs?state=done")["jobs"]
     page = read(life, f"/jobs/{ended[0]['id']}")
     (row,) = life.stage.rows(done.full_name)

@@ -33,10 +33,8 @@ from sqlalchemy import (
 )
 
 from bot.adapters.database.connection import (
-    count_pending,
     insert_into,
     insert_unknown,
-    migrate,
     open_engine,
     reading,
     upsert_newer,
@@ -46,7 +44,8 @@ from bot.adapters.database.fair_queue import list_candidates
 from bot.adapters.database.group_commit import GroupCommit, Row
 from bot.adapters.database.limits import asked_at, tokens_since
 from bot.adapters.database.metric_samples import add_measures, read_measures
-from bot.adapters.database.move import move
+from bot.adapters.database.migrations import count_pending, migrate
+from bot.adapters.database.migrations.move import move
 from bot.adapters.database.outbox import DatabaseOutbox
 from bot.adapters.database.pages import (
     DatabaseTurns,
@@ -138,7 +137,7 @@ class Database:
         return count_pending(self._engine)
 
     def move_to(self, other: Database, retire: Callable[[], None]) -> Mapping[str, int]:
-        """Copies everything into the other database, which is empty (`bot.adapters.database.move`);
+        """Copies everything into the other database, which is empty (`bot.adapters.database.migrations.move`);
         `retire` then puts this one away."""
         return move(self._engine, other._engine, retire)
 

@@ -1,4 +1,4 @@
-"""Engines, transactions and migrations on SQLite and PostgreSQL, with a limit on every wait.
+"""Engines and transactions on SQLite and PostgreSQL, with a limit on every wait.
 
 SQLite runs in WAL mode, where readers never wait, and with `synchronous=NORMAL`: a commit survives
 the death of any process, but a power cut only if SQLite has waited for the disk since
@@ -10,13 +10,10 @@ off.
 
 from __future__ import annotations
 
-import fcntl
 import math
-import os
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from pathlib import Path
 
 from sqlalchemy import (
     URL,
@@ -25,29 +22,16 @@ from sqlalchemy import (
     Table,
     create_engine,
     event,
-    exists,
     func,
-    inspect,
     make_url,
     or_,
-    select,
-    table,
-    text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
-from bot.adapters.database.schema import (
-    MIGRATION_TABLE,
-    MIGRATIONS,
-    MOVE_FROM_OLDER_TABLES,
-    OLDER_TABLES,
-)
 from bot.errors import DatabaseFailed, SetupError
 from bot.types import FINAL_STATES
 
-_MIGRATION_WAIT_MS = 600_000  # moving 100 MB of reports to `tinygen_jobs` took 6 s
-_MIGRATION_LOCK = 7_449_106  # any number that is the same in every process
 _READS_ONLY = "tinygen_reads"
 
 
@@ -120,12 +104,12 @@ def _open_postgresql(url: URL, wait_s: float) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        _limit_waits(connection, wait_ms)
+        limit_waits(connection, wait_ms)
 
     return engine
 
 
-def _limit_waits(connection: Connection, wait_ms: int) -> None:
+def limit_waits(connection: Connection, wait_ms: int) -> None:
     """Limits each statement of this transaction, and how long the server keeps the transaction of a
     client that went away."""
     connection.exec_driver_sql(
@@ -238,81 +222,3 @@ def _reason(error: Exception) -> str:
     if isinstance(cause, sqlite3.Error):
         return str(cause)
     return f"{type(cause).__name__} {getattr(cause, 'sqlstate', None) or ''}".strip()
-
-
-def migrate(engine: Engine) -> int:
-    """Brings the tables up to date and returns how many migrations that took. Several processes may
-    call it at once, and may fork afterwards: no connection stays open.
-
-    Raises SetupError if the directory of a SQLite file cannot be made.
-    """
-    if engine.dialect.name == "sqlite":
-        with _lock_directory(Path(engine.url.database or "").parent), writing(engine) as connection:
-            applied = _run_migrations(connection)
-    else:
-        with writing(engine) as connection:
-            _limit_waits(connection, _MIGRATION_WAIT_MS)
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
-            applied = _run_migrations(connection)
-    engine.dispose()
-    return applied
-
-
-def count_pending(engine: Engine) -> int:
-    """How many migrations `migrate` would run."""
-    with reading(engine) as connection:
-        if not inspect(connection).has_table("tinygen_migrations"):
-            return len(MIGRATIONS)
-        return len(MIGRATIONS[_newest_version(connection) :])
-
-
-@contextmanager
-def _lock_directory(directory: Path) -> Iterator[None]:
-    """Lets in one process at a time: SQLite waits for no lock while it sets a new file to WAL
-    mode."""
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(directory, os.O_RDONLY)
-    except OSError as error:
-        raise SetupError(
-            f"The data directory cannot be used ({error.strerror}).",
-            next_step="Set TINYGEN_DATA_DIR to a directory that this user may write.",
-        ) from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
-
-
-def _run_migrations(connection: Connection) -> int:
-    connection.execute(text(MIGRATION_TABLE))
-    done = _newest_version(connection)
-    is_postgresql = connection.dialect.name == "postgresql"
-    for version, migration in enumerate(MIGRATIONS[done:], start=done + 1):
-        own = migration.postgresql if is_postgresql else migration.sqlite
-        for statement in (*migration.statements, *own):
-            connection.execute(text(statement))
-        connection.execute(
-            text("INSERT INTO tinygen_migrations VALUES (:version)"), {"version": version}
-        )
-    _move_from_older_tables(connection)
-    return len(MIGRATIONS[done:])
-
-
-def _newest_version(connection: Connection) -> int:
-    newest = text("SELECT coalesce(max(version), 0) FROM tinygen_migrations")
-    return int(connection.execute(newest).scalar_one())
-
-
-def _move_from_older_tables(connection: Connection) -> None:
-    """Moves what a version before `tinygen_jobs` left there. At each start, not once: such a
-    version may still run on another machine during an update, or again after a step back."""
-    has_rows = or_(*(exists().select_from(table(name)) for name in OLDER_TABLES))
-    if not connection.execute(select(has_rows)).scalar_one():
-        return
-    if connection.dialect.name == "postgresql":
-        # Otherwise a row that comes between its INSERT and its DELETE would be lost.
-        connection.execute(text(f"LOCK TABLE {', '.join(OLDER_TABLES)}"))
-    for statement in MOVE_FROM_OLDER_TABLES:
-        connection.execute(text(statement))

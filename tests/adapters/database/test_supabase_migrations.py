@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from bot.adapters.database.supabase_migrations import SupabaseMigrations
+from bot.adapters.database.migrations.supabase import SupabaseMigrations
 from bot.errors import OutsideError, SetupError
 from tests import ROOT
 from tests.doubles.supabase import Supabase, run_sql
