@@ -137,7 +137,7 @@ def worker(config: Config, options: argparse.Namespace) -> int:
     stopping.start()
     stopping.join(config.drain_s + STOP_S)
     if stopping.is_alive():  # the engine asks a database that is away again and again
-        _log.warning("the worker ends without its database: its jobs go on at the next start")
+        _log.warning("the worker did not stop in time and ends: its jobs go on at the next start")
     sys.stderr.flush()
     if lock is not None:
         lock.close()
