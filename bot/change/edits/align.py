@@ -1,7 +1,7 @@
 """Which lines two texts have in common, in order, by Bram Cohen's patience diff: equal lines at both
 ends first, then the lines that occur once in each text, then what is between them; where no line
-occurs once, and they are few, a longest common subsequence. Its time is near-linear in the length of
-the texts; difflib's is cubic at worst, and replies may be hostile.
+occurs once, and they are few, what difflib finds. Its time is near-linear in the length of the
+texts; difflib's alone is cubic at worst, and replies may be hostile.
 """
 
 from __future__ import annotations
@@ -9,102 +9,68 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
+from difflib import SequenceMatcher
+from itertools import pairwise
 
 Pair = tuple[int, int]
+_Run = tuple[Pair, "_Run | None"]
+"""A pair, and the run of pairs before it."""
 
-_MAX_PASSES = 8
-"""How often each line is looked at for anchors, on average: between anchors further lines become
-unique, and hostile text could make that go on."""
+_MAX_DEPTH = 8
+"""How often each line is looked at: between lines that occur once, others become so, and hostile
+text could make that go on."""
 _MAX_COMPARED = 2_500
 """Pairs of lines, of two parts without a line that occurs once."""
 
 
-def align(old: Sequence[str], new: Sequence[str]) -> list[Pair]:
+def align(old: Sequence[str], new: Sequence[str], *, depth: int = _MAX_DEPTH) -> list[Pair]:
     """Pairs (i, j) with old[i] == new[j], both ascending: the lines that stay."""
-    pairs: list[Pair] = []
-    spans = [(0, len(old), 0, len(new))]
-    lines_left = _MAX_PASSES * (len(old) + len(new))
-    while spans:
-        old_start, old_end, new_start, new_end = spans.pop()
-        while old_start < old_end and new_start < new_end and old[old_start] == new[new_start]:
-            pairs.append((old_start, new_start))
-            old_start, new_start = old_start + 1, new_start + 1
-        while old_start < old_end and new_start < new_end and old[old_end - 1] == new[new_end - 1]:
-            old_end, new_end = old_end - 1, new_end - 1
-            pairs.append((old_end, new_end))
-        lines_left -= old_end - old_start + new_end - new_start
-        if lines_left < 0:
-            continue
-        old_part, new_part = old[old_start:old_end], new[new_start:new_end]
-        found = _find_anchors(old_part, new_part)
-        if not found:
-            common = _common_subsequence(old_part, new_part)
-            pairs.extend((old_start + i, new_start + j) for i, j in common)
-            continue
-        anchors = [(old_start + i, new_start + j) for i, j in found]
-        pairs.extend(anchors)
-        starts = [(old_start, new_start), *((i + 1, j + 1) for i, j in anchors)]
-        ends = [*anchors, (old_end, new_end)]
-        for (i, j), (k, m) in zip(starts, ends, strict=True):
-            spans.append((i, k, j, m))
+    shorter = min(len(old), len(new))
+    top = 0
+    while top < shorter and old[top] == new[top]:
+        top += 1
+    bottom = 0
+    while bottom < shorter - top and old[-1 - bottom] == new[-1 - bottom]:
+        bottom += 1
+    old_end, new_end = len(old) - bottom, len(new) - bottom
+    inner = _align_inner(old[top:old_end], new[top:new_end], depth)
+    return [
+        *((number, number) for number in range(top)),
+        *((top + i, top + j) for i, j in inner),
+        *((old_end + number, new_end + number) for number in range(bottom)),
+    ]
+
+
+def _align_inner(old: Sequence[str], new: Sequence[str], depth: int) -> list[Pair]:
+    """The pairs of two texts that begin and end with different lines."""
+    anchors = _find_anchors(old, new) if depth else []
+    if not anchors and len(old) * len(new) <= _MAX_COMPARED:
+        blocks = SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks()
+        return [(i + step, j + step) for i, j, size in blocks for step in range(size)]
+    pairs = list(anchors)
+    for (i, j), (k, m) in pairwise([(-1, -1), *anchors, (len(old), len(new))] if anchors else ()):
+        between = align(old[i + 1 : k], new[j + 1 : m], depth=depth - 1)
+        pairs += [(i + 1 + x, j + 1 + y) for x, y in between]
     return sorted(pairs)
 
 
 def _find_anchors(old: Sequence[str], new: Sequence[str]) -> list[Pair]:
-    """The longest ascending run of lines that occur once in each."""
-    if not old or not new:
-        return []
+    """The longest run of lines that occur once in each text and come in the same order in both, by
+    patience sorting."""
     old_counts, new_counts = Counter(old), Counter(new)
-    new_places = {line: j for j, line in enumerate(new) if new_counts[line] == 1}
-    unique = [
-        (i, new_places[line])
-        for i, line in enumerate(old)
-        if old_counts[line] == 1 and line in new_places
-    ]
-    return _longest_ascending(unique)
-
-
-def _common_subsequence(old: Sequence[str], new: Sequence[str]) -> list[Pair]:
-    """The longest one; none of texts that are long."""
-    if len(old) * len(new) > _MAX_COMPARED:
-        return []
-    lengths = [[0] * (len(new) + 1) for _ in range(len(old) + 1)]
-    for i in reversed(range(len(old))):
-        for j in reversed(range(len(new))):
-            lengths[i][j] = (
-                lengths[i + 1][j + 1] + 1
-                if old[i] == new[j]
-                else max(lengths[i + 1][j], lengths[i][j + 1])
-            )
-    pairs, i, j = [], 0, 0
-    while i < len(old) and j < len(new):
-        if old[i] == new[j]:
-            pairs.append((i, j))
-            i, j = i + 1, j + 1
-        elif lengths[i + 1][j] >= lengths[i][j + 1]:
-            i += 1
-        else:
-            j += 1
-    return pairs
-
-
-def _longest_ascending(pairs: list[Pair]) -> list[Pair]:
-    """The longest run of pairs whose second numbers ascend (patience sorting); their first ones do
-    already."""
-    tails: list[int] = []
+    places = {line: j for j, line in enumerate(new) if new_counts[line] == 1}
     tops: list[int] = []
-    previous: list[int | None] = []
-    for number, (_, j) in enumerate(pairs):
-        pile = bisect_left(tails, j)
-        previous.append(tops[pile - 1] if pile else None)
-        if pile == len(tails):
-            tails.append(j)
-            tops.append(number)
-        else:
-            tails[pile], tops[pile] = j, number
-    run: list[Pair] = []
-    step = tops[-1] if tops else None
-    while step is not None:
-        run.append(pairs[step])
-        step = previous[step]
-    return run[::-1]
+    runs: list[_Run] = []
+    for i, line in enumerate(old):
+        if old_counts[line] > 1 or line not in places:
+            continue
+        j = places[line]
+        pile = bisect_left(tops, j)
+        tops[pile : pile + 1] = [j]
+        runs[pile : pile + 1] = [((i, j), runs[pile - 1] if pile else None)]
+    anchors: list[Pair] = []
+    run = runs[-1] if runs else None
+    while run is not None:
+        pair, run = run
+        anchors.append(pair)
+    return anchors[::-1]

@@ -160,7 +160,7 @@ class _Applier:
         seen = self.files.read_seen_lines(path)
         if seen and seen.bodies == new.bodies:
             raise EditRefused(feedback.undoes_earlier(path))
-        self.files.write(path, _encode(new.render(), self.files.read_text(path)))
+        self.files.write(path, _encode(new.render(), text.render()))
 
     def _locate(self, path: str, text: Text, edit: Edit) -> Match | None:
         """The place of the edit; None if its result is there already."""

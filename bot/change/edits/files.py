@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from functools import cached_property
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property, lru_cache
 from itertools import accumulate, islice
 
 from bot.change.edits.lines import Text, compose, decode, split_lines
@@ -103,22 +104,15 @@ class Files:
         self._max_files = max_files
         self._max_file_bytes = max_file_bytes
         self._base_contents: dict[str, bytes] = {}
-        self._texts: dict[str, Text] = {}
-        self._seen_texts: dict[str, Text] = {}
+        self._split = lru_cache(_MAX_CACHED_TEXTS)(lambda content: split_lines(decode(content)))
 
     def prefetch(self, paths: Iterable[str]) -> None:
         """Reads the base contents of the paths in one call, as many as may be cached."""
         wanted = dict.fromkeys(map(self._tree.resolve, paths))
         blobs = [self._base.blobs[path] for path in wanted if path in self._base.blobs]
         readable = [blob for blob in blobs if self._is_readable(blob)]
-        sums_bytes = accumulate(blob.size_bytes for blob in readable)
-        cached = [
-            blob
-            for blob, sum_bytes in zip(readable, sums_bytes, strict=True)
-            if sum_bytes <= _MAX_CACHED_BYTES
-        ]
-        contents = zip(cached, self._base.read(cached), strict=True)
-        self._base_contents = {blob.path: content for blob, content in contents}
+        sums_bytes = list(accumulate(blob.size_bytes for blob in readable))
+        self._load(readable[: bisect_right(sums_bytes, _MAX_CACHED_BYTES)])
 
     def expect_removal(self, paths: Iterable[str]) -> None:
         """Tells which files later edits delete or move: a new file may take their place, whatever
@@ -198,49 +192,32 @@ class Files:
         change = self.changes.get(path)
         return (change.content or b"") if change else self._read_base(path)
 
-    def read_text(self, path: str) -> str:
-        """The decoded content; raises EditRefused for files that are no text."""
+    def read_lines(self, path: str) -> Text:
+        """Raises EditRefused for files that are no text."""
         content = self.read(path)
+        self.charge(len(content) + _CHARS_PER_LINE * content.count(b"\n"))
         if is_binary(content):
             raise EditRefused(f"{path} is a binary file, which edits may not touch.")
         if is_lfs_pointer(content):
             raise EditRefused(f"{path} is kept in Git LFS, which edits may not touch.")
-        return decode(content)
-
-    def read_lines(self, path: str) -> Text:
-        content = self.read(path)
-        self.charge(len(content) + _CHARS_PER_LINE * content.count(b"\n"))
-        return self._cached(self._texts, path, lambda: self.read_text(path))
+        return self._split(content)
 
     def read_seen_lines(self, path: str) -> Text | None:
         """The lines that the file had when the model saw it; None if it has them still, or was not
         there."""
-        seen = self._seen.get(path) or self._base.blobs.get(path)
-        if seen is None or self._seen.get(path) == self.changes.get(path):
+        seen = self._seen.get(path)
+        if seen == self.changes.get(path) or not (seen or path in self._base.blobs):
             return None
-        content = seen.content if isinstance(seen, Change) else self._read_base(path)
-        return self._cached(self._seen_texts, path, lambda: decode(content or b""))
+        return self._split((seen.content or b"") if seen else self._read_base(path))
 
     def read_base_lines(self, path: str) -> Text | None:
         """The lines that the file has in the base; None if it has them still, or is new."""
-        if path not in self.changes or path not in self._base.blobs:
-            return None
-        return split_lines(decode(self._read_base(path)))
-
-    def _cached(self, texts: dict[str, Text], path: str, read: Callable[[], str]) -> Text:
-        """The split text of `read`, made anew only if it is not in `texts`; few are kept there,
-        since lines take much memory."""
-        if path not in texts:
-            if len(texts) >= _MAX_CACHED_TEXTS:
-                texts.clear()
-            texts[path] = split_lines(read())
-        return texts[path]
+        is_changed = path in self.changes and path in self._base.blobs
+        return self._split(self._read_base(path)) if is_changed else None
 
     def write(self, path: str, content: bytes) -> None:
         """Creates or changes a file; an existing one keeps its mode."""
-        if self.exists(path):
-            self.read_text(path)
-        else:
+        if not self.exists(path):
             self._check_new(path)
         if len(content) > self._max_file_bytes:
             raise EditRefused(
@@ -278,7 +255,6 @@ class Files:
                 f"The change would touch more than {self._max_files} files. Make it smaller."
             )
         self._tree.note_change(path, exists=change.content is not None)
-        self._texts.pop(path, None)
         if self._equals_base(path, change):
             self.changes.pop(path, None)
         else:
@@ -301,11 +277,16 @@ class Files:
                 f"{path} is larger than {self._max_file_bytes} bytes, which edits may not touch."
             )
         if path not in self._base_contents:
-            cached_bytes = sum(map(len, self._base_contents.values()))
-            if cached_bytes + blob.size_bytes > _MAX_CACHED_BYTES:
-                self._base_contents.clear()
-            self._base_contents[path] = next(iter(self._base.read([blob])))
+            self._load([blob])
         return self._base_contents[path]
+
+    def _load(self, blobs: Sequence[Blob]) -> None:
+        """Reads their contents in one call, and forgets others if they would be too large."""
+        kept_bytes = sum(map(len, self._base_contents.values()))
+        if kept_bytes + sum(blob.size_bytes for blob in blobs) > _MAX_CACHED_BYTES:
+            self._base_contents.clear()
+        contents = zip(blobs, self._base.read(blobs), strict=True)
+        self._base_contents |= {blob.path: content for blob, content in contents}
 
     def _is_readable(self, blob: Blob) -> bool:
         return blob.mode in _FILE_MODES and blob.size_bytes <= self._max_file_bytes
@@ -373,8 +354,9 @@ class _Tree:
     def __init__(self, blobs: Mapping[str, Blob], changes: Changes) -> None:
         self._blobs = blobs
         self._changes = changes
-        self._names: _NameIndex | None = None
-        """Made at first use: most replies change existing files only."""
+        self._counts: dict[str, Counter[str]] = {}
+        """How many files each name, of a file or a directory, has at or under it, by the name
+        without regard to case. Made at first use: most replies change existing files only."""
 
     def has(self, path: str) -> bool:
         change = self._changes.get(path)
@@ -394,21 +376,20 @@ class _Tree:
     def meant_path(self, path: str) -> str | None:
         """What is left of a new path without its first directory, if that does not exist, and is a
         diff's prefix or leads into one that does: the repository's own name may stand there."""
-        first, slash, rest = path.partition("/")
-        if not slash or first in self._blobs or self._is_directory(first):
+        first, _, rest = path.partition("/")
+        if first in self._blobs or self._is_directory(first):
             return None
-        directory = rest.rpartition("/")[0]
-        is_meant = first in ("a", "b") or (directory and self._is_directory(directory))
-        return rest if is_meant else None
+        is_meant = first in ("a", "b") or self._is_directory(rest.rpartition("/")[0])
+        return rest if is_meant and rest else None
 
     def note_change(self, path: str, *, exists: bool) -> None:
         """To be called before `changes` says so."""
-        if self._names is not None and self.has(path) != exists:
-            self._names.add(path, 1 if exists else -1)
+        if self._counts and self.has(path) != exists:
+            self._count(path, 1 if exists else -1)
 
     def find_link(self, path: str) -> str | None:
         """The symlink or submodule that the path is or leads through."""
-        for part in (*_parents(path), path):
+        for part in _with_parents(path):
             blob = self._blobs.get(part)
             if blob and blob.mode in _LINK_MODES:
                 return part
@@ -416,72 +397,44 @@ class _Tree:
 
     def new_file_fault(self, path: str, removed_later: Collection[str]) -> str | None:
         """What prevents a new file at `path`, as the end of a sentence."""
-        for parent in _parents(path):
-            if self.has(parent) and parent not in removed_later:
-                return f"needs a directory where `{parent}` is a file"
-        removed = {other for other in removed_later if self.has(other)}
-        if self._index().is_directory_without(path, removed):
-            return "is a directory"
-        for part in (*_parents(path), path):
-            variant = self._index().find_case_variant(part, removed)
-            if variant:
-                return (
-                    f"differs from `{variant}` only in case, which many systems cannot keep apart"
-                )
+        removed = [other for other in removed_later if self.has(other)]
+        for name in _with_parents(path):
+            for other, count in self._names_like(name).items():
+                if count <= sum(_is_at_or_under(gone, other) for gone in removed):
+                    continue
+                if other != name:
+                    return (
+                        f"differs from `{other}` only in case, which many systems cannot keep apart"
+                    )
+                if name == path:
+                    return "is a directory"
+                if self.has(name):
+                    return f"needs a directory where `{name}` is a file"
         return None
 
     def _is_directory(self, path: str) -> bool:
-        return self._index().directories[path] > 0
+        return self._names_like(path)[path] > self.has(path)
 
-    def _index(self) -> _NameIndex:
-        if self._names is None:
-            self._names = _NameIndex()
+    def _names_like(self, name: str) -> Counter[str]:
+        """The counts of all names that differ from this one only in case."""
+        if not self._counts:
             for path in {**self._blobs, **self._changes}:
                 if self.has(path):
-                    self._names.add(path, 1)
-        return self._names
+                    self._count(path, 1)
+        return self._counts.get(_fold_case(name), Counter())
+
+    def _count(self, path: str, number: int) -> None:
+        for name in _with_parents(path):
+            self._counts.setdefault(_fold_case(name), Counter())[name] += number
 
 
-class _NameIndex:
-    """How many files are under each directory, and all names without regard to case."""
-
-    def __init__(self) -> None:
-        self.directories: Counter[str] = Counter()
-        self._files: Counter[str] = Counter()
-        self._by_folded: dict[str, set[str]] = {}
-
-    def add(self, path: str, count: int) -> None:
-        """Adds a file, or removes it with a `count` of -1."""
-        self._files[path] += count
-        self._by_folded.setdefault(_fold_case(path), set()).add(path)
-        for directory in _parents(path):
-            if directory not in self.directories:
-                self._by_folded.setdefault(_fold_case(directory), set()).add(directory)
-            self.directories[directory] += count
-
-    def is_directory_without(self, path: str, removed: Collection[str]) -> bool:
-        """Whether a directory has files beside the `removed` ones."""
-        count = self.directories[path]
-        return count > 0 and count > sum(other.startswith(f"{path}/") for other in removed)
-
-    def find_case_variant(self, path: str, removed: Collection[str]) -> str | None:
-        """Another existing name that differs from `path` only in case, without the `removed`
-        files."""
-        variants = self._by_folded.get(_fold_case(path), ())
-        for other in sorted(variants):
-            if other == path or other in removed:
-                continue
-            if self._files[other] > 0 or self.is_directory_without(other, removed):
-                return other
-        return None
+def _with_parents(path: str) -> Iterator[str]:
+    """The directories above, outermost first, and the path."""
+    return accumulate(path.split("/"), "{}/{}".format)
 
 
-def _parents(path: str) -> Iterator[str]:
-    """The directories above, outermost first."""
-    slash = path.find("/")
-    while slash >= 0:
-        yield path[:slash]
-        slash = path.find("/", slash + 1)
+def _is_at_or_under(path: str, name: str) -> bool:
+    return path == name or path.startswith(f"{name}/")
 
 
 def _fold_case(path: str) -> str:
