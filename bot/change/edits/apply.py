@@ -192,7 +192,7 @@ class _Applier:
         if old.bodies == new.bodies:
             return
         fault = full_file_fault(old, new) or self._undoes_earlier(path, old, new)
-        content = replace_all(old, content).render()
+        content = replace_all(old, new).render()
         fault = fault or self._syntax_fault(path, old.render(), content)
         seen = self.files.read_seen_lines(path)
         is_old = seen is not None and seen.bodies == new.bodies

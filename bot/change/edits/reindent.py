@@ -4,12 +4,11 @@ file's indentation."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from bot.change.edits.align import align
-from bot.change.edits.lines import Text, is_blank, split_lines, text_of, unindented
-from bot.change.edits.lines import exact as exact_key
+from bot.change.edits.lines import Text, exact, is_blank, text_of, unindented
 from bot.change.edits.match import Match
 
 _Reindent = Callable[[str], str | None]
@@ -22,8 +21,7 @@ def replace_match(text: Text, match: Match) -> Text | None:
     """The whole file with the match replaced; None if the indentation of a new line cannot be
     determined."""
     old = text.slice(match.start, match.end)
-    keeps_ends = _has_line_ends_of_file(match, old)
-    kept = {new: old for old, new in _align_sides(match, with_ends=keeps_ends)}
+    kept = {new: old for old, new in align(match.search.bodies, match.replace.bodies)}
     rules = _find_rules(match, old) if match.key is unindented else None
     if rules is None and _has_foreign_indent(text, match):
         return None
@@ -32,14 +30,15 @@ def replace_match(text: Text, match: Match) -> Text | None:
     for number, body in enumerate(match.replace.bodies):
         if number in kept:
             bodies.append(old.bodies[kept[number]])
-            ends.append(old.ends[kept[number]])
+            ends.append(old.ends[kept[number]] or text.line_end)
             continue
         placed = body if rules is None else _reindent(body, rules)
         if placed is None:
             return None
         bodies.append(placed)
-        ends.append(match.replace.ends[number] if keeps_ends else _nearest_end(ends, old, text))
-    _finish_ends(text, match, ends)
+        ends.append((ends[-1:] or old.ends[:1] or [""])[0] or text.line_end)
+    if bodies and match.end == len(text.bodies) and not _ends_last_line(text, match):
+        ends[-1] = ""
     return Text(
         text.bom,
         text.bodies[: match.start] + bodies + text.bodies[match.end :],
@@ -47,56 +46,19 @@ def replace_match(text: Text, match: Match) -> Text | None:
     )
 
 
-def replace_all(text: Text, content: str) -> Text:
+def replace_all(text: Text, new: Text) -> Text:
     """The new content of the whole file, with the old byte-order mark, line endings and final
     newline."""
-    new = split_lines(content)
-    bom = text.bom or new.bom
-    if "\r\n" in new.ends or not new.bodies:
-        return Text(bom, new.bodies, new.ends)
-    everything = Match(0, len(text.bodies), text_of(text.bodies), new, exact_key)
-    replaced = replace_match(text, everything)
-    return Text(bom, replaced.bodies, replaced.ends) if replaced else new
+    everything = Match(0, len(text.bodies), text_of(text.bodies), new, exact)
+    replaced = replace_match(text, everything) or new
+    return Text(text.bom or new.bom, replaced.bodies, replaced.ends)
 
 
-def _has_line_ends_of_file(match: Match, old: Text) -> bool:
-    """Whether the edit was written with the file's real line endings, so that its own are meant."""
-    ends = match.search.ends
-    if "\r\n" not in ends and "\r\n" not in match.replace.ends:
-        return False
-    return ends[:-1] == old.ends[:-1] and ends[-1] in (old.ends[-1], "")
-
-
-def _align_sides(match: Match, *, with_ends: bool) -> list[tuple[int, int]]:
-    if with_ends:
-        return align(match.search.lines_with_ends(), match.replace.lines_with_ends())
-    return align(match.search.bodies, match.replace.bodies)
-
-
-def _nearest_end(ends: Sequence[str], old: Text, text: Text) -> str:
-    """The line ending of the line before, of the first replaced line, or of most lines."""
-    for end in (*ends[-1:], *old.ends[:1]):
-        if end:
-            return end
-    return text.line_end
-
-
-def _finish_ends(text: Text, match: Match, ends: list[str]) -> None:
-    """Gives every line an end but the file's last: that one has what the file had, unless the edit
-    says otherwise."""
-    if not ends:
-        return
-    for number, end in enumerate(ends):
-        ends[number] = end or text.line_end
-    if match.end < len(text.bodies) or not text.ends:
-        return
-    has_end = bool(text.ends[-1])
-    search_has_end = bool(match.search.ends[-1])
-    new_has_end = bool(match.replace.ends[-1])
-    if search_has_end != new_has_end:
-        has_end = new_has_end
-    if not has_end:
-        ends[-1] = ""
+def _ends_last_line(text: Text, match: Match) -> bool:
+    """Whether the file's last line ends in a newline: as it did, unless the sides of the edit
+    differ in that."""
+    old_end, new_end = match.search.ends[-1:], match.replace.ends[-1:]
+    return (new_end if old_end != new_end else text.ends[-1:]) != [""]
 
 
 def _has_foreign_indent(text: Text, match: Match) -> bool:
@@ -121,50 +83,29 @@ def _reindent(line: str, rules: Sequence[_Reindent]) -> str | None:
 
 def _find_rules(match: Match, old: Text) -> list[_Reindent]:
     """The rules that explain how the file indents each line of the search."""
-    pairs = zip(match.search.bodies, old.bodies, strict=True)
-    seen = dict.fromkeys((_indent(line), _indent(real)) for line, real in pairs if line.strip())
-    first = next(iter(seen), ("", ""))
-    return [
-        rule
-        for rule in _possible_rules(*first)
-        if all(rule(indent) == real for indent, real in seen)
-    ]
-
-
-def _possible_rules(indent: str, real: str) -> Iterator[_Reindent]:
-    if real.endswith(indent):
-        yield _Shift(lost=real[: len(real) - len(indent)])
-    if indent.endswith(real):
-        yield _Shift(gained=indent[: len(indent) - len(real)])
+    sides = zip(match.search.bodies, old.bodies, strict=True)
+    pairs = dict.fromkeys((_indent(line), _indent(real)) for line, real in sides if line.strip())
+    indent, real = next(iter(pairs), ("", ""))
+    rules: list[_Reindent] = []
+    common = min(indent, real, key=len)
+    if indent.endswith(common) and real.endswith(common):
+        gained, lost = indent.removesuffix(common), real.removesuffix(common)
+        rules.append(partial(_change_start, gained, lost))
     for spaces in _SPACES_PER_TAB:
-        yield _ChangeUnit(" " * spaces, "\t")
-        yield _ChangeUnit("\t", " " * spaces)
+        rules.append(partial(_change_unit, " " * spaces, "\t"))
+        rules.append(partial(_change_unit, "\t", " " * spaces))
+    return [rule for rule in rules if all(rule(indent) == real for indent, real in pairs)]
 
 
-@dataclass(frozen=True, slots=True)
-class _Shift:
+def _change_start(gained: str, lost: str, indent: str) -> str | None:
     """The reply left `lost` away at the start of every line, or put `gained` there."""
-
-    lost: str = ""
-    gained: str = ""
-
-    def __call__(self, indent: str) -> str | None:
-        if not indent.startswith(self.gained):
-            return None
-        return self.lost + indent.removeprefix(self.gained)
+    return lost + indent.removeprefix(gained) if indent.startswith(gained) else None
 
 
-@dataclass(frozen=True, slots=True)
-class _ChangeUnit:
+def _change_unit(reply_unit: str, file_unit: str, indent: str) -> str | None:
     """Each `reply_unit` is one `file_unit`."""
-
-    reply_unit: str
-    file_unit: str
-
-    def __call__(self, indent: str) -> str | None:
-        levels, rest = divmod(len(indent), len(self.reply_unit))
-        is_even = not rest and indent == self.reply_unit * levels
-        return self.file_unit * levels if is_even else None
+    levels = indent.count(reply_unit)
+    return file_unit * levels if indent == reply_unit * levels else None
 
 
 def _indent(line: str) -> str:

@@ -40,9 +40,10 @@ def test_mixed_line_ends_stay_where_nothing_changes() -> None:
     ) == {"a.txt": b"a\r\nb\nX\nc\r\nd\n"}
 
 
-def test_line_ends_may_be_changed_by_saying_so() -> None:
-    diff = "```diff\n--- a/a.txt\n+++ b/a.txt\n@@ -1,2 +1,2 @@\n-a\r\n+a\n b\r\n```\n"
-    assert contents_after({"a.txt": b"a\r\nb\r\n"}, diff) == {"a.txt": b"a\nb\r\n"}
+def test_line_ends_are_the_files_whatever_the_reply_has() -> None:
+    diff = "```diff\n--- a/a.txt\n+++ b/a.txt\n@@ -1,2 +1,2 @@\n-a\n+c\r\n b\n```\n"
+    assert contents_after({"a.txt": b"a\nb\r\n"}, diff) == {"a.txt": b"c\nb\r\n"}
+    rejection_of({"a.txt": b"a\r\nb\r\n"}, diff.replace("+c\r", "+a"))
 
 
 @pytest.mark.parametrize("content", ["a\nb", "a\nb\n"])
