@@ -51,7 +51,7 @@ def replace_all(text: Text, new: Text) -> Text:
     newline."""
     everything = Match(0, len(text.bodies), text_of(text.bodies), new, exact)
     replaced = replace_match(text, everything) or new
-    return Text(text.bom or new.bom, replaced.bodies, replaced.ends)
+    return Text(text.bom, replaced.bodies, replaced.ends)
 
 
 def _ends_last_line(text: Text, match: Match) -> bool:

@@ -15,7 +15,7 @@ from tests.change.snapshots import view_of
 
 
 def test_a_reply_of_too_many_lines_is_not_read_and_that_is_reported() -> None:
-    parsed = read_reply("\n" * (MAX_REPLY_LINES + 1))
+    parsed = read_reply("\n" * MAX_REPLY_LINES)
     assert (parsed.edits, len(parsed.problems)) == ((), 1)
     assert "lines" in parsed.problems[0]
 

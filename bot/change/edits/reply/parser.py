@@ -14,7 +14,6 @@ from bisect import bisect_right
 from collections.abc import Container, Sequence
 from itertools import chain
 
-from bot.change.edits.lines import split_lines
 from bot.change.edits.reply import diffs, sentences
 from bot.change.edits.reply.blocks import opens_block, read_block
 from bot.change.edits.reply.diffs import DiffEdits
@@ -68,7 +67,7 @@ def read_reply(
     if len(text) > max_chars:
         return _too_long(f"{max_chars} characters")
     answer, dropped = strip_channels(text.removeprefix("\ufeff"))
-    lines = split_lines(answer).bodies
+    lines = _split_reply(answer)
     if len(lines) > MAX_REPLY_LINES:
         return _too_long(f"{MAX_REPLY_LINES} lines")
     parser = _Parser(lines, known)
@@ -94,6 +93,16 @@ def _unsupported_words(form: str) -> str:
         " a line of its own and a search/replace block below it; if it is none, or nothing needs to"
         " change, say so in words alone."
     )
+
+
+def _split_reply(text: str) -> list[str]:
+    """The reply's lines. CRLF is kept only if the reply mixes it with LF: a reply that uses it
+    throughout does not say anything about the files' line endings."""
+    if text.count("\r\n") == text.count("\n"):
+        text = text.replace("\r\n", "\n")
+    if "\n" not in text:
+        text = text.replace("\r", "\n")
+    return text.split("\n")
 
 
 def _limit_problems(problems: list[str]) -> tuple[str, ...]:
