@@ -12,19 +12,13 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Container, Sequence
-from itertools import chain
 
 from bot.change.edits.reply import diffs, sentences
 from bot.change.edits.reply.blocks import opens_block, read_block
 from bot.change.edits.reply.diffs import DiffEdits
 from bot.change.edits.reply.fences import Fence, Fences
 from bot.change.edits.reply.file_names import LABEL_REACH_LINES, FileNames
-from bot.change.edits.reply.reasoning import (
-    closes_reasoning,
-    find_reasoning_end,
-    read_reasoning,
-    strip_channels,
-)
+from bot.change.edits.reply.reasoning import split_reasoning, strip_channels
 from bot.change.edits.reply.requests import read_requests
 from bot.change.edits.reply.unsupported import find_unsupported
 from bot.types.reply import Edit, ParsedReply, Request
@@ -66,20 +60,28 @@ def read_reply(
     file, whatever it looks like."""
     if len(text) > max_chars:
         return _too_long(f"{max_chars} characters")
-    answer, dropped = strip_channels(text.removeprefix("\ufeff"))
-    lines = _split_reply(answer)
+    final, lost = strip_channels(text.removeprefix("\ufeff"))
+    lines = _split_reply(final)
     if len(lines) > MAX_REPLY_LINES:
         return _too_long(f"{MAX_REPLY_LINES} lines")
-    parser = _Parser(lines, known)
+    answer = split_reasoning(lines)
+    parser = _Parser(answer.lines, known)
     parser.parse()
-    if dropped:
-        parser.problems.append(_unsupported_words(dropped))
+    problems = parser.problems
+    if lost:
+        problems.append(_unsupported_words(lost))
+    if not answer.has_end:
+        problems.append("The reply's thoughts have no end. Send the edits after them, not in them.")
+    if not (parser.edits or parser.requests or problems or parser.declines()):
+        is_draft = any(map(opens_block, answer.reasoning))
+        draft = _unsupported_words("edits in your reasoning alone")
+        problems.append(draft if is_draft else NOTHING_SENT)
     return ParsedReply(
-        tuple(parser.edits),
+        (*parser.edits, *parser.quotes[:_MAX_QUOTES]),
         tuple(parser.requests),
         "\n".join(parser.prose).strip(),
-        _limit_problems(parser.problems),
-        parser.answer.strip() or "\n".join(lines),
+        _limit_problems(problems),
+        "\n".join(answer.lines).strip() or "\n".join(lines),
     )
 
 
@@ -124,7 +126,7 @@ class _Parser:
         self.requests: list[Request] = []
         self.prose: list[str] = []
         self.problems: list[str] = []
-        self._quotes: list[Edit] = []
+        self.quotes: list[Edit] = []
         self._shown: list[str] = []
         """The lines of fences that hold no edits, and of prose."""
         self._lines = lines
@@ -132,14 +134,9 @@ class _Parser:
         self._fences = Fences(lines)
         self._file_names = FileNames(lines, self._fences, known)
         self._openings = [number for number, line in enumerate(lines) if opens_block(line)]
-        self._ends_of_reasoning = closes_reasoning(lines)
         self._prose_before = 0
         """How much of the prose comes before the end of the last part."""
         self._edits_before = 0
-        self._dropped: list[range] = []
-        """The lines of reasoning."""
-        self._dropped_edits = False
-        """Whether reasoning held edits."""
         self._wrapper: Fence | None = None
         """The open fence that holds edits in forms of their own, if there is one."""
 
@@ -151,20 +148,12 @@ class _Parser:
         if self.edits and len(list(filter(sentences.begins_alternative, self.prose))) > 1:
             self.problems.append(_unsupported_words("several alternatives"))
             self.edits = []
-        if not (self.edits or self.requests or self.problems):
-            if self._dropped_edits:
-                self.problems.append(_unsupported_words("edits in your reasoning alone"))
-            elif not any(map(sentences.declines, self.prose)):
-                self.problems.append(NOTHING_SENT)
-        elif self.edits and any(map(self._is_instruction, self.prose[self._prose_before :])):
+        if self.edits and any(map(self._is_instruction, self.prose[self._prose_before :])):
             self.problems.append(_unsupported_words("a change that it describes in words"))
-        self.edits += self._quotes[:_MAX_QUOTES]
 
-    @property
-    def answer(self) -> str:
-        """The reply without reasoning."""
-        dropped = set(chain.from_iterable(self._dropped))
-        return "\n".join(line for number, line in enumerate(self._lines) if number not in dropped)
+    def declines(self) -> bool:
+        """Whether the prose says that nothing needs to change, or gives a verdict."""
+        return any(map(sentences.declines, self.prose))
 
     def _read_part(self, number: int) -> int:
         if opens_block(self._lines[number]):
@@ -178,29 +167,10 @@ class _Parser:
 
     def _read_prose(self, number: int) -> int:
         line = self._lines[number]
-        reasoning = read_reasoning(line)
-        if reasoning is None:
-            self._check_wrapped(line)
-            self.prose.append(line)
-            self._shown.append(line)
-            return number + 1
-        if reasoning.closes_earlier:
-            self._forget()
-            self._dropped = [range(number)]
-        if reasoning.rest is not None:
-            end, rest = number, reasoning.rest
-        else:
-            found = find_reasoning_end(self._lines, number)
-            if found is None:
-                self.problems.append(
-                    "The reply's thoughts have no end. Send the edits after them, not in them."
-                )
-                return len(self._lines)
-            end, rest = found
-        self._dropped.append(range(number, end))
-        self._lines[end] = rest
-        self._file_names.first_line = end
-        return end
+        self._check_wrapped(line)
+        self.prose.append(line)
+        self._shown.append(line)
+        return number + 1
 
     def _check_wrapped(self, line: str) -> None:
         """A line of a program that stands in a fence with blocks, and in none of them, may be meant."""
@@ -210,13 +180,6 @@ class _Parser:
         is_head = self._is_head(line) or self._file_names.mentions_file(line)
         if line.strip() and not is_head and not line.strip().isalnum():
             self.problems.append(_unsupported_words("lines in a fence that belong to no block"))
-
-    def _forget(self) -> None:
-        """Drops all that was read: it was reasoning."""
-        self._dropped_edits = self._dropped_edits or bool(self.edits)
-        self.edits, self.requests, self.prose, self.problems = [], [], [], []
-        self._quotes, self._shown, self._prose_before, self._edits_before = [], [], 0, 0
-        self._wrapper = self._file_names.last_path = None
 
     def _read_block(self, number: int) -> int:
         block = read_block(self._lines, number)
@@ -270,8 +233,6 @@ class _Parser:
             return fence.line + 1
         close = self._fences.close(fence)
         end = len(self._lines) if close is None else close
-        if self._ends_reasoning_between(fence.line, end):
-            return fence.line + 1
         if fence.language in ("request", "requests"):
             return self._read_requests(fence, end)
         if self._holds_edits(fence.line, end):
@@ -281,10 +242,6 @@ class _Parser:
         if self._holds_diff(fence, end):
             return self._read_fenced_diff(fence)
         return self._read_code(fence, close)
-
-    def _ends_reasoning_between(self, start: int, end: int) -> bool:
-        """Whether reasoning ends inside the fence: then the fence is a part of it, and cut."""
-        return _has_between(self._ends_of_reasoning, start, end)
 
     def _dedent(self, fence: Fence, end: int) -> None:
         """Takes the fence's own indentation, as in a list, off the lines in it."""
@@ -335,7 +292,7 @@ class _Parser:
         elif above is not None and not path and sentences.introduces_change(self._lines[above]):
             self.problems.append(_unsupported_words("code that is meant as a change of some file"))
         elif fence.language not in (_SHELL_LANGUAGES if path else _OUTPUT_LANGUAGES):
-            self._quotes.append(Edit("quote", path, replace=_join(code)))
+            self.quotes.append(Edit("quote", path, replace=_join(code)))
         self._file_names.first_line = end + 1
         return end + 1
 

@@ -8,8 +8,12 @@ their special tokens or, if a server drops those, without.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
+
+from bot.change.edits.reply.blocks import opens_block, read_block
+from bot.change.edits.reply.fences import Fences
 
 _NAMES = (
     r"(?:\w{1,20}[:_])?(?:think(?:ing)?|thoughts?|thought_process|reasoning|analysis|reflection"
@@ -24,7 +28,7 @@ _START = re.compile(
     re.IGNORECASE,
 )
 _END = re.compile(
-    rf"(?<![`\"'])(?:(?:<|&lt;)/{_NAMES}(?:>|&gt;)|\[/THINK\]|◁/think▷|<unused95>|<channel\|>"
+    rf"(?<![`\"'+-])(?:(?:<|&lt;)/{_NAMES}(?:>|&gt;)|\[/THINK\]|◁/think▷|<unused95>|<channel\|>"
     r"|<\|(?:end_of_thought|end_thinking)\|>|\.\.\.done thinking\.)(?![`\"'])",
     re.IGNORECASE,
 )
@@ -53,14 +57,57 @@ _TOOL_CHANNEL = re.compile(r"(?:commentary|assistant|analysis)\s{0,4}to=")
 
 
 @dataclass(frozen=True, slots=True)
-class Reasoning:
-    """The wrappers in a line of prose."""
+class Answer:
+    """A reply's lines without its reasoning, and those of the reasoning."""
 
-    rest: str | None
-    """The line after them; None if the last of them goes on below."""
-    closes_earlier: bool
-    """One is closed that was not opened: everything before it was reasoning. Some servers' chat
-    templates write the opening tag themselves."""
+    lines: list[str]
+    reasoning: list[str]
+    has_end: bool = True
+    """False if the last reasoning goes on to the end of the reply."""
+
+
+def split_reasoning(lines: list[str]) -> Answer:
+    """Wrappers inside of blocks and closed fences are content, unless reasoning that was not begun
+    in such a fence ends there: then the fence is a part of it, and cut."""
+    lines = list(lines)
+    fences, ends = Fences(lines), closes_reasoning(lines)
+    answer: list[str] = []
+    reasoning: list[str] = []
+    number = 0
+    while number < len(lines):
+        part_end = _end_of_part(lines, number, fences, ends)
+        if part_end > number:
+            answer += lines[number:part_end]
+            number = part_end
+            continue
+        wrappers = _read_wrappers(lines[number])
+        if wrappers is None:
+            answer.append(lines[number])
+            number += 1
+            continue
+        rest, closes_earlier = wrappers
+        if closes_earlier:
+            reasoning, answer = reasoning + answer, []
+        found = (number, rest) if rest is not None else _find_end(lines, number)
+        if found is None:
+            return Answer(answer, reasoning + lines[number:], has_end=False)
+        end, lines[found[0]] = found
+        reasoning += lines[number:end]
+        number = end
+    return Answer(answer, reasoning)
+
+
+def _end_of_part(lines: Sequence[str], number: int, fences: Fences, ends: Sequence[int]) -> int:
+    """The line after the block or the fence that begins at this one; this one if none does."""
+    if opens_block(lines[number]):
+        return read_block(lines, number).end
+    fence = fences.at(number)
+    close = fences.close(fence) if fence else None
+    if close is None:
+        return number
+    following = bisect_right(ends, number)
+    is_cut = following < len(ends) and ends[following] < close
+    return number if is_cut else close + 1
 
 
 def strip_channels(text: str) -> tuple[str, str]:
@@ -83,26 +130,27 @@ def strip_channels(text: str) -> tuple[str, str]:
     return answer, "a tool call" if called else ""
 
 
-def read_reasoning(line: str) -> Reasoning | None:
-    """None if the line has no wrapper at its beginning, and closes none."""
+def _read_wrappers(line: str) -> tuple[str | None, bool] | None:
+    """The line after the wrappers at its beginning, None if the last of them goes on below; and
+    whether one is closed that was not opened: some servers' chat templates write the opening tag
+    themselves, so that everything before it was reasoning. None if the line has no wrapper at its
+    beginning, and closes none."""
     position, closes_earlier = 0, False
     if heading := _ANSWER_HEADING.match(line):
-        return Reasoning(line[heading.end() :], closes_earlier=True)
+        return line[heading.end() :], True
     while True:
         if start := _START.match(line, position):
             closed = _END.search(line, start.end())
             if closed is None:
-                return Reasoning(None, closes_earlier)
+                return None, closes_earlier
             position = closed.end()
         elif end := _ANSWER.match(line, position) or _END.search(line, position):
             position, closes_earlier = end.end(), True
-        elif position:
-            return Reasoning(line[position:], closes_earlier)
         else:
-            return None
+            return (line[position:], closes_earlier) if position else None
 
 
-def find_reasoning_end(lines: Sequence[str], start: int) -> tuple[int, str] | None:
+def _find_end(lines: Sequence[str], start: int) -> tuple[int, str] | None:
     """The first line below `start` that ends the reasoning which begins there, and the rest of that
     line; None if there is none."""
     end_tag = _DETAILS_END if _DETAILS.match(lines[start]) else _END
