@@ -159,24 +159,21 @@ def _trim(match: Match) -> Match:
 
 def _choose_split(path: str, text: Text, edit: Edit) -> tuple[Edit, list[Match]]:
     """The edit and its matches. If a block may be divided at several lines, the longest search that
-    is in the file is meant: a shorter one is its beginning. If the last two searches found differ
-    by the dividing line alone, that is no evidence: then the split is meant whose sides share a
-    first or last line."""
-    first = find_matches(text, edit)
-    splits = [(edit, first)]
-    splits += [(other, find_matches(text, other)) for other in other_splits(edit)]
-    found = [(split, matches) for split, matches in splits if matches]
-    if len(found) < 2:
-        split, matches = found[0] if found else (edit, first)
-        if split.divider and _divides_new_text(split):
-            raise EditRefused(feedback.several_dividers(path))
-        return split, matches
-    (_, shorter), (_, longer) = found[-2:]
-    if len(longer[0].search.bodies) == len(shorter[0].search.bodies) + 1:
-        found = [split for split in found[-2:] if _share_an_end(split[1][0])]
-        if len(found) != 1:
-            raise EditRefused(feedback.several_dividers(path))
-    return found[-1]
+    is in the file is meant: a shorter one is its beginning. Raises EditRefused where the longest
+    one has the dividing line alone more, which is no evidence, and where no search is in the file
+    or the new text may begin later."""
+    splits = [edit, *other_splits(edit)]
+    found = [(split, matches) for split in splits if (matches := find_matches(text, split))]
+    if not found:
+        found = [(edit, [])]
+    chosen, matches = found[-1]
+    if len(found) == 1:
+        is_unclear = chosen.divider and _divides_new_text(chosen)
+    else:
+        is_unclear = chosen.search == found[-2][0].search + edit.divider
+    if is_unclear:
+        raise EditRefused(feedback.several_dividers(path))
+    return chosen, matches
 
 
 def _divides_new_text(edit: Edit) -> bool:
@@ -187,9 +184,3 @@ def _divides_new_text(edit: Edit) -> bool:
         line == divider and len(above.rstrip()) not in range(1, len(divider) + 1)
         for above, line in pairwise(["", *lines])
     )
-
-
-def _share_an_end(match: Match) -> bool:
-    """Whether both sides have the same first or last line."""
-    search, new = match.search.bodies, match.replace.bodies
-    return bool(new) and (search[0] == new[0] or search[-1] == new[-1])

@@ -60,12 +60,13 @@ def find_matches(text: Text, edit: Edit) -> list[Match]:
     if not core:
         return []
     for key, ignores_blank_ends in _TOLERANCES:
-        starts = find_lines(text, core if ignores_blank_ends else search.bodies, key)
-        if starts and ignores_blank_ends:
-            return [_match_blank_ends(text, start, search, replacement, key) for start in starts]
+        sought, offset = (core, 0) if ignores_blank_ends else (search.bodies, top)
+        starts = find_lines(text, sought, key)
         if starts:
-            size = len(search.bodies)
-            return [Match(start, start + size, search, replacement, key) for start in starts]
+            return [
+                _match_blank_ends(text, start + offset, search, replacement, key)
+                for start in starts
+            ]
     return []
 
 
