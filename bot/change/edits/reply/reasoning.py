@@ -50,7 +50,7 @@ _CHANNEL = re.compile(
 )
 _FINAL_CHANNEL = re.compile(
     r"(?:<\|channel\|>\s{0,4}|assistant\s{0,4})final(?:\s{0,4}<\|constrain\|>\w{1,20})?"
-    r"(?:<\|message\|>|:\s|(?!\w)|(?=[A-Z]))"
+    r"(?:<\|message\|>|:\s|(?!\w)|(?=[A-Z]|[\w-]{1,80}[./]))"
 )
 _CHANNEL_END = re.compile(r"<\|(?:end|return|call)\|>")
 _TOOL_CHANNEL = re.compile(r"(?:commentary|assistant|analysis)\s{0,4}to=")
