@@ -325,10 +325,9 @@ class _Applier:
 
 
 def _without_copied_signs(edit: Edit) -> Edit:
-    """The edit without the line numbers of what the model was shown. New
-    text may hold such numbers itself, unless the search has them too."""
-    new = edit.replace
-    search = strip_line_numbers(edit.search)
+    """The edit without the line numbers of what the model was shown. New text may hold such numbers
+    itself, unless the search has them too."""
+    search, new = strip_line_numbers(edit.search), edit.replace
     if search != edit.search or edit.action == "quote":
         new = strip_line_numbers(new)
         if has_line_numbers(new) and edit.action != "quote":

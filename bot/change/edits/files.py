@@ -235,17 +235,15 @@ class Files:
 
     def move(self, path: str, to: str) -> None:
         content, mode = self.read(path), self._mode(path)
-        self._tree.note_change(path, exists=False)
-        try:
-            self._check_new(to)
-        finally:
-            self._tree.note_change(path, exists=True)
+        self._check_new(to, moved=path)
         self._set(path, Change(path, None, mode))
         self._set(to, Change(to, content, mode))
         self.moved_paths.add(path)
 
-    def _check_new(self, path: str) -> None:
-        fault = new_path_fault(path) or self._tree.new_file_fault(path, self._removed_later)
+    def _check_new(self, path: str, *, moved: str = "") -> None:
+        """`moved` is the file that takes the path."""
+        gone = self._removed_later | {moved}
+        fault = new_path_fault(path) or self._tree.new_file_fault(path, gone)
         if fault and path not in self._base.blobs:
             raise EditRefused(f"A new file {path} cannot be made: it {fault}. Choose another path.")
 

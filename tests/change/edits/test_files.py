@@ -143,6 +143,17 @@ def test_a_binary_file_is_not_changed() -> None:
     assert "binary" in rejection_of({"a.png": b"x\n\0"}, "a.png\n```\ny\n```\n")
 
 
+def test_a_file_cannot_take_the_place_of_a_directory_that_files_were_moved_out_of() -> None:
+    moves = "".join(
+        f"*** Update File: d/{name}\n*** Move to: {name}\n" for name in ("a.txt", "b.txt")
+    )
+    reply = f"*** Begin Patch\n{moves}*** Add File: d\n+x\n*** End Patch\n"
+    result = apply_reply({"d/a.txt": "a\n", "d/b.txt": "b\n", "d/c.txt": "c\n"}, reply)
+    (rejection,) = result.rejected
+    assert "is a directory" in rejection.message
+    assert set(result.changes) == {"d/a.txt", "a.txt", "d/b.txt", "b.txt"}
+
+
 def test_a_binary_file_may_be_deleted_or_moved() -> None:
     reply = (
         "*** Begin Patch\n*** Delete File: a.png\n*** Update File: b.png\n*** Move to: c/b.png\n***"

@@ -87,12 +87,14 @@ def split_reasoning(lines: list[str]) -> Answer:
             continue
         rest, closes_earlier = wrappers
         if closes_earlier:
-            reasoning, answer = reasoning + answer, []
+            reasoning += answer
+            answer = []
         found = (number, rest) if rest is not None else _find_end(lines, number)
         if found is None:
             return Answer(answer, reasoning + lines[number:], has_end=False)
-        end, lines[found[0]] = found
+        end, rest = found
         reasoning += lines[number:end]
+        lines[end] = rest
         number = end
     return Answer(answer, reasoning)
 
