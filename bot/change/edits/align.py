@@ -43,15 +43,20 @@ def align(old: Sequence[str], new: Sequence[str], *, depth: int = _MAX_DEPTH) ->
 
 def _align_inner(old: Sequence[str], new: Sequence[str], depth: int) -> list[Pair]:
     """The pairs of two texts that begin and end with different lines."""
-    anchors = _find_anchors(old, new) if depth else []
-    if not anchors and len(old) * len(new) <= _MAX_COMPARED:
-        blocks = SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks()
-        return [(i + step, j + step) for i, j, size in blocks for step in range(size)]
+    anchors = _find_anchors(old, new) if old and new and depth else []
+    if not anchors:
+        return _align_few(old, new) if 0 < len(old) * len(new) <= _MAX_COMPARED else []
     pairs = list(anchors)
-    for (i, j), (k, m) in pairwise([(-1, -1), *anchors, (len(old), len(new))] if anchors else ()):
-        between = align(old[i + 1 : k], new[j + 1 : m], depth=depth - 1)
-        pairs += [(i + 1 + x, j + 1 + y) for x, y in between]
+    for (i, j), (k, m) in pairwise([(-1, -1), *anchors, (len(old), len(new))]):
+        if i + 1 < k and j + 1 < m:
+            between = align(old[i + 1 : k], new[j + 1 : m], depth=depth - 1)
+            pairs += [(i + 1 + x, j + 1 + y) for x, y in between]
     return sorted(pairs)
+
+
+def _align_few(old: Sequence[str], new: Sequence[str]) -> list[Pair]:
+    blocks = SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks()
+    return [(i + step, j + step) for i, j, size in blocks for step in range(size)]
 
 
 def _find_anchors(old: Sequence[str], new: Sequence[str]) -> list[Pair]:
