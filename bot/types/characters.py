@@ -32,6 +32,8 @@ _FLAGS = tuple(
 )
 """The flags of England, Scotland and Wales, which are written with tag characters."""
 _MAX_FLAG_CHARS = len(_FLAGS[0])
+_MAX_BLANKS = 100
+"""How far from the patterns of a picture in braille its blanks may be."""
 _JOINING = re.compile(
     "[\u0620-\u08ff\u0900-\u0dff\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u1800-\u18af\u1a20-\u1aaf]"
 )
@@ -117,15 +119,19 @@ def _replace_unseen(text: str, replace: Callable[[str], str]) -> str:
 
 
 def _is_in_place(text: str, index: int) -> bool:
+    """Whether writing needs the character here: because of what is seen beside it, never of another
+    such character."""
     character = text[index]
-    before, after = text[index - 1 : index] if index else "", text[index + 1 : index + 2]
+    before, after = _seen(text[max(0, index - 1) : index]), _seen(text[index + 1 : index + 2])
     if character in _DIRECTION_MARKS:
-        near = text[max(0, index - 3) : index] + after
-        return any(map(_is_right_to_left, near))
+        near = (*text[max(0, index - 3) : index], after)
+        return any(_is_right_to_left(_seen(each)) for each in near)
     if character == "\u200b":  # between words that are written without spaces
         return bool(_WITHOUT_SPACES.match(before) and _WITHOUT_SPACES.match(after))
     if character == "\u2800":  # the empty one of the braille patterns
-        return "\u2800" <= before <= "\u28ff" or "\u2800" <= after <= "\u28ff"
+        left = text[max(0, index - _MAX_BLANKS) : index].rstrip(character)
+        right = text[index + 1 : index + 1 + _MAX_BLANKS].lstrip(character)
+        return any("\u2800" < side <= "\u28ff" for side in (left[-1:], right[:1]))
     if character in _VARIATIONS:
         return _takes_variation(before)
     if character in _MONGOLIAN_VARIATIONS:
@@ -136,6 +142,10 @@ def _is_in_place(text: str, index: int) -> bool:
         start = text.rfind("\U0001f3f4", max(0, index - _MAX_FLAG_CHARS), index)
         return start >= 0 and text.startswith(_FLAGS, start)
     return character == "\ufeff" and index == 0
+
+
+def _seen(character: str) -> str:
+    return "" if _UNSEEN.match(character) else character
 
 
 def _is_right_to_left(character: str) -> bool:
@@ -153,12 +163,14 @@ def _takes_variation(base: str) -> bool:
 
 def _joins(before: str, joiner: str, after: str) -> bool:
     """Whether a joiner stands between two letters whose shapes it changes, or two emoji."""
-    if before and _JOINING.match(before[-1]):
-        return True  # also at the end of a word: the form of its last letter
-    if not before or not after:
-        return False
-    last = before[-1]
-    if last in _VARIATIONS or "\U0001f3fb" <= last <= "\U0001f3ff":  # a skin tone
+    last = before[-1:]
+    is_skin_tone = "\U0001f3fb" <= last <= "\U0001f3ff"
+    if is_skin_tone or last in _VARIATIONS or last in _MONGOLIAN_VARIATIONS:
         last = before[0]
+    last = _seen(last)
+    if _JOINING.match(last):
+        return True  # also at the end of a word: the form of its last letter
+    if not last or not after:
+        return False
     is_emoji = unicodedata.category(last) == "So" and unicodedata.category(after) == "So"
     return joiner == "\u200d" and is_emoji
