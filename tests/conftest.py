@@ -6,6 +6,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +28,11 @@ gc.set_threshold(50_000, 20, 50)
 # No test speaks TLS with a public server, and to load all public authorities for each client takes a
 # sixth of the time of a job.
 os.environ["SSL_CERT_FILE"] = str(Path(__file__).parent / "samples" / "authority.pem")
+
+# A shell that starts this in the background has SIGINT ignored, which the processes that tests
+# interrupt would inherit.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 NPM = Path(__file__).parent / "node_modules"
 
