@@ -12,26 +12,22 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 from itertools import pairwise
 
+from bot.change.edits.lines import count_equal_ends
+
 Pair = tuple[int, int]
 _Run = tuple[Pair, "_Run | None"]
 """A pair, and the run of pairs before it."""
 
 _MAX_DEPTH = 8
-"""How often each line is looked at: between lines that occur once, others become so, and hostile
-text could make that go on."""
+"""Between lines that occur once, others become so, and hostile text could make that go on."""
 _MAX_COMPARED = 2_500
 """Pairs of lines, of two parts without a line that occurs once."""
 
 
 def align(old: Sequence[str], new: Sequence[str], *, depth: int = _MAX_DEPTH) -> list[Pair]:
-    """Pairs (i, j) with old[i] == new[j], both ascending: the lines that stay."""
-    shorter = min(len(old), len(new))
-    top = 0
-    while top < shorter and old[top] == new[top]:
-        top += 1
-    bottom = 0
-    while bottom < shorter - top and old[-1 - bottom] == new[-1 - bottom]:
-        bottom += 1
+    """Pairs (i, j) with old[i] == new[j], both ascending: the lines that stay. `depth` is how often
+    the text between lines that occur once is looked at in the same way."""
+    top, bottom = count_equal_ends(old, new)
     old_end, new_end = len(old) - bottom, len(new) - bottom
     inner = _align_inner(old[top:old_end], new[top:new_end], depth)
     return [

@@ -235,14 +235,14 @@ class Files:
 
     def move(self, path: str, to: str) -> None:
         content, mode = self.read(path), self._mode(path)
-        self._check_new(to, moved=path)
+        self._check_new(to, path)
         self._set(path, Change(path, None, mode))
         self._set(to, Change(to, content, mode))
         self.moved_paths.add(path)
 
-    def _check_new(self, path: str, *, moved: str = "") -> None:
-        """`moved` is the file that takes the path."""
-        gone = self._removed_later | {moved}
+    def _check_new(self, path: str, *moved: str) -> None:
+        """`moved` is the file that takes the path, if one does."""
+        gone = self._removed_later.union(moved)
         fault = new_path_fault(path) or self._tree.new_file_fault(path, gone)
         if fault and path not in self._base.blobs:
             raise EditRefused(f"A new file {path} cannot be made: it {fault}. Choose another path.")
@@ -393,12 +393,12 @@ class _Tree:
                 return part
         return None
 
-    def new_file_fault(self, path: str, removed_later: Collection[str]) -> str | None:
-        """What prevents a new file at `path`, as the end of a sentence."""
-        removed = [other for other in removed_later if self.has(other)]
+    def new_file_fault(self, path: str, gone: Collection[str]) -> str | None:
+        """What prevents a new file at `path` once the files `gone` are, as the end of a sentence."""
+        removed = [other for other in gone if self.has(other)]
         for name in _with_parents(path):
             for other, count in self._names_like(name).items():
-                if count <= sum(_is_at_or_under(gone, other) for gone in removed):
+                if count <= sum(_is_at_or_under(each, other) for each in removed):
                     continue
                 if other != name:
                     return (

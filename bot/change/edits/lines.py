@@ -144,6 +144,18 @@ def count_blank_ends(lines: Sequence[str]) -> tuple[int, int]:
     return start, end
 
 
+def count_equal_ends(old: Sequence[str], new: Sequence[str]) -> tuple[int, int]:
+    """How many lines are equal at the start and at the end; those at the start are counted first."""
+    shorter = min(len(old), len(new))
+    top = 0
+    while top < shorter and old[top] == new[top]:
+        top += 1
+    bottom = 0
+    while bottom < shorter - top and old[-1 - bottom] == new[-1 - bottom]:
+        bottom += 1
+    return top, bottom
+
+
 def is_blank(line: str) -> bool:
     return not line.strip()
 

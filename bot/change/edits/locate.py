@@ -11,7 +11,7 @@ from itertools import pairwise
 from bot.change.edits import feedback
 from bot.change.edits.align import align
 from bot.change.edits.files import EditRefused
-from bot.change.edits.lines import Text, exact, text_of, unindented
+from bot.change.edits.lines import Text, count_equal_ends, exact, text_of, unindented
 from bot.change.edits.match import Match, choose_match, find_lines, find_matches, is_above_heading
 from bot.change.edits.reply.blocks import other_splits
 from bot.types.reply import Edit
@@ -139,13 +139,7 @@ def _trim(match: Match) -> Match:
     """The match without the lines at its beginning and end that stay, but for one of them if the
     edit only adds lines."""
     old, new = match.search.bodies, match.replace.bodies
-    shorter = min(len(old), len(new))
-    top = 0
-    while top < shorter and old[top] == new[top]:
-        top += 1
-    bottom = 0
-    while bottom < shorter - top and old[-1 - bottom] == new[-1 - bottom]:
-        bottom += 1
+    top, bottom = count_equal_ends(old, new)
     if top + bottom == len(old):
         top, bottom = (top - 1, bottom) if top else (top, bottom - 1)
     return replace(

@@ -63,10 +63,7 @@ def find_matches(text: Text, edit: Edit) -> list[Match]:
         sought, offset = (core, 0) if ignores_blank_ends else (search.bodies, top)
         starts = find_lines(text, sought, key)
         if starts:
-            return [
-                _match_blank_ends(text, start + offset, search, replacement, key)
-                for start in starts
-            ]
+            return [_match_at(text, start + offset, search, replacement, key) for start in starts]
     return []
 
 
@@ -105,9 +102,7 @@ def find_lines(
     return found
 
 
-def _match_blank_ends(
-    text: Text, start: int, search: Text, replacement: Text, key: LineKey
-) -> Match:
+def _match_at(text: Text, start: int, search: Text, replacement: Text, key: LineKey) -> Match:
     """The match of a search whose lines without the blank ones around them are at `start`. Blank
     lines around them that the file has too belong to the match; those that it does not have are
     also taken off the replacement."""

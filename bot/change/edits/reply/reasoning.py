@@ -67,7 +67,8 @@ class Answer:
 
 
 def split_reasoning(lines: list[str]) -> Answer:
-    """Wrappers inside of blocks and closed fences are content, unless reasoning that was not begun
+    """The reply without its reasoning, and the reasoning, in time near-linear in the lines. Wrappers
+    inside of blocks and closed fences are content, unless reasoning that was not begun
     in such a fence ends there: then the fence is a part of it, and cut."""
     lines = list(lines)
     fences, ends = Fences(lines), closes_reasoning(lines)
